@@ -1,0 +1,85 @@
+"""What the rest of the fleet may ask of a bus."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message as it arrived.
+
+    `retain` is True when the broker replayed stored state, not when the publisher set the flag
+    on a live message (MQTT clears it for established subscriptions). `mid` names the delivery
+    for `Bus.ack`; 0 at QoS 0.
+    """
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+    mid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker says for us when we vanish."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = True
+
+
+LinkObserver = Callable[[bool, str], None]
+"""Called with (up, detail) on each change of the link; detail is a reason phrase, no secret."""
+
+
+class Bus(Protocol):
+    """One connection to a bus, used as an async context manager.
+
+    Entering connects (raising `BrokerError` if the first attempt fails); afterwards the adapter
+    reconnects by itself with jittered backoff and subscribes again.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    async def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False
+    ) -> None:
+        """Publish and wait until the broker has acknowledged (QoS 1).
+
+        Raises:
+            BrokerError: the link is down, or the broker refused (MQTT 5 tells; 3.1.1 does not).
+        """
+        ...
+
+    async def subscribe(self, *filters: str, qos: int = 1) -> None:
+        """Subscribe and wait for the grant; kept across reconnects.
+
+        Raises:
+            BrokerError: the broker refused a filter.
+        """
+        ...
+
+    def messages(self) -> AsyncIterator[Inbound]:
+        """Messages in order of arrival, until the bus is closed."""
+        ...
+
+    async def ack(self, message: Inbound) -> None:
+        """Acknowledge a QoS 1 message; until then the broker delivers it again after a break.
+
+        With `manual_ack=False` (the default of each adapter) messages are acknowledged on arrival
+        and this does nothing.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The `fleet` command: one file a command group, heavy imports inside commands."""

@@ -1,0 +1,106 @@
+"""Words that a deployment's own accepted ADRs add (design: amendments without a fork).
+
+An ADR file opens with front matter between two `---` lines. Only this small subset of YAML is
+read, so that the sidecar needs no YAML library:
+
+    ---
+    status: accepted
+    adds: {alert_codes: [gpu-hot], planes: [gpu]}
+    ---
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from fleet.contract.errors import ConfigError
+from fleet.contract.words import AlertCode, HubAlertCode, Plane
+
+VOCABULARIES: Final[dict[str, frozenset[str]]] = {
+    "alert_codes": frozenset((*AlertCode, *HubAlertCode)),
+    "planes": frozenset(Plane),
+}
+"""What may grow without a fork, with the words that are taken."""
+
+_WORD = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_ADDS = re.compile(r"\{(?P<body>.*)\}")
+_LIST = re.compile(r"\s*([a-z_]+)\s*:\s*\[([^\]]*)\]\s*(?:,|$)")
+
+
+def front_matter(text: str) -> dict[str, str]:
+    """The `key: value` lines between the leading `---` pair; empty if there is none."""
+    lines = text.splitlines()
+    if not lines or lines[0].strip() != "---":
+        return {}
+    fields: dict[str, str] = {}
+    for line in lines[1:]:
+        if line.strip() == "---":
+            return fields
+        key, colon, value = line.partition(":")
+        if colon:
+            fields[key.strip()] = value.strip()
+    return {}
+
+
+def added_words(texts: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """The words that the accepted ones among `(name, text)` ADRs add, by vocabulary.
+
+    Raises:
+        ConfigError: an `adds` that cannot be read, an unknown vocabulary or a bad word.
+    """
+    added: dict[str, tuple[str, ...]] = {}
+    for name, text in texts:
+        fields = front_matter(text)
+        if fields.get("status") != "accepted" or "adds" not in fields:
+            continue
+        for vocabulary, words in _parse_adds(name, fields["adds"]).items():
+            known = added.get(vocabulary, ())
+            added[vocabulary] = (*known, *(word for word in words if word not in known))
+    return added
+
+
+def read_folder(folder: Path) -> dict[str, tuple[str, ...]]:
+    """The words that the accepted ADRs in `folder` (`*.md`) add.
+
+    Raises:
+        ConfigError: the folder or a file cannot be read, or `added_words` says so.
+    """
+    try:
+        return added_words((path.name, path.read_text()) for path in sorted(folder.glob("*.md")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the ADR folder {folder} cannot be read", str(error), "check FLEET_ADR and its mode"
+        ) from None
+
+
+def _parse_adds(name: str, text: str) -> dict[str, list[str]]:
+    outer = _ADDS.fullmatch(text)
+    body = outer["body"].strip() if outer else ""
+    parsed: dict[str, list[str]] = {}
+    position = 0
+    while position < len(body):
+        item = _LIST.match(body, position)
+        if not item:
+            break
+        parsed[item[1]] = [word.strip() for word in item[2].split(",") if word.strip()]
+        position = item.end()
+    if not parsed or position < len(body):
+        raise _bad(name, f"adds is not like {{planes: [gpu]}}: {text!r}")
+    for vocabulary, words in parsed.items():
+        if vocabulary not in VOCABULARIES:
+            raise _bad(name, f"{vocabulary!r} is not one of {', '.join(VOCABULARIES)}")
+        for word in words:
+            if not _WORD.fullmatch(word):
+                raise _bad(name, f"{word!r} is not a word of a-z, 0-9 and -")
+            if word in VOCABULARIES[vocabulary]:
+                raise _bad(name, f"{word!r} is in the contract already")
+    return parsed
+
+
+def _bad(name: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"the amendment {name} is not usable", why, f"mend the front matter of {name}"
+    )

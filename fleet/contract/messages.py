@@ -1,0 +1,288 @@
+"""The messages of the bus as pydantic models: the source the JSON Schemas are generated from.
+
+Strict: no coercion, no unknown field, no null, no NaN. The hub reads with these; the sidecar,
+which must stay small, reads with `judge`, which follows the generated schemas instead.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from fleet.contract import limits, patterns
+from fleet.contract.words import (
+    AlertCode,
+    AlertState,
+    Check,
+    Kind,
+    MessageKind,
+    Notice,
+    Plane,
+    Priority,
+    ReplyCode,
+    Result,
+    Severity,
+    State,
+    Verb,
+)
+
+T = TypeVar("T")
+
+
+class _NotNull:
+    """A field may be absent but never null: `None` stands for absence in Python only."""
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        schema = handler(source)
+        return schema["schema"] if schema["type"] == "nullable" else schema
+
+
+class Extensible:
+    """A vocabulary that a deployment's ADR may extend; `name` is the word used in its `adds:`."""
+
+    def __init__(self, name: str, words: tuple[str, ...]) -> None:
+        self.name = name
+        self.words = words
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.literal_schema(list(self.words))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "string", "enum": list(self.words), "x-vocabulary": self.name}
+
+
+Maybe = Annotated[T | None, _NotNull()]
+
+Timestamp = Annotated[str, Field(pattern=patterns.anchored(patterns.TIMESTAMP))]
+Version = Annotated[str, Field(pattern=patterns.anchored(patterns.VERSION))]
+Digest = Annotated[str, Field(pattern=patterns.anchored(patterns.DIGEST))]
+Ulid = Annotated[str, Field(pattern=patterns.anchored(patterns.ULID))]
+Signature = Annotated[str, Field(pattern=patterns.anchored(patterns.SIGNATURE))]
+KeyId = Annotated[str, Field(pattern=patterns.anchored(patterns.KEY_ID))]
+MetricName = Annotated[str, Field(pattern=patterns.anchored(patterns.METRIC))]
+Counter = Annotated[int, Field(ge=0, le=limits.MAX_INTEGER)]
+Quantity = Annotated[float, Field(ge=-limits.MAX_INTEGER, le=limits.MAX_INTEGER)]
+Uptime = Annotated[float, Field(ge=0, le=limits.MAX_UPTIME)]
+Interval = Annotated[float, Field(ge=limits.MIN_INTERVAL, le=limits.MAX_INTERVAL)]
+TimeToLive = Annotated[int, Field(ge=1, le=limits.MAX_TTL)]
+Duration = Annotated[float, Field(ge=0, le=limits.MAX_TTL)]
+PlaneName = Annotated[str, Extensible("planes", tuple(Plane))]
+Code = Annotated[str, Extensible("alert_codes", tuple(AlertCode))]
+Checks = dict[PlaneName, Check]
+Codes = Annotated[list[Code], Field(max_length=limits.MAX_ALERTS)]
+Metrics = Annotated[dict[MetricName, Quantity], Field(max_length=limits.MAX_METRICS)]
+
+
+class Shape(BaseModel):
+    """One JSON object of the contract, frozen."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class Message(Shape):
+    """A whole payload; it knows its kind, and so its topic."""
+
+    kind_of_message: ClassVar[MessageKind]
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ()
+
+    def to_payload(self) -> bytes:
+        """UTF-8 JSON without absent fields, as it travels."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class Heartbeat(Message):
+    """Health telemetry of one agent, retained. A bus heartbeat costs no token."""
+
+    kind_of_message = MessageKind.HEARTBEAT
+    examples = (
+        {"ok": True, "ts": "2026-03-18T21:30:00Z", "uptime": 86400},
+        {
+            "ok": False,
+            "ts": "2026-03-18T21:30:00.125Z",
+            "uptime": 12.5,
+            "interval": 60,
+            "boot": 1773869400125,
+            "seq": 7,
+            "checks": {"process": "pass", "endpoint": "fail", "disk": "warn"},
+            "alerts": ["endpoint-down"],
+            "metrics": {"memory_bytes": 103000000, "tokens_input_total": 51200},
+        },
+    )
+
+    ok: Annotated[bool, Field(description="the agent's own verdict")]
+    ts: Annotated[Timestamp, Field(description="when it was made")]
+    uptime: Annotated[Maybe[Uptime], Field(description="seconds, of the agent's process")] = None
+    interval: Annotated[
+        Maybe[Interval], Field(description="seconds until the next one is due; default 600")
+    ] = None
+    boot: Annotated[
+        Maybe[Counter], Field(description="number of this sidecar session, ms since epoch at start")
+    ] = None
+    seq: Annotated[Maybe[Counter], Field(description="counts messages of this session")] = None
+    checks: Annotated[Maybe[Checks], Field(description="result by plane")] = None
+    alerts: Annotated[Maybe[Codes], Field(description="codes firing now")] = None
+    metrics: Annotated[
+        Maybe[Metrics], Field(description="numbers in Prometheus base units, named by suffix")
+    ] = None
+
+
+class Versions(Shape):
+    """Version strings of what runs."""
+
+    agent: Annotated[Maybe[Version], Field(description="of the AI agent")] = None
+    sidecar: Annotated[Maybe[Version], Field(description="of the process beside it")] = None
+    runtime: Annotated[Maybe[Version], Field(description="of the agent's language runtime")] = None
+
+
+class Reply(Shape):
+    """The answer to one command."""
+
+    to: Annotated[Maybe[Ulid], Field(description="id of the command; absent if it had none")] = None
+    verb: Annotated[Verb, Field(description="the verb that is answered")]
+    result: Annotated[Result, Field(description="how it ended")]
+    code: Annotated[Maybe[ReplyCode], Field(description="why it ended so")] = None
+    took: Annotated[Maybe[Duration], Field(description="seconds it took")] = None
+
+
+class Status(Message):
+    """A state change, versions or a command reply; also the last will."""
+
+    kind_of_message = MessageKind.STATUS
+    examples = (
+        {"state": "running", "ts": "2026-03-18T21:30:00Z"},
+        {"state": "offline", "ts": "2026-03-18T21:30:00Z", "boot": 1773869400125},
+        {
+            "state": "running",
+            "ts": "2026-03-18T21:30:01Z",
+            "boot": 1773869400125,
+            "seq": 8,
+            "kind": "nanobot",
+            "versions": {"agent": "0.3.5", "sidecar": "0.1.0", "runtime": "3.11.7"},
+            "config": "sha256:" + "0" * 64,
+            "reply": {
+                "to": "01JZ0000000000000000000000",
+                "verb": "version-report",
+                "result": "done",
+                "code": "ok",
+                "took": 0.012,
+            },
+        },
+    )
+
+    state: Annotated[State, Field(description="what the agent says of itself")]
+    ts: Annotated[Timestamp, Field(description="when it was made")]
+    boot: Annotated[Maybe[Counter], Field(description="number of this sidecar session")] = None
+    seq: Annotated[Maybe[Counter], Field(description="counts messages of this session")] = None
+    checks: Annotated[Maybe[Checks], Field(description="result by plane")] = None
+    metrics: Annotated[Maybe[Metrics], Field(description="numbers in Prometheus base units")] = None
+    versions: Annotated[Maybe[Versions], Field(description="version strings")] = None
+    kind: Annotated[Maybe[Kind], Field(description="what kind of agent this is")] = None
+    config: Annotated[
+        Maybe[Digest], Field(description="fingerprint of configuration and profile files")
+    ] = None
+    reply: Annotated[Maybe[Reply], Field(description="answer to a command")] = None
+
+
+class Alert(Message):
+    """A problem that starts or ends, retained."""
+
+    kind_of_message = MessageKind.ALERT
+    examples = (
+        {
+            "code": "disk-pressure",
+            "severity": "warning",
+            "state": "firing",
+            "ts": "2026-03-18T21:30:00Z",
+            "value": 91,
+            "threshold": 90,
+        },
+        {
+            "code": "disk-pressure",
+            "severity": "warning",
+            "state": "resolved",
+            "ts": "2026-03-18T22:00:00Z",
+            "id": "01JZ0000000000000000000001",
+            "boot": 1773869400125,
+            "seq": 9,
+        },
+    )
+
+    code: Annotated[Code, Field(description="which problem")]
+    severity: Annotated[Severity, Field(description="how much it matters")]
+    state: Annotated[AlertState, Field(description="whether it starts or ends")]
+    ts: Annotated[Timestamp, Field(description="when it started or ended")]
+    id: Annotated[Maybe[Ulid], Field(description="makes a repetition recognisable")] = None
+    value: Annotated[Maybe[Quantity], Field(description="the measured value")] = None
+    threshold: Annotated[Maybe[Quantity], Field(description="the limit it crossed")] = None
+    boot: Annotated[Maybe[Counter], Field(description="number of this sidecar session")] = None
+    seq: Annotated[Maybe[Counter], Field(description="counts messages of this session")] = None
+
+
+class Command(Message):
+    """One verb. No arguments, no free text, no path from the bus to a shell."""
+
+    kind_of_message = MessageKind.COMMAND
+    examples = (
+        {"verb": "health-check"},
+        {
+            "verb": "config-reload",
+            "id": "01JZ0000000000000000000000",
+            "ts": "2026-03-18T21:30:00Z",
+            "ttl": 60,
+            "priority": "urgent",
+            "kid": "0" * 16,
+            "sig": "A" * 86,
+        },
+    )
+
+    verb: Annotated[Verb, Field(description="what to do")]
+    id: Annotated[Maybe[Ulid], Field(description="a repeated id is answered once")] = None
+    ts: Annotated[Maybe[Timestamp], Field(description="when it was sent")] = None
+    ttl: Annotated[Maybe[TimeToLive], Field(description="seconds it is valid; default 60")] = None
+    priority: Annotated[Maybe[Priority], Field(description="order among waiting ones")] = None
+    sig: Annotated[Maybe[Signature], Field(description="Ed25519, unpadded base64url")] = None
+    kid: Annotated[Maybe[KeyId], Field(description="which key signed it")] = None
+
+
+class Announcement(Message):
+    """A notice of the hub to all; with commands it shares the broadcast topic."""
+
+    kind_of_message = MessageKind.BROADCAST
+    examples = ({"notice": "hub-online", "ts": "2026-03-18T21:30:00Z"},)
+
+    notice: Annotated[Notice, Field(description="what is announced")]
+    ts: Annotated[Timestamp, Field(description="when it was made")]
+    id: Annotated[Maybe[Ulid], Field(description="makes a repetition recognisable")] = None
+    sig: Annotated[Maybe[Signature], Field(description="Ed25519, unpadded base64url")] = None
+    kid: Annotated[Maybe[KeyId], Field(description="which key signed it")] = None
+
+
+class Receipt(Message):
+    """Every status and alert of session `boot` up to `seq` is committed at the hub."""
+
+    kind_of_message = MessageKind.RECEIPT
+    examples = ({"boot": 1773869400125, "seq": 9},)
+
+    boot: Annotated[Counter, Field(description="the session that is receipted")]
+    seq: Annotated[Counter, Field(description="the last committed message of that session")]
+
+
+MODELS: dict[MessageKind, type[Message] | tuple[type[Message], ...]] = {
+    MessageKind.HEARTBEAT: Heartbeat,
+    MessageKind.STATUS: Status,
+    MessageKind.ALERT: Alert,
+    MessageKind.COMMAND: Command,
+    MessageKind.BROADCAST: (Command, Announcement),
+    MessageKind.RECEIPT: Receipt,
+}

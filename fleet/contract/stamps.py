@@ -1,0 +1,25 @@
+"""Timestamps and ids as they travel: built and parsed in one place."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def timestamp(at: float) -> str:
+    """RFC 3339 in UTC, to the millisecond, of `at` seconds since the epoch."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def epoch(ts: str) -> float:
+    """Seconds since the epoch of a timestamp that satisfies the contract."""
+    return datetime.fromisoformat(ts).timestamp()
+
+
+def ulid(at: float) -> str:
+    """A new ULID: 48 bits of milliseconds since the epoch, then 80 random bits."""
+    number = int(at * 1000) << 80 | secrets.randbits(80)
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -5, -5))

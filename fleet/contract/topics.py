@@ -1,0 +1,85 @@
+"""Topics: built and parsed in one place; no topic literal stands anywhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from fleet.contract.patterns import AGENT_NAME
+from fleet.contract.rejection import Rejected
+from fleet.contract.words import MessageKind, Reason
+
+DEFAULT_PREFIX: Final = "fleet"
+DEFAULT_MANAGER: Final = "zephyr"
+
+FROM_AGENT: Final = (MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT)
+"""What an agent may publish, and only under its own name."""
+
+TO_AGENT: Final = (MessageKind.COMMAND, MessageKind.RECEIPT)
+"""What an agent may read, besides the broadcast, and only under its own name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A parsed topic: who it is about and what it carries; `agent` is empty for a broadcast."""
+
+    agent: str
+    kind: MessageKind
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of one bus: `{prefix}/{agent}/{kind}` and `{manager}/broadcast`."""
+
+    prefix: str = DEFAULT_PREFIX
+    manager: str = DEFAULT_MANAGER
+
+    def __post_init__(self) -> None:
+        for label, word in (("prefix", self.prefix), ("manager", self.manager)):
+            if not is_agent_name(word):
+                raise ValueError(f"{label} {word!r} is not a topic level of a-z, 0-9 and -")
+        if self.prefix == self.manager:
+            raise ValueError("prefix and manager must differ")
+
+    @property
+    def broadcast(self) -> str:
+        return f"{self.manager}/{MessageKind.BROADCAST}"
+
+    def of(self, kind: MessageKind, agent: str = "") -> str:
+        """The topic that carries `kind` for `agent`.
+
+        Raises:
+            ValueError: `agent` is not a valid name (it would change the topic's shape).
+        """
+        if kind is MessageKind.BROADCAST:
+            return self.broadcast
+        if not is_agent_name(agent):
+            raise ValueError(f"{agent!r} is not an agent name")
+        return f"{self.prefix}/{agent}/{kind}"
+
+    def every(self, kind: MessageKind) -> str:
+        """The filter for `kind` of all agents."""
+        return self.broadcast if kind is MessageKind.BROADCAST else f"{self.prefix}/+/{kind}"
+
+    def parse(self, topic: str) -> Address:
+        """The address of `topic`.
+
+        Raises:
+            Rejected: the topic is outside the contract.
+        """
+        if topic == self.broadcast:
+            return Address("", MessageKind.BROADCAST)
+        levels = topic.split("/")
+        if len(levels) == 3 and levels[0] == self.prefix and is_agent_name(levels[1]):
+            kind = _KINDS.get(levels[2])
+            if kind is not None:
+                return Address(levels[1], kind)
+        raise Rejected(Reason.UNKNOWN_TOPIC)
+
+
+_KINDS: Final = {kind.value: kind for kind in (*FROM_AGENT, *TO_AGENT)}
+
+
+def is_agent_name(text: str) -> bool:
+    """Whether `text` may stand as an agent's name, and so as its account and client id."""
+    return AGENT_NAME.fullmatch(text) is not None

@@ -1,0 +1,1 @@
+"""The hub's memory: SQLite in WAL mode behind a narrow interface."""
