@@ -89,8 +89,8 @@ def _extended(added: Added) -> dict[MessageKind, type[Message] | tuple[type[Mess
     plane = Annotated[str, Extensible("planes", (*Plane, *added.get("planes", ())))]
     code = Annotated[str, Extensible("alert_codes", (*AlertCode, *added.get("alert_codes", ())))]
     maybe: Any = Maybe
-    checks: Any = (maybe[dict[plane, Check]], None)  # type: ignore[valid-type]
-    codes: Any = (maybe[Annotated[list[code], Field(max_length=MAX_ALERTS)]], None)  # type: ignore[valid-type]
+    checks: Any = (maybe[dict[plane, Check]], None)
+    codes: Any = (maybe[Annotated[list[code], Field(max_length=MAX_ALERTS)]], None)
     return {
         **MODELS,
         MessageKind.HEARTBEAT: create_model(
