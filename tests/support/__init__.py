@@ -1,0 +1,1 @@
+"""Helpers of the tests: real brokers and processes, bounded waiting."""
