@@ -1,0 +1,31 @@
+"""Entry of the `fleet` command; knows nothing but how a program ends.
+
+`--version` answers before click is imported: it is what scripts and monitors call most.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line; errors for people become two lines and exit code 3."""
+    if sys.argv[1:] == ["--version"]:
+        from fleet import __version__
+
+        sys.stdout.write(f"fleet {__version__}\n")
+        return
+    from fleet.cli.main import run
+
+    code = run()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (`| head`) left; Python would complain once more while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

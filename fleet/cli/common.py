@@ -1,0 +1,126 @@
+"""What several commands share: options, settings, and how output is written."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+import click
+
+from fleet.settings import SETTINGS, load
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+CONNECTION_FLAGS: Final = ("home", "broker", "password_file", "ca_file", "prefix", "manager", "adr")
+STYLES: Final = {
+    "ok": "green", "late": "yellow", "degraded": "yellow", "stale": "red", "offline": "red",
+    "unknown": "magenta", "ghost": "magenta", "critical": "red", "warning": "yellow",
+    "info": "cyan", "done": "green",
+}  # fmt: skip
+"""Colour by word; the word itself always stands there too."""
+
+
+def with_settings(*flags: str) -> Callable[[F], F]:
+    """Add the flags of the named settings and pass the loaded `settings` to the command."""
+    known = {setting.name: setting for setting in SETTINGS}
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            given = {name: kwargs.pop(name) for name in flags}
+            return function(*args, settings=load(given), **kwargs)
+
+        decorated: Any = wrapper
+        for name in reversed(flags):
+            setting = known[name]
+            flag = f"--{name.replace('_', '-')}"
+            decorated = click.option(flag, name, metavar="VALUE", help=setting.meaning)(decorated)
+        return decorated  # type: ignore[no-any-return]
+
+    return decorate
+
+
+with_connection = with_settings(*CONNECTION_FLAGS)
+
+
+def with_output(*formats: str) -> Callable[[F], F]:
+    """Add `-o/--output` with `formats` (the first is the default) and `--no-color`."""
+
+    def decorate(function: F) -> F:
+        function = click.option(
+            "--no-color",
+            is_flag=True,
+            expose_value=False,
+            callback=_refuse_colour,
+            help="No colour, also on a terminal.",
+        )(function)
+        return click.option(
+            "-o", "--output", type=click.Choice(formats), default=formats[0], show_default=True
+        )(function)
+
+    return decorate
+
+
+def _refuse_colour(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.color = False
+
+
+def paint(word: str, text: str | None = None) -> str:
+    """`text` (or the word) in the colour of `word`, where colour is welcome."""
+    text = word if text is None else text
+    context = click.get_current_context(silent=True)
+    refused = (context is not None and context.color is False) or "NO_COLOR" in os.environ
+    if refused or not sys.stdout.isatty() or word not in STYLES:
+        return text
+    return click.style(text, fg=STYLES[word], bold=STYLES[word] == "red")
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows as aligned columns under capital headings; styled cells keep their width."""
+    lines = [tuple(heading.upper() for heading in headings), *(tuple(row) for row in rows)]
+    widths = [max(len(click.unstyle(line[i])) for line in lines) for i in range(len(headings))]
+    return "\n".join(
+        "  ".join(
+            cell + " " * (width - len(click.unstyle(cell)))
+            for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def write_json(value: object) -> None:
+    """One JSON document on stdout, indented."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def write_jsonl(items: Iterable[object]) -> None:
+    """One compact JSON document a line on stdout."""
+    for item in items:
+        click.echo(json.dumps(item, separators=(",", ":"), ensure_ascii=False))
+
+
+def note(text: str) -> None:
+    """Everything that is not data goes to stderr."""
+    click.echo(text, err=True)
+
+
+def age(seconds: float | None) -> str:
+    """A span for people: `4s`, `12m`, `3h`, `9d`; `-` would be read as offline."""
+    if seconds is None:
+        return "unknown"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{max(seconds, 0):.0f}s"
+
+
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; Ctrl-C ends it quietly."""
+    return asyncio.run(work)

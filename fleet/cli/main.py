@@ -1,0 +1,123 @@
+"""The `fleet` command: which group lives in which file, and how errors end."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, Final
+
+import click
+from click.exceptions import NoArgsIsHelpError
+
+from fleet import __version__
+from fleet.contract.errors import FleetError
+
+COMMANDS: Final = {
+    "acl": ("fleet.cli.acl", "prove the ACL by trying what it must forbid"),
+    "adr": ("fleet.cli.adr", "architecture decisions: new, check, list"),
+    "agent": ("fleet.cli.agent", "enrol agents, rotate and revoke their credentials"),
+    "audit": ("fleet.cli.audit", "hold captured or live traffic against the ADRs"),
+    "broker": ("fleet.cli.broker", "run, configure and secure Mosquitto"),
+    "check": ("fleet.cli.check", "one Nagios line; exit 0 ok, 1 warning, 2 critical, 3 unknown"),
+    "command": ("fleet.cli.command", "send a verb to agents and gather their replies"),
+    "config": ("fleet.cli.config", "settings, and where each came from"),
+    "demo": ("fleet.cli.demo", "broker, hub and five agents in one go"),
+    "init": ("fleet.cli.init", "make the hub's home: keys, CA, broker configuration"),
+    "monitor": ("fleet.cli.monitor", "snapshot and stream of bus events"),
+    "serve": ("fleet.cli.serve", "the hub daemon"),
+    "status": ("fleet.cli.status", "the fleet at a glance, worst first"),
+    "validate": ("fleet.cli.validate", "judge payloads against the contract"),
+}
+"""Command name → module that holds a click command of that name, and its line of help."""
+
+
+EXTRAS: Final = {
+    "apprise": "notify",
+    "mcp": "mcp",
+    "opentelemetry": "otel",
+    "phonenumbers": "audit",
+    "stdnum": "audit",
+    "textual": "tui",
+}
+"""Package → the extra that brings it, where that is not `hub`."""
+
+INTERRUPTED: Final = 130
+"""128 + SIGINT, as shells report it."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table, so that help imports nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="fleet %(version)s")
+def fleet() -> None:
+    """See, alert and command a fleet of AI agents. Operations yes, context no.
+
+    Settings: flags, then FLEET_* in the environment, then fleet.toml in FLEET_HOME.
+    """
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run `fleet`; the exit code. Usage errors are 3: cron and Nagios read 2 as CRITICAL."""
+    return run_command(fleet, "fleet", arguments)
+
+
+def run_command(command: click.Command, name: str, arguments: list[str] | None = None) -> int:
+    """Run a click command with our habits: exit codes, errors with a remedy, no traceback."""
+    try:
+        code: Any = command.main(arguments, prog_name=name, standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        return _complain(error.format_message())
+    except click.UsageError as error:
+        called = error.ctx.command_path if error.ctx else name
+        why = error.format_message()
+        return _complain(str(FleetError(f"wrong call of {called}", why, f"{called} --help")))
+    except click.ClickException as error:
+        return _complain(error.format_message())
+    except FleetError as error:
+        return _complain(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        return _complain(str(_missing_package(error)))
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _missing_package(error: ModuleNotFoundError) -> FleetError:
+    """The base install is what runs beside an agent; most of `fleet` needs the extra `hub`.
+
+    Raises:
+        ModuleNotFoundError: the module is our own, so this is a defect and no missing extra.
+    """
+    package = (error.name or "").partition(".")[0]
+    if package in ("", "fleet", "agent_sidecar"):
+        raise error
+    extra = EXTRAS.get(package, "hub")
+    return FleetError(
+        "this command needs more than the base install",
+        f"the package {package} is not installed",
+        f"pip install 'fleet-control-plane[{extra}]'",
+    )
+
+
+def _complain(text: str, code: int = FleetError.exit_code) -> int:
+    sys.stderr.write(f"{text}\n")
+    return code
