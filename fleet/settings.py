@@ -6,7 +6,6 @@ The sidecar reads its own few from `agent.env` and knows nothing of this module.
 from __future__ import annotations
 
 import os
-import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any, Final
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import ConfigError
 from fleet.contract.limits import DEFAULT_INTERVAL, MAX_INTERVAL, MIN_INTERVAL
+from fleet.contract.secret_file import read_secret as read_secret
 from fleet.contract.topics import DEFAULT_MANAGER, DEFAULT_PREFIX, Topics
 
 FILE_NAME: Final = "fleet.toml"
@@ -112,27 +112,6 @@ def load(
                 break
     tables = {key: value for key, value in document.items() if isinstance(value, dict)}
     return _parse(values, home, tables, origins)
-
-
-def read_secret(path: Path) -> str:
-    """The first line of a secret file, refused when group or others may read it.
-
-    Raises:
-        ConfigError: it cannot be read, is empty, or its mode is wider than 0600.
-    """
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        text = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "not text"
-        raise ConfigError(f"the secret file {path} cannot be read", why, f"ls -l {path}") from None
-    if mode & 0o077:
-        raise ConfigError(
-            f"the secret file {path} is open to others", f"mode {mode:04o}", f"chmod 600 {path}"
-        )
-    if not text:
-        raise ConfigError(f"the secret file {path} is empty", "", f"write the secret into {path}")
-    return text
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -1,0 +1,131 @@
+"""What a probe is and what it may say: numbers, words of the contract, versions, a digest.
+
+A probe is synchronous and may block up to its own time-out; the runner gives each its own
+thread, so a hanging probe delays nothing. A probe never raises for what it found out: a problem
+of the agent is a `FAIL`, and what could not be told is `UNKNOWN`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from fleet.contract.words import AlertState, Check, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Evidence for or against one alert code, before hysteresis.
+
+    `firing` is what this one look says; None means that it could not be told and changes
+    nothing. `value` and `threshold` travel with the alert.
+    """
+
+    code: str
+    firing: bool | None
+    severity: Severity = Severity.WARNING
+    value: float | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one run of one probe found on one plane.
+
+    Attributes:
+        plane: word of `Plane`, or a plane that a deployment's ADR adds.
+        check: the verdict of this plane.
+        signs: evidence for alerts.
+        metrics: Prometheus base units in the name, as in the contract; at most a few.
+        versions: of `agent`, `runtime`; already in the contract's shape.
+        uptime: s, of the agent's process, where this probe can tell.
+        config: `sha256:…` fingerprint of configuration and profile files.
+        work_age: s since the last useful work.
+        took: s the run took; the runner fills it in.
+    """
+
+    plane: str
+    check: Check
+    signs: Sequence[Sign] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    uptime: float | None = None
+    config: str | None = None
+    work_age: float | None = None
+    took: float = 0.0
+
+
+class Probe(Protocol):
+    """Looks at one plane. Keeps what it needs between runs (counters, a cached version) itself.
+
+    `name` tells two probes of one plane apart in logs and in `agent-sidecar check`; `reads` says
+    in plain words what it opens, calls or runs, and `ignores` what it passes by on purpose.
+    """
+
+    @property
+    def plane(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def timeout(self) -> float:
+        """Seconds after which its result is `UNKNOWN`, whatever it still does."""
+        ...
+
+    @property
+    def reads(self) -> str: ...
+
+    @property
+    def ignores(self) -> str: ...
+
+    def run(self) -> Finding: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """An alert that starts or ends; becomes one `alert` message. `at` is s since the epoch."""
+
+    code: str
+    severity: Severity
+    state: AlertState
+    at: float
+    id: str
+    value: float | None = None
+    threshold: float | None = None
+
+
+class Alarms(Protocol):
+    """Turns signs into alerts with hysteresis; firing and resolved always pair up.
+
+    The runner calls `update`, commits the events to the outbox, then calls `save`: a crash in
+    between repeats an event (harmless) and never loses one.
+    """
+
+    def update(self, findings: Iterable[Finding], now: float) -> list[AlertEvent]: ...
+
+    def active(self) -> list[str]:
+        """Codes firing now, sorted."""
+        ...
+
+    def save(self) -> None:
+        """Persist what is firing, atomically; a full disk raises `OSError` and is retried."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """What the kind of agent comes to: `kinds.assemble(config)` builds it.
+
+    Attributes:
+        kind: word of `Kind`.
+        probes: in the order `check` shows them.
+        found: plain sentences on what was found by looking, for `agent-sidecar check`.
+        reload: default reload action for this kind (`FLEET_RELOAD` wins), or empty.
+    """
+
+    kind: str
+    probes: Sequence[Probe]
+    found: Sequence[str] = ()
+    reload: str = ""
