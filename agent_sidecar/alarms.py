@@ -14,7 +14,7 @@ class AlarmBoard:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def update(self, findings: Iterable[Finding], now: float) -> list[AlertEvent]:  # noqa: ARG002
+    def update(self, findings: Iterable[Finding], now: float) -> list[AlertEvent]:
         return []
 
     def active(self) -> list[str]:

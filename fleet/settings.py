@@ -15,7 +15,7 @@ from typing import Any, Final
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import ConfigError
 from fleet.contract.limits import DEFAULT_INTERVAL, MAX_INTERVAL, MIN_INTERVAL
-from fleet.contract.secret_file import read_secret as read_secret
+from fleet.contract.secret_file import read_secret
 from fleet.contract.topics import DEFAULT_MANAGER, DEFAULT_PREFIX, Topics
 
 FILE_NAME: Final = "fleet.toml"

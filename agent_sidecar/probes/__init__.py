@@ -1,1 +1,1 @@
-"""Probes: one file a kind. Each looks at one plane of the agent and copies numbers and words only."""
+"""Probes, one file a kind: each copies numbers and words only, never text."""
