@@ -29,9 +29,7 @@ CORE: Final = (
     Name("FLEET_PREFIX", "fleet", "first topic level of every agent"),
     Name("FLEET_MANAGER", "zephyr", "topic level of the hub"),
     Name("FLEET_HOME", "~/.fleet", "state directory; the sidecar keeps to sidecar/AGENT in it"),
-    Name(
-        "FLEET_DROP", "/run/fleet/drop", "drop directory shared with the agent; - for none"
-    ),
+    Name("FLEET_DROP", "/run/fleet/drop", "drop directory shared with the agent; - for none"),
     Name("FLEET_KIND", "", "openclaw, nanobot, rockbot or generic; empty: found by looking"),
     Name("FLEET_COMMAND_KEYS", "", "file with the hub's public keys; commands must be signed then"),
     Name("FLEET_RELOAD", "", "what config-reload does: signal:HUP, an http:// URL or a command"),
