@@ -1,0 +1,165 @@
+#!/bin/sh
+# Installs what the checks need, then runs all of them.
+#
+#     sh scripts/test.sh                     # everything; heavy parts only if they are there
+#     sh scripts/test.sh --all               # also install the heavy parts (CI=true does the same)
+#     sh scripts/test.sh --no-install        # use what is there, touch no package manager
+#     sh scripts/test.sh -- -k drop -x       # what follows -- goes to pytest
+#
+# Debian as root installs by apt, macOS by brew; elsewhere it says what is missing.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/venv.sh
+
+case ${CI:-} in '' | 0 | false) heavy= ;; *) heavy=yes ;; esac
+install=yes
+while [ $# -gt 0 ]; do
+    case $1 in
+        --all) heavy=yes ;;
+        --no-install) install= ;;
+        --) shift; break ;;
+        *) die "unknown option $1" "sh scripts/test.sh [--all] [--no-install] [-- PYTEST-ARGUMENTS]" ;;
+    esac
+    shift
+done
+
+PATH="$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+export PATH
+skipped=
+
+# One line a tool: command, Debian's package, Homebrew's (- where it has none), what needs it.
+LIGHT='
+mosquitto mosquitto mosquitto the-broker-in-nearly-all-integration-tests
+mosquitto_pub mosquitto-clients mosquitto bus-publish-direct
+dash dash dash bus-publish-under-dash
+busybox busybox-static - bus-publish-under-busybox-ash
+zsh zsh zsh bus-publish-under-zsh
+shellcheck shellcheck shellcheck lint-of-the-shell-scripts
+faketime faketime libfaketime clock-tests
+xmllint libxml2-utils libxml2 launchd-property-lists
+'
+HEAVY='
+dockerd docker.io - Docker-probe-and-container-tests
+chromium chromium - web-page-tests
+prometheus prometheus prometheus scrape-and-rule-tests
+alertmanager prometheus-alertmanager - alert-route-tests
+nats-server nats-server nats-server broker-matrix
+collectd collectd-core collectd sidecar-cost-comparison
+node nodejs node AsyncAPI-validation
+'
+
+present() {
+    # Debian calls some of them otherwise.
+    case $1 in
+        alertmanager) command -v alertmanager || command -v prometheus-alertmanager ;;
+        chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
+        *) command -v "$1" ;;
+    esac >/dev/null 2>&1
+}
+
+missing() {
+    # missing TABLE COLUMN: that column of each line whose command is not there.
+    echo "$1" | while read -r tool debian brew why; do
+        [ -z "$tool" ] || present "$tool" || case $2 in
+            debian) echo "$debian" ;;
+            brew) [ "$brew" = - ] || echo "$brew" ;;
+            *) echo "$tool ($why)" ;;
+        esac
+    done | sort -u
+}
+
+apt_install() {
+    # Waits for another apt rather than failing beside it.
+    apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$1" >/dev/null 2>&1
+}
+
+install_missing() {
+    # install_missing TABLE
+    [ -n "$install" ] && [ -n "$(missing "$1" debian)" ] || return 0
+    if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+        export DEBIAN_FRONTEND=noninteractive
+        for package in $(missing "$1" debian); do
+            # One by one: a package that this release lacks must not take the others with it.
+            apt_install "$package" && continue
+            [ -n "${updated:-}" ] || apt-get update -qq >/dev/null 2>&1 || true
+            updated=yes
+            apt_install "$package" ||
+                echo "apt could not install $package" >&2
+        done
+    elif command -v brew >/dev/null 2>&1; then
+        for package in $(missing "$1" brew); do
+            brew install --quiet "$package" || echo "brew could not install $package" >&2
+        done
+    else
+        # shellcheck disable=SC2046  # the names are meant to become words
+        echo "Not root: $(install_hint $(missing "$1" debian))" >&2
+    fi
+}
+
+note_missing() {
+    # note_missing TABLE WHY
+    for line in $(missing "$1" why | tr ' ' '_'); do
+        skipped="$skipped
+  $(echo "$line" | tr '_' ' ' | tr '-' ' '): $2"
+    done
+}
+
+install_missing "$LIGHT"
+note_missing "$LIGHT" "not installed"
+if [ -n "$heavy" ]; then
+    install_missing "$HEAVY"
+    note_missing "$HEAVY" "could not be installed"
+else
+    note_missing "$HEAVY" "not installed; --all or CI=true installs it"
+fi
+
+if [ -n "$install" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    python3 -c 'import ensurepip' 2>/dev/null || apt_install python3-venv || true
+fi
+make_venv .venv
+[ -z "$install" ] || install_project .venv dev
+
+# The real nanobot, in an environment of its own: its dependencies are not ours.
+if [ -n "$heavy" ] && [ -n "$install" ] && [ ! -x .venv-nanobot/bin/nanobot ]; then
+    make_venv .venv-nanobot
+    .venv-nanobot/bin/python -m pip install --quiet --disable-pip-version-check 'nanobot-ai==0.3.5' ||
+        echo "pip could not install nanobot-ai" >&2
+fi
+if [ -x .venv-nanobot/bin/nanobot ]; then
+    FLEET_TEST_NANOBOT="$PWD/.venv-nanobot/bin/nanobot"
+    export FLEET_TEST_NANOBOT
+else
+    skipped="$skipped
+  nanobot (tests against the real agent): not installed; --all or CI=true installs it"
+fi
+
+PATH="$PWD/.venv/bin:$PATH"
+export PATH
+failed=
+check() {
+    # check NAME COMMAND...: runs it, remembers a failure, goes on.
+    name=$1
+    shift
+    echo "== $name"
+    "$@" || failed="$failed $name"
+}
+
+check ruff ruff check .
+check format ruff format --check .
+if command -v shellcheck >/dev/null 2>&1; then
+    # shellcheck disable=SC2046  # no script of ours has a blank in its name
+    check shellcheck shellcheck -x scripts/*.sh .ci/run
+fi
+check mypy mypy
+check pytest python -m pytest -q -n auto --dist loadgroup "$@"
+
+if [ -n "$skipped" ]; then
+    echo
+    echo "Absent, so their tests are skipped (pytest names each one above):$skipped"
+fi
+echo
+if [ -n "$failed" ]; then
+    echo "FAILED:$failed"
+    exit 1
+fi
+echo "All checks passed."
