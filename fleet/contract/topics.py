@@ -61,6 +61,11 @@ class Topics:
         """The filter for `kind` of all agents."""
         return self.broadcast if kind is MessageKind.BROADCAST else f"{self.prefix}/+/{kind}"
 
+    @property
+    def everything(self) -> tuple[str, str]:
+        """Filters for all that is published under our two first levels, known or not."""
+        return f"{self.prefix}/#", f"{self.manager}/#"
+
     def parse(self, topic: str) -> Address:
         """The address of `topic`.
 

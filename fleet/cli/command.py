@@ -1,0 +1,194 @@
+"""`fleet command`: send a verb, show replies as they come, say who was silent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fleet.cli.common import finish, note, paint, with_connection, with_output, write_jsonl
+from fleet.contract.errors import ConfigError
+from fleet.contract.limits import DEFAULT_TTL, MAX_TTL
+from fleet.contract.topics import is_agent_name
+from fleet.contract.words import Priority, Result, Verb
+from fleet.settings import Settings
+
+if TYPE_CHECKING:
+    from fleet.commander.direct import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Whom to ask, and in what steps.
+
+    Attributes:
+        batch: agents asked at once; 0 asks all at once.
+        pause: seconds between batches.
+        limit: at most so many agents (`5`) or that share of them (`10%`); a canary.
+    """
+
+    verb: Verb
+    agents: tuple[str, ...]
+    everyone: bool
+    batch: int
+    pause: float
+    limit: str
+    ttl: int
+    priority: Priority
+    patience: float
+
+    def targets(self, known: Sequence[str]) -> list[str]:
+        """The agents to ask, of the `known` ones where all are meant, cut by the limit."""
+        targets = sorted(known) if self.everyone else list(dict.fromkeys(self.agents))
+        return targets[: _limit(self.limit, len(targets))]
+
+    def batches(self, targets: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        size = self.batch or max(len(targets), 1)
+        for start in range(0, len(targets), size):
+            yield tuple(targets[start : start + size])
+
+
+@click.command()
+@click.argument("verb", type=click.Choice([verb.value for verb in Verb]))
+@click.argument("agents", nargs=-1, metavar="[AGENT...]")
+@click.option("--all", "everyone", is_flag=True, help="Every agent the bus knows.")
+@click.option("--batch", type=click.IntRange(min=0), default=0, help="Agents asked at once.")
+@click.option("--pause", type=click.FloatRange(min=0), default=1.0, help="Seconds between batches.")
+@click.option("--limit", default="100%", show_default=True, help="At most N agents, or N%.")
+@click.option("--ttl", type=click.IntRange(1, MAX_TTL), default=DEFAULT_TTL, show_default=True)
+@click.option(
+    "--priority",
+    type=click.Choice([priority.value for priority in Priority]),
+    default=Priority.NORMAL.value,
+    show_default=True,
+)
+@click.option(
+    "--wait",
+    "patience",
+    type=click.FloatRange(min=0.1),
+    default=10.0,
+    show_default=True,
+    help="Seconds to wait for replies.",
+)
+@click.option("--dry-run", is_flag=True, help="Say whom it would ask; send nothing.")
+@with_output("text", "jsonl")
+@with_connection
+def command(settings: Settings, output: str, dry_run: bool, **options: Any) -> int:
+    """Send VERB to AGENTs (or --all). Exit 0: all done, 1: some not done, 2: some silent."""
+    plan = Plan(
+        **options | {"verb": Verb(options["verb"]), "priority": Priority(options["priority"])}
+    )
+    if bool(plan.agents) == plan.everyone:
+        raise click.UsageError("name the agents, or give --all")
+    for name in plan.agents:
+        if not is_agent_name(name):
+            raise ConfigError(f"{name!r} is not an agent name", "", "fleet status lists them")
+    _limit(plan.limit, 1)
+    return finish(_carry_out(settings, plan, Report(output), dry_run))
+
+
+class Report:
+    """Prints answers as they come and keeps the tally."""
+
+    def __init__(self, output: str) -> None:
+        self.output = output
+        self.results: dict[str, str] = {}
+
+    def answer(self, answer: Answer) -> None:
+        self.results[answer.agent] = answer.result.value
+        if self.output == "jsonl":
+            write_jsonl(
+                [
+                    {
+                        "agent": answer.agent,
+                        "verb": answer.verb.value,
+                        "result": answer.result.value,
+                        "code": answer.code.value if answer.code else None,
+                        "latency": round(answer.latency, 6),
+                        "took": answer.took,
+                        "versions": answer.status.versions
+                        and answer.status.versions.model_dump(exclude_none=True),
+                        "config": answer.status.config,
+                    }
+                ]
+            )
+            return
+        detail = _detail(answer)
+        result = paint(answer.result.value, f"{answer.result.value:<11}")
+        click.echo(f"{answer.agent:<20}  {result}  {answer.latency * 1000:7.1f} ms  {detail}")
+
+    def silent(self, agent: str) -> None:
+        self.results[agent] = "silent"
+        if self.output == "jsonl":
+            write_jsonl([{"agent": agent, "result": "silent"}])
+        else:
+            click.echo(f"{agent:<20}  {paint('critical', 'silent')}")
+
+    def end(self) -> int:
+        """Say the summary on stderr; the exit code."""
+        tally: dict[str, int] = {}
+        for result in self.results.values():
+            tally[result] = tally.get(result, 0) + 1
+        counts = ", ".join(f"{count} {result}" for result, count in sorted(tally.items()))
+        note(f"{len(self.results)} asked: {counts}")
+        if "silent" in tally:
+            return 2
+        return 0 if set(tally) <= {Result.DONE.value} else 1
+
+
+async def _carry_out(settings: Settings, plan: Plan, report: Report, dry_run: bool) -> int:
+    from fleet.bus.connect import open_bus
+    from fleet.commander.direct import Order, known_agents, send
+    from fleet.contract.reading import Reader
+
+    reader = Reader(settings.added_words())
+    async with open_bus(settings) as bus:
+        known = await known_agents(bus, settings.topics) if plan.everyone else ()
+        targets = plan.targets(known)
+        if not targets:
+            raise ConfigError("no agent to ask", "the bus knows none", "fleet status")
+        if dry_run:
+            for agent in targets:
+                click.echo(f"{agent:<20}  would be asked: {plan.verb.value}")
+            return 0
+        for index, batch in enumerate(plan.batches(targets)):
+            if index:
+                await asyncio.sleep(plan.pause)
+            whole_fleet = plan.everyone and len(batch) == len(known)
+            order = Order(plan.verb, () if whole_fleet else batch, plan.ttl, plan.priority)
+            answers = send(
+                bus, settings.topics, reader, order, expected=batch, patience=plan.patience
+            )
+            async for answer in answers:
+                report.answer(answer)
+            for agent in batch:
+                if agent not in report.results:
+                    report.silent(agent)
+    return report.end()
+
+
+def _detail(answer: Answer) -> str:
+    words = [answer.code.value] if answer.code and answer.code != "ok" else []
+    if answer.verb is Verb.VERSION_REPORT and answer.status.versions:
+        versions = answer.status.versions.model_dump(exclude_none=True)
+        words += [f"{name} {version}" for name, version in versions.items()]
+    if answer.verb is Verb.CONFIG_RELOAD and answer.status.config:
+        words.append(answer.status.config[:19])
+    return ", ".join(words)
+
+
+def _limit(text: str, count: int) -> int:
+    """How many of `count` the limit `5` or `10%` lets through, at least one.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    number = text.removesuffix("%")
+    if not number.isdecimal() or int(number) == 0:
+        raise ConfigError(f"limit {text!r} is not usable", "", "--limit 5 or --limit 10%")
+    if text.endswith("%"):
+        return max(1, count * min(int(number), 100) // 100)
+    return int(number)

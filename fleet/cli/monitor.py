@@ -1,0 +1,144 @@
+"""`fleet monitor`: what is on the bus, as it comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from fleet.cli.common import finish, note, paint, with_connection, with_output, write_jsonl
+from fleet.cli.describe import describe
+from fleet.contract.errors import ConfigError
+from fleet.contract.reading import Reader
+from fleet.contract.rejection import Rejected
+from fleet.contract.stamps import timestamp
+from fleet.contract.topics import Topics, is_agent_name
+from fleet.contract.words import MessageKind
+from fleet.settings import Settings
+
+
+@click.command()
+@click.option("-a", "--agent", "agents", multiple=True, metavar="NAME", help="Only this agent.")
+@click.option(
+    "-k",
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice([kind.value for kind in MessageKind]),
+    help="Only this kind of message.",
+)
+@click.option("--snapshot", is_flag=True, help="Print the retained state and exit.")
+@click.option("-n", "--count", type=click.IntRange(min=1), help="Exit after this many messages.")
+@with_output("text", "jsonl")
+@with_connection
+def monitor(
+    settings: Settings,
+    agents: Sequence[str],
+    kinds: Sequence[str],
+    snapshot: bool,
+    count: int | None,
+    output: str,
+) -> None:
+    """Retained state first, then every bus event until Ctrl-C. Needs no hub."""
+    for name in agents:
+        if not is_agent_name(name):
+            raise ConfigError(f"{name!r} is not an agent name", "", "fleet status lists them")
+    lens = Lens(
+        settings.topics,
+        Reader(settings.added_words()),
+        frozenset(agents),
+        frozenset(MessageKind(kind) for kind in kinds),
+    )
+    printer = Printer(output, count)
+    finish(_watch(settings, lens, printer, live=not snapshot))
+
+
+@dataclass(frozen=True)
+class Lens:
+    """What to show, and how a message is read."""
+
+    topics: Topics
+    reader: Reader
+    agents: frozenset[str]
+    kinds: frozenset[MessageKind]
+
+    def event(self, topic: str, payload: bytes, retained: bool) -> dict[str, Any] | None:
+        """The message as an event, or None where it is not asked for.
+
+        A rejected message is shown by reason and field only: its text may be a leak.
+        """
+        event: dict[str, Any] = {"received": timestamp(time.time()), "retained": retained}
+        try:
+            address = self.topics.parse(topic)
+        except Rejected as rejected:
+            return self._rejected(event, rejected) if not (self.agents or self.kinds) else None
+        if self.agents and address.agent and address.agent not in self.agents:
+            return None
+        if self.kinds and address.kind not in self.kinds:
+            return None
+        event |= {"agent": address.agent or None, "kind": address.kind.value}
+        try:
+            message = self.reader.read(address.kind, payload)
+        except Rejected as rejected:
+            return self._rejected(event, rejected)
+        event["summary"] = describe(message)
+        event["message"] = message.model_dump(mode="json", exclude_none=True)
+        return event
+
+    @staticmethod
+    def _rejected(event: dict[str, Any], rejected: Rejected) -> dict[str, Any]:
+        return event | {"rejected": rejected.reason.value, "field": rejected.field}
+
+
+@dataclass
+class Printer:
+    """Writes events, and says when enough were written."""
+
+    output: str
+    count: int | None
+    written: int = field(default=0)
+
+    def write(self, event: dict[str, Any]) -> bool:
+        """Write one event; True when no more are wanted."""
+        if self.output == "jsonl":
+            write_jsonl([{key: value for key, value in event.items() if key != "summary"}])
+        else:
+            click.echo(_line(event))
+        self.written += 1
+        return self.count is not None and self.written >= self.count
+
+
+def _line(event: dict[str, Any]) -> str:
+    agent = event.get("agent") or "*"
+    kind = event.get("kind") or "unknown"
+    if "rejected" in event:
+        at = f" at {event['field']}" if event["field"] else ""
+        text = paint("critical", f"rejected: {event['rejected']}{at}")
+    else:
+        text = event["summary"]
+    mark = "retained " if event["retained"] else ""
+    return f"{event['received'][11:19]}  {agent:<20}  {kind:<9}  {mark}{text}"
+
+
+async def _watch(settings: Settings, lens: Lens, printer: Printer, *, live: bool) -> None:
+    from fleet.bus.connect import open_bus
+    from fleet.snapshot import retained_state
+
+    async with open_bus(settings) as bus:
+        for message in await retained_state(bus, settings.topics.everything):
+            event = lens.event(message.topic, message.payload, retained=True)
+            if event and printer.write(event):
+                return
+        if not live:
+            return
+        note("watching the bus; Ctrl-C ends")
+        async for message in bus.messages():
+            await bus.ack(message)
+            if message.topic.startswith("$"):
+                continue
+            event = lens.event(message.topic, message.payload, message.retain)
+            if event and printer.write(event):
+                return

@@ -1,0 +1,1 @@
+"""Commands: sent, delivered to sleepers, answered or known to be silent."""
