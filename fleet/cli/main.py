@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "monitor": ("fleet.cli.monitor", "snapshot and stream of bus events"),
     "serve": ("fleet.cli.serve", "the hub daemon"),
     "status": ("fleet.cli.status", "the fleet at a glance, worst first"),
+    "token": ("fleet.cli.token", "bearer tokens for HTTP: create, list, revoke"),
     "validate": ("fleet.cli.validate", "judge payloads against the contract"),
 }
 """Command name → module that holds a click command of that name, and its line of help."""

@@ -1,0 +1,61 @@
+"""A simulated agent: a process with a health endpoint shaped like its kind's.
+
+`python -m fleet.demo.agent KIND` prints the port it listens on and serves until it is told to
+stop. The sidecar beside it is the real one and cannot tell the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+STARTED: Final = time.time()
+
+
+def answers(kind: str) -> dict[str, Any]:
+    """Path → JSON body, as the real agents answer (see the anchors of the sidecar's kinds)."""
+    uptime_ms = int((time.time() - STARTED) * 1000)
+    if kind == "nanobot":
+        body = {"status": "ok", "process": "alive", "ready": True, "websocket": "running"}
+        return {"/health": body}
+    if kind == "openclaw":
+        return {
+            "/healthz": {"ok": True, "status": "live"},
+            "/readyz": {"ready": True, "failing": [], "uptimeMs": uptime_ms},
+            "/startupz": {"ok": True, "version": "2026.9.6", "uptimeMs": uptime_ms},
+        }
+    return {"/health": {"status": "ok"}}
+
+
+def handler(kind: str) -> type[BaseHTTPRequestHandler]:
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = answers(kind).get(self.path)
+            if body is None:
+                self.send_error(404)
+                return
+            data = json.dumps(body).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            """The demo's terminal is for the demo."""
+
+    return Health
+
+
+def main() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(sys.argv[1]))
+    sys.stdout.write(f"{server.server_address[1]}\n")
+    sys.stdout.flush()
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
