@@ -1,0 +1,126 @@
+"""What the HTTP interface asks of the hub; the hub implements it, tests may too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fleet.contract.words import MessageKind, Priority, Result, Verb
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which stored messages: times are seconds since the epoch, None leaves a side open.
+
+    `cursor` is what the page before returned as `next`.
+    """
+
+    since: float | None = None
+    until: float | None = None
+    agent: str | None = None
+    kind: MessageKind | None = None
+    cursor: str | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """A verb to send; no agent means all."""
+
+    verb: Verb
+    agent: str | None
+    priority: Priority
+    ttl: int
+    reply_to: str | None
+    by: str
+    """Who sent it: the token's id and role, for the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened, with the id a client resumes from."""
+
+    id: int
+    name: str
+    data: JsonObject
+
+
+class Backend(Protocol):
+    """The hub, seen from HTTP. Every returned object is ready for JSON."""
+
+    def ready(self) -> JsonObject:
+        """`{"ready": bool, …}`: link to the broker, store writable."""
+        ...
+
+    def agents(self) -> list[JsonObject]:
+        """All agents, worst first."""
+        ...
+
+    def agent(self, name: str) -> JsonObject | None: ...
+
+    def stats(self) -> JsonObject:
+        """Counts: agents by verdict, messages, rejects by reason, alerts, commands, store."""
+        ...
+
+    async def history(self, span: Span) -> JsonObject:
+        """`{"messages": […], "next": cursor or null}`, oldest first."""
+        ...
+
+    async def send(self, dispatch: Dispatch) -> list[str]:
+        """Queue a command; one id an agent.
+
+        Raises:
+            KeyError: there is no such agent.
+        """
+        ...
+
+    async def inbox(self, agent: str | None, *, unread: bool) -> list[JsonObject]:
+        """Commands for `agent` (all agents: None), newest last; those read are kept 7 days."""
+        ...
+
+    async def ack(self, agent: str | None, command: str, result: Result) -> bool:
+        """Record the result of a command (read receipt); False if there is no such command.
+
+        `agent` is the caller's own name, None where an operator acknowledges for it.
+        """
+        ...
+
+    async def publish(self, kind: MessageKind, agent: str, payload: bytes) -> None:
+        """Put an agent's own message on the bus, as if it had published it.
+
+        Raises:
+            Rejected: the contract does not allow it.
+            BrokerError: the broker is away.
+        """
+        ...
+
+    def alerts(self, *, history: bool) -> list[JsonObject]: ...
+
+    async def acknowledge_alert(self, agent: str, code: str, by: str) -> bool: ...
+
+    async def silence(self, agent: str | None, code: str | None, seconds: float, by: str) -> str:
+        """Silence matching alerts; the id of the silence."""
+        ...
+
+    async def lift(self, silence: str) -> bool: ...
+
+    def audit(self) -> JsonObject:
+        """Summaries of the latest audit reports; no matched value is in them."""
+        ...
+
+    def events(self, after: int | None) -> AsyncIterator[Event]:
+        """Events after id `after` (None: from now on) while the client listens; bounded."""
+        ...
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """(exposition, content type) as negotiated by the Accept header."""
+        ...
+
+    def report(self, name: str) -> bytes | None:
+        """One audit report as HTML."""
+        ...
+
+    def silences(self) -> Sequence[JsonObject]: ...

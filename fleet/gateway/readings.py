@@ -1,0 +1,104 @@
+"""Routes that read the fleet: agents, history, stats, audit, alerts; and what quiets alerts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+
+from fleet.contract.words import MessageKind
+from fleet.gateway.access import READERS, allow
+from fleet.gateway.backend import Span
+from fleet.gateway.bodies import AgentName, AlertBody, SilenceBody, SilenceId
+from fleet.gateway.messages import Hub, Operator
+from fleet.gateway.problems import Problem
+from fleet.gateway.tokens import Principal
+
+router = APIRouter(prefix="/v1", tags=["fleet"])
+Reader = Annotated[Principal, Depends(allow(*READERS))]
+
+
+@router.get("/agents")
+async def agents(hub: Hub, _: Reader) -> dict[str, Any]:
+    """All agents, worst first, and the problems named."""
+    return {"agents": hub.agents(), "problems": hub.alerts(history=False)}
+
+
+@router.get("/agents/{name}")
+async def agent(name: str, hub: Hub, _: Reader) -> dict[str, Any]:
+    """One agent in detail."""
+    found = hub.agent(name)
+    if found is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents")
+    return found
+
+
+@router.get("/stats")
+async def stats(hub: Hub, _: Reader) -> dict[str, Any]:
+    """Counts of everything."""
+    return hub.stats()
+
+
+@router.get("/history")
+async def history(
+    hub: Hub,
+    _: Reader,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    agent: AgentName | None = None,
+    kind: MessageKind | None = None,
+    cursor: Annotated[str | None, Query(max_length=64, pattern=r"^[0-9A-Za-z_.-]+$")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> dict[str, Any]:
+    """Stored messages, oldest first, a page at a time."""
+    span = Span(_epoch(since), _epoch(until), agent, kind, cursor, limit)
+    try:
+        return await hub.history(span)
+    except ValueError:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "that cursor is not one of ours",
+            "start without a cursor, then pass `next`",
+        ) from None
+
+
+@router.get("/audit")
+async def audit(hub: Hub, _: Reader) -> dict[str, Any]:
+    """Summaries of the latest audits."""
+    return hub.audit()
+
+
+@router.get("/alerts")
+async def alerts(hub: Hub, _: Reader, history: bool = False) -> dict[str, Any]:
+    """Alerts that fire now (and, with `history`, those that ended), and silences."""
+    return {"alerts": hub.alerts(history=history), "silences": list(hub.silences())}
+
+
+@router.post("/alerts/ack")
+async def acknowledge(body: AlertBody, hub: Hub, caller: Operator) -> dict[str, str]:
+    """Say that somebody looks at it."""
+    if not await hub.acknowledge_alert(body.agent, body.code, str(caller)):
+        raise Problem(HTTPStatus.NOT_FOUND, "no such alert is firing", "GET /v1/alerts")
+    return {"agent": body.agent, "code": body.code}
+
+
+@router.post("/silences", status_code=HTTPStatus.CREATED)
+async def silence(body: SilenceBody, hub: Hub, caller: Operator) -> SilenceId:
+    """Silence matching alerts for a while."""
+    return SilenceId(id=await hub.silence(body.agent, body.code, body.seconds, str(caller)))
+
+
+@router.delete("/silences/{silence_id}", status_code=HTTPStatus.NO_CONTENT)
+async def lift(silence_id: str, hub: Hub, _: Operator) -> None:
+    """End a silence."""
+    if not await hub.lift(silence_id):
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such silence", "GET /v1/alerts")
+
+
+def _epoch(moment: datetime | None) -> float | None:
+    """Seconds since the epoch; a time without a zone is UTC."""
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
