@@ -1,0 +1,165 @@
+"""The life of a command, from the operator's wish to its end; every change is in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from fleet.contract.words import Priority, ReplyCode, Result, Verb, Word
+
+GRACE: Final = 5.0
+"""Seconds beyond its time to live that a sent command's reply may still arrive."""
+
+
+class CommandState(Word):
+    """Where a command is in its life."""
+
+    QUEUED = "queued", "the agent is away; it is sent when the agent returns"
+    SENT = "sent", "the broker has it"
+    ACKNOWLEDGED = "acknowledged", "the agent has read it"
+    DONE = "done", "carried out"
+    FAILED = "failed", "tried, and it did not work, or the agent was busy"
+    REJECTED = "rejected", "the agent refused it"
+    EXPIRED = "expired", "its time to live was over before it could be carried out"
+    UNSUPPORTED = "unsupported", "the agent has no such action configured"
+    SILENT = "silent", "sent in time, and no reply came"
+
+
+class Step(Word):
+    """What can happen to a command, besides a reply."""
+
+    SEND = "send", "handed to the broker"
+    READ = "read", "the agent fetched it from its inbox"
+    END_OF_TIME = "end-of-time", "its time to live (and grace) is over"
+
+
+OPEN: Final = frozenset({CommandState.QUEUED, CommandState.SENT, CommandState.ACKNOWLEDGED})
+
+STEPS: Final[dict[tuple[CommandState, Step], CommandState]] = {
+    (CommandState.QUEUED, Step.SEND): CommandState.SENT,
+    (CommandState.QUEUED, Step.READ): CommandState.ACKNOWLEDGED,
+    (CommandState.QUEUED, Step.END_OF_TIME): CommandState.EXPIRED,
+    (CommandState.SENT, Step.SEND): CommandState.SENT,
+    (CommandState.SENT, Step.READ): CommandState.ACKNOWLEDGED,
+    (CommandState.SENT, Step.END_OF_TIME): CommandState.SILENT,
+    (CommandState.ACKNOWLEDGED, Step.READ): CommandState.ACKNOWLEDGED,
+    (CommandState.ACKNOWLEDGED, Step.END_OF_TIME): CommandState.SILENT,
+}
+"""What is not in the table changes nothing: ends are ends, and repetitions are harmless."""
+
+ENDS: Final = {
+    Result.DONE: CommandState.DONE,
+    Result.FAILED: CommandState.FAILED,
+    Result.REJECTED: CommandState.REJECTED,
+    Result.EXPIRED: CommandState.EXPIRED,
+    Result.UNSUPPORTED: CommandState.UNSUPPORTED,
+    Result.BUSY: CommandState.FAILED,
+}
+
+_RANK: Final = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One command for one agent. Times are seconds since the epoch, None where not yet known.
+
+    Attributes:
+        by: who sent it (token id and role, or `cli`); for the record, never on the bus.
+        reply_to: id of what it answers, for HTTP clients.
+        took: seconds the agent says it took.
+    """
+
+    id: str
+    agent: str
+    verb: Verb
+    priority: Priority
+    ttl: int
+    created: float
+    by: str = ""
+    reply_to: str | None = None
+    state: CommandState = CommandState.QUEUED
+    sent: float | None = None
+    ended: float | None = None
+    code: ReplyCode | None = None
+    took: float | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.state in OPEN
+
+    @property
+    def deadline(self) -> float:
+        """When an unsent one expires; a sent one has a little longer for its reply."""
+        return self.created + self.ttl + (0 if self.state is CommandState.QUEUED else GRACE)
+
+    def step(self, step: Step, now: float) -> Order:
+        """The order after `step`; itself where the table has none."""
+        state = STEPS.get((self.state, step))
+        if state is None or (state is self.state and step is not Step.SEND):
+            return self
+        changed = replace(self, state=state)
+        if step is Step.SEND:
+            return replace(changed, sent=now)
+        return changed if changed.open else replace(changed, ended=now)
+
+    def replied(
+        self, result: Result, code: ReplyCode | None, took: float | None, now: float
+    ) -> Order:
+        """The order after the agent's reply; a late reply corrects `silent`, no other end."""
+        if not self.open and self.state is not CommandState.SILENT:
+            return self
+        return replace(self, state=ENDS[result], code=code, took=took, ended=now)
+
+
+def in_order(orders: Iterable[Order]) -> list[Order]:
+    """Urgent before high before normal, older first."""
+    return sorted(orders, key=lambda order: (_RANK[order.priority], order.created, order.id))
+
+
+class Book:
+    """The open orders of the fleet, by id; knows whom to send what, and what is over.
+
+    Memory is bounded by the number of open orders, and each ends with its time to live.
+    """
+
+    def __init__(self, orders: Iterable[Order] = ()) -> None:
+        self._orders = {order.id: order for order in orders if order.open}
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def __iter__(self) -> Iterator[Order]:
+        return iter(self._orders.values())
+
+    def get(self, order_id: str) -> Order | None:
+        return self._orders.get(order_id)
+
+    def put(self, order: Order) -> None:
+        """Keep the newest version of an order; one that has ended is forgotten."""
+        if order.open:
+            self._orders[order.id] = order
+        else:
+            self._orders.pop(order.id, None)
+
+    def waiting(self, agent: str, now: float) -> list[Order]:
+        """What to send to `agent` now that it is here, in order; expired ones are not."""
+        queued = CommandState.QUEUED
+        return in_order(
+            order
+            for order in self._orders.values()
+            if order.agent == agent and order.state is queued and order.deadline > now
+        )
+
+    def inbox(self, agent: str | None) -> list[Order]:
+        """Open orders for `agent` (None: for all), in order."""
+        return in_order(o for o in self._orders.values() if agent in (None, o.agent))
+
+    def over(self, now: float) -> list[Order]:
+        """Open orders whose time is over, already changed to their end; not yet put back."""
+        late = [order for order in self._orders.values() if order.deadline <= now]
+        return [order.step(Step.END_OF_TIME, now) for order in late]
+
+    def of_agent(self, agent: str) -> list[Order]:
+        """Every open order of `agent`, for instance to cancel them when it is revoked."""
+        return [order for order in self._orders.values() if order.agent == agent]
