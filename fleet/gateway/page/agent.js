@@ -1,0 +1,107 @@
+// One agent: planes, metrics over time, timeline, and the four verbs for those who may send them.
+
+import { get, mayOperate, post } from "./api.js";
+import { chart } from "./chart.js";
+import { age, clock, el, number, replace, say, table, word } from "./dom.js";
+
+const VERBS = ["health-check", "status-report", "version-report", "config-reload"];
+const HOURS = 6;
+
+export async function show(main, name) {
+  const head = el("div");
+  const planes = el("div");
+  const charts = el("div", { class: "charts" });
+  const timeline = el("div");
+  const orders = el("div");
+  replace(main, el("p", {}, el("a", { href: "#/" }, "All agents")), el("h1", {}, name), head,
+    mayOperate() ? verbs(name) : null, el("h2", {}, "Planes"), planes,
+    el("h2", {}, "Metrics"), charts, el("h2", {}, "Timeline"), timeline,
+    el("h2", {}, "Commands"), orders);
+  let drawn = "";
+
+  return async function refresh() {
+    const agent = await get(`/v1/agents/${name}`);
+    replace(head, facts(agent));
+    replace(planes, planeTable(agent));
+    const since = new Date(Date.now() - HOURS * 3600e3).toISOString();
+    const query = `/v1/history?agent=${name}&since=${since}&limit=1000`;
+    const [history, inbox] = await Promise.all([get(query), get(`/v1/inbox?agent=${name}`)]);
+    replace(timeline, timelineTable(history.messages));
+    replace(orders, orderTable(inbox.messages));
+    const newest = history.messages.at(-1)?.id ?? "none";
+    if (newest !== drawn) replace(charts, metricCharts(history.messages));
+    drawn = newest;
+  };
+}
+
+function facts(agent) {
+  const versions = Object.entries(agent.versions ?? {}).map(([what, v]) => `${what} ${v}`).join(", ");
+  const pairs = [
+    ["State", word(agent.state)], ["Heard", `${age(agent.age)} ago`], ["Up", age(agent.uptime)],
+    ["Versions", versions || "unknown"], ["Kind", agent.kind ?? "unknown"],
+    ["Clock", agent.skew === null || agent.skew === undefined ? "unknown" : `${number(agent.skew)} s off`],
+    ["Configuration", agent.config ? `${agent.config.slice(0, 19)}…` : "unknown"],
+    ["Alerts", (agent.alerts ?? []).join(", ") || "none"],
+  ];
+  return el("dl", { class: "facts" },
+    pairs.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
+}
+
+function planeTable(agent) {
+  const rows = Object.entries(agent.checks ?? {}).map(([plane, check]) =>
+    el("tr", {}, el("th", { scope: "row" }, plane), el("td", {}, word(check))));
+  return rows.length ? table("Result by plane", ["Plane", "Result"], rows)
+    : el("p", {}, "No plane has been reported.");
+}
+
+function metricCharts(messages) {
+  const series = new Map();
+  for (const { kind, ts, message } of messages) {
+    if (kind !== "heartbeat") continue;
+    for (const [metric, value] of Object.entries(message?.metrics ?? {})) {
+      if (!series.has(metric)) series.set(metric, [[], []]);
+      const [times, values] = series.get(metric);
+      times.push(Date.parse(ts) / 1000);
+      values.push(value);
+    }
+  }
+  if (series.size === 0) return [el("p", {}, `No metric in the last ${HOURS} hours.`)];
+  return [...series].map(([metric, data]) => chart(metric, data));
+}
+
+function timelineTable(messages) {
+  const rows = messages.slice(-100).reverse().map(({ ts, kind, message }) =>
+    el("tr", {}, el("td", {}, clock(ts)), el("td", {}, kind), el("td", {}, summary(kind, message))));
+  return rows.length ? table("Newest first", ["Time", "Kind", "What"], rows)
+    : el("p", {}, `Nothing in the last ${HOURS} hours.`);
+}
+
+function summary(kind, message) {
+  if (!message) return "unknown";
+  if (kind === "heartbeat") return message.ok ? "ok" : "not ok";
+  if (kind === "alert") return `${message.severity} ${message.code} ${message.state}`;
+  const reply = message.reply ? `, ${message.reply.verb} ${message.reply.result}` : "";
+  return `${message.state}${reply}`;
+}
+
+export function orderTable(messages) {
+  const rows = [...messages].reverse().map((order) =>
+    el("tr", {}, el("td", {}, clock(order.created)), el("td", {}, order.agent ?? "all"),
+      el("td", {}, order.verb), el("td", {}, word(order.state)), el("td", {}, order.code ?? "")));
+  return rows.length ? table("Newest first", ["Sent", "Agent", "Verb", "Outcome", "Code"], rows)
+    : el("p", {}, "No command yet.");
+}
+
+function verbs(name) {
+  return el("div", { class: "verbs", role: "group", "aria-label": "Send a command" },
+    VERBS.map((verb) => el("button", { type: "button", onclick: () => send(name, verb) }, verb)));
+}
+
+async function send(name, verb) {
+  try {
+    await post("/v1/send", { to: name, verb });
+    say(`${verb} sent to ${name}`);
+  } catch (error) {
+    say(`${verb} was not sent: ${error.message}`);
+  }
+}

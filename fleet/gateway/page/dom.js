@@ -1,0 +1,59 @@
+// Small builders of elements and texts. Nothing is ever parsed as HTML: text stays text.
+
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+export function replace(node, ...children) {
+  node.replaceChildren(...children.flat().filter(Boolean));
+}
+
+// A span of seconds for people; "-" would be read as offline, so unknown is said in a word.
+export function age(seconds) {
+  if (seconds === null || seconds === undefined) return "unknown";
+  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "m"]]) {
+    if (seconds >= 2 * size) return `${Math.round(seconds / size)} ${unit}`;
+  }
+  return `${Math.max(0, Math.round(seconds))} s`;
+}
+
+export function number(value) {
+  return new Intl.NumberFormat("en", { maximumSignificantDigits: 6 }).format(value);
+}
+
+export function clock(timestamp) {
+  const time = new Date(timestamp);
+  return Number.isNaN(time.getTime()) ? "unknown" : time.toLocaleString();
+}
+
+// Each word has a shape of its own beside its colour: colour alone tells nothing to many people.
+const SHAPES = {
+  ok: "●", done: "●", pass: "●", running: "●", resolved: "●",
+  late: "◐", degraded: "◐", warn: "◐", warning: "◐", sent: "◐", queued: "○", acknowledged: "◐",
+  stale: "▲", offline: "■", fail: "▲", critical: "▲", failed: "▲", rejected: "▲", silent: "■",
+  expired: "■", unknown: "?", ghost: "?", unsupported: "?", info: "ℹ",
+};
+
+export function word(text) {
+  return el("span", { class: `word word-${text}` },
+    el("span", { class: "shape", "aria-hidden": "true" }, SHAPES[text] ?? "•"), ` ${text}`);
+}
+
+export function table(caption, headings, rows) {
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    el("table", {},
+      el("caption", {}, caption),
+      el("thead", {}, el("tr", {}, headings.map((text) => el("th", { scope: "col" }, text)))),
+      el("tbody", {}, rows)));
+}
+
+export function say(text) {
+  document.getElementById("says").textContent = text;
+}

@@ -1,0 +1,90 @@
+// Routes, sign-in and the live link; views only draw.
+
+import * as agent from "./agent.js";
+import * as alerts from "./alerts.js";
+import { Refused, resume, signIn, signOut } from "./api.js";
+import { el, replace } from "./dom.js";
+import * as fleet from "./fleet.js";
+import { gently, listen } from "./live.js";
+import { showAudit, showCommands } from "./others.js";
+
+const main = document.getElementById("main");
+const link = document.getElementById("link");
+const leave = document.getElementById("leave");
+let refresh = async () => {};
+let stop = () => {};
+
+const VIEWS = {
+  "": fleet.show, alerts: alerts.show, commands: showCommands, audit: showAudit, agent: agent.show,
+};
+
+async function route() {
+  const [view, name] = location.hash.replace(/^#\/?/, "").split("/");
+  const show = VIEWS[view] ?? fleet.show;
+  for (const anchor of document.querySelectorAll("nav a")) {
+    const current = anchor.getAttribute("href") === `#/${view}`;
+    if (current) anchor.setAttribute("aria-current", "page");
+    else anchor.removeAttribute("aria-current");
+  }
+  document.title = name ? `${name} · Fleet` : "Fleet";
+  refresh = await show(main, name);
+  await update();
+}
+
+async function update() {
+  try {
+    await refresh();
+  } catch (error) {
+    if (error instanceof Refused && error.status === 401) askForToken();
+    else replace(main, el("h1", {}, "That did not work"), el("p", {}, error.message), el("p", {}, error.remedy ?? ""));
+  }
+}
+
+function askForToken(complaint = "") {
+  stop();
+  leave.hidden = true;
+  const field = el("input", { id: "token", type: "password", autocomplete: "off", required: true });
+  const form = el("form", { class: "sign-in" },
+    el("h1", {}, "Sign in"), el("p", { role: "alert" }, complaint),
+    el("label", { for: "token" }, "Token "), field, el("button", { type: "submit" }, "Sign in"),
+    el("p", {}, "Make one with ", el("code", {}, "fleet token create --role operator")));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      await signIn(field.value.trim());
+      await start();
+    } catch (error) {
+      askForToken(error.message);
+    }
+  });
+  replace(main, form);
+  field.focus();
+}
+
+async function start() {
+  stop();
+  leave.hidden = false;
+  const later = gently(update);
+  const close = listen(later, (up) => {
+    link.textContent = up ? "live" : "link lost, trying again";
+    link.classList.toggle("down", !up);
+  });
+  const timer = setInterval(later, 5000); // ages grow without events
+  stop = () => {
+    close();
+    clearInterval(timer);
+    link.textContent = "not connected";
+  };
+  await route();
+}
+
+leave.addEventListener("click", async () => {
+  await signOut();
+  askForToken();
+});
+addEventListener("hashchange", () => {
+  route();
+  main.focus();
+});
+
+resume().then(start, () => askForToken());

@@ -1,0 +1,25 @@
+// The views of commands and audits.
+
+import { get } from "./api.js";
+import { orderTable } from "./agent.js";
+import { clock, el, replace, table, word } from "./dom.js";
+
+export async function showCommands(main) {
+  const orders = el("div");
+  replace(main, el("h1", {}, "Commands"), orders);
+  return async () => replace(orders, orderTable((await get("/v1/inbox")).messages));
+}
+
+export async function showAudit(main) {
+  const reports = el("div");
+  replace(main, el("h1", {}, "Audit"), reports);
+  return async () => {
+    const audit = await get("/v1/audit");
+    const rows = (audit.reports ?? []).map((report) => el("tr", {},
+      el("td", {}, clock(report.ts)), el("td", {}, String(report.messages)),
+      el("td", {}, word(report.findings ? "critical" : "ok"), ` ${report.findings} findings`),
+      el("td", {}, `${report.gaps} gaps`)));
+    replace(reports, rows.length ? table("Newest first", ["Time", "Messages", "Findings", "Capture"], rows)
+      : el("p", {}, "No audit has run yet. fleet audit run makes the first."));
+  };
+}
