@@ -83,3 +83,11 @@ class Bus(Protocol):
         and this does nothing.
         """
         ...
+
+    def batches(self) -> AsyncIterator[list[Inbound]]:
+        """Like `messages`, as many as have arrived at a time; at least one, at most 1,000."""
+        ...
+
+    async def ack_many(self, messages: list[Inbound]) -> None:
+        """Acknowledge a batch, in its order."""
+        ...

@@ -1,0 +1,52 @@
+"""What went wrong with a broker, in words a person can act on."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fleet.contract.broker_url import BrokerUrl
+from fleet.contract.errors import BrokerError
+
+UNSUPPORTED_PROTOCOL: Final = frozenset({1, 132})
+"""CONNACK codes of a broker that does not speak MQTT 5 (3.1.1's and 5's own)."""
+
+_REFUSALS: Final = {
+    2: ("the client id is not allowed", "use the account's own name as client id"),
+    133: ("the client id is not allowed", "use the account's own name as client id"),
+    3: ("the broker is unavailable", "look at the broker's log"),
+    136: ("the broker is unavailable", "look at the broker's log"),
+    4: ("wrong user name or password", "check FLEET_BROKER's user and FLEET_PASSWORD_FILE"),
+    134: ("wrong user name or password", "check FLEET_BROKER's user and FLEET_PASSWORD_FILE"),
+    5: ("not authorised", "check FLEET_BROKER's user and FLEET_PASSWORD_FILE"),
+    135: ("not authorised", "check FLEET_BROKER's user and FLEET_PASSWORD_FILE"),
+    138: ("this client is banned", "fleet agent list shows revoked ones"),
+}
+
+
+def refused(url: BrokerUrl, code: int) -> BrokerError:
+    """The broker answered CONNECT with `code`."""
+    why, remedy = _REFUSALS.get(code, (f"CONNACK code {code}", "look at the broker's log"))
+    return BrokerError(f"the broker {url} refused us", why, remedy)
+
+
+def unreachable(url: BrokerUrl, error: BaseException) -> BrokerError:
+    """No connection came about."""
+    text = re.sub(r"^\[Errno -?[0-9]+\] ", "", str(error)) or type(error).__name__
+    if "CERTIFICATE" in text or "SSL" in text:
+        remedy = "check FLEET_CA_FILE, and that the host name is in the broker's certificate"
+        return BrokerError(f"TLS with the broker {url} failed", text, remedy)
+    if "Name or service" in text or "getaddrinfo" in text or "nodename" in text:
+        return BrokerError(f"the broker's host {url.host} is not known", text, "check FLEET_BROKER")
+    return BrokerError(
+        f"the broker {url} cannot be reached", text, "fleet broker up starts one; or FLEET_BROKER=…"
+    )
+
+
+def not_mqtt(url: BrokerUrl) -> BrokerError:
+    """Something listens there, but it does not answer as an MQTT broker."""
+    return BrokerError(
+        f"{url} does not answer as an MQTT broker",
+        "it closed the connection or said nothing",
+        "check host, port and mqtt:// or mqtts:// in FLEET_BROKER",
+    )
