@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +32,7 @@ class Config:
     topics: Topics
     values: Mapping[str, str]
     origins: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, str | None] = field(default_factory=dict)
 
     def text(self, variable: str) -> str:
         """The value of a setting in the table of names, or its default; empty: not set."""
@@ -100,7 +101,7 @@ def load(
                 values[name.variable] = given or ""
                 origins[name.variable] = source
                 break
-    return _parse(values, origins)
+    return replace(_parse(values, origins), flags=flags or {})
 
 
 def find_file(environ: Mapping[str, str]) -> Path | None:

@@ -7,9 +7,9 @@ of the agent is a `FAIL`, and what could not be told is `UNKNOWN`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from fleet.contract.words import AlertState, Check, Severity
 
@@ -96,8 +96,19 @@ class AlertEvent:
     threshold: float | None = None
 
 
+@runtime_checkable
+class Watcher(Protocol):
+    """A probe that may also be asked for a descriptor (a pidfd, say) that becomes readable when
+    something happened: then a round of probes starts at once instead of with the next beat."""
+
+    def fileno(self) -> int | None: ...
+
+
 class Alarms(Protocol):
     """Turns signs into alerts with hysteresis; firing and resolved always pair up.
+
+    `update` is given what came in since the last time, so perhaps the finding of one probe only:
+    a code without a sign in it keeps its state.
 
     The runner calls `update`, commits the events to the outbox, then calls `save`: a crash in
     between repeats an event (harmless) and never loses one.
@@ -122,10 +133,13 @@ class Assembly:
         kind: word of `Kind`.
         probes: in the order `check` shows them.
         found: plain sentences on what was found by looking, for `agent-sidecar check`.
-        reload: default reload action for this kind (`FLEET_RELOAD` wins), or empty.
+        reload: default reload action for this kind (`FLEET_RELOAD` wins), or empty; `none` when
+            the agent applies its configuration by itself, so there is only a digest to report.
+        pid: the agent's process id now, for a reload by signal.
     """
 
     kind: str
     probes: Sequence[Probe]
     found: Sequence[str] = ()
     reload: str = ""
+    pid: Callable[[], int | None] = lambda: None

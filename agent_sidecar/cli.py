@@ -1,0 +1,115 @@
+"""The command line of the sidecar; each command imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+import fleet
+from agent_sidecar.config import Config, load
+from fleet.contract.errors import FleetError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FLAGS: Final = {
+    "FLEET_AGENT": "Name of the agent.",
+    "FLEET_BROKER": "Broker, as mqtt://host or mqtts://user@host:8883.",
+    "FLEET_INTERVAL": "Seconds between bus heartbeats.",
+    "FLEET_KIND": "Kind of agent; empty: found by looking.",
+    "FLEET_HOME": "State directory.",
+}
+
+
+def configured(function: F) -> F:
+    """Give the command a `config` built from its flags, the environment and `agent.env`."""
+    from functools import wraps
+
+    @wraps(function)
+    def wrapper(**given: Any) -> Any:
+        flags = {name: given.pop(name.lower()) for name in _FLAGS}
+        return function(config=load(flags), **given)
+
+    decorated: Any = wrapper
+    for name, meaning in reversed(_FLAGS.items()):
+        flag = "--" + name.removeprefix("FLEET_").lower()
+        decorated = click.option(flag, name.lower(), metavar="VALUE", help=meaning)(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+_timeout = click.option(
+    "--timeout", default=10.0, show_default=True, help="Seconds until it gives up."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(fleet.__version__, prog_name="agent-sidecar", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Beside an agent: publish its health to the fleet's bus and answer four commands.
+
+    Settings come from flags, FLEET_* variables and agent.env; see `agent-sidecar check`.
+    """
+
+
+@cli.command()
+@configured
+def run(config: Config) -> None:
+    """Run beside the agent until told to stop (SIGTERM); SIGHUP reads the settings again."""
+    from agent_sidecar.daemon import run_daemon
+
+    run_daemon(config)
+
+
+@cli.command()
+@_timeout
+@configured
+def beat(config: Config, timeout: float) -> None:
+    """Publish one bus heartbeat, do what waits, and exit: for cron, launchd and systemd timers."""
+    from agent_sidecar.daemon import run_once
+    from agent_sidecar.runner import Purpose
+
+    run_once(config, Purpose.BEAT, timeout)
+
+
+@cli.command()
+@click.option("--listen", is_flag=True, help="Stay and answer until told to stop.")
+@_timeout
+@configured
+def handle(config: Config, listen: bool, timeout: float) -> None:
+    """Carry out the commands that wait, and exit."""
+    from agent_sidecar.daemon import run_once
+    from agent_sidecar.runner import Purpose
+
+    run_once(config, Purpose.LISTEN if listen else Purpose.HANDLE, None if listen else timeout)
+
+
+@cli.command()
+@configured
+def check(config: Config) -> None:
+    """Show what would be sent, and why; what is read and what is not. Sends nothing."""
+    from agent_sidecar.explain import explain
+
+    for line in explain(config):
+        click.echo(line)
+
+
+def start(arguments: list[str]) -> int:
+    """Run the command line and return the exit code; usage errors are 3, not click's 2."""
+    try:
+        result = cli.main(arguments, prog_name="agent-sidecar", standalone_mode=False)
+    except click.UsageError as error:
+        context = error.ctx.command_path if error.ctx else "agent-sidecar"
+        _complain(f"wrong call: {error.format_message()}\nTry: {context} --help")
+        return FleetError.exit_code
+    except FleetError as error:
+        _complain(str(error))
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

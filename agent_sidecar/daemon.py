@@ -1,0 +1,90 @@
+"""Runs the runner as a process: lock, signals, logging, and the way a reload starts over."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+from types import FrameType
+
+from agent_sidecar import kinds
+from agent_sidecar.config import Config, load
+from agent_sidecar.lock import exclusive
+from agent_sidecar.runner import Purpose, Runner
+from fleet.contract.errors import FleetError
+
+log = logging.getLogger(__name__)
+
+LOCK_WAIT = 5.0
+"""Seconds a one-shot waits for the run before it to end."""
+
+
+def run_daemon(config: Config) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP reads the settings again and starts over with them.
+
+    Raises:
+        FleetError: something it needs is not usable.
+    """
+    _log_to_stderr()
+    with exclusive(config.state):
+        current: Config | None = config
+        while current is not None:
+            current = _run_until_signal(current)
+
+
+def run_once(config: Config, purpose: Purpose, timeout: float | None) -> None:
+    """Run for one purpose, within `timeout` s (None: until a signal).
+
+    Raises:
+        FleetError: something it needs is not usable, or it did not get through in time.
+    """
+    _log_to_stderr(logging.ERROR)
+    with exclusive(config.state, LOCK_WAIT):
+        runner = Runner(config, kinds.assemble(config), purpose)
+        _on_signals(runner)
+        runner.run(None if timeout is None else time.monotonic() + timeout)
+
+
+def _run_until_signal(config: Config) -> Config | None:
+    """Run one session; the configuration to start over with, or None to end."""
+    runner = Runner(config, kinds.assemble(config))
+    following: list[Config] = []
+
+    def reload(_number: int, _frame: FrameType | None) -> None:
+        try:
+            following.append(_read_again(config))
+        except FleetError as error:
+            log.warning("going on with the old settings: %s", str(error).splitlines()[0])
+        else:
+            runner.stop()
+
+    _on_signals(runner)
+    signal.signal(signal.SIGHUP, reload)
+    try:
+        runner.run()
+    finally:
+        signal.set_wakeup_fd(-1)
+    return following[-1] if following else None
+
+
+def _read_again(config: Config) -> Config:
+    fresh = load(config.flags)
+    if fresh.state != config.state:
+        why = "another agent or state directory needs another lock"
+        raise FleetError("the settings do not fit this process", why, "restart it")
+    kinds.assemble(fresh)
+    return fresh
+
+
+def _on_signals(runner: Runner) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        runner.stop()
+
+    signal.set_wakeup_fd(runner.wake_descriptor, warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
+def _log_to_stderr(level: int = logging.INFO) -> None:
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(message)s")

@@ -1,0 +1,66 @@
+"""One sidecar at a time for one agent: an flock on its state directory.
+
+The kernel drops the lock when the holder dies, so there is no stale lock to clean up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fleet.contract.errors import FleetError
+
+
+class AlreadyRunning(FleetError):
+    """Another sidecar holds the state directory."""
+
+
+@contextmanager
+def exclusive(folder: Path, wait: float = 0.0) -> Iterator[None]:
+    """Hold `folder` for this process; try for `wait` seconds.
+
+    Raises:
+        AlreadyRunning: another process holds it.
+        FleetError: the folder cannot be made or written.
+    """
+    handle = _open(folder)
+    try:
+        deadline = time.monotonic() + wait
+        while not _taken(handle):
+            if time.monotonic() >= deadline:
+                holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "?"
+                raise AlreadyRunning(
+                    f"another sidecar is at work in {folder}",
+                    f"process {holder} holds its lock",
+                    "give this one another FLEET_AGENT or FLEET_HOME, or stop the other",
+                )
+            time.sleep(0.05)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _open(folder: Path) -> int:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise FleetError(
+            f"the state directory {folder} is not usable",
+            error.strerror or "",
+            "set FLEET_HOME to a directory this user may write",
+        ) from None
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

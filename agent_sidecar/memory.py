@@ -1,0 +1,41 @@
+"""What a sidecar keeps between runs: one directory, one file a concern."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_sidecar.alarms import AlarmBoard
+from agent_sidecar.outbox import Outbox
+from agent_sidecar.seen import SeenIds
+from agent_sidecar.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The open state directory of one agent's sidecar; the caller holds its lock."""
+
+    session: Session
+    outbox: Outbox
+    alarms: AlarmBoard
+    seen: SeenIds
+
+    @classmethod
+    def open(cls, folder: Path, now: float, *, resume: bool) -> Memory:
+        """Open everything in `folder`; `resume` goes on with the last session, if it can.
+
+        Raises:
+            FleetError: the outbox cannot be opened.
+        """
+        outbox = Outbox(folder / "outbox.sqlite3")
+        start = Session.resume if resume else Session.begin
+        return cls(
+            session=start(folder / "session.json", now),
+            outbox=outbox,
+            alarms=AlarmBoard(folder / "alarms.json"),
+            seen=SeenIds(folder / "seen.json"),
+        )
+
+    def close(self) -> None:
+        self.outbox.close()
+        self.session.close()
