@@ -1,1 +1,5 @@
-"""Pure rules of the fleet: time is an argument, nothing here waits, reads a clock or does I/O."""
+"""What the fleet's telemetry means: pure rules, time is an argument.
+
+No clock, no I/O, no `await`. The hub feeds the roster with what it committed; the CLI feeds
+one with retained messages alone. Both see the same truth.
+"""

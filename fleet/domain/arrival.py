@@ -1,0 +1,28 @@
+"""The circumstances of one message: when and how it reached the hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.domain.skew import corrected
+
+
+@dataclass(slots=True)
+class Arrival:
+    """`at` is the hub's clock at receipt, `ts` the agent's own time, both in seconds since epoch.
+
+    `overdue`: the known session is late already. `behind`: a later number of the session came
+    first. `hearing_since`: since when the hub listens without a break.
+    """
+
+    at: float
+    ts: float
+    retained: bool = False
+    overdue: bool = False
+    hearing_since: float = float("-inf")
+    behind: bool = False
+
+    def moment(self, skew: float | None) -> float | None:
+        """When it was so on the hub's clock: receipt, or for retained state its own time,
+        corrected; None if that would lie in the future."""
+        return corrected(self.ts, skew, self.at) if self.retained else self.at

@@ -1,0 +1,69 @@
+"""Which alerts the hub raises about one agent at one moment, and when to look again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fleet.contract.words import HubAlertCode as Code
+from fleet.domain import liveness
+from fleet.domain.record import NO_CODES, Record, shared
+from fleet.domain.skew import is_skewed
+from fleet.domain.verdict import Verdict
+
+GAP_PATIENCE: Final = 60.0
+"""Seconds a hole may stay before it is an alert: an outbox that is sent again fills most."""
+
+GAP_HOLD: Final = 3600.0
+"""Seconds after which a hole that nothing filled is history, and the alert resolves."""
+
+DISSENTS: Final = 2
+"""Contradicting reports in a row before it is an alert: one may be a change caught half-way."""
+
+
+def interval_of(record: Record, default: float) -> float:
+    """Seconds between bus heartbeats, as the agent says or as the settings do."""
+    return record.interval if record.interval is not None else default
+
+
+def verdict_of(record: Record, now: float, *, default: float, enrolled: bool) -> Verdict:
+    """The verdict of `record` at `now`."""
+    present = liveness.presence(
+        seen_at=record.seen_at,
+        offline=record.state == "offline",
+        interval=interval_of(record, default),
+        now=now,
+    )
+    healthy = liveness.health(ok=record.ok, state=record.state, checks=record.results().values())
+    return liveness.verdict(present=present, healthy=healthy, enrolled=enrolled)
+
+
+def codes_of(record: Record, verdict: Verdict, now: float) -> frozenset[str]:
+    """The hub's own alert codes that are true of `record` at `now`."""
+    codes: list[str] = []
+    presence = liveness.PRESENCE_CODES.get(verdict)
+    if presence:
+        codes.append(presence)
+    if is_skewed(record.skew, Code.CLOCK_SKEW in record.hub_codes):
+        codes.append(Code.CLOCK_SKEW)
+    if record.gap_at is not None and GAP_PATIENCE <= now - record.gap_at < GAP_HOLD:
+        codes.append(Code.SEQ_GAP)
+    if record.dissents >= DISSENTS:
+        codes.append(Code.TELEMETRY_DISSENT)
+    if record.config_before is not None:
+        codes.append(Code.CONFIG_DRIFT)
+    return shared(frozenset(codes)) if codes else NO_CODES
+
+
+def look_again_at(record: Record, verdict: Verdict, *, default: float) -> float | None:
+    """When time alone may next change what is true of `record`; None: never."""
+    moments: list[float] = []
+    if record.seen_at is not None and record.state != "offline":
+        interval = interval_of(record, default)
+        if verdict is Verdict.LATE:
+            moments.append(liveness.stale_at(record.seen_at, interval))
+        elif verdict is not Verdict.STALE:
+            moments.append(liveness.late_at(record.seen_at, interval))
+    if record.gap_at is not None:
+        fired = Code.SEQ_GAP in record.hub_codes
+        moments.append(record.gap_at + (GAP_HOLD if fired else GAP_PATIENCE))
+    return min(moments, default=None)

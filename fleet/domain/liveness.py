@@ -1,0 +1,100 @@
+"""Presence and health of one agent at one moment: each truth rule a function of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from fleet.contract.limits import JITTER_ALLOWANCE, LATE_AFTER, STALE_AFTER
+from fleet.contract.words import Check, Plane, Severity, State
+from fleet.contract.words import HubAlertCode as Code
+from fleet.domain.verdict import SAID, Verdict, worst
+
+JITTER_SHARE: Final = 0.5
+"""Of an interval, at most: at a 1 s interval two whole seconds would hide two beats."""
+
+
+def allowance(interval: float) -> float:
+    """Seconds of jitter allowed on top of each window."""
+    return min(JITTER_ALLOWANCE, JITTER_SHARE * interval)
+
+
+def late_at(seen_at: float, interval: float) -> float:
+    """From when on silence since `seen_at` is late."""
+    return seen_at + LATE_AFTER * interval + allowance(interval)
+
+
+def stale_at(seen_at: float, interval: float) -> float:
+    """From when on silence since `seen_at` is stale."""
+    return seen_at + STALE_AFTER * interval + allowance(interval)
+
+
+def presence(*, seen_at: float | None, offline: bool, interval: float, now: float) -> Verdict:
+    """What time supports: an explicit offline holds, a time that nobody knows is unknown."""
+    if offline:
+        return Verdict.OFFLINE
+    if seen_at is None:
+        return Verdict.UNKNOWN
+    if now >= stale_at(seen_at, interval):
+        return Verdict.STALE
+    return Verdict.LATE if now >= late_at(seen_at, interval) else Verdict.OK
+
+
+def health(*, ok: bool | None, state: State | None, checks: Iterable[Check]) -> Verdict:
+    """What planes and the agent's own words support, whatever their age.
+
+    A plane that failed and was not reported since stays failed: time alone never makes an
+    agent look better. A warning is slow, not dead.
+    """
+    if ok is False or Check.FAIL in checks:
+        return Verdict.DEGRADED
+    return SAID[state] if state else Verdict.OK
+
+
+def verdict(*, present: Verdict, healthy: Verdict, enrolled: bool) -> Verdict:
+    """The worst of both; who is not enrolled is a ghost, however well it says it is."""
+    if not enrolled:
+        return Verdict.GHOST
+    return present if present is Verdict.UNKNOWN else worst((present, healthy))
+
+
+_ALIVE: Final = (Plane.ENDPOINT, Plane.WORK)
+
+
+def dissent(*, ok: bool | None, state: State | None, checks: Mapping[str, Check]) -> bool:
+    """Whether sources contradict each other in a way that no single truth explains.
+
+    A process that is there while its endpoint is not, is merely ill. A process that is gone
+    while its endpoint answers is a contradiction, and so is a verdict against every plane.
+    """
+    known = [check for check in checks.values() if check is not Check.UNKNOWN]
+    gone = checks.get(Plane.PROCESS) is Check.FAIL
+    if gone and (state is State.RUNNING or any(checks.get(p) is Check.PASS for p in _ALIVE)):
+        return True
+    if ok is True:
+        return gone or checks.get(Plane.ENDPOINT) is Check.FAIL
+    return ok is False and bool(known) and all(check is Check.PASS for check in known)
+
+
+PRESENCE_CODES: Final = {
+    Verdict.LATE: Code.AGENT_LATE,
+    Verdict.STALE: Code.AGENT_STALE,
+    Verdict.OFFLINE: Code.AGENT_OFFLINE,
+    Verdict.GHOST: Code.AGENT_GHOST,
+}
+"""The alert that each verdict of presence raises; the others raise none."""
+
+SEVERITIES: Final = {
+    Code.AGENT_LATE: Severity.WARNING,
+    Code.AGENT_STALE: Severity.CRITICAL,
+    Code.AGENT_OFFLINE: Severity.CRITICAL,
+    Code.AGENT_GHOST: Severity.WARNING,
+    Code.CLOCK_SKEW: Severity.WARNING,
+    Code.SEQ_GAP: Severity.WARNING,
+    Code.TELEMETRY_DISSENT: Severity.WARNING,
+    Code.CONFIG_DRIFT: Severity.WARNING,
+    Code.AUDIT_VIOLATION: Severity.CRITICAL,
+    Code.BROKER_DOWN: Severity.CRITICAL,
+    Code.ACL_OPEN: Severity.CRITICAL,
+}
+"""How much each alert of the hub matters."""

@@ -1,0 +1,113 @@
+"""One message applied to one agent's record: first whose session it is, then whether it was
+seen before. What it says is taken in `news`, presence and hub alerts follow in `roster`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fleet.contract.messages import Alert, Heartbeat, Status
+from fleet.contract.words import State
+from fleet.domain import news
+from fleet.domain.arrival import Arrival
+from fleet.domain.facts import Event, Fact
+from fleet.domain.record import MAX_PAST, Record
+from fleet.domain.sequences import Sequence
+from fleet.domain.sessions import Session, session_of
+
+RESEND_AFTER: Final = 5.0
+"""Seconds of unbroken listening before a repetition proves that the sidecar sent its outbox
+again; sooner, it may be the broker that repeats what it had in flight."""
+
+FromAgent = Heartbeat | Status | Alert
+
+
+def apply(record: Record, message: FromAgent, arrival: Arrival) -> list[Event]:
+    """What `message` makes known; `record` is changed."""
+    if record.last_ts is not None and arrival.moment(record.skew) is None:
+        return [Event(Fact.RETAINED_FORGED, record.name, arrival.at)]
+    events: list[Event] = []
+    boot, seq = message.boot, message.seq
+    if boot is not None:
+        if boot != record.boot:
+            session = _session(record, message, boot, arrival)
+            if session in (Session.OLD, Session.LATE_WILL):
+                return [_earlier(record, boot, seq, session, arrival.at)]
+            record.begin(boot)
+            events += _begun(record, session, message, arrival.at)
+        if seq is not None:
+            numbered = _number(record, message, seq, arrival)
+            if numbered is None:
+                return [Event(Fact.DUPLICATE, record.name, arrival.at, id=str(seq))]
+            events += numbered
+    if record.last_ts is None or arrival.ts > record.last_ts:
+        record.last_ts = arrival.ts
+    return events + news.take(record, message, arrival)
+
+
+def _session(record: Record, message: FromAgent, boot: int, arrival: Arrival) -> Session:
+    live = not arrival.retained
+    return session_of(
+        boot,
+        record.boot,
+        offline=_is_goodbye(message),
+        newer=live and (record.last_ts is None or arrival.ts > record.last_ts),
+        overdue=live and arrival.overdue and isinstance(message, Heartbeat),
+    )
+
+
+def _begun(record: Record, session: Session, message: FromAgent, at: float) -> list[Event]:
+    """A session begins, unless all we hear of it is its will."""
+    if _is_goodbye(message):
+        return []
+    number = float(record.boot or 0)
+    birth = [Event(Fact.BIRTH, record.name, at, amount=number)]
+    back = [Event(Fact.BOOT_BACK, record.name, at, amount=number)]
+    return birth + back if session is Session.BACK else birth
+
+
+def _is_goodbye(message: FromAgent) -> bool:
+    return isinstance(message, Status) and message.state is State.OFFLINE
+
+
+def _earlier(record: Record, boot: int, seq: int | None, session: Session, at: float) -> Event:
+    """A message of an earlier session: entered, so that a repetition is known as one."""
+    fact = Fact.LATE_WILL if session is Session.LATE_WILL else Fact.OLD_SESSION
+    if seq is None:
+        return Event(fact, record.name, at, amount=float(boot))
+    past = dict(record.past)
+    seen = past.get(boot)
+    if seen is not None and seen.has(seq):
+        past[boot] = seen.given_up(seq)
+        fact = Fact.DUPLICATE
+    else:
+        past[boot] = seen.seen(seq) if seen else Sequence.starting(seq)
+    record.past = tuple(sorted(past.items(), reverse=True)[:MAX_PAST])
+    return Event(fact, record.name, at, amount=float(boot), id=str(seq))
+
+
+def _number(record: Record, message: FromAgent, seq: int, arrival: Arrival) -> list[Event] | None:
+    """Enter `seq` and say what is missing, or no longer; None if it was seen before."""
+    seen = record.sequence
+    if seen is None:
+        record.sequence = Sequence.starting(seq)
+        return []
+    if seq == seen.high + 1:
+        record.sequence = seen.seen(seq)
+        return []
+    if seen.has(seq):
+        since = max(record.gap_at or 0.0, arrival.hearing_since)
+        resent = not arrival.retained and not isinstance(message, Heartbeat)
+        if resent and arrival.at - since >= RESEND_AFTER:
+            record.sequence = seen.given_up(seq)
+        return None
+    arrival.behind = seq < seen.high
+    lost = seen.lost(seq)
+    record.sequence = after = seen.seen(seq)
+    if lost:
+        record.gap_at = arrival.at
+        return [Event(Fact.GAP, record.name, arrival.at, amount=float(lost))]
+    if seq in seen.missing:
+        record.gap_at = record.gap_at if after.missing else None
+        return [Event(Fact.FILLED, record.name, arrival.at, id=str(seq))]
+    return []

@@ -1,0 +1,302 @@
+"""Every agent that was ever heard of, and what is true of each now.
+
+Fed by the hub with what it commits, or by the CLI with retained messages alone. A timing
+wheel holds each agent in the second in which time alone may next change its verdict, so a
+tick costs what is due, not what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fleet.contract.limits import DEFAULT_INTERVAL
+from fleet.contract.messages import Alert, Heartbeat, Message, Status
+from fleet.contract.stamps import epoch
+from fleet.contract.topics import Address
+from fleet.contract.words import HubAlertCode, Kind, State
+from fleet.domain import conditions, liveness, observation
+from fleet.domain.arrival import Arrival
+from fleet.domain.facts import Event, Fact
+from fleet.domain.record import Bucket, Record, digest_text
+from fleet.domain.verdict import Verdict, badness
+from fleet.domain.view import AgentView, PlaneView
+
+MAX_GHOSTS: Final = 1000
+"""Records kept of names that are not enrolled: a flood of invented names stays bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What provisioning knows of an agent before it ever speaks."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    kind: Kind | None = None
+
+
+class Roster:
+    """The fleet. Not thread-safe: one owner feeds it.
+
+    `enrolled` None means that nobody keeps a list, so nobody is a ghost. `interval` is what
+    counts, in seconds, for an agent that does not say its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        interval: float = DEFAULT_INTERVAL,
+        enrolled: Mapping[str, Enrolment] | None = None,
+    ) -> None:
+        self._interval = interval
+        self._enrolled = enrolled
+        self._records: dict[str, Record] = {}
+        self._wheel: dict[int, Bucket] = {}
+        self._turned_to: int | None = None
+        self._ghosts = 0
+        self._deaf_at: float | None = None
+        self._hearing_since = float("-inf")
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._records
+
+    def names(self) -> set[str]:
+        """Everyone heard of or enrolled."""
+        return set(self._records) | set(self._enrolled or ())
+
+    # Feeding
+
+    def observe(
+        self, address: Address, message: Message, *, at: float, retained: bool = False
+    ) -> list[Event]:
+        """What a message makes known. `at` is the hub's clock at receipt, seconds since epoch."""
+        if not isinstance(message, (Heartbeat, Status, Alert)):
+            return []
+        record = self._records.get(address.agent)
+        events: list[Event] = []
+        if record is None:
+            record = self._admit(address.agent, at, events)
+            if record is None:
+                return events
+        arrival = Arrival(
+            at, epoch(message.ts), retained, self._overdue(record, at), self._hearing_since
+        )
+        events += observation.apply(record, message, arrival)
+        self._judge(record, self._clock(at), events)
+        return events
+
+    def observe_cleared(self, address: Address, *, at: float) -> list[Event]:
+        """Somebody emptied retained state. What was heard stays true; the act is news."""
+        return [Event(Fact.RETAINED_CLEARED, address.agent, at, word=address.kind)]
+
+    def tick(self, now: float) -> list[Event]:
+        """What time alone changed since the last tick."""
+        events: list[Event] = []
+        if self._deaf_at is not None:
+            return events
+        second = int(now)
+        start = self._turned_to if self._turned_to is not None else min(self._wheel, default=second)
+        seconds: Iterable[int] = range(start, second + 1)
+        if second - start > len(self._wheel):
+            seconds = sorted(key for key in self._wheel if key <= second)
+        for key in seconds:
+            bucket = self._wheel.pop(key, None)
+            for record in bucket or ():
+                if record.bucket is bucket:
+                    record.bucket = None
+                    self._judge(record, now, events)
+        self._turned_to = second
+        return events
+
+    def deaf(self, at: float) -> None:
+        """The hub stopped listening: from now on silence is its own, not the agents'."""
+        if self._deaf_at is None:
+            self._deaf_at = at
+
+    def hear(self, at: float) -> list[Event]:
+        """The hub listens again and has caught up: silence counts again."""
+        self._deaf_at, self._hearing_since = None, at
+        return self.tick(at)
+
+    # Enrolment
+
+    def enrol(self, enrolled: Mapping[str, Enrolment] | None, *, at: float) -> list[Event]:
+        """Replace the list of who belongs to the fleet."""
+        self._enrolled = enrolled
+        events: list[Event] = []
+        for record in self._records.values():
+            self._judge(record, self._clock(at), events)
+        self._ghosts = sum(r.verdict is Verdict.GHOST for r in self._records.values())
+        return events
+
+    def forget(self, name: str) -> None:
+        """Drop an agent, as after its revocation."""
+        record = self._records.pop(name, None)
+        if record is not None:
+            record.bucket = None
+            self._ghosts -= record.verdict is Verdict.GHOST
+
+    def accept_config(self, name: str, *, at: float) -> list[Event]:
+        """An operator accepts the configuration an agent drifted to."""
+        record = self._records.get(name)
+        events: list[Event] = []
+        if record is not None:
+            record.config_before = None
+            self._judge(record, self._clock(at), events)
+        return events
+
+    # Asking
+
+    def view(self, name: str, now: float) -> AgentView:
+        """One agent at `now`; a name nobody heard of is unknown, not an error."""
+        clock = self._clock(now)
+        record = self._records.get(name) or Record(name)
+        return self._view(record, now, clock)
+
+    def views(self, now: float) -> list[AgentView]:
+        """Everyone at `now`, worst first, then by name."""
+        found = [self.view(name, now) for name in self.names()]
+        return sorted(found, key=lambda view: (-badness(view.state), view.agent))
+
+    def counts(self) -> dict[Verdict, int]:
+        """Agents by the verdict of the last tick or message."""
+        found = dict.fromkeys(Verdict, 0)
+        for record in self._records.values():
+            found[record.verdict] += 1
+        return found
+
+    def receipt(self, name: str, boot: int) -> int | None:
+        """The number up to which session `boot` may be receipted; None if there is none yet."""
+        record = self._records.get(name)
+        if record is None:
+            return None
+        seen = record.sequence if boot == record.boot else dict(record.past).get(boot)
+        return seen.receipt() if seen else None
+
+    # Keeping
+
+    def freeze(self, names: Iterable[str] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Records in JSON form, all or those of `names`."""
+        for name in list(self._records) if names is None else names:
+            if name in self._records:
+                yield name, self._records[name].freeze()
+
+    def thaw(self, frozen: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Take records that `freeze` wrote. No event: nothing happened."""
+        for name, values in frozen:
+            record = Record.thaw(name, values)
+            self._records[name] = record
+            self._ghosts += record.verdict is Verdict.GHOST
+            self._schedule(record)
+
+    # Inside
+
+    def _clock(self, now: float) -> float:
+        return now if self._deaf_at is None else min(now, self._deaf_at)
+
+    def _is_enrolled(self, name: str) -> bool:
+        return self._enrolled is None or name in self._enrolled
+
+    def _admit(self, name: str, at: float, events: list[Event]) -> Record | None:
+        if not self._is_enrolled(name):
+            if self._ghosts >= MAX_GHOSTS:
+                events.append(Event(Fact.CROWDED, name, at))
+                return None
+            events.append(Event(Fact.GHOST, name, at))
+        record = self._records[name] = Record(name)
+        return record
+
+    def _overdue(self, record: Record, at: float) -> bool:
+        seen = record.seen_at
+        if seen is None or record.state is State.OFFLINE:
+            return True
+        return at >= liveness.late_at(seen, conditions.interval_of(record, self._interval))
+
+    def _judge(self, record: Record, now: float, events: list[Event]) -> None:
+        """Hold verdict and hub alerts against the record, and tell what changed."""
+        verdict = conditions.verdict_of(
+            record, now, default=self._interval, enrolled=self._is_enrolled(record.name)
+        )
+        if verdict is not record.verdict:
+            self._ghosts += (verdict is Verdict.GHOST) - (record.verdict is Verdict.GHOST)
+            record.verdict, record.since = verdict, now
+            events.append(Event(Fact.VERDICT, record.name, now, word=verdict))
+        before, after = record.hub_codes, conditions.codes_of(record, verdict, now)
+        if after is not before:
+            record.hub_codes = after
+            events += [
+                _hub_alert(Fact.ALERT_FIRING, record, c, now) for c in sorted(after - before)
+            ]
+            events += [
+                _hub_alert(Fact.ALERT_RESOLVED, record, c, now) for c in sorted(before - after)
+            ]
+        self._schedule(record)
+
+    def _schedule(self, record: Record) -> None:
+        """Keep the record in the wheel, no later than the next moment that matters."""
+        moment = conditions.look_again_at(record, record.verdict, default=self._interval)
+        if moment is None:
+            record.bucket = None
+            return
+        second = int(moment) + 1
+        held = record.bucket
+        if held is not None and held.second <= second:
+            return
+        bucket = self._wheel.get(second)
+        if bucket is None:
+            bucket = self._wheel[second] = Bucket(second)
+            if self._turned_to is not None:
+                self._turned_to = min(self._turned_to, second)
+        bucket.append(record)
+        record.bucket = bucket
+
+    def _view(self, record: Record, now: float, clock: float) -> AgentView:
+        name = record.name
+        enrolled = self._is_enrolled(name)
+        enrolment = (self._enrolled or {}).get(name)
+        verdict = conditions.verdict_of(record, clock, default=self._interval, enrolled=enrolled)
+        codes = record.codes | conditions.codes_of(record, verdict, clock)
+        seen = record.sequence
+        versions = record.versions
+        return AgentView(
+            agent=name,
+            state=verdict,
+            age=_age(record.seen_at, now),
+            last_seen=record.seen_at,
+            since=record.since,
+            says=record.state,
+            ok=record.ok,
+            enrolled=enrolled,
+            kind=record.kind or (enrolment.kind if enrolment else None),
+            interval=conditions.interval_of(record, self._interval),
+            uptime=record.uptime,
+            skew=record.skew,
+            boot=record.boot,
+            seq=seen.high if seen else None,
+            missing=len(seen.missing) if seen else 0,
+            config=digest_text(record.config) if record.config else None,
+            versions=_versions(versions) if versions else None,
+            alerts=tuple(sorted(codes)),
+            planes={
+                plane: PlaneView(check, _age(at, now))
+                for plane, (check, at) in record.planes().items()
+            },
+            metrics=record.metrics,
+            labels=enrolment.labels if enrolment else {},
+        )
+
+
+def _hub_alert(fact: Fact, record: Record, code: str, at: float) -> Event:
+    return Event(fact, record.name, at, code, liveness.SEVERITIES[HubAlertCode(code)])
+
+
+def _age(at: float | None, now: float) -> float | None:
+    return None if at is None else max(0.0, now - at)
+
+
+def _versions(values: tuple[str | None, str | None, str | None]) -> dict[str, str]:
+    names = ("agent", "sidecar", "runtime")
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
