@@ -1,0 +1,60 @@
+"""Each wrong call of `bus-publish` publishes nothing, and is answered by one that works."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from fleet.contract.judge import judges
+from fleet.contract.words import MessageKind
+from tests.acceptance.wrong_calls import CALLS
+from tests.support.one_liner import run
+
+JUDGES = judges()
+SHELLS = ["dash", "busybox"]
+
+
+@pytest.fixture
+def drop(tmp_path: Path) -> Path:
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    return folder
+
+
+def take(drop: Path) -> dict[str, object]:
+    """The one message that waits, judged as the sidecar judges it, and removed."""
+    [path] = drop.iterdir()
+    kind, _, _ = path.name.partition("-")
+    assert path.suffix == ".json"
+    message: dict[str, object] = json.loads(path.read_text()) | {"ts": "2026-03-18T21:30:00Z"}
+    JUDGES[MessageKind(kind)].check(message)
+    path.unlink()
+    return message
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(("words", "right"), CALLS, ids=lambda value: str(value)[:60])
+def test_a_wrong_call_is_answered_by_one_that_works(
+    words: list[str], right: str | None, shell: str, drop: Path, tmp_path: Path
+) -> None:
+    answer = run(*words, home=tmp_path, shell=shell, FLEET_DROP=str(drop))
+    assert answer.stdout == ""
+    if right is not None:
+        assert answer.returncode == 3, answer.stderr
+        assert list(drop.iterdir()) == []
+        said, offered = answer.stderr.splitlines()
+        assert said.startswith("bus-publish: ")
+        assert offered == f"Try: bus-publish {right}"
+        program, *corrected = shlex.split(offered.removeprefix("Try: "))
+        assert program == "bus-publish"
+        answer = run(*corrected, home=tmp_path, shell=shell, FLEET_DROP=str(drop))
+    assert (answer.returncode, answer.stderr) == (0, "")
+    take(drop)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_the_corpus_has_at_least_sixty_wrong_calls() -> None:
+    assert sum(right is not None for _, right in CALLS) >= 60
