@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import stat
+import tempfile
 from pathlib import Path
 
 from fleet.contract.errors import ConfigError
@@ -27,3 +30,29 @@ def read_secret(path: Path) -> str:
     if not text:
         raise ConfigError(f"the secret file {path} is empty", "", f"write the secret into {path}")
     return text
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write `text` to `path` with mode 0600, whole or not at all.
+
+    The folder is made (0700) where it is missing. The bytes are on the disk when this returns.
+
+    Raises:
+        ConfigError: the folder cannot be made or written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+        try:
+            with os.fdopen(handle, "w") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        why = error.strerror or ""
+        raise ConfigError(f"{path} cannot be written", why, f"ls -ld {path.parent}") from None

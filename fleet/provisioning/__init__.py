@@ -1,0 +1,1 @@
+"""Enrolment: accounts, roles and certificates at the broker, and the list of who is enrolled."""
