@@ -36,7 +36,29 @@ CORE: Final = (
     Name("FLEET_ADR", "", "folder with the deployment's own ADRs (amendments)"),
 )
 
-PROBES: Final[tuple[Name, ...]] = ()
+PROBES: Final = (
+    Name("FLEET_PID_FILE", "", "file with the agent's pid: a number, or JSON with `pid`"),
+    Name("FLEET_PROCESS", "", "name of the agent's program, where there is no pid file"),
+    Name("FLEET_ENDPOINT", "", "health endpoint that answers JSON, http:// or https://"),
+    Name("FLEET_ENDPOINT_SLOW", "1", "seconds from which an answer is slow: a warning"),
+    Name("FLEET_ENDPOINT_TIMEOUT", "5", "seconds after which there is no answer: a failure"),
+    Name("FLEET_CONTAINER", "", "name or id of the agent's container"),
+    Name("FLEET_DOCKER", "/var/run/docker.sock", "socket of the Docker daemon"),
+    Name("FLEET_UNIT", "", "the agent's systemd unit"),
+    Name("FLEET_WORK_FILES", "", "files that advance with useful work; patterns, by comma"),
+    Name("FLEET_WORK_STALLED", "0", "seconds without useful work that are a failure; 0: never"),
+    Name("FLEET_IDLE_AFTER", "3600", "seconds without user work after which tokens are idle cost"),
+    Name("FLEET_IDLE_TOKENS", "0", "idle tokens an hour that raise idle-cost; 0: never"),
+    Name("FLEET_ERROR_RATE", "50", "percent of failed model calls that raises error-rate"),
+    Name("FLEET_DISK", "~", "a path on the file system to watch; - for none"),
+    Name("FLEET_DISK_WARN", "90", "percent used that is a warning"),
+    Name("FLEET_DISK_FAIL", "97", "percent used that is a failure"),
+    Name("FLEET_MEMORY", "yes", "watch memory; - for no"),
+    Name("FLEET_MEMORY_WARN", "90", "percent used that is a warning"),
+    Name("FLEET_MEMORY_FAIL", "97", "percent used that is a failure"),
+    Name("FLEET_PROFILE", "", "configuration and profile files to fingerprint, by comma"),
+    Name("FLEET_AGENT_HOME", "", "the agent's own folder; empty: its usual place"),
+)
 """Settings of the probes and thresholds of the alerts."""
 
 ALL: Final = (*CORE, *PROBES)

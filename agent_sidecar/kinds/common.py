@@ -1,0 +1,99 @@
+"""What every kind may have: the probes that settings ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent_sidecar.config import Config
+from agent_sidecar.probes.base import Probe
+from agent_sidecar.probes.process import FindPid, ProcessProbe, by_name, by_pid_file
+
+
+def find_pid(config: Config, default: FindPid | None = None) -> FindPid | None:
+    """How to find the agent's process: by pid file, by name, or the kind's own way."""
+    pid_file = config.path("FLEET_PID_FILE")
+    if pid_file:
+        return by_pid_file(pid_file)
+    if config.text("FLEET_PROCESS"):
+        return by_name(config.text("FLEET_PROCESS"))
+    return default
+
+
+def process_probes(config: Config, find: FindPid | None, described: str) -> list[Probe]:
+    """The process plane, from the outermost view that was asked for."""
+    probes: list[Probe] = []
+    if find is not None:
+        probes.append(ProcessProbe(find, described))
+    if config.text("FLEET_CONTAINER"):
+        from agent_sidecar.probes.container import ContainerProbe
+
+        socket = config.path("FLEET_DOCKER") or Path("/var/run/docker.sock")
+        probes.append(ContainerProbe(config.text("FLEET_CONTAINER"), socket))
+    if config.text("FLEET_UNIT"):
+        from agent_sidecar.probes.systemd import UnitProbe
+
+        probes.append(UnitProbe(config.text("FLEET_UNIT")))
+    return probes
+
+
+def machine_probes(config: Config) -> list[Probe]:
+    """Disk and memory, unless switched off.
+
+    Raises:
+        ConfigError: a limit is not a percentage.
+    """
+    from agent_sidecar.probes.limits import disk_probe, memory_probe
+
+    probes: list[Probe] = []
+    disk = config.path("FLEET_DISK")
+    if disk is not None and config.text("FLEET_DISK") != "-":
+        probes.append(
+            disk_probe(
+                disk,
+                warn=config.number("FLEET_DISK_WARN", 1, 100),
+                fail=config.number("FLEET_DISK_FAIL", 1, 100),
+            )
+        )
+    if config.text("FLEET_MEMORY") != "-":
+        probes.append(
+            memory_probe(
+                warn=config.number("FLEET_MEMORY_WARN", 1, 100),
+                fail=config.number("FLEET_MEMORY_FAIL", 1, 100),
+            )
+        )
+    return probes
+
+
+def work_probes(config: Config) -> list[Probe]:
+    """Files that must advance, where some are named."""
+    patterns = config.words("FLEET_WORK_FILES")
+    if not patterns:
+        return []
+    from agent_sidecar.probes.work import WorkProbe, newest_of
+
+    stalled = config.number("FLEET_WORK_STALLED", 0, 30 * 86_400)
+    reads = f"the time of change of {', '.join(patterns)}"
+    return [WorkProbe(newest_of(patterns), stalled, reads)]
+
+
+def profile_probes(
+    config: Config, usual: Sequence[Path] = (), must_parse: Path | None = None
+) -> list[Probe]:
+    """The fingerprint of the named files, or of the kind's usual ones."""
+    from agent_sidecar.probes.profile import ProfileProbe
+
+    files = [Path(word).expanduser() for word in config.words("FLEET_PROFILE")] or list(usual)
+    return [ProfileProbe(files, must_parse)] if files else []
+
+
+def timing(config: Config) -> tuple[float, float]:
+    """(slow, time-out) of an endpoint in seconds.
+
+    Raises:
+        ConfigError: one of them is no usable number.
+    """
+    return (
+        config.number("FLEET_ENDPOINT_SLOW", 0.01, 300),
+        config.number("FLEET_ENDPOINT_TIMEOUT", 0.1, 300),
+    )

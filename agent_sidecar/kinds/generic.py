@@ -1,0 +1,33 @@
+"""Any other process: what the settings name, and nothing else."""
+
+from __future__ import annotations
+
+from agent_sidecar.config import Config
+from agent_sidecar.kinds import common
+from agent_sidecar.probes.base import Assembly, Probe
+from fleet.contract.words import Kind
+
+
+def assemble(config: Config) -> Assembly:
+    find = common.find_pid(config)
+    described = config.text("FLEET_PID_FILE") or f"the program {config.text('FLEET_PROCESS')}"
+    probes: list[Probe] = common.process_probes(config, find, described)
+    if config.text("FLEET_ENDPOINT"):
+        from agent_sidecar.probes.endpoint import EndpointProbe
+        from agent_sidecar.probes.endpoint import common as usual
+
+        slow, timeout = common.timing(config)
+        probes.append(
+            EndpointProbe(
+                config.text("FLEET_ENDPOINT"),
+                usual,
+                slow=slow,
+                timeout=timeout,
+                keys="status, ok, healthy or ready",
+            )
+        )
+    probes += common.work_probes(config)
+    probes += common.profile_probes(config)
+    probes += common.machine_probes(config)
+    found = [] if find else ["no process is watched: FLEET_PID_FILE or FLEET_PROCESS names one"]
+    return Assembly(Kind.GENERIC.value, probes, found, pid=find or (lambda: None))

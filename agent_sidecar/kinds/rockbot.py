@@ -1,0 +1,39 @@
+"""RockBot: no health endpoint on the agent host, so its process and its profile files.
+
+Its discovery card on RabbitMQ holds prose beside name and version; the sidecar does not join
+that exchange: a second way onto another bus is not operations.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from agent_sidecar.config import Config
+from agent_sidecar.kinds import common
+from agent_sidecar.probes.base import Assembly, Probe
+from agent_sidecar.probes.process import by_name
+from fleet.contract.words import Kind
+
+PROFILE: Final = ("soul.md", "directives.md", "style.md")
+
+
+def home(config: Config) -> Path:
+    return config.path("FLEET_AGENT_HOME") or Path("/data/agent")
+
+
+def looks_like(config: Config) -> bool:
+    return all((home(config) / name).is_file() for name in ("soul.md", "directives.md"))
+
+
+def assemble(config: Config) -> Assembly:
+    folder = home(config)
+    find = common.find_pid(config, by_name("RockBot.Agent"))
+    probes: list[Probe] = [
+        *common.process_probes(config, find, "the program RockBot.Agent"),
+        *common.work_probes(config),
+        *common.profile_probes(config, [folder / name for name in PROFILE]),
+        *common.machine_probes(config),
+    ]
+    found = [f"RockBot's profile is in {folder}", "it has no health endpoint"]
+    return Assembly(Kind.ROCKBOT.value, probes, found, pid=find or (lambda: None))

@@ -1,0 +1,81 @@
+"""The fingerprint of an agent's configuration and profile files: a digest, never a content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from agent_sidecar.probes.base import Finding, Sign
+from fleet.contract.words import AlertCode, Check, Plane, Severity
+
+MAX_FILE: Final = 4 * 1024 * 1024
+"""Bytes of a file that count; a profile larger than that is no profile."""
+
+
+class ProfileProbe:
+    """Digests files when one has changed; a file that must be JSON and is not is a failure."""
+
+    plane = Plane.CONFIG.value
+    name = "config"
+    timeout = 5.0
+
+    def __init__(self, files: Sequence[Path], must_parse: Path | None = None) -> None:
+        self._files = sorted(files)
+        self._must_parse = must_parse
+        self._seen: object = None
+        self._digest: str | None = None
+        self._valid = True
+        names = ", ".join(path.name for path in self._files) or "no file"
+        self.reads = f"a SHA-256 over {names}"
+        self.ignores = "what the files say: only the digest leaves"
+
+    def run(self) -> Finding:
+        stamps = [_stamp(path) for path in self._files]
+        if stamps != self._seen:
+            self._digest = fingerprint(self._files)
+            self._valid = self._must_parse is None or _is_json(self._must_parse)
+            self._seen = stamps
+        sign = Sign(AlertCode.CONFIG_INVALID.value, not self._valid, Severity.CRITICAL)
+        check = Check.PASS if self._valid else Check.FAIL
+        if self._digest is None:
+            return Finding(self.plane, Check.UNKNOWN)
+        return Finding(self.plane, check, [sign], config=self._digest)
+
+
+def fingerprint(files: Sequence[Path]) -> str | None:
+    """`sha256:…` over names and contents of the files that exist; None if none does.
+
+    Names go in by their last part, so that the same profile in another folder is the same.
+    """
+    whole = hashlib.sha256()
+    found = False
+    for path in sorted(files, key=lambda path: path.name):
+        with suppress(OSError), path.open("rb") as stream:
+            content = hashlib.sha256(stream.read(MAX_FILE)).digest()
+            whole.update(os.fsencode(path.name) + b"\0" + content)
+            found = True
+    return f"sha256:{whole.hexdigest()}" if found else None
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _is_json(path: Path) -> bool:
+    import json
+
+    try:
+        json.loads(path.read_bytes())
+    except OSError:
+        return True  # a file that is away is not an invalid one
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,81 @@
+"""A systemd unit: what `systemctl show` says of it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import Final
+
+from agent_sidecar.probes.base import Finding, Sign
+from fleet.contract.words import AlertCode, Check, Plane, Severity
+
+_PROPERTIES: Final = (
+    "ActiveState,NRestarts,ActiveEnterTimestampMonotonic,MemoryCurrent,CPUUsageNSec"
+)
+_CHECKS: Final = {
+    "active": Check.PASS,
+    "reloading": Check.PASS,
+    "activating": Check.WARN,
+    "deactivating": Check.WARN,
+    "inactive": Check.FAIL,
+    "failed": Check.FAIL,
+}
+
+
+class UnitProbe:
+    """State, restarts, memory and CPU of one unit; unknown where systemd does not answer."""
+
+    plane = Plane.PROCESS.value
+    name = "unit"
+    timeout = 6.0
+    ignores = "the unit's journal"
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._restarts: float | None = None
+        self.reads = f"systemctl show {unit}: {_PROPERTIES}"
+
+    def run(self) -> Finding:
+        shown = self._show()
+        check = _CHECKS.get(shown.get("ActiveState", ""), Check.UNKNOWN)
+        if check is Check.UNKNOWN:
+            return Finding(self.plane, check)
+        restarts = _number(shown, "NRestarts")
+        again = None if None in (self._restarts, restarts) else restarts != self._restarts
+        self._restarts = restarts
+        metrics = {
+            "restarts_total": restarts,
+            "memory_bytes": _number(shown, "MemoryCurrent"),
+            "cpu_seconds_total": _number(shown, "CPUUsageNSec", 1e9),
+        }
+        entered = _number(shown, "ActiveEnterTimestampMonotonic", 1e6)
+        uptime = time.clock_gettime(time.CLOCK_MONOTONIC) - entered if entered else None
+        return Finding(
+            self.plane,
+            check,
+            [
+                Sign(AlertCode.PROCESS_DOWN.value, check is Check.FAIL, Severity.CRITICAL),
+                Sign(AlertCode.RESTART_LOOP.value, again, value=restarts),
+            ],
+            metrics={name: value for name, value in metrics.items() if value is not None},
+            uptime=uptime if check is Check.PASS else None,
+        )
+
+    def _show(self) -> dict[str, str]:
+        command = ["systemctl", "show", self._unit, f"--property={_PROPERTIES}"]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=self.timeout - 1, check=False
+            )
+        except (OSError, subprocess.SubprocessError):
+            return {}
+        pairs = (line.partition("=") for line in done.stdout.splitlines())
+        return {name: value for name, _, value in pairs}
+
+
+def _number(shown: dict[str, str], name: str, unit: float = 1.0) -> float | None:
+    """A property as a number; systemd writes 2^64-1 and `[not set]` for what it does not know."""
+    text = shown.get(name, "")
+    if not text.isdecimal() or int(text) >= 2**63:
+        return None
+    return int(text) / unit
