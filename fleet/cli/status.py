@@ -1,0 +1,198 @@
+"""`fleet status`: the fleet at a glance, worst first; one agent in detail."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from fleet.cli.common import (
+    age,
+    finish,
+    note,
+    paint,
+    table,
+    with_connection,
+    with_output,
+    write_json,
+    write_jsonl,
+)
+from fleet.contract.errors import ConfigError
+from fleet.contract.topics import is_agent_name
+from fleet.contract.words import Check
+from fleet.settings import Settings
+
+if TYPE_CHECKING:
+    from fleet.domain.view import AgentView
+
+PAUSE = 2.0
+"""Seconds between looks of `--watch`."""
+
+
+@click.command()
+@click.argument("agent", required=False)
+@click.option("-w", "--watch", is_flag=True, help="Look again every two seconds until Ctrl-C.")
+@click.option("--drift", is_flag=True, help="Only what differs between agents of a kind.")
+@with_output("table", "wide", "json", "jsonl")
+@with_connection
+def status(settings: Settings, agent: str | None, watch: bool, drift: bool, output: str) -> None:
+    """Every agent, worst first, with the problems named above; or AGENT in detail.
+
+    Works from the broker's retained messages: no hub is needed.
+    """
+    if agent is not None and not is_agent_name(agent):
+        raise ConfigError(f"{agent!r} is not an agent name", "", "fleet status lists them")
+    finish(_run(settings, agent, output, watch=watch, drift=drift))
+
+
+async def _run(
+    settings: Settings, agent: str | None, output: str, *, watch: bool, drift: bool
+) -> None:
+    while True:
+        views = await look(settings)
+        if watch and output in ("table", "wide"):
+            click.clear()
+        if drift:
+            _print_drift(views, output)
+        elif agent is not None:
+            _print_agent(_one(views, agent), output)
+        else:
+            print_fleet(views, output)
+        if not watch:
+            return
+        await asyncio.sleep(PAUSE)
+
+
+async def look(settings: Settings) -> list[AgentView]:
+    """Every agent as it is now, worst first."""
+    from fleet.bus.connect import open_bus
+    from fleet.remembered import remembered
+
+    async with open_bus(settings) as bus:
+        roster = await remembered(bus, settings)
+    return roster.views(time.time())
+
+
+def _one(views: Sequence[AgentView], agent: str) -> AgentView:
+    for view in views:
+        if view.agent == agent:
+            return view
+    raise ConfigError(f"nobody has heard of {agent}", "", "fleet status lists all agents")
+
+
+def print_fleet(views: Sequence[AgentView], output: str) -> None:
+    from fleet.domain.problems import problems_of
+
+    problems = problems_of(views)
+    if output == "json":
+        write_json(
+            {
+                "agents": [view.as_dict() for view in views],
+                "problems": [problem.as_dict() for problem in problems],
+            }
+        )
+        return
+    if output == "jsonl":
+        write_jsonl(view.as_dict() for view in views)
+        return
+    if not views:
+        note("nobody has been heard of yet")
+        note("Try: fleet agent add NAME, or fleet demo")
+        return
+    for problem in problems:
+        severity = paint(problem.severity.value, f"{problem.severity.value:<8}")
+        click.echo(f"{severity}  {problem.agent}: {problem.code}")
+    if problems:
+        click.echo()
+    click.echo(_table(views, wide=output == "wide"))
+
+
+def _table(views: Sequence[AgentView], *, wide: bool) -> str:
+    headings = ["agent", "state", "heard", "up", "checks", "alerts", "version"]
+    extra = ["kind", "sidecar", "skew", "missing", "boot", "seq", "config"] if wide else []
+    return table(headings + extra, [_row(view) + (_more(view) if wide else []) for view in views])
+
+
+def _row(view: AgentView) -> list[str]:
+    versions = view.versions or {}
+    return [
+        view.agent,
+        paint(view.state.value),
+        f"{age(view.age)} ago" if view.age is not None else "never",
+        age(view.uptime),
+        _checks(view),
+        ",".join(view.alerts) or "none",
+        versions.get("agent", "unknown"),
+    ]
+
+
+def _more(view: AgentView) -> list[str]:
+    versions = view.versions or {}
+    return [
+        view.kind.value if view.kind else "unknown",
+        versions.get("sidecar", "unknown"),
+        "unknown" if view.skew is None else f"{view.skew:+.1f}s",
+        str(view.missing),
+        _known(view.boot),
+        _known(view.seq),
+        view.config[7:19] if view.config else "unknown",
+    ]
+
+
+def _checks(view: AgentView) -> str:
+    """What does not pass; or how many pass."""
+    if not view.checks:
+        return "none"
+    troubled = [
+        f"{plane}:{check.value}" for plane, check in view.checks.items() if check is not Check.PASS
+    ]
+    return ",".join(troubled) or f"{len(view.checks)} pass"
+
+
+def _known(value: object) -> str:
+    return "unknown" if value is None else str(value)
+
+
+def _print_agent(view: AgentView, output: str) -> None:
+    if output in ("json", "jsonl"):
+        (write_json if output == "json" else lambda item: write_jsonl([item]))(view.as_dict())
+        return
+    facts = view.as_dict()
+    pairs = [
+        ("state", paint(view.state.value)),
+        ("says", facts["says"]),
+        ("heard", f"{age(view.age)} ago" if view.age is not None else "never"),
+        ("uptime", age(view.uptime)),
+        ("interval", age(view.interval)),
+        ("kind", facts["kind"]),
+        ("versions", ", ".join(f"{k} {v}" for k, v in (view.versions or {}).items())),
+        ("config", view.config),
+        ("clock skew", None if view.skew is None else f"{view.skew:+.1f} s"),
+        ("session", f"boot {_known(view.boot)}, seq {_known(view.seq)}, {view.missing} missing"),
+        ("alerts", ", ".join(view.alerts) or "none"),
+        ("labels", ", ".join(f"{k}={v}" for k, v in view.labels.items()) or "none"),
+    ]
+    click.echo(view.agent)
+    for name, value in pairs:
+        click.echo(f"  {name:<11} {value or 'unknown'}")
+    for plane, found in view.planes.items():
+        click.echo(f"  {plane:<11} {paint(found.check.value)} ({age(found.age)} ago)")
+    for name, number in sorted(view.metrics.items()):
+        click.echo(f"  {name:<32} {number:.12g}")
+
+
+def _print_drift(views: Sequence[AgentView], output: str) -> None:
+    from fleet.domain.drift import drift_of
+
+    found = drift_of(views)
+    if output in ("json", "jsonl"):
+        (write_json if output == "json" else write_jsonl)([item.as_dict() for item in found])
+        return
+    if not found:
+        note("no drift: agents of a kind run the same versions and configuration")
+        return
+    rows = [(i.group, i.what, i.value, str(len(i.agents)), ", ".join(i.agents)) for i in found]
+    click.echo(table(("group", "what", "value", "count", "agents"), rows))

@@ -1,0 +1,36 @@
+"""The fleet as the broker remembers it, judged by the same rules as in the hub."""
+
+from __future__ import annotations
+
+import time
+
+from fleet.bus.port import Bus
+from fleet.contract.reading import Reader
+from fleet.contract.rejection import Rejected
+from fleet.contract.topics import FROM_AGENT
+from fleet.domain.roster import Roster
+from fleet.settings import Settings
+from fleet.snapshot import retained_state
+
+
+async def remembered(bus: Bus, settings: Settings) -> Roster:
+    """A roster made of retained messages alone.
+
+    Nobody's list of enrolled agents is asked, so nobody is a ghost here; what breaks the contract
+    is passed by, as the hub would.
+
+    Raises:
+        BrokerError: the broker refuses the subscription.
+    """
+    reader = Reader(settings.added_words())
+    roster = Roster(interval=settings.interval)
+    for inbound in await retained_state(bus, map(settings.topics.every, FROM_AGENT)):
+        if not inbound.payload:
+            continue
+        try:
+            address = settings.topics.parse(inbound.topic)
+            message = reader.read(address.kind, inbound.payload)
+        except Rejected:
+            continue
+        roster.observe(address, message, at=time.time(), retained=True)
+    return roster
