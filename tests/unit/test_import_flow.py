@@ -1,0 +1,142 @@
+"""Imports flow one way: contract → bus → domain → services → cli; the sidecar takes the contract.
+
+Read from the source with `ast`, so that an import inside a function counts too. Imports under
+`if TYPE_CHECKING:` name types and load nothing; they are left out.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(
+    path.relative_to(ROOT)
+    for package in ("fleet", "agent_sidecar")
+    for path in (ROOT / package).rglob("*.py")
+)
+MQTT_CLIENTS = {"aiomqtt", "gmqtt", "mqtt5", "paho"}
+HEAVY = {"aiomqtt", "fastapi", "orjson", "pydantic", "pydantic_core", "rich", "starlette", "yaml"}
+IMPURE = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time"}
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def walk(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not is_type_checking(child):
+            yield from walk(child)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The dotted names that `path` imports; `from a import b` counts as `a.b`."""
+    for node in walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import, which this test cannot place"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def belongs(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def below(*folders: str) -> list[Path]:
+    return [path for path in FILES if any(path.is_relative_to(folder) for folder in folders)]
+
+
+def strays(paths: list[Path], *allowed: str) -> list[str]:
+    """What `paths` import of ours beyond `allowed`."""
+    return [
+        f"{path} imports {name}"
+        for path in paths
+        for name in imports(path)
+        if belongs(name, "fleet", "agent_sidecar") and not belongs(name, *allowed)
+    ]
+
+
+VERSION = "fleet.__version__"
+
+
+@pytest.mark.parametrize(
+    ("folder", "allowed"),
+    [
+        ("fleet/contract", ("fleet.contract",)),
+        ("fleet/bus", ("fleet.contract", "fleet.bus")),
+        ("fleet/domain", ("fleet.contract", "fleet.domain")),
+        ("agent_sidecar", ("fleet.contract", "agent_sidecar")),
+    ],
+)
+def test_a_layer_imports_only_the_layers_before_it(folder: str, allowed: tuple[str, ...]) -> None:
+    # `import fleet` alone loads nothing but the version.
+    found = strays(below(folder), *allowed, VERSION)
+    assert [line for line in found if not line.endswith(" imports fleet")] == []
+
+
+def test_only_the_cli_imports_the_cli() -> None:
+    entry = Path("fleet/__main__.py")
+    services = [path for path in below("fleet") if path not in below("fleet/cli") and path != entry]
+    found = [f"{p} imports {n}" for p in services for n in imports(p) if belongs(n, "fleet.cli")]
+    assert found == []
+
+
+def test_only_the_bus_and_the_sidecar_import_an_mqtt_client() -> None:
+    free = set(below("fleet/bus", "agent_sidecar"))
+    found = [
+        f"{path} imports {name}"
+        for path in FILES
+        if path not in free
+        for name in imports(path)
+        if belongs(name, *MQTT_CLIENTS, "amqtt.client")
+    ]
+    assert found == []
+
+
+def test_the_sidecar_imports_nothing_heavy() -> None:
+    found = [
+        f"{path} imports {name}"
+        for path in below("agent_sidecar")
+        for name in imports(path)
+        if belongs(name, *HEAVY, "fleet.contract.messages", "fleet.contract.reading")
+    ]
+    assert found == []
+
+
+def test_the_domain_has_no_clock_and_no_io() -> None:
+    found = [
+        f"{path} imports {name}"
+        for path in below("fleet/domain")
+        for name in imports(path)
+        if belongs(name, *IMPURE)
+    ]
+    assert found == []
+
+
+def test_no_topic_is_spelled_outside_the_contract() -> None:
+    found = []
+    for path in FILES:
+        if path.is_relative_to("fleet/contract"):
+            continue
+        tree = ast.parse((ROOT / path).read_text())
+        prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                opens = node.value.startswith(("fleet/", "zephyr/")) and " " not in node.value
+                if opens and id(node) not in prose:
+                    found.append(f"{path}:{node.lineno} {node.value!r}")
+    assert found == []
+
+
+def test_the_walk_sees_imports_inside_functions(tmp_path: Path) -> None:
+    source = tmp_path / "sample.py"
+    source.write_text(
+        "if TYPE_CHECKING:\n    import hidden\ndef f():\n    from a.b import c\n    import d\n"
+    )
+    assert list(imports(source)) == ["a.b.c", "d"]
