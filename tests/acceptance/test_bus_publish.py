@@ -222,7 +222,7 @@ def test_a_drop_does_not_follow_a_link_laid_in_its_way(tmp_path: Path) -> None:
         read -r up _ </proc/uptime
         tick=${up%.*}${up#*.}
         for n in $(seq "$tick" $((tick + 300))); do
-            ln -s "$HOME/victim" "$FLEET_DROP/heartbeat-${n%??}.${n#"${n%??}"}-$$.tmp"
+            ln -s "$HOME/victim" "$FLEET_DROP/.heartbeat-${n%??}.${n#"${n%??}"}-$$.tmp"
         done
         exec dash "$0" heartbeat
     """
