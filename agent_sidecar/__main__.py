@@ -12,9 +12,27 @@ def main() -> None:
 
         sys.stdout.write(f"agent-sidecar {__version__}\n")
         return
+    if sys.argv[1:] == ["run"]:  # as services call it: saves the memory that click would hold
+        sys.exit(_run())
     from agent_sidecar.cli import start
 
     sys.exit(start(sys.argv[1:]))
+
+
+def _run() -> int:
+    from agent_sidecar.lean import import_paho
+
+    import_paho(tls=False)  # before anything else loads what it leaves out
+    from agent_sidecar.config import load
+    from agent_sidecar.daemon import run_daemon
+    from fleet.contract.errors import FleetError
+
+    try:
+        run_daemon(load())
+    except FleetError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def run(config: Config) -> None:
 def beat(config: Config, timeout: float) -> None:
     """Publish one bus heartbeat, do what waits, and exit: for cron, launchd and systemd timers."""
     from agent_sidecar.daemon import run_once
-    from agent_sidecar.runner import Purpose
+    from agent_sidecar.oneshot import Purpose
 
     run_once(config, Purpose.BEAT, timeout)
 
@@ -80,7 +80,7 @@ def beat(config: Config, timeout: float) -> None:
 def handle(config: Config, listen: bool, timeout: float) -> None:
     """Carry out the commands that wait, and exit."""
     from agent_sidecar.daemon import run_once
-    from agent_sidecar.runner import Purpose
+    from agent_sidecar.oneshot import Purpose
 
     run_once(config, Purpose.LISTEN if listen else Purpose.HANDLE, None if listen else timeout)
 

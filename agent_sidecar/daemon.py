@@ -7,12 +7,17 @@ import signal
 import sys
 import time
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from agent_sidecar import kinds
 from agent_sidecar.config import Config, load
+from agent_sidecar.lean import import_paho
 from agent_sidecar.lock import exclusive
-from agent_sidecar.runner import Purpose, Runner
+from agent_sidecar.oneshot import Purpose
 from fleet.contract.errors import FleetError
+
+if TYPE_CHECKING:
+    from agent_sidecar.runner import Runner
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +46,21 @@ def run_once(config: Config, purpose: Purpose, timeout: float | None) -> None:
     """
     _log_to_stderr(logging.ERROR)
     with exclusive(config.state, LOCK_WAIT):
-        runner = Runner(config, kinds.assemble(config), purpose)
+        runner = _runner(config, purpose)
         _on_signals(runner)
         runner.run(None if timeout is None else time.monotonic() + timeout)
 
 
+def _runner(config: Config, purpose: Purpose) -> Runner:
+    import_paho(tls=config.broker.tls)
+    from agent_sidecar.runner import Runner
+
+    return Runner(config, kinds.assemble(config), purpose)
+
+
 def _run_until_signal(config: Config) -> Config | None:
     """Run one session; the configuration to start over with, or None to end."""
-    runner = Runner(config, kinds.assemble(config))
+    runner = _runner(config, Purpose.DAEMON)
     following: list[Config] = []
 
     def reload(_number: int, _frame: FrameType | None) -> None:

@@ -98,8 +98,8 @@ class Outbox:
 
     def waiting(self) -> int:
         """Rows that matter as backlog: a plain broker without a hub never receipts any."""
-        if self._receipted:
-            return len(self)
+        if self._receipted or self._acked >= self._last_id:
+            return len(self) if self._receipted else 0
         saved = self._number("SELECT count(*) FROM message WHERE id > ?", self._acked)
         return saved + sum(row.id > self._acked for row in self._unsaved)
 
@@ -144,6 +144,8 @@ class Outbox:
     def after(self, cursor: int, limit: int) -> list[Row]:
         """Up to `limit` rows with an id above `cursor`, in order."""
         rows: list[Row] = []
+        if cursor >= self._last_id:
+            return rows
         try:
             found = self._database.execute(
                 "SELECT id, boot, seq, kind, rank, retain, payload FROM message"

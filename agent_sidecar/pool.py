@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from agent_sidecar.probes.base import Finding, Probe
@@ -111,14 +112,10 @@ class Pool:
                     self._overdue.discard(probe.name)
                 elif not self._closed:
                     took = time.monotonic() - begun
-                    self._results.append((probe, _timed(finding, took)))
-            self._wake()
-
-
-def _timed(finding: Finding, took: float) -> Finding:
-    from dataclasses import replace
-
-    return replace(finding, took=took)
+                    self._results.append((probe, replace(finding, took=took)))
+                more = bool(self._waiting)
+            if not more:  # one wake-up a round, not one a probe
+                self._wake()
 
 
 def _run(probe: Probe) -> Finding:

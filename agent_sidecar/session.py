@@ -21,7 +21,7 @@ class Session:
         self._path = path
         self.boot = boot
         self._next = seq
-        self.unsaved = True
+        self._unsaved = True
 
     @classmethod
     def begin(cls, path: Path, now: float) -> Session:
@@ -52,9 +52,9 @@ class Session:
 
     def save(self) -> bool:
         """Write the number down, if it is not yet; a full disk is retried with the next call."""
-        if self.unsaved:
-            self.unsaved = not self._write(is_open=True)
-        return not self.unsaved
+        if self._unsaved:
+            self._unsaved = not self._write(is_open=True)
+        return not self._unsaved
 
     def close(self) -> None:
         """Write down how far this session counted, so that a one-shot run can go on."""

@@ -1,0 +1,46 @@
+"""What is particular to runs that end by themselves: when they are done, and what they tell."""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from agent_sidecar.files import replace_text
+
+log = logging.getLogger(__name__)
+
+QUIET: Final = 0.25
+"""Seconds without a message after which no more commands are expected to wait at the broker."""
+
+HOPE: Final = 1.5
+"""Seconds a one-shot waits for the hub's receipt, where there is a hub that sends them."""
+
+
+class Purpose(Enum):
+    """Why the runner runs, and so when it is done."""
+
+    DAEMON = "until it is told to stop"
+    BEAT = "one bus heartbeat, then whatever waits"
+    HANDLE = "whatever waits"
+    LISTEN = "commands, until it is told to stop"
+
+    @property
+    def ends(self) -> bool:
+        """Whether it is done by itself."""
+        return self in (Purpose.BEAT, Purpose.HANDLE)
+
+
+def is_news(path: Path, told: str) -> bool:
+    """Whether `told` differs from what the last run wrote into `path`; writes it there."""
+    try:
+        if path.read_text() == told:
+            return False
+    except OSError:
+        pass
+    try:
+        replace_text(path, told)
+    except OSError as error:
+        log.warning("%s could not be written: %s", path, error.strerror)
+    return True
