@@ -85,7 +85,7 @@ class Roster:
             at, epoch(message.ts), retained, self._overdue(record, at), self._hearing_since
         )
         events += observation.apply(record, message, arrival)
-        self._judge(record, self._clock(at), events)
+        self._judge(record, at, events)
         return events
 
     def observe_cleared(self, address: Address, *, at: float) -> list[Event]:
@@ -128,7 +128,7 @@ class Roster:
         self._enrolled = enrolled
         events: list[Event] = []
         for record in self._records.values():
-            self._judge(record, self._clock(at), events)
+            self._judge(record, at, events)
         self._ghosts = sum(r.verdict is Verdict.GHOST for r in self._records.values())
         return events
 
@@ -145,7 +145,7 @@ class Roster:
         events: list[Event] = []
         if record is not None:
             record.config_before = None
-            self._judge(record, self._clock(at), events)
+            self._judge(record, at, events)
         return events
 
     # Asking
@@ -217,14 +217,15 @@ class Roster:
 
     def _judge(self, record: Record, now: float, events: list[Event]) -> None:
         """Hold verdict and hub alerts against the record, and tell what changed."""
+        clock = self._clock(now)
         verdict = conditions.verdict_of(
-            record, now, default=self._interval, enrolled=self._is_enrolled(record.name)
+            record, clock, default=self._interval, enrolled=self._is_enrolled(record.name)
         )
         if verdict is not record.verdict:
             self._ghosts += (verdict is Verdict.GHOST) - (record.verdict is Verdict.GHOST)
             record.verdict, record.since = verdict, now
             events.append(Event(Fact.VERDICT, record.name, now, word=verdict))
-        before, after = record.hub_codes, conditions.codes_of(record, verdict, now)
+        before, after = record.hub_codes, conditions.codes_of(record, verdict, clock)
         if after is not before:
             record.hub_codes = after
             events += [

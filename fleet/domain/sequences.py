@@ -26,8 +26,8 @@ class Sequence:
 
     @classmethod
     def starting(cls, seq: int) -> Sequence:
-        """A session first heard at `seq`; 0 and 1 are its true beginning."""
-        return cls(low=seq, high=seq, settled=seq if seq <= 1 else 0)
+        """A session first heard at `seq`; its true beginning is 0."""
+        return cls(low=seq, high=seq, settled=0)
 
     def has(self, seq: int) -> bool:
         """Whether `seq` was seen before."""
@@ -71,11 +71,10 @@ class Sequence:
         return _bounded(self.low, seq, self.settled, missing)
 
     def _reached_back(self, seq: int) -> Sequence:
-        settled = seq if seq <= 1 else self.settled
         if self.low - seq > MAX_MISSING:
-            return replace(self, settled=settled)
+            return self
         missing = self.missing | frozenset(range(seq + 1, self.low))
-        return _bounded(seq, self.high, settled, missing)
+        return _bounded(seq, self.high, self.settled, missing)
 
 
 def _bounded(low: int, high: int, settled: int, missing: frozenset[int]) -> Sequence:

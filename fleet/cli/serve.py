@@ -1,0 +1,42 @@
+"""`fleet serve`: the hub daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+import click
+
+from fleet.cli.common import finish, note, with_settings
+from fleet.settings import SETTINGS, Settings
+
+
+@click.command()
+@click.option("-v", "--verbose", is_flag=True, help="Log what the hub does to stderr.")
+@with_settings(*(setting.name for setting in SETTINGS))
+def serve(settings: Settings, verbose: bool) -> None:
+    """Watch the fleet: ingest, store, liveness, alerts, HTTP. Ctrl-C stops it cleanly."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    finish(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from fleet.hub import Hub
+    from fleet.store.sqlite import SqliteStore
+    from fleet.store.upkeep import Retention
+
+    retention = Retention.of(settings.tables.get("retention", {}))
+    hub = Hub(settings, SqliteStore(settings.home, retention))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, hub.stop)
+
+    def ready() -> None:
+        click.echo(f"fleet hub serves: broker {settings.broker}, home {settings.home}")
+        note("Ctrl-C stops it.")
+
+    await hub.run(ready)

@@ -1,0 +1,43 @@
+"""What the hub counts: plain numbers, read when somebody scrapes; nothing here does work."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Counters:
+    """Totals since the start, except where the name says otherwise.
+
+    Attributes:
+        received: messages by kind, repetitions included.
+        rejected: dead letters by reason.
+        facts: what the roster told, by fact (`duplicate`, `gap`, `late-will` …).
+        missing: messages that gaps showed to be missing.
+        repeated: redelivered messages without numbers, told by their text.
+        commit_seconds: time spent in commits.
+        paused: whether intake waits for the disk now.
+        link_up: whether the broker is connected now.
+        broker_dropped: the broker's own count of messages it dropped; None if it does not say.
+        feed_dropped: events not given to subscribers that were too slow.
+    """
+
+    received: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    facts: Counter[str] = field(default_factory=Counter)
+    missing: int = 0
+    repeated: int = 0
+    stored: int = 0
+    commits: int = 0
+    commit_seconds: float = 0.0
+    commit_failures: int = 0
+    receipts: int = 0
+    receipts_failed: int = 0
+    ticks: int = 0
+    tick_seconds: float = 0.0
+    paused: bool = False
+    link_up: bool = False
+    link_losses: int = 0
+    broker_dropped: int | None = None
+    feed_dropped: int = 0

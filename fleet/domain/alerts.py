@@ -1,0 +1,232 @@
+"""The life of an alert: it fires and resolves once, and is told in groups, once each.
+
+What is true and what was told are two things. An alert is told when both differ for a while,
+unless it is silenced. So a problem that came and went during maintenance is never told, one
+that still exists at its end is told once, in a group, and a hub restart tells nothing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from fleet.contract.stamps import timestamp
+from fleet.contract.words import AlertState, Severity
+from fleet.domain.facts import Event, Fact
+
+GROUP_WAIT: Final = 5.0
+"""Seconds a change waits for others of its kind: one dead switch is one message, not fifty,
+and a link that flaps within it is none."""
+
+SETTLE: Final = 30.0
+"""Seconds after a silence ends before what it held back is told: restarted agents report first."""
+
+MAX_MAINTENANCE: Final = 8 * 3600.0
+"""Seconds after which maintenance that nobody ended is over: it must not mute a night."""
+
+MAX_RESOLVED: Final = 10_000
+"""Resolved alerts kept in memory; the store has the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One problem of one agent; `agent` is empty for the hub's own.
+
+    `state` is what is true, `told` what operators were last told. Times are the hub's clock in
+    seconds since the epoch.
+    """
+
+    agent: str
+    code: str
+    severity: Severity
+    state: AlertState
+    since: float
+    told: AlertState = AlertState.RESOLVED
+    value: float | None = None
+    acknowledged_by: str = ""
+    acknowledged_at: float | None = None
+
+    @property
+    def firing(self) -> bool:
+        return self.state is AlertState.FIRING
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form; what is not there is null."""
+        at = self.acknowledged_at
+        return {
+            "agent": self.agent or None,
+            "code": self.code,
+            "severity": self.severity.value,
+            "state": self.state.value,
+            "since": timestamp(self.since),
+            "value": self.value,
+            "acknowledged_by": self.acknowledged_by or None,
+            "acknowledged_at": None if at is None else timestamp(at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Holds back what matches: an empty `agent` or `code` matches all."""
+
+    id: str
+    until: float
+    agent: str = ""
+    code: str = ""
+    by: str = ""
+
+    def covers(self, alert: Alert) -> bool:
+        return self.agent in ("", alert.agent) and self.code in ("", alert.code)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "until": timestamp(self.until),
+            "agent": self.agent or None,
+            "code": self.code or None,
+            "by": self.by or None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Tidings:
+    """What operators are to be told: one code that fires or is over, for all agents of a group."""
+
+    code: str
+    state: AlertState
+    severity: Severity
+    alerts: tuple[Alert, ...]
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        return tuple(alert.agent for alert in self.alerts)
+
+
+@dataclass(slots=True)
+class AlertBook:
+    """Every alert by (agent, code), and every silence by id."""
+
+    alerts: dict[tuple[str, str], Alert] = field(default_factory=dict)
+    silences: dict[str, Silence] = field(default_factory=dict)
+    changed: set[tuple[str, str]] = field(default_factory=set)
+    """Keys changed since the store last took them."""
+    _held_until: float = 0.0
+    _untold: set[tuple[str, str]] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, alerts: Iterable[Alert], silences: Iterable[Silence] = ()) -> AlertBook:
+        """The book as the store kept it."""
+        book = cls({(a.agent, a.code): a for a in alerts}, {s.id: s for s in silences})
+        book._untold = {key for key, a in book.alerts.items() if a.state is not a.told}
+        return book
+
+    def take(self, event: Event) -> bool:
+        """Enter an event of the roster; whether it changed an alert."""
+        if event.fact is Fact.ALERT_FIRING:
+            severity = event.severity or Severity.WARNING
+            return self.fire(event.agent, event.word, severity, event.at, event.amount)
+        if event.fact is Fact.ALERT_RESOLVED:
+            return self.resolve(event.agent, event.word, event.at)
+        return False
+
+    def fire(
+        self, agent: str, code: str, severity: Severity, at: float, value: float | None = None
+    ) -> bool:
+        """A problem exists; False if that was known."""
+        known = self.alerts.get((agent, code))
+        if known is not None and known.firing:
+            return False
+        told = known.told if known else AlertState.RESOLVED
+        self._put(Alert(agent, code, severity, AlertState.FIRING, at, told, value))
+        return True
+
+    def resolve(self, agent: str, code: str, at: float) -> bool:
+        """A problem is over; False if it did not exist."""
+        known = self.alerts.get((agent, code))
+        if known is None or not known.firing:
+            return False
+        self._put(replace(known, state=AlertState.RESOLVED, since=at))
+        return True
+
+    def acknowledge(self, agent: str, code: str, by: str, at: float) -> bool:
+        """Somebody looks at it; False if it does not fire."""
+        known = self.alerts.get((agent, code))
+        if known is None or not known.firing:
+            return False
+        self._put(replace(known, acknowledged_by=by, acknowledged_at=at))
+        return True
+
+    def fires(self, agent: str, code: str) -> bool:
+        known = self.alerts.get((agent, code))
+        return known is not None and known.firing
+
+    def firing(self, agent: str | None = None) -> list[Alert]:
+        """What is true now, worst and oldest first."""
+        rank = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
+        found = [a for a in self.alerts.values() if a.firing and agent in (None, a.agent)]
+        return sorted(found, key=lambda a: (rank[a.severity], a.since, a.agent, a.code))
+
+    def silence(self, silence: Silence) -> None:
+        """Hold back what it covers until it ends."""
+        self.silences[silence.id] = silence
+
+    def lift(self, silence_id: str, at: float) -> bool:
+        """End a silence; False if there is none of that id."""
+        if self.silences.pop(silence_id, None) is None:
+            return False
+        self._held_until = at + SETTLE
+        return True
+
+    def is_silenced(self, alert: Alert) -> bool:
+        return any(silence.covers(alert) for silence in self.silences.values())
+
+    def due(self, now: float) -> list[Tidings]:
+        """What is to be told now, grouped by code; what is returned counts as told."""
+        for silence in [s for s in self.silences.values() if s.until <= now]:
+            self.lift(silence.id, silence.until)
+        if now < self._held_until:
+            return []
+        groups: dict[tuple[str, AlertState], list[Alert]] = {}
+        for key in sorted(self._untold):
+            alert = self.alerts[key]
+            if now - alert.since >= GROUP_WAIT and not self.is_silenced(alert):
+                groups.setdefault((alert.code, alert.state), []).append(alert)
+        for alerts in groups.values():
+            for alert in alerts:
+                self._put(replace(alert, told=alert.state))
+        return [
+            Tidings(code, state, max(alerts, key=_weight).severity, tuple(alerts))
+            for (code, state), alerts in groups.items()
+        ]
+
+    def forget(self, agent: str) -> None:
+        """Drop an agent's alerts, as after its revocation."""
+        for key in [key for key in self.alerts if key[0] == agent]:
+            del self.alerts[key]
+            self._untold.discard(key)
+            self.changed.add(key)
+
+    def trim(self) -> None:
+        """Bound the memory that resolved and told alerts take: the oldest go."""
+        over = [a for a in self.alerts.values() if not a.firing and a.told is a.state]
+        for alert in sorted(over, key=lambda a: a.since)[: max(0, len(over) - MAX_RESOLVED)]:
+            del self.alerts[alert.agent, alert.code]
+
+    def _put(self, alert: Alert) -> None:
+        key = (alert.agent, alert.code)
+        self.alerts[key] = alert
+        self.changed.add(key)
+        if alert.state is alert.told:
+            self._untold.discard(key)
+        else:
+            self._untold.add(key)
+
+
+def maintenance(by: str, now: float, agent: str = "") -> Silence:
+    """The silence that a `maintenance-begin` notice, or an agent in maintenance, means."""
+    return Silence(f"maintenance-{agent or 'all'}", now + MAX_MAINTENANCE, agent=agent, by=by)
+
+
+def _weight(alert: Alert) -> int:
+    return [Severity.INFO, Severity.WARNING, Severity.CRITICAL].index(alert.severity)

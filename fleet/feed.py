@@ -1,0 +1,77 @@
+"""What was committed, as it happens, for the hub's own services: SSE, monitor, notifier, audit.
+
+Each subscriber has a bounded queue. One that is too slow loses the oldest items, which is
+counted, and may read them again from the store by id; it never slows the hub.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+
+from fleet.counters import Counters
+from fleet.domain.alerts import Tidings
+from fleet.store.port import DeadLetter, Stored, Told
+
+Item = Stored | DeadLetter | Told | Tidings
+
+QUEUE = 10_000
+"""Items a subscriber may lag behind: some seconds of a burst, a few MB."""
+
+
+class Subscription:
+    """One subscriber's items, in order, while it iterates."""
+
+    def __init__(self, feed: Feed, limit: int) -> None:
+        self._feed = feed
+        self._limit = limit
+        self._items: deque[Item] = deque()
+        self._ready = asyncio.Event()
+        self.lost = 0
+        """Items dropped because this subscriber was too slow."""
+
+    def put(self, items: Iterable[Item]) -> int:
+        """Take items; how many old ones had to go."""
+        self._items.extend(items)
+        over = max(0, len(self._items) - self._limit)
+        for _ in range(over):
+            self._items.popleft()
+        self.lost += over
+        self._ready.set()
+        return over
+
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        while True:
+            while self._items:
+                yield self._items.popleft()
+            self._ready.clear()
+            await self._ready.wait()
+
+    def close(self) -> None:
+        self._feed.drop(self)
+
+
+class Feed:
+    """Hands every item to every subscriber."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._subscriptions: list[Subscription] = []
+
+    def subscribe(self, limit: int = QUEUE) -> Subscription:
+        """Items from now on; `close` it when done."""
+        subscription = Subscription(self, limit)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def put(self, items: list[Item]) -> None:
+        for subscription in self._subscriptions:
+            self._counters.feed_dropped += subscription.put(items)
+
+    def drop(self, subscription: Subscription) -> None:
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+
+    def __bool__(self) -> bool:
+        return bool(self._subscriptions)

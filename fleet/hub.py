@@ -1,0 +1,228 @@
+"""The hub: builds every part, owns every task, starts and stops them in a written order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from fleet.bus.connect import Connection, connection_of
+from fleet.bus.port import Bus
+from fleet.contract.errors import BrokerError
+from fleet.contract.messages import Announcement
+from fleet.contract.reading import Reader
+from fleet.contract.stamps import timestamp, ulid
+from fleet.contract.words import HubAlertCode, Notice, Severity
+from fleet.counters import Counters
+from fleet.domain.facts import Event, Fact
+from fleet.domain.roster import Roster
+from fleet.feed import Feed
+from fleet.ingest import BROKER_DROPPED, Ingest
+from fleet.ledger import HUB, Ledger
+from fleet.receipts import Receipts
+from fleet.settings import Settings
+from fleet.store.port import Store
+
+TICK: Final = 1.0
+"""Seconds between looks at time alone: the shortest interval an agent may have."""
+
+SETTLE: Final = 5.0
+"""Seconds of listening, without a backlog, before silence counts again: retained state and
+births after `hub-online` come first."""
+
+FAREWELL: Final = 3.0
+"""Seconds that the goodbye may take on a link that hangs."""
+
+UPKEEP_BUSY, UPKEEP_IDLE = 0.05, 5.0
+"""Seconds between steps of upkeep while work waits, and while none does."""
+
+_log = logging.getLogger(__name__)
+
+
+class Service(Protocol):
+    """A part that plugs into the hub; cancelled at the end, after which the bus still works."""
+
+    name: str
+
+    async def run(self) -> None: ...
+
+
+ServiceFactory = Callable[["Hub"], Service]
+BusFactory = Callable[[Connection], Bus]
+
+
+def mqtt(connection: Connection) -> Bus:
+    """The hub's link to a real broker."""
+    from fleet.bus.mqtt import MqttBus
+
+    return MqttBus(connection)
+
+
+class Hub:
+    """One hub. `run` serves until `stop` is called or its task is cancelled."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        services: Sequence[ServiceFactory] = (),
+        *,
+        bus: BusFactory = mqtt,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self.topics = settings.topics
+        self.store = store
+        self.counters = Counters()
+        self.feed = Feed(self.counters)
+        self.roster = Roster(interval=settings.interval)
+        self.ledger = Ledger(store, self.roster, self.feed, self.counters, clock)
+        self.reader = Reader(settings.added_words())
+        self.bus = bus(
+            connection_of(
+                settings,
+                client_id=settings.topics.manager,
+                persistent=True,
+                manual_ack=True,
+                on_link=self._on_link,
+            )
+        )
+        self.receipts = Receipts(self.bus, self.topics, self.counters)
+        self.ingest = Ingest(self.bus, self.topics, self.reader, self.ledger, self.receipts)
+        self.started_at: float | None = None
+        self._factories = services
+        self._stopping = asyncio.Event()
+        self._link = asyncio.Event()
+        self._linked_at = 0.0
+
+    async def run(self, ready: Callable[[], None] | None = None) -> None:
+        """Start, serve, stop; `ready` is called once messages flow.
+
+        Raises:
+            StoreError: the store cannot be used.
+            BrokerError: the broker cannot be reached at the start.
+        """
+        memory = await asyncio.to_thread(self.store.open)
+        try:
+            self.ledger.restore(memory, self.reader.read)
+            async with self.bus:
+                await self._serve(ready)
+        finally:
+            await self.store.close()
+
+    def stop(self) -> None:
+        """Ask `run` to end; safe to call twice."""
+        self._stopping.set()
+
+    async def announce(self, notice: Notice) -> None:
+        """Publish a notice to all.
+
+        Raises:
+            BrokerError: the link is down.
+        """
+        now = self.ledger.now()
+        announcement = Announcement(notice=notice, ts=timestamp(now), id=ulid(now))
+        await self.bus.publish(self.topics.broadcast, announcement.to_payload())
+
+    async def _serve(self, ready: Callable[[], None] | None) -> None:
+        services = [factory(self) for factory in self._factories]
+        try:
+            async with asyncio.TaskGroup() as group:
+                intake = group.create_task(self.ingest.run(), name=self.ingest.name)
+                own = (self.receipts.run, self._tick, self._tell, self._watch_link, self._upkeep)
+                tasks = [group.create_task(run(), name=run.__name__) for run in own]
+                tasks += [group.create_task(s.run(), name=s.name) for s in services]
+                await self.bus.subscribe(*self.ingest.filters())
+                with contextlib.suppress(BrokerError):  # not every broker or account has it
+                    await self.bus.subscribe(BROKER_DROPPED, qos=0)
+                await self.announce(Notice.HUB_ONLINE)
+                self.started_at = self.ledger.now()
+                if ready:
+                    ready()
+                await self._stopping.wait()
+                for task in reversed(tasks):
+                    task.cancel()
+                intake.cancel()
+        finally:
+            await self._say_goodbye()
+
+    async def _say_goodbye(self) -> None:
+        """What can still be kept is kept; a full disk or a dead link must not hold the end up."""
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(FAREWELL):
+                await self.ledger.save()
+        with contextlib.suppress(BrokerError, TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await self.announce(Notice.HUB_OFFLINE)
+
+    def _on_link(self, up: bool, detail: str) -> None:
+        now = self.ledger.now()
+        was = self.counters.link_up
+        self.counters.link_up = up
+        if up:
+            _log.info("linked to the broker: %s", detail)
+            self._linked_at = now
+            self.ingest.redelivered.expect()
+            self._link.set()
+        elif was:
+            _log.warning("link to the broker lost: %s", detail)
+            self.counters.link_losses += 1
+            self.roster.deaf(now)
+            self._link.set()
+
+    async def _watch_link(self) -> None:
+        """The `broker-down` alert, and when silence counts again."""
+        while True:
+            await self._link.wait()
+            self._link.clear()
+            now = self.ledger.now()
+            if not self.counters.link_up:
+                down = Event(
+                    Fact.ALERT_FIRING, HUB, now, HubAlertCode.BROKER_DOWN, Severity.CRITICAL
+                )
+                await self._enter(down)
+                continue
+            if self.ledger.book.fires(HUB, HubAlertCode.BROKER_DOWN):
+                await self._enter(Event(Fact.ALERT_RESOLVED, HUB, now, HubAlertCode.BROKER_DOWN))
+            await self._settle()
+
+    async def _enter(self, event: Event) -> None:
+        async with self.ledger.lock:
+            await self.ledger.write(events=[event])
+
+    async def _settle(self) -> None:
+        """Wait until births and backlog are in; a new loss of the link begins anew."""
+        while not self._link.is_set():
+            if self.ingest.idle and self.ledger.now() - self._linked_at >= SETTLE:
+                async with self.ledger.lock:
+                    await self.ledger.write(events=self.roster.hear(self.ledger.now()))
+                return
+            await asyncio.sleep(0.2)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            async with self.ledger.lock:
+                started = time.perf_counter()
+                events = self.roster.tick(self.ledger.now())
+                self.counters.ticks += 1
+                self.counters.tick_seconds += time.perf_counter() - started
+                await self.ledger.write(events=events)
+
+    async def _tell(self) -> None:
+        """Alerts go out also while the disk is full and intake waits."""
+        while True:
+            await asyncio.sleep(TICK)
+            tidings = self.ledger.book.due(self.ledger.now())
+            if tidings and self.feed:
+                self.feed.put(list(tidings))
+
+    async def _upkeep(self) -> None:
+        while True:
+            more = False
+            if not self.counters.paused:
+                more = await self.store.upkeep(self.ledger.now())
+            await asyncio.sleep(UPKEEP_BUSY if more else UPKEEP_IDLE)

@@ -1,0 +1,188 @@
+"""From the bus into the store: judge, observe, commit, and only then acknowledge.
+
+One batch is in hand at a time. While the disk is full or slow nothing is acknowledged, the
+broker keeps the rest, and memory stays bounded.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from fleet.bus.port import Bus, Inbound
+from fleet.contract.messages import Alert, Announcement, Heartbeat, Message, Status
+from fleet.contract.reading import Reader
+from fleet.contract.rejection import Rejected
+from fleet.contract.topics import FROM_AGENT, Address, Topics
+from fleet.contract.words import MessageKind, Notice, Reason
+from fleet.domain.alerts import maintenance
+from fleet.domain.facts import Event, Fact
+from fleet.ledger import Ledger
+from fleet.receipts import Receipts
+from fleet.store.port import DeadLetter, Stored
+
+RECORDED: Final = (*FROM_AGENT, MessageKind.COMMAND, MessageKind.BROADCAST)
+"""The kinds that are stored; receipts are the hub's own voice."""
+
+BROKER_DROPPED: Final = "$SYS/broker/publish/messages/dropped"
+"""Mosquitto's own count of what it threw away; no part of the contract."""
+
+RECENT: Final = 4096
+"""Unnumbered messages remembered: more than a broker may have in flight to us."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """One batch on its way: what to store, what was learned, whom to receipt."""
+
+    messages: list[Stored] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    sessions: set[tuple[str, int]] = field(default_factory=set)
+
+
+class Redelivered:
+    """Tells an unnumbered message that the broker delivers again after a break from a new one.
+
+    A broken link leaves messages committed but not acknowledged. Sidecars number theirs; for
+    the others the same text from the same agent, once each, right after the break, is one.
+    """
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[str, bytes]] = deque(maxlen=RECENT)
+        self._expected: Counter[tuple[str, bytes]] = Counter()
+
+    def committed(self, topic: str, payload: bytes) -> None:
+        self._recent.append((topic, payload))
+
+    def expect(self) -> None:
+        """The link broke: what was committed last may come again."""
+        self._expected = Counter(self._recent)
+
+    def is_one(self, topic: str, payload: bytes) -> bool:
+        key = (topic, payload)
+        if not self._expected or not self._expected[key]:
+            return False
+        self._expected[key] -= 1
+        return True
+
+
+class Ingest:
+    """A service: `run` ends only when the bus is closed or the task is cancelled."""
+
+    name = "ingest"
+
+    def __init__(
+        self,
+        bus: Bus,
+        topics: Topics,
+        reader: Reader,
+        ledger: Ledger,
+        receipts: Receipts,
+        on_message: Callable[[Address, Message, bool], None] | None = None,
+    ) -> None:
+        self._bus = bus
+        self._topics = topics
+        self._reader = reader
+        self._ledger = ledger
+        self._receipts = receipts
+        self._counters = ledger.counters
+        self._on_message = on_message
+        self.redelivered = Redelivered()
+        self.idle = True
+        """Whether the last batch was small: no backlog is being worked off."""
+
+    def filters(self) -> list[str]:
+        """What to subscribe to."""
+        return [self._topics.every(kind) for kind in RECORDED]
+
+    async def run(self) -> None:
+        async for batch in self._bus.batches():
+            await self.take(batch)
+
+    async def take(self, batch: list[Inbound]) -> None:
+        """Judge and commit one batch, then acknowledge it."""
+        self.idle = len(batch) < 100
+        draft = Draft()
+        async with self._ledger.lock:
+            at = self._ledger.now()
+            for inbound in batch:
+                self._judge(inbound, at, draft)
+            await self._ledger.write(draft.messages, draft.letters, draft.events)
+            receipts = [(*key, self._ledger.roster.receipt(*key)) for key in draft.sessions]
+        await self._bus.ack_many(batch)
+        for agent, boot, seq in receipts:
+            if seq is not None:
+                self._receipts.note(agent, boot, seq)
+
+    def _judge(self, inbound: Inbound, at: float, draft: Draft) -> None:
+        topic, payload = inbound.topic, inbound.payload
+        if topic == BROKER_DROPPED:
+            self._counters.broker_dropped = int(payload) if payload.isdigit() else None
+            return
+        try:
+            address = self._topics.parse(topic)
+            self._counters.received[address.kind] += 1
+            if not payload and address.kind in FROM_AGENT:
+                draft.events += self._ledger.roster.observe_cleared(address, at=at)
+                return
+            message = self._reader.read(address.kind, payload)
+        except Rejected as rejected:
+            self._reject(inbound, rejected, at, draft)
+            return
+        if inbound.retain and address.kind not in FROM_AGENT:
+            self._reject(inbound, Rejected(Reason.RETAINED_COMMAND), at, draft)
+            return
+        if isinstance(message, (Heartbeat, Status, Alert)):
+            if not self._observe(inbound, address, message, at, draft):
+                return
+        elif isinstance(message, Announcement):
+            self._hear_notice(message, at)
+        draft.messages.append(
+            Stored(self._ledger.next_id(), at, address.agent, address.kind, inbound.retain, payload)
+        )
+
+    def _observe(
+        self,
+        inbound: Inbound,
+        address: Address,
+        message: Heartbeat | Status | Alert,
+        at: float,
+        draft: Draft,
+    ) -> bool:
+        """Feed the roster; whether the message is to be stored."""
+        if message.seq is None:
+            if self.redelivered.is_one(inbound.topic, inbound.payload):
+                self._counters.repeated += 1
+                return False
+            self.redelivered.committed(inbound.topic, inbound.payload)
+        events = self._ledger.roster.observe(address, message, at=at, retained=inbound.retain)
+        draft.events += events
+        if message.boot is not None and address.kind is not MessageKind.HEARTBEAT:
+            draft.sessions.add((address.agent, message.boot))
+        if self._on_message is not None:
+            self._on_message(address, message, inbound.retain)
+        return not any(event.fact in (Fact.DUPLICATE, Fact.CROWDED) for event in events)
+
+    def _hear_notice(self, message: Announcement, at: float) -> None:
+        silence = maintenance("notice", at)
+        if message.notice is Notice.MAINTENANCE_BEGIN:
+            self._ledger.silence(silence)
+        elif message.notice is Notice.MAINTENANCE_END:
+            self._ledger.lift(silence.id)
+
+    def _reject(self, inbound: Inbound, rejected: Rejected, at: float, draft: Draft) -> None:
+        self._counters.rejected[rejected.reason] += 1
+        draft.letters.append(
+            DeadLetter(
+                self._ledger.next_id(),
+                at,
+                inbound.topic,
+                inbound.payload,
+                inbound.retain,
+                rejected.reason,
+                rejected.field,
+            )
+        )

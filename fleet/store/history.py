@@ -1,0 +1,110 @@
+"""Queries over the append-only table of messages, each bounded by what it returns."""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from fleet.contract.words import MessageKind
+from fleet.store.connection import meta
+from fleet.store.rows import KIND_NUMBER, KINDS, Row, key_of
+
+MOMENT: Final = 10
+"""Seconds between entries that map time to rowid; a query reads at most this much in vain."""
+
+_COLUMNS: Final = "id, at, agent, kind, retained, payload"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which messages: an agent by its number in the store, times inclusive, ids above `after`."""
+
+    since: float = float("-inf")
+    until: float = float("inf")
+    agent: int | None = None
+    kind: MessageKind | None = None
+    after: int = 0
+    limit: int = 100
+
+
+def select(database: sqlite3.Connection, wanted: Filter) -> list[Row]:
+    """Up to `limit` rows, oldest first: by index as far as it reaches, then by scan."""
+    first, last = bounds(database, wanted.since, wanted.until)
+    first = max(first, wanted.after + 1)
+    indexed = meta(database, "indexed_to")
+    keys = _keys(wanted)
+    found: list[Row] = []
+    if keys and first <= indexed:
+        ids = _indexed(database, keys, first, min(indexed, last))
+        found = [
+            row
+            for row in _fetch(database, islice(ids, wanted.limit))
+            if wanted.since <= row[1] <= wanted.until
+        ]
+        first = indexed + 1
+    if len(found) < wanted.limit and first <= last:
+        found += _scan(database, wanted, first, last, wanted.limit - len(found))
+    return found
+
+
+def bounds(database: sqlite3.Connection, since: float, until: float) -> tuple[int, int]:
+    """The ids between which messages of these times lie: ids and times grow together."""
+    first, last = 1, 2**62
+    if since > 0:
+        row = database.execute(
+            "SELECT id FROM moment WHERE at <= ? ORDER BY at DESC LIMIT 1", (since,)
+        ).fetchone()
+        first = row[0] if row else 1
+    if until < float("inf"):
+        row = database.execute(
+            "SELECT id FROM moment WHERE at > ? ORDER BY at LIMIT 1", (until,)
+        ).fetchone()
+        last = row[0] if row else last
+    return first, last
+
+
+def _keys(wanted: Filter) -> list[int]:
+    """Index keys that cover the filter; none where a scan is as good (nearly all rows match)."""
+    if wanted.agent is not None:
+        kinds: Iterable[MessageKind] = (wanted.kind,) if wanted.kind else KINDS
+        return [key_of(wanted.agent, KIND_NUMBER[kind]) for kind in kinds]
+    if wanted.kind in (None, MessageKind.HEARTBEAT):
+        return []
+    return [key_of(0, KIND_NUMBER[wanted.kind])]
+
+
+def _indexed(database: sqlite3.Connection, keys: list[int], first: int, last: int) -> Iterator[int]:
+    sources = [
+        (
+            id_
+            for (id_,) in database.execute(
+                "SELECT id FROM message_index WHERE key = ? AND id BETWEEN ? AND ? ORDER BY id",
+                (key, first, last),
+            )
+        )
+        for key in keys
+    ]
+    return heapq.merge(*sources)
+
+
+def _fetch(database: sqlite3.Connection, ids: Iterable[int]) -> Iterator[Row]:
+    query = f"SELECT {_COLUMNS} FROM message WHERE id = ?"  # noqa: S608 - our own column names
+    for id_ in ids:
+        row: Row | None = database.execute(query, (id_,)).fetchone()
+        if row:
+            yield row
+
+
+def _scan(
+    database: sqlite3.Connection, wanted: Filter, first: int, last: int, limit: int
+) -> list[Row]:
+    kind = KIND_NUMBER[wanted.kind] if wanted.kind else None
+    return database.execute(
+        f"SELECT {_COLUMNS} FROM message WHERE id BETWEEN ? AND ? AND at BETWEEN ? AND ?"  # noqa: S608 - our own column names
+        " AND (? IS NULL OR agent = ?) AND (? IS NULL OR kind = ?) ORDER BY id LIMIT ?",
+        (first, last, wanted.since, wanted.until, wanted.agent, wanted.agent, kind, kind, limit),
+    ).fetchall()

@@ -1,0 +1,186 @@
+"""What the hub asks of its memory. SQLite serves it; PostgreSQL could, for several hubs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from fleet.contract.errors import FleetError
+from fleet.contract.topics import Address
+from fleet.contract.words import MessageKind
+from fleet.domain.alerts import Alert, Silence
+from fleet.domain.commands import Order
+from fleet.domain.facts import Event
+
+
+class StoreError(FleetError):
+    """The store cannot be opened, is damaged, or is of a newer version."""
+
+
+class StoreFullError(StoreError):
+    """The disk takes no more; nothing of the batch was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One message as committed; `at` is the hub's clock at receipt, seconds since the epoch."""
+
+    id: int
+    at: float
+    agent: str
+    kind: MessageKind
+    retained: bool
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message the contract rejected. `payload` may hold a leak: never print it unasked."""
+
+    id: int
+    at: float
+    topic: str
+    payload: bytes
+    retained: bool
+    reason: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A message for the audit: `topic` is empty where `address` says it."""
+
+    at: float
+    topic: str
+    address: Address | None
+    retained: bool
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event with the id under which it is stored and streamed."""
+
+    id: int
+    event: Event
+
+
+@dataclass(slots=True)
+class Batch:
+    """What becomes true together, or not at all.
+
+    `records` are frozen roster records by agent; `replay_from` is the id of the first message
+    that a restart must apply again, because a record older than it is stored.
+    """
+
+    messages: list[Stored] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    events: list[Told] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    forgotten_alerts: list[tuple[str, str]] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
+    lifted: list[str] = field(default_factory=list)
+    records: list[tuple[str, int, dict[str, Any]]] = field(default_factory=list)
+    replay_from: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.messages
+            or self.dead_letters
+            or self.events
+            or self.alerts
+            or self.forgotten_alerts
+            or self.silences
+            or self.lifted
+            or self.records
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Messages oldest first; `next` is the cursor of the following page, None at the end."""
+
+    messages: list[Stored]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a restart begins with: records with the id of the last message each one holds."""
+
+    last_id: int
+    last_at: float
+    records: list[tuple[str, int, dict[str, Any]]]
+    alerts: list[Alert]
+    silences: list[Silence]
+    orders: list[Order]
+    replay_from: int
+
+
+class Store(Protocol):
+    """One hub's memory. Times are seconds since the epoch on the hub's clock."""
+
+    def open(self) -> Memory:
+        """Open, migrate and check.
+
+        Raises:
+            StoreError: it cannot be used; says why and what to do.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+    async def commit(self, batch: Batch) -> None:
+        """Make a batch durable.
+
+        Raises:
+            StoreFullError: the disk is full, nothing was written; try again later.
+            StoreError: it failed otherwise.
+        """
+        ...
+
+    def replay(self, after: int) -> Iterable[Stored]:
+        """Messages with an id above `after`, in order; only before the hub serves."""
+        ...
+
+    async def history(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        agent: str | None = None,
+        kind: MessageKind | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """
+        Raises:
+            ValueError: the cursor is not one of ours.
+        """
+        ...
+
+    async def events(self, *, after: int, limit: int = 1000) -> list[Told]:
+        """Stored events with an id above `after`, in order."""
+        ...
+
+    async def dead_letters(self, *, before: int | None, limit: int) -> list[DeadLetter]:
+        """Newest first."""
+        ...
+
+    async def save_orders(self, orders: list[Order]) -> None: ...
+
+    async def orders(self, *, agent: str | None, since: float, limit: int) -> list[Order]: ...
+
+    async def upkeep(self, now: float) -> bool:
+        """A little of the work that waits: index, roll up, forget. True if more is left."""
+        ...
+
+    async def backup(self, target: Path) -> None:
+        """A consistent copy while serving, 0600."""
+        ...
+
+    def capture(self, since: float, until: float) -> AsyncIterator[Captured]:
+        """Accepted and rejected messages in order of arrival, as an audit wants them."""
+        ...
