@@ -12,18 +12,28 @@ read, so that the sidecar needs no YAML library:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from fleet.contract.errors import ConfigError
-from fleet.contract.words import AlertCode, HubAlertCode, Plane
+from fleet.contract.words import AlertCode, HubAlertCode, Plane, Word
 
 VOCABULARIES: Final[dict[str, frozenset[str]]] = {
     "alert_codes": frozenset((*AlertCode, *HubAlertCode)),
     "planes": frozenset(Plane),
 }
 """What may grow without a fork, with the words that are taken."""
+
+
+class AdrStatus(Word):
+    """Where a decision stands; only an accepted one changes the contract."""
+
+    PROPOSED = "proposed", "under discussion"
+    ACCEPTED = "accepted", "in force"
+    REJECTED = "rejected", "decided against"
+    SUPERSEDED = "superseded", "replaced by a later decision"
+
 
 _WORD = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _ADDS = re.compile(r"\{(?P<body>.*)\}")
@@ -49,14 +59,14 @@ def added_words(texts: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     """The words that the accepted ones among `(name, text)` ADRs add, by vocabulary.
 
     Raises:
-        ConfigError: an `adds` that cannot be read, an unknown vocabulary or a bad word.
+        ConfigError: a status or an `adds` that cannot be read, an unknown vocabulary, a bad word.
     """
     added: dict[str, tuple[str, ...]] = {}
     for name, text in texts:
         fields = front_matter(text)
-        if fields.get("status") != "accepted" or "adds" not in fields:
+        if "adds" not in fields or status_of(name, fields) is not AdrStatus.ACCEPTED:
             continue
-        for vocabulary, words in _parse_adds(name, fields["adds"]).items():
+        for vocabulary, words in parse_adds(name, fields["adds"]).items():
             known = added.get(vocabulary, ())
             added[vocabulary] = (*known, *(word for word in words if word not in known))
     return added
@@ -76,7 +86,24 @@ def read_folder(folder: Path) -> dict[str, tuple[str, ...]]:
         ) from None
 
 
-def _parse_adds(name: str, text: str) -> dict[str, list[str]]:
+def status_of(name: str, fields: Mapping[str, str]) -> AdrStatus:
+    """The status in the front matter `fields` of the ADR `name`.
+
+    Raises:
+        ConfigError: it is none of `AdrStatus`; a slip must not leave words out unseen.
+    """
+    try:
+        return AdrStatus(fields.get("status", ""))
+    except ValueError:
+        raise _bad(name, f"its status is not one of {', '.join(AdrStatus)}") from None
+
+
+def parse_adds(name: str, text: str) -> dict[str, list[str]]:
+    """The words by vocabulary in `text`, the `adds` of the ADR `name`.
+
+    Raises:
+        ConfigError: it cannot be read, names an unknown vocabulary or holds a bad word.
+    """
     outer = _ADDS.fullmatch(text)
     body = outer["body"].strip() if outer else ""
     parsed: dict[str, list[str]] = {}

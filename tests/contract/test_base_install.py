@@ -32,7 +32,11 @@ judge.judges({"planes": ("gpu",)})
 
 def test_every_sidecar_module_imports_without_the_hub_extra() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", BLOCKED_IMPORTS], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", BLOCKED_IMPORTS],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert "agent_sidecar.daemon" in done.stdout.split()

@@ -1,0 +1,133 @@
+"""`adr/` is the law: its tables, the enums, the models, the topics and pyproject.toml are equal."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from fleet import adr
+from fleet.contract import words
+from fleet.contract.messages import (
+    Alert,
+    Announcement,
+    Command,
+    Heartbeat,
+    Receipt,
+    Reply,
+    Shape,
+    Status,
+    Versions,
+)
+from fleet.contract.topics import FROM_AGENT, TO_AGENT, Topics
+from fleet.contract.words import MessageKind, Word
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "adr"
+LAW = (FOLDER / "0005-scoped-bus.md").read_text()
+VOCABULARIES = [
+    value
+    for value in vars(words).values()
+    if isinstance(value, type) and issubclass(value, Word) and value not in (Word, MessageKind)
+]
+SHAPES = [Heartbeat, Status, Versions, Reply, Alert, Command, Announcement, Receipt]
+TOPICS = Topics()
+
+
+def section(text: str, heading: str) -> str:
+    """What stands below `heading` until the next one of any level."""
+    found = re.search(rf"^#+ {re.escape(heading)}$(.*?)(?=^#+ |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"ADR has no heading {heading!r}"
+    return found[1]
+
+
+def rows(text: str, heading: str) -> list[list[str]]:
+    """The cells of the table below `heading`, without its head."""
+    lines = [line for line in section(text, heading).splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARIES)
+def test_each_vocabulary_is_the_table_of_its_name(vocabulary: type[Word]) -> None:
+    expected = [[f"`{word}`", word.meaning] for word in vocabulary]
+    assert rows(LAW, vocabulary.__name__) == expected
+    assert (vocabulary.__doc__ or "") in section(LAW, vocabulary.__name__)
+
+
+def test_there_is_no_vocabulary_that_the_code_does_not_have() -> None:
+    listed = re.findall(r"^### (\w+)$", LAW.partition("\n## Vocabulary")[2], re.MULTILINE)
+    assert listed == [vocabulary.__name__ for vocabulary in VOCABULARIES]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_fields_of_each_shape_are_the_table_of_its_name(shape: type[Shape]) -> None:
+    expected = [
+        [f"`{name}`", "yes" if field.is_required() else "no", field.description]
+        for name, field in shape.model_fields.items()
+    ]
+    assert rows(LAW, f"{shape.__name__} fields") == expected
+
+
+def test_the_table_of_topics_is_the_code_of_topics() -> None:
+    found = {row[0]: row[1:] for row in rows(LAW, "Topics")}
+    assert list(found) == [f"`{kind}`" for kind in MessageKind]
+    for kind in MessageKind:
+        topic, origin, _, carries = found[f"`{kind}`"]
+        assert topic == f"`{TOPICS.every(kind).replace('+', '{agent}')}`"
+        assert origin == ("agent" if kind in FROM_AGENT else "hub")
+        assert carries == kind.meaning
+
+
+def test_the_table_of_access_follows_the_directions_of_the_topics() -> None:
+    found = {quoted(row[0])[0]: (quoted(row[1]), quoted(row[2])) for row in rows(LAW, "Access")}
+    own = {kind: TOPICS.every(kind).replace("+", "{agent}") for kind in MessageKind}
+    every = {kind: TOPICS.every(kind) for kind in MessageKind}
+    from_hub = (*TO_AGENT, MessageKind.BROADCAST)
+    assert found == {
+        "agent": ([own[kind] for kind in FROM_AGENT], [own[kind] for kind in from_hub]),
+        "hub": ([every[kind] for kind in from_hub], [every[kind] for kind in FROM_AGENT]),
+        "observer": ([], [every[kind] for kind in (*FROM_AGENT, *from_hub)]),
+    }
+
+
+def test_the_repository_s_own_records_are_sound() -> None:
+    assert adr.check(FOLDER) == []
+
+
+def test_the_template_is_what_new_writes() -> None:
+    expected = adr.SKELETON.format(number="NNNN", title="Title", date="YYYY-MM-DD")
+    assert (FOLDER / adr.TEMPLATE).read_text() == expected
+
+
+CLAUSE = re.compile(r"ADR-([0-9]{4})#([a-z-]+)")
+
+
+def test_every_clause_that_the_code_cites_exists() -> None:
+    known = {record.number: adr.anchors(record.text) for record in adr.records(FOLDER)}
+    for package in ("fleet", "agent_sidecar", "docs", "adr"):
+        for path in (ROOT / package).rglob("*"):
+            if path.suffix in (".py", ".md"):
+                for number, anchor in CLAUSE.findall(path.read_text()):
+                    clause = f"ADR-{number}#{anchor}"
+                    assert anchor in known.get(number, ()), f"{path} cites {clause}"
+
+
+def test_the_stack_record_names_each_dependency_with_its_range() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    stack = (FOLDER / "0003-stack.md").read_text()
+    extras = {k: v for k, v in project["optional-dependencies"].items() if k != "dev"}
+    for extra, requirements in {"base": project["dependencies"], **extras}.items():
+        for requirement in requirements:
+            name = re.split(r"[^\w-]", requirement)[0]
+            bounds = requirement.removeprefix(name).partition("]")[2] or requirement[len(name) :]
+            missing = f"add {requirement} of [{extra}] to the table of ADR-0003"
+            assert any(
+                name in packages and bounds in ranges and extra in extras_cell
+                for packages, ranges, extras_cell, _ in rows(stack, "Decision")
+            ), missing
