@@ -22,7 +22,7 @@ def main() -> None:
 def _run() -> int:
     from agent_sidecar.lean import import_paho
 
-    import_paho(tls=False)  # before anything else loads what it leaves out
+    import_paho()  # before anything else loads what it leaves out
     from agent_sidecar.config import load
     from agent_sidecar.daemon import run_daemon
     from fleet.contract.errors import FleetError

@@ -86,6 +86,38 @@ def handle(config: Config, listen: bool, timeout: float) -> None:
 
 
 @cli.command()
+@click.argument("kind", type=click.Choice(["heartbeat", "status", "alert"]))
+@click.argument("fields", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--reliable", is_flag=True, help="Keep it on disk until the hub has it.")
+@_timeout
+@configured
+def publish(
+    config: Config, kind: str, fields: tuple[str, ...], reliable: bool, timeout: float
+) -> None:
+    """Publish one message of the agent: by the drop directory where a sidecar has one, else
+    directly. A status or alert that the broker does not take stays in the outbox."""
+    import time
+
+    from agent_sidecar.daemon import run_once
+    from agent_sidecar.oneshot import Purpose
+    from agent_sidecar.publish import compose, drop, drop_folder
+    from fleet.contract.words import MessageKind
+
+    word = MessageKind(kind)
+    message = compose(config, word, fields, time.time())
+    folder = drop_folder(config)
+    if folder is not None:
+        drop(folder, word, message, time.time())
+        return
+    try:
+        run_once(config, Purpose.PUBLISH, timeout, [(word, message)])
+    except FleetError as error:
+        if not reliable or word is MessageKind.HEARTBEAT:
+            raise
+        click.echo(f"kept in the outbox, to be sent with the next run ({error.why})", err=True)
+
+
+@cli.command()
 @configured
 def check(config: Config) -> None:
     """Show what would be sent, and why; what is read and what is not. Sends nothing."""

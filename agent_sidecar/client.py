@@ -13,6 +13,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent_sidecar.config import Config
+from agent_sidecar.lean import give_paho_tls
 from fleet.contract.limits import MAX_TTL
 
 CONNECT_TIMEOUT: Final = 5.0
@@ -53,6 +54,7 @@ def make(
     if config.broker.user or password:
         client.username_pw_set(config.broker.user or config.agent, password)
     if config.broker.tls:
+        give_paho_tls()
         ca, cert, key = (config.path(f"FLEET_{name}_FILE") for name in ("CA", "CERT", "KEY"))
         client.tls_set(*(str(path) if path else None for path in (ca, cert, key)))  # type: ignore[arg-type]
     if will is not None:

@@ -6,15 +6,18 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent_sidecar import kinds
 from agent_sidecar.config import Config, load
 from agent_sidecar.lean import import_paho
+from agent_sidecar.lean import imports as lean_imports
 from agent_sidecar.lock import exclusive
 from agent_sidecar.oneshot import Purpose
 from fleet.contract.errors import FleetError
+from fleet.contract.words import MessageKind
 
 if TYPE_CHECKING:
     from agent_sidecar.runner import Runner
@@ -38,7 +41,12 @@ def run_daemon(config: Config) -> None:
             current = _run_until_signal(current)
 
 
-def run_once(config: Config, purpose: Purpose, timeout: float | None) -> None:
+def run_once(
+    config: Config,
+    purpose: Purpose,
+    timeout: float | None,
+    mail: Sequence[tuple[MessageKind, dict[str, Any]]] = (),
+) -> None:
     """Run for one purpose, within `timeout` s (None: until a signal).
 
     Raises:
@@ -46,16 +54,20 @@ def run_once(config: Config, purpose: Purpose, timeout: float | None) -> None:
     """
     _log_to_stderr(logging.ERROR)
     with exclusive(config.state, LOCK_WAIT):
-        runner = _runner(config, purpose)
+        runner = _runner(config, purpose, mail)
         _on_signals(runner)
         runner.run(None if timeout is None else time.monotonic() + timeout)
 
 
-def _runner(config: Config, purpose: Purpose) -> Runner:
-    import_paho(tls=config.broker.tls)
+def _runner(
+    config: Config, purpose: Purpose, mail: Sequence[tuple[MessageKind, dict[str, Any]]] = ()
+) -> Runner:
+    import_paho()
     from agent_sidecar.runner import Runner
 
-    return Runner(config, kinds.assemble(config), purpose)
+    with lean_imports():  # probes of plain HTTP need no TLS either
+        assembly = kinds.assemble(config)
+    return Runner(config, assembly, purpose, mail)
 
 
 def _run_until_signal(config: Config) -> Config | None:

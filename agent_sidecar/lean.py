@@ -1,10 +1,10 @@
-"""Import paho-mqtt without what an MQTT-over-TCP client never uses.
+"""Load libraries without what a sidecar never uses of them.
 
 paho-mqtt imports `urllib.request` (and with it `http.client`, `email` and `ssl`) and a SOCKS
-library to find proxies for WebSockets; `hashlib` and `hmac` load OpenSSL for SHA-256 alone.
-Together that is 6 MB of the 28 that a sidecar may use (measured). While paho is imported, these
-modules are absent or empty, which all of them bear; then everything is put back, and whoever
-needs one of them later gets the real one.
+library to find proxies for WebSockets; `http.client` imports `ssl` for `http://` too; `hashlib`
+and `hmac` load OpenSSL for SHA-256 alone. Together that is 8 MB of the 28 that a sidecar may use
+(measured). While they are imported, these modules are absent, empty or lazy, which all of them
+bear; then everything is put back, and whoever asks for one later gets the real one.
 """
 
 from __future__ import annotations
@@ -12,41 +12,61 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 _ABSENT: Final = ("socks", "dns", "dns.resolver", "_hashlib")
 
 
+class _LazySsl(ModuleType):
+    """Stands for `ssl` until something of it is really needed.
+
+    The two errors are here because paho names them whenever a read would block, on plain TCP too.
+    """
+
+    class SSLWantReadError(OSError):
+        pass
+
+    class SSLWantWriteError(OSError):
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_real_ssl(), name)
+
+
 @contextmanager
-def _without_unused_modules() -> Iterator[None]:
+def imports() -> Iterator[None]:
+    """What is imported in this block is imported leanly."""
     stand_ins: dict[str, ModuleType | None] = dict.fromkeys(_ABSENT)
     stand_ins["urllib.request"] = ModuleType("urllib.request")
-    stand_ins["ssl"] = _empty_ssl()
+    stand_ins["ssl"] = _LazySsl("ssl")
     added = {name: module for name, module in stand_ins.items() if name not in sys.modules}
     sys.modules.update(added)  # type: ignore[arg-type]  # None makes an import fail, as documented
     try:
         yield
     finally:
-        for name in added:
-            del sys.modules[name]
+        for name, module in added.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
 
 
-def import_paho(*, tls: bool) -> None:
-    """Load paho-mqtt leanly, with the real `ssl` where `tls` asks for it."""
-    with _without_unused_modules():
-        import secrets  # noqa: F401  loads OpenSSL by way of hmac, which does without
+def import_paho() -> None:
+    """Load paho-mqtt, and what else would bring OpenSSL along."""
+    with imports():
+        import secrets  # noqa: F401  by way of hmac
 
-        import paho.mqtt.client as paho
-    if tls:
-        import ssl
-
-        vars(paho)["ssl"] = ssl
+        import paho.mqtt.client  # noqa: F401
 
 
-def _empty_ssl() -> ModuleType:
-    """paho names two errors of `ssl` whenever a read would block, on plain TCP too."""
-    module = ModuleType("ssl")
-    module.SSLWantReadError = type("SSLWantReadError", (OSError,), {})  # type: ignore[attr-defined]
-    module.SSLWantWriteError = type("SSLWantWriteError", (OSError,), {})  # type: ignore[attr-defined]
-    return module
+def give_paho_tls() -> None:
+    """Give paho-mqtt the real `ssl`; call it before a connection with TLS."""
+    import paho.mqtt.client as paho
+
+    vars(paho)["ssl"] = _real_ssl()
+
+
+def _real_ssl() -> ModuleType:
+    if isinstance(sys.modules.get("ssl"), _LazySsl):
+        del sys.modules["ssl"]
+    return import_module("ssl")

@@ -24,12 +24,13 @@ class Purpose(Enum):
     DAEMON = "until it is told to stop"
     BEAT = "one bus heartbeat, then whatever waits"
     HANDLE = "whatever waits"
+    PUBLISH = "the messages it was given"
     LISTEN = "commands, until it is told to stop"
 
     @property
     def ends(self) -> bool:
         """Whether it is done by itself."""
-        return self in (Purpose.BEAT, Purpose.HANDLE)
+        return self in (Purpose.BEAT, Purpose.HANDLE, Purpose.PUBLISH)
 
 
 def is_news(path: Path, told: str) -> bool:

@@ -68,10 +68,9 @@ class Reporter:
             alerts=compose.codes(self._alarms.active()),
         )
         message.update({name: value for name, value in said.items() if name not in _OURS})
-        message["checks"] = {**self._board.checks(now), **said.get("checks", {})}
-        message["metrics"] = compose.metrics(
-            said.get("metrics", {}), *self._board.metrics(now), own
-        )
+        checks = {**self._board.checks(now), **said.get("checks", {})}
+        metrics = compose.metrics(said.get("metrics", {}), *self._board.metrics(now), own)
+        message |= compose.present(checks=checks, metrics=metrics)
         return self._numbered(MessageKind.HEARTBEAT, message)
 
     def status(self, state: State, now: float, wall: float, answer: Answer | None = None) -> None:

@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from agent_sidecar.board import Board
@@ -61,14 +61,22 @@ BEAT_SPREAD: Final = 0.02
 
 
 class Runner:
-    """Runs the sidecar of one agent. The caller holds the lock on `config.state`."""
+    """Runs the sidecar of one agent. The caller holds the lock on `config.state`.
+
+    `mail` are messages of the agent to send; they have been judged.
+    """
 
     def __init__(
-        self, config: Config, assembly: Assembly, purpose: Purpose = Purpose.DAEMON
+        self,
+        config: Config,
+        assembly: Assembly,
+        purpose: Purpose = Purpose.DAEMON,
+        mail: Sequence[tuple[MessageKind, dict[str, Any]]] = (),
     ) -> None:
         self._config = config
         self._assembly = assembly
         self._purpose = purpose
+        self._mail = mail
         self._stopping = threading.Event()
         self._reactor = Reactor()
         self._next_beat = 0.0
@@ -140,6 +148,9 @@ class Runner:
 
     def _loop(self, deadline: float | None) -> None:
         self._next_beat = time.monotonic()
+        for kind, message in self._mail:
+            if kind is not MessageKind.HEARTBEAT:
+                self._deliver(kind, message)
         while not self._stopping.is_set():
             now = time.monotonic()
             self._work(now)
@@ -155,7 +166,7 @@ class Runner:
             self._hatch.look(now)
         if now >= self._next_beat:
             self._next_beat = self._beat_after(now)
-            if self._purpose is not Purpose.LISTEN:
+            if self._purpose in (Purpose.DAEMON, Purpose.BEAT):
                 self._rounds.start(now)
         if self._rounds.ended(now) or self._hands.overdue(now):
             self._tell_all(now)
@@ -259,10 +270,12 @@ class Runner:
                 log.warning("the alarms could not be written down: %s", error.strerror)
 
     def _beat(self, now: float, said: dict[str, Any] | None = None) -> None:
-        if not self._link.up or self._purpose in (Purpose.HANDLE, Purpose.LISTEN):
+        silent = said is None and self._purpose not in (Purpose.DAEMON, Purpose.BEAT)
+        if silent or not self._link.up:
             return
         self._courier.pump(now)  # what has a lower number goes first
-        payload = self._reporter.heartbeat(now, time.time(), self._own_metrics(), said)
+        own = {} if self._purpose is Purpose.PUBLISH else self._own_metrics()
+        payload = self._reporter.heartbeat(now, time.time(), own, said)
         if payload is not None:
             topic = self._config.topics.of(MessageKind.HEARTBEAT, self._config.agent)
             mid = self._link.publish(topic, payload, retain=True)
@@ -323,7 +336,8 @@ class Runner:
     def link_up(self, window: int) -> None:
         now = self._quiet_since = time.monotonic()
         self._courier.link_up(now, window)
-        self._look_at_link(now)
+        if self._purpose is not Purpose.PUBLISH:
+            self._look_at_link(now)
         if self._purpose is Purpose.DAEMON:
             self._give_birth(now)
         elif self._purpose is Purpose.BEAT:
@@ -331,6 +345,9 @@ class Runner:
             if is_news(self._config.state / "told.json", told):
                 self._reporter.status(self._board.state(now), now, time.time())
         self._beat(now)
+        for kind, message in self._mail:
+            if kind is MessageKind.HEARTBEAT:
+                self._beat(now, message)
 
     def link_down(self, why: str) -> None:
         log.warning("link down: %s", why)
