@@ -1,0 +1,89 @@
+"""Dockerfiles, compose file and broker configurations refer to what is there, and are hardened."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fleet.contract.topics import FROM_AGENT, TO_AGENT, Topics
+from fleet.contract.words import MessageKind
+from tests.support.broker import Mosquitto, free_port
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILES = sorted((ROOT / "deploy").glob("Dockerfile.*"))
+COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.suffix[1:])
+def test_an_image_copies_what_is_there_and_runs_without_rights(path: Path) -> None:
+    text = path.read_text()
+    copied = re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE)
+    assert copied
+    for line in copied:
+        for source in line.split()[:-1]:
+            assert (ROOT / source).exists(), source
+    [user] = re.findall(r"^USER (.+)$", text, re.MULTILINE)
+    assert user.isdecimal()
+    assert int(user) > 0
+    assert "\nHEALTHCHECK " in text
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_a_service_is_read_only_and_has_no_capability(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    for port in service.get("ports", ()):
+        assert port.startswith("127.0.0.1:"), "open to this machine only"
+
+
+def test_no_secret_stands_in_the_environment_of_a_service() -> None:
+    for service in COMPOSE["services"].values():
+        for key, value in service.get("environment", {}).items():
+            if "PASSWORD" in key:
+                assert key.endswith("_FILE")
+                assert str(value).startswith("/run/secrets/")
+
+
+def test_the_rights_file_speaks_the_topics_of_the_contract() -> None:
+    topics = Topics()
+    lines = (ROOT / "mosquitto" / "accounts.acl").read_text().splitlines()
+    patterns = {line for line in lines if line.startswith("pattern")}
+    assert patterns == {
+        *(f"pattern write {topics.every(kind).replace('+', '%u')}" for kind in FROM_AGENT),
+        *(f"pattern read {topics.every(kind).replace('+', '%u')}" for kind in TO_AGENT),
+        f"pattern read {topics.every(MessageKind.BROADCAST)}",
+    }
+
+
+@pytest.mark.parametrize("name", ["mosquitto.conf", "accounts.conf"])
+def test_the_broker_starts_with_the_configuration(name: str, tmp_path: Path) -> None:
+    text = (ROOT / "mosquitto" / name).read_text()
+    shutil.copy(ROOT / "mosquitto" / "accounts.acl", tmp_path)
+    (tmp_path / "accounts").touch(0o600)
+    text = re.sub(r"(/mosquitto/config|/mosquitto/data|/tmp)/", f"{tmp_path}/", text)
+    text = re.sub(r"^listener 1883.*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^(allow_anonymous|persistence|persistence_location|sys_interval)\b.*$", "",
+                  text, flags=re.MULTILINE)  # fmt: skip
+    broker = Mosquitto(tmp_path / "broker", text.splitlines())
+    broker.port = free_port()
+    broker.start()
+    broker.stop()
+    assert "Error" not in broker.log.read_text()
+
+
+def test_the_secrets_are_made_for_nobody_else(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "deploy" / "secrets.sh", tmp_path)
+    subprocess.run(
+        ["sh", tmp_path / "secrets.sh", "alpha", "beta"], check=True, capture_output=True
+    )
+    made = {path.name: path for path in (tmp_path / "secrets").iterdir()}
+    assert set(made) == {"accounts", "zephyr", "alpha", "beta"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in made.values())
+    assert f"beta:{made['beta'].read_text()}\n" in made["accounts"].read_text()
