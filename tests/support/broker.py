@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from fleet.bus.local_broker import LIMITS, find_mosquitto
 from tests.support.waiting import wait_until
 
-SHIPPED = (
-    "max_queued_messages 0",
-    "max_queued_bytes 0",
-    "max_inflight_messages 1000",
-    "message_size_limit 8192",
-    "set_tcp_nodelay true",
-)
+SHIPPED = LIMITS
 """The limits that our own configurations set; Mosquitto's defaults drop silently."""
-
-
-def find_mosquitto() -> str | None:
-    """The broker's program; Debian puts it where a user's PATH does not look."""
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
 def free_port() -> int:

@@ -1,0 +1,60 @@
+"""A broker in Python (amqtt) for a machine without Mosquitto: `python -m fleet.bus.embedded PORT`.
+
+Loopback only, in memory, open to whoever is on this machine, MQTT 3.1.1. Good for a first look
+and for a laptop, not for a fleet: it is slow, and what it acknowledged dies with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from typing import Any, Final
+
+# amqtt ships no types.
+from amqtt.broker import Broker  # type: ignore[import-untyped]
+from amqtt.contexts import BrokerConfig, ListenerConfig  # type: ignore[import-untyped]
+from amqtt.plugins.base import BaseAuthPlugin  # type: ignore[import-untyped]
+from amqtt.session import Session  # type: ignore[import-untyped]
+
+STATISTICS: Final = 10
+"""Seconds between `$SYS` statistics; the retained version is there from the start."""
+
+
+class OpenToAll(BaseAuthPlugin):  # type: ignore[misc]  # the base is untyped
+    """Lets everybody in. amqtt's own such plugin forgets the session of whomever it lets in."""
+
+    async def authenticate(self, *, session: Session) -> bool:
+        del session
+        return True
+
+
+def configuration(port: int) -> BrokerConfig:
+    """One listener, on loopback."""
+    plugins: dict[str, Any] = {
+        # By its import name, also when this file runs as __main__.
+        "fleet.bus.embedded.OpenToAll": {},
+        "amqtt.plugins.sys.broker.BrokerSysPlugin": {"sys_interval": STATISTICS},
+    }
+    listeners = {"default": ListenerConfig(bind=f"127.0.0.1:{port}")}
+    return BrokerConfig(listeners=listeners, plugins=plugins)
+
+
+async def serve(port: int) -> None:
+    """Serve until SIGTERM, or until stdin closes because whoever started us is gone."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    if not sys.stdin.isatty():
+        loop.add_reader(sys.stdin.fileno(), stopped.set)
+    broker = Broker(configuration(port))
+    await broker.start()
+    await stopped.wait()
+    await broker.shutdown()
+
+
+if __name__ == "__main__":
+    # Its log would show clients, topics and the tracebacks of MQTT 5 clients that fall back.
+    logging.disable(logging.CRITICAL)
+    asyncio.run(serve(int(sys.argv[1])))
