@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from tests.support.waiting import wait_until
 
 JUDGES = judges()
 TOPICS = Topics()
+ROOT = str(Path(__file__).parents[2])
 HORSE = "right horse#1"
 
 
@@ -211,6 +213,50 @@ def test_a_drop_needs_no_name_no_account_and_no_network(shell: str, tmp_path: Pa
     names = [path.name for path in drop.iterdir()]
     assert len(names) == 3
     assert all(name.startswith("alert-") and name.endswith(".json") for name in names)
+
+
+def bin_without(folder: Path, *absent: str) -> str:
+    """A PATH of everything that is on ours but for `absent`."""
+    folder.mkdir()
+    for place in [*os.environ["PATH"].split(":"), str(Path(sys.executable).parent)]:
+        for program in Path(place).iterdir() if Path(place).is_dir() else ():
+            if program.name not in absent and not (folder / program.name).is_symlink():
+                (folder / program.name).symlink_to(program)
+    return str(folder)
+
+
+@pytest.mark.parametrize("options", [[], ["--reliable"]])
+def test_python_publishes_where_there_is_no_mosquitto_pub(
+    options: list[str], broker: Mosquitto, tmp_path: Path
+) -> None:
+    enrol(tmp_path, broker)
+    path = bin_without(tmp_path / "bin", "mosquitto_pub")
+    answer = run(*options, "status", "state=degraded", home=tmp_path, path=path, PYTHONPATH=ROOT)
+    assert answer.returncode == 0, answer.stderr
+    assert retained(broker, MessageKind.STATUS)["state"] == "degraded"
+
+
+def test_what_can_publish_is_named_where_nothing_can(tmp_path: Path) -> None:
+    path = bin_without(tmp_path / "bin", "mosquitto_pub", "agent-sidecar", "python3")
+    answer = run("heartbeat", home=tmp_path, path=path, FLEET_AGENT="alpha", FLEET_DROP="-")
+    assert answer.returncode == 3
+    assert "Try: apt-get install mosquitto-clients" in answer.stderr
+
+
+def test_a_word_that_an_adr_adds_is_taken_to_the_sidecar(tmp_path: Path) -> None:
+    drop, adr = tmp_path / "drop", tmp_path / "adr"
+    drop.mkdir()
+    adr.mkdir()
+    (adr / "9001.md").write_text("---\nstatus: accepted\nadds: {alert_codes: [gpu-hot]}\n---\n")
+    path = bin_without(tmp_path / "bin")
+    for code, result in (("gpu-hot", 0), ("gpu-cold", 3)):
+        answer = run(
+            "alert", f"code={code}", "severity=warning", home=tmp_path, path=path,
+            FLEET_AGENT="alpha", FLEET_DROP=str(drop), FLEET_ADR=str(adr), PYTHONPATH=ROOT,
+        )  # fmt: skip
+        assert answer.returncode == result, answer.stderr
+    [message] = drop.iterdir()
+    assert json.loads(message.read_text())["code"] == "gpu-hot"
 
 
 def test_a_drop_does_not_follow_a_link_laid_in_its_way(tmp_path: Path) -> None:
