@@ -124,9 +124,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read", error.strerror or "", f"ls -l {path}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML", str(error), f"mend {path}") from None
-    unknown = [k for k, v in document.items() if k not in _BY_NAME and not isinstance(v, dict)]
+    allowed = _BY_NAME.keys() - {"home"}  # a file cannot say where it lies
+    unknown = [k for k, v in document.items() if k not in allowed and not isinstance(v, dict)]
     if unknown:
-        known = ", ".join(_BY_NAME)
+        known = ", ".join(name for name in _BY_NAME if name in allowed)
         raise ConfigError(f"{path} has an unknown setting {unknown[0]!r}", "", f"one of: {known}")
     return document
 

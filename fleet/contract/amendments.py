@@ -79,7 +79,9 @@ def read_folder(folder: Path) -> dict[str, tuple[str, ...]]:
         ConfigError: the folder or a file cannot be read, or `added_words` says so.
     """
     try:
-        return added_words((path.name, path.read_text()) for path in sorted(folder.glob("*.md")))
+        # `glob` would find nothing in a folder that is not there, and leave words out unseen.
+        paths = sorted(path for path in folder.iterdir() if path.suffix == ".md")
+        return added_words((path.name, path.read_text("utf-8")) for path in paths)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"the ADR folder {folder} cannot be read", str(error), "check FLEET_ADR and its mode"

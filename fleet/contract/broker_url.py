@@ -11,6 +11,8 @@ from fleet.contract.errors import ConfigError
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _REMEDY: Final = "FLEET_BROKER=mqtt://127.0.0.1:1883, or mqtts://user@host:8883"
 
+_BAD_PORT: Final = "the port is not a number from 1 to 65535"
+
 
 @dataclass(frozen=True, slots=True)
 class BrokerUrl:
@@ -27,6 +29,8 @@ class BrokerUrl:
         Raises:
             ConfigError: another scheme, no host, a bad port, or a password in the URL.
         """
+        if not text.isprintable() or " " in text:  # urlsplit would drop some of them unseen
+            raise _bad(text, "it holds a blank or a control character")
         parts, port = _split(text)
         if parts.scheme not in _PORTS:
             raise _bad(text, "the scheme is neither mqtt nor mqtts")
@@ -36,6 +40,8 @@ class BrokerUrl:
                 "addresses end up in logs and process lists",
                 "put the password in a 0600 file and name it in FLEET_PASSWORD_FILE",
             )
+        if port == 0:
+            raise _bad(text, _BAD_PORT)
         if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
             raise _bad(text, "it is not scheme://[user@]host[:port]")
         tls = parts.scheme == "mqtts"
@@ -52,7 +58,7 @@ def _split(text: str) -> tuple[SplitResult, int | None]:
         parts = urlsplit(text)
         return parts, parts.port
     except ValueError:
-        raise _bad(text, "the port is not a number from 1 to 65535") from None
+        raise _bad(text, _BAD_PORT) from None
 
 
 def _bad(text: str, why: str) -> ConfigError:

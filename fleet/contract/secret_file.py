@@ -12,7 +12,7 @@ from fleet.contract.errors import ConfigError
 
 
 def read_secret(path: Path) -> str:
-    """The first line of a secret file, refused when group or others may read it.
+    """The stripped text of a secret file, refused when group or others may read it.
 
     Raises:
         ConfigError: it cannot be read, is empty, or its mode is wider than 0600.

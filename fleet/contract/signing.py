@@ -57,7 +57,7 @@ def verify(public_key: bytes, topic: str, message: Mapping[str, Any]) -> bool:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        signature = base64.urlsafe_b64decode(f"{message['sig']}==")
+        signature = base64.b64decode(f"{message['sig']}==", altchars=b"-_", validate=True)
         signed = canonical(topic, message)
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, signed)
     except (InvalidSignature, KeyError, ValueError):
