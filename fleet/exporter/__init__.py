@@ -1,0 +1,1 @@
+"""Prometheus and OpenMetrics: the fleet's state, read at scrape."""

@@ -1,0 +1,134 @@
+"""The agents' part of the exposition: lines are rendered when an agent changes, joined at scrape.
+
+A scrape of 100,000 agents formats one number each (the age); everything else is text already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from fleet.domain.verdict import Verdict
+from fleet.domain.view import AgentView
+from fleet.exporter import families
+from fleet.exporter.families import FAMILIES, MAX_METRIC_NAMES, Family, metric_family
+
+_UP: Final = frozenset({Verdict.OK, Verdict.DEGRADED, Verdict.LATE})
+Lookup = Callable[[str], AgentView]
+
+
+class Exposition:
+    """Text of every agent's series, kept by family so that a scrape only joins.
+
+    `touch` is called with the name of each agent that changed, `forget` when one is gone.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[Family, dict[str, str]] = {family: {} for family in FAMILIES}
+        self._metric_families: dict[str, Family] = {}
+        self._of_agent: dict[str, set[Family]] = {}
+        self._seen_at: dict[str, float] = {}
+        self._dirty: set[str] = set()
+        self.metric_names_refused = 0
+
+    def touch(self, names: Iterable[str]) -> None:
+        """These agents changed since the last scrape."""
+        self._dirty.update(names)
+
+    def forget(self, name: str) -> None:
+        """This agent is gone; so are its series."""
+        self._dirty.discard(name)
+        for family in self._of_agent.pop(name, ()):
+            self._lines[family].pop(name, None)
+        self._seen_at.pop(name, None)
+
+    def render(self, lookup: Lookup, now: float, *, openmetrics: bool = False) -> str:
+        """The text of all families that have a series, without `# EOF`."""
+        for name in self._dirty:
+            self._replace(lookup(name))
+        self._dirty.clear()
+        parts: list[str] = []
+        for family, lines in self._lines.items():
+            if family is families.AGE:
+                if self._seen_at:
+                    parts += (family.header(openmetrics=openmetrics), self._ages(now))
+            elif lines:
+                parts.append(family.header(openmetrics=openmetrics))
+                parts.extend(lines.values())
+        return "".join(parts)
+
+    def _ages(self, now: float) -> str:
+        name = families.AGE.name
+        return "".join(
+            [f'{name}{{agent="{a}"}} {now - seen:.3f}\n' for a, seen in self._seen_at.items()]
+        )
+
+    def _replace(self, view: AgentView) -> None:
+        name = view.agent
+        before = self._of_agent.get(name, set())
+        if view.last_seen is None:
+            self._seen_at.pop(name, None)
+        else:
+            self._seen_at[name] = view.last_seen
+        now: set[Family] = set()
+        for family, text in self._rendered(view):
+            self._lines[family][name] = text
+            now.add(family)
+        for family in before - now:
+            self._lines[family].pop(name, None)
+        self._of_agent[name] = now
+
+    def _rendered(self, view: AgentView) -> Iterable[tuple[Family, str]]:
+        agent = view.agent
+        yield families.UP, _line(families.UP, agent, int(view.state in _UP))
+        yield families.STATE, f'fleet_agent_state{{agent="{agent}",state="{view.state}"}} 1\n'
+        yield families.INTERVAL, _line(families.INTERVAL, agent, view.interval)
+        if view.uptime is not None:
+            yield families.UPTIME, _line(families.UPTIME, agent, view.uptime)
+        if view.skew is not None:
+            yield families.SKEW, _line(families.SKEW, agent, round(view.skew, 3))
+        yield families.MISSING, _line(families.MISSING, agent, view.missing)
+        if view.planes:
+            yield (
+                families.CHECK,
+                "".join(
+                    f'fleet_agent_check{{agent="{agent}",plane="{p}",result="{v.check}"}} 1\n'
+                    for p, v in view.planes.items()
+                ),
+            )
+        if view.alerts:
+            yield (
+                families.ALERT,
+                "".join(
+                    f'fleet_agent_alert_firing{{agent="{agent}",code="{code}"}} 1\n'
+                    for code in sorted(set(view.alerts))
+                ),
+            )
+        versions = view.versions or {}
+        yield (
+            families.INFO,
+            f'fleet_agent_info{{agent="{agent}",kind="{view.kind or "unknown"}",'
+            f'version="{versions.get("agent", "unknown")}",'
+            f'sidecar="{versions.get("sidecar", "unknown")}",'
+            f'runtime="{versions.get("runtime", "unknown")}"}} 1\n',
+        )
+        for metric, value in view.metrics.items():
+            family = self._metric_family(metric)
+            if family is not None:
+                yield family, _line(family, agent, value)
+
+    def _metric_family(self, name: str) -> Family | None:
+        family = self._metric_families.get(name)
+        if family is None:
+            if len(self._metric_families) >= MAX_METRIC_NAMES:
+                self.metric_names_refused += 1
+                return None
+            family = self._metric_families[name] = metric_family(name)
+            self._lines[family] = {}
+        return family
+
+
+def _line(family: Family, agent: str, value: float) -> str:
+    """One sample; names and label values are of closed patterns, so nothing needs escaping."""
+    number = int(value) if float(value).is_integer() else value
+    return f'{family.name}{{agent="{agent}"}} {number}\n'

@@ -1,0 +1,85 @@
+"""Every metric family about agents, in the order of the exposition; the docs are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+NAMESPACE: Final = "fleet"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric family; `series` says how many series an agent may have in it."""
+
+    name: str
+    type: str
+    help: str
+    labels: tuple[str, ...]
+    series: str = "1"
+
+    def header(self, *, openmetrics: bool) -> str:
+        """HELP and TYPE lines; OpenMetrics names a counter's family without `_total`."""
+        name = self.name.removesuffix("_total") if openmetrics else self.name
+        return f"# HELP {name} {self.help}\n# TYPE {name} {self.type}\n"
+
+
+UP: Final = Family(
+    "fleet_agent_up",
+    "gauge",
+    "1 if the agent is heard in time and says it works, else 0",
+    ("agent",),
+)
+STATE: Final = Family(
+    "fleet_agent_state", "gauge", "1 for the hub's verdict of the agent", ("agent", "state")
+)
+AGE: Final = Family(
+    "fleet_agent_heartbeat_age_seconds", "gauge", "time since the last sign of life", ("agent",)
+)
+INTERVAL: Final = Family(
+    "fleet_agent_interval_seconds", "gauge", "when the next bus heartbeat is due", ("agent",)
+)
+UPTIME: Final = Family(
+    "fleet_agent_uptime_seconds", "gauge", "of the agent's process, as it last said", ("agent",)
+)
+SKEW: Final = Family(
+    "fleet_agent_clock_skew_seconds", "gauge", "the agent's clock minus the hub's", ("agent",)
+)
+MISSING: Final = Family(
+    "fleet_agent_missing_messages",
+    "gauge",
+    "messages of the session that did not arrive",
+    ("agent",),
+)
+CHECK: Final = Family(
+    "fleet_agent_check",
+    "gauge",
+    "1 for the result of a plane: pass, warn, fail or unknown",
+    ("agent", "plane", "result"),
+    "one a plane: 9, and what ADRs add",
+)
+ALERT: Final = Family(
+    "fleet_agent_alert_firing",
+    "gauge",
+    "1 for each alert that the agent says is firing",
+    ("agent", "code"),
+    "one a firing code: at most 32",
+)
+INFO: Final = Family(
+    "fleet_agent_info",
+    "gauge",
+    "1, with what runs",
+    ("agent", "kind", "version", "sidecar", "runtime"),
+)
+FAMILIES: Final = (UP, STATE, AGE, INTERVAL, UPTIME, SKEW, MISSING, CHECK, ALERT, INFO)
+
+METRIC_PREFIX: Final = "fleet_agent_metric_"
+METRIC_HELP: Final = "declared by agents, in base units"
+MAX_METRIC_NAMES: Final = 200
+"""Families that agents may bring into being; beyond it new names are counted, not exported."""
+
+
+def metric_family(name: str) -> Family:
+    """The family of a metric that agents declare; `_total` makes it a counter."""
+    kind = "counter" if name.endswith("_total") else "gauge"
+    return Family(f"{METRIC_PREFIX}{name}", kind, METRIC_HELP, ("agent",), "1 a name, 32 names")
