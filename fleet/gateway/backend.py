@@ -74,11 +74,15 @@ class Backend(Protocol):
 
         Raises:
             KeyError: there is no such agent.
+            OverflowError: too many commands are open.
         """
         ...
 
-    async def inbox(self, agent: str | None, *, unread: bool) -> list[JsonObject]:
-        """Commands for `agent` (all agents: None), newest last; those read are kept 7 days."""
+    async def inbox(self, agent: str | None, *, unread: bool, reading: bool) -> list[JsonObject]:
+        """Commands for `agent` (all agents: None), newest last; those ended are kept 7 days.
+
+        `reading` marks them as read: the agent itself asks.
+        """
         ...
 
     async def ack(self, agent: str | None, command: str, result: Result) -> bool:
@@ -99,7 +103,9 @@ class Backend(Protocol):
 
     def alerts(self, *, history: bool) -> list[JsonObject]: ...
 
-    async def acknowledge_alert(self, agent: str, code: str, by: str) -> bool: ...
+    async def acknowledge_alert(self, agent: str | None, code: str, by: str) -> bool:
+        """`agent` None: an alert of the hub itself."""
+        ...
 
     async def silence(self, agent: str | None, code: str | None, seconds: float, by: str) -> str:
         """Silence matching alerts; the id of the silence."""
@@ -117,10 +123,6 @@ class Backend(Protocol):
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """(exposition, content type) as negotiated by the Accept header."""
-        ...
-
-    def report(self, name: str) -> bytes | None:
-        """One audit report as HTML."""
         ...
 
     def silences(self) -> Sequence[JsonObject]: ...

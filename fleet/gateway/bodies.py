@@ -47,7 +47,7 @@ class SilenceBody(Shape):
 class AlertBody(Shape):
     """Which alert is acknowledged."""
 
-    agent: Annotated[AgentName, Field(description="whose alert; the hub's own are under `zephyr`")]
+    agent: Annotated[Maybe[AgentName], Field(description="whose; absent: the hub's own")] = None
     code: Annotated[Code, Field(description="which alert")]
 
 

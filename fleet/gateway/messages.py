@@ -50,6 +50,9 @@ async def send(body: SendBody, hub: Hub, caller: Operator) -> SentIds:
         return SentIds(ids=await hub.send(dispatch))
     except KeyError:
         raise Problem(HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents") from None
+    except OverflowError:
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        raise Problem(status, "too many commands are open", "wait for some to end") from None
 
 
 @router.get("/inbox")
@@ -63,7 +66,8 @@ async def inbox(
         agent = caller.agent
     elif agent is not None and not is_agent_name(agent):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "that is not an agent name")
-    return {"messages": await hub.inbox(agent, unread=unread)}
+    reading = caller.role is Role.AGENT
+    return {"messages": await hub.inbox(agent, unread=unread, reading=reading)}
 
 
 @router.post("/ack")

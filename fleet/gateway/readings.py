@@ -77,7 +77,7 @@ async def alerts(hub: Hub, _: Reader, history: bool = False) -> dict[str, Any]:
 
 
 @router.post("/alerts/ack")
-async def acknowledge(body: AlertBody, hub: Hub, caller: Operator) -> dict[str, str]:
+async def acknowledge(body: AlertBody, hub: Hub, caller: Operator) -> dict[str, str | None]:
     """Say that somebody looks at it."""
     if not await hub.acknowledge_alert(body.agent, body.code, str(caller)):
         raise Problem(HTTPStatus.NOT_FOUND, "no such alert is firing", "GET /v1/alerts")

@@ -1,0 +1,266 @@
+"""The hub as the HTTP interface sees it: every answer is ready for JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import fleet
+from fleet.commander.service import Commander, TooManyOpenError
+from fleet.contract.stamps import timestamp, ulid
+from fleet.contract.topics import FROM_AGENT
+from fleet.contract.words import MessageKind, Result
+from fleet.domain.alerts import Silence
+from fleet.domain.commands import Order
+from fleet.exporter.service import Exporter
+from fleet.feed import Item
+from fleet.gateway.backend import Dispatch, Event, JsonObject, Span
+from fleet.store.port import DeadLetter, Stored, Told
+
+if TYPE_CHECKING:
+    from fleet.hub import Hub
+
+RING: Final = 2_000
+"""Events kept for clients that come back with an id; older ones are in the store."""
+
+BEHIND: Final = 1_000
+"""Events a slow client may lag behind before it is cut off; it resumes by id."""
+
+
+class HubBackend:
+    """Implements `fleet.gateway.backend.Backend` over a running hub, and feeds its streams."""
+
+    name = "stream"
+
+    def __init__(self, hub: Hub, commander: Commander, exporter: Exporter) -> None:
+        self._hub = hub
+        self._commander = commander
+        self._exporter = exporter
+        self._ring: deque[Event] = deque(maxlen=RING)
+        self._next = 0
+        self._clients: set[asyncio.Queue[Event | None]] = set()
+        commander.observe(lambda order: self._tell("command", described_order(order)))
+
+    async def run(self) -> None:
+        """Turn what the hub commits into events."""
+        # Ids go on from the clock, so that a client of an earlier hub resumes in the right place.
+        self._next = int(self._hub.ledger.now() * 1000)
+        subscription = self._hub.feed.subscribe()
+        try:
+            async for item in subscription:
+                self._take(item)
+        finally:
+            subscription.close()
+            for client in self._clients:
+                client.put_nowait(None)
+
+    def ready(self) -> JsonObject:
+        counters = self._hub.counters
+        state = {"broker": counters.link_up, "store": not counters.paused}
+        return {"ready": all(state.values()), **state}
+
+    def agents(self) -> list[JsonObject]:
+        return [view.as_dict() for view in self._hub.roster.views(self._hub.ledger.now())]
+
+    def agent(self, name: str) -> JsonObject | None:
+        if name not in self._hub.roster.names():
+            return None
+        return self._hub.roster.view(name, self._hub.ledger.now()).as_dict()
+
+    def stats(self) -> JsonObject:
+        counters = self._hub.counters
+        started = self._hub.started_at
+        return {
+            "version": fleet.__version__,
+            "started": timestamp(started) if started else None,
+            "agents": {verdict.value: n for verdict, n in self._hub.roster.counts().items()},
+            "received": dict(counters.received),
+            "rejects": dict(counters.rejected),
+            "facts": {str(fact): count for fact, count in counters.facts.items()},
+            "missing": counters.missing,
+            "stored": counters.stored,
+            "commands_open": len(self._commander),
+            "alerts_firing": len(self._hub.ledger.book.firing()),
+            "broker_dropped": counters.broker_dropped,
+            "link_losses": counters.link_losses,
+        }
+
+    async def history(self, span: Span) -> JsonObject:
+        page = await self._hub.store.history(
+            since=span.since,
+            until=span.until,
+            agent=span.agent,
+            kind=span.kind,
+            cursor=span.cursor,
+            limit=span.limit,
+        )
+        return {"messages": [described_message(m) for m in page.messages], "next": page.next}
+
+    async def send(self, dispatch: Dispatch) -> list[str]:
+        known = self._hub.roster.names()
+        if dispatch.agent is not None and dispatch.agent not in known:
+            raise KeyError(dispatch.agent)
+        targets = [dispatch.agent] if dispatch.agent else sorted(known)
+        try:
+            return await self._commander.send(
+                dispatch.verb,
+                targets,
+                priority=dispatch.priority,
+                ttl=dispatch.ttl,
+                by=dispatch.by,
+                reply_to=dispatch.reply_to,
+            )
+        except TooManyOpenError:
+            raise OverflowError from None
+
+    async def inbox(self, agent: str | None, *, unread: bool, reading: bool) -> list[JsonObject]:
+        orders = await self._commander.inbox(agent, unread=unread, reading=reading)
+        return [described_order(order) for order in orders]
+
+    async def ack(self, agent: str | None, command: str, result: Result) -> bool:
+        return await self._commander.ack(agent, command, result)
+
+    async def publish(self, kind: MessageKind, agent: str, payload: bytes) -> None:
+        self._hub.reader.read(kind, payload)
+        await self._hub.bus.publish(
+            self._hub.topics.of(kind, agent), payload, retain=kind in FROM_AGENT
+        )
+
+    def alerts(self, *, history: bool) -> list[JsonObject]:
+        book = self._hub.ledger.book
+        firing = book.firing()
+        over = [alert for alert in book.alerts.values() if not alert.firing] if history else []
+        newest = sorted(over, key=lambda alert: -alert.since)[:200]
+        return [
+            alert.as_dict() | {"silenced": book.is_silenced(alert)} for alert in (*firing, *newest)
+        ]
+
+    async def acknowledge_alert(self, agent: str | None, code: str, by: str) -> bool:
+        ledger = self._hub.ledger
+        done = ledger.book.acknowledge(agent or "", code, by, ledger.now())
+        if done:
+            await self._flush()
+        return done
+
+    async def silence(self, agent: str | None, code: str | None, seconds: float, by: str) -> str:
+        ledger = self._hub.ledger
+        now = ledger.now()
+        silence = Silence(ulid(now), now + seconds, agent or "", code or "", by)
+        ledger.silence(silence)
+        await self._flush()
+        return silence.id
+
+    async def lift(self, silence: str) -> bool:
+        done = self._hub.ledger.lift(silence)
+        if done:
+            await self._flush()
+        return done
+
+    def silences(self) -> list[JsonObject]:
+        return [silence.as_dict() for silence in self._hub.ledger.book.silences.values()]
+
+    def audit(self) -> JsonObject:
+        return {"reports": read_reports(self._hub.settings.home / "audit")}
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        return self._exporter.expose(accept)
+
+    async def events(self, after: int | None) -> AsyncIterator[Event]:
+        client: asyncio.Queue[Event | None] = asyncio.Queue(BEHIND)
+        missed = [event for event in self._ring if after is not None and event.id > after]
+        self._clients.add(client)
+        try:
+            for event in missed:
+                yield event
+            while (event := await client.get()) is not None:
+                yield event
+        finally:
+            self._clients.discard(client)
+
+    async def _flush(self) -> None:
+        async with self._hub.ledger.lock:
+            await self._hub.ledger.write()
+
+    def _take(self, item: Item) -> None:
+        if isinstance(item, Told):
+            self._tell("fact", item.event.as_dict())
+        elif isinstance(item, Stored):
+            self._tell("bus", described_message(item))
+        elif isinstance(item, DeadLetter):
+            # The text stays in the store: it may be a leak.
+            self._tell("reject", {"at": timestamp(item.at), "reason": item.reason})
+
+    def _tell(self, name: str, data: JsonObject) -> None:
+        self._next += 1
+        event = Event(self._next, name, data)
+        self._ring.append(event)
+        for client in list(self._clients):
+            if client.full():
+                self._clients.discard(client)
+                client.get_nowait()
+                client.put_nowait(None)  # cut off: it comes back with its last id
+            else:
+                client.put_nowait(event)
+
+
+def described_message(stored: Stored) -> JsonObject:
+    """A stored message; it satisfied the contract, so it can be shown."""
+    return {
+        "id": stored.id,
+        "ts": timestamp(stored.at),
+        "agent": stored.agent or None,
+        "kind": stored.kind.value,
+        "retained": stored.retained,
+        "message": json.loads(stored.payload),
+    }
+
+
+def described_order(order: Order) -> JsonObject:
+    """A command with all that is known of its life; unknown is null."""
+
+    def stamp(at: float | None) -> str | None:
+        return None if at is None else timestamp(at)
+
+    return {
+        "id": order.id,
+        "agent": order.agent,
+        "verb": order.verb.value,
+        "priority": order.priority.value,
+        "ttl": order.ttl,
+        "state": order.state.value,
+        "created": timestamp(order.created),
+        "sent": stamp(order.sent),
+        "ended": stamp(order.ended),
+        "code": order.code.value if order.code else None,
+        "took": order.took,
+        "reply_to": order.reply_to,
+        "by": order.by,
+    }
+
+
+def read_reports(folder: Path) -> list[JsonObject]:
+    """Summaries of audit reports, newest first; they hold counts and rules, never values."""
+    found: list[JsonObject] = []
+    for path in sorted(folder.glob("report-*.json"), reverse=True)[:60]:
+        try:
+            report: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            continue
+        rules: dict[str, int] = {}
+        for finding in report.get("findings", []):
+            rules[finding["rule"]] = rules.get(finding["rule"], 0) + 1
+        found.append(
+            {
+                "name": path.stem,
+                "ts": report.get("ts"),
+                "messages": report.get("messages"),
+                "findings": sum(rules.values()),
+                "rules": rules,
+                "gaps": len(report.get("gaps", [])),
+            }
+        )
+    return found
