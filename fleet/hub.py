@@ -50,7 +50,10 @@ class Service(Protocol):
     async def run(self) -> None: ...
 
 
-ServiceFactory = Callable[["Hub"], Service]
+Plug = Callable[["Hub"], Sequence[Service]]
+"""Builds the services of a hub; they are started in this order and cancelled in reverse."""
+
+
 BusFactory = Callable[[Connection], Bus]
 
 
@@ -68,7 +71,7 @@ class Hub:
         self,
         settings: Settings,
         store: Store,
-        services: Sequence[ServiceFactory] = (),
+        plug: Plug = lambda _: (),
         *,
         bus: BusFactory = mqtt,
         clock: Callable[[], float] = time.time,
@@ -93,7 +96,7 @@ class Hub:
         self.receipts = Receipts(self.bus, self.topics, self.counters)
         self.ingest = Ingest(self.bus, self.topics, self.reader, self.ledger, self.receipts)
         self.started_at: float | None = None
-        self._factories = services
+        self._plug = plug
         self._stopping = asyncio.Event()
         self._link = asyncio.Event()
         self._linked_at = 0.0
@@ -128,7 +131,7 @@ class Hub:
         await self.bus.publish(self.topics.broadcast, announcement.to_payload())
 
     async def _serve(self, ready: Callable[[], None] | None) -> None:
-        services = [factory(self) for factory in self._factories]
+        services = self._plug(self)
         try:
             async with asyncio.TaskGroup() as group:
                 intake = group.create_task(self.ingest.run(), name=self.ingest.name)

@@ -25,18 +25,26 @@ def serve(settings: Settings, verbose: bool) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    from fleet.gateway.service import Gateway
     from fleet.hub import Hub
+    from fleet.services import plug
     from fleet.store.sqlite import SqliteStore
     from fleet.store.upkeep import Retention
 
     retention = Retention.of(settings.tables.get("retention", {}))
-    hub = Hub(settings, SqliteStore(settings.home, retention))
+    gateway = Gateway(settings)
+    host, port = gateway.bind()
+    hub = Hub(settings, SqliteStore(settings.home, retention), plug(gateway))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, hub.stop)
 
     def ready() -> None:
         click.echo(f"fleet hub serves: broker {settings.broker}, home {settings.home}")
+        click.echo(f"HTTP, /metrics and the web page: http://{host}:{port}/")
         note("Ctrl-C stops it.")
 
-    await hub.run(ready)
+    try:
+        await hub.run(ready)
+    finally:
+        gateway.close()

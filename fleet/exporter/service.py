@@ -70,7 +70,9 @@ class Exporter:
             lambda name: self._hub.roster.view(name, now), now, openmetrics=openmetrics
         ).encode()
         if openmetrics:
-            own = generate_openmetrics(self._registry).removesuffix(b"# EOF\n")
+            own = bytes(
+                generate_openmetrics(self._registry)  # type: ignore[no-untyped-call]
+            ).removesuffix(b"# EOF\n")
             return own + agents + b"# EOF\n", OPENMETRICS
         return generate_latest(self._registry) + agents, CONTENT_TYPE_PLAIN_0_0_4
 

@@ -176,8 +176,8 @@ class HubBackend:
         try:
             for event in missed:
                 yield event
-            while (event := await client.get()) is not None:
-                yield event
+            while (newest := await client.get()) is not None:
+                yield newest
         finally:
             self._clients.discard(client)
 

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
+from typing import Self
 
 import uvicorn
 
@@ -25,14 +26,13 @@ class _Server(uvicorn.Server):
 
 
 class Gateway:
-    """The hub's HTTP service; `run` serves until cancelled or stopped."""
+    """The hub's HTTP service; `run` serves until it is cancelled."""
 
     name = "gateway"
 
-    def __init__(self, settings: Settings, backend: Backend) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._backend = backend
-        self._server: _Server | None = None
+        self._backend: Backend | None = None
         self._socket: socket.socket | None = None
 
     def bind(self) -> tuple[str, int]:
@@ -58,9 +58,16 @@ class Gateway:
         bound_host, bound_port = taken.getsockname()[:2]
         return bound_host, bound_port
 
+    def serve(self, backend: Backend) -> Self:
+        """What `run` will serve."""
+        self._backend = backend
+        return self
+
     async def run(self) -> None:
         if self._socket is None:
             self.bind()
+        if self._backend is None:
+            raise RuntimeError("the gateway runs without a backend")
         service = self._settings.tables.get("http_service", {})
         hosts = LOOPBACK | {self._settings.http_host} | frozenset(service.get("hosts", ()))
         app = create_app(self._backend, Tokens(self._settings.home), hosts)
@@ -73,10 +80,9 @@ class Gateway:
             timeout_graceful_shutdown=2,
             limit_concurrency=512,
         )
-        self._server = _Server(config)
-        await self._server.serve(sockets=[self._socket] if self._socket else None)
+        await _Server(config).serve(sockets=[self._socket] if self._socket else None)
 
-    def stop(self) -> None:
-        """Ask the server to end; `run` returns when open requests are done."""
-        if self._server is not None:
-            self._server.should_exit = True
+    def close(self) -> None:
+        """Give the address back, also where `run` was never reached."""
+        if self._socket is not None:
+            self._socket.close()

@@ -1,18 +1,45 @@
 """A simulated agent: a process with a health endpoint shaped like its kind's.
 
-`python -m fleet.demo.agent KIND` prints the port it listens on and serves until it is told to
+`python -m fleet.cli.demo.agent KIND` prints the port it listens on and serves until it is told to
 stop. The sidecar beside it is the real one and cannot tell the difference.
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 import time
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Final
 
 STARTED: Final = time.time()
+
+
+HEALTH: Final = {"nanobot": "/health", "openclaw": "", "generic": "/health"}
+"""Path of a kind's health endpoint; OpenClaw has three and its sidecar knows them."""
+
+
+def furnish(home: Path, kind: str, pid: int) -> None:
+    """The files that an agent of `kind` leaves beside its process, with nobody's data in them."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "agent.pid").write_text(f"{pid}\n")
+    (home / "config.json").write_text(json.dumps({"kind": kind}))
+    if kind != "nanobot":
+        return
+    jobs = home / "workspace" / "cron" / "jobs.json"
+    jobs.parent.mkdir(parents=True, exist_ok=True)
+    jobs.write_text(json.dumps({"jobs": [{"enabled": True, "state": {"lastStatus": "ok"}}]}))
+    with closing(sqlite3.connect(home / "llm_usage.sqlite3")) as database:
+        database.execute(
+            "CREATE TABLE llm_calls (started_at_ms INTEGER, duration_ms INTEGER, input_tokens"
+            " INTEGER, output_tokens INTEGER, error_kind TEXT, error_status_code INTEGER)"
+        )
+        call = (int(time.time() * 1000), 850, 1200, 90)
+        database.execute("INSERT INTO llm_calls VALUES (?, ?, ?, ?, NULL, NULL)", call)
+        database.commit()
 
 
 def answers(kind: str) -> dict[str, Any]:

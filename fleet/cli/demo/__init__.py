@@ -14,6 +14,6 @@ def demo(once: bool) -> int:
 
     Uses its own ports and a temporary folder; Ctrl-C leaves nothing behind.
     """
-    from fleet.demo.play import play
+    from fleet.cli.demo.play import play
 
     return finish(play(once=once))

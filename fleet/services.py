@@ -1,0 +1,25 @@
+"""The services of a complete hub, in the order in which they are started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleet.commander.service import Commander
+from fleet.exporter.service import Exporter
+from fleet.gateway.hub_backend import HubBackend
+from fleet.gateway.service import Gateway
+from fleet.hub import Hub, Plug, Service
+from fleet.keys import load_signer
+
+
+def plug(gateway: Gateway) -> Plug:
+    """What `fleet serve` runs beside ingest: commands, metrics, events and HTTP."""
+
+    def build(hub: Hub) -> Sequence[Service]:
+        signer = load_signer(hub.settings.home)
+        commander = Commander(hub, signer.sign if signer else None)
+        exporter = Exporter(hub, commander)
+        backend = HubBackend(hub, commander, exporter)
+        return (commander, exporter, backend, gateway.serve(backend))
+
+    return build
