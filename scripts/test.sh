@@ -46,6 +46,7 @@ alertmanager prometheus-alertmanager - alert-route-tests
 nats-server nats-server nats-server broker-matrix
 collectd collectd-core collectd sidecar-cost-comparison
 node nodejs node AsyncAPI-validation
+npm npm node AsyncAPI-validation
 '
 
 present() {
@@ -118,6 +119,13 @@ if [ -n "$install" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1
 fi
 make_venv .venv
 [ -z "$install" ] || install_project .venv dev
+
+# The reference parser of AsyncAPI judges schemas/asyncapi.yaml.
+if [ -n "$heavy" ] && [ -n "$install" ] && [ ! -d tests/support/asyncapi/node_modules/@asyncapi ] &&
+    command -v npm >/dev/null 2>&1; then
+    npm install --prefix tests/support/asyncapi --no-package-lock --ignore-scripts --no-audit \
+        --no-fund --silent || echo "npm could not install @asyncapi/parser" >&2
+fi
 
 # The real nanobot, in an environment of its own: its dependencies are not ours.
 if [ -n "$heavy" ] && [ -n "$install" ] && [ ! -x .venv-nanobot/bin/nanobot ]; then
