@@ -19,6 +19,14 @@ TO_AGENT: Final = (MessageKind.COMMAND, MessageKind.RECEIPT)
 """What an agent may read, besides the broadcast, and only under its own name."""
 
 
+STATISTICS: Final = "$SYS/#"
+"""What the broker says of itself; for the hub only."""
+
+CONTROL: Final = "$CONTROL/dynamic-security/v1"
+CONTROL_RESPONSE: Final = f"{CONTROL}/response"
+"""Where Mosquitto's dynamic security plugin is told of accounts, and where it answers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """A parsed topic: who it is about and what it carries; `agent` is empty for a broadcast."""

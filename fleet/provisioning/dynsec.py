@@ -1,0 +1,170 @@
+"""Mosquitto's dynamic security plugin, spoken to over `$CONTROL` as its documentation has it.
+
+Commands of one batch are carried out one by one, not as a transaction: who needs all or nothing
+reads back and undoes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fleet.bus.port import Bus
+from fleet.contract.errors import BrokerError
+from fleet.contract.topics import CONTROL, CONTROL_RESPONSE
+from fleet.provisioning.rights import DEFAULTS, Right, Role
+
+PATIENCE: Final = 10.0
+"""Seconds for an answer: 200 accounts in a batch take a third of one."""
+
+MAX_BATCH: Final = 7_500
+"""Bytes a batch: the broker drops what is over its own `message_size_limit` of 8192."""
+
+Command = dict[str, Any]
+
+
+class Refused(BrokerError):
+    """The plugin refused a command; `reason` is its own word for why."""
+
+    def __init__(self, command: str, subject: str, reason: str) -> None:
+        self.reason = reason
+        remedy = "fleet broker secure; fleet agent list shows what there is"
+        super().__init__(f"the broker refused {command} {subject}".rstrip(), reason, remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as the plugin has it; `client_id` empty means any."""
+
+    username: str
+    client_id: str = ""
+    roles: tuple[str, ...] = ()
+
+    def document(self) -> Command:
+        roles = [{"rolename": role} for role in self.roles]
+        return {"username": self.username, "clientid": self.client_id, "roles": roles}
+
+
+class Dynsec(AbstractAsyncContextManager["Dynsec"]):
+    """The plugin behind `bus`, whose account must be allowed to speak to it."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._sent = 0
+
+    async def __aenter__(self) -> Dynsec:
+        await self._bus.subscribe(CONTROL_RESPONSE)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """The bus belongs to the caller."""
+
+    async def run(self, *commands: Command) -> list[Command]:
+        """The answers to `commands`, in order.
+
+        Raises:
+            Refused: the plugin refused one; those before it are carried out.
+            BrokerError: no plugin answers.
+        """
+        answers: list[Command] = []
+        for batch in _batches(commands):
+            for command, answer in zip(batch, await self._exchange(batch), strict=True):
+                if "error" in answer:
+                    subject = command.get("username") or command.get("rolename") or ""
+                    raise Refused(command["command"], subject, answer["error"])
+                answers.append(answer.get("data", {}))
+        return answers
+
+    async def account(self, username: str) -> Account | None:
+        """The account as it stands, or None."""
+        try:
+            [data] = await self.run({"command": "getClient", "username": username})
+        except Refused as refused:
+            if refused.reason == "Client not found":
+                return None
+            raise
+        client = data["client"]
+        roles = tuple(role["rolename"] for role in client["roles"])
+        return Account(client["username"], client.get("clientid", ""), roles)
+
+    async def role(self, name: str) -> Role | None:
+        """The role as it stands, or None."""
+        try:
+            [data] = await self.run({"command": "getRole", "rolename": name})
+        except Refused as refused:
+            if refused.reason == "Role not found":
+                return None
+            raise
+        return Role(name, tuple(Right(**acl) for acl in data["role"]["acls"]))
+
+    async def accounts(self) -> list[str]:
+        """Every user name."""
+        listing = {"command": "listClients", "verbose": False, "count": -1, "offset": 0}
+        [data] = await self.run(listing)
+        return list(data["clients"])
+
+    async def defaults(self) -> dict[str, bool]:
+        """What holds where no role says otherwise."""
+        [data] = await self.run({"command": "getDefaultACLAccess"})
+        return {acl["acltype"]: acl["allow"] for acl in data["acls"]}
+
+    async def deny_by_default(self) -> None:
+        """Set the defaults to ours. `mosquitto_ctrl` 2.0.11 does nothing when asked to."""
+        acls = [{"acltype": kind, "allow": allow} for kind, allow in DEFAULTS.items()]
+        await self.run({"command": "setDefaultACLAccess", "acls": acls})
+
+    async def _exchange(self, batch: Sequence[Command]) -> list[Command]:
+        self._sent += 1
+        tags = [f"{id(self):x}-{self._sent}-{index}" for index in range(len(batch))]
+        tagged = [c | {"correlationData": tag} for c, tag in zip(batch, tags, strict=True)]
+        await self._bus.publish(CONTROL, json.dumps({"commands": tagged}).encode())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                async for message in self._bus.messages():
+                    answers = json.loads(message.payload)["responses"]
+                    if [answer.get("correlationData") for answer in answers] == tags:
+                        return list(answers)
+        except TimeoutError:
+            pass
+        raise BrokerError(
+            "the broker's dynamic security does not answer",
+            "the plugin is not loaded, or this account may not speak to it",
+            "fleet broker config shows the configuration it needs",
+        )
+
+
+def create_role(role: Role) -> Command:
+    return {"command": "createRole", **role.document()}
+
+
+def create_account(account: Account, password: str | None) -> Command:
+    """Without a password nobody can log in by one: for accounts that certificates use."""
+    secret = {} if password is None else {"password": password}
+    return {"command": "createClient", **account.document(), **secret}
+
+
+def delete_account(username: str) -> Command:
+    """Also ends the account's live connections."""
+    return {"command": "deleteClient", "username": username}
+
+
+def delete_role(name: str) -> Command:
+    return {"command": "deleteRole", "rolename": name}
+
+
+def _batches(commands: Sequence[Command]) -> Iterator[list[Command]]:
+    batch: list[Command] = []
+    size = 0
+    for command in commands:
+        length = len(json.dumps(command)) + 60  # with its tag
+        if batch and size + length > MAX_BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(command)
+        size += length
+    if batch:
+        yield batch

@@ -1,0 +1,181 @@
+"""Enrolment at a real broker under dynamic security."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fleet.bus.visit import Version, Visit
+from fleet.contract.broker_url import BrokerUrl
+from fleet.contract.errors import BrokerError, ConfigError
+from fleet.contract.words import MessageKind
+from fleet.provisioning import rights
+from fleet.provisioning.enrolment import Credential, NotProvenError
+from fleet.provisioning.reach import connection_as, connection_by_certificate, dynsec_of
+from fleet.provisioning.registry import Registry
+from tests.support.provisioned import ProvisionedBroker
+
+
+def login(broker: ProvisionedBroker, credential: Credential, client_id: str = "alpha") -> Visit:
+    settings = broker.settings
+    connection = connection_as(settings, credential.account, credential.secret, client_id)
+    return Visit(connection, Version.V5)
+
+
+def by_certificate(broker: ProvisionedBroker, credential: Credential, folder: Path) -> Visit:
+    assert credential.issued is not None
+    files = folder / "client.pem", folder / "client.key"
+    files[0].write_text(credential.issued.certificate)
+    files[1].write_text(credential.issued.key)
+    url = BrokerUrl("localhost", broker.plan.mtls_port, tls=True)
+    return Visit(connection_by_certificate(broker.settings, url, "whatever", files), Version.V5)
+
+
+async def test_an_enrolled_agent_reads_back_as_the_template_says(
+    provisioned: ProvisionedBroker,
+) -> None:
+    await provisioned.enrol("alpha")
+    async with dynsec_of(provisioned.settings) as dynsec:
+        account = await dynsec.account("alpha")
+        role = await dynsec.role("agent-alpha")
+        defaults = await dynsec.defaults()
+    assert account is not None
+    assert (account.client_id, account.roles) == ("alpha", ("agent-alpha",))
+    assert role is not None
+    assert set(role.rights) == set(rights.agent(provisioned.settings.topics, "alpha").rights)
+    assert defaults == {str(kind): allow for kind, allow in rights.DEFAULTS.items()}
+    assert set(Registry(provisioned.home).agents() or {}) == {"alpha"}
+
+
+async def test_a_name_is_enrolled_once_and_never_the_fleets_own(
+    provisioned: ProvisionedBroker,
+) -> None:
+    async with provisioned.enroller() as enroller:
+        await enroller.add("alpha")
+        for name in ("alpha", "zephyr", "zephyr-admin", "acl-probe-1", "Alpha", "a/b"):
+            with pytest.raises(ConfigError):
+                await enroller.add(name)
+
+
+async def test_an_account_that_is_there_already_is_not_taken_over(
+    provisioned: ProvisionedBroker,
+) -> None:
+    await provisioned.enrol("alpha")
+    (provisioned.home / "agents.json").unlink()
+    with pytest.raises(BrokerError, match="refused createRole"):
+        await provisioned.enrol("alpha")
+
+
+async def test_what_cannot_be_proven_is_taken_back(
+    provisioned: ProvisionedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = rights.agent
+    async with provisioned.enroller() as enroller:
+        with monkeypatch.context() as patch:
+            too_much = rights.Right(rights.Acl.SUBSCRIBE_PATTERN, "#")
+            patch.setattr(
+                rights,
+                "agent",
+                lambda topics, name: rights.Role(
+                    f"agent-{name}", (*real(topics, name).rights, too_much)
+                ),
+            )
+            with pytest.raises(NotProvenError, match="everybody's commands"):
+                await enroller.add("alpha")
+        await enroller.add("alpha")
+
+
+async def test_a_client_id_cannot_be_stolen(provisioned: ProvisionedBroker) -> None:
+    credentials = await provisioned.enrol("alpha", "beta")
+    async with login(provisioned, credentials["alpha"]) as victim:
+        for stolen in ("alpha", "beta-2", ""):
+            with pytest.raises(BrokerError):
+                async with login(provisioned, credentials["beta"], stolen):
+                    pass
+        assert victim.alive
+
+
+async def test_a_revoked_agent_is_kicked_within_a_second_and_leaves_nothing(
+    provisioned: ProvisionedBroker,
+) -> None:
+    topics = provisioned.settings.topics
+    credential = (await provisioned.enrol("alpha"))["alpha"]
+    hub = connection_as(provisioned.settings, "zephyr", provisioned.settings.password())
+    async with Visit(hub, Version.V5) as watcher:
+        connection = connection_as(provisioned.settings, "alpha", credential.secret, "alpha")
+        async with Visit(replace(connection, persistent=True), Version.V5) as agent:
+            await agent.subscribe(topics.of(MessageKind.COMMAND, "alpha"))
+            await agent.publish(topics.of(MessageKind.HEARTBEAT, "alpha"), b"{}", retain=True)
+            async with provisioned.enroller() as enroller:
+                started = time.monotonic()
+                await enroller.revoke("alpha")
+                assert await agent.ended(1.0)
+                assert time.monotonic() - started < 5
+        with pytest.raises(BrokerError):
+            async with login(provisioned, credential):
+                pass
+        await watcher.publish(topics.of(MessageKind.COMMAND, "alpha"), b"waiting")
+        await watcher.subscribe(topics.every(MessageKind.HEARTBEAT))
+        await watcher.publish(topics.broadcast, b"barrier")
+        assert watcher.received == []
+    async with provisioned.enroller() as enroller:
+        with pytest.raises(ConfigError, match="was revoked"):
+            await enroller.add("alpha")
+        again = await enroller.add("alpha", reuse=True)
+    connection = connection_as(provisioned.settings, "alpha", again.secret, "alpha")
+    async with Visit(replace(connection, persistent=True), Version.V5) as agent:
+        own = topics.of(MessageKind.COMMAND, "alpha")
+        await agent.subscribe(own)
+        async with Visit(hub, Version.V5) as watcher:
+            await watcher.publish(own, b"fresh")
+        assert await agent.wait_for(b"fresh")
+        assert [message.payload for message in agent.received] == [b"fresh"]
+
+
+async def test_a_revoked_certificate_is_kicked_and_refused(
+    provisioned: ProvisionedBroker, tmp_path: Path
+) -> None:
+    async with provisioned.enroller() as enroller:
+        credential = await enroller.add("alpha", certificate=True)
+        assert credential.secret is None
+        async with by_certificate(provisioned, credential, tmp_path) as agent:
+            assert await agent.subscribe("fleet/alpha/command")
+            assert not await agent.subscribe("fleet/+/command")
+            await enroller.revoke("alpha")
+            assert await agent.ended(1.0)
+        with pytest.raises(BrokerError):
+            async with by_certificate(provisioned, credential, tmp_path) as agent:
+                # TLS 1.3 tells the client of a refused certificate only after the handshake.
+                await agent.subscribe("fleet/alpha/command")
+                assert await agent.ended(5.0)
+                raise BrokerError("hung up")
+        again = await enroller.add("alpha", certificate=True, reuse=True)
+        async with by_certificate(provisioned, again, tmp_path) as agent:
+            assert await agent.subscribe("fleet/alpha/command")
+        with pytest.raises(BrokerError):
+            async with by_certificate(provisioned, credential, tmp_path) as agent:
+                assert not await agent.subscribe("fleet/alpha/command"), "the CRL was not read"
+                raise BrokerError("hung up")
+
+
+async def test_a_rotation_keeps_the_old_secret_until_it_is_finished(
+    provisioned: ProvisionedBroker,
+) -> None:
+    old = (await provisioned.enrol("alpha"))["alpha"]
+    async with provisioned.enroller() as enroller, login(provisioned, old) as live:
+        new = await enroller.rotate("alpha")
+        assert live.alive
+        with pytest.raises(ConfigError, match="is not finished"):
+            await enroller.rotate("alpha")
+        async with login(provisioned, new) as switched:
+            assert await switched.subscribe("fleet/alpha/command")
+            assert await enroller.finish("alpha") == ("alpha",)
+            assert await switched.subscribe("fleet/alpha/receipt")
+            assert switched.alive
+        with pytest.raises(BrokerError):
+            async with login(provisioned, old):
+                pass
+        assert (await enroller.rotate("alpha")).account == "alpha.3"
