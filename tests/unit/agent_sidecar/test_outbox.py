@@ -1,0 +1,148 @@
+"""The outbox keeps every row until its receipt, within its bounds."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from agent_sidecar.outbox import MAX_UNSAVED, Draft, Outbox
+from fleet.contract.words import MessageKind
+
+
+def draft(seq: int, boot: int = 1, rank: int = 0) -> Draft:
+    return Draft(boot, seq, MessageKind.ALERT, rank, True, b"%d" % seq)
+
+
+def payloads(outbox: Outbox) -> list[bytes]:
+    return [row.payload for row in outbox.after(0, 100)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox.sqlite3"
+
+
+def test_rows_outlive_the_process_in_order(path: Path) -> None:
+    first = Outbox(path)
+    assert all(first.add(draft(seq)) for seq in range(3))
+    second = Outbox(path)  # the first was never closed, as after kill -9
+    assert payloads(second) == [b"0", b"1", b"2"]
+
+
+def test_only_a_receipt_removes_a_row(path: Path) -> None:
+    outbox = Outbox(path)
+    for seq in range(4):
+        outbox.add(draft(seq))
+    outbox.note_acked(4)
+    assert len(outbox) == 4
+    assert outbox.receipt(1, 1) == 2
+    assert payloads(outbox) == [b"2", b"3"]
+
+
+def test_a_receipt_counts_for_its_own_session_only(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.add(draft(5, boot=1))
+    outbox.add(draft(0, boot=2))
+    outbox.receipt(2, 9)
+    assert payloads(outbox) == [b"5"]
+
+
+def test_the_oldest_of_the_least_weight_goes_first(path: Path) -> None:
+    outbox = Outbox(path, max_rows=3)
+    for seq, rank in enumerate((2, 0, 1, 0, 2)):
+        outbox.add(draft(seq, rank=rank))
+    assert payloads(outbox) == [b"0", b"2", b"4"]
+    assert (outbox.evicted, len(outbox)) == (2, 3)
+
+
+def test_a_plain_broker_without_a_hub_is_no_backlog(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.add(draft(0))
+    outbox.add(draft(1))
+    outbox.note_acked(1)
+    assert (outbox.waiting(), len(outbox)) == (1, 2)
+    outbox.receipt(1, 0)
+    assert outbox.waiting() == 1
+
+
+def test_what_was_acknowledged_and_receipted_is_known_after_a_restart(path: Path) -> None:
+    outbox = Outbox(path)
+    for seq in range(3):
+        outbox.add(draft(seq))
+    outbox.note_acked(2)
+    outbox.receipt(1, 0)
+    outbox.close()
+    again = Outbox(path)
+    assert (again.acked, again.receipted, len(again)) == (2, True, 2)
+
+
+def test_ids_never_return_after_all_rows_are_gone(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.add(draft(0))
+    outbox.note_acked(1)
+    outbox.receipt(1, 0)
+    outbox.close()
+    again = Outbox(path)
+    again.add(draft(1))
+    assert [row.id for row in again.after(again.acked, 10)] == [2]
+
+
+def test_a_damaged_file_is_put_aside_and_work_goes_on(path: Path) -> None:
+    path.write_bytes(b"this is not a database" * 100)
+    outbox = Outbox(path)
+    assert outbox.add(draft(0))
+    assert path.with_suffix(".damaged").exists()
+
+
+class FullDisk:
+    """A connection whose commits fail while `full`, as SQLite's do."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self.full = True
+
+    def commit(self) -> None:
+        if self.full:
+            raise sqlite3.OperationalError("database or disk is full")
+        self._database.commit()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._database, name)
+
+
+def test_a_full_disk_loses_nothing_while_memory_lasts(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = Outbox(path)
+    outbox.add(draft(0))
+    disk = FullDisk(outbox._database)
+    monkeypatch.setattr(outbox, "_database", disk)
+    assert not outbox.add(draft(1))
+    assert not outbox.add(draft(2))
+    assert (outbox.unsaved, len(outbox), outbox.failures) == (2, 3, 2)
+    assert payloads(outbox) == [b"0", b"1", b"2"]
+    assert outbox.receipt(1, 1) == 1  # the one in memory; the other cannot be deleted yet
+    assert payloads(outbox) == [b"2"]
+    disk.full = False
+    assert outbox.flush()
+    assert (outbox.unsaved, payloads(Outbox(path))) == (0, [b"2"])
+
+
+def test_memory_is_bounded_on_a_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = Outbox(path)
+    monkeypatch.setattr(outbox, "_database", FullDisk(outbox._database))
+    for seq in range(MAX_UNSAVED + 10):
+        outbox.add(draft(seq, rank=2 if seq == 0 else 0))
+    assert (outbox.unsaved, outbox.evicted) == (MAX_UNSAVED, 10)
+    assert outbox.after(0, 1)[0].payload == b"0"
+
+
+def test_a_message_that_is_a_file_already_need_not_be_kept_in_memory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = Outbox(path)
+    monkeypatch.setattr(outbox, "_database", FullDisk(outbox._database))
+    assert not outbox.add(draft(0), keep=False)
+    assert len(outbox) == 0
