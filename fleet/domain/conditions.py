@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from fleet.contract.words import HubAlertCode as Code
+from fleet.contract.words import State
 from fleet.domain import liveness
-from fleet.domain.record import NO_CODES, Record, shared
+from fleet.domain.record import SKEW, Record
+from fleet.domain.said import NO_CODES, shared
 from fleet.domain.skew import is_skewed
 from fleet.domain.verdict import Verdict
 
@@ -22,19 +24,19 @@ DISSENTS: Final = 2
 
 def interval_of(record: Record, default: float) -> float:
     """Seconds between bus heartbeats, as the agent says or as the settings do."""
-    return record.interval if record.interval is not None else default
+    interval = record.profile.interval
+    return default if interval is None else interval
 
 
 def verdict_of(record: Record, now: float, *, default: float, enrolled: bool) -> Verdict:
     """The verdict of `record` at `now`."""
     present = liveness.presence(
         seen_at=record.seen_at,
-        offline=record.state == "offline",
+        offline=record.said.state is State.OFFLINE,
         interval=interval_of(record, default),
         now=now,
     )
-    healthy = liveness.health(ok=record.ok, state=record.state, checks=record.results().values())
-    return liveness.verdict(present=present, healthy=healthy, enrolled=enrolled)
+    return liveness.verdict(present=present, healthy=record.said.health, enrolled=enrolled)
 
 
 def codes_of(record: Record, verdict: Verdict, now: float) -> frozenset[str]:
@@ -43,21 +45,23 @@ def codes_of(record: Record, verdict: Verdict, now: float) -> frozenset[str]:
     presence = liveness.PRESENCE_CODES.get(verdict)
     if presence:
         codes.append(presence)
-    if is_skewed(record.skew, Code.CLOCK_SKEW in record.hub_codes):
+    if is_skewed(record.number(SKEW), Code.CLOCK_SKEW in record.hub_codes):
         codes.append(Code.CLOCK_SKEW)
-    if record.gap_at is not None and GAP_PATIENCE <= now - record.gap_at < GAP_HOLD:
-        codes.append(Code.SEQ_GAP)
-    if record.dissents >= DISSENTS:
-        codes.append(Code.TELEMETRY_DISSENT)
-    if record.config_before is not None:
-        codes.append(Code.CONFIG_DRIFT)
+    aside = record.aside
+    if aside is not None:
+        if aside.gap_at is not None and GAP_PATIENCE <= now - aside.gap_at < GAP_HOLD:
+            codes.append(Code.SEQ_GAP)
+        if aside.dissents >= DISSENTS:
+            codes.append(Code.TELEMETRY_DISSENT)
+        if aside.config_before is not None:
+            codes.append(Code.CONFIG_DRIFT)
     return shared(frozenset(codes)) if codes else NO_CODES
 
 
 def look_again_at(record: Record, verdict: Verdict, *, default: float) -> float | None:
     """When time alone may next change what is true of `record`; None: never."""
     moments: list[float] = []
-    if record.seen_at is not None and record.state != "offline":
+    if record.seen_at is not None and record.said.state is not State.OFFLINE:
         interval = interval_of(record, default)
         if verdict is Verdict.LATE:
             moments.append(liveness.stale_at(record.seen_at, interval))
@@ -67,3 +71,14 @@ def look_again_at(record: Record, verdict: Verdict, *, default: float) -> float 
         fired = Code.SEQ_GAP in record.hub_codes
         moments.append(record.gap_at + (GAP_HOLD if fired else GAP_PATIENCE))
     return min(moments, default=None)
+
+
+def is_unchanged(record: Record) -> bool:
+    """Whether after a live heartbeat that said nothing new there is nothing to judge anew."""
+    return (
+        record.verdict is record.said.health
+        and record.aside is None
+        and not record.hub_codes
+        and record.bucket is not None
+        and not is_skewed(record.numbers[SKEW], before=False)
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fleet.contract.messages import Alert, Heartbeat, Reply, Status
 from fleet.contract.words import AlertState, Result, Severity, State, Verb
-from fleet.domain import liveness
 from fleet.domain.arrival import Arrival
 from fleet.domain.facts import Event, Fact
-from fleet.domain.record import Record, digest_bytes, shared
+from fleet.domain.record import SAID_TS, SKEW, UPTIME, Record, digest_number
+from fleet.domain.said import say, shared
 from fleet.domain.skew import confirmed
 
 
@@ -31,46 +33,56 @@ def _beat(record: Record, beat: Heartbeat, arrival: Arrival) -> list[Event]:
     at = arrival.at
     if _is_overtaken(record.beat_ts, arrival):
         return [] if beat.seq is not None else [Event(Fact.DUPLICATE, record.name, at)]
-    events = _revive(record, arrival)
-    _learn_skew(record, arrival)
-    moment = arrival.moment(record.skew)
+    said = record.said
+    state = said.state
+    events: list[Event] = []
+    if state is State.OFFLINE:
+        state = _revived(record, arrival, events)
+    if not arrival.retained:
+        _learn_skew(record, arrival)
+    moment = arrival.moment(record.number(SKEW))
     record.beat_at, record.beat_ts = moment, arrival.ts
     record.see(moment)
-    record.ok = beat.ok
     if beat.uptime is not None:
-        record.uptime = beat.uptime
-    if beat.interval is not None and beat.interval != record.interval:
-        record.interval = shared(beat.interval)
-    if beat.checks is not None:
-        record.set_checks(beat.checks, moment)
+        record.numbers[UPTIME] = beat.uptime
+    if beat.interval is not None and beat.interval != record.profile.interval:
+        record.profile = shared(replace(record.profile, interval=beat.interval))
+    checks = said.checks if beat.checks is None else record.report(beat.checks, moment)
     if beat.metrics is not None:
         record.set_metrics(beat.metrics)
+    codes, lists = said.codes, said.lists_codes
     if beat.alerts is not None:
-        record.lists_codes = True
-        events += _codes(record, frozenset(beat.alerts), at)
+        codes, lists = frozenset(beat.alerts), True
+        if codes != said.codes:
+            events += _changed(record, said.codes, codes, at)
+    if not (
+        beat.ok is said.ok
+        and state is said.state
+        and checks is said.checks
+        and codes == said.codes
+        and lists is said.lists_codes
+    ):
+        record.said = say(beat.ok, state, checks, codes, lists)
     _weigh(record)
     return events
 
 
-def _revive(record: Record, arrival: Arrival) -> list[Event]:
+def _revived(record: Record, arrival: Arrival, events: list[Event]) -> State | None:
     """A live beat ends an offline. A retained one was often kept from before the end, so it
     does so only without session numbers and when it is dated later."""
-    if record.state is not State.OFFLINE:
-        return []
     if not arrival.retained:
-        record.state = None
-        return [Event(Fact.BIRTH, record.name, arrival.at)]
-    if record.boot is None and arrival.ts > (record.said_ts or 0.0):
-        record.state = None
-    return []
+        events.append(Event(Fact.BIRTH, record.name, arrival.at))
+        return None
+    later = record.boot is None and arrival.ts > (record.number(SAID_TS) or 0.0)
+    return None if later else State.OFFLINE
 
 
 def _learn_skew(record: Record, arrival: Arrival) -> None:
-    if arrival.retained or record.beat_ts is None or record.beat_at is None:
+    if record.beat_ts is None or record.beat_at is None:
         return
     offset = arrival.at - arrival.ts
     if confirmed(offset, arrival.ts, record.beat_at - record.beat_ts, record.beat_ts):
-        record.skew = offset
+        record.numbers[SKEW] = offset
 
 
 def _status(record: Record, status: Status, arrival: Arrival) -> list[Event]:
@@ -78,30 +90,32 @@ def _status(record: Record, status: Status, arrival: Arrival) -> list[Event]:
     reply = status.reply
     events = [Event(Fact.REPLY, name, at, word=reply.verb, id=reply.to or "")] if reply else []
     goodbye = status.state is State.OFFLINE
-    if _is_overtaken(record.said_ts, arrival) and not (goodbye and arrival.retained):
+    if _is_overtaken(record.number(SAID_TS), arrival) and not (goodbye and arrival.retained):
         repeated = arrival.retained and status.seq is None
         return [*events, Event(Fact.DUPLICATE, name, at)] if repeated else events
     if goodbye and arrival.retained and status.boot is None and arrival.ts < (record.beat_ts or 0):
         return [*events, Event(Fact.DUPLICATE, name, at)]  # an unnumbered beat came after it
-    record.said_ts = arrival.ts
+    record.numbers[SAID_TS] = arrival.ts
     events += _state(record, status, arrival)
     _facts(record, status)
     if status.config is not None:
         events += _config(record, status.config, reply, at)
     if status.checks is not None:
-        record.set_checks(status.checks, arrival.moment(record.skew))
+        checks = record.report(status.checks, arrival.moment(record.number(SKEW)))
+        record.said = record.said.but(checks=checks)
     _weigh(record)
     return events
 
 
 def _state(record: Record, status: Status, arrival: Arrival) -> list[Event]:
     """What the agent states, and for a birth the sign of life."""
-    before, record.state = record.state, status.state
+    before = record.said.state
+    record.said = record.said.but(state=status.state)
     name, at = record.name, arrival.at
     if status.state is State.OFFLINE:
         return [] if before is State.OFFLINE else [Event(Fact.OFFLINE, name, at, word=before or "")]
     if status.reply is None:
-        record.see(arrival.moment(record.skew))
+        record.see(arrival.moment(record.number(SKEW)))
     if before is status.state:
         return []
     events = [Event(Fact.STATE, name, at, word=status.state)]
@@ -111,43 +125,50 @@ def _state(record: Record, status: Status, arrival: Arrival) -> list[Event]:
 
 
 def _facts(record: Record, status: Status) -> None:
+    profile = record.profile
     if status.kind is not None:
-        record.kind = status.kind
+        profile = replace(profile, kind=status.kind)
     if status.versions is not None:
         told = status.versions
-        record.versions = shared((told.agent, told.sidecar, told.runtime))
+        profile = replace(profile, versions=(told.agent, told.sidecar, told.runtime))
+    record.profile = shared(profile)
     if status.metrics is not None:
         record.set_metrics(status.metrics)
 
 
 def _config(record: Record, told: str, reply: Reply | None, at: float) -> list[Event]:
     """A new fingerprint is drift until it is reverted, accepted, or was asked for."""
-    digest = digest_bytes(told)
+    digest = digest_number(told)
     before, record.config = record.config, digest
     if before is None or before == digest:
         return []
     asked = reply and reply.verb is Verb.CONFIG_RELOAD and reply.result is Result.DONE
-    baseline = record.config_before or before
-    record.config_before = None if asked or baseline == digest else baseline
+    baseline = before if record.aside is None else record.aside.config_before or before
+    record.apart().config_before = None if asked or baseline == digest else baseline
+    record.tidy()
     return [Event(Fact.CONFIG, record.name, at, word=told)]
 
 
 def _alert(record: Record, alert: Alert, arrival: Arrival) -> list[Event]:
-    if arrival.retained and record.lists_codes and arrival.ts <= (record.beat_ts or 0.0):
+    said = record.said
+    if arrival.retained and said.lists_codes and arrival.ts <= (record.beat_ts or 0.0):
         return []  # a later heartbeat already listed what fires
     firing = alert.state is AlertState.FIRING
-    after = record.codes | {alert.code} if firing else record.codes - {alert.code}
-    return _codes(record, after, arrival.at, alert)
+    codes = said.codes | {alert.code} if firing else said.codes - {alert.code}
+    if codes == said.codes:
+        return []
+    record.said = said.but(codes=codes)
+    return _changed(record, said.codes, codes, arrival.at, alert)
 
 
-def _codes(
-    record: Record, after: frozenset[str], at: float, alert: Alert | None = None
+def _changed(
+    record: Record,
+    before: frozenset[str],
+    after: frozenset[str],
+    at: float,
+    alert: Alert | None = None,
 ) -> list[Event]:
     """The alerts that start or end; a heartbeat lists codes only: they count as warnings."""
-    before = record.codes
-    if before == after:
-        return []
-    record.codes = shared(after)
     severity = alert.severity if alert else Severity.WARNING
     amount = alert.value if alert else None
     changes = [(Fact.ALERT_FIRING, after - before), (Fact.ALERT_RESOLVED, before - after)]
@@ -160,5 +181,9 @@ def _codes(
 
 def _weigh(record: Record) -> None:
     """Count reports in a row that contradict themselves."""
-    split = liveness.dissent(ok=record.ok, state=record.state, checks=record.results())
-    record.dissents = min(record.dissents + 1, 255) if split else 0
+    if record.said.dissent:
+        aside = record.apart()
+        aside.dissents = min(aside.dissents + 1, 255)
+    elif record.aside is not None and record.aside.dissents:
+        record.aside.dissents = 0
+        record.tidy()

@@ -11,7 +11,7 @@ from fleet.contract.words import State
 from fleet.domain import news
 from fleet.domain.arrival import Arrival
 from fleet.domain.facts import Event, Fact
-from fleet.domain.record import MAX_PAST, Record
+from fleet.domain.record import MAX_PAST, SKEW, Record
 from fleet.domain.sequences import Sequence
 from fleet.domain.sessions import Session, session_of
 
@@ -24,7 +24,11 @@ FromAgent = Heartbeat | Status | Alert
 
 def apply(record: Record, message: FromAgent, arrival: Arrival) -> list[Event]:
     """What `message` makes known; `record` is changed."""
-    if record.last_ts is not None and arrival.moment(record.skew) is None:
+    if (
+        arrival.retained
+        and record.last_ts is not None
+        and arrival.moment(record.number(SKEW)) is None
+    ):
         return [Event(Fact.RETAINED_FORGED, record.name, arrival.at)]
     events: list[Event] = []
     boot, seq = message.boot, message.seq
@@ -35,14 +39,17 @@ def apply(record: Record, message: FromAgent, arrival: Arrival) -> list[Event]:
                 return [_earlier(record, boot, seq, session, arrival.at)]
             record.begin(boot)
             events += _begun(record, session, message, arrival.at)
-        if seq is not None:
+        if seq is not None and not record.follows(seq):
             numbered = _number(record, message, seq, arrival)
             if numbered is None:
                 return [Event(Fact.DUPLICATE, record.name, arrival.at, id=str(seq))]
             events += numbered
-    if record.last_ts is None or arrival.ts > record.last_ts:
-        record.last_ts = arrival.ts
     return events + news.take(record, message, arrival)
+
+
+def _is_forged(record: Record, arrival: Arrival) -> bool:
+    """Whether retained state claims a future, against what was heard before."""
+    return record.last_ts is not None and arrival.moment(record.number(SKEW)) is None
 
 
 def _session(record: Record, message: FromAgent, boot: int, arrival: Arrival) -> Session:
@@ -82,7 +89,7 @@ def _earlier(record: Record, boot: int, seq: int | None, session: Session, at: f
         fact = Fact.DUPLICATE
     else:
         past[boot] = seen.seen(seq) if seen else Sequence.starting(seq)
-    record.past = tuple(sorted(past.items(), reverse=True)[:MAX_PAST])
+    record.apart().past = tuple(sorted(past.items(), reverse=True)[:MAX_PAST])
     return Event(fact, record.name, at, amount=float(boot), id=str(seq))
 
 
@@ -105,9 +112,11 @@ def _number(record: Record, message: FromAgent, seq: int, arrival: Arrival) -> l
     lost = seen.lost(seq)
     record.sequence = after = seen.seen(seq)
     if lost:
-        record.gap_at = arrival.at
+        record.apart().gap_at = arrival.at
         return [Event(Fact.GAP, record.name, arrival.at, amount=float(lost))]
     if seq in seen.missing:
-        record.gap_at = record.gap_at if after.missing else None
+        if not after.missing:
+            record.apart().gap_at = None
+            record.tidy()
         return [Event(Fact.FILLED, record.name, arrival.at, id=str(seq))]
     return []

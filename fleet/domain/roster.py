@@ -19,7 +19,8 @@ from fleet.contract.words import HubAlertCode, Kind, State
 from fleet.domain import conditions, liveness, observation
 from fleet.domain.arrival import Arrival
 from fleet.domain.facts import Event, Fact
-from fleet.domain.record import Bucket, Record, digest_text
+from fleet.domain.frozen import freeze, thaw
+from fleet.domain.record import SINCE, SKEW, UPTIME, Bucket, Record, digest_text
 from fleet.domain.verdict import Verdict, badness
 from fleet.domain.view import AgentView, PlaneView
 
@@ -81,10 +82,20 @@ class Roster:
             record = self._admit(address.agent, at, events)
             if record is None:
                 return events
+        said, profile = record.said, record.profile
         arrival = Arrival(
             at, epoch(message.ts), retained, self._overdue(record, at), self._hearing_since
         )
-        events += observation.apply(record, message, arrival)
+        news = observation.apply(record, message, arrival)
+        nothing_new = said is record.said and profile is record.profile and not retained
+        if (
+            nothing_new
+            and type(message) is Heartbeat
+            and not (news or events)
+            and conditions.is_unchanged(record)
+        ):
+            return events
+        events += news
         self._judge(record, at, events)
         return events
 
@@ -144,7 +155,8 @@ class Roster:
         record = self._records.get(name)
         events: list[Event] = []
         if record is not None:
-            record.config_before = None
+            record.apart().config_before = None
+            record.tidy()
             self._judge(record, at, events)
         return events
 
@@ -182,12 +194,12 @@ class Roster:
         """Records in JSON form, all or those of `names`."""
         for name in list(self._records) if names is None else names:
             if name in self._records:
-                yield name, self._records[name].freeze()
+                yield name, freeze(self._records[name])
 
     def thaw(self, frozen: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Take records that `freeze` wrote. No event: nothing happened."""
         for name, values in frozen:
-            record = Record.thaw(name, values)
+            record = thaw(name, values)
             self._records[name] = record
             self._ghosts += record.verdict is Verdict.GHOST
             self._schedule(record)
@@ -211,7 +223,7 @@ class Roster:
 
     def _overdue(self, record: Record, at: float) -> bool:
         seen = record.seen_at
-        if seen is None or record.state is State.OFFLINE:
+        if seen is None or record.said.state is State.OFFLINE:
             return True
         return at >= liveness.late_at(seen, conditions.interval_of(record, self._interval))
 
@@ -223,7 +235,8 @@ class Roster:
         )
         if verdict is not record.verdict:
             self._ghosts += (verdict is Verdict.GHOST) - (record.verdict is Verdict.GHOST)
-            record.verdict, record.since = verdict, now
+            record.verdict = verdict
+            record.numbers[SINCE] = now
             events.append(Event(Fact.VERDICT, record.name, now, word=verdict))
         before, after = record.hub_codes, conditions.codes_of(record, verdict, clock)
         if after is not before:
@@ -259,26 +272,26 @@ class Roster:
         enrolled = self._is_enrolled(name)
         enrolment = (self._enrolled or {}).get(name)
         verdict = conditions.verdict_of(record, clock, default=self._interval, enrolled=enrolled)
-        codes = record.codes | conditions.codes_of(record, verdict, clock)
+        codes = record.said.codes | conditions.codes_of(record, verdict, clock)
         seen = record.sequence
-        versions = record.versions
+        versions = record.profile.versions
         return AgentView(
             agent=name,
             state=verdict,
             age=_age(record.seen_at, now),
             last_seen=record.seen_at,
-            since=record.since,
-            says=record.state,
-            ok=record.ok,
+            since=record.number(SINCE),
+            says=record.said.state,
+            ok=record.said.ok,
             enrolled=enrolled,
-            kind=record.kind or (enrolment.kind if enrolment else None),
+            kind=record.profile.kind or (enrolment.kind if enrolment else None),
             interval=conditions.interval_of(record, self._interval),
-            uptime=record.uptime,
-            skew=record.skew,
+            uptime=record.number(UPTIME),
+            skew=record.number(SKEW),
             boot=record.boot,
             seq=seen.high if seen else None,
             missing=len(seen.missing) if seen else 0,
-            config=digest_text(record.config) if record.config else None,
+            config=digest_text(record.config) if record.config is not None else None,
             versions=_versions(versions) if versions else None,
             alerts=tuple(sorted(codes)),
             planes={
