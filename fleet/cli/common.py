@@ -96,14 +96,14 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def write_json(value: object) -> None:
-    """One JSON document on stdout, indented."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """One JSON document on stdout, indented. In ASCII: foreign text cannot steer a terminal."""
+    click.echo(json.dumps(value, indent=2))
 
 
 def write_jsonl(items: Iterable[object]) -> None:
     """One compact JSON document a line on stdout."""
     for item in items:
-        click.echo(json.dumps(item, separators=(",", ":"), ensure_ascii=False))
+        click.echo(json.dumps(item, separators=(",", ":")))
 
 
 def note(text: str) -> None:

@@ -84,10 +84,12 @@ def _judge(
 
 
 def _sentence(verdict: dict[str, Any]) -> str:
-    where = f"{verdict['line']}: {verdict['topic']}"
+    topic = verdict["topic"]
+    plain = isinstance(topic, str) and topic.isascii() and topic.isprintable()
+    where = f"{verdict['line']}: {topic if plain else ascii(topic)}"
     if verdict["valid"]:
         return f"{where}: valid {verdict['kind']}"
-    field = verdict["field"].replace("*", repr(verdict.get("name", "*")))
+    field = verdict["field"].replace("*", ascii(verdict.get("name", "*")))
     text = f"{where}: invalid, {verdict['reason']}{f' at {field}' if field else ''}"
     text += f" ({verdict['meaning']})"
     if "allowed" in verdict:

@@ -111,15 +111,19 @@ class Judge:
                     Reason.UNKNOWN_FIELD, _join(path, "*"), name=name, allowed=tuple(properties)
                 )
             else:
-                self._check_name(schema["propertyNames"], name, _join(path, "*"))
-                self._check(others, item, _join(path, name))
+                names = schema["propertyNames"]
+                self._check_entry(names, name, name, _join(path, "*"))
+                # A name that merely fits a pattern is the sender's own: it stays out of the path.
+                shown = name if "enum" in names else "*"
+                self._check_entry(others, item, name, _join(path, shown))
         for name in schema.get("required", ()):
             if name not in value:
                 raise Rejected(Reason.MISSING_FIELD, _join(path, name))
 
-    def _check_name(self, schema: Schema, name: str, path: str) -> None:
+    def _check_entry(self, schema: Schema, value: object, name: str, path: str) -> None:
+        """Check the name or the value of one entry of a map, which holds no deeper ones."""
         try:
-            self._check(schema, name, path)
+            self._check(schema, value, path)
         except Rejected as rejected:
             raise Rejected(rejected.reason, path, name=name, allowed=rejected.allowed) from None
 

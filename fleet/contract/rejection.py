@@ -14,7 +14,8 @@ class Rejected(Exception):
         reason: why, from the closed list; safe as a counter label.
         field: path made of the contract's own names, `*` for a foreign one; safe in logs and
             on the bus. Empty for the payload as a whole.
-        name: the foreign key itself. May hold anything: only for the person who typed it.
+        name: the sender's own key that `*` stands for. May hold anything: only for the person who
+            typed it.
         allowed: the words that would do here, for a corrected call.
     """
 

@@ -198,6 +198,21 @@ def test_a_rejection_carries_no_foreign_text_in_its_message() -> None:
     assert found.value.name == "jane@example.org"
 
 
+def test_a_metric_s_name_is_the_sender_s_and_stays_out_of_the_path() -> None:
+    payload = b"{" + BEAT.encode() + b',"metrics":{"jane_doe":"x"}}'
+    with pytest.raises(Rejected) as found:
+        READER.read(MessageKind.HEARTBEAT, payload)
+    assert (found.value.field, found.value.name) == ("metrics.*", "jane_doe")
+
+
+def test_a_plane_s_name_is_the_contract_s_and_stands_in_the_path() -> None:
+    payload = b"{" + BEAT.encode() + b',"checks":{"disk":"full"}}'
+    with pytest.raises(Rejected) as found:
+        READER.read(MessageKind.HEARTBEAT, payload)
+    assert found.value.field == "checks.disk"
+    assert found.value.allowed == ("pass", "warn", "fail", "unknown")
+
+
 def test_a_judge_refuses_a_schema_keyword_it_does_not_know() -> None:
     with pytest.raises(ValueError, match="uniqueItems"):
         Judge({"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}})

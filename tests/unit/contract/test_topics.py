@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fleet.contract.patterns import AGENT
 from fleet.contract.rejection import Rejected
 from fleet.contract.topics import Address, Topics, is_agent_name
-from fleet.contract.words import MessageKind
+from fleet.contract.words import MessageKind, Reason
 
 names = st.from_regex(AGENT, fullmatch=True)
 
@@ -46,8 +46,9 @@ def test_what_is_built_is_parsed_back(
     ],
 )
 def test_other_topics_are_outside_the_contract(topic: str) -> None:
-    with pytest.raises(Rejected):
+    with pytest.raises(Rejected) as found:
         Topics().parse(topic)
+    assert found.value.reason is Reason.UNKNOWN_TOPIC
 
 
 @pytest.mark.parametrize("name", ["+", "#", "a/b", "", "a" * 41, "-a", "a-", "ä", "a\n"])
