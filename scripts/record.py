@@ -40,6 +40,8 @@ def draw(title: str, text: str) -> tuple[str, str]:
         console = Console(record=True, width=WIDTH, file=nowhere, force_terminal=True)
         console.print(Text.from_ansi(text))
         template = FONT_FACES.sub("", CONSOLE_SVG_FORMAT)
+        # Some renderers would drop the blanks after a coloured word.
+        template = template.replace("<svg ", '<svg xml:space="preserve" ', 1)
         picture = console.export_svg(title=title, code_format=template, clear=False)
         return picture, console.export_text()
 
