@@ -40,11 +40,8 @@ def select(database: sqlite3.Connection, wanted: Filter) -> list[Row]:
     found: list[Row] = []
     if keys and first <= indexed:
         ids = _indexed(database, keys, first, min(indexed, last))
-        found = [
-            row
-            for row in _fetch(database, islice(ids, wanted.limit))
-            if wanted.since <= row[1] <= wanted.until
-        ]
+        rows = (row for row in _fetch(database, ids) if wanted.since <= row[1] <= wanted.until)
+        found = list(islice(rows, wanted.limit))
         first = indexed + 1
     if len(found) < wanted.limit and first <= last:
         found += _scan(database, wanted, first, last, wanted.limit - len(found))

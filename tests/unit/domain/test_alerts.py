@@ -1,0 +1,184 @@
+"""Alerts fire and resolve once and are told in groups, whatever comes between."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet.contract.words import AlertState, Severity
+from fleet.domain.alerts import (
+    GROUP_WAIT,
+    MAX_MAINTENANCE,
+    SETTLE,
+    Alert,
+    AlertBook,
+    Silence,
+    Tidings,
+    maintenance,
+)
+
+CRITICAL = Severity.CRITICAL
+
+
+def told(tidings: list[Tidings]) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(one.code, one.state.value, one.agents) for one in tidings]
+
+
+def test_a_problem_fires_once_and_resolves_once():
+    book = AlertBook()
+    assert [book.fire("larry", "agent-late", CRITICAL, 10) for _ in range(3)] == [
+        True,
+        False,
+        False,
+    ]
+    assert [book.resolve("larry", "agent-late", 20) for _ in range(3)] == [True, False, False]
+    assert not book.resolve("moe", "agent-late", 20)
+
+
+def test_changes_of_one_kind_are_told_together():
+    book = AlertBook()
+    for number, name in enumerate(("larry", "moe", "curly")):
+        book.fire(name, "agent-offline", CRITICAL, 10 + number)
+    assert book.due(10 + GROUP_WAIT - 1) == []
+    assert told(book.due(12 + GROUP_WAIT)) == [
+        ("agent-offline", "firing", ("curly", "larry", "moe"))
+    ]
+    assert book.due(1000) == []
+
+
+def test_what_comes_and_goes_within_the_wait_is_never_told():
+    book = AlertBook()
+    book.fire("larry", "agent-offline", CRITICAL, 10)
+    book.resolve("larry", "agent-offline", 11)
+    assert book.due(1000) == []
+
+
+def test_maintenance_silences_and_no_flood_follows():
+    book = AlertBook()
+    book.silence(maintenance("mia", 0))
+    for number in range(100):
+        book.fire(f"agent-{number}", "agent-offline", CRITICAL, 10)
+    assert book.due(500) == []
+    for number in range(1, 100):
+        book.resolve(f"agent-{number}", "agent-offline", 600)
+    book.lift("maintenance-all", 600)
+    assert book.due(600 + SETTLE - 1) == []
+    assert told(book.due(600 + SETTLE)) == [("agent-offline", "firing", ("agent-0",))]
+    assert book.due(10_000) == []
+
+
+def test_a_problem_told_before_maintenance_that_ends_in_it_is_told_as_over_afterwards():
+    book = AlertBook()
+    book.fire("larry", "agent-offline", CRITICAL, 0)
+    assert book.due(10)
+    book.silence(maintenance("mia", 20))
+    book.resolve("larry", "agent-offline", 30)
+    assert book.due(100) == []
+    book.lift("maintenance-all", 200)
+    assert told(book.due(300)) == [("agent-offline", "resolved", ("larry",))]
+
+
+def test_maintenance_that_nobody_ended_ends():
+    book = AlertBook()
+    book.silence(maintenance("mia", 0))
+    book.fire("larry", "agent-offline", CRITICAL, 10)
+    assert book.due(MAX_MAINTENANCE) == []
+    assert book.due(MAX_MAINTENANCE + SETTLE + 1)
+
+
+def test_a_silence_holds_back_only_what_it_covers():
+    book = AlertBook()
+    book.silence(Silence("s1", 1000, agent="larry"))
+    book.silence(Silence("s2", 1000, code="clock-skew"))
+    book.fire("larry", "agent-late", CRITICAL, 0)
+    book.fire("moe", "clock-skew", CRITICAL, 0)
+    book.fire("moe", "agent-late", CRITICAL, 0)
+    assert told(book.due(10)) == [("agent-late", "firing", ("moe",))]
+
+
+def test_an_acknowledged_alert_says_who_looks_and_a_resolved_one_cannot_be():
+    book = AlertBook()
+    assert not book.acknowledge("larry", "agent-late", "mia", 5)
+    book.fire("larry", "agent-late", CRITICAL, 0)
+    assert book.acknowledge("larry", "agent-late", "mia", 5)
+    assert book.firing()[0].as_dict()["acknowledged_by"] == "mia"
+    book.resolve("larry", "agent-late", 6)
+    book.fire("larry", "agent-late", CRITICAL, 7)
+    assert book.firing()[0].acknowledged_by == ""
+
+
+def test_a_restart_tells_nothing_again():
+    book = AlertBook()
+    book.fire("larry", "agent-late", CRITICAL, 0)
+    book.due(10)
+    again = AlertBook.of(book.alerts.values())
+    assert again.due(1000) == []
+    again.resolve("larry", "agent-late", 1001)
+    assert told(again.due(1010)) == [("agent-late", "resolved", ("larry",))]
+
+
+def test_what_a_restart_interrupted_is_told_after_it():
+    book = AlertBook()
+    book.fire("larry", "agent-late", CRITICAL, 0)
+    assert told(AlertBook.of(book.alerts.values()).due(10)) == [
+        ("agent-late", "firing", ("larry",))
+    ]
+
+
+def test_firing_alerts_stand_worst_first():
+    book = AlertBook()
+    book.fire("larry", "clock-skew", Severity.WARNING, 0)
+    book.fire("moe", "agent-offline", CRITICAL, 5)
+    assert [alert.agent for alert in book.firing()] == ["moe", "larry"]
+    assert [alert.agent for alert in book.firing("larry")] == ["larry"]
+
+
+def test_a_forgotten_agent_leaves_no_alert():
+    book = AlertBook()
+    book.fire("larry", "agent-late", CRITICAL, 0)
+    book.forget("larry")
+    assert not book.alerts
+    assert book.due(1000) == []
+
+
+def test_resolved_alerts_are_bounded():
+    old = [Alert(f"a{n}", "agent-late", CRITICAL, AlertState.RESOLVED, n) for n in range(10_050)]
+    book = AlertBook.of(old)
+    book.trim()
+    assert len(book.alerts) == 10_000
+    assert ("a49", "agent-late") not in book.alerts
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["fire", "resolve", "silence", "lift", "restart", "wait"]),
+        st.sampled_from(["larry", "moe"]),
+        st.floats(0, 60),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_whatever_happens_firing_and_resolved_are_told_in_turn(steps):
+    book, now, stream = AlertBook(), 0.0, []
+    for step, agent, pause in steps:
+        now += pause
+        if step == "fire":
+            book.fire(agent, "agent-late", CRITICAL, now)
+        elif step == "resolve":
+            book.resolve(agent, "agent-late", now)
+        elif step == "silence":
+            book.silence(Silence(agent, now + 100, agent=agent))
+        elif step == "lift":
+            book.lift(agent, now)
+        elif step == "restart":
+            book = AlertBook.of(book.alerts.values(), book.silences.values())
+        stream += [(name, one.state) for one in book.due(now) for name in one.agents]
+    stream += [(name, one.state) for one in book.due(now + 10_000) for name in one.agents]
+    for agent in ("larry", "moe"):
+        states = [state for name, state in stream if name == agent]
+        expected = [AlertState.FIRING, AlertState.RESOLVED] * len(states)
+        assert states == expected[: len(states)]
+        known = book.alerts.get((agent, "agent-late"))
+        assert known is None or known.told is known.state

@@ -1,0 +1,257 @@
+"""The store: what is committed is there, in order, page by page; what is old goes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from fleet.contract.words import AlertState, MessageKind, Priority, Severity, Verb
+from fleet.domain.alerts import Alert, Silence
+from fleet.domain.commands import CommandState, Order
+from fleet.domain.facts import Event, Fact
+from fleet.store.port import Batch, DeadLetter, Stored, StoreError, Told
+from fleet.store.sqlite import FILE_NAME, SqliteStore
+from fleet.store.upkeep import Retention
+
+NOON = 1_800_000_000.0
+BEAT, STATUS, ALERT = MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT
+
+
+def stored(id_: int, agent: str = "larry", kind: MessageKind = BEAT, at: float = NOON) -> Stored:
+    return Stored(id_, at, agent, kind, False, b'{"ok":true,"ts":"2027-01-15T08:00:00Z"}')
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "home")
+    store.open()
+    yield store
+    await store.close()
+
+
+async def ids(store: SqliteStore, **wanted: object) -> list[int]:
+    return [message.id for message in (await store.history(**wanted)).messages]
+
+
+async def test_the_file_is_for_its_owner_alone(store: SqliteStore):
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+
+
+async def test_what_was_committed_is_there_after_a_restart(store: SqliteStore, tmp_path: Path):
+    alert = Alert("larry", "agent-late", Severity.WARNING, AlertState.FIRING, NOON)
+    event = Event(Fact.ALERT_FIRING, "larry", NOON, "agent-late", Severity.WARNING, 2.0, "x")
+    silence = Silence("s", NOON + 5, agent="larry", by="mia")
+    batch = Batch(
+        [stored(1)],
+        [DeadLetter(2, NOON, "fleet/larry/alert", b"\xff", True, "not-utf8", "")],
+        [Told(3, event)],
+        [alert],
+        silences=[silence],
+        records=[("larry", 1, {"verdict": "ok"})],
+        replay_from=1,
+    )
+    await store.commit(batch)
+    await store.close()
+    again = SqliteStore(tmp_path / "home")
+    memory = again.open()
+    assert (memory.last_id, memory.last_at, memory.replay_from) == (3, NOON, 1)
+    assert memory.records == [("larry", 1, {"verdict": "ok"})]
+    assert (memory.alerts, memory.silences) == ([alert], [silence])
+    assert list(again.replay(0)) == [stored(1)]
+    assert await again.events(after=0) == [Told(3, event)]
+    assert [letter.payload for letter in await again.dead_letters(before=None, limit=5)] == [
+        b"\xff"
+    ]
+    await again.close()
+
+
+async def test_a_batch_is_whole_or_not_at_all(store: SqliteStore):
+    await store.commit(Batch([stored(1)]))
+    with pytest.raises(StoreError):
+        await store.commit(Batch([stored(2, "moe"), stored(1)]))
+    assert await ids(store) == [1]
+    await store.commit(Batch([stored(2, "moe")]))
+    assert await ids(store, agent="moe") == [2]
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+async def test_history_is_the_same_with_and_without_the_index(store: SqliteStore, indexed: bool):
+    kinds = [BEAT, BEAT, STATUS, ALERT]
+    messages = [
+        stored(n, ("larry", "moe")[n % 2], kinds[n % 4], NOON + n * 7) for n in range(1, 101)
+    ]
+    for start in range(0, 100, 10):
+        await store.commit(Batch(messages[start : start + 10]))
+    if indexed:
+        while await store.upkeep(NOON):
+            pass
+    for agent in (None, "larry", "moe", "curly"):
+        for kind in (None, BEAT, STATUS, ALERT):
+            for since, until in ((None, None), (NOON + 100, NOON + 400)):
+                expected = [
+                    m.id
+                    for m in messages
+                    if agent in (None, m.agent)
+                    and kind in (None, m.kind)
+                    and (since is None or since <= m.at <= (until or 0))
+                ]
+                wanted = {"agent": agent, "kind": kind, "since": since, "until": until}
+                assert await ids(store, **wanted, limit=1000) == expected
+                paged: list[int] = []
+                cursor = None
+                while True:
+                    page = await store.history(**wanted, cursor=cursor, limit=7)
+                    paged += [message.id for message in page.messages]
+                    cursor = page.next
+                    if cursor is None:
+                        break
+                assert paged == expected
+
+
+@pytest.mark.parametrize("cursor", ["", "-1", "x", "9" * 30])
+async def test_a_foreign_cursor_is_refused(store: SqliteStore, cursor: str):
+    with pytest.raises(ValueError, match="cursor"):
+        await store.history(cursor=cursor)
+
+
+async def test_an_index_that_is_half_way_hides_nothing(store: SqliteStore):
+    await store.commit(Batch([stored(n) for n in range(1, 6)]))
+    await store.upkeep(NOON)
+    await store.commit(Batch([stored(n) for n in range(6, 11)]))
+    assert await ids(store, agent="larry") == list(range(1, 11))
+    assert await ids(store, agent="larry", cursor="3", limit=4) == [4, 5, 6, 7]
+
+
+async def test_old_messages_go_and_their_hours_stay(tmp_path: Path):
+    store = SqliteStore(tmp_path / "home", Retention(raw=1))
+    store.open()
+    later = NOON + 3 * 86_400
+    await store.commit(Batch([stored(n) for n in range(1, 6)], replay_from=6))
+    await store.commit(Batch([stored(6, at=later)]))
+    while await store.upkeep(later + 3600):
+        pass
+    await store.commit(Batch(records=[("larry", 6, {})], replay_from=6))
+    while await store.upkeep(later + 3600):
+        pass
+    assert await ids(store) == [6]
+    assert await ids(store, agent="larry") == [6]
+    with sqlite3.connect(store.path) as database:
+        hours = database.execute("SELECT beats, failing FROM rollup ORDER BY hour").fetchall()
+        entries = database.execute("SELECT count(*) FROM message_index").fetchone()
+    database.close()
+    assert hours == [(5, 0), (1, 0)]
+    assert entries == (1,)
+    await store.close()
+
+
+async def test_what_a_restart_must_still_apply_is_never_forgotten(tmp_path: Path):
+    store = SqliteStore(tmp_path / "home", Retention(raw=1))
+    store.open()
+    await store.commit(Batch([stored(n) for n in range(1, 6)], replay_from=3))
+    while await store.upkeep(NOON + 30 * 86_400):
+        pass
+    assert await ids(store) == [3, 4, 5]
+    await store.close()
+
+
+async def test_dead_letters_are_bounded(tmp_path: Path):
+    store = SqliteStore(tmp_path / "home", Retention(max_dead_letters=10))
+    store.open()
+    letters = [DeadLetter(n, NOON, "x", b"", False, "not-json", "") for n in range(1, 31)]
+    await store.commit(Batch(dead_letters=letters))
+    while await store.upkeep(NOON):
+        pass
+    kept = await store.dead_letters(before=None, limit=100)
+    assert [letter.id for letter in kept] == list(range(30, 20, -1))
+    await store.close()
+
+
+async def test_metrics_are_rolled_up_as_least_greatest_and_last(store: SqliteStore):
+    payloads = [
+        {"ok": n != 2, "ts": "2027-01-15T08:00:00Z", "metrics": {"load": n}} for n in (3, 1, 2)
+    ]
+    messages = [
+        Stored(n, NOON, "larry", BEAT, False, json.dumps(p).encode())
+        for n, p in enumerate(payloads, 1)
+    ]
+    await store.commit(Batch(messages))
+    while await store.upkeep(NOON + 7200):
+        pass
+    with sqlite3.connect(store.path) as database:
+        row = database.execute("SELECT beats, failing, metrics FROM rollup").fetchone()
+    database.close()
+    assert row[0] == 3
+    assert json.loads(row[2]) == {"load": [1, 3, 2]}
+
+
+async def test_orders_are_kept_and_open_ones_come_back(store: SqliteStore, tmp_path: Path):
+    order = Order("01JZ", "larry", Verb.HEALTH_CHECK, Priority.HIGH, 60, NOON, "cli")
+    done = Order(
+        "01JY", "larry", Verb.HEALTH_CHECK, Priority.NORMAL, 60, NOON - 9, state=CommandState.DONE
+    )
+    await store.save_orders([order, done])
+    assert await store.orders(agent="larry", since=0, limit=10) == [done, order]
+    assert await store.orders(agent="moe", since=0, limit=10) == []
+    await store.close()
+    again = SqliteStore(tmp_path / "home")
+    assert again.open().orders == [order]
+    await again.close()
+
+
+async def test_a_backup_taken_while_serving_opens_as_a_store(store: SqliteStore, tmp_path: Path):
+    await store.commit(Batch([stored(n) for n in range(1, 2000)]))
+    target = tmp_path / "copy" / FILE_NAME
+    target.parent.mkdir()
+    await asyncio.gather(
+        store.backup(target), *(store.commit(Batch([stored(n)])) for n in range(2000, 2010))
+    )
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    copy = SqliteStore(target.parent)
+    assert copy.open().last_id >= 1999
+    await copy.close()
+
+
+async def test_a_backup_to_nowhere_is_an_error_with_a_remedy(store: SqliteStore, tmp_path: Path):
+    with pytest.raises(StoreError, match="Try:"):
+        await store.backup(tmp_path / "missing" / "copy")
+
+
+async def test_a_second_hub_in_one_home_is_refused(store: SqliteStore):
+    with pytest.raises(StoreError, match="another hub"):
+        SqliteStore(store.path.parent).open()
+
+
+async def test_a_damaged_file_is_refused_with_a_remedy(tmp_path: Path):
+    (tmp_path / FILE_NAME).write_bytes(b"SQLite format 3\0" + b"\xff" * 8192)
+    store = SqliteStore(tmp_path)
+    with pytest.raises(StoreError, match="damaged"):
+        store.open()
+    await store.close()
+
+
+async def test_a_newer_schema_is_refused(tmp_path: Path):
+    with sqlite3.connect(tmp_path / FILE_NAME) as database:
+        database.execute("PRAGMA user_version = 999")
+    database.close()
+    store = SqliteStore(tmp_path)
+    with pytest.raises(StoreError, match="newer"):
+        store.open()
+    await store.close()
+
+
+async def test_a_capture_has_accepted_and_rejected_messages_in_order(store: SqliteStore):
+    letter = DeadLetter(2, NOON + 1, "fleet/x/alert", b"nonsense", True, "not-json", "")
+    await store.commit(Batch([stored(1), stored(3, kind=ALERT, at=NOON + 2)], [letter]))
+    found = [one async for one in store.capture(NOON, NOON + 10)]
+    assert [(one.topic, one.address and one.address.kind) for one in found] == [
+        ("", BEAT),
+        ("fleet/x/alert", None),
+        ("", ALERT),
+    ]
+    assert [one.at async for one in store.capture(NOON + 1, NOON + 1)] == [NOON + 1]
