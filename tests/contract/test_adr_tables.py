@@ -21,8 +21,9 @@ from fleet.contract.messages import (
     Status,
     Versions,
 )
-from fleet.contract.topics import FROM_AGENT, TO_AGENT, Topics
+from fleet.contract.topics import FROM_AGENT, Topics
 from fleet.contract.words import MessageKind, Word
+from fleet.provisioning import rights
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "adr"
@@ -84,16 +85,33 @@ def test_the_table_of_topics_is_the_code_of_topics() -> None:
         assert carries == kind.meaning
 
 
-def test_the_table_of_access_follows_the_directions_of_the_topics() -> None:
+def test_the_table_of_access_is_what_the_broker_is_given() -> None:
     found = {quoted(row[0])[0]: (quoted(row[1]), quoted(row[2])) for row in rows(LAW, "Access")}
-    own = {kind: TOPICS.every(kind).replace("+", "{agent}") for kind in MessageKind}
-    every = {kind: TOPICS.every(kind) for kind in MessageKind}
-    from_hub = (*TO_AGENT, MessageKind.BROADCAST)
-    assert found == {
-        "agent": ([own[kind] for kind in FROM_AGENT], [own[kind] for kind in from_hub]),
-        "hub": ([every[kind] for kind in from_hub], [every[kind] for kind in FROM_AGENT]),
-        "observer": ([], [every[kind] for kind in (*FROM_AGENT, *from_hub)]),
+    roles = {
+        "agent": rights.agent(TOPICS, "ada"),
+        "hub": rights.hub(TOPICS),
+        "admin": rights.admin(TOPICS),
     }
+    given = {
+        name: (granted(role, "Send"), granted(role, "subscribe")) for name, role in roles.items()
+    }
+    assert found == given
+    for role in roles.values():
+        assert granted(role, "Receive") == granted(role, "subscribe")
+
+
+def granted(role: rights.Role, access: str) -> list[str]:
+    """The topics that `role` allows for an ACL type with `access` in its name."""
+    allowed = [right.topic for right in role.rights if right.allow and access in right.acltype]
+    return [topic.replace("/ada/", "/{agent}/") for topic in allowed]
+
+
+def test_the_development_broker_gives_an_agent_the_same_access() -> None:
+    acl = (ROOT / "mosquitto" / "accounts.acl").read_text()
+    [agent] = [row for row in rows(LAW, "Access") if row[0] == "`agent`"]
+    for access, cell in zip(("write", "read"), agent[1:], strict=True):
+        granted_topics = re.findall(rf"^pattern {access} (\S+)$", acl, re.MULTILINE)
+        assert [topic.replace("%u", "{agent}") for topic in granted_topics] == quoted(cell)
 
 
 def test_the_repository_s_own_records_are_sound() -> None:
