@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fleet.commander.service import Commander
+from fleet.enrolments import Enrolments
 from fleet.exporter.service import Exporter
 from fleet.gateway.hub_backend import HubBackend
 from fleet.gateway.service import Gateway
@@ -20,6 +21,7 @@ def plug(gateway: Gateway) -> Plug:
         commander = Commander(hub, signer.sign if signer else None)
         exporter = Exporter(hub, commander)
         backend = HubBackend(hub, commander, exporter)
-        return (commander, exporter, backend, gateway.serve(backend))
+        enrolments = Enrolments(hub, commander)
+        return (commander, enrolments, exporter, backend, gateway.serve(backend))
 
     return build

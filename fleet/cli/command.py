@@ -55,6 +55,7 @@ class Plan:
 @click.argument("verb", type=click.Choice([verb.value for verb in Verb]))
 @click.argument("agents", nargs=-1, metavar="[AGENT...]")
 @click.option("--all", "everyone", is_flag=True, help="Every agent the bus knows.")
+@click.option("--group", help="The enrolled agents of this group.")
 @click.option("--batch", type=click.IntRange(min=0), default=0, help="Agents asked at once.")
 @click.option("--pause", type=click.FloatRange(min=0), default=1.0, help="Seconds between batches.")
 @click.option("--limit", default="100%", show_default=True, help="At most N agents, or N%.")
@@ -76,13 +77,17 @@ class Plan:
 @click.option("--dry-run", is_flag=True, help="Say whom it would ask; send nothing.")
 @with_output("text", "jsonl")
 @with_connection
-def command(settings: Settings, output: str, dry_run: bool, **options: Any) -> int:
+def command(
+    settings: Settings, output: str, dry_run: bool, group: str | None, **options: Any
+) -> int:
     """Send VERB to AGENTs (or --all). Exit 0: all done, 1: some not done, 2: some silent."""
+    if group is not None:
+        options["agents"] = (*options["agents"], *_members(settings, group))
     plan = Plan(
         **options | {"verb": Verb(options["verb"]), "priority": Priority(options["priority"])}
     )
     if bool(plan.agents) == plan.everyone:
-        raise click.UsageError("name the agents, or give --all")
+        raise click.UsageError("name the agents, or give --all or --group")
     for name in plan.agents:
         if not is_agent_name(name):
             raise ConfigError(f"{name!r} is not an agent name", "", "fleet status lists them")
@@ -143,8 +148,10 @@ async def _carry_out(settings: Settings, plan: Plan, report: Report, dry_run: bo
     from fleet.bus.connect import open_bus
     from fleet.commander.direct import Order, known_agents, send
     from fleet.contract.reading import Reader
+    from fleet.keys import load_signer
 
     reader = Reader(settings.added_words())
+    signer = load_signer(settings.home)
     async with open_bus(settings) as bus:
         known = await known_agents(bus, settings.topics) if plan.everyone else ()
         targets = plan.targets(known)
@@ -160,7 +167,13 @@ async def _carry_out(settings: Settings, plan: Plan, report: Report, dry_run: bo
             whole_fleet = plan.everyone and len(batch) == len(known)
             order = Order(plan.verb, () if whole_fleet else batch, plan.ttl, plan.priority)
             answers = send(
-                bus, settings.topics, reader, order, expected=batch, patience=plan.patience
+                bus,
+                settings.topics,
+                reader,
+                order,
+                expected=batch,
+                patience=plan.patience,
+                sign=signer.sign if signer else None,
             )
             async for answer in answers:
                 report.answer(answer)
@@ -168,6 +181,19 @@ async def _carry_out(settings: Settings, plan: Plan, report: Report, dry_run: bo
                 if agent not in report.results:
                     report.silent(agent)
     return report.end()
+
+
+def _members(settings: Settings, group: str) -> list[str]:
+    """
+    Raises:
+        ConfigError: nobody is enrolled in that group.
+    """
+    from fleet.provisioning.registry import Registry
+
+    members = Registry(settings.home).group(group)
+    if not members:
+        raise ConfigError(f"nobody is in the group {group!r}", "", "fleet agent list")
+    return members
 
 
 def _detail(answer: Answer) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 
 import click
 
@@ -25,7 +26,10 @@ def serve(settings: Settings, verbose: bool) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    from fleet.client import HubClient
+    from fleet.contract.stamps import timestamp
     from fleet.gateway.service import Gateway
+    from fleet.gateway.tokens import Principal, Role, Tokens
     from fleet.hub import Hub
     from fleet.services import plug
     from fleet.store.sqlite import SqliteStore
@@ -40,6 +44,10 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, hub.stop)
 
     def ready() -> None:
+        # Only now: until the store was opened, this home may belong to another hub.
+        HubClient.withdraw(settings.home)
+        secret, _ = Tokens(settings.home).create(Principal(Role.ADMIN), timestamp(time.time()))
+        HubClient(f"http://{_reachable(host)}:{port}", secret).write(settings.home)
         click.echo(f"fleet hub serves: broker {settings.broker}, home {settings.home}")
         click.echo(f"HTTP, /metrics and the web page: http://{host}:{port}/")
         note("Ctrl-C stops it.")
@@ -48,3 +56,12 @@ async def _serve(settings: Settings) -> None:
         await hub.run(ready)
     finally:
         gateway.close()
+        if hub.started_at is not None:
+            HubClient.withdraw(settings.home)
+
+
+def _reachable(host: str) -> str:
+    """Where this machine reaches what was bound to `host`, as it stands in a URL."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,96 @@
+"""`fleet alerts`: what fires; acknowledge and silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from fleet.cli.common import note, paint, table, with_output, with_settings, write_json, write_jsonl
+from fleet.cli.spans import Seconds
+from fleet.client import HubClient
+from fleet.settings import Settings
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def alerts(context: click.Context) -> None:
+    """Alerts that fire now; acknowledge and silence them."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_)
+
+
+@alerts.command("list")
+@click.option("--history", is_flag=True, help="Also those that are over.")
+@with_output("table", "json", "jsonl")
+@with_settings("home")
+def list_(settings: Settings, history: bool = False, output: str = "table") -> None:
+    """Alerts, worst first, and silences."""
+    answer = HubClient.of(settings.home).get(f"/v1/alerts?history={str(history).lower()}")
+    if output == "json":
+        write_json(answer)
+        return
+    if output == "jsonl":
+        write_jsonl(answer["alerts"])
+        return
+    if answer["alerts"]:
+        click.echo(
+            table(
+                ("severity", "agent", "code", "state", "since", "acknowledged", "silenced"),
+                [_row(alert) for alert in answer["alerts"]],
+            )
+        )
+    else:
+        note("no alert fires")
+    for silence in answer["silences"]:
+        note(
+            f"silence {silence['id']}: {silence['agent'] or 'all agents'},"
+            f" {silence['code'] or 'all codes'}, until {silence['until']}"
+        )
+
+
+def _row(alert: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        paint(alert["severity"]),
+        alert["agent"] or "hub",
+        alert["code"],
+        alert["state"],
+        alert["since"],
+        alert["acknowledged_by"] or "no",
+        "yes" if alert["silenced"] else "no",
+    )
+
+
+@alerts.command()
+@click.argument("agent")
+@click.argument("code")
+@with_settings("home")
+def ack(settings: Settings, agent: str, code: str) -> None:
+    """Say that somebody looks at CODE of AGENT (`hub` for the hub's own alerts)."""
+    HubClient.of(settings.home).post("/v1/alerts/ack", _target(agent, code))
+    note(f"{code} of {agent} is acknowledged")
+
+
+@alerts.command()
+@click.option("--agent", help="Only this agent.")
+@click.option("--code", help="Only this code.")
+@click.option("--for", "seconds", type=Seconds(), default="1h", show_default=True)
+@with_settings("home")
+def silence(settings: Settings, agent: str | None, code: str | None, seconds: float) -> None:
+    """Hold back alerts for a while; prints the id of the silence."""
+    body = {"agent": agent, "code": code, "seconds": seconds}
+    given = {name: value for name, value in body.items() if value is not None}
+    click.echo(HubClient.of(settings.home).post("/v1/silences", given)["id"])
+
+
+@alerts.command()
+@click.argument("silence_id", metavar="ID")
+@with_settings("home")
+def lift(settings: Settings, silence_id: str) -> None:
+    """End the silence ID."""
+    HubClient.of(settings.home).delete(f"/v1/silences/{silence_id}")
+    note(f"silence {silence_id} is lifted")
+
+
+def _target(agent: str, code: str) -> dict[str, Any]:
+    return {"code": code} if agent == "hub" else {"agent": agent, "code": code}

@@ -1,0 +1,112 @@
+"""`fleet dead-letters`: messages the contract rejected; inspect and replay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from fleet.cli.common import finish, note, table, with_connection, with_output, write_jsonl
+from fleet.cli.home import open_store
+from fleet.contract.errors import ConfigError
+from fleet.contract.stamps import timestamp
+from fleet.settings import Settings
+
+if TYPE_CHECKING:
+    from fleet.store.port import DeadLetter
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Messages the contract rejected. Their text may hold a leak: it is shown only on demand."""
+
+
+@dead_letters.command("list")
+@click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--before", type=int, help="Only those with a smaller id.")
+@with_output("table", "jsonl")
+@with_connection
+def list_(settings: Settings, limit: int, before: int | None, output: str) -> None:
+    """Newest first: id, time, topic, reason, field and size; no text."""
+    letters = finish(_read(settings, before, limit))
+    rows = [
+        {
+            "id": letter.id,
+            "ts": timestamp(letter.at),
+            "topic": _shown(settings, letter.topic),
+            "reason": letter.reason,
+            "field": letter.field,
+            "size": len(letter.payload),
+        }
+        for letter in letters
+    ]
+    if output == "jsonl":
+        write_jsonl(rows)
+    elif rows:
+        click.echo(table(tuple(rows[0]), [tuple(map(str, row.values())) for row in rows]))
+    else:
+        note("no dead letter")
+
+
+@dead_letters.command()
+@click.argument("letter_id", metavar="ID", type=int)
+@with_connection
+def show(settings: Settings, letter_id: int) -> None:
+    """The raw text of one, on a screen of yours: it may be what had to be kept off the bus."""
+    letter = finish(_one(settings, letter_id))
+    note(f"{timestamp(letter.at)} {letter.reason} {letter.field}".rstrip())
+    click.echo(letter.payload.decode(errors="backslashreplace"))
+
+
+@dead_letters.command()
+@click.argument("letter_id", metavar="ID", type=int)
+@with_connection
+def replay(settings: Settings, letter_id: int) -> None:
+    """Judge one again, and publish it if the contract (with its amendments) now allows it."""
+    finish(_replay(settings, letter_id))
+    note(f"dead letter {letter_id} satisfies the contract now and was published")
+
+
+async def _read(settings: Settings, before: int | None, limit: int) -> list[DeadLetter]:
+    async with open_store(settings) as store:
+        return await store.dead_letters(before=before, limit=limit)
+
+
+async def _one(settings: Settings, letter_id: int) -> DeadLetter:
+    found = await _read(settings, letter_id + 1, 1)
+    if not found or found[0].id != letter_id:
+        raise ConfigError(f"there is no dead letter {letter_id}", "", "fleet dead-letters list")
+    return found[0]
+
+
+async def _replay(settings: Settings, letter_id: int) -> None:
+    from fleet.bus.connect import open_bus
+    from fleet.contract.reading import Reader
+    from fleet.contract.rejection import Rejected
+    from fleet.contract.topics import FROM_AGENT
+
+    letter = await _one(settings, letter_id)
+    try:
+        address = settings.topics.parse(letter.topic)
+        Reader(settings.added_words()).read(address.kind, letter.payload)
+    except Rejected as rejected:
+        raise ConfigError(
+            f"dead letter {letter_id} is still against the contract",
+            str(rejected),
+            "amend the contract by an accepted ADR, or leave it",
+        ) from None
+    if address.kind not in FROM_AGENT:
+        raise ConfigError(f"dead letter {letter_id} is a command", "commands are not replayed")
+    async with open_bus(settings) as bus:
+        await bus.publish(letter.topic, letter.payload, retain=letter.retained)
+
+
+def _shown(settings: Settings, topic: str) -> str:
+    """The topic where it is one of ours; a foreign one may itself be a leak."""
+    from fleet.contract.rejection import Rejected
+
+    try:
+        settings.topics.parse(topic)
+    except Rejected:
+        return "foreign"
+    return topic

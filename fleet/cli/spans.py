@@ -1,0 +1,49 @@
+"""Times and spans as people type them: `90s`, `15m`, `6h`, `2d`, or RFC 3339."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_SPAN: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw]?)")
+
+
+class Seconds(click.ParamType[float]):
+    """A span; converts to seconds."""
+
+    name = "span"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        match = _SPAN.fullmatch(value.strip())
+        if match is None:
+            self.fail(f"{value!r} is not a span like 90s, 15m, 6h or 2d", param, ctx)
+        return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+class Moment(click.ParamType[float]):
+    """A time, or a span back from now; converts to seconds since the epoch."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        match = _SPAN.fullmatch(value.strip())
+        if match is not None:
+            return time.time() - float(match[1]) * _UNITS[match[2] or "s"]
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a span like 6h nor a time like 2026-03-18T21:30:00Z")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

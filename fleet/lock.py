@@ -1,0 +1,34 @@
+"""One run at a time: a scheduled job that takes long must not meet itself."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fleet.contract.errors import ConfigError
+
+
+@contextmanager
+def only_one(path: Path, what: str) -> Iterator[None]:
+    """Hold `path` while the block runs; the kernel lets go of it with the process.
+
+    Raises:
+        ConfigError: another run holds it, or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        remedy = f"ls -ld {path.parent}"
+        raise ConfigError(f"{path} cannot be written", error.strerror or "", remedy) from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(f"{what} runs already", "", "wait for it to end") from None
+        yield
+    finally:
+        os.close(handle)
