@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from fleet.bus.connect import Connection, connection_of
 from fleet.bus.port import Bus
 from fleet.contract.errors import BrokerError
-from fleet.contract.messages import Announcement
 from fleet.contract.reading import Reader
 from fleet.contract.stamps import timestamp, ulid
 from fleet.contract.words import HubAlertCode, Notice, Severity
@@ -21,6 +21,7 @@ from fleet.domain.facts import Event, Fact
 from fleet.domain.roster import Roster
 from fleet.feed import Feed
 from fleet.ingest import BROKER_DROPPED, Ingest
+from fleet.keys import load_signer
 from fleet.ledger import HUB, Ledger
 from fleet.receipts import Receipts
 from fleet.settings import Settings
@@ -96,6 +97,7 @@ class Hub:
         self.receipts = Receipts(self.bus, self.topics, self.counters)
         self.ingest = Ingest(self.bus, self.topics, self.reader, self.ledger, self.receipts)
         self.started_at: float | None = None
+        self._signer = load_signer(settings.home)
         self._plug = plug
         self._stopping = asyncio.Event()
         self._link = asyncio.Event()
@@ -127,8 +129,13 @@ class Hub:
             BrokerError: the link is down.
         """
         now = self.ledger.now()
-        announcement = Announcement(notice=notice, ts=timestamp(now), id=ulid(now))
-        await self.bus.publish(self.topics.broadcast, announcement.to_payload())
+        message = {"notice": notice.value, "ts": timestamp(now), "id": ulid(now)}
+        await self.bus.publish(self.topics.broadcast, self.signed(self.topics.broadcast, message))
+
+    def signed(self, topic: str, message: dict[str, Any]) -> bytes:
+        """A command or notice as it travels, signed where this home has keys."""
+        whole = self._signer.sign(topic, message) if self._signer else message
+        return json.dumps(whole, separators=(",", ":")).encode()
 
     async def _serve(self, ready: Callable[[], None] | None) -> None:
         services = self._plug(self)

@@ -29,6 +29,9 @@ RECORDED: Final = (*FROM_AGENT, MessageKind.COMMAND, MessageKind.BROADCAST)
 BROKER_DROPPED: Final = "$SYS/broker/publish/messages/dropped"
 """Mosquitto's own count of what it threw away; no part of the contract."""
 
+EVERYTHING: Final = "#"
+"""All topics but `$SYS` and its like (MQTT 5, 4.7.2)."""
+
 RECENT: Final = 4096
 """Unnumbered messages remembered: more than a broker may have in flight to us."""
 
@@ -95,8 +98,8 @@ class Ingest:
         """Whether the last batch was small: no backlog is being worked off."""
 
     def filters(self) -> list[str]:
-        """What to subscribe to."""
-        return [self._topics.every(kind) for kind in RECORDED]
+        """What to subscribe to: everything, so that a topic outside the contract is seen too."""
+        return [EVERYTHING]
 
     async def run(self) -> None:
         async for batch in self._bus.batches():
@@ -124,6 +127,8 @@ class Ingest:
             return
         try:
             address = self._topics.parse(topic)
+            if address.kind not in RECORDED:
+                return
             self._counters.received[address.kind] += 1
             if not payload and address.kind in FROM_AGENT:
                 draft.events += self._ledger.roster.observe_cleared(address, at=at)

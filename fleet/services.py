@@ -10,15 +10,13 @@ from fleet.exporter.service import Exporter
 from fleet.gateway.hub_backend import HubBackend
 from fleet.gateway.service import Gateway
 from fleet.hub import Hub, Plug, Service
-from fleet.keys import load_signer
 
 
 def plug(gateway: Gateway) -> Plug:
     """What `fleet serve` runs beside ingest: commands, metrics, events and HTTP."""
 
     def build(hub: Hub) -> Sequence[Service]:
-        signer = load_signer(hub.settings.home)
-        commander = Commander(hub, signer.sign if signer else None)
+        commander = Commander(hub)
         exporter = Exporter(hub, commander)
         backend = HubBackend(hub, commander, exporter)
         enrolments = Enrolments(hub, commander)

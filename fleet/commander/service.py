@@ -7,13 +7,11 @@ broker's queue, where they could neither be reordered nor withdrawn.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet.commander.direct import Sign
 from fleet.contract.errors import BrokerError
 from fleet.contract.messages import Status
 from fleet.contract.rejection import Rejected
@@ -55,9 +53,8 @@ class Commander:
 
     name = "commander"
 
-    def __init__(self, hub: Hub, sign: Sign | None = None) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._sign = sign
         self._book = Book()
         self._loaded = asyncio.Event()
         self._observers: list[OnChange] = []
@@ -201,12 +198,12 @@ class Commander:
             "ttl": order.ttl,
             "priority": order.priority.value,
         }
-        signed = self._sign(topic, message) if self._sign else message
+        payload = self._hub.signed(topic, message)
         with suppress(BrokerError):
             sent = order.step(Step.SEND, self._hub.ledger.now())
             await self._keep([sent])  # before the publish: its reply may come at once
             try:
-                await self._hub.bus.publish(topic, json.dumps(signed).encode())
+                await self._hub.bus.publish(topic, payload)
             except BrokerError:
                 await self._keep([order])
                 raise

@@ -231,8 +231,9 @@ class SqliteStore:
             raise ValueError("not a cursor of this store")
 
         def read(database: sqlite3.Connection) -> Page:
-            names = {number: name for name, number in self._agents.items()}
-            number = self._agents.get(agent) if agent else None
+            agents = self._known_agents(database)
+            names = {number: name for name, number in agents.items()}
+            number = agents.get(agent) if agent else None
             if agent and number is None:
                 return Page([], None)
             wanted = history.Filter(
@@ -247,6 +248,12 @@ class SqliteStore:
             return Page(found, str(found[-1].id) if len(found) >= limit else None)
 
         return await self._read(read)
+
+    def _known_agents(self, database: sqlite3.Connection) -> dict[str, int]:
+        """Agents by name; read anew where this is not the writer's own store."""
+        if self._database is not None:
+            return self._agents
+        return dict(database.execute("SELECT name, id FROM agent"))
 
     async def events(self, *, after: int, limit: int = 1000) -> list[Told]:
         query = "SELECT * FROM event WHERE id > ? ORDER BY id LIMIT ?"
