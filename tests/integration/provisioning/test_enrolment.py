@@ -34,6 +34,15 @@ def by_certificate(broker: ProvisionedBroker, credential: Credential, folder: Pa
     return Visit(connection_by_certificate(broker.settings, url, "whatever", files), Version.V5)
 
 
+async def refused(visit: Visit) -> bool:
+    """Whether it is turned away. TLS 1.3 tells of a refused certificate after the handshake."""
+    try:
+        async with visit:
+            return await visit.ended(1.0)
+    except BrokerError:
+        return True
+
+
 async def test_an_enrolled_agent_reads_back_as_the_template_says(
     provisioned: ProvisionedBroker,
 ) -> None:
@@ -146,19 +155,11 @@ async def test_a_revoked_certificate_is_kicked_and_refused(
             assert not await agent.subscribe("fleet/+/command")
             await enroller.revoke("alpha")
             assert await agent.ended(1.0)
-        with pytest.raises(BrokerError):
-            async with by_certificate(provisioned, credential, tmp_path) as agent:
-                # TLS 1.3 tells the client of a refused certificate only after the handshake.
-                await agent.subscribe("fleet/alpha/command")
-                assert await agent.ended(5.0)
-                raise BrokerError("hung up")
+        assert await refused(by_certificate(provisioned, credential, tmp_path))
         again = await enroller.add("alpha", certificate=True, reuse=True)
         async with by_certificate(provisioned, again, tmp_path) as agent:
             assert await agent.subscribe("fleet/alpha/command")
-        with pytest.raises(BrokerError):
-            async with by_certificate(provisioned, credential, tmp_path) as agent:
-                assert not await agent.subscribe("fleet/alpha/command"), "the CRL was not read"
-                raise BrokerError("hung up")
+        assert await refused(by_certificate(provisioned, credential, tmp_path))
 
 
 async def test_a_rotation_keeps_the_old_secret_until_it_is_finished(
