@@ -124,6 +124,7 @@ class Runner:
         daemon = self._purpose is Purpose.DAEMON
         self._hatch = Hatch(config, judges, self._deliver) if daemon else None
         memory = self._memory = Memory.open(config.state, time.time(), resume=not daemon)
+        memory.alarms.retain(probe.name for probe in self._assembly.probes)
         self._outbox = memory.outbox
         self._board = Board(max_age=2.5 * config.interval)
         self._rounds = Rounds(self._assembly.probes, wake)

@@ -19,7 +19,8 @@ class Sign:
     """Evidence for or against one alert code, before hysteresis.
 
     `firing` is what this one look says; None means that it could not be told and changes
-    nothing. `value` and `threshold` travel with the alert.
+    nothing. `value` and `threshold` travel with the alert; higher is worse. `source` is the name
+    of the probe: a code fires while any of its sources says so.
     """
 
     code: str
@@ -27,6 +28,7 @@ class Sign:
     severity: Severity = Severity.WARNING
     value: float | None = None
     threshold: float | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,9 @@ class Alarms(Protocol):
     `update` is given what came in since the last time, so perhaps the finding of one probe only:
     a code without a sign in it keeps its state.
 
-    The runner calls `update`, commits the events to the outbox, then calls `save`: a crash in
-    between repeats an event (harmless) and never loses one.
+    `update` writes events down before it returns them; the runner commits them to the outbox,
+    then calls `save`. A crash in between repeats the same events with the same ids (harmless)
+    and never loses one.
     """
 
     def update(self, findings: Iterable[Finding], now: float) -> list[AlertEvent]: ...
@@ -121,7 +124,11 @@ class Alarms(Protocol):
         ...
 
     def save(self) -> None:
-        """Persist what is firing, atomically; a full disk raises `OSError` and is retried."""
+        """The events are committed: forget them, atomically; a full disk raises `OSError`."""
+        ...
+
+    def retain(self, sources: Iterable[str]) -> None:
+        """Only these probes exist now: what others had raised ends with the next `update`."""
         ...
 
 

@@ -6,20 +6,23 @@ The daemon may be away: then the plane is unknown and the sidecar goes on.
 
 from __future__ import annotations
 
-import json
-import socket
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from agent_sidecar.probes.base import Finding, Sign
+from agent_sidecar.probes.http import Address, get
+from agent_sidecar.probes.restarts import Restarts
 from fleet.contract.words import AlertCode, Check, Plane, Severity
 
-MAX_ANSWER: Final = 1024 * 1024
-"""Bytes; an inspect answer with a long environment is some tens of KiB."""
+PATIENCE: Final = 3.0
+"""Seconds for one answer of the daemon; it slows down under load but answers within one."""
+
+OOM_WINDOW: Final = 3600.0
+"""Seconds that a kill for want of memory stays an alert, since nothing else ends it."""
 
 _HEALTH: Final = {
     "healthy": Check.PASS,
@@ -29,96 +32,105 @@ _HEALTH: Final = {
 
 
 class ContainerProbe:
-    """State, health, restarts, kills for memory, memory and CPU of one container."""
+    """State, health, restarts, kills for want of memory, memory and CPU of one container."""
 
     plane = Plane.PROCESS.value
     name = "container"
-    timeout = 8.0
+    timeout = 2 * PATIENCE + 0.5
     ignores = "environment, labels, mounts and logs of the container"
 
     def __init__(self, container: str, path: Path) -> None:
         self._container = quote(container, safe="")
-        self._socket = path
-        self._restarts: float | None = None
-        self.reads = f"state, health and restart count of {container} through {path}"
+        self._address = Address("docker", path=str(path))
+        self._restarts = Restarts(self.name)
+        self._started: object = None
+        self._killed: float | None = None
+        self.reads = f"state, health, restarts, memory and CPU of {container} through {path}"
 
     def run(self) -> Finding:
         try:
             status, document = self._get(f"/containers/{self._container}/json")
             usage = self._usage() if status == 200 else {}
-        except (OSError, HTTPException, ValueError):
+        except OSError:
             return Finding(self.plane, Check.UNKNOWN)
-        if status == 404:
-            return Finding(self.plane, Check.FAIL, [_down(True)])
         state = document.get("State")
+        if status == 404:
+            return Finding(self.plane, Check.FAIL, [self._down(firing=True)])
         if status != 200 or not isinstance(state, dict):
             return Finding(self.plane, Check.UNKNOWN)
-        return self._judged(document, state, usage)
+        return self._judged(document, state, usage, time.monotonic())
 
     def _judged(
-        self, document: Mapping[str, Any], state: Mapping[str, Any], usage: dict[str, float]
+        self,
+        document: Mapping[str, Any],
+        state: Mapping[str, Any],
+        usage: dict[str, float],
+        now: float,
     ) -> Finding:
         running = state.get("Running") is True
-        health = state.get("Health")
-        word = health.get("Status") if isinstance(health, dict) else None
-        check = _HEALTH.get(str(word), Check.PASS) if running else Check.FAIL
-        if state.get("Paused") is True or state.get("Restarting") is True:
-            check = Check.WARN if running else Check.FAIL
-        restarts = float(document.get("RestartCount") or 0)
-        again = None if self._restarts is None else restarts > self._restarts
-        self._restarts = restarts
-        oom = state.get("OOMKilled") is True
+        self._count_restarts(document, state, now)
+        if state.get("OOMKilled") is True:
+            self._killed = now
+        killed = self._killed is not None and now - self._killed <= OOM_WINDOW
+        source = self.name
         return Finding(
             self.plane,
-            check,
+            _check(state) if running else Check.FAIL,
             [
-                _down(not running),
-                Sign(AlertCode.RESTART_LOOP.value, again, value=restarts),
-                Sign(AlertCode.MEMORY_PRESSURE.value, True if oom else None, Severity.CRITICAL),
+                self._down(firing=not running),
+                self._restarts.sign(now),
+                Sign(AlertCode.MEMORY_PRESSURE.value, killed, Severity.CRITICAL, source=source),
             ],
-            metrics={"restarts_total": restarts, **usage},
+            metrics={"restarts_total": self._restarts.total, **usage},
             uptime=_uptime(state.get("StartedAt")) if running else None,
         )
+
+    def _count_restarts(
+        self, document: Mapping[str, Any], state: Mapping[str, Any], now: float
+    ) -> None:
+        """The daemon counts those of its restart policy; a new start by hand is one too."""
+        count, started = document.get("RestartCount"), state.get("StartedAt")
+        before = self._restarts.total
+        self._restarts.counted(count if isinstance(count, int) else 0, now)
+        by_hand = started != self._started and self._restarts.total == before
+        if self._started is not None and by_hand:
+            self._restarts.happened(now)
+        self._started = started
 
     def _usage(self) -> dict[str, float]:
         path = f"/containers/{self._container}/stats?stream=false&one-shot=true"
         status, stats = self._get(path)
-        memory, cpu = stats.get("memory_stats"), stats.get("cpu_stats")
+        if status != 200:
+            return {}
+        memory, cpu = _object(stats, "memory_stats"), _object(stats, "cpu_stats")
+        used, total = memory.get("usage"), _object(cpu, "cpu_usage").get("total_usage")
         found: dict[str, float] = {}
-        if status == 200 and isinstance(memory, dict) and isinstance(memory.get("usage"), int):
-            found["memory_bytes"] = memory["usage"]
-        if status == 200 and isinstance(cpu, dict) and isinstance(cpu.get("cpu_usage"), dict):
-            total = cpu["cpu_usage"].get("total_usage")
-            if isinstance(total, int):
-                found["cpu_seconds_total"] = round(total / 1e9, 2)
+        if isinstance(used, int):
+            # As `docker stats` counts: file cache that the kernel can take back is not used.
+            cache = _object(memory, "stats").get("inactive_file")
+            found["memory_bytes"] = max(0, used - (cache if isinstance(cache, int) else 0))
+        if isinstance(total, int):
+            found["cpu_seconds_total"] = round(total / 1e9, 2)
         return found
 
-    def _get(self, path: str) -> tuple[int, dict[str, Any]]:
-        connection = _UnixConnection(self._socket, self.timeout / 4)
-        try:
-            connection.request("GET", path, headers={"Host": "docker"})
-            response = connection.getresponse()
-            document = json.loads(response.read(MAX_ANSWER))
-            return response.status, document if isinstance(document, dict) else {}
-        finally:
-            connection.close()
+    def _get(self, target: str) -> tuple[int, dict[str, Any]]:
+        answer = get(self._address, target, PATIENCE)
+        return answer.status, answer.document() or {}
+
+    def _down(self, *, firing: bool) -> Sign:
+        return Sign(AlertCode.PROCESS_DOWN.value, firing, Severity.CRITICAL, source=self.name)
 
 
-class _UnixConnection(HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+def _check(state: Mapping[str, Any]) -> Check:
+    """The verdict on a container that runs."""
+    if state.get("Paused") is True or state.get("Restarting") is True:
+        return Check.WARN
+    return _HEALTH.get(str(_object(state, "Health").get("Status")), Check.PASS)
 
 
-def _down(firing: bool) -> Sign:
-    return Sign(AlertCode.PROCESS_DOWN.value, firing, Severity.CRITICAL)
+def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = document.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _uptime(started: object) -> float | None:

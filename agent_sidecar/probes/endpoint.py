@@ -6,20 +6,19 @@ object that is due. Only the named numbers and words of it are looked at; nothin
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from agent_sidecar.probes.base import Finding, Sign
+from agent_sidecar.probes.http import Address, get
 from fleet.contract.errors import ConfigError
 from fleet.contract.words import AlertCode, Check, Plane, Severity
 
-MAX_ANSWER: Final = 64 * 1024
-"""Bytes read of an answer; a health document is far smaller."""
+GRACE: Final = 0.5
+"""Seconds after the end of the wait at which the probe itself counts as hung."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,79 +35,92 @@ Judge = Callable[[Mapping[str, Any]], Reading | None]
 
 
 class EndpointProbe:
-    """GETs one address; `slow` seconds and more is a warning, `timeout` is a failure."""
+    """GETs one address; `slow` seconds is a warning, `timeout` without an answer a failure.
+
+    Args:
+        url: the address, or where to ask for it at each look, since an agent may move.
+        judge: what a decoded answer means.
+        keys: in plain words, what `judge` looks at.
+    """
 
     plane = Plane.ENDPOINT.value
     ignores = "everything else in the answer"
 
     def __init__(
-        self, url: str, judge: Judge, *, slow: float, timeout: float, keys: str, name: str = ""
+        self,
+        url: str | Callable[[], str],
+        judge: Judge,
+        *,
+        slow: float,
+        timeout: float,
+        keys: str,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(
-                f"the endpoint {url!r} is not usable",
-                "",
-                "FLEET_ENDPOINT=http://127.0.0.1:8080/health",
-            )
-        self._secure = parts.scheme == "https"
-        self._address = (parts.hostname, parts.port)
-        self._path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+        self._url = url if callable(url) else lambda: url
         self._judge = judge
         self._slow = slow
-        self.timeout = timeout
-        self.name = name or f"endpoint {parts.path or '/'}"
-        self.reads = f"{keys} of GET {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self._patience = timeout
+        self.timeout = timeout + GRACE
+        address, target = parse(self._url())
+        self.name = f"endpoint {target.partition('?')[0]}"
+        scheme = "https" if address.secure else "http"
+        self.reads = f"{keys} of GET {scheme}://{address.header}{target.partition('?')[0]}"
 
     def run(self) -> Finding:
+        address, target = parse(self._url())
         began = time.monotonic()
-        reading = self._ask()
+        reading = self._ask(address, target)
         took = time.monotonic() - began
         if reading is None:
-            return Finding(self.plane, Check.FAIL, [_down(True)])
+            return Finding(self.plane, Check.FAIL, [self._down(firing=True)])
         check = reading.check
         if check is Check.PASS and took >= self._slow:
             check = Check.WARN
         return Finding(
             self.plane,
             check,
-            [_down(check is Check.FAIL)],
+            [self._down(firing=check is Check.FAIL)],
             metrics={"endpoint_latency_seconds": round(took, 4)},
             versions={"agent": reading.version} if reading.version else {},
             uptime=reading.uptime,
         )
 
-    def _ask(self) -> Reading | None:
-        host, port = self._address
-        kind = HTTPSConnection if self._secure else HTTPConnection
-        # Half of the probe's own time-out: connecting and reading each may take it.
-        connection = kind(host, port, timeout=self.timeout / 2)
+    def _ask(self, address: Address, target: str) -> Reading | None:
+        """What the answer says; a 503 may carry a document too (nanobot says `degraded` so)."""
         try:
-            connection.request("GET", self._path, headers={"Accept": "application/json"})
-            response = connection.getresponse()
-            document = _document(response)
-            return None if document is None else self._judge(document)
-        except (OSError, HTTPException, ValueError):
+            answer = get(address, target, self._patience)
+        except (OSError, ValueError):  # ValueError: a host name that cannot be encoded
             return None
-        finally:
-            connection.close()
+        document = answer.document() if answer.status in (200, 503) else None
+        return None if document is None else self._judge(document)
+
+    def _down(self, *, firing: bool) -> Sign:
+        code = AlertCode.ENDPOINT_DOWN.value
+        return Sign(code, firing, Severity.CRITICAL, source=self.name)
 
 
-def _document(response: HTTPResponse) -> dict[str, Any] | None:
-    """The JSON object of an answer; a 503 may carry one too (nanobot says `degraded` so)."""
-    kind = response.headers.get_content_type()
-    body = response.read(MAX_ANSWER + 1)
-    if kind != "application/json" or len(body) > MAX_ANSWER or response.status not in (200, 503):
-        return None
+def parse(url: str) -> tuple[Address, str]:
+    """Where to ask and what for.
+
+    Raises:
+        ConfigError: not an http:// or https:// address of printable ASCII.
+    """
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _down(firing: bool) -> Sign:
-    return Sign(AlertCode.ENDPOINT_DOWN.value, firing, Severity.CRITICAL)
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    usable = url.isascii() and url.isprintable() and " " not in url
+    if parts.scheme not in ("http", "https") or not parts.hostname or not usable:
+        raise ConfigError(
+            f"the endpoint {url!r} is not usable",
+            "it is not an http:// or https:// address",
+            "FLEET_ENDPOINT=http://127.0.0.1:8080/health",
+        )
+    secure = parts.scheme == "https"
+    query = f"?{parts.query}" if parts.query else ""
+    return Address(parts.hostname, port or (443 if secure else 80), secure), (
+        f"{parts.path or '/'}{query}"
+    )
 
 
 _GOOD: Final = frozenset({"ok", "up", "pass", "healthy", "alive", "live", "ready", "running"})

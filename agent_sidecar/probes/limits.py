@@ -49,7 +49,9 @@ class LimitProbe:
         )
         severity = Severity.CRITICAL if check is Check.FAIL else Severity.WARNING
         firing = check is not Check.PASS
-        sign = Sign(self._code.value, firing, severity, value=used, threshold=self._warn)
+        sign = Sign(
+            self._code.value, firing, severity, value=used, threshold=self._warn, source=self.name
+        )
         name = f"{self.plane}_available_bytes"
         return Finding(self.plane, check, [sign], metrics={name: free})
 

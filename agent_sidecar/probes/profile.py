@@ -39,7 +39,8 @@ class ProfileProbe:
             self._digest = fingerprint(self._files)
             self._valid = self._must_parse is None or _is_json(self._must_parse)
             self._seen = stamps
-        sign = Sign(AlertCode.CONFIG_INVALID.value, not self._valid, Severity.CRITICAL)
+        code = AlertCode.CONFIG_INVALID.value
+        sign = Sign(code, not self._valid, Severity.CRITICAL, source=self.name)
         check = Check.PASS if self._valid else Check.FAIL
         if self._digest is None:
             return Finding(self.plane, Check.UNKNOWN)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from typing import Final
 
 from agent_sidecar.probes.base import Finding, Sign
+from agent_sidecar.probes.restarts import Restarts
 from fleet.contract.words import AlertCode, Check, Plane, Severity
 
 _PROPERTIES: Final = (
-    "ActiveState,NRestarts,ActiveEnterTimestampMonotonic,MemoryCurrent,CPUUsageNSec"
+    "LoadState,ActiveState,NRestarts,ActiveEnterTimestampMonotonic,MemoryCurrent,CPUUsageNSec"
 )
 _CHECKS: Final = {
     "active": Check.PASS,
@@ -28,41 +28,44 @@ class UnitProbe:
     plane = Plane.PROCESS.value
     name = "unit"
     timeout = 6.0
-    ignores = "the unit's journal"
+    ignores = "the unit's journal, command line and environment"
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
-        self._restarts: float | None = None
+        self._restarts = Restarts(self.name)
         self.reads = f"systemctl show {unit}: {_PROPERTIES}"
 
     def run(self) -> Finding:
         shown = self._show()
         check = _CHECKS.get(shown.get("ActiveState", ""), Check.UNKNOWN)
-        if check is Check.UNKNOWN:
-            return Finding(self.plane, check)
-        restarts = _number(shown, "NRestarts")
-        again = None if None in (self._restarts, restarts) else restarts != self._restarts
-        self._restarts = restarts
+        if check is Check.UNKNOWN or shown.get("LoadState") == "not-found":
+            return Finding(self.plane, Check.UNKNOWN)
+        now = time.monotonic()
+        self._restarts.counted(_number(shown, "NRestarts") or 0, now)
         metrics = {
-            "restarts_total": restarts,
+            "restarts_total": self._restarts.total,
             "memory_bytes": _number(shown, "MemoryCurrent"),
             "cpu_seconds_total": _number(shown, "CPUUsageNSec", 1e9),
         }
         entered = _number(shown, "ActiveEnterTimestampMonotonic", 1e6)
-        uptime = time.clock_gettime(time.CLOCK_MONOTONIC) - entered if entered else None
+        uptime = now - entered if entered and check is Check.PASS else None
+        # While it starts or stops, nobody can tell; a loop of starts is the other alert.
+        down = None if check is Check.WARN else check is Check.FAIL
         return Finding(
             self.plane,
             check,
             [
-                Sign(AlertCode.PROCESS_DOWN.value, check is Check.FAIL, Severity.CRITICAL),
-                Sign(AlertCode.RESTART_LOOP.value, again, value=restarts),
+                Sign(AlertCode.PROCESS_DOWN.value, down, Severity.CRITICAL, source=self.name),
+                self._restarts.sign(now),
             ],
             metrics={name: value for name, value in metrics.items() if value is not None},
-            uptime=uptime if check is Check.PASS else None,
+            uptime=uptime,
         )
 
     def _show(self) -> dict[str, str]:
-        command = ["systemctl", "show", self._unit, f"--property={_PROPERTIES}"]
+        import subprocess
+
+        command = ["systemctl", "show", f"--property={_PROPERTIES}", "--", self._unit]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=self.timeout - 1, check=False

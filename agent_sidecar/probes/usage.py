@@ -110,4 +110,6 @@ def _sign(
     threshold: float | None,
     severity: Severity = Severity.WARNING,
 ) -> Sign:
-    return Sign(code.value, firing, severity, value=value, threshold=threshold)
+    return Sign(
+        code.value, firing, severity, value=value, threshold=threshold, source=UsageProbe.name
+    )

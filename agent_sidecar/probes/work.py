@@ -40,6 +40,7 @@ class WorkProbe:
             Severity.WARNING,
             value=round(age),
             threshold=self._stalled or None,
+            source=self.name,
         )
         return Finding(
             self.plane,

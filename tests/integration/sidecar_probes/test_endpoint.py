@@ -1,0 +1,181 @@
+"""The endpoint probe against real sockets that misbehave."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from agent_sidecar.kinds.openclaw import live, ready, startup
+from agent_sidecar.probes.base import Finding
+from agent_sidecar.probes.endpoint import EndpointProbe, Judge, common, parse
+from agent_sidecar.probes.http import MAX_ANSWER, Address, get
+from fleet.contract.errors import ConfigError
+from fleet.contract.words import Check
+from tests.support.broker import free_port
+from tests.support.http_stub import Stub, answer, drips, hanging, says
+
+GOOD = answer({"status": "ok"})
+
+
+def look(url: str, judge: Judge = common, *, slow: float = 10.0, timeout: float = 5.0) -> Finding:
+    return EndpointProbe(url, judge, slow=slow, timeout=timeout, keys="status").run()
+
+
+def check_of(whole: bytes, judge: Judge = common) -> Check:
+    with Stub(says(whole)) as stub:
+        finding = look(f"{stub.url}/health", judge)
+    (sign,) = finding.signs
+    assert sign.firing is (finding.check is Check.FAIL)
+    return finding.check
+
+
+def test_a_healthy_answer_passes_with_its_latency() -> None:
+    with Stub(says(GOOD)) as stub:
+        finding = look(f"{stub.url}/health?full=1")
+    assert finding.check is Check.PASS
+    assert 0 < finding.metrics["endpoint_latency_seconds"] < 5
+
+
+def test_a_slow_answer_is_a_warning_and_no_alert() -> None:
+    with Stub(drips(GOOD, 0.001)) as stub:
+        finding = look(stub.url, slow=0.02)
+    assert finding.check is Check.WARN
+    assert not finding.signs[0].firing
+
+
+def test_nobody_listening_is_down() -> None:
+    finding = look(f"http://127.0.0.1:{free_port()}")
+    assert finding.check is Check.FAIL
+    assert finding.signs[0].firing
+    assert finding.metrics == {}
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\n", GOOD[:-4]])
+def test_a_server_that_hangs_is_down_within_the_timeout(first: bytes) -> None:
+    with hanging(first) as stub:
+        began = time.monotonic()
+        finding = look(stub.url, timeout=0.3)
+        assert time.monotonic() - began < 3
+    assert finding.check is Check.FAIL
+
+
+def test_a_server_that_drips_gets_no_more_time_than_the_rest() -> None:
+    with Stub(drips(GOOD, 0.05)) as stub:
+        began = time.monotonic()
+        finding = look(stub.url, timeout=0.3)
+        assert time.monotonic() - began < 3
+    assert finding.check is Check.FAIL
+
+
+def test_a_half_closed_connection_without_the_promised_length_is_down() -> None:
+    def script(connection: socket.socket, _path: str) -> None:
+        connection.sendall(GOOD[:-4])
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(1)
+
+    with Stub(script) as stub:
+        assert look(stub.url).check is Check.FAIL
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        answer(body=b"<html>200 for everything</html>", kind="text/html"),
+        answer({"status": "ok"}, kind="text/html"),
+        answer(["ok"]),
+        answer({"unknown": "shape"}),
+        answer(body=b"{not json"),
+        answer({"status": "ok"}, status="404 Not Found"),
+        answer({"status": "ok"}, status="302 Found"),
+        answer({"status": "broken"}),
+        answer({"ok": False}),
+        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        b"",
+        answer(body=b'{"status":"ok","x":"' + b"y" * MAX_ANSWER + b'"}'),
+        answer(body=b'{"ok":' * 100_000),
+    ],
+)
+def test_what_is_not_the_document_due_is_down(whole: bytes) -> None:
+    assert check_of(whole) is Check.FAIL
+
+
+@pytest.mark.parametrize(
+    ("whole", "check"),
+    [
+        (answer({"ok": True}), Check.PASS),
+        (answer({"healthy": True}, kind="application/json; charset=utf-8"), Check.PASS),
+        (answer({"status": "UP"}), Check.PASS),
+        (answer({"status": "degraded"}, status="503 Service Unavailable"), Check.WARN),
+        (b'HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{"ready":true}', Check.PASS),
+    ],
+)
+def test_the_usual_shapes_are_understood(whole: bytes, check: Check) -> None:
+    assert check_of(whole) is check
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "health", "http://", "http://a b/", "http://x:99999/"])
+def test_an_address_that_is_none_is_refused_with_an_example(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(url)
+    assert "FLEET_ENDPOINT=http" in caught.value.remedy
+
+
+def test_no_password_of_an_address_is_shown() -> None:
+    with Stub(says(GOOD)) as stub:
+        url = f"http://someone:secret@127.0.0.1:{stub.port}/health?token=secret"
+        probe = EndpointProbe(url, common, slow=1, timeout=2, keys="status")
+        assert probe.run().check is Check.PASS
+    assert "secret" not in probe.reads + probe.name
+
+
+def test_the_same_get_speaks_over_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "docker.sock"
+    with Stub(says(answer({"Id": "1"})), path):
+        assert get(Address("docker", path=str(path)), "/x", 2).document() == {"Id": "1"}
+
+
+def openclaw(connection: socket.socket, path: str) -> None:
+    """The recorded answers of an OpenClaw gateway; any other path is 200 and a page."""
+    recorded: dict[str, object] = {
+        "/healthz": {"ok": True, "status": "live"},
+        "/readyz": {
+            "ready": True,
+            "failing": [],
+            "uptimeMs": 61_250,
+            "eventLoop": {"degraded": False, "delayP99Ms": 12.3},
+        },
+        "/startupz": {"ok": True, "version": "2026.9.6", "uptimeMs": 61_250},
+    }
+    page = answer(body=b"<!doctype html><title>OpenClaw</title>", kind="text/html")
+    connection.sendall(answer(recorded[path]) if path in recorded else page)
+
+
+def test_openclaw_is_read_by_its_three_endpoints() -> None:
+    with Stub(openclaw) as stub:
+        assert look(f"{stub.url}/healthz", live).check is Check.PASS
+        is_ready = look(f"{stub.url}/readyz", ready)
+        started = look(f"{stub.url}/startupz", startup)
+        lost = look(f"{stub.url}/health", live)
+    assert (is_ready.check, is_ready.uptime) == (Check.PASS, 61.25)
+    assert (started.check, started.versions) == (Check.PASS, {"agent": "2026.9.6"})
+    assert lost.check is Check.FAIL, "200 text/html is no health"
+
+
+@pytest.mark.parametrize(
+    ("judge", "document", "check"),
+    [
+        (live, {"ok": True, "status": "prompt text"}, Check.FAIL),
+        (ready, {"ready": False, "failing": ["channel"]}, Check.WARN),
+        (ready, {"ready": True, "eventLoop": {"degraded": True}}, Check.WARN),
+        (startup, {"ok": False}, Check.FAIL),
+        (startup, {"ok": True, "version": "see the client's letter of May 3"}, Check.PASS),
+    ],
+)
+def test_openclaw_in_trouble(judge: Judge, document: object, check: Check) -> None:
+    with Stub(says(answer(document))) as stub:
+        finding = look(stub.url, judge)
+    assert finding.check is check
+    assert finding.versions == {}, "a version is a version or absent"

@@ -1,0 +1,187 @@
+"""The process probe against real processes."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from agent_sidecar.probes.process import ProcessProbe, by_name, by_pid_file
+from agent_sidecar.probes.processes import ProcTable, PsTable, Table, runs
+from fleet.contract.words import Check
+from tests.support.waiting import wait_until
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and pidfds")
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts processes and ends those that the test left."""
+    with ExitStack() as stack:
+
+        def run(*argv: str) -> subprocess.Popen[bytes]:
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            return process
+
+        yield run
+
+
+@pytest.fixture(params=[pytest.param(ProcTable, marks=linux), PsTable], ids=["proc", "ps"])
+def processes(request: pytest.FixtureRequest) -> Table:
+    table: Table = request.param()
+    return table
+
+
+def probe_of(pid_file: Path, processes: Table | None = None) -> ProcessProbe:
+    return ProcessProbe(by_pid_file(pid_file), str(pid_file), processes=processes)
+
+
+def test_a_living_process_passes_with_its_numbers(
+    tmp_path: Path, start: Start, processes: Table
+) -> None:
+    pid_file = tmp_path / "agent.pid"
+    pid_file.write_text(f"{start('sleep', '60').pid}\n")
+    finding = probe_of(pid_file, processes).run()
+    assert finding.check is Check.PASS
+    assert finding.uptime is not None
+    assert 0 <= finding.uptime < 60
+    assert finding.metrics["memory_bytes"] > 10_000
+    assert finding.metrics["processes"] == 1
+
+
+def test_children_count_with_their_parent(tmp_path: Path, start: Start, processes: Table) -> None:
+    pid_file = tmp_path / "agent.pid"
+    pid_file.write_text(str(start("sh", "-c", "sleep 60 & sleep 60 & wait").pid))
+    probe = probe_of(pid_file, processes)
+    wait_until(lambda: probe.run().metrics["processes"] == 3, what="two children")
+
+
+def test_a_killed_process_is_down_and_a_new_one_is_up_again(
+    tmp_path: Path, start: Start, processes: Table
+) -> None:
+    pid_file = tmp_path / "agent.pid"
+    probe = probe_of(pid_file, processes)
+    first = start("sleep", "60")
+    pid_file.write_text(str(first.pid))
+    assert probe.run().check is Check.PASS
+    first.kill()
+    wait_until(lambda: probe.run().check is Check.FAIL, what="the death")  # a zombie is dead
+    assert [sign.firing for sign in probe.run().signs] == [True, False]
+    pid_file.write_text(str(start("sleep", "60").pid))
+    finding = probe.run()
+    assert finding.check is Check.PASS
+    assert finding.metrics["restarts_total"] == 1
+
+
+def test_three_restarts_in_ten_minutes_are_a_loop(tmp_path: Path, start: Start) -> None:
+    pid_file = tmp_path / "agent.pid"
+    probe = probe_of(pid_file)
+    loops = []
+    for _ in range(4):
+        process = start("sleep", "60")
+        pid_file.write_text(str(process.pid))
+        loops.append(probe.run().signs[1].firing)
+        process.kill()
+        process.wait()
+    assert loops == [False, False, False, True]
+
+
+def test_a_stopped_process_is_a_warning(tmp_path: Path, start: Start, processes: Table) -> None:
+    process = start("sleep", "60")
+    pid_file = tmp_path / "agent.pid"
+    pid_file.write_text(str(process.pid))
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: probe_of(pid_file, processes).run().check is Check.WARN, what="the stop")
+
+
+@linux
+def test_its_death_wakes_the_sidecar_and_then_lets_it_sleep(tmp_path: Path, start: Start) -> None:
+    process = start("sleep", "60")
+    pid_file = tmp_path / "agent.pid"
+    pid_file.write_text(str(process.pid))
+    probe = probe_of(pid_file)
+    assert probe.fileno() is None
+    probe.run()
+    descriptor = probe.fileno()
+    assert descriptor is not None
+    assert select.select([descriptor], [], [], 0)[0] == []
+    process.kill()
+    assert select.select([descriptor], [], [], 20)[0] == [descriptor]
+    assert probe.run().check is Check.FAIL
+    assert probe.fileno() is None, "a dead process stays readable for ever"
+    probe.run()
+    assert probe.fileno() is None
+
+
+def test_a_process_in_another_namespace_is_unknown_while_something_proves_it_lives(
+    tmp_path: Path,
+) -> None:
+    lives = True
+    absent = by_pid_file(tmp_path / "none")
+    probe = ProcessProbe(absent, "nothing", elsewhere=lambda: lives)
+    assert probe.run().check is Check.UNKNOWN
+    assert probe.run().signs[0].firing is None
+    lives = False
+    assert probe.run().check is Check.FAIL
+
+
+@pytest.mark.parametrize("text", ["", "x", "-5", "true", "[1]", '{"pid": "7"}', "1e99", "[" * 9999])
+def test_a_pid_file_that_holds_none_finds_nobody(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "agent.pid"
+    path.write_text(text)
+    assert by_pid_file(path)() is None
+
+
+def test_a_pid_file_may_be_a_json_object(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.json"
+    path.write_text('{"pid": 4711, "workspace": null}')
+    assert by_pid_file(path)() == 4711
+
+
+def test_a_process_is_found_by_the_name_of_its_program_or_script(
+    tmp_path: Path, start: Start, processes: Table
+) -> None:
+    program = f"agent-{os.getpid()}"
+    script = tmp_path / f"{program}.sh"
+    script.write_text("#!/bin/sh\nsleep 60\nexit 0\n")
+    start("tail", "-f", str(script))  # reads a file of that name: not the agent
+    older = start("sh", str(script))
+    find = by_name(program, processes)
+    assert wait_until(find, what="the script") == older.pid
+    start("sh", str(script))
+    assert find() == older.pid
+    older.kill()
+    older.wait()
+    assert wait_until(lambda: find() != older.pid and find(), what="the younger one")
+
+
+@pytest.mark.parametrize(
+    ("argv", "found"),
+    [
+        (["/usr/bin/openclaw", "gateway"], True),
+        (["node", "/usr/lib/node_modules/openclaw/openclaw.mjs"], True),
+        (["/opt/venv/bin/python3.11", "-m", "openclaw"], True),
+        (["vim", "openclaw"], False),
+        (["python3", "-m", "http.server", "openclaw"], False),
+        (["node", "server.js", "openclaw"], False),
+        ([""], False),
+    ],
+)
+def test_what_a_command_line_runs(argv: list[str], found: bool) -> None:
+    assert runs(argv, "openclaw") is found
+
+
+def test_a_process_title_with_blanks_is_found_too(start: Start) -> None:
+    """nanobot overwrites its command line with its name and pads it."""
+    assert runs(["nanobot-gateway      "], "nanobot-gateway")
