@@ -1,0 +1,137 @@
+"""A hub as a user runs it: `fleet serve` in a process of its own, and what its store then holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from fleet.store.sqlite import FILE_NAME
+from tests.support.broker import Mosquitto, free_port
+from tests.support.waiting import wait_until
+
+
+class HubProcess:
+    """`fleet serve` on a home of its own; `kill` and `start` again keep the home."""
+
+    def __init__(self, home: Path, broker: Mosquitto, log: Path | None = None) -> None:
+        self.home = home
+        self.http = f"127.0.0.1:{free_port()}"
+        self._environ = {k: v for k, v in os.environ.items() if not k.startswith("FLEET_")} | {
+            "FLEET_HOME": str(home),
+            "FLEET_BROKER": broker.url,
+            "FLEET_HTTP": self.http,
+        }
+        self._log = log or home.with_suffix(".log")
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> HubProcess:
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "fleet", "serve"],
+                env=self._environ,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline(), self._log.read_text()
+        return self
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it; its exit code. Nothing happens if it has ended."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if process.poll() is None:
+            process.send_signal(number)
+        code = process.wait(20)
+        if process.stdout:
+            process.stdout.close()
+        return code
+
+    def kill(self) -> None:
+        self.stop(signal.SIGKILL)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def query(self, text: str, *values: object) -> list[tuple[object, ...]]:
+        """Read the store, beside the hub."""
+        path = self.home / FILE_NAME
+        if not path.exists():
+            return []
+        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+        try:
+            return database.execute(text, values).fetchall()
+        except sqlite3.OperationalError:
+            return []  # the hub has not made its tables yet
+        finally:
+            database.close()
+
+    def stored(self, kind: int = 0) -> Counter[bytes]:
+        """Every stored payload of a kind (0 heartbeat, 1 status, 2 alert), with its count."""
+        rows = self.query("SELECT payload FROM message WHERE kind = ?", kind)
+        return Counter(bytes(payload) for (payload,) in rows)  # type: ignore[call-overload]
+
+
+class Publisher:
+    """An agent's link: QoS 1, every publish counted when the broker has it."""
+
+    def __init__(self, broker: Mosquitto, name: str) -> None:
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name)
+        self._client.max_inflight_messages_set(100)
+        self._client.connect("127.0.0.1", broker.port)
+        self._client.loop_start()
+        self.name = name
+        self.inbox: list[tuple[str, dict[str, object]]] = []
+        self._client.on_message = self._keep
+
+    def listen(self, *topics: str) -> None:
+        done = threading.Event()
+        self._client.on_subscribe = lambda *_: done.set()
+        for topic in topics:
+            done.clear()
+            self._client.subscribe(topic, 1)
+            assert done.wait(10)
+
+    def _keep(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
+        self.inbox.append((message.topic, json.loads(message.payload)))
+
+    def publish(
+        self, kind: str, payload: bytes | str, *, retain: bool = False
+    ) -> mqtt.MQTTMessageInfo:
+        return self._client.publish(f"fleet/{self.name}/{kind}", payload, 1, retain)
+
+    def publish_all(self, kind: str, payloads: Iterable[bytes]) -> None:
+        """Publish and wait until the broker has them."""
+        for info in [self.publish(kind, payload) for payload in payloads]:
+            info.wait_for_publish(30)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def wait_stored(hub: HubProcess, count: int, kind: int = 0) -> None:
+    wait_until(
+        lambda: hub.query("SELECT count(*) FROM message WHERE kind = ?", kind) == [(count,)],
+        deadline=60,
+        what=f"{count} stored messages",
+    )
