@@ -50,9 +50,8 @@ def test_a_full_disk_pauses_intake_tells_and_loses_nothing(
     larry.publish_all("heartbeat", [_beat(0)])
     wait_stored(hub, 1)
     ballast = small_disk / "ballast"
-    with pytest.raises(OSError, match="No space"), ballast.open("wb", buffering=0) as stream:
-        while True:
-            stream.write(bytes(4096))
+    with pytest.raises(OSError, match="No space"):
+        _fill(ballast)
     count = 1500
     larry.publish_all("heartbeat", [_beat(n) for n in range(1, count)])
     wait_until(lambda: "intake paused" in hub.log, what="the pause")
@@ -68,6 +67,12 @@ def test_a_full_disk_pauses_intake_tells_and_loses_nothing(
     )
     assert hub.stop() == 0
     larry.close()
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as stream:
+        while True:
+            stream.write(bytes(4096))
 
 
 def _beat(seq: int) -> bytes:
