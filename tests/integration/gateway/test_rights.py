@@ -1,0 +1,91 @@
+"""What each role may do over HTTP: the whole matrix, against a real hub."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.served import ROLES, Served
+
+ULID = "01JZ0000000000000000000000"
+BEAT = {"ok": True, "ts": "2026-03-18T21:30:00Z"}
+READ = {"admin", "operator", "viewer"}
+OPERATE = {"admin", "operator"}
+NOBODY_NEEDED = {*ROLES, None}
+
+MATRIX = [
+    ("GET", "/v1/agents", None, READ),
+    ("GET", "/v1/agents/ada", None, READ),
+    ("GET", "/v1/stats", None, READ),
+    ("GET", "/v1/history", None, READ),
+    ("GET", "/v1/audit", None, READ),
+    ("GET", "/v1/alerts", None, READ),
+    ("GET", "/v1/inbox?agent=ada", None, {*READ, "agent:ada"}),
+    ("POST", "/v1/send", {"to": "ada", "verb": "health-check"}, OPERATE),
+    ("POST", "/v1/alerts/ack", {"agent": "ada", "code": "agent-late"}, OPERATE),
+    ("POST", "/v1/silences", {"seconds": 60}, OPERATE),
+    ("DELETE", "/v1/silences/none", None, OPERATE),
+    ("POST", "/v1/ack", {"id": ULID, "result": "done"}, {*OPERATE, "agent:ada"}),
+    ("POST", "/v1/publish/heartbeat", BEAT, {"agent:ada"}),
+    ("GET", "/healthz", None, NOBODY_NEEDED),
+    ("GET", "/readyz", None, NOBODY_NEEDED),
+    ("GET", "/metrics", None, NOBODY_NEEDED),
+    ("GET", "/v1/openapi.json", None, NOBODY_NEEDED),
+]
+
+
+@pytest.mark.parametrize("role", [*ROLES, None])
+@pytest.mark.parametrize(("method", "path", "body", "allowed"), MATRIX)
+def test_a_role_may_do_what_the_matrix_says_and_no_more(
+    hub: Served,
+    method: str,
+    path: str,
+    body: object,
+    allowed: set[str | None],
+    role: str | None,
+) -> None:
+    status, _, _ = hub.ask(method, path, role, body)
+    if role in allowed:
+        assert status not in (401, 403), status
+    else:
+        assert status == (401 if role is None else 403)
+
+
+def templated(path: str) -> str:
+    """The route behind a path of the matrix."""
+    route = path.partition("?")[0]
+    for value, name in (("ada", "{name}"), ("none", "{silence_id}"), ("heartbeat", "{kind}")):
+        route = route.replace(f"/{value}", f"/{name}")
+    return route
+
+
+def test_the_matrix_knows_every_route(hub: Served) -> None:
+    _, document, _ = hub.ask("GET", "/v1/openapi.json", None)
+    routes = {
+        (method.upper(), path)
+        for path, operations in document["paths"].items()
+        for method in operations
+    }
+    known = {
+        (
+            method,
+            path.partition("?")[0].replace("/ada", "/{name}").replace("/none", "/{silence_id}"),
+        )
+        for method, path, _, _ in MATRIX
+    }
+    known = {(m, p.replace("publish/heartbeat", "publish/{kind}")) for m, p in known}
+    # Sessions have tests of their own, and a stream does not end.
+    others = {("GET", "/v1/events")} | {(m, "/v1/session") for m in ("GET", "POST", "DELETE")}
+    assert routes - others == known - {("GET", "/v1/openapi.json")}
+
+
+def test_an_agent_reads_its_own_inbox_only(hub: Served) -> None:
+    assert hub.ask("GET", "/v1/inbox?agent=boole", "agent:ada")[0] == 403
+
+
+def test_a_bad_token_is_nobody_and_too_many_of_them_wait(hub: Served) -> None:
+    statuses = [hub.ask("GET", "/v1/agents", f"fleet_{n}")[0] for n in range(15)]
+    assert statuses[0] == 401
+    assert statuses[-1] == 429
+    status, problem, headers = hub.ask("GET", "/v1/agents", "fleet_x")
+    assert (status, problem["status"]) == (429, 429)
+    assert int(headers["Retry-After"]) >= 1
