@@ -18,8 +18,8 @@ PATIENCE: Final = 5.0
 MAX_PATIENCE: Final = 600.0
 """Seconds; where nobody ever receipts, this is the rhythm that is left."""
 
-FIRST_BURST, MAX_BURST = 16, 512
-"""Rows sent again at once; doubles while receipts come."""
+BURST: Final = 16
+"""Rows sent again to see whether a hub is there."""
 
 Send = Callable[[Row], int | None]
 """Publishes a row and returns the message id to expect back, or None if the link cannot."""
@@ -36,8 +36,8 @@ class Courier:
         self._cursor = 0
         self._in_flight: dict[int, int] = {}
         self._again: list[Row] = []
-        self._burst = FIRST_BURST
         self._patience = PATIENCE
+        self._resent = False
         self._resend_at = 0.0
 
     def link_up(self, now: float, window: int) -> None:
@@ -60,9 +60,17 @@ class Courier:
         self._progress(now)
 
     def receipt(self, boot: int, seq: int, now: float) -> None:
-        if self._outbox.receipt(boot, seq):
+        """The hub is there. If it took a second sending to hear of it, it missed the first: all
+        the rest is sent again too, and patience stays, lest a slow hub be pushed ever harder."""
+        if not self._outbox.receipt(boot, seq):
+            return
+        if self._resent:
+            self._resent = False
+            self._cursor = 0
+            self._again.clear()
+            self._resend_at = now + self._patience
+        else:
             self._progress(now)
-            self._burst = min(self._burst * 2, MAX_BURST)
 
     def acked(self, mid: int) -> None:
         """The broker has answered for `mid` (with a refusal too: that is counted elsewhere)."""
@@ -74,9 +82,8 @@ class Courier:
         if not self._up:
             return
         if now >= self._resend_at and not self._again and not self._in_flight:
-            if self._patience > PATIENCE:  # no receipt since the last time
-                self._burst = FIRST_BURST
-            self._again = self._outbox.after(0, self._burst)
+            self._again = self._outbox.after(0, BURST)
+            self._resent = True
             self._patience = min(self._patience * 2, MAX_PATIENCE)
             self._resend_at = now + self._patience
         room = self._window - len(self._in_flight)
@@ -111,4 +118,5 @@ class Courier:
 
     def _progress(self, now: float) -> None:
         self._patience = PATIENCE
+        self._resent = False
         self._resend_at = now + PATIENCE

@@ -6,6 +6,7 @@ never followed, and what does not fit is moved aside or removed, bounded and cou
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import stat
@@ -42,7 +43,7 @@ _NAME = re.compile(r"(heartbeat|status|alert)-[0-9A-Za-z._-]{1,100}\.json")
 _TEMPORARY_AGE: Final = 3600.0
 
 Deliver = Callable[[MessageKind, dict[str, Any]], bool]
-"""Takes a judged message; True once it is safe, so that the file may go."""
+"""Takes a judged message; True once it is safe, so that the file may go. May still reject it."""
 
 
 class DropDirectory:
@@ -78,7 +79,16 @@ class DropDirectory:
                 os.fchmod(self._fd, MODE)
             if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
+            # Two sidecars would send the messages of one agent under two names.
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             (self._folder / "rejected").mkdir(mode=0o700, exist_ok=True)
+        except BlockingIOError:
+            self.close()
+            raise FleetError(
+                f"the drop directory {self._folder} is taken",
+                "another sidecar takes up its messages",
+                f"set FLEET_DROP to a directory of this agent's own (now {self._folder})",
+            ) from None
         except OSError as error:
             self.close()
             raise FleetError(
@@ -130,6 +140,8 @@ class DropDirectory:
             message = decode(self._read(name))
             message.setdefault("ts", timestamp(modified))
             self._judges[kind].check(message)
+            if not deliver(kind, message):
+                return True
         except FileNotFoundError:
             return False
         except Rejected as rejected:
@@ -141,9 +153,7 @@ class DropDirectory:
         except (OSError, ValueError, OverflowError):
             self._set_aside(name, "unreadable")
             return False
-        if not deliver(kind, message):
-            return True
-        os.unlink(name, dir_fd=self._fd)
+        self._remove(name, "")
         self.taken += 1
         return False
 

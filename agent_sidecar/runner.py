@@ -85,6 +85,7 @@ class Runner:
         self._beats: set[int] = set()
         self._beaten = False
         self._denied_seen = 0
+        self._failures_seen = 0
         self._quiet_since = 0.0
         self._drop_beats = Bucket(20.0, 50.0)
 
@@ -248,13 +249,20 @@ class Runner:
         denied = counters.denied > self._denied_seen
         self._denied_seen = counters.denied
         waiting = self._outbox.waiting()
-        backlog = waiting >= BACKLOG or self._outbox.unsaved > 0
+        disk_refuses = self._outbox.failures > self._failures_seen or self._outbox.unsaved > 0
+        self._failures_seen = self._outbox.failures
         finding = Finding(
             Plane.BROKER.value,
             Check.PASS if up and not (denied or counters.refused_filters) else Check.WARN,
             signs=(
                 Sign(AlertCode.AUTH_FAILURE, denied if up else None, Severity.WARNING),
-                Sign(AlertCode.QUEUE_BACKLOG, backlog, Severity.WARNING, waiting, BACKLOG),
+                Sign(
+                    AlertCode.QUEUE_BACKLOG,
+                    waiting >= BACKLOG or disk_refuses,
+                    Severity.WARNING,
+                    waiting,
+                    BACKLOG,
+                ),
             ),
         )
         self._board.put("link", finding, now)

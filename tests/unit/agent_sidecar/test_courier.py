@@ -127,20 +127,32 @@ def test_without_a_receipt_a_few_are_sent_again_ever_more_rarely(bench: Bench) -
     assert gaps[-1] == MAX_PATIENCE
 
 
-def test_each_receipt_doubles_what_is_sent_again(tmp_path: Path) -> None:
-    """A broker that lost a stretch in the middle is repaired in a few rounds, not one by one."""
-    bench = Bench(tmp_path, 400)
+def test_a_hub_that_answers_to_a_second_sending_gets_all_the_rest(bench: Bench) -> None:
+    """A broker that lost a stretch is repaired at once, not a few rows at a time."""
     bench.courier.link_up(0, 16)
     bench.pump(0)
-    bench.courier.receipt(1, 99, 0)
-    sizes = []
+    due = bench.courier.due()
+    assert due is not None
+    assert bench.pump(due) == list(range(16))
+    bench.courier.receipt(1, 15, due)
+    assert bench.pump(due) == list(range(16, 40))
+    bench.courier.receipt(1, 39, due)
+    assert len(bench.outbox) == 0
+
+
+def test_a_slow_hub_is_not_pushed_ever_harder(bench: Bench) -> None:
+    bench.courier.link_up(0, 16)
+    bench.pump(0)
+    gaps = []
     now = 0.0
-    while len(bench.outbox):
-        now = bench.courier.due() or 0.0
-        again = bench.pump(now)
-        sizes.append(len(again))
-        bench.courier.receipt(1, again[-1], now)
-    assert sizes == [32, 64, 128, 76]
+    for seq in range(4):
+        due = bench.courier.due()
+        assert due is not None
+        gaps.append(due - now)
+        now = due
+        bench.pump(now)
+        bench.courier.receipt(1, seq, now)
+    assert gaps == [PATIENCE, 2 * PATIENCE, 4 * PATIENCE, 8 * PATIENCE]
 
 
 def test_a_new_row_is_sent_although_others_wait_for_their_receipt(bench: Bench) -> None:

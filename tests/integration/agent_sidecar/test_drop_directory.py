@@ -1,0 +1,117 @@
+"""The drop directory between two users, with a real sidecar."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.sidecar import Listener, Sidecar
+from tests.support.waiting import wait_until
+
+NOBODY = 65_534
+
+
+def as_nobody(work: str, folder: Path) -> int:
+    """Run Python code as another user, in `folder`; its exit code."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.chdir(folder)
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            os.umask(0o022)
+            exec(compile(work, "nobody", "exec"), {"os": os, "json": json})  # noqa: S102
+            code = 0
+        except PermissionError:
+            code = 13
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+PUT = """
+with open('.alert-1.tmp', 'w') as stream:
+    json.dump({'code': 'cron-failure', 'severity': 'warning', 'state': 'firing'}, stream)
+os.rename('.alert-1.tmp', 'alert-1.json')
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_another_user_can_put_a_message_in_and_do_no_more(hub: Listener, sidecar: Sidecar) -> None:
+    sidecar.start()
+    hub.wait("status", state="running")
+    for parent in (*sidecar.drop.parents,)[:4]:
+        if parent.stat().st_uid == os.geteuid() and parent != Path("/tmp"):
+            parent.chmod(parent.stat().st_mode | 0o011)
+    assert as_nobody(PUT, sidecar.drop) == 0
+    hub.wait("alert", code="cron-failure")
+    assert as_nobody("os.listdir('.')", sidecar.drop) == 13
+    sidecar.put("status", {"state": "maintenance"}, "keep")
+    assert as_nobody("os.listdir('rejected')", sidecar.drop) == 13
+
+
+def test_a_message_of_the_agent_goes_out_with_the_numbers_of_the_session(
+    hub: Listener, sidecar: Sidecar
+) -> None:
+    sidecar.start()
+    birth = hub.wait("status", state="running")
+    sidecar.put("alert", {"code": "cron-failure", "severity": "info", "state": "firing"})
+    alert = hub.wait("alert", code="cron-failure")
+    assert alert["boot"] == birth["boot"]
+    assert hub.retained()["fleet/alpha/alert"] == alert
+
+
+def test_a_heartbeat_of_the_agent_is_forwarded_and_its_word_counts(
+    hub: Listener, sidecar: Sidecar
+) -> None:
+    sidecar.start()
+    hub.wait("heartbeat", ok=True)
+    sidecar.put("heartbeat", {"ok": False, "metrics": {"errors_total": 3}})
+    said = hub.wait("heartbeat", ok=False)
+    assert said["metrics"]["errors_total"] == 3
+    later = hub.wait("heartbeat", count=2, ok=False)
+    assert later["metrics"]["errors_total"] == 3
+    hub.wait("status", state="degraded")
+
+
+def test_a_state_the_agent_claims_is_kept(hub: Listener, sidecar: Sidecar) -> None:
+    sidecar.start()
+    hub.wait("status", state="running")
+    sidecar.put("status", {"state": "maintenance"})
+    hub.wait("status", state="maintenance")
+    hub.reply(hub.command("alpha", "status-report"))
+    assert hub.all("status")[-1]["state"] == "maintenance"
+
+
+def test_what_the_contract_rejects_never_leaves(hub: Listener, sidecar: Sidecar) -> None:
+    sidecar.start()
+    hub.wait("status", state="running")
+    sidecar.put("alert", {"code": "cron-failure", "severity": "info", "state": "firing",
+                          "note": "client@example.com"})  # fmt: skip
+    sidecar.put("status", {"state": "running", "reply": {"verb": "health-check", "result": "done"}})
+
+    def rejected() -> float:
+        beats = hub.all("heartbeat")
+        return float(beats[-1]["metrics"]["rejected_total"]) if beats else 0.0
+
+    wait_until(lambda: rejected() == 2)
+    assert hub.all("alert") == []
+    assert len(list((sidecar.drop / "rejected").iterdir())) == 2
+
+
+def test_two_sidecars_do_not_share_a_drop_directory(
+    hub: Listener, sidecar: Sidecar, tmp_path: Path
+) -> None:
+    sidecar.start()
+    hub.wait("status", state="running")
+    other = Sidecar(tmp_path / "other", sidecar.settings["FLEET_BROKER"], "beta")
+    other.settings["FLEET_DROP"] = str(sidecar.drop)
+    other.folder.mkdir()
+    done = other.call("run")
+    assert done.returncode == 3
+    assert "is taken: another sidecar" in done.stderr

@@ -1,0 +1,138 @@
+"""`beat`, `handle`, `publish` and `check`, as cron, launchd and a person call them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.broker import Mosquitto
+from tests.support.sidecar import Listener, Sidecar
+
+
+@pytest.fixture
+def agent(sidecar: Sidecar) -> Sidecar:
+    sidecar.folder.mkdir(parents=True)
+    sidecar.settings["FLEET_DROP"] = "-"
+    sidecar.settings["FLEET_INTERVAL"] = "600"
+    return sidecar
+
+
+def test_beat_publishes_one_heartbeat_and_its_state_once(hub: Listener, agent: Sidecar) -> None:
+    for _ in range(3):
+        done = agent.call("beat")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    beats = hub.all("heartbeat")
+    assert len(beats) == 3
+    assert len(hub.all("status")) == 1
+    assert {message["boot"] for message in beats} == {beats[0]["boot"]}
+    assert "offline" not in {message["state"] for message in hub.all("status")}
+
+
+def test_beat_answers_the_commands_that_wait(hub: Listener, agent: Sidecar) -> None:
+    agent.call("beat")
+    id_ = hub.command("alpha", "version-report", ttl=3600)
+    assert agent.call("beat").returncode == 0
+    assert hub.reply(id_)["result"] == "done"
+
+
+def test_handle_answers_the_commands_that_wait_urgent_first(hub: Listener, agent: Sidecar) -> None:
+    agent.call("handle")
+    late = hub.command("alpha", "health-check", ttl=3600)
+    first = hub.command("alpha", "version-report", ttl=3600, priority="urgent")
+    assert agent.call("handle").returncode == 0
+    hub.reply(late)
+    replies = [s["reply"]["to"] for s in hub.all("status") if "reply" in s]
+    assert replies == [first, late]
+
+
+def test_publish_goes_straight_to_the_broker_where_no_sidecar_runs(
+    hub: Listener, agent: Sidecar
+) -> None:
+    done = agent.call("publish", "alert", "code=disk-pressure", "severity=warning", "value=91")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert hub.wait("alert")["value"] == 91
+    assert agent.call("publish", "heartbeat", "ok=false", "errors_total=3").returncode == 0
+    beat = hub.wait("heartbeat")
+    assert (beat["ok"], beat["metrics"]) == (False, {"errors_total": 3})
+
+
+def test_publish_hands_the_message_to_a_sidecar_that_runs(hub: Listener, sidecar: Sidecar) -> None:
+    sidecar.start()
+    hub.wait("status", state="running")
+    assert sidecar.call("publish", "status", "state=maintenance").returncode == 0
+    hub.wait("status", state="maintenance")
+
+
+def test_publish_reliable_keeps_what_the_broker_does_not_take(
+    broker: Mosquitto, agent: Sidecar
+) -> None:
+    broker.stop()
+    words = ("publish", "alert", "code=disk-pressure", "severity=critical", "--timeout", "1")
+    assert agent.call(*words).returncode == 3
+    kept = agent.call(*words, "--reliable")
+    assert kept.returncode == 0
+    assert "kept in the outbox" in kept.stderr
+    broker.start()
+    late = Listener(broker.port).start()
+    agent.call("beat")
+    late.wait("alert", count=2, code="disk-pressure")
+    late.stop()
+
+
+def test_a_wrong_publish_is_refused_with_a_corrected_call(agent: Sidecar) -> None:
+    done = agent.call("publish", "alert", "code=disk-full", "severity=warning")
+    assert done.returncode == 3
+    assert "allowed: auth-failure" in done.stderr
+    assert "Try: agent-sidecar publish alert" in done.stderr
+
+
+def test_without_a_broker_the_error_says_what_why_and_what_to_try(
+    broker: Mosquitto, agent: Sidecar
+) -> None:
+    broker.stop()
+    done = agent.call("beat", "--timeout", "1")
+    assert done.returncode == 3
+    assert "nothing listens there" in done.stderr
+    assert "\nTry: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check_shows_what_would_be_sent_and_sends_nothing(hub: Listener, agent: Sidecar) -> None:
+    done = agent.call("check")
+    assert done.returncode == 0
+    assert "would publish on fleet/alpha/heartbeat every 600 s" in done.stdout
+    assert "FLEET_INTERVAL=600 (environment)" in done.stdout
+    assert hub.heard == []
+    assert not agent.state.exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["bet"], ["beat", "--sooner"], ["publish", "command"], ["handle", "now"], []]
+)
+def test_a_wrong_call_exits_3_and_says_what_to_try(agent: Sidecar, words: list[str]) -> None:
+    done = agent.call(*words)
+    assert done.returncode == 3
+    assert "Try: " in done.stderr or "Usage" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("FLEET_AGENT", "Not A Name"),
+        ("FLEET_BROKER", "ftp://x"),
+        ("FLEET_AGENT_ENV", "/no/such/file"),
+        ("FLEET_PASSWORD_FILE", "/no/such/file"),
+        ("FLEET_COMMAND_KEYS", "/no/such/file"),
+        ("FLEET_HOME", "/proc/none"),
+        ("FLEET_INTERVAL", "0"),
+        ("FLEET_RELOAD", "signal:NOPE"),
+    ],
+)
+def test_a_wrong_setting_exits_3_and_says_what_to_try(
+    agent: Sidecar, setting: str, value: str
+) -> None:
+    for words in (["run"], ["beat"]):
+        done = agent.call(*words, **{setting: value})
+        assert done.returncode == 3, done.stderr
+        assert "\nTry: " in done.stderr
+        assert "Traceback" not in done.stderr
