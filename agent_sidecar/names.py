@@ -47,8 +47,11 @@ PROBES: Final = (
     Name("FLEET_UNIT", "", "the agent's systemd unit"),
     Name("FLEET_WORK_FILES", "", "files that advance with useful work; patterns, by comma"),
     Name("FLEET_WORK_STALLED", "0", "seconds without useful work that are a failure; 0: never"),
+    Name(
+        "FLEET_CRON_FILES", "", "files with the exit code of a job's last run; patterns, by comma"
+    ),
     Name("FLEET_IDLE_AFTER", "3600", "seconds without user work after which tokens are idle cost"),
-    Name("FLEET_IDLE_TOKENS", "0", "idle tokens an hour that raise idle-cost; 0: never"),
+    Name("FLEET_IDLE_TOKENS", "20000", "idle tokens an hour that raise idle-cost; 0: never"),
     Name("FLEET_ERROR_RATE", "50", "percent of failed model calls that raises error-rate"),
     Name("FLEET_DISK", "~", "a path on the file system to watch; - for none"),
     Name("FLEET_DISK_WARN", "90", "percent used that is a warning"),

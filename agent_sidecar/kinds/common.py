@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent_sidecar.config import Config
@@ -20,11 +20,33 @@ def find_pid(config: Config, default: FindPid | None = None) -> FindPid | None:
     return default
 
 
-def process_probes(config: Config, find: FindPid | None, described: str) -> list[Probe]:
-    """The process plane, from the outermost view that was asked for."""
+def once_seen(find: FindPid) -> tuple[FindPid, Callable[[], bool]]:
+    """A guess at the agent's process, and whether it never came true.
+
+    Nobody named that process, so that it may as well run in another container: it counts as gone
+    only after it was there.
+    """
+    seen = False
+
+    def remembering() -> int | None:
+        nonlocal seen
+        pid = find()
+        seen = seen or pid is not None
+        return pid
+
+    return remembering, lambda: not seen
+
+
+def process_probes(
+    config: Config,
+    find: FindPid | None,
+    described: str,
+    elsewhere: Callable[[], bool] = lambda: False,
+) -> list[Probe]:
+    """The process plane, by every view that was asked for."""
     probes: list[Probe] = []
     if find is not None:
-        probes.append(ProcessProbe(find, described))
+        probes.append(ProcessProbe(find, described, elsewhere))
     if config.text("FLEET_CONTAINER"):
         from agent_sidecar.probes.container import ContainerProbe
 
@@ -75,6 +97,16 @@ def work_probes(config: Config) -> list[Probe]:
     stalled = config.number("FLEET_WORK_STALLED", 0, 30 * 86_400)
     reads = f"the time of change of {', '.join(patterns)}"
     return [WorkProbe(newest_of(patterns), stalled, reads)]
+
+
+def cron_probes(config: Config) -> list[Probe]:
+    """Files with the exit codes of jobs, where some are named."""
+    patterns = config.words("FLEET_CRON_FILES")
+    if not patterns:
+        return []
+    from agent_sidecar.probes.cron import CronProbe, exit_codes
+
+    return [CronProbe(exit_codes(patterns), f"the exit codes in {', '.join(patterns)}")]
 
 
 def profile_probes(

@@ -27,6 +27,7 @@ def assemble(config: Config) -> Assembly:
             )
         )
     probes += common.work_probes(config)
+    probes += common.cron_probes(config)
     probes += common.profile_probes(config)
     probes += common.machine_probes(config)
     found = [] if find else ["no process is watched: FLEET_PID_FILE or FLEET_PROCESS names one"]

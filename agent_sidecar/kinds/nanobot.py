@@ -1,62 +1,136 @@
-"""nanobot: its run file, health endpoint, job list and usage database.
+"""nanobot: its run file, health endpoint, job list, usage database and installed version.
 
-Free text stands beside the numbers in all of them (messages, prompts, errors). Only the fields
-named here are read, and only numbers and closed words leave.
+Free text stands beside the numbers in most of them (messages, prompts, errors, keys). Only the
+fields named here are looked at, and only numbers and closed words leave.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
-import subprocess
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from agent_sidecar.config import Config
 from agent_sidecar.kinds import common
-from agent_sidecar.probes.base import Assembly, Finding, Probe, Sign
+from agent_sidecar.kinds.nanobot_calls import UsageLog
+from agent_sidecar.probes.base import Assembly, Probe
+from agent_sidecar.probes.cron import CronProbe, Outcomes
 from agent_sidecar.probes.endpoint import EndpointProbe, Reading
-from agent_sidecar.probes.process import by_pid_file
-from agent_sidecar.probes.usage import Usage, UsageProbe
-from fleet.contract.words import AlertCode, Check, Kind, Plane
+from agent_sidecar.probes.installed import InstalledProbe
+from agent_sidecar.probes.processes import ProcTable, Table, table
+from agent_sidecar.probes.usage import UsageProbe
+from fleet.contract.words import Check, Kind
 
 PORT: Final = 18790
 PROFILE: Final = ("SOUL.md", "USER.md", "AGENTS.md", "HEARTBEAT.md", "memory/MEMORY.md")
+FRESH: Final = 86_400.0
+"""Seconds that the failure of a job counts which ran once and is switched off since."""
+
 _MAX_FILE: Final = 4 * 1024 * 1024
 
 
 def home(config: Config) -> Path:
-    return config.path("FLEET_AGENT_HOME") or Path("~/.nanobot").expanduser()
+    return (config.path("FLEET_AGENT_HOME") or Path("~/.nanobot").expanduser()).absolute()
 
 
 def looks_like(config: Config) -> bool:
     return (home(config) / "config.json").is_file()
 
 
+class Gateway:
+    """What `run/gateway.json` says of the running gateway, asked anew at each look.
+
+    The sidecar may well start before the gateway, and the gateway come back elsewhere.
+    """
+
+    def __init__(self, folder: Path, processes: Table | None = None) -> None:
+        self.run_file = folder / "run" / "gateway.json"
+        self._table = processes or table()
+        settings = load(folder / "config.json")
+        defaults = _object(_object(settings, "agents"), "defaults")
+        self._port = _object(settings, "gateway").get("port")
+        self._workspace = _text(defaults, "workspace")
+        self._folder = folder
+
+    def pid(self) -> int | None:
+        """Its process, unless another one got its number since: a kill leaves the file behind."""
+        document = load(self.run_file)
+        pid, identity = document.get("pid"), _text(document, "identity")
+        if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
+            return None
+        process = self._table.look(pid)
+        began = identity.rpartition(":")[2]
+        if process and isinstance(self._table, ProcTable) and began.isdecimal():
+            return pid if int(began) == process.ticks else None
+        return pid
+
+    def url(self) -> str:
+        port = load(self.run_file).get("port")
+        chosen = next((one for one in (port, self._port) if _is_port(one)), PORT)
+        return f"http://127.0.0.1:{chosen}/health"
+
+    def workspace(self) -> Path:
+        named = _text(load(self.run_file), "workspace") or self._workspace
+        return Path(named).expanduser() if named else self._folder / "workspace"
+
+    def settings(self) -> Path:
+        return Path(_text(load(self.run_file), "config_path") or self._folder / "config.json")
+
+    def python(self) -> Path | None:
+        """The interpreter it was started with: its version is installed there."""
+        command = load(self.run_file).get("command")
+        first = command[0] if isinstance(command, list) and command else None
+        return Path(first) if isinstance(first, str) else None
+
+    def started(self) -> float | None:
+        """Seconds since the epoch."""
+        with suppress(ValueError):
+            return datetime.fromisoformat(_text(load(self.run_file), "started_at")).timestamp()
+        return None
+
+    def health(self, document: Mapping[str, Any]) -> Reading | None:
+        """An answer of `/health`; that it came proves that the run file is of this gateway."""
+        reading = health(document)
+        started = self.started()
+        if reading is None or started is None:
+            return reading
+        return Reading(reading.check, uptime=max(0.0, time.time() - started))
+
+
 def assemble(config: Config) -> Assembly:
     folder = home(config)
-    run_file = folder / "run" / "gateway.json"
-    gateway = _load(run_file)
-    workspace = Path(_text(gateway, "workspace") or folder / "workspace")
-    port = gateway.get("port") if isinstance(gateway.get("port"), int) else PORT
-    settings = Path(_text(gateway, "config_path") or folder / "config.json")
-    find = common.find_pid(config, by_pid_file(run_file))
+    gateway = Gateway(folder)
+    usage = UsageLog(folder / "llm_usage.sqlite3")
+    find = common.find_pid(config, gateway.pid)
     slow, timeout = common.timing(config)
-    url = config.text("FLEET_ENDPOINT") or f"http://127.0.0.1:{port}/health"
-    profile = [settings, *(workspace / name for name in PROFILE)]
+    url = config.text("FLEET_ENDPOINT") or gateway.url
+    settings = gateway.settings()
+    jobs = gateway.workspace() / "cron" / "jobs.json"
+    profile = [settings, *(gateway.workspace() / name for name in PROFILE)]
+    endpoint = EndpointProbe(
+        url, gateway.health, slow=slow, timeout=timeout, keys="status and ready"
+    )
     probes: list[Probe] = [
-        *common.process_probes(config, find, f"the pid in {run_file}"),
-        EndpointProbe(url, health, slow=slow, timeout=timeout, keys="status and ready"),
-        CronProbe(workspace / "cron" / "jobs.json"),
-        UsageProbe(config, _usage(folder / "llm_usage.sqlite3"), "numbers of llm_usage.sqlite3"),
+        # Somebody listens though no process is seen: it runs in another container.
+        *common.process_probes(config, find, f"pid of {gateway.run_file}", endpoint.reachable),
+        endpoint,
+        UsageProbe(config, usage.read, "numbers, times and sources of calls in llm_usage.sqlite3"),
+        CronProbe(
+            lambda: outcomes(gateway.workspace() / "cron" / "jobs.json", usage, time.time()),
+            f"enabled, state.lastStatus and state.lastRunAtMs of the jobs in {jobs}",
+        ),
         *common.profile_probes(config, profile, must_parse=settings),
-        VersionProbe(run_file),
+        InstalledProbe("nanobot_ai", gateway.python, gateway.started),
         *common.machine_probes(config),
     ]
-    found = [f"nanobot's folder is {folder}", f"its gateway listens on {url}"]
+    found = [
+        f"nanobot's folder is {folder}, its workspace {gateway.workspace()}",
+        f"its gateway listens on {url if isinstance(url, str) else url()}",
+    ]
     # nanobot watches its configuration and applies it at the next turn: nothing to trigger.
     return Assembly(Kind.NANOBOT.value, probes, found, "none", find or (lambda: None))
 
@@ -69,105 +143,26 @@ def health(document: Mapping[str, Any]) -> Reading | None:
     return Reading(Check.PASS if good else Check.WARN)
 
 
-class CronProbe:
-    """Outcome of the scheduled jobs: how many there are, how many failed the last time."""
-
-    plane = Plane.CRON.value
-    name = "cron"
-    timeout = 5.0
-    ignores = "names, messages and error texts of the jobs"
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.reads = f"state.lastStatus of the jobs in {path}"
-
-    def run(self) -> Finding:
-        document = _load(self._path)
-        jobs = document.get("jobs")
-        if not isinstance(jobs, list):
-            return Finding(self.plane, Check.UNKNOWN)
-        statuses = [_status(job) for job in jobs]
-        failed = statuses.count("error")
-        sign = Sign(AlertCode.CRON_FAILURE.value, failed > 0, value=failed, threshold=1)
-        return Finding(
-            self.plane,
-            Check.FAIL if failed else Check.PASS,
-            [sign],
-            metrics={"cron_jobs": len(jobs), "cron_jobs_failed": failed},
-        )
+def outcomes(path: Path, usage: UsageLog, now: float) -> Outcomes | None:
+    """The job list's own word, and that of the calls its jobs made."""
+    jobs = load(path).get("jobs")
+    if not isinstance(jobs, list):
+        return None
+    failed = sum(1 for job in jobs if isinstance(job, dict) and _failed(job, now))
+    return Outcomes(len(jobs), max(failed, int(usage.jobs_fail)))
 
 
-def _status(job: object) -> str:
-    """The closed word of a job's last run, or nothing where it is disabled or has not run."""
-    if not isinstance(job, dict) or job.get("enabled") is False:
-        return ""
-    state = job.get("state")
-    word = state.get("lastStatus") if isinstance(state, dict) else None
-    return word if word in ("ok", "error", "skipped") else ""
+def _failed(job: Mapping[str, Any], now: float) -> bool:
+    """A job that somebody switched off is no failure; one that switched itself off is, a while."""
+    state = _object(job, "state")
+    if state.get("lastStatus") != "error":
+        return False
+    ran = state.get("lastRunAtMs")
+    recent = isinstance(ran, int | float) and now - ran / 1000 <= FRESH
+    return job.get("enabled") is not False or recent
 
 
-def _usage(path: Path) -> Usage:
-    """Reads sums of the usage database; it is opened read-only and never locked."""
-    query = """
-        SELECT COALESCE(SUM(input_tokens), 0), COALESCE(SUM(output_tokens), 0), COUNT(*),
-               COALESCE(SUM(error_kind IS NOT NULL AND error_kind != ''), 0),
-               MAX(CASE WHEN error_kind IS NULL OR error_kind = '' THEN started_at_ms END),
-               COALESCE(SUM(started_at_ms > ?), 0),
-               COALESCE(SUM(started_at_ms > ? AND error_kind IS NOT NULL AND error_kind != ''), 0),
-               COALESCE(MAX(started_at_ms > ? AND error_status_code IN (401, 403)), 0),
-               COALESCE(MAX(started_at_ms > ? AND error_status_code = 429), 0)
-        FROM llm_calls
-    """
-
-    def read() -> tuple[float, ...] | None:
-        recent = (time.time() - 600) * 1000
-        try:
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1)) as database:
-                row = database.execute(query, (recent,) * 4).fetchone()
-        except sqlite3.Error:
-            return None
-        return tuple(float(value or 0) for value in row)
-
-    return read
-
-
-class VersionProbe:
-    """`nanobot --version`, asked once for each start of the gateway."""
-
-    plane = Plane.PROCESS.value
-    name = "version"
-    timeout = 20.0
-    reads = "the output of nanobot --version"
-    ignores = "anything in it that is not a version"
-
-    def __init__(self, run_file: Path) -> None:
-        self._run_file = run_file
-        self._asked: object = None
-        self._versions: dict[str, str] = {}
-
-    def run(self) -> Finding:
-        started = _load(self._run_file).get("started_at")
-        if started != self._asked:
-            self._asked = started
-            self._versions = _version()
-        # Says nothing of the process: that is the process probe's word.
-        return Finding(self.plane, Check.PASS, versions=self._versions)
-
-
-def _version() -> dict[str, str]:
-    import re
-
-    try:
-        done = subprocess.run(
-            ["nanobot", "--version"], capture_output=True, text=True, timeout=15, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return {}
-    found = re.search(r"v([0-9][0-9A-Za-z.+-]{0,30})", done.stdout)
-    return {"agent": found[1]} if found else {}
-
-
-def _load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
             document = json.loads(stream.read(_MAX_FILE))
@@ -176,6 +171,15 @@ def _load(path: Path) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
+def _object(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = document.get(name)
+    return value if isinstance(value, dict) else {}
+
+
 def _text(document: Mapping[str, Any], name: str) -> str:
     value = document.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _is_port(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65_536

@@ -42,13 +42,16 @@ def assemble(config: Config) -> Assembly:
         ("/readyz", ready, "ready, uptimeMs and eventLoop.degraded"),
         ("/startupz", startup, "ok, version and uptimeMs"),
     )
+    endpoints = [
+        EndpointProbe(f"{base}{path}", judge, slow=slow, timeout=timeout, keys=keys)
+        for path, judge, keys in asked
+    ]
     probes: list[Probe] = [
-        *common.process_probes(config, find, "the program openclaw"),
-        *(
-            EndpointProbe(f"{base}{path}", judge, slow=slow, timeout=timeout, keys=keys)
-            for path, judge, keys in asked
-        ),
+        # Somebody listens though no process is seen: it runs in another container.
+        *common.process_probes(config, find, "the program openclaw", endpoints[0].reachable),
+        *endpoints,
         *common.work_probes(config),
+        *common.cron_probes(config),
         *common.profile_probes(config, files),
         *common.machine_probes(config),
     ]

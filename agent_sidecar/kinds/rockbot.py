@@ -28,12 +28,18 @@ def looks_like(config: Config) -> bool:
 
 def assemble(config: Config) -> Assembly:
     folder = home(config)
-    find = common.find_pid(config, by_name("RockBot.Agent"))
+    looked, unseen = common.once_seen(by_name("RockBot.Agent"))
+    find = common.find_pid(config)
     probes: list[Probe] = [
-        *common.process_probes(config, find, "the program RockBot.Agent"),
+        *(
+            common.process_probes(config, find, "the process that the settings name")
+            if find
+            else common.process_probes(config, looked, "the program RockBot.Agent", unseen)
+        ),
         *common.work_probes(config),
+        *common.cron_probes(config),
         *common.profile_probes(config, [folder / name for name in PROFILE]),
         *common.machine_probes(config),
     ]
     found = [f"RockBot's profile is in {folder}", "it has no health endpoint"]
-    return Assembly(Kind.ROCKBOT.value, probes, found, pid=find or (lambda: None))
+    return Assembly(Kind.ROCKBOT.value, probes, found, pid=find or looked)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from agent_sidecar.probes.base import Finding, Sign
-from agent_sidecar.probes.http import Address, get
+from agent_sidecar.probes.http import Address, get, listens
 from fleet.contract.errors import ConfigError
 from fleet.contract.words import AlertCode, Check, Plane, Severity
 
@@ -83,6 +83,11 @@ class EndpointProbe:
             versions={"agent": reading.version} if reading.version else {},
             uptime=reading.uptime,
         )
+
+    def reachable(self) -> bool:
+        """Whether anybody listens there at all: a second opinion, also on an agent that hangs."""
+        address, _ = parse(self._url())
+        return listens(address, min(1.0, self._patience))
 
     def _ask(self, address: Address, target: str) -> Reading | None:
         """What the answer says; a 503 may carry a document too (nanobot says `degraded` so)."""

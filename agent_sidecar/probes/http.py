@@ -74,6 +74,15 @@ def get(address: Address, target: str, timeout: float) -> Answer:
         return _read(connection, deadline)
 
 
+def listens(address: Address, timeout: float) -> bool:
+    """Whether a connection is taken; the system takes it, even for a process that hangs."""
+    try:
+        socket.create_connection((address.host, address.port), timeout).close()
+    except OSError:
+        return False
+    return True
+
+
 def _connect(address: Address, timeout: float) -> socket.socket:
     if address.path:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -24,7 +24,7 @@ class Process:
     """One process at one moment.
 
     Attributes:
-        started: s since boot; 0 where only the number is known.
+        ticks: of the clock, when it began, since boot; 0 where that is not known.
         uptime: s since it began.
         state: first letter of `ps`: R S D running, T stopped, Z dead but not collected.
         memory: bytes resident.
@@ -32,16 +32,16 @@ class Process:
     """
 
     pid: int
-    started: float
+    ticks: int
     uptime: float
     state: str
     memory: int
     cpu: float
 
     @property
-    def identity(self) -> tuple[int, float]:
+    def identity(self) -> tuple[int, int]:
         """Tells this process from a later one of the same number."""
-        return self.pid, self.started
+        return self.pid, self.ticks
 
     @property
     def dead(self) -> bool:
@@ -79,11 +79,11 @@ class ProcTable:
         # The second field is the name in brackets and may itself hold blanks and brackets.
         fields = text.rpartition(b") ")[2].split()
         up = float(self._read("uptime").split()[0])
-        started = int(fields[19]) / _TICK
+        ticks = int(fields[19])
         return Process(
             pid=pid,
-            started=started,
-            uptime=max(0.0, round(up - started, 3)),
+            ticks=ticks,
+            uptime=max(0.0, round(up - ticks / _TICK, 3)),
             state=chr(fields[0][0]),
             memory=int(fields[21]) * _PAGE,
             cpu=sum(map(int, fields[11:15])) / _TICK,
@@ -96,7 +96,7 @@ class ProcTable:
             for pid in self._pids()
             if pid != own and self._matches(pid, name) and (process := self.look(pid))
         ]
-        return [process.pid for process in sorted(found, key=lambda process: process.started)]
+        return [process.pid for process in sorted(found, key=lambda process: process.ticks)]
 
     def descendants(self, pid: int) -> list[Process]:
         found: list[Process] = []
@@ -174,7 +174,7 @@ class PsTable:
             up = _clock(elapsed)
             yield (
                 # A start time to the second is not to be had: the pid alone identifies.
-                Process(int(pid), 0.0, up, state[0], int(memory) * 1024, _clock(cpu)),
+                Process(int(pid), 0, up, state[0], int(memory) * 1024, _clock(cpu)),
                 int(parent),
                 words[6:],
             )

@@ -1,10 +1,11 @@
-"""Model calls in numbers: tokens, errors, the last useful work, and cost without work."""
+"""Work plane by model calls in numbers: tokens, errors, the last useful work, cost without work."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from agent_sidecar.config import Config
@@ -12,9 +13,8 @@ from agent_sidecar.probes.base import Finding, Sign
 from agent_sidecar.probes.work import newest_of
 from fleet.contract.words import AlertCode, Check, Plane, Severity
 
-Usage = Callable[[], tuple[float, ...] | None]
-"""(tokens in, tokens out, calls, failed calls, last good call in ms since the epoch, recent calls,
-recent failures, a recent 401 or 403, a recent 429); None where it cannot be read."""
+RECENT: Final = 600.0
+"""Seconds that error rate, refusals and throttling look back: longer than a provider's hiccup."""
 
 MIN_CALLS: Final = 4
 """Recent calls below which a share of errors says nothing."""
@@ -22,16 +22,43 @@ MIN_CALLS: Final = 4
 HOUR: Final = 3600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Model calls in numbers; times are s since the epoch.
+
+    Attributes:
+        total, failed, tokens_input, tokens_output: since the source began to count.
+        last_good: start of the last call that worked; None: never.
+        last_user: start of the last call that a user asked for, None: never; `source_known` tells
+            whether the source can tell who asked.
+        recent, recent_failed: of the last `RECENT` seconds.
+        refused: whether the provider lately refused a credential (401, 403).
+        throttled: whether it lately throttled (429).
+    """
+
+    total: int
+    failed: int
+    tokens_input: int
+    tokens_output: int
+    last_good: float | None
+    last_user: float | None
+    source_known: bool
+    recent: int
+    recent_failed: int
+    refused: bool
+    throttled: bool
+
+
 class UsageProbe:
-    """Work by model calls. Stalls, error rate, refused credentials, throttling, idle cost."""
+    """Stalls, error rate, refused credentials, throttling, idle cost; `read` may not know."""
 
     plane = Plane.WORK.value
     name = "usage"
     timeout = 5.0
-    ignores = "every text in the database"
+    ignores = "every text beside the numbers"
 
-    def __init__(self, config: Config, usage: Usage, reads: str) -> None:
-        self._usage = usage
+    def __init__(self, config: Config, read: Callable[[], Calls | None], reads: str) -> None:
+        self._read = read
         self.reads = reads
         self._stalled = config.number("FLEET_WORK_STALLED", 0, 30 * 86_400)
         self._error_rate = config.number("FLEET_ERROR_RATE", 1, 100)
@@ -40,39 +67,40 @@ class UsageProbe:
             config.number("FLEET_IDLE_TOKENS", 0, 10**9),
         )
         patterns = config.words("FLEET_WORK_FILES")
-        self._user_work = newest_of(patterns) if patterns else None
+        self._files = newest_of(patterns) if patterns else lambda: None
 
     def run(self) -> Finding:
-        numbers = self._usage()
-        if numbers is None:
+        calls = self._read()
+        if calls is None:
             return Finding(self.plane, Check.UNKNOWN)
-        tokens_in, tokens_out, calls, failed, last_ms, recent, bad, auth, throttled = numbers
         now = time.time()
-        age = max(0.0, now - last_ms / 1000) if last_ms else None
-        share = 100 * bad / recent if recent >= MIN_CALLS else 0.0
+        age = None if calls.last_good is None else max(0.0, now - calls.last_good)
+        share = 100 * calls.recent_failed / calls.recent if calls.recent >= MIN_CALLS else 0.0
         stalled = bool(self._stalled) and age is not None and age >= self._stalled
         erring = share >= self._error_rate
         metrics = {
-            "tokens_input_total": tokens_in,
-            "tokens_output_total": tokens_out,
-            "model_calls_total": calls,
-            "errors_total": failed,
+            "tokens_input_total": calls.tokens_input,
+            "tokens_output_total": calls.tokens_output,
+            "model_calls_total": calls.total,
+            "errors_total": calls.failed,
         }
         if age is not None:
             metrics["work_age_seconds"] = round(age)
         signs = [
             _sign(AlertCode.WORK_STALLED, stalled, age, self._stalled or None),
             _sign(AlertCode.ERROR_RATE, erring, round(share, 1), self._error_rate),
-            _sign(AlertCode.AUTH_FAILURE, auth > 0, None, None, Severity.CRITICAL),
-            _sign(AlertCode.RATE_LIMITED, throttled > 0, None, None),
-            self._idle_sign(tokens_in + tokens_out, now),
+            _sign(AlertCode.AUTH_FAILURE, calls.refused, severity=Severity.CRITICAL),
+            _sign(AlertCode.RATE_LIMITED, calls.throttled),
+            self._idle_sign(calls, now),
         ]
         check = Check.FAIL if stalled or erring else Check.PASS
         return Finding(self.plane, check, signs, metrics=metrics, work_age=age)
 
-    def _idle_sign(self, tokens: float, now: float) -> Sign:
-        worked = self._user_work() if self._user_work else None
-        spent = self._idle.observe(tokens, worked, now)
+    def _idle_sign(self, calls: Calls, now: float) -> Sign:
+        worked = self._files()
+        if calls.source_known:
+            worked = max(worked or 0.0, calls.last_user or 0.0)
+        spent = self._idle.observe(calls.tokens_input + calls.tokens_output, worked, now)
         firing = None if spent is None else spent >= self._idle.limit
         return _sign(AlertCode.IDLE_COST, firing, spent, self._idle.limit or None)
 
@@ -92,7 +120,11 @@ class IdleCost:
         self._spent: deque[tuple[float, float]] = deque()
 
     def observe(self, tokens: float, worked: float | None, now: float) -> float | None:
-        """Idle tokens of the last hour; None where switched off or user work is unknown."""
+        """Idle tokens of the last hour; None where switched off or user work is unknown.
+
+        Args:
+            tokens: spent in all, ever; worked: when a user's work last advanced; now: both s.
+        """
         before, self._known = self._known, tokens
         if not self.limit or worked is None:
             return None
@@ -106,10 +138,8 @@ class IdleCost:
 def _sign(
     code: AlertCode,
     firing: bool | None,
-    value: float | None,
-    threshold: float | None,
+    value: float | None = None,
+    threshold: float | None = None,
     severity: Severity = Severity.WARNING,
 ) -> Sign:
-    return Sign(
-        code.value, firing, severity, value=value, threshold=threshold, source=UsageProbe.name
-    )
+    return Sign(code.value, firing, severity, value, threshold, source=UsageProbe.name)

@@ -1,0 +1,159 @@
+"""The nanobot kind against the real thing: up, hung, killed, back, reconfigured, failing jobs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent_sidecar.config import load
+from agent_sidecar.kinds import assemble
+from agent_sidecar.probes.base import Assembly, Finding
+from fleet.contract.words import Check
+from tests.support.http_stub import Stub, answer
+from tests.support.nanobot import REASON, Nanobot, find_nanobot, job
+from tests.support.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.skipif(find_nanobot() is None, reason=REASON),
+    pytest.mark.xdist_group("nanobot"),  # 100 MB each
+    pytest.mark.timeout(120),
+]
+
+
+class Provider:
+    """An OpenAI-like server; `status` 200 answers with a usage, anything else with an error."""
+
+    def __init__(self) -> None:
+        self.status = 200
+
+    def __call__(self, connection: socket.socket, _path: str) -> None:
+        if self.status != 200:
+            error = {"error": {"message": "a client's secret", "code": "x"}}
+            connection.sendall(answer(error, status=f"{self.status} Error"))
+            return
+        usage = {"prompt_tokens": 1000, "completion_tokens": 50, "total_tokens": 1050}
+        common = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+        choice = {"index": 0, "delta": {"role": "assistant", "content": "hi"}}
+        last = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        events = [
+            {**common, "choices": [choice]},
+            {**common, "choices": [last]},
+            {**common, "choices": [], "usage": usage},
+        ]
+        body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+        connection.sendall(answer(body=body.encode(), kind="text/event-stream"))
+
+
+@pytest.fixture
+def provider() -> Iterator[tuple[Provider, Stub]]:
+    script = Provider()
+    with Stub(script) as stub:
+        yield script, stub
+
+
+def assembled(nanobot: Nanobot, **settings: str) -> Assembly:
+    environ = {
+        "FLEET_AGENT": "alpha",
+        "FLEET_AGENT_HOME": str(nanobot.folder),
+        "FLEET_ENDPOINT_TIMEOUT": "2",
+        "FLEET_DISK": "-",
+        **settings,
+    }
+    return assemble(load(environ=environ))
+
+
+def look(assembly: Assembly) -> dict[str, Finding]:
+    return {probe.name: probe.run() for probe in assembly.probes}
+
+
+def raised(findings: dict[str, Finding]) -> set[str]:
+    return {str(s.code) for finding in findings.values() for s in finding.signs if s.firing}
+
+
+def test_the_life_of_a_real_gateway(tmp_path: Path) -> None:
+    nanobot = Nanobot(tmp_path)
+    assembly = assembled(nanobot)
+    assert assembly.kind == "nanobot", "found by looking"
+    assert look(assembly)["process"].check is Check.FAIL, "the sidecar may start before it"
+    try:
+        nanobot.start()
+        up = wait_until(
+            lambda: (found := look(assembly))["endpoint /health"].check is Check.PASS and found,
+            what="its health",
+        )
+        assert up["process"].check is Check.PASS
+        assert up["process"].metrics["memory_bytes"] > 20_000_000
+        assert up["version"].versions == {"agent": "0.3.5"}
+        for name in ("process", "endpoint /health"):
+            uptime = up[name].uptime
+            assert uptime is not None
+            assert 0 <= uptime < 60
+        assert raised(up) == set()
+        assert assembly.pid() == nanobot.pid
+
+        digest = up["config"].config
+        nanobot.write_config(agents={"defaults": {"model": "custom/other", "provider": "custom"}})
+        changed = look(assembly)["config"].config
+        assert changed != digest
+        whole = nanobot.config.read_text()
+        nanobot.config.write_text(whole[:-2])
+        assert "config-invalid" in raised(look(assembly))
+        nanobot.config.write_text(whole)
+        assert look(assembly)["config"].config == changed
+
+        nanobot.signal(signal.SIGSTOP)
+        hung = look(assembly)
+        assert hung["process"].check is Check.WARN, "it is there"
+        assert raised(hung) == {"endpoint-down"}, "but it does not answer"
+        nanobot.signal(signal.SIGCONT)
+        assert raised(look(assembly)) == set()
+
+        nanobot.kill()
+        dead = look(assembly)
+        assert raised(dead) == {"process-down", "endpoint-down"}
+        assert (nanobot.folder / "run/gateway.json").exists(), "a kill leaves its run file behind"
+    finally:
+        nanobot.kill()
+
+
+def test_jobs_that_fail_are_seen_though_nanobot_calls_them_ok(
+    tmp_path: Path, provider: tuple[Provider, Stub]
+) -> None:
+    script, stub = provider
+    nanobot = Nanobot(tmp_path, stub.port, [job("letter", every=1, due=2)])
+    assembly = assembled(nanobot, FLEET_IDLE_TOKENS="1500", FLEET_ERROR_RATE="20")
+    try:
+        nanobot.start()
+        good = wait_until(
+            lambda: (
+                (found := look(assembly))["usage"].metrics.get("tokens_input_total", 0) and found
+            ),
+            40,
+            "the first run of the job",
+        )
+        assert good["cron"].check is Check.PASS
+        assert good["usage"].metrics["tokens_output_total"] % 50 == 0
+        assert raised(good) == set()
+
+        wait_until(
+            lambda: "idle-cost" in raised(look(assembly)), 40, "tokens spent without user work"
+        )
+        script.status = 500
+        bad = wait_until(
+            lambda: (found := look(assembly))["cron"].check is Check.FAIL and found,
+            40,
+            "the failing job",
+        )
+        assert "cron-failure" in raised(bad)
+        script.status = 200
+        wait_until(lambda: look(assembly)["cron"].check is Check.PASS, 60, "the job's recovery")
+        said = repr(list(look(assembly).values()))
+        assert "client" not in said
+        assert "secret" not in said
+    finally:
+        nanobot.kill()

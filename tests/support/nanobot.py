@@ -1,0 +1,111 @@
+"""The real nanobot, from its own virtual environment, with a model provider of the test's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.support.broker import free_port
+from tests.support.waiting import wait_until
+
+REASON = "nanobot-ai is not installed; sh scripts/test.sh --all installs it"
+_ROOT = Path(__file__).parents[2]
+
+
+def find_nanobot() -> str | None:
+    """Its program: where scripts/test.sh put it, or in the user's cache."""
+    places = (
+        os.environ.get("FLEET_TEST_NANOBOT", ""),
+        str(_ROOT / ".venv-nanobot/bin/nanobot"),
+        str(Path("~/.cache/fleet-tests/nanobot/bin/nanobot").expanduser()),
+    )
+    return next((found for place in places if (found := shutil.which(place))), None)
+
+
+class Nanobot:
+    """One gateway with a home of its own; `start` after `kill` brings it back.
+
+    Args:
+        home: stands for the user's home.
+        provider: port of an OpenAI-like server on loopback.
+        jobs: the job list to begin with.
+    """
+
+    def __init__(self, home: Path, provider: int = 9, jobs: list[dict[str, Any]] | None = None):
+        program = find_nanobot()
+        assert program
+        self._program = program
+        self._home = home
+        self.port = free_port()
+        self.folder = home / ".nanobot"
+        self.workspace = self.folder / "workspace"
+        self.config = self.folder / "config.json"
+        self._process: subprocess.Popen[bytes] | None = None
+        (self.workspace / "cron").mkdir(parents=True)
+        (self.workspace / "SOUL.md").write_text("A client's secret.")
+        self.write_config(
+            agents={"defaults": {"model": "custom/m", "provider": "custom"}},
+            providers={"custom": {"apiKey": "sk-x", "apiBase": f"http://127.0.0.1:{provider}/v1"}},
+            gateway={"port": self.port, "heartbeat": {"enabled": False}},
+            channels={"websocket": {"enabled": False}},
+        )
+        if jobs:
+            document = {"version": 1, "jobs": jobs}
+            (self.workspace / "cron/jobs.json").write_text(json.dumps(document))
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def write_config(self, **changes: Any) -> None:
+        known = json.loads(self.config.read_text()) if self.config.exists() else {}
+        self.config.write_text(json.dumps({**known, **changes}))
+
+    def start(self) -> Nanobot:
+        environ = {"HOME": str(self._home), "PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1"}
+        with (self._home / "log").open("ab") as log:
+            # Port and workspace as a user gives them by hand: the run file must tell of them.
+            argv = [self._program, "gateway", "--foreground"]
+            self._process = subprocess.Popen(
+                argv, env=environ, cwd=self._home, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        wait_until((self.folder / "run/gateway.json").is_file, 40, "nanobot's start")
+        return self
+
+    def signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Ends it without a goodbye, as a crash does: the run file stays."""
+        self.signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait(10)
+
+
+def job(name: str, every: float, due: float) -> dict[str, Any]:
+    """A job that runs every `every` s from `due` s from now on."""
+    now = int(time.time() * 1000)
+    return {
+        "id": name,
+        "name": "Letter to a client",
+        "enabled": True,
+        "schedule": {"kind": "every", "everyMs": int(every * 1000)},
+        "payload": {
+            "kind": "agent_turn",
+            "message": "secret prose",
+            "sessionKey": "cli:direct",
+            "originChannel": "cli",
+            "originChatId": "direct",
+        },
+        "state": {"nextRunAtMs": now + int(due * 1000), "runHistory": []},
+        "createdAtMs": now,
+        "updatedAtMs": now,
+    }
