@@ -32,8 +32,14 @@ find_python() {
 }
 
 make_venv() {
-    # make_venv DIRECTORY
-    [ -x "$1/bin/python" ] && "$1/bin/python" -m pip --version >/dev/null 2>&1 && return
+    # make_venv DIRECTORY: made again when pyproject.toml has changed since, because pip would
+    # leave behind what is no longer asked for.
+    usable=yes
+    for stamp in "$1"/.fleet-installed-*; do
+        [ ! -f "$stamp" ] || cmp -s pyproject.toml "$stamp" || usable=
+    done
+    "$1/bin/python" -m pip --version >/dev/null 2>&1 || usable=
+    [ -z "$usable" ] || return 0
     python=$(find_python) || exit 3
     if ! "$python" -m venv --clear "$1" >/dev/null 2>&1; then
         # Debian keeps ensurepip in a package of its own.
@@ -43,9 +49,9 @@ make_venv() {
 }
 
 install_project() {
-    # install_project VENV [EXTRAS]: editable, and only when pyproject.toml has changed since.
+    # install_project VENV [EXTRAS]: editable, once a virtual environment.
     stamp="$1/.fleet-installed-${2:-base}"
-    if [ ! -f "$stamp" ] || ! cmp -s pyproject.toml "$stamp"; then
+    if [ ! -f "$stamp" ]; then
         "$1/bin/python" -m pip install --quiet --disable-pip-version-check -e ".${2:+[$2]}" ||
             die "pip could not install the project" "look at pip's lines above, then run sh $0 again"
         cp pyproject.toml "$stamp"
