@@ -118,6 +118,22 @@ def publish(
 
 
 @cli.command()
+@click.argument("invitation")
+@click.option("--dir", "folder", default="~/.config/fleet", show_default=True, metavar="DIR")
+def join(invitation: str, folder: str) -> None:
+    """Take what `fleet agent add` printed; the secret comes by standard input, never by flag.
+
+    Writes agent.env, the secret, the CA and the hub's keys, each 0600.
+    """
+    from pathlib import Path
+
+    from agent_sidecar.join import join as write_all
+
+    for line in write_all(invitation, Path(folder)):
+        click.echo(line, err=True)
+
+
+@cli.command()
 @configured
 def check(config: Config) -> None:
     """Show what would be sent, and why; what is read and what is not. Sends nothing."""

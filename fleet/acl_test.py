@@ -83,8 +83,11 @@ async def prove(settings: Settings) -> list[Opening]:
     return (await examine(settings)).openings
 
 
-async def examine(settings: Settings) -> Report:
+async def examine(settings: Settings, credential: Credential | None = None) -> Report:
     """`prove`, and the roles of all who are enrolled against the one that was proven.
+
+    With an agent's own `credential` that is what tries; its client id is bound to the account, so
+    a sidecar that runs is pushed out meanwhile.
 
     Raises:
         FleetError: as `prove`.
@@ -92,16 +95,13 @@ async def examine(settings: Settings) -> Report:
     report = Report()
     async with dynsec_of(settings) as dynsec:
         async with _probes(settings, dynsec) as (prober, victim):
-            await Prover(settings, dynsec, prober, [victim.agent], report).run()
+            await Prover(settings, dynsec, credential or prober, [victim.agent], report).run()
         await _read_roles(settings, dynsec, report)
     return report
 
 
 async def examine_agent(settings: Settings, credential: Credential, victims: list[str]) -> Report:
-    """Try everything with this agent's own credential, against `victims`.
-
-    Its client id is bound to the account: a sidecar that runs is pushed out meanwhile.
-    """
+    """Try everything with this agent's own credential, against `victims` (at least one)."""
     report = Report()
     async with dynsec_of(settings) as dynsec:
         await Prover(settings, dynsec, credential, victims, report).run()

@@ -1,0 +1,64 @@
+"""`agent-sidecar join`: take an invitation and a secret, write `agent.env` and its files, 0600."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from fleet.contract.errors import ConfigError
+from fleet.contract.joining import ENV, Invitation, env_text
+from fleet.contract.secret_file import write_secret
+
+_PEM_END = "-----END"
+
+
+def join(word: str, folder: Path) -> list[str]:
+    """Write everything into `folder`; what to tell the person, a line each.
+
+    Raises:
+        ConfigError: the invitation or the secret is not usable, or the folder not writable.
+    """
+    invitation = Invitation.decode(word)
+    folder = folder.expanduser().absolute()
+    secret = read_secret_input(by_certificate=bool(invitation.certificate))
+    for name, text in invitation.files(secret).items():
+        write_secret(folder / name, text)
+    env = folder / ENV
+    kept = env.read_text() if env.exists() else ""
+    write_secret(env, env_text(invitation.env(folder), kept))
+    return [
+        f"{invitation.agent} may join the fleet at {invitation.broker}; settings in {env}",
+        "Try: agent-sidecar beat, or restart a sidecar that runs (SIGHUP is enough)",
+    ]
+
+
+def read_secret_input(*, by_certificate: bool) -> str:
+    """The secret from standard input: asked for on a terminal, without showing it.
+
+    Raises:
+        ConfigError: nothing, or not what is due.
+    """
+    if by_certificate:
+        if sys.stdin.isatty():
+            sys.stderr.write("Paste the private key, -----BEGIN to -----END:\n")
+        secret = _read_pem()
+    elif sys.stdin.isatty():
+        from getpass import getpass
+
+        secret = getpass("Secret: ").strip()
+    else:
+        secret = sys.stdin.readline().strip()
+    if not secret or (by_certificate and _PEM_END not in secret):
+        due = "a private key (PEM)" if by_certificate else "the secret, as one line"
+        why = f"standard input holds not {due}"
+        raise ConfigError("there is no secret", why, "agent-sidecar join INVITATION < secret")
+    return secret
+
+
+def _read_pem() -> str:
+    lines: list[str] = []
+    for line in sys.stdin:
+        lines.append(line)
+        if line.startswith(_PEM_END):
+            break
+    return "".join(lines)

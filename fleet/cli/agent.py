@@ -1,0 +1,261 @@
+"""`fleet agent`: enrol agents, rotate and revoke their credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from fleet.cli import agent_output
+from fleet.cli.agent_output import Place, with_place
+from fleet.cli.common import note, table, with_connection, with_output, with_settings, write_json
+from fleet.contract.errors import ConfigError
+from fleet.contract.words import Kind
+from fleet.settings import Settings
+
+if TYPE_CHECKING:
+    from fleet.provisioning.enrolment import Credential
+
+KINDS = click.Choice([kind.value for kind in Kind])
+
+
+@click.group()
+def agent() -> None:
+    """Enrol agents, rotate and revoke their credentials."""
+
+
+@agent.command()
+@click.argument("name")
+@click.option("--kind", type=KINDS, default=Kind.GENERIC.value, show_default=True)
+@click.option(
+    "--label", "labels", multiple=True, metavar="KEY=VALUE", help="For filters and rules."
+)
+@click.option("--group", "groups", multiple=True, metavar="NAME", help="For fleet command --group.")
+@click.option("--certificate", is_flag=True, help="Log in by certificate instead of a secret.")
+@click.option("--reuse", is_flag=True, help="Take the name of an agent that was revoked.")
+@with_place
+@with_output("text", "json")
+@with_connection
+def add(
+    settings: Settings,
+    name: str,
+    kind: str,
+    labels: tuple[str, ...],
+    groups: tuple[str, ...],
+    place: Place,
+    output: str,
+    **how: bool,
+) -> None:
+    """Enrol NAME: account, role and ACL at the broker, read back and proven.
+
+    The secret is shown once and kept nowhere. What to run on the agent's side comes with it.
+    """
+    from fleet.provisioning.enrolment import Enroller
+    from fleet.provisioning.reach import dynsec_of
+
+    async def work() -> Credential:
+        async with dynsec_of(settings) as dynsec:
+            enroller = Enroller(settings, dynsec, time.time)
+            return await enroller.add(name, Kind(kind), _labels(labels), groups, **how)
+
+    place.check()
+    credential = asyncio.run(work())
+    agent_output.show(settings, credential, Kind(kind), place, output)
+
+
+@agent.command("list")
+@click.option("--all", "everyone", is_flag=True, help="The revoked too.")
+@with_output("table", "json")
+@with_settings("home")
+def list_(settings: Settings, everyone: bool, output: str) -> None:
+    """Who is enrolled."""
+    from fleet.contract.stamps import timestamp
+    from fleet.provisioning.registry import Registry
+
+    registry = Registry(settings.home)
+    agents = (registry.everyone() if everyone else registry.agents()) or {}
+    if output == "json":
+        write_json([agent_output.document(agent) for agent in agents.values()])
+        return
+    rows = [
+        (
+            a.name,
+            a.kind.value,
+            ",".join(a.groups) or "none",
+            ",".join(f"{key}={value}" for key, value in a.labels.items()) or "none",
+            agent_output.credential_word(a),
+            timestamp(a.enrolled_at)[:10],
+        )
+        for a in agents.values()
+    ]
+    click.echo(table(("agent", "kind", "groups", "labels", "credential", "since"), rows))
+
+
+@agent.command()
+@click.argument("name")
+@click.option("--finish", is_flag=True, help="End the old credential now.")
+@click.option(
+    "--wait", default=0.0, metavar="SECONDS",
+    help="Wait until the agent has come with the new one, then end the old one.",
+)  # fmt: skip
+@with_place
+@with_output("text", "json")
+@with_connection
+def rotate(
+    settings: Settings,
+    name: str,
+    finish: bool,
+    wait: float,
+    place: Place,
+    output: str,
+) -> None:
+    """Give NAME a second credential, proven before the first one goes.
+
+    Both are valid until --finish, or until --wait has seen the agent come with the new one.
+    """
+    from fleet.provisioning.enrolment import Enroller
+    from fleet.provisioning.reach import dynsec_of
+    from fleet.provisioning.registry import Registry
+    from fleet.provisioning.rotation import Watch
+
+    async def work() -> None:
+        async with dynsec_of(settings) as dynsec, Watch(settings, name) as watch:
+            enroller = Enroller(settings, dynsec, time.time)
+            if not finish:
+                credential = await enroller.rotate(name)
+                kind = (Registry(settings.home).agents() or {})[name].kind
+                agent_output.show(settings, credential, kind, place, output)
+                if not wait:
+                    note(f"both credentials are valid; then: fleet agent rotate {name} --finish")
+                    return
+                await watch.seen(credential.account, wait)
+            ended = await enroller.finish(name)
+            note(f"ended: {', '.join(ended) or 'nothing'}")
+
+    place.check()
+    asyncio.run(work())
+
+
+@agent.command()
+@click.argument("name")
+@with_connection
+def revoke(settings: Settings, name: str) -> None:
+    """Lock NAME out: its connection is kicked, its queue emptied, its certificate on the CRL."""
+    from fleet.provisioning.enrolment import Enroller
+    from fleet.provisioning.reach import dynsec_of
+
+    async def work() -> None:
+        async with dynsec_of(settings) as dynsec:
+            await Enroller(settings, dynsec, time.time).revoke(name)
+
+    asyncio.run(work())
+    note(f"{name} is revoked")
+
+
+@agent.command("import")
+@click.argument("file", type=click.File("r"))
+@click.option("--dry-run", is_flag=True, help="Show whom it would enrol.")
+@click.option("--group", "groups", multiple=True, metavar="NAME")
+@with_place
+@with_connection
+def import_(
+    settings: Settings,
+    file: IO[str],
+    dry_run: bool,
+    groups: tuple[str, ...],
+    place: Place,
+) -> None:
+    """Enrol everyone in FILE: `openclaw fleet list --json`, or a compose file; - reads stdin.
+
+    Needs --out DIR: each agent's files go to DIR/NAME. Who is enrolled already is passed by.
+    """
+    from fleet.provisioning import importing
+    from fleet.provisioning.enrolment import Enroller
+    from fleet.provisioning.reach import dynsec_of
+    from fleet.provisioning.registry import Registry
+
+    known = set(Registry(settings.home).everyone() or {})
+    found = [agent for agent in importing.read(file.read()) if agent.name not in known]
+    if dry_run:
+        click.echo(table(("agent", "kind"), [(one.name, one.kind.value) for one in found]))
+        return
+    if place.out is None:
+        raise click.UsageError("--out DIR is needed: secrets of many are not for a screen")
+
+    async def work(folder: Path) -> None:
+        async with dynsec_of(settings) as dynsec:
+            enroller = Enroller(settings, dynsec, time.time)
+            for one in found:
+                credential = await enroller.add(one.name, one.kind, one.labels, groups)
+                agent_output.write(settings, credential, one.kind, place.broker, folder / one.name)
+                note(f"{one.name} ({one.kind}) enrolled: {folder / one.name}")
+
+    asyncio.run(work(place.out))
+    note(f"{len(found)} enrolled")
+
+
+@agent.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--name", help="The agent's name; the folder's if unsaid.")
+@click.option("--kind", type=KINDS, default=Kind.GENERIC.value, show_default=True)
+@with_settings("home", "prefix", "manager")
+def new(settings: Settings, folder: Path, name: str | None, kind: str) -> None:
+    """Make a workspace for a new agent in FOLDER, with the bus wired in."""
+    from fleet.provisioning import names, scaffold
+
+    chosen = name or folder.absolute().name
+    names.check_agent_name(settings.topics, chosen)
+    for path in scaffold.create(folder, chosen, Kind(kind)):
+        click.echo(path)
+    note(f"next: fleet agent add {chosen} --kind {kind} --out {folder}")
+
+
+@agent.group()
+def keys() -> None:
+    """The hub's keys that sign commands."""
+
+
+@keys.command("show")
+@with_output("table", "json", "public")
+@with_settings("home")
+def show_keys(settings: Settings, output: str) -> None:
+    """Key ids, and from when to when; `-o public` is what a sidecar's FLEET_COMMAND_KEYS reads."""
+    from fleet import keys as hub_keys
+
+    now = time.time()
+    ring = hub_keys.read_ring(settings.home)
+    if output == "public":
+        click.echo(hub_keys.public_text(ring, now), nl=False)
+        return
+    rows = [agent_output.key_row(ring, key, now) for key in ring.trusted_at(now)]
+    if output == "json":
+        write_json([dict(zip(agent_output.KEY_HEADINGS, row, strict=True)) for row in rows])
+    else:
+        click.echo(table(agent_output.KEY_HEADINGS, rows))
+
+
+@keys.command("rotate")
+@click.option("--overlap-days", default=7.0, show_default=True,
+              help="Days until the new key signs; 0 if the old one leaked.")  # fmt: skip
+@with_settings("home")
+def rotate_keys(settings: Settings, overlap_days: float) -> None:
+    """Make a new signing key. Give commands.pub to the sidecars before the overlap is over."""
+    from fleet import keys as hub_keys
+
+    hub_keys.rotate(settings.home, time.time(), overlap=overlap_days * 86_400)
+    path = settings.home / "keys" / hub_keys.PUBLIC
+    click.echo(path)
+    note(f"{path} is for every agent's FLEET_COMMAND_KEYS; a running hub needs no restart")
+
+
+def _labels(pairs: tuple[str, ...]) -> dict[str, str]:
+    labels: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (key and equals and value):
+            raise ConfigError(f"label {pair!r} is not usable", "", "--label site=lab")
+        labels[key] = value
+    return labels

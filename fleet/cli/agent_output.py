@@ -1,0 +1,162 @@
+"""How `fleet agent` shows a credential: once, on stdout or in 0600 files, with what to do next."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from fleet.cli.common import note, write_json
+from fleet.contract.errors import ConfigError
+from fleet.contract.stamps import timestamp
+from fleet.contract.words import Kind
+from fleet.settings import Settings
+
+if TYPE_CHECKING:
+    from fleet.contract.joining import Invitation
+    from fleet.keys import Key, Ring
+    from fleet.provisioning.enrolment import Credential
+    from fleet.provisioning.registry import Enrolled
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+KEY_HEADINGS: Final = ("key", "state", "signs_from", "trusted_until")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a credential goes: a folder, or stdout where `out` is None."""
+
+    broker: str | None
+    out: Path | None
+
+    def check(self) -> None:
+        """
+        Raises:
+            ConfigError: a file of ours is there: it would hold another agent's secret.
+        """
+        if self.out is not None and (self.out / "fleet" / "agent.env").exists():
+            taken = f"{self.out / 'fleet'} holds a credential already"
+            raise ConfigError(taken, "", "--out another folder")
+
+
+def with_place(function: F) -> F:
+    """Add `--agent-broker` and `--out` and pass the command a `place`."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        place = Place(kwargs.pop("agent_broker"), kwargs.pop("out"))
+        return function(*args, place=place, **kwargs)
+
+    decorated: Any = click.option(
+        "--out",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Write files for the agent's side there (0600) instead of showing the secret.",
+    )(wrapper)
+    return click.option(  # type: ignore[no-any-return]
+        "--agent-broker",
+        metavar="URL",
+        help="Where the agent reaches the broker; default: by TLS at the certificate's name.",
+    )(decorated)
+
+
+def show(
+    settings: Settings,
+    credential: Credential,
+    kind: Kind,
+    place: Place,
+    output: str,
+) -> None:
+    """Print everything, or write it to the place's folder and print the paths."""
+    from fleet.provisioning import invitations, snippets
+
+    if place.out is not None:
+        for path in write(settings, credential, kind, place.broker, place.out):
+            click.echo(path)
+        note(f"carry {place.out} to the agent's side; the secret is kept nowhere else")
+        return
+    invitation = invitations.invite(settings, credential, kind, place.broker)
+    secret = invitations.secret_of(credential)
+    line = snippets.join_line(invitation)
+    if output == "json":
+        write_json(
+            {
+                "agent": credential.agent,
+                "account": credential.account,
+                "secret": secret,
+                "join": line,
+                "env": invitation.env(snippets.ETC),
+                "files": snippets.files(invitation, secret, kind),
+            }
+        )
+        return
+    note(f"{credential.agent} is enrolled; its account {credential.account} is proven.")
+    for title, text in _sections(invitation, secret, line, kind):
+        click.echo(f"\n# {title}\n{text.rstrip()}")
+    note("\nThe secret is shown only now, and kept nowhere.")
+
+
+def write(
+    settings: Settings, credential: Credential, kind: Kind, broker: str | None, out: Path
+) -> list[Path]:
+    """Everything as files in `out`, each 0600; their paths."""
+    from fleet.contract.secret_file import write_secret
+    from fleet.provisioning import invitations, snippets
+
+    invitation = invitations.invite(settings, credential, kind, broker)
+    texts = snippets.files(invitation, invitations.secret_of(credential), kind)
+    written = []
+    for name, text in texts.items():
+        path = out / name
+        if name == "compose.yaml" and path.exists():
+            continue  # a scaffold made it, and somebody may have added to it
+        write_secret(path, text)
+        written.append(path)
+    return written
+
+
+def _sections(invitation: Invitation, secret: str, line: str, kind: Kind) -> list[tuple[str, str]]:
+    from fleet.contract.joining import env_text
+    from fleet.provisioning import snippets
+
+    agent = invitation.agent
+    return [
+        ("secret, for the question that the next line asks", secret),
+        ("on the agent's side: join, then beat", f"{line}\nagent-sidecar beat"),
+        ("without Python: the same in sh", snippets.shell_lines(invitation)),
+        (f"{snippets.ETC}/agent.env", env_text(invitation.env(snippets.ETC))),
+        (f"/etc/systemd/system/fleet-{agent}.service", snippets.systemd_unit(agent)),
+        ("compose.yaml", snippets.compose_service(agent)),
+        ("MCP, if this agent operates the fleet", snippets.mcp_snippet(kind)),
+        ("the skill: skills/fleet-bus/SKILL.md in the agent's workspace; --out writes it", ""),
+    ]
+
+
+def document(agent: Enrolled) -> dict[str, Any]:
+    """An enrolled agent as JSON; times are UTC."""
+    fields = asdict(agent)
+    for name in ("enrolled_at", "revoked_at"):
+        fields[name] = None if fields[name] is None else timestamp(fields[name])
+    return fields
+
+
+def credential_word(agent: Enrolled) -> str:
+    """The state of its credential in a word."""
+    if agent.revoked_at is not None:
+        return "revoked"
+    if len(agent.accounts) > 1 or len(agent.serials) > 1:
+        return "rotating"
+    return "certificate" if agent.serials else "secret"
+
+
+def key_row(ring: Ring, key: Key, now: float) -> tuple[str, str, str, str]:
+    """A signing key for `fleet agent keys show`."""
+    signing = ring.signing_at(now)
+    state = "signs" if key == signing else "waits" if key.signs_from > now else "trusted"
+    until = "further notice" if key.trusted_until is None else timestamp(key.trusted_until)
+    return key.kid, state, timestamp(key.signs_from), until
