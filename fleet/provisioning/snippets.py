@@ -14,6 +14,9 @@ from fleet.contract.words import Kind
 ETC: Final = Path("/etc/fleet")
 """Where the systemd unit and the container look for the files."""
 
+FOLDER: Final = "fleet"
+"""What the folder with the credential is called until it is mounted or copied there."""
+
 
 def join_line(invitation: Invitation) -> str:
     """To run on the agent's side; it asks for the secret."""
@@ -49,7 +52,7 @@ services:
     security_opt: ["no-new-privileges:true"]
     tmpfs: [/tmp]
     volumes:
-      - ./fleet:{ETC}:ro
+      - ./{FOLDER}:{ETC}:ro
       - {agent}-state:/var/lib/fleet
       - {agent}-drop:/run/fleet/drop
     # With the agent's process in view, the sidecar sees its death at once:
@@ -116,8 +119,8 @@ def files(invitation: Invitation, secret: str, kind: Kind) -> dict[str, str]:
     """Everything as files for one folder, to be carried to the agent's side as it is."""
     agent = invitation.agent
     return {
-        **{f"fleet/{name}": text for name, text in invitation.files(secret).items()},
-        f"fleet/{ENV}": env_text(invitation.env(ETC)),
+        **{f"{FOLDER}/{name}": text for name, text in invitation.files(secret).items()},
+        f"{FOLDER}/{ENV}": env_text(invitation.env(ETC)),
         "compose.yaml": compose_service(agent),
         f"fleet-{agent}.service": systemd_unit(agent),
         "mcp.txt" if kind is Kind.OPENCLAW else "mcp.json": mcp_snippet(kind) + "\n",
