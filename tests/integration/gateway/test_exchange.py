@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 
@@ -109,9 +110,8 @@ def test_the_history_is_paged_without_a_gap_or_a_repetition(hub: Served) -> None
     for number in range(7):
         beat = {"ok": True, "ts": now(), "interval": 60, "boot": 1, "seq": number}
         hub.ask("POST", "/v1/publish/heartbeat", "agent:ada", beat)
-    everything = wait_until(
-        lambda: _ids(hub, "limit=1000") if len(_ids(hub, "limit=1000")) >= 7 else None
-    )
+    wait_until(lambda: _messages(hub)[-1]["message"].get("seq") == 6, what="the last heartbeat")
+    everything = [message["id"] for message in _messages(hub)]
     paged: list[int] = []
     cursor = ""
     while True:
@@ -124,6 +124,8 @@ def test_the_history_is_paged_without_a_gap_or_a_repetition(hub: Served) -> None
     assert hub.ask("GET", "/v1/history?cursor=..%2F")[0] == 422
 
 
-def _ids(hub: Served, query: str) -> list[int]:
-    messages = hub.ask("GET", f"/v1/history?agent=ada&{query}")[1]["messages"]
-    return [message["id"] for message in messages]
+def _messages(hub: Served) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = hub.ask("GET", "/v1/history?agent=ada&limit=1000")[1][
+        "messages"
+    ]
+    return messages
