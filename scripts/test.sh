@@ -127,6 +127,15 @@ if [ -n "$heavy" ] && [ -n "$install" ] && [ ! -d tests/support/asyncapi/node_mo
         --no-fund --silent || echo "npm could not install @asyncapi/parser" >&2
 fi
 
+# The web page is driven in Chromium, and axe judges whether everybody can use it.
+if [ -n "$heavy" ] && [ -n "$install" ]; then
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.50,<2' ||
+        echo "pip could not install playwright" >&2
+    [ -d tests/support/axe/node_modules/axe-core ] || ! command -v npm >/dev/null 2>&1 ||
+        npm install --prefix tests/support/axe --no-package-lock --ignore-scripts --no-audit \
+            --no-fund --silent || echo "npm could not install axe-core" >&2
+fi
+
 # The real nanobot, in an environment of its own: its dependencies are not ours.
 if [ -n "$heavy" ] && [ -n "$install" ] && [ ! -x .venv-nanobot/bin/nanobot ]; then
     make_venv .venv-nanobot

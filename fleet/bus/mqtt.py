@@ -120,6 +120,8 @@ class _Client(aiomqtt.Client):
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
     ) -> None:
         self.lost.set()
+        if self._connected.cancelled():
+            return  # nobody waits for this connection any more
         if not self._connected.done():
             self._connected.set_exception(aiomqtt.MqttError("hung up"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)

@@ -72,7 +72,7 @@ function metricCharts(messages) {
 function timelineTable(messages) {
   const rows = messages.slice(-100).reverse().map(({ ts, kind, message }) =>
     el("tr", {}, el("td", {}, clock(ts)), el("td", {}, kind), el("td", {}, summary(kind, message))));
-  return rows.length ? table("Newest first", ["Time", "Kind", "What"], rows)
+  return rows.length ? table("Messages, newest first", ["Time", "Kind", "What"], rows)
     : el("p", {}, `Nothing in the last ${HOURS} hours.`);
 }
 
@@ -88,7 +88,7 @@ export function orderTable(messages) {
   const rows = [...messages].reverse().map((order) =>
     el("tr", {}, el("td", {}, clock(order.created)), el("td", {}, order.agent ?? "all"),
       el("td", {}, order.verb), el("td", {}, word(order.state)), el("td", {}, order.code ?? "")));
-  return rows.length ? table("Newest first", ["Sent", "Agent", "Verb", "Outcome", "Code"], rows)
+  return rows.length ? table("Commands, newest first", ["Sent", "Agent", "Verb", "Outcome", "Code"], rows)
     : el("p", {}, "No command yet.");
 }
 

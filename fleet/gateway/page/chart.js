@@ -1,6 +1,6 @@
 // A line over time, with its numbers in words for those who cannot see it.
 
-import { el, number } from "./dom.js";
+import { brief, el, number } from "./dom.js";
 
 export function chart(name, [times, values]) {
   const low = number(Math.min(...values));
@@ -9,10 +9,12 @@ export function chart(name, [times, values]) {
   const figure = el("figure", {}, el("figcaption", {}, words));
   const ink = getComputedStyle(document.body).getPropertyValue("--ink");
   const line = getComputedStyle(document.body).getPropertyValue("--accent");
+  // Whoever looks after servers reads times on a 24-hour clock.
+  const hours = [[60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, ":{ss}", null, null, "\n{HH}:{mm}", null, null, null, 1]];
   const axis = { stroke: ink, grid: { stroke: "rgba(128,128,128,0.25)" }, ticks: { show: false } };
   const options = {
     width: 340, height: 140, legend: { show: false }, cursor: { y: false },
-    axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map(number) }],
+    axes: [{ ...axis, values: hours }, { ...axis, size: 64, values: (_, ticks) => ticks.map(brief) }],
     series: [{}, { stroke: line, width: 2, points: { show: times.length < 40 } }],
   };
   const plot = new uPlot(options, [times, values], figure);

@@ -28,6 +28,11 @@ export function number(value) {
   return new Intl.NumberFormat("en", { maximumSignificantDigits: 6 }).format(value);
 }
 
+// Ticks of an axis have room for a few characters only: 28M, 1.2k.
+export function brief(value) {
+  return new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 }).format(value);
+}
+
 export function clock(timestamp) {
   const time = new Date(timestamp);
   return Number.isNaN(time.getTime()) ? "unknown" : time.toLocaleString();

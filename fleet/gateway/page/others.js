@@ -19,7 +19,7 @@ export async function showAudit(main) {
       el("td", {}, clock(report.ts)), el("td", {}, String(report.messages)),
       el("td", {}, word(report.findings ? "critical" : "ok"), ` ${report.findings} findings`),
       el("td", {}, `${report.gaps} gaps`)));
-    replace(reports, rows.length ? table("Newest first", ["Time", "Messages", "Findings", "Capture"], rows)
+    replace(reports, rows.length ? table("Audits, newest first", ["Time", "Messages", "Findings", "Capture"], rows)
       : el("p", {}, "No audit has run yet. fleet audit run makes the first."));
   };
 }
