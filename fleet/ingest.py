@@ -32,8 +32,15 @@ BROKER_DROPPED: Final = "$SYS/broker/publish/messages/dropped"
 EVERYTHING: Final = "#"
 """All topics but `$SYS` and its like (MQTT 5, 4.7.2)."""
 
+NO_NEWS: Final = frozenset({Fact.DUPLICATE, Fact.CROWDED})
+"""Facts that say a message is not to be stored."""
+
 RECENT: Final = 4096
 """Unnumbered messages remembered: more than a broker may have in flight to us."""
+
+
+MAX_ADDRESSES: Final = 300_000
+"""Parsed topics kept: three for each of 100,000 agents."""
 
 
 @dataclass(slots=True)
@@ -93,6 +100,7 @@ class Ingest:
         self._receipts = receipts
         self._counters = ledger.counters
         self._on_message = on_message
+        self._addresses: dict[str, Address] = {}
         self.redelivered = Redelivered()
         self.idle = True
         """Whether the last batch was small: no backlog is being worked off."""
@@ -126,7 +134,7 @@ class Ingest:
             self._counters.broker_dropped = int(payload) if payload.isdigit() else None
             return
         try:
-            address = self._topics.parse(topic)
+            address = self._addresses.get(topic) or self._parse(topic)
             if address.kind not in RECORDED:
                 return
             self._counters.received[address.kind] += 1
@@ -149,6 +157,14 @@ class Ingest:
             Stored(self._ledger.next_id(), at, address.agent, address.kind, inbound.retain, payload)
         )
 
+    def _parse(self, topic: str) -> Address:
+        """The address of `topic`, kept: a fleet has few topics and many messages."""
+        address = self._topics.parse(topic)
+        if len(self._addresses) >= MAX_ADDRESSES:
+            self._addresses.clear()
+        self._addresses[topic] = address
+        return address
+
     def _observe(
         self,
         inbound: Inbound,
@@ -164,12 +180,13 @@ class Ingest:
                 return False
             self.redelivered.committed(inbound.topic, inbound.payload)
         events = self._ledger.roster.observe(address, message, at=at, retained=inbound.retain)
-        draft.events += events
+        if events:
+            draft.events += events
         if message.boot is not None and address.kind is not MessageKind.HEARTBEAT:
             draft.sessions.add((address.agent, message.boot))
         if self._on_message is not None:
             self._on_message(address, message, inbound.retain)
-        return not any(event.fact in (Fact.DUPLICATE, Fact.CROWDED) for event in events)
+        return not events or all(event.fact not in NO_NEWS for event in events)
 
     def _hear_notice(self, message: Announcement, at: float) -> None:
         silence = maintenance("notice", at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fleet.contract.limits import DEFAULT_INTERVAL
 from fleet.domain.skew import corrected
 
 
@@ -11,15 +12,15 @@ from fleet.domain.skew import corrected
 class Arrival:
     """`at` is the hub's clock at receipt, `ts` the agent's own time, both in seconds since epoch.
 
-    `overdue`: the known session is late already. `behind`: a later number of the session came
-    first. `hearing_since`: since when the hub listens without a break.
+    `behind`: a later number of the session came first. `hearing_since`: since when the hub
+    listens without a break. `interval`: seconds between beats of an agent that does not say.
     """
 
     at: float
     ts: float
     retained: bool = False
-    overdue: bool = False
     hearing_since: float = float("-inf")
+    interval: float = DEFAULT_INTERVAL
     behind: bool = False
 
     def moment(self, skew: float | None) -> float | None:

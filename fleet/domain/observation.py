@@ -10,7 +10,9 @@ from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.words import State
 from fleet.domain import news
 from fleet.domain.arrival import Arrival
+from fleet.domain.conditions import interval_of
 from fleet.domain.facts import Event, Fact
+from fleet.domain.liveness import late_at
 from fleet.domain.record import MAX_PAST, SKEW, Record
 from fleet.domain.sequences import Sequence
 from fleet.domain.sessions import Session, session_of
@@ -59,8 +61,15 @@ def _session(record: Record, message: FromAgent, boot: int, arrival: Arrival) ->
         record.boot,
         offline=_is_goodbye(message),
         newer=live and (record.last_ts is None or arrival.ts > record.last_ts),
-        overdue=live and arrival.overdue and isinstance(message, Heartbeat),
+        overdue=live and isinstance(message, Heartbeat) and _is_overdue(record, arrival),
     )
+
+
+def _is_overdue(record: Record, arrival: Arrival) -> bool:
+    """Whether the known session ended or is late already."""
+    if record.seen_at is None or record.said.state is State.OFFLINE:
+        return True
+    return arrival.at >= late_at(record.seen_at, interval_of(record, arrival.interval))
 
 
 def _begun(record: Record, session: Session, message: FromAgent, at: float) -> list[Event]:

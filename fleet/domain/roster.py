@@ -15,7 +15,7 @@ from fleet.contract.limits import DEFAULT_INTERVAL
 from fleet.contract.messages import Alert, Heartbeat, Message, Status
 from fleet.contract.stamps import epoch
 from fleet.contract.topics import Address
-from fleet.contract.words import HubAlertCode, Kind, State
+from fleet.contract.words import HubAlertCode, Kind
 from fleet.domain import conditions, liveness, observation
 from fleet.domain.arrival import Arrival
 from fleet.domain.facts import Event, Fact
@@ -83,9 +83,7 @@ class Roster:
             if record is None:
                 return events
         said, profile = record.said, record.profile
-        arrival = Arrival(
-            at, epoch(message.ts), retained, self._overdue(record, at), self._hearing_since
-        )
+        arrival = Arrival(at, epoch(message.ts), retained, self._hearing_since, self._interval)
         news = observation.apply(record, message, arrival)
         nothing_new = said is record.said and profile is record.profile and not retained
         if (
@@ -220,12 +218,6 @@ class Roster:
             events.append(Event(Fact.GHOST, name, at))
         record = self._records[name] = Record(name)
         return record
-
-    def _overdue(self, record: Record, at: float) -> bool:
-        seen = record.seen_at
-        if seen is None or record.said.state is State.OFFLINE:
-            return True
-        return at >= liveness.late_at(seen, conditions.interval_of(record, self._interval))
 
     def _judge(self, record: Record, now: float, events: list[Event]) -> None:
         """Hold verdict and hub alerts against the record, and tell what changed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fleet.contract.errors import FleetError
 from fleet.contract.topics import Address
@@ -23,8 +23,7 @@ class StoreFullError(StoreError):
     """The disk takes no more; nothing of the batch was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """One message as committed; `at` is the hub's clock at receipt, seconds since the epoch."""
 
     id: int
