@@ -47,16 +47,13 @@ class Enrolments:
     async def _take(self, agents: dict[str, Enrolled] | None) -> None:
         hub = self._hub
         members = None if agents is None else {n: _enrolment(a) for n, a in agents.items()}
-        async with hub.ledger.lock:
-            events = hub.roster.enrol(members, at=hub.ledger.now())
-            await hub.ledger.write(events=events)
+        await hub.ledger.write(hub.roster.enrol(members, at=hub.ledger.now()))
         gone = self._members - frozenset(members or ()) if members is not None else frozenset()
         for name in gone:
             await self._commander.cancel(name)
-            async with hub.ledger.lock:
-                hub.roster.forget(name)
-                hub.ledger.book.forget(name)
-                await hub.ledger.write()
+            hub.roster.forget(name)
+            hub.ledger.book.forget(name)
+            await hub.ledger.write()
         self._members = frozenset(members or ())
 
 

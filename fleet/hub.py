@@ -20,12 +20,12 @@ from fleet.counters import Counters
 from fleet.domain.facts import Event, Fact
 from fleet.domain.roster import Roster
 from fleet.feed import Feed
-from fleet.ingest import BROKER_DROPPED, Ingest
+from fleet.ingest import BROKER_DROPPED, RECENT, Ingest
 from fleet.keys import load_signer
 from fleet.ledger import HUB, Ledger
 from fleet.receipts import Receipts
 from fleet.settings import Settings
-from fleet.store.port import Store
+from fleet.store.port import Store, StoreFullError
 
 TICK: Final = 1.0
 """Seconds between looks at time alone: the shortest interval an agent may have."""
@@ -113,6 +113,7 @@ class Hub:
         memory = await asyncio.to_thread(self.store.open)
         try:
             self.ledger.restore(memory, self.reader.read)
+            self.ingest.remember(self.store.replay(memory.last_id - 4 * RECENT))
             async with self.bus:
                 await self._serve(ready)
         finally:
@@ -163,7 +164,7 @@ class Hub:
         """What can still be kept is kept; a full disk or a dead link must not hold the end up."""
         with contextlib.suppress(Exception):
             async with asyncio.timeout(FAREWELL):
-                await self.ledger.save()
+                await self.ledger.write(save_all=True)
         with contextlib.suppress(BrokerError, TimeoutError):
             async with asyncio.timeout(FAREWELL):
                 await self.announce(Notice.HUB_OFFLINE)
@@ -193,34 +194,29 @@ class Hub:
                 down = Event(
                     Fact.ALERT_FIRING, HUB, now, HubAlertCode.BROKER_DOWN, Severity.CRITICAL
                 )
-                await self._enter(down)
+                await self.ledger.write([down])
                 continue
             if self.ledger.book.fires(HUB, HubAlertCode.BROKER_DOWN):
-                await self._enter(Event(Fact.ALERT_RESOLVED, HUB, now, HubAlertCode.BROKER_DOWN))
+                up = Event(Fact.ALERT_RESOLVED, HUB, now, HubAlertCode.BROKER_DOWN)
+                await self.ledger.write([up])
             await self._settle()
-
-    async def _enter(self, event: Event) -> None:
-        async with self.ledger.lock:
-            await self.ledger.write(events=[event])
 
     async def _settle(self) -> None:
         """Wait until births and backlog are in; a new loss of the link begins anew."""
         while not self._link.is_set():
             if self.ingest.idle and self.ledger.now() - self._linked_at >= SETTLE:
-                async with self.ledger.lock:
-                    await self.ledger.write(events=self.roster.hear(self.ledger.now()))
+                await self.ledger.write(self.roster.hear(self.ledger.now()))
                 return
             await asyncio.sleep(0.2)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            async with self.ledger.lock:
-                started = time.perf_counter()
-                events = self.roster.tick(self.ledger.now())
-                self.counters.ticks += 1
-                self.counters.tick_seconds += time.perf_counter() - started
-                await self.ledger.write(events=events)
+            started = time.perf_counter()
+            events = self.roster.tick(self.ledger.now())
+            self.counters.ticks += 1
+            self.counters.tick_seconds += time.perf_counter() - started
+            await self.ledger.write(events)
 
     async def _tell(self) -> None:
         """Alerts go out also while the disk is full and intake waits."""
@@ -233,6 +229,6 @@ class Hub:
     async def _upkeep(self) -> None:
         while True:
             more = False
-            if not self.counters.paused:
+            with contextlib.suppress(StoreFullError):  # intake says so; this can wait
                 more = await self.store.upkeep(self.ledger.now())
             await asyncio.sleep(UPKEEP_BUSY if more else UPKEEP_IDLE)

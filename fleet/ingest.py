@@ -1,13 +1,14 @@
 """From the bus into the store: judge, observe, commit, and only then acknowledge.
 
-One batch is in hand at a time. While the disk is full or slow nothing is acknowledged, the
-broker keeps the rest, and memory stays bounded.
+Two batches are in hand at a time: one is judged while the other is committed. While the disk
+is full or slow nothing is acknowledged, the broker keeps the rest, and memory stays bounded.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,6 +35,12 @@ EVERYTHING: Final = "#"
 
 NO_NEWS: Final = frozenset({Fact.DUPLICATE, Fact.CROWDED})
 """Facts that say a message is not to be stored."""
+
+IN_HAND: Final = 2
+"""Batches: more would only wait."""
+
+BACKLOG: Final = 100
+"""Messages in a batch from which on there is a backlog to be worked off."""
 
 RECENT: Final = 4096
 """Unnumbered messages remembered: more than a broker may have in flight to us."""
@@ -105,24 +112,39 @@ class Ingest:
         self.idle = True
         """Whether the last batch was small: no backlog is being worked off."""
 
+    def remember(self, stored: Iterable[Stored]) -> None:
+        """Know the messages that the last hub stored last: it may not have acknowledged them."""
+        for one in stored:
+            message = self._reader.read(one.kind, one.payload)
+            if isinstance(message, (Heartbeat, Status, Alert)) and message.seq is None:
+                self.redelivered.committed(self._topics.of(one.kind, one.agent), one.payload)
+
     def filters(self) -> list[str]:
         """What to subscribe to: everything, so that a topic outside the contract is seen too."""
         return [EVERYTHING]
 
     async def run(self) -> None:
-        async for batch in self._bus.batches():
-            await self.take(batch)
+        room = asyncio.Semaphore(IN_HAND)
+        async with asyncio.TaskGroup() as group:
+            async for batch in self._bus.batches():
+                await room.acquire()
+                self.idle = len(batch) < BACKLOG
+                done = self._finish(batch, *self._take(batch))
+                group.create_task(done, name="commit").add_done_callback(lambda _: room.release())
 
-    async def take(self, batch: list[Inbound]) -> None:
-        """Judge and commit one batch, then acknowledge it."""
-        self.idle = len(batch) < 100
+    def _take(self, batch: list[Inbound]) -> tuple[int, list[tuple[str, int, int | None]]]:
+        """Judge and enter a batch: its ticket, and how far sessions are receipted by it."""
         draft = Draft()
-        async with self._ledger.lock:
-            at = self._ledger.now()
-            for inbound in batch:
-                self._judge(inbound, at, draft)
-            await self._ledger.write(draft.messages, draft.letters, draft.events)
-            receipts = [(*key, self._ledger.roster.receipt(*key)) for key in draft.sessions]
+        at = self._ledger.now()
+        for inbound in batch:
+            self._judge(inbound, at, draft)
+        ticket = self._ledger.enter(draft.messages, draft.letters, draft.events)
+        return ticket, [(*key, self._ledger.roster.receipt(*key)) for key in draft.sessions]
+
+    async def _finish(
+        self, batch: list[Inbound], ticket: int, receipts: list[tuple[str, int, int | None]]
+    ) -> None:
+        await self._ledger.commit(ticket)
         await self._bus.ack_many(batch)
         for agent, boot, seq in receipts:
             if seq is not None:

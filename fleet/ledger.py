@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -62,9 +63,10 @@ class Ledger:
         self._dirty: dict[str, tuple[int, float]] = {}
         self._silences: list[Silence] = []
         self._lifted: list[str] = []
-        self.lock = asyncio.Lock()
-        """Held from the first observation to the commit: no record may be stored that knows of
-        a message which is not."""
+        self._queue: deque[Batch] = deque()
+        self._entered = 0
+        self._committed = 0
+        self._turn = asyncio.Lock()
 
     def restore(self, memory: Memory, read: Callable[[MessageKind, bytes], Message]) -> None:
         """Begin where the last hub ended: records, then the messages newer than they are."""
@@ -102,36 +104,52 @@ class Ledger:
         self._lifted.append(silence_id)
         return True
 
-    async def write(
+    def enter(
         self,
         messages: list[Stored] | None = None,
         letters: list[DeadLetter] | None = None,
         events: list[Event] | None = None,
-    ) -> None:
-        """Commit, waiting as long as the disk is full, then tell the feed. The caller has `lock`.
+        *,
+        save_all: bool = False,
+    ) -> int:
+        """Line up what becomes true together; a ticket for `commit`.
+
+        Called in the same breath as the observation it follows: no record may be stored that
+        knows of a message which is not stored before or with it.
+        """
+        batch = Batch(messages or [], letters or [])
+        batch.events = self._facts(events or [])
+        self._add_state(batch, save_all=save_all)
+        self._queue.append(batch)
+        self._entered += 1
+        return self._entered
+
+    async def commit(self, ticket: int) -> None:
+        """Wait until what `ticket` stands for is durable, as long as the disk is full.
+
+        Everything that lines up by then goes into the same transaction, in order.
 
         Raises:
             StoreError: the store refuses for another reason than room.
         """
-        batch = Batch(messages or [], letters or [])
-        batch.events = self._facts(events or [])
-        self._add_state(batch, save_all=False)
-        await self._commit(batch)
+        async with self._turn:
+            if self._committed >= ticket:
+                return
+            waiting = len(self._queue)
+            batch = Batch.joined(list(self._queue))
+            await self._write(batch)
+            for _ in range(waiting):
+                self._queue.popleft()
+            self._committed += waiting
         if self.feed:
-            items: list[Stored | DeadLetter | Told] = [
-                *batch.messages,
-                *batch.dead_letters,
-                *batch.events,
-            ]
+            items: list[Stored | DeadLetter | Told] = []
+            items += [*batch.messages, *batch.dead_letters, *batch.events]
             items.sort(key=lambda item: item.id)
             self.feed.put(list(items))
 
-    async def save(self) -> None:
-        """Store every changed record, as at the end of a clean stop."""
-        async with self.lock:
-            batch = Batch()
-            self._add_state(batch, save_all=True)
-            await self._commit(batch)
+    async def write(self, events: list[Event] | None = None, *, save_all: bool = False) -> None:
+        """Enter and commit; `save_all` stores every changed record, as at a clean stop."""
+        await self.commit(self.enter(events=events, save_all=save_all))
 
     def _facts(self, events: list[Event]) -> list[Told]:
         """Count events, let them change alerts and silences; those worth storing get ids."""
@@ -183,7 +201,7 @@ class Ledger:
             oldest = next(iter(self._dirty.values()), None)
             batch.replay_from = self._last_id if oldest is None else oldest[0] - 1
 
-    async def _commit(self, batch: Batch) -> None:
+    async def _write(self, batch: Batch) -> None:
         if not batch:
             return
         started = time.perf_counter()

@@ -182,8 +182,7 @@ class HubBackend:
             self._clients.discard(client)
 
     async def _flush(self) -> None:
-        async with self._hub.ledger.lock:
-            await self._hub.ledger.write()
+        await self._hub.ledger.write()
 
     def _take(self, item: Item) -> None:
         if isinstance(item, Told):

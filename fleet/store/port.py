@@ -96,6 +96,25 @@ class Batch:
             or self.records
         )
 
+    @classmethod
+    def joined(cls, batches: list[Batch]) -> Batch:
+        """Several batches as one, in order."""
+        if len(batches) == 1:
+            return batches[0]
+        joined = cls()
+        for batch in batches:
+            joined.messages += batch.messages
+            joined.dead_letters += batch.dead_letters
+            joined.events += batch.events
+            joined.alerts += batch.alerts
+            joined.forgotten_alerts += batch.forgotten_alerts
+            joined.silences += batch.silences
+            joined.lifted += batch.lifted
+            joined.records += batch.records
+            if batch.replay_from is not None:
+                joined.replay_from = batch.replay_from
+        return joined
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
