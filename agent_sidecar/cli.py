@@ -133,6 +133,36 @@ def join(invitation: str, folder: str) -> None:
         click.echo(line, err=True)
 
 
+@cli.command("exec", context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
+@click.option(
+    "--restart",
+    type=click.Choice(["on-failure", "always", "never"]),
+    default="on-failure",
+    show_default=True,
+    help="When the agent is started again.",
+)
+@click.option("--no-sidecar", is_flag=True, help="Only supervise: another sidecar watches.")
+@configured
+def exec_(config: Config, command: tuple[str, ...], restart: str, no_sidecar: bool) -> int:
+    """Run the agent as a child, the sidecar beside it, and start either again when it fails.
+
+    Signals go on to the agent, and its exit code is ours. Also good as process 1 of a container.
+    """
+    from agent_sidecar.kinds import kind_of
+    from agent_sidecar.supervise import Restart, Supervisor, sidecar_command
+
+    folder = config.state / "agent"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        why = error.strerror or ""
+        raise FleetError(f"{folder} cannot be made", why, "set FLEET_HOME") from None
+    pid_file = config.path("FLEET_PID_FILE") or folder / "pid"
+    sidecar = None if no_sidecar else sidecar_command(config, kind_of(config), pid_file)
+    return Supervisor(command, pid_file, Restart(restart), sidecar).run()
+
+
 @cli.command()
 @configured
 def check(config: Config) -> None:

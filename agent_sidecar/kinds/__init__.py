@@ -24,11 +24,16 @@ def assemble(config: Config) -> Assembly:
     Raises:
         ConfigError: an unknown kind, or a probe's setting that is not usable.
     """
-    assembly: Assembly = _module(_kind(config)).assemble(config)
+    assembly: Assembly = _module(kind_of(config)).assemble(config)
     return assembly
 
 
-def _kind(config: Config) -> Kind:
+def kind_of(config: Config) -> Kind:
+    """The kind that the settings name, or the one that is found by looking.
+
+    Raises:
+        ConfigError: an unknown kind.
+    """
     text = config.text("FLEET_KIND")
     if text:
         try:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from agent_sidecar.config import Config
 from agent_sidecar.probes.base import Probe
-from agent_sidecar.probes.process import FindPid, ProcessProbe, by_name, by_pid_file
+from agent_sidecar.probes.process import FindPid, PidFile, ProcessProbe, by_name
 
 
 def find_pid(config: Config, default: FindPid | None = None) -> FindPid | None:
     """How to find the agent's process: by pid file, by name, or the kind's own way."""
     pid_file = config.path("FLEET_PID_FILE")
     if pid_file:
-        return by_pid_file(pid_file)
+        return PidFile(pid_file)
     if config.text("FLEET_PROCESS"):
         return by_name(config.text("FLEET_PROCESS"))
     return default
@@ -46,7 +46,8 @@ def process_probes(
     """The process plane, by every view that was asked for."""
     probes: list[Probe] = []
     if find is not None:
-        probes.append(ProcessProbe(find, described, elsewhere))
+        ours = find if isinstance(find, PidFile) and find.restarts() is not None else None
+        probes.append(ProcessProbe(find, described, elsewhere, supervised=ours))
     if config.text("FLEET_CONTAINER"):
         from agent_sidecar.probes.container import ContainerProbe
 

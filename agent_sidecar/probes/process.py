@@ -12,12 +12,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agent_sidecar.probes.base import Finding, Sign
 from agent_sidecar.probes.processes import Process, Table, table
 from agent_sidecar.probes.restarts import Restarts
 from fleet.contract.words import AlertCode, Check, Plane, Severity
+
+if TYPE_CHECKING:
+    from agent_sidecar.inotify import Watch
 
 FindPid = Callable[[], int | None]
 """Says which process is the agent's, or None where it cannot be found."""
@@ -34,6 +37,7 @@ class ProcessProbe:
         described: in plain words, what `find` reads.
         elsewhere: whether something proves that the agent lives though its process is not to be
             seen, as in another PID namespace: then the answer is `unknown`, not dead.
+        supervised: what our own supervisor writes down; its folder is watched for the next start.
     """
 
     plane = Plane.PROCESS.value
@@ -47,8 +51,11 @@ class ProcessProbe:
         described: str,
         elsewhere: Callable[[], bool] = lambda: False,
         processes: Table | None = None,
+        supervised: PidFile | None = None,
     ) -> None:
         self._find = find
+        self._supervised = supervised
+        self._births: Watch | None = None
         self._elsewhere = elsewhere
         self._table = processes or table()
         self._known: Process | None = None
@@ -57,19 +64,21 @@ class ProcessProbe:
         self.reads = f"{described}; state, age, memory, CPU time and children of that process"
 
     def fileno(self) -> int | None:
-        """A descriptor that becomes readable when the process ends (Linux)."""
-        return self._watched
+        """A descriptor that becomes readable when the process ends or comes back (Linux)."""
+        return self._births.fileno() if self._births else self._watched
 
     def run(self) -> Finding:
-        pid = self._find()
-        process = None if pid is None else self._table.look(pid)
+        process = self._look()
+        if process is None and self._supervised is not None and self._births is None:
+            self._await_birth(self._supervised.path.parent)
+            process = self._look()  # it may have come back just before we watched
+        elif self._births is not None:
+            self._births.drain()
         now = time.monotonic()
-        if process is None or process.dead:
+        if process is None:
             self._unwatch()
             return self._absent(now)
-        if self._known is None or self._known.identity != process.identity:
-            self._began(process, now)
-        self._known = process
+        self._seen(process, now)
         family = [process, *self._table.descendants(process.pid)]
         return Finding(
             self.plane,
@@ -84,13 +93,35 @@ class ProcessProbe:
             uptime=process.uptime,
         )
 
+    def _look(self) -> Process | None:
+        pid = self._find()
+        process = None if pid is None else self._table.look(pid)
+        return None if process is None or process.dead else process
+
+    def _seen(self, process: Process, now: float) -> None:
+        if self._births is not None:
+            self._births.close()
+            self._births = None
+        if self._known is None or self._known.identity != process.identity:
+            self._began(process, now)
+        self._known = process
+
+    def _await_birth(self, folder: Path) -> None:
+        with suppress(ImportError, OSError):  # not Linux: the next round sees it
+            from agent_sidecar.inotify import Watch
+
+            self._births = Watch(folder)
+
     def _absent(self, now: float) -> Finding:
         unseen = self._elsewhere()
         signs = [self._down(firing=None if unseen else True), self._restarts.sign(now)]
         return Finding(self.plane, Check.UNKNOWN if unseen else Check.FAIL, signs)
 
     def _began(self, process: Process, now: float) -> None:
-        if self._known is not None:
+        count = self._supervised.restarts() if self._supervised else None
+        if count is not None:
+            self._restarts.counted(count, now)
+        elif self._known is not None:
             self._restarts.happened(now)
         self._unwatch()
         if hasattr(os, "pidfd_open"):
@@ -107,19 +138,32 @@ class ProcessProbe:
         return Sign(AlertCode.PROCESS_DOWN.value, firing, Severity.CRITICAL, source=self.name)
 
 
-def by_pid_file(path: Path) -> FindPid:
-    """The pid in a file: a bare number, or `pid` of a JSON object."""
+class PidFile:
+    """A file with a process id: a bare number, or `pid` of a JSON object.
 
-    def find() -> int | None:
-        try:
-            with path.open("rb") as stream:
-                value = json.loads(stream.read(_MAX_PID_FILE))
-        except (OSError, ValueError, RecursionError):
-            return None
+    Our own supervisor's also holds `restarts`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self) -> int | None:
+        value = self._load()
         pid = value.get("pid") if isinstance(value, dict) else value
         return pid if isinstance(pid, int) and not isinstance(pid, bool) and pid > 0 else None
 
-    return find
+    def restarts(self) -> int | None:
+        """How often our supervisor has started it again, where it is ours."""
+        value = self._load()
+        count = value.get("restarts") if isinstance(value, dict) else None
+        return count if isinstance(count, int) else None
+
+    def _load(self) -> Any:
+        try:
+            with self.path.open("rb") as stream:
+                return json.loads(stream.read(_MAX_PID_FILE))
+        except (OSError, ValueError, RecursionError):
+            return None
 
 
 def by_name(name: str, processes: Table | None = None) -> FindPid:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sidecar.probes.process import ProcessProbe, by_name, by_pid_file
+from agent_sidecar.probes.process import PidFile, ProcessProbe, by_name
 from agent_sidecar.probes.processes import ProcTable, PsTable, Table, runs
 from fleet.contract.words import Check
 from tests.support.waiting import wait_until
@@ -44,7 +44,7 @@ def processes(request: pytest.FixtureRequest) -> Table:
 
 
 def probe_of(pid_file: Path, processes: Table | None = None) -> ProcessProbe:
-    return ProcessProbe(by_pid_file(pid_file), str(pid_file), processes=processes)
+    return ProcessProbe(PidFile(pid_file), str(pid_file), processes=processes)
 
 
 def test_a_living_process_passes_with_its_numbers(
@@ -128,7 +128,7 @@ def test_a_process_in_another_namespace_is_unknown_while_something_proves_it_liv
     tmp_path: Path,
 ) -> None:
     lives = True
-    absent = by_pid_file(tmp_path / "none")
+    absent = PidFile(tmp_path / "none")
     probe = ProcessProbe(absent, "nothing", elsewhere=lambda: lives)
     assert probe.run().check is Check.UNKNOWN
     assert probe.run().signs[0].firing is None
@@ -140,13 +140,13 @@ def test_a_process_in_another_namespace_is_unknown_while_something_proves_it_liv
 def test_a_pid_file_that_holds_none_finds_nobody(tmp_path: Path, text: str) -> None:
     path = tmp_path / "agent.pid"
     path.write_text(text)
-    assert by_pid_file(path)() is None
+    assert PidFile(path)() is None
 
 
 def test_a_pid_file_may_be_a_json_object(tmp_path: Path) -> None:
     path = tmp_path / "gateway.json"
     path.write_text('{"pid": 4711, "workspace": null}')
-    assert by_pid_file(path)() == 4711
+    assert PidFile(path)() == 4711
 
 
 def test_a_process_is_found_by_the_name_of_its_program_or_script(
