@@ -12,6 +12,10 @@ GRACE: Final = 1.0
 """Seconds a bus heartbeat waits for slow probes; then it goes out with what is known."""
 
 
+DEAF: Final = 1.0
+"""Seconds after a wake-up by a probe in which the next one waits."""
+
+
 class Rounds:
     """Starts rounds and says when they are over; time is monotonic s."""
 
@@ -19,6 +23,7 @@ class Rounds:
         self._watchers = [probe for probe in probes if isinstance(probe, Watcher)]
         self._pool = Pool(probes, wake)
         self._until: float | None = None
+        self._deaf_until = 0.0
 
     @property
     def running(self) -> bool:
@@ -45,12 +50,20 @@ class Rounds:
         return True
 
     def due(self, now: float) -> float | None:
-        moments = (self._until, self._pool.due(now))
+        deaf = self._deaf_until if self._watchers and now < self._deaf_until else None
+        moments = (self._until, self._pool.due(now), deaf)
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def descriptors(self) -> list[int]:
-        """What probes ask to be woken by; not while a round is on, which would spin."""
-        if self.running:
+    def woken(self, ready: set[int], now: float) -> None:
+        """Start a round if a probe's own descriptor is among the `ready` ones."""
+        if ready & set(self.descriptors(now)):
+            self._deaf_until = now + DEAF
+            self.start(now)
+
+    def descriptors(self, now: float) -> list[int]:
+        """What probes ask to be woken by. Not right after it has: a descriptor that stays
+        readable, as one of a dead process does until its probe lets go of it, must not spin."""
+        if self.running or now < self._deaf_until:
             return []
         found = (watcher.fileno() for watcher in self._watchers)
         return [descriptor for descriptor in found if descriptor is not None]

@@ -195,7 +195,7 @@ class Runner:
             now + QUIET / 2 if self._purpose.ends else None,
         )
         until = min(moment for moment in moments if moment is not None)
-        readable = self._rounds.descriptors()
+        readable = self._rounds.descriptors(now)
         if self._hatch is not None:
             readable += self._hatch.descriptors()
         link = self._link.descriptor
@@ -211,8 +211,7 @@ class Runner:
             self._link.ready(now)
         if self._hatch is not None:
             ready = self._hatch.woken(ready)
-        if ready & set(self._rounds.descriptors()):
-            self._rounds.start(now)
+        self._rounds.woken(ready, now)
 
     # --- probes, alarms, heartbeats
 
