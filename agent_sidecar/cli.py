@@ -163,7 +163,26 @@ def exec_(config: Config, command: tuple[str, ...], restart: str, no_sidecar: bo
     return Supervisor(command, pid_file, Restart(restart), sidecar).run()
 
 
+def _list_settings(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from agent_sidecar.names import ALL
+
+    for name in ALL:
+        click.echo(f"{name.variable}={name.default}")
+        click.echo(f"    {name.meaning}")
+    context.exit()
+
+
 @cli.command()
+@click.option(
+    "--settings",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_settings,
+    help="List every setting with its default.",
+)
 @configured
 def check(config: Config) -> None:
     """Show what would be sent, and why; what is read and what is not. Sends nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from typing import Any, Final
@@ -14,7 +15,9 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent_sidecar.config import Config
 from agent_sidecar.lean import give_paho_tls
+from fleet.contract.errors import ConfigError
 from fleet.contract.limits import MAX_TTL
+from fleet.contract.secret_file import read_secret
 
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds for TCP and TLS, and again for the broker's answer: beyond that a broker is no use."""
@@ -28,8 +31,9 @@ WINDOW: Final = 16
 
 def keepalive(interval: float) -> int:
     """Seconds of MQTT keep-alive: a half-open link is noticed by the broker after up to 2.2 of
-    them (measured), which must lie before 2.5 intervals, when the hub calls us stale."""
-    return int(max(5, min(60, interval)))
+    them (measured), which must lie before 2.5 intervals, when the hub calls us stale. A little
+    above the interval, so that beats are all the signs of life that are needed."""
+    return int(max(5, min(60, interval * 1.1)))
 
 
 def make(
@@ -61,6 +65,24 @@ def make(
         client.will_set(will[0], will[1], qos=1, retain=True)
     client.on_socket_open = _no_delay
     return client
+
+
+def require_files(config: Config) -> None:
+    """Read every secret and certificate once: an error now is better than a retry for ever.
+
+    Raises:
+        ConfigError: one cannot be read, or a secret is open to others.
+    """
+    config.password()
+    key = config.path("FLEET_KEY_FILE")
+    if key is not None:
+        read_secret(key)
+    for variable in ("FLEET_CA_FILE", "FLEET_CERT_FILE"):
+        path = config.path(variable)
+        if path is not None and not os.access(path, os.R_OK):
+            raise ConfigError(
+                f"the certificate file {path} cannot be read", variable, f"ls -l {path}"
+            )
 
 
 def connect(client: mqtt.Client, config: Config) -> str:

@@ -81,7 +81,7 @@ def _run_until_signal(config: Config) -> Config | None:
         except FleetError as error:
             log.warning("going on with the old settings: %s", str(error).splitlines()[0])
         else:
-            runner.stop()
+            runner.stop(farewell=False)
 
     _on_signals(runner)
     signal.signal(signal.SIGHUP, reload)

@@ -115,7 +115,7 @@ class Link:
             return now + CONNECT_TIMEOUT
         if self._client is None:
             return self._next_attempt
-        return now + keepalive(self._config.interval) / 2 if self._up else self._answer_by
+        return now + keepalive(self._config.interval) if self._up else self._answer_by
 
     def tick(self, now: float) -> None:
         """Connect, notice a silent broker, keep alive."""

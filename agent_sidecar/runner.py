@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from agent_sidecar.board import Board
+from agent_sidecar.client import require_files
 from agent_sidecar.config import Config
 from agent_sidecar.courier import Courier
 from agent_sidecar.desk import Answer, Bucket, Desk
@@ -78,6 +79,7 @@ class Runner:
         self._purpose = purpose
         self._mail = mail
         self._stopping = threading.Event()
+        self._farewell = True
         self._reactor = Reactor()
         self._next_beat = 0.0
         self._birth_at: float | None = None
@@ -94,8 +96,10 @@ class Runner:
         """For `signal.set_wakeup_fd`: a signal then interrupts the wait."""
         return self._reactor.wake_descriptor
 
-    def stop(self) -> None:
-        """Ask it to stop; safe from signal handlers, other threads, and twice."""
+    def stop(self, *, farewell: bool = True) -> None:
+        """Ask it to stop; safe from signal handlers, other threads, and twice. Without
+        `farewell` it does not say `offline`, since another session follows at once."""
+        self._farewell = farewell
         self._stopping.set()
         self._reactor.wake()
 
@@ -109,7 +113,7 @@ class Runner:
             self._build()
             try:
                 self._loop(deadline)
-                if self._purpose is Purpose.DAEMON:
+                if self._purpose is Purpose.DAEMON and self._farewell:
                     self._say_goodbye()
             finally:
                 self._close()
@@ -120,7 +124,7 @@ class Runner:
         config, wake = self._config, self._reactor.wake
         judges = load_judges(config.added_words())
         keys = load_keys(config.path("FLEET_COMMAND_KEYS"))
-        config.password()  # an unreadable secret is an error now, not a retry later
+        require_files(config)
         reload = _reload_action(config, self._assembly)
         daemon = self._purpose is Purpose.DAEMON
         self._hatch = Hatch(config, judges, self._deliver) if daemon else None

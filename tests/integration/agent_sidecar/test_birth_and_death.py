@@ -86,6 +86,7 @@ def test_sighup_reads_the_settings_again(hub: Listener, sidecar: Sidecar) -> Non
     env_file.write_text("FLEET_INTERVAL=7200\n")
     sidecar.signal(signal.SIGHUP)
     hub.wait("heartbeat", interval=7200)
+    assert hub.all("status", state="offline") == []
 
 
 def test_every_message_of_a_session_has_its_own_number(hub: Listener, sidecar: Sidecar) -> None:

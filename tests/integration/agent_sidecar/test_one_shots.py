@@ -105,6 +105,12 @@ def test_check_shows_what_would_be_sent_and_sends_nothing(hub: Listener, agent: 
     assert not agent.state.exists()
 
 
+def test_check_lists_every_setting(agent: Sidecar) -> None:
+    done = agent.call("check", "--settings", FLEET_AGENT="")
+    assert done.returncode == 0
+    assert "FLEET_COMMAND_KEYS=" in done.stdout
+
+
 @pytest.mark.parametrize(
     "words", [["bet"], ["beat", "--sooner"], ["publish", "command"], ["handle", "now"], []]
 )
