@@ -19,7 +19,7 @@ class Counters:
         commit_seconds: time spent in commits.
         paused: whether intake waits for the disk now.
         link_up: whether the broker is connected now.
-        broker_dropped: the broker's own count of messages it dropped; None if it does not say.
+        broker: the broker's own statistics, by topic below `$SYS/broker/`; it may have none.
         feed_dropped: events not given to subscribers that were too slow.
     """
 
@@ -39,5 +39,11 @@ class Counters:
     paused: bool = False
     link_up: bool = False
     link_losses: int = 0
-    broker_dropped: int | None = None
+    broker: dict[str, float] = field(default_factory=dict)
     feed_dropped: int = 0
+
+    @property
+    def broker_dropped(self) -> int | None:
+        """Messages the broker says it dropped; None if it does not say."""
+        dropped = self.broker.get("publish/messages/dropped")
+        return None if dropped is None else int(dropped)

@@ -31,6 +31,11 @@ class Subscription:
         self.lost = 0
         """Items dropped because this subscriber was too slow."""
 
+    @property
+    def waiting(self) -> int:
+        """Items not taken yet."""
+        return len(self._items)
+
     def put(self, items: Iterable[Item]) -> int:
         """Take items; how many old ones had to go."""
         self._items.extend(items)
@@ -72,6 +77,11 @@ class Feed:
     def drop(self, subscription: Subscription) -> None:
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
+
+    @property
+    def backlog(self) -> int:
+        """Items that the slowest subscriber has yet to take."""
+        return max((subscription.waiting for subscription in self._subscriptions), default=0)
 
     def __bool__(self) -> bool:
         return bool(self._subscriptions)

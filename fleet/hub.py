@@ -20,7 +20,7 @@ from fleet.counters import Counters
 from fleet.domain.facts import Event, Fact
 from fleet.domain.roster import Roster
 from fleet.feed import Feed
-from fleet.ingest import BROKER_DROPPED, RECENT, Ingest
+from fleet.ingest import BROKER, BROKER_STATISTICS, RECENT, Ingest
 from fleet.keys import load_signer
 from fleet.ledger import HUB, Ledger
 from fleet.receipts import Receipts
@@ -148,7 +148,8 @@ class Hub:
                 tasks += [group.create_task(s.run(), name=s.name) for s in services]
                 await self.bus.subscribe(*self.ingest.filters())
                 with contextlib.suppress(BrokerError):  # not every broker or account has it
-                    await self.bus.subscribe(BROKER_DROPPED, qos=0)
+                    statistics = [BROKER + statistic for statistic in BROKER_STATISTICS]
+                    await self.bus.subscribe(*statistics, qos=0)
                 await self.announce(Notice.HUB_ONLINE)
                 self.started_at = self.ledger.now()
                 if ready:

@@ -27,8 +27,14 @@ from fleet.store.port import DeadLetter, Stored
 RECORDED: Final = (*FROM_AGENT, MessageKind.COMMAND, MessageKind.BROADCAST)
 """The kinds that are stored; receipts are the hub's own voice."""
 
-BROKER_DROPPED: Final = "$SYS/broker/publish/messages/dropped"
-"""Mosquitto's own count of what it threw away; no part of the contract."""
+BROKER: Final = "$SYS/broker/"
+"""Where Mosquitto tells about itself; no part of the contract."""
+
+BROKER_STATISTICS: Final = (
+    "publish/messages/dropped", "clients/connected", "clients/disconnected", "messages/received",
+    "messages/sent", "retained messages/count", "store/messages/count", "store/messages/bytes",
+)  # fmt: skip
+"""What of it is kept for metrics; above all what it threw away."""
 
 EVERYTHING: Final = "#"
 """All topics but `$SYS` and its like (MQTT 5, 4.7.2)."""
@@ -152,8 +158,9 @@ class Ingest:
 
     def _judge(self, inbound: Inbound, at: float, draft: Draft) -> None:
         topic, payload = inbound.topic, inbound.payload
-        if topic == BROKER_DROPPED:
-            self._counters.broker_dropped = int(payload) if payload.isdigit() else None
+        if topic.startswith(BROKER):
+            if payload.isdigit():
+                self._counters.broker[topic.removeprefix(BROKER)] = int(payload)
             return
         try:
             address = self._addresses.get(topic) or self._parse(topic)

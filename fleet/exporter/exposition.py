@@ -26,6 +26,8 @@ class Exposition:
     def __init__(self) -> None:
         self._lines: dict[Family, dict[str, str]] = {family: {} for family in FAMILIES}
         self._metric_families: dict[str, Family] = {}
+        self._refused: set[str] = set()
+        self._names: set[str] = set()
         self._of_agent: dict[str, set[Family]] = {}
         self._seen_at: dict[str, float] = {}
         self._dirty: set[str] = set()
@@ -118,13 +120,24 @@ class Exposition:
                 yield family, _line(family, agent, value)
 
     def _metric_family(self, name: str) -> Family | None:
+        """The family of an agent's metric; None where it has no place in the exposition."""
         family = self._metric_families.get(name)
+        if family is None and name not in self._refused:
+            family = self._new_family(name)
         if family is None:
-            if len(self._metric_families) >= MAX_METRIC_NAMES:
-                self.metric_names_refused += 1
-                return None
-            family = self._metric_families[name] = metric_family(name)
-            self._lines[family] = {}
+            self.metric_names_refused += 1
+        return family
+
+    def _new_family(self, name: str) -> Family | None:
+        family = metric_family(name)
+        full = len(self._metric_families) >= MAX_METRIC_NAMES
+        if full or not self._names.isdisjoint(family.sample_names):
+            if len(self._refused) < MAX_METRIC_NAMES:
+                self._refused.add(name)
+            return None
+        self._names |= family.sample_names
+        self._metric_families[name] = family
+        self._lines[family] = {}
         return family
 
 

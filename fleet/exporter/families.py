@@ -18,6 +18,14 @@ class Family:
     labels: tuple[str, ...]
     series: str = "1"
 
+    @property
+    def sample_names(self) -> frozenset[str]:
+        """Names that no other family may use: one agent's choice must not break the scrape."""
+        if self.type != "counter":
+            return frozenset({self.name})
+        base = self.name.removesuffix("_total")
+        return frozenset({base, self.name, f"{base}_created"})
+
     def header(self, *, openmetrics: bool) -> str:
         """HELP and TYPE lines; OpenMetrics names a counter's family without `_total`."""
         name = self.name.removesuffix("_total") if openmetrics else self.name
@@ -37,10 +45,13 @@ AGE: Final = Family(
     "fleet_agent_heartbeat_age_seconds", "gauge", "time since the last sign of life", ("agent",)
 )
 INTERVAL: Final = Family(
-    "fleet_agent_interval_seconds", "gauge", "when the next bus heartbeat is due", ("agent",)
+    "fleet_agent_interval_seconds", "gauge", "time from one bus heartbeat to the next", ("agent",)
 )
 UPTIME: Final = Family(
-    "fleet_agent_uptime_seconds", "gauge", "of the agent's process, as it last said", ("agent",)
+    "fleet_agent_uptime_seconds",
+    "gauge",
+    "time since the agent's process started, as it last said",
+    ("agent",),
 )
 SKEW: Final = Family(
     "fleet_agent_clock_skew_seconds", "gauge", "the agent's clock minus the hub's", ("agent",)

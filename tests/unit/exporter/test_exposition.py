@@ -110,3 +110,19 @@ def test_agents_cannot_invent_families_without_bound() -> None:
     text = exposition.render(lookup, 1010.0)
     assert text.count("# TYPE fleet_agent_metric_") == MAX_METRIC_NAMES
     assert exposition.metric_names_refused == 20 * 32 - MAX_METRIC_NAMES
+
+
+def test_a_name_that_another_one_rules_out_is_refused_and_openmetrics_still_parses() -> None:
+    sly = {"x": 1.0, "x_total": 2.0, "x_created": 3.0, "y_total": 4.0, "y": 5.0, "z": 6.0}
+    view = replace(VIEW, metrics=sly)
+    exposition = exposition_of(view)
+    text = exposition.render(lambda _: view, 1010.0, openmetrics=True) + "# EOF\n"
+    names = {family.name.rpartition("metric_")[2] for family in parse_openmetrics(text)}
+    assert names & {"x", "y", "z"} == {"x", "y", "z"}
+    assert exposition.metric_names_refused == 2
+
+
+def test_a_scrape_does_not_show_what_a_refused_name_holds() -> None:
+    view = replace(VIEW, metrics={"x": 1.0, "x_total": 2.0})
+    text = exposition_of(view).render(lambda _: view, 1010.0)
+    assert "x_total" not in text
