@@ -232,4 +232,6 @@ class Hub:
             more = False
             with contextlib.suppress(StoreFullError):  # intake says so; this can wait
                 more = await self.store.upkeep(self.ledger.now())
+            if not more:
+                self.ledger.book.trim()
             await asyncio.sleep(UPKEEP_BUSY if more else UPKEEP_IDLE)

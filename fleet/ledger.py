@@ -15,7 +15,7 @@ from typing import Final
 
 from fleet.contract.messages import Message
 from fleet.contract.topics import Address
-from fleet.contract.words import AlertCode, MessageKind, Severity, State
+from fleet.contract.words import AlertCode, HubAlertCode, MessageKind, Severity, State
 from fleet.counters import Counters
 from fleet.domain.alerts import AlertBook, Silence, maintenance
 from fleet.domain.facts import Event, Fact
@@ -104,6 +104,15 @@ class Ledger:
         self._lifted.append(silence_id)
         return True
 
+    async def acknowledge(self, agent: str, code: str, by: str) -> bool:
+        """Somebody looks at an alert; for drift, this accepts the new configuration."""
+        now = self.now()
+        if not self.book.acknowledge(agent, code, by, now):
+            return False
+        drift = code == HubAlertCode.CONFIG_DRIFT
+        await self.write(self.roster.accept_config(agent, at=now) if drift else [])
+        return True
+
     def enter(
         self,
         messages: list[Stored] | None = None,
@@ -187,7 +196,7 @@ class Ledger:
         for stored in batch.messages:
             if stored.agent not in self._dirty and stored.agent:
                 self._dirty[stored.agent] = (stored.id, stored.at)
-        before = self._last_at - (0.0 if save_all else SAVE_AFTER)
+        before = self.now() - (0.0 if save_all else SAVE_AFTER)
         due: list[str] = []
         for name, (_, at) in self._dirty.items():
             if not save_all and (at > before or len(due) >= SAVE_MOST):

@@ -140,11 +140,7 @@ class HubBackend:
         ]
 
     async def acknowledge_alert(self, agent: str | None, code: str, by: str) -> bool:
-        ledger = self._hub.ledger
-        done = ledger.book.acknowledge(agent or "", code, by, ledger.now())
-        if done:
-            await self._flush()
-        return done
+        return await self._hub.ledger.acknowledge(agent or "", code, by)
 
     async def silence(self, agent: str | None, code: str | None, seconds: float, by: str) -> str:
         ledger = self._hub.ledger

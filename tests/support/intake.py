@@ -1,0 +1,82 @@
+"""The way from bus to store without a hub: a bus under the test's hand, a clock that stands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from fleet.bus.port import Inbound
+from fleet.contract.reading import Reader
+from fleet.contract.stamps import timestamp
+from fleet.contract.topics import Topics
+from fleet.counters import Counters
+from fleet.domain.roster import Roster
+from fleet.feed import Feed
+from fleet.ingest import Ingest
+from fleet.ledger import Ledger
+from fleet.receipts import Receipts
+from tests.support.stores import FaultyStore
+from tests.support.telemetry import NOON
+
+
+class Desk:
+    """A bus under the test's hand: what is put is delivered, what is done is noted."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[list[Inbound]] = asyncio.Queue()
+        self.acked: list[Inbound] = []
+        self.published: list[tuple[str, dict[str, Any]]] = []
+        self.taken = 0
+
+    async def batches(self) -> AsyncIterator[list[Inbound]]:
+        while True:
+            batch = await self.queue.get()
+            self.taken += 1
+            yield batch
+
+    async def ack_many(self, messages: list[Inbound]) -> None:
+        self.acked += messages
+
+    async def publish(self, topic: str, payload: bytes, **_: object) -> None:
+        self.published.append((topic, json.loads(payload)))
+
+    def put(self, *messages: Inbound) -> None:
+        self.queue.put_nowait(list(messages))
+
+
+class Intake:
+    """Everything between bus and store, at a clock that stands until it is moved."""
+
+    def __init__(self, home: Path) -> None:
+        self.now = NOON
+        self.desk = Desk()
+        self.counters = Counters()
+        self.store = FaultyStore(home)
+        self.roster = Roster(interval=10)
+        self.feed = Feed(self.counters)
+        self.ledger = Ledger(
+            self.store, self.roster, self.feed, self.counters, clock=lambda: self.now
+        )
+        reader = Reader()
+        bus: Any = self.desk
+        self.receipts = Receipts(bus, Topics(), self.counters)
+        self.ingest = Ingest(bus, Topics(), reader, self.ledger, self.receipts)
+        memory = self.store.open()
+        self.ledger.restore(memory, reader.read)
+        self.ingest.remember(self.store.replay(0))
+
+    async def stored(self) -> list[bytes]:
+        return [message.payload for message in (await self.store.history()).messages]
+
+
+def beat(agent: str = "larry", *, retain: bool = False, **fields: object) -> Inbound:
+    body = {"ok": True, "ts": timestamp(NOON), **fields}
+    return Inbound(f"fleet/{agent}/heartbeat", json.dumps(body).encode(), 1, retain)
+
+
+def status(agent: str = "larry", *, state: str = "running", **fields: object) -> Inbound:
+    body = {"state": state, "ts": timestamp(NOON), **fields}
+    return Inbound(f"fleet/{agent}/status", json.dumps(body).encode(), 1)

@@ -1,0 +1,146 @@
+"""Judge, observe, commit, then acknowledge: and what happens when the disk does not play along."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from fleet.bus.port import Inbound
+from fleet.contract.words import AlertCode
+from fleet.domain.facts import Fact
+from fleet.ingest import IN_HAND
+from fleet.store.port import StoreError
+from tests.support.intake import Intake, beat, status
+from tests.support.waiting import eventually
+
+
+async def test_nothing_is_acknowledged_before_it_is_committed(intake: Intake):
+    intake.store.gate.clear()
+    intake.desk.put(beat(boot=5, seq=0))
+    await eventually(lambda: intake.store.attempts)
+    assert intake.desk.acked == []
+    intake.store.gate.set()
+    await eventually(lambda: len(intake.desk.acked) == 1)
+    assert len(await intake.stored()) == 1
+
+
+async def test_a_repeated_number_is_acknowledged_and_stored_once(intake: Intake):
+    message = beat(boot=5, seq=0)
+    intake.desk.put(message, message)
+    intake.desk.put(message)
+    await eventually(lambda: len(intake.desk.acked) == 3)
+    assert len(await intake.stored()) == 1
+    assert intake.counters.facts[Fact.DUPLICATE] == 2
+
+
+async def test_what_the_contract_rejects_is_a_dead_letter_and_acknowledged(intake: Intake):
+    bad = Inbound("fleet/larry/heartbeat", b"{}", 1)
+    poison = Inbound("fleet/larry/command", b'{"verb":"health-check"}', 1, retain=True)
+    foreign = Inbound("fleet/larry/gossip", b"{}", 1)
+    intake.desk.put(bad, poison, foreign)
+    await eventually(lambda: len(intake.desk.acked) == 3)
+    letters = await intake.store.dead_letters(before=None, limit=9)
+    assert [letter.reason for letter in letters] == [
+        "unknown-topic",
+        "retained-command",
+        "missing-field",
+    ]
+    assert sum(intake.counters.rejected.values()) == 3
+
+
+async def test_cleared_retained_state_is_news_and_no_dead_letter(intake: Intake):
+    intake.desk.put(beat(), Inbound("fleet/larry/heartbeat", b"", 1))
+    await eventually(lambda: len(intake.desk.acked) == 2)
+    assert intake.counters.facts[Fact.RETAINED_CLEARED] == 1
+    assert not intake.counters.rejected
+    assert intake.roster.view("larry", intake.now).state == "ok"
+
+
+async def test_a_slow_disk_leaves_the_rest_with_the_broker(intake: Intake):
+    intake.store.gate.clear()
+    for seq in range(20):
+        intake.desk.put(beat(boot=5, seq=seq))
+    await eventually(lambda: intake.desk.taken >= IN_HAND)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert intake.desk.taken <= IN_HAND + 1
+    intake.store.gate.set()
+    await eventually(lambda: len(intake.desk.acked) == 20)
+    assert len(await intake.stored()) == 20
+
+
+async def test_a_full_disk_pauses_raises_an_alert_and_loses_nothing(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("fleet.ledger.RETRY", 0.01)
+    intake.store.full = True
+    intake.desk.put(beat(boot=5, seq=0))
+    await eventually(lambda: intake.store.attempts > 2)
+    assert intake.counters.paused
+    assert intake.desk.acked == []
+    (tidings,) = intake.ledger.book.due(intake.now + 60)
+    assert (tidings.code, tidings.agents) == (AlertCode.DISK_PRESSURE, ("",))
+    intake.store.full = False
+    await eventually(lambda: len(intake.desk.acked) == 1)
+    assert not intake.counters.paused
+    assert not intake.ledger.book.firing()
+    assert len(await intake.stored()) == 1
+
+
+async def test_a_store_that_refuses_ends_intake_without_an_acknowledgement(tmp_path: Path):
+    intake = Intake(tmp_path / "home")
+    intake.store.broken = True
+    intake.desk.put(beat(boot=5, seq=0))
+    with pytest.raises(ExceptionGroup) as caught:
+        await intake.ingest.run()
+    assert isinstance(caught.value.exceptions[0], StoreError)
+    assert intake.desk.acked == []
+    await intake.store.close()
+
+
+async def test_an_unnumbered_message_that_comes_again_after_a_break_is_stored_once(
+    intake: Intake,
+):
+    intake.desk.put(beat(uptime=1), beat(uptime=2))
+    await eventually(lambda: len(intake.desk.acked) == 2)
+    intake.ingest.redelivered.expect()
+    intake.desk.put(beat(uptime=2), beat(uptime=3))
+    await eventually(lambda: len(intake.desk.acked) == 4)
+    assert [json.loads(p)["uptime"] for p in await intake.stored()] == [1, 2, 3]
+    intake.desk.put(beat(uptime=2))
+    await eventually(lambda: len(intake.desk.acked) == 5)
+    assert len(await intake.stored()) == 4
+
+
+async def test_a_notice_of_maintenance_silences_until_its_end(intake: Intake):
+    def notice(word: str) -> Inbound:
+        body = {"notice": word, "ts": "2027-01-15T08:00:00Z"}
+        return Inbound("zephyr/broadcast", json.dumps(body).encode(), 1)
+
+    intake.desk.put(notice("maintenance-begin"))
+    await eventually(lambda: intake.ledger.book.silences)
+    intake.desk.put(notice("maintenance-end"))
+    await eventually(lambda: not intake.ledger.book.silences)
+
+
+async def test_an_agent_in_maintenance_is_silent_and_no_longer_when_it_runs(intake: Intake):
+    intake.desk.put(status(state="maintenance"))
+    await eventually(lambda: intake.ledger.book.silences)
+    intake.desk.put(status(state="running"))
+    await eventually(lambda: not intake.ledger.book.silences)
+
+
+async def test_one_receipt_covers_many_messages(intake: Intake):
+    intake.desk.put(*(status(boot=5, seq=seq) for seq in range(50)))
+    await eventually(lambda: intake.desk.published)
+    assert intake.desk.published == [("fleet/larry/receipt", {"boot": 5, "seq": 49})]
+
+
+async def test_heartbeats_alone_are_not_receipted(intake: Intake):
+    intake.desk.put(beat(boot=5, seq=0), status(boot=5, seq=1))
+    intake.desk.put(beat("moe", boot=5, seq=0))
+    await eventually(lambda: intake.desk.published)
+    assert {topic for topic, _ in intake.desk.published} == {"fleet/larry/receipt"}
