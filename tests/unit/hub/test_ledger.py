@@ -59,7 +59,7 @@ async def _records(intake: Intake) -> list[str]:
 async def test_an_acknowledged_drift_is_the_new_normal(intake: Intake):
     one, two = ("sha256:" + digit * 64 for digit in "12")
     intake.desk.put(status(config=one), status(config=two))
-    await eventually(lambda: intake.ledger.book.firing())
+    await eventually(intake.ledger.book.firing)
     assert await intake.ledger.acknowledge("larry", "config-drift", "mia")
     assert not intake.ledger.book.firing()
     assert not await intake.ledger.acknowledge("larry", "config-drift", "mia")
