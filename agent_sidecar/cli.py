@@ -174,6 +174,63 @@ def _list_settings(context: click.Context, _parameter: click.Parameter, wanted: 
     context.exit()
 
 
+@cli.group()
+def schedule() -> None:
+    """Run the sidecar by cron, launchd or systemd; runs that overlap exclude one another."""
+
+
+def _scheduled(function: F) -> F:
+    """The arguments that say what is started, how often and by what."""
+    default = "launchd" if sys.platform == "darwin" else "systemd"
+    system = click.Choice(["cron", "launchd", "systemd"])
+    decorated: Any = function
+    for decorate in (
+        configured,
+        click.option("--every", type=click.IntRange(1, 86_400), help="Seconds between starts."),
+        click.option("--as", "by", type=system, default=default, show_default=True),
+        click.argument("what", type=click.Choice(["beat", "handle", "run"])),
+    ):
+        decorated = decorate(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+@schedule.command("print")
+@_scheduled
+def schedule_print(config: Config, what: str, by: str, every: int | None) -> None:
+    """Print the unit files, or the line for a crontab."""
+    from agent_sidecar.schedule import Scheduler, What, files, job
+
+    made = files(job(config, What(what), every), Scheduler(by))
+    for name, content in made.items():
+        if len(made) > 1:
+            click.echo(f"# {name}")
+        click.echo(content)
+
+
+@schedule.command("install")
+@click.option("--dir", "folder", metavar="FOLDER", help="Only write the files, and there.")
+@_scheduled
+def schedule_install(
+    config: Config, what: str, by: str, every: int | None, folder: str | None
+) -> None:
+    """Write the unit files where the system looks for them, and have it take them up."""
+    from pathlib import Path
+
+    from agent_sidecar import schedule as units
+
+    wanted = units.job(config, units.What(what), every)
+    scheduler = units.Scheduler(by)
+    made = units.files(wanted, scheduler)
+    if scheduler is units.Scheduler.CRON and folder is None:
+        units.into_crontab(wanted, made["crontab"])
+        click.echo("wrote the crontab", err=True)
+        return
+    for path in units.write(made, Path(folder) if folder else units.folder_of(scheduler)):
+        click.echo(f"wrote {path}", err=True)
+    if folder is None:
+        units.activate(units.activation(wanted, scheduler))
+
+
 @cli.command()
 @click.option(
     "--settings",
