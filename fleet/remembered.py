@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+from fleet.bus.connect import open_bus
 from fleet.bus.port import Bus
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.topics import FROM_AGENT
 from fleet.domain.roster import Roster
+from fleet.domain.view import AgentView
 from fleet.settings import Settings
 from fleet.snapshot import retained_state
 
@@ -34,3 +36,14 @@ async def remembered(bus: Bus, settings: Settings) -> Roster:
             continue
         roster.observe(address, message, at=time.time(), retained=True)
     return roster
+
+
+async def look(settings: Settings) -> list[AgentView]:
+    """Every agent as it is now, worst first.
+
+    Raises:
+        BrokerError: the broker is away or refuses.
+    """
+    async with open_bus(settings) as bus:
+        roster = await remembered(bus, settings)
+    return roster.views(time.time())

@@ -20,7 +20,7 @@ def backup(settings: Settings, target: Path) -> None:
 
 
 async def _run(settings: Settings, target: Path) -> None:
-    from fleet.cli.home import open_store
+    from fleet.store.reading import open_store
 
-    async with open_store(settings) as store:
+    async with open_store(settings.home) as store:
         await store.backup(target)

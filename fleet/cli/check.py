@@ -28,7 +28,7 @@ def check(settings: Settings, agents: Sequence[str]) -> int:
 
     Offline and stale are critical; late, degraded and ghost are warnings.
     """
-    from fleet.cli.status import look
+    from fleet.remembered import look
 
     try:
         views = finish(look(settings))

@@ -31,11 +31,12 @@ def collect(settings: Settings, patience: float, output: str) -> int:
 
 async def _run(settings: Settings, patience: float, output: str) -> int:
     from fleet.bus.connect import open_bus
-    from fleet.cli.status import look, print_fleet
+    from fleet.cli.status import print_fleet
     from fleet.commander.direct import Order, known_agents, send
     from fleet.contract.reading import Reader
     from fleet.keys import load_signer
     from fleet.lock import only_one
+    from fleet.remembered import look
 
     with only_one(settings.home / "collect.lock", "fleet collect"):
         signer = load_signer(settings.home)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from fleet.cli.common import finish, note, table, with_connection, with_output, write_jsonl
-from fleet.cli.home import open_store
 from fleet.contract.errors import ConfigError
 from fleet.contract.stamps import timestamp
 from fleet.settings import Settings
@@ -68,7 +67,9 @@ def replay(settings: Settings, letter_id: int) -> None:
 
 
 async def _read(settings: Settings, before: int | None, limit: int) -> list[DeadLetter]:
-    async with open_store(settings) as store:
+    from fleet.store.reading import open_store
+
+    async with open_store(settings.home) as store:
         return await store.dead_letters(before=before, limit=limit)
 
 

@@ -51,10 +51,10 @@ async def _run(
     cursor: str | None,
     output: str,
 ) -> None:
-    from fleet.cli.home import open_store
+    from fleet.store.reading import open_store
 
     wanted = MessageKind(kind) if kind else None
-    async with open_store(settings) as store:
+    async with open_store(settings.home) as store:
         left = limit
         while left > 0:
             try:

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "demo": ("fleet.cli.demo", "broker, hub and five agents in one go"),
     "history": ("fleet.cli.history", "stored messages, filtered and paged"),
     "init": ("fleet.cli.init", "make the hub's home: keys, CA, broker configuration"),
+    "mcp": ("fleet.cli.mcp", "the fleet's tools for an agent at the helm (MCP)"),
     "monitor": ("fleet.cli.monitor", "snapshot and stream of bus events"),
     "serve": ("fleet.cli.serve", "the hub daemon"),
     "status": ("fleet.cli.status", "the fleet at a glance, worst first"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -51,6 +50,8 @@ def status(settings: Settings, agent: str | None, watch: bool, drift: bool, outp
 async def _run(
     settings: Settings, agent: str | None, output: str, *, watch: bool, drift: bool
 ) -> None:
+    from fleet.remembered import look
+
     while True:
         views = await look(settings)
         if watch and output in ("table", "wide"):
@@ -64,16 +65,6 @@ async def _run(
         if not watch:
             return
         await asyncio.sleep(PAUSE)
-
-
-async def look(settings: Settings) -> list[AgentView]:
-    """Every agent as it is now, worst first."""
-    from fleet.bus.connect import open_bus
-    from fleet.remembered import remembered
-
-    async with open_bus(settings) as bus:
-        roster = await remembered(bus, settings)
-    return roster.views(time.time())
 
 
 def _one(views: Sequence[AgentView], agent: str) -> AgentView:

@@ -20,13 +20,14 @@ from fleet.bus.mqtt import MqttBus
 from fleet.cli.common import paint
 from fleet.cli.demo.agent import HEALTH, furnish
 from fleet.cli.demo.stage import AGENTS, Member, Stage, clean_environment, end, free_port
-from fleet.cli.status import look, print_fleet
+from fleet.cli.status import print_fleet
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.stamps import timestamp
 from fleet.contract.words import MessageKind, State, Verb
 from fleet.domain.verdict import Verdict
 from fleet.gateway.tokens import Principal, Role, Tokens
+from fleet.remembered import look
 from fleet.settings import Settings, load
 
 PATIENCE: Final = 30.0

@@ -1,0 +1,34 @@
+"""Every action of an agent at the helm, with its caller: `actions.jsonl` in the home, 0600."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from fleet.contract.errors import ConfigError
+
+FILE: Final = "actions.jsonl"
+MAX_SIZE: Final = 5 * 1024 * 1024
+"""Bytes; then the file is turned over once. A line has about 150."""
+
+
+def record(home: Path, ts: str, caller: str, tool: str, arguments: dict[str, Any]) -> None:
+    """Append one action before it is carried out; what cannot be recorded is not done.
+
+    Raises:
+        ConfigError: the record cannot be written.
+    """
+    path = home / FILE
+    line = json.dumps({"ts": ts, "caller": caller, "tool": tool, "arguments": arguments})
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > MAX_SIZE:
+            path.replace(path.with_suffix(".1.jsonl"))
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "w") as stream:
+            stream.write(f"{line}\n")
+    except OSError as error:
+        why = error.strerror or ""
+        raise ConfigError(f"{path} cannot be written", why, f"ls -ld {home}") from None

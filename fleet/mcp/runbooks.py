@@ -1,0 +1,73 @@
+"""What to do about each alert: one short page a code, for models and people alike."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fleet.contract.words import AlertCode, HubAlertCode
+
+STEPS: Final[dict[str, tuple[str, ...]]] = {
+    AlertCode.AUTH_FAILURE: (
+        "Renew the agent's provider credential.",
+        "config-reload, then describe.",
+    ),
+    AlertCode.CONFIG_INVALID: (
+        "Undo the last change of the agent's configuration.",
+        "config-reload.",
+    ),
+    AlertCode.CRON_FAILURE: (
+        "Look at the agent's own job log.",
+        "health-check after the next run.",
+    ),
+    AlertCode.DISK_PRESSURE: ("Free space on the agent's disk.", "health-check."),
+    AlertCode.ENDPOINT_DOWN: (
+        "describe: does the process plane pass?",
+        "If so it hangs: restart it.",
+    ),
+    AlertCode.ERROR_RATE: ("Look at the provider's status page.", "Compare with other agents."),
+    AlertCode.IDLE_COST: (
+        "Look for a heartbeat or job that calls the model.",
+        "Lengthen its period.",
+    ),
+    AlertCode.MEMORY_PRESSURE: ("Restart the agent in a quiet hour.", "Raise its memory limit."),
+    AlertCode.PROCESS_DOWN: ("Look at the agent's log and start it.", "health-check."),
+    AlertCode.QUEUE_BACKLOG: (
+        "describe: is the link to the broker lost?",
+        "Is the hub's disk full?",
+    ),
+    AlertCode.RESTART_LOOP: (
+        "Look at the agent's log: it dies after its start.",
+        "Undo its update.",
+    ),
+    AlertCode.RATE_LIMITED: ("Spread the agent's work or raise its quota.",),
+    AlertCode.UPDATE_AVAILABLE: ("Plan an update; try one agent first.", "versions afterwards."),
+    AlertCode.VERSION_DRIFT: ("Restart the agent so that the installed version runs.",),
+    AlertCode.WORK_STALLED: ("describe: are the channels connected?", "Restart the agent."),
+    HubAlertCode.AGENT_LATE: ("Wait one interval.", "If it gets stale: see agent-stale."),
+    HubAlertCode.AGENT_STALE: ("Is its machine up, and the network?", "health-check when it is."),
+    HubAlertCode.AGENT_OFFLINE: ("Was it stopped on purpose?", "If not: start agent and sidecar."),
+    HubAlertCode.AGENT_GHOST: ("Somebody publishes without being enrolled.", "fleet agent list."),
+    HubAlertCode.CLOCK_SKEW: ("Start time synchronisation on the agent's machine.",),
+    HubAlertCode.SEQ_GAP: ("Messages were lost: look at the broker's limits.", "fleet doctor."),
+    HubAlertCode.TELEMETRY_DISSENT: ("Two sources disagree: fleet verify AGENT.",),
+    HubAlertCode.CONFIG_DRIFT: ("versions shows who differs.", "Was the change meant?"),
+    HubAlertCode.AUDIT_VIOLATION: (
+        "audit shows the rules.",
+        "fleet audit report names the fields.",
+    ),
+    HubAlertCode.BROKER_DOWN: ("Start the broker.", "fleet doctor."),
+    HubAlertCode.ACL_OPEN: (
+        "Take the broker off the network.",
+        "fleet broker secure; fleet acl test.",
+    ),
+}
+"""Alert code → steps, in order."""
+
+
+def page(code: str, meaning: str) -> str:
+    """One runbook as Markdown."""
+    steps = "\n".join(f"{number}. {step}" for number, step in enumerate(STEPS[code], 1))
+    return f"# {code}\n\n{meaning}.\n\n{steps}\n"
+
+
+RUNBOOKS: Final = {code.value: page(code, code.meaning) for code in (*AlertCode, *HubAlertCode)}

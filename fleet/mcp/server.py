@@ -1,0 +1,231 @@
+"""The tools and resources. Read-only unless commands are allowed.
+
+Descriptions carry the words that a model would look for: health, down, broken, version, restart.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Annotated, Literal, ParamSpec
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.resources import TextResource
+from mcp.types import ToolAnnotations
+from pydantic import Field
+
+import fleet
+from fleet.client import HubClient
+from fleet.commander.direct import Order, known_agents, send
+from fleet.contract.errors import FleetError
+from fleet.contract.judge import load_schema
+from fleet.contract.reading import Reader
+from fleet.contract.stamps import timestamp
+from fleet.contract.topics import is_agent_name
+from fleet.contract.words import MessageKind, Verb
+from fleet.domain.verdict import Verdict
+from fleet.keys import load_signer
+from fleet.mcp import answers, runbooks
+from fleet.mcp.record import record
+from fleet.remembered import look
+from fleet.settings import Settings
+
+P = ParamSpec("P")
+
+READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+ACTS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
+PATIENCE = 10.0
+"""Seconds a command's replies are waited for; a model's turn should not hang."""
+
+VerbWord = Literal["health-check", "version-report", "config-reload", "status-report"]
+AgentName = Annotated[str, Field(description="name of an agent, as status lists it")]
+
+
+def tool_errors(function: Callable[P, Awaitable[str]]) -> Callable[P, Awaitable[str]]:
+    """Turn our errors into the package's: any other exception would be hidden from the model."""
+
+    @wraps(function)
+    async def wrapped(*args: P.args, **kwargs: P.kwargs) -> str:
+        try:
+            return await function(*args, **kwargs)
+        except FleetError as error:
+            raise ToolError(str(error)) from None
+
+    return wrapped
+
+
+def build(settings: Settings, *, allow_commands: bool, caller: str) -> MCPServer:
+    """The server for one fleet; `caller` stands in the record of every action."""
+    server = MCPServer(
+        "fleet",
+        version=fleet.__version__,
+        instructions=(
+            "The fleet of AI agents you look after. Start with `status`. Every answer begins "
+            "with its verdict. It holds operations only, never what agents talk about."
+        ),
+    )
+    helm = Helm(settings, caller)
+    tools: list[tuple[Callable[..., Awaitable[str]], str]] = [
+        (helm.status, "Health of all agents: what is down, stale, broken or late, worst first."),
+        (helm.describe, "Everything known of one agent: health, checks, versions, alerts."),
+        (helm.check, "One line: is the fleet ok, warning, critical or unknown?"),
+        (helm.alerts, "Alerts that fire now at the hub: problems that want somebody's attention."),
+        (helm.history, "What happened: stored heartbeats, status changes, alerts and commands."),
+        (helm.versions, "Which versions run where, and drift: agents of a kind that differ."),
+        (helm.audit, "The newest compliance audit: did anything but operations cross the bus?"),
+    ]
+    for function, description in tools:
+        server.add_tool(
+            tool_errors(function),
+            name=function.__name__,
+            description=description,
+            annotations=READ_ONLY,
+            structured_output=False,
+        )
+    if allow_commands:
+        server.add_tool(
+            tool_errors(helm.command),
+            name="command",
+            description=(
+                "Send one of four verbs to agents and wait for their replies: probe health, "
+                "report versions, reload configuration, report status. Nothing else can be sent."
+            ),
+            annotations=ACTS,
+            structured_output=False,
+        )
+    _add_resources(server)
+    return server
+
+
+class Helm:
+    """The tools over one fleet."""
+
+    def __init__(self, settings: Settings, caller: str) -> None:
+        self._settings = settings
+        self._caller = caller
+
+    async def status(self) -> str:
+        return answers.fleet_answer(await look(self._settings))
+
+    async def describe(self, agent: AgentName) -> str:
+        views = {view.agent: view for view in await look(self._settings)}
+        if agent not in views:
+            known = ", ".join(sorted(views)[:20]) or "none"
+            raise ToolError(f"ABSENT: nobody has heard of that agent. Known agents: {known}")
+        return answers.agent_answer(views[agent])
+
+    async def check(self) -> str:
+        views = await look(self._settings)
+        if not views:
+            return "UNKNOWN: no agent has been heard of."
+        states = {view.state for view in views}
+        if states & {Verdict.OFFLINE, Verdict.STALE}:
+            word = "CRITICAL"
+        elif states - {Verdict.OK, Verdict.UNKNOWN}:
+            word = "WARNING"
+        else:
+            word = "OK" if Verdict.OK in states else "UNKNOWN"
+        bad = [f"{v.agent} {v.state.value}" for v in views if v.state is not Verdict.OK]
+        return f"{word}: {len(views)} agents" + (f": {', '.join(bad[:20])}" if bad else "")
+
+    async def alerts(self) -> str:
+        answer = HubClient.of(self._settings.home).get("/v1/alerts")
+        return answers.alerts_answer(answer["alerts"])
+
+    async def history(
+        self,
+        agent: Annotated[str | None, Field(description="only this agent")] = None,
+        kind: Literal["heartbeat", "status", "alert", "command"] | None = None,
+        hours: Annotated[float, Field(gt=0, le=336, description="how far back")] = 6,
+        limit: Annotated[int, Field(ge=1, le=50, description="messages at most")] = 20,
+    ) -> str:
+        from fleet.gateway.hub_backend import described_message
+        from fleet.store.port import Stored
+        from fleet.store.reading import open_store
+
+        async with open_store(self._settings.home) as store:
+            cursor: str | None = None
+            newest: list[Stored] = []
+            for _ in range(100):  # pages run forward; only the newest are wanted
+                page = await store.history(
+                    since=time.time() - hours * 3600,
+                    agent=agent,
+                    kind=MessageKind(kind) if kind else None,
+                    cursor=cursor,
+                    limit=1000,
+                )
+                newest = [*newest, *page.messages][-limit:]
+                cursor = page.next
+                if cursor is None:
+                    break
+        return answers.history_answer([described_message(message) for message in newest])
+
+    async def versions(self) -> str:
+        return answers.versions_answer(await look(self._settings))
+
+    async def audit(self) -> str:
+        from fleet.gateway.hub_backend import read_reports
+
+        return answers.audit_answer(read_reports(self._settings.home / "audit"))
+
+    async def command(
+        self,
+        verb: VerbWord,
+        agents: Annotated[
+            list[str], Field(min_length=1, max_length=200, description='names, or ["all"]')
+        ],
+    ) -> str:
+        from fleet.bus.connect import open_bus
+
+        settings = self._settings
+        everyone = agents == ["all"]
+        for name in () if everyone else agents:
+            if not is_agent_name(name):
+                raise ToolError("That is not an agent name. Try: status lists the names.")
+        arguments = {"verb": verb, "agents": agents}
+        record(settings.home, timestamp(time.time()), self._caller, "command", arguments)
+        signer = load_signer(settings.home)
+        async with open_bus(settings) as bus:
+            targets = await known_agents(bus, settings.topics) if everyone else sorted(set(agents))
+            outcomes = dict.fromkeys(targets, "silent: no reply")
+            order = Order(Verb(verb), tuple(targets))
+            if targets:
+                async for answer in send(
+                    bus,
+                    settings.topics,
+                    Reader(settings.added_words()),
+                    order,
+                    expected=targets,
+                    patience=PATIENCE,
+                    sign=signer.sign if signer else None,
+                ):
+                    code = f", {answer.code.value}" if answer.code else ""
+                    outcomes[answer.agent] = f"{answer.result.value}{code}"
+        return answers.command_answer(verb, outcomes)
+
+
+def _add_resources(server: MCPServer) -> None:
+    """The contract's schemas, and a runbook for every alert."""
+    for kind in MessageKind:
+        server.add_resource(
+            TextResource(
+                uri=f"fleet://contract/{kind}",
+                name=f"contract-{kind}",
+                description=f"JSON Schema: {kind.meaning}",
+                mime_type="application/schema+json",
+                text=json.dumps(load_schema(kind)),
+            )
+        )
+    for code, text in runbooks.RUNBOOKS.items():
+        server.add_resource(
+            TextResource(
+                uri=f"fleet://runbook/{code}",
+                name=f"runbook-{code}",
+                description=f"What to do about {code}",
+                mime_type="text/markdown",
+                text=text,
+            )
+        )

@@ -1,0 +1,186 @@
+"""The tools as an agent's own MCP client sees them: over stdio and over HTTP, on a real fleet."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("mcp", reason="the extra mcp is not installed")
+
+import httpx
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.support.broker import Mosquitto, free_port
+from tests.support.served import Served, environment
+from tests.support.waiting import wait_until
+
+READ_ONLY = {"status", "describe", "check", "alerts", "history", "versions", "audit"}
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A hub, and one agent with a real sidecar."""
+    folder = tmp_path_factory.mktemp("mcp")
+    broker = Mosquitto(folder / "broker").start()
+    served = Served(folder / "home", broker).start()
+    environ = environment(
+        folder / "ada",
+        FLEET_BROKER=broker.url,
+        FLEET_AGENT="ada",
+        FLEET_INTERVAL="5",
+        FLEET_DROP="-",
+    )
+    (folder / "ada").mkdir()
+    sidecar = subprocess.Popen(
+        [sys.executable, "-m", "agent_sidecar", "run"], env=environ, stderr=subprocess.DEVNULL
+    )
+    wait_until(lambda: served.ask("GET", "/v1/agents")[1]["agents"], what="the agent's birth")
+    yield served
+    sidecar.terminate()
+    sidecar.wait(10)
+    served.stop()
+    broker.stop()
+
+
+@asynccontextmanager
+async def by_stdio(hub: Served, *arguments: str) -> AsyncIterator[Client]:
+    server = StdioServerParameters(
+        command=sys.executable, args=["-m", "fleet", "mcp", *arguments], env=hub.environ
+    )
+    async with Client(stdio_client(server)) as client:
+        yield client
+
+
+def text_of(result: Any) -> str:
+    return "\n".join(block.text for block in result.content)
+
+
+async def test_read_only_is_the_default_and_every_answer_begins_with_its_verdict(
+    hub: Served,
+) -> None:
+    async with by_stdio(hub) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert set(tools) == READ_ONLY
+        assert all(tool.annotations.read_only_hint for tool in tools.values())
+        beginnings = {
+            "status": "OK: 1 agents: 1 ok.",
+            "check": "OK: 1 agents",
+            "alerts": "OK: 0 alerts.",
+            "versions": "OK: versions of 1 of 1 agents.",
+            "audit": "UNKNOWN: no audit has run yet.",
+        }
+        for name, beginning in beginnings.items():
+            assert text_of(await client.call_tool(name, {})).startswith(beginning)
+        described = text_of(await client.call_tool("describe", {"agent": "ada"}))
+        assert described.startswith("OK: ada: ")
+        assert "- uptime: unknown" in described
+        assert "- alerts: none" in described
+        history = text_of(await client.call_tool("history", {"agent": "ada", "kind": "status"}))
+        assert "ada status: running" in history
+
+
+async def test_a_mistake_is_an_error_with_a_remedy(hub: Served) -> None:
+    async with by_stdio(hub) as client:
+        result = await client.call_tool("describe", {"agent": "nobody"})
+        assert result.is_error
+        assert "ABSENT" in text_of(result)
+        assert "ada" in text_of(result)
+
+
+async def test_commands_need_to_be_allowed_and_are_recorded_with_the_caller(hub: Served) -> None:
+    async with by_stdio(hub, "--allow-commands", "--caller", "primary") as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert set(tools) == READ_ONLY | {"command"}
+        verbs = tools["command"].input_schema["properties"]["verb"]["enum"]
+        assert sorted(verbs) == [
+            "config-reload",
+            "health-check",
+            "status-report",
+            "version-report",
+        ]
+        arguments = {"verb": "health-check", "agents": ["ada"]}
+        answer = text_of(await client.call_tool("command", arguments))
+        assert answer.startswith("DONE: health-check: 1 of 1 done.")
+        refused = await client.call_tool("command", {"verb": "rm", "agents": ["ada"]})
+        assert refused.is_error
+    lines = (hub.home / "actions.jsonl").read_text().splitlines()
+    assert [json.loads(line)["caller"] for line in lines] == ["primary"]
+    assert (hub.home / "actions.jsonl").stat().st_mode & 0o077 == 0
+
+
+async def test_the_contract_and_a_runbook_for_every_alert_are_resources(hub: Served) -> None:
+    async with by_stdio(hub) as client:
+        found = {str(resource.uri) for resource in (await client.list_resources()).resources}
+        assert "fleet://contract/heartbeat" in found
+        assert "fleet://runbook/agent-stale" in found
+        page = await client.read_resource("fleet://runbook/process-down")
+        assert page.contents[0].text.startswith("# process-down")
+
+
+@pytest.fixture
+def url(hub: Served) -> Iterator[str]:
+    """`fleet mcp --http`, with commands allowed."""
+    address = f"127.0.0.1:{free_port()}"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "fleet", "mcp", "--http", address, "--allow-commands"],
+        env=hub.environ,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: answers(f"http://{address}/mcp"), what="the MCP server")
+    yield f"http://{address}/mcp"
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.mark.parametrize(("role", "status"), [(None, 401), ("viewer", 403), ("agent:ada", 403)])
+def test_http_without_the_right_role_is_refused(
+    hub: Served, url: str, role: str | None, status: int
+) -> None:
+    headers = {"Authorization": f"Bearer {hub.tokens[role]}"} if role else {}
+    assert httpx.post(url, json={}, headers=headers).status_code == status
+
+
+async def test_http_with_an_operators_token_has_the_same_tools(hub: Served, url: str) -> None:
+    headers = {"Authorization": f"Bearer {hub.tokens['operator']}"}
+    async with (
+        httpx.AsyncClient(headers=headers) as session,
+        Client(streamable_http_client(url, http_client=session)) as client,
+    ):
+        assert text_of(await client.call_tool("check", {})).startswith("OK")
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 401
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("client", ["nanobot", "openclaw", "rockbot", "claude"])
+def test_each_snippet_names_a_command_that_runs(hub: Served, client: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "fleet", "mcp", "snippet", "--for", client],
+        env=hub.environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    text = done.stdout
+    if client == "openclaw":
+        assert text.startswith("openclaw mcp set fleet '")
+        text = text.partition("'")[2].rpartition("'")[0]
+    document = json.loads(text)
+    for key in ("tools", "mcpServers", "fleet"):
+        document = document.get(key, document)
+    assert document["command"] == "fleet"
+    assert document["args"][0] == "mcp"
