@@ -35,6 +35,9 @@ SAVE_MOST: Final = 200
 RETRY: Final = 1.0
 """Seconds between attempts while the disk is full."""
 
+PATIENCE: Final = 3.0
+"""Seconds that a commit may still take when the hub stops."""
+
 UNSTORED: Final = frozenset({Fact.DUPLICATE, Fact.OLD_SESSION, Fact.FILLED, Fact.CROWDED})
 """Facts that are only counted: a flood of them would bury the others."""
 
@@ -141,6 +144,16 @@ class Ledger:
         Raises:
             StoreError: the store refuses for another reason than room.
         """
+        work = asyncio.create_task(self._commit(ticket), name="commit")
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # A transaction cannot be taken back half-way: it ends, or the disk does not let it.
+            await asyncio.wait({work}, timeout=PATIENCE)
+            work.cancel()
+            raise
+
+    async def _commit(self, ticket: int) -> None:
         async with self._turn:
             if self._committed >= ticket:
                 return

@@ -13,7 +13,8 @@ class Arrival:
     """`at` is the hub's clock at receipt, `ts` the agent's own time, both in seconds since epoch.
 
     `behind`: a later number of the session came first. `hearing_since`: since when the hub
-    listens without a break. `interval`: seconds between beats of an agent that does not say.
+    listens without a break, infinite while it does not. `interval`: seconds between beats of
+    an agent that does not say.
     """
 
     at: float

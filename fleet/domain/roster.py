@@ -83,7 +83,8 @@ class Roster:
             if record is None:
                 return events
         said, profile = record.said, record.profile
-        arrival = Arrival(at, epoch(message.ts), retained, self._hearing_since, self._interval)
+        since = self._hearing_since if self._deaf_at is None else float("inf")
+        arrival = Arrival(at, epoch(message.ts), retained, since, self._interval)
         news = observation.apply(record, message, arrival)
         nothing_new = said is record.said and profile is record.profile and not retained
         if (

@@ -372,6 +372,18 @@ def test_a_receipt_stays_behind_a_hole_until_the_sidecar_sends_again():
     assert story.roster.receipt("larry", 5) == 3
 
 
+def test_what_the_broker_repeats_after_a_break_gives_nothing_up():
+    story = Story()
+    for seq in (0, 2):
+        story.hears(status(boot=5, seq=seq))
+    story.roster.deaf(NOON + 100)
+    story.hears(status(boot=5, seq=2), at=NOON + 200)
+    assert story.roster.receipt("larry", 5) == 0
+    story.roster.hear(NOON + 205)
+    story.hears(status(boot=5, seq=2), at=NOON + 220)
+    assert story.roster.receipt("larry", 5) == 2
+
+
 def test_a_reply_is_told_with_its_verb_and_id():
     story = Story()
     reply = {"verb": "health-check", "result": "done", "to": "01JZ0000000000000000000000"}

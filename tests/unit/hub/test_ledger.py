@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,21 @@ async def test_an_acknowledged_drift_is_the_new_normal(intake: Intake):
     assert await intake.ledger.acknowledge("larry", "config-drift", "mia")
     assert not intake.ledger.book.firing()
     assert not await intake.ledger.acknowledge("larry", "config-drift", "mia")
+
+
+async def test_a_stop_in_mid_commit_lets_the_commit_end_and_the_rest_be_saved(tmp_path: Path):
+    intake = Intake(tmp_path / "home")
+    task = asyncio.create_task(intake.ingest.run())
+    intake.store.gate.clear()
+    intake.desk.put(beat(boot=5, seq=0))
+    await eventually(lambda: intake.store.attempts)
+    task.cancel()
+    asyncio.get_running_loop().call_later(0.05, intake.store.gate.set)
+    await asyncio.wait({task})
+    await intake.ledger.write(save_all=True)
+    assert len(await intake.stored()) == 1
+    assert await _records(intake) == ["larry"]
+    await intake.store.close()
 
 
 async def test_a_clock_set_back_stands_still(intake: Intake):
