@@ -104,7 +104,10 @@ class Reporter:
         if payload is None:
             return True
         draft = Draft(self._session.boot, seq, kind, RANK[severity], retain, payload)
-        return self._outbox.add(draft, keep=keep)
+        stored = self._outbox.add(draft, keep=keep)
+        if not (stored or keep):
+            self._session.take_back(seq)
+        return stored
 
     def will(self, wall: float) -> bytes:
         """What the broker says when we vanish; without `seq`, for it may never be sent."""

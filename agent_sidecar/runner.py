@@ -27,22 +27,19 @@ from agent_sidecar.link import Link
 from agent_sidecar.memory import Memory
 from agent_sidecar.oneshot import HOPE, QUIET, Purpose, is_news
 from agent_sidecar.outbox import Row
-from agent_sidecar.probes.base import Assembly, Finding, Sign
+from agent_sidecar.probes.base import Assembly, Finding
 from agent_sidecar.reactor import Reactor
 from agent_sidecar.reporter import Reporter, severity_of
 from agent_sidecar.rounds import Rounds
+from agent_sidecar.selfwatch import SelfWatch
 from fleet.contract.errors import FleetError
 from fleet.contract.judge import judges as load_judges
 from fleet.contract.rejection import Rejected
 from fleet.contract.words import (
-    AlertCode,
-    Check,
     MessageKind,
     Notice,
-    Plane,
     Reason,
     ReplyCode,
-    Severity,
     State,
 )
 
@@ -51,8 +48,8 @@ log = logging.getLogger(__name__)
 GOODBYE: Final = 3.0
 """Seconds a clean stop waits for the broker; a container runtime kills after ten."""
 
-BACKLOG: Final = 1000
-"""Rows in the outbox that are worth an alert: a tenth of what it holds."""
+RECEIPT_HOPE: Final = 0.5
+"""Seconds of it in which the hub's receipt is hoped for: else the next session says it again."""
 
 BIRTH_SPREAD: Final = 1.0
 """Seconds over which a fleet answers `hub-online`."""
@@ -86,8 +83,6 @@ class Runner:
         self._said: tuple[object, ...] | None = None
         self._beats: set[int] = set()
         self._beaten = False
-        self._denied_seen = 0
-        self._failures_seen = 0
         self._quiet_since = 0.0
         self._drop_beats = Bucket(20.0, 50.0)
 
@@ -139,6 +134,9 @@ class Runner:
         self._hands = Hands(self._desk, reload, self)
         self._inbox = Inbox(config, judges, memory.session, self._courier, self._desk)
         self._link = Link(config, self._inbox.filters, self, wake)
+        self._self_watch = SelfWatch(
+            self._link, memory.outbox, self._desk, self._reporter, self._hatch
+        )
         if daemon:
             status = config.topics.of(MessageKind.STATUS, config.agent)
             self._link.will = lambda: (status, self._reporter.will(time.time()))
@@ -247,27 +245,7 @@ class Runner:
         self._hands.looked(self._rounds.pending, now)
 
     def _look_at_link(self, now: float) -> None:
-        """The sidecar's own plane: the link, and what piles up behind it."""
-        counters, up = self._link.counters, self._link.up
-        denied = counters.denied > self._denied_seen
-        self._denied_seen = counters.denied
-        waiting = self._outbox.waiting()
-        disk_refuses = self._outbox.failures > self._failures_seen or self._outbox.unsaved > 0
-        self._failures_seen = self._outbox.failures
-        finding = Finding(
-            Plane.BROKER.value,
-            Check.PASS if up and not (denied or counters.refused_filters) else Check.WARN,
-            signs=(
-                Sign(AlertCode.AUTH_FAILURE, denied if up else None, Severity.WARNING),
-                Sign(
-                    AlertCode.QUEUE_BACKLOG,
-                    waiting >= BACKLOG or disk_refuses,
-                    Severity.WARNING,
-                    waiting,
-                    BACKLOG,
-                ),
-            ),
-        )
+        finding = self._self_watch.look()
         self._board.put("link", finding, now)
         self._raise_alarms([finding])
 
@@ -286,7 +264,7 @@ class Runner:
         if silent or not self._link.up:
             return
         self._courier.pump(now)  # what has a lower number goes first
-        own = {} if self._purpose is Purpose.PUBLISH else self._own_metrics()
+        own = {} if self._purpose is Purpose.PUBLISH else self._self_watch.metrics()
         payload = self._reporter.heartbeat(now, time.time(), own, said)
         if payload is not None:
             topic = self._config.topics.of(MessageKind.HEARTBEAT, self._config.agent)
@@ -294,16 +272,6 @@ class Runner:
             if mid is not None:
                 self._beats.add(mid)
                 self._beaten = True
-
-    def _own_metrics(self) -> dict[str, float]:
-        rejected = sum(self._desk.dropped.values()) + self._reporter.withheld
-        return {
-            "outbox_messages": len(self._outbox),
-            "outbox_dropped_total": self._outbox.evicted,
-            "rejected_total": rejected + (self._hatch.rejected if self._hatch else 0),
-            "publish_denied_total": self._link.counters.denied,
-            "connects_total": self._link.counters.connects,
-        }
 
     # --- states
 
@@ -407,14 +375,15 @@ class Runner:
     def _say_goodbye(self) -> None:
         """The last status is `offline`; closing the link then drops the will."""
         now = time.monotonic()
-        until = now + GOODBYE
+        until, receipt_until = now + GOODBYE, now + RECEIPT_HOPE
         self._reporter.status(State.OFFLINE, now, time.time())
         while self._link.up and now < until:
             self._courier.pump(now)
-            if self._courier.idle and not self._beats:
+            hoping = self._outbox.receipted and len(self._outbox) > 0 and now < receipt_until
+            if self._courier.idle and not self._beats and not hoping:
                 return
             link = self._link.descriptor
-            self._reactor.wait(0.2, [link], link if self._link.wants_write else -1)
+            self._reactor.wait(0.1, [link], link if self._link.wants_write else -1)
             now = time.monotonic()
             self._link.ready(now)
 

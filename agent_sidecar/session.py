@@ -45,6 +45,11 @@ class Session:
         self._next += 1
         return self._next - 1
 
+    def take_back(self, seq: int) -> None:
+        """`seq`, the last number issued, was not used after all: a gap would look like loss."""
+        if seq == self._next - 1:
+            self._next = seq
+
     @property
     def issued(self) -> int:
         """How many numbers of this session are in use; every valid `seq` is below it."""

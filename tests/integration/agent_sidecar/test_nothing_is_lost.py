@@ -35,9 +35,11 @@ def metric(hub: Listener, name: str) -> float:
     return float(beats[-1]["metrics"][name]) if beats else -1.0
 
 
-def test_an_outage_is_made_up_for_in_order(
-    broker: Mosquitto, receipting: Listener, sidecar: Sidecar
-) -> None:
+def test_an_outage_is_made_up_for_in_order(tmp_path: Path, sidecar: Sidecar) -> None:
+    """The broker keeps the hub's subscriptions, so the order that arrives is the order sent."""
+    broker = Mosquitto(tmp_path / "keeping", persistence=True).start()
+    receipting = Listener(broker.port, receipts=True).start()
+    sidecar.settings["FLEET_BROKER"] = broker.url
     sidecar.start()
     receipting.wait("status", state="running")
     broker.stop()
@@ -49,6 +51,8 @@ def test_an_outage_is_made_up_for_in_order(
     first_time = list(dict.fromkeys(seqs))
     assert first_time == sorted(first_time)
     wait_until(lambda: metric(receipting, "outbox_messages") == 0)
+    receipting.stop()
+    broker.stop()
 
 
 def test_a_full_outbox_outlives_kill_9(

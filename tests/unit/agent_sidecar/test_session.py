@@ -28,6 +28,15 @@ def test_messages_are_counted_from_nought(tmp_path: Path) -> None:
     assert session.issued == 3
 
 
+def test_a_number_that_was_not_used_is_used_next(tmp_path: Path) -> None:
+    session = Session.begin(tmp_path / "s", NOON)
+    session.next_seq()
+    session.take_back(session.next_seq())
+    assert session.next_seq() == 1
+    session.take_back(0)
+    assert session.next_seq() == 2
+
+
 def test_a_one_shot_goes_on_with_a_session_that_was_closed(tmp_path: Path) -> None:
     first = Session.begin(tmp_path / "s", NOON)
     first.next_seq()
