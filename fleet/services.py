@@ -10,6 +10,7 @@ from fleet.exporter.service import Exporter
 from fleet.gateway.hub_backend import HubBackend
 from fleet.gateway.service import Gateway
 from fleet.hub import Hub, Plug, Service
+from fleet.self_check import SelfCheck
 
 
 def plug(gateway: Gateway) -> Plug:
@@ -20,6 +21,6 @@ def plug(gateway: Gateway) -> Plug:
         exporter = Exporter(hub, commander)
         backend = HubBackend(hub, commander, exporter)
         enrolments = Enrolments(hub, commander)
-        return (commander, enrolments, exporter, backend, gateway.serve(backend))
+        return (commander, enrolments, exporter, backend, gateway.serve(backend), SelfCheck(hub))
 
     return build

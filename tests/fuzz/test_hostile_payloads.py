@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import cast
 
 import pytest
 
-from fleet.bus.port import Inbound
+from fleet.bus.port import Bus, Inbound
 from fleet.contract.judge import judges
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
@@ -46,23 +47,37 @@ def test_the_contract_reads_or_rejects_and_its_two_readers_agree() -> None:
     assert rejected > accepted
 
 
+class Feeder:
+    """A bus that brings hostile payloads, batch by batch, and then ends."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.acknowledged = 0
+
+    async def batches(self) -> AsyncIterator[list[Inbound]]:
+        random = Random(SEED)
+        batch: list[Inbound] = []
+        for number, (kind, payload) in enumerate(hostile_payloads(random, self.count), 1):
+            topic = Topics().of(kind, f"agent-{number % 50}")
+            if number % 97 == 0:
+                topic = topic[: random.randrange(1, len(topic))] + chr(random.randrange(32, 0x3000))
+            batch.append(Inbound(topic, payload, 1, number % 13 == 0, number))
+            if len(batch) == BATCH or number == self.count:
+                yield batch
+                batch = []
+
+    async def ack_many(self, messages: list[Inbound]) -> None:
+        self.acknowledged += len(messages)
+
+
 @pytest.mark.timeout(3600)
 async def test_the_hub_stores_valid_rows_and_dead_letters_only(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
-    hub = Hub(load({"home": str(tmp_path)}, {}), store)
+    feeder = Feeder(amount(10_000, 500_000))
+    hub = Hub(load({"home": str(tmp_path)}, {}), store, bus=lambda _: cast("Bus", feeder))
     hub.ledger.restore(store.open(), hub.reader.read)
-    topics, random = Topics(), Random(SEED)
-    count = amount(10_000, 500_000)
-    batch: list[Inbound] = []
-    for number, (kind, payload) in enumerate(hostile_payloads(random, count)):
-        topic = topics.of(kind, f"agent-{number % 50}")
-        if number % 97 == 0:
-            topic = topic[: random.randrange(1, len(topic))] + chr(random.randrange(32, 0x3000))
-        batch.append(Inbound(topic, payload, 1, number % 13 == 0, number))
-        if len(batch) == BATCH:
-            await hub.ingest.take(batch)
-            batch = []
-    await hub.ingest.take(batch)
+    await hub.ingest.run()
+    assert feeder.acknowledged == feeder.count
     known = judges()
     rows = 0
     for row in store.replay(0):
@@ -71,6 +86,6 @@ async def test_the_hub_stores_valid_rows_and_dead_letters_only(tmp_path: Path) -
         assert row.kind in (*FROM_AGENT, MessageKind.COMMAND, MessageKind.BROADCAST)
         assert not (row.retained and row.kind not in FROM_AGENT)
     assert rows > 0
-    assert sum(hub.counters.rejected.values()) > count / 3
+    assert sum(hub.counters.rejected.values()) > feeder.count / 3
     assert await store.dead_letters(before=None, limit=10)
     await store.close()
