@@ -30,6 +30,10 @@ from fleet.store.port import Store, StoreFullError
 TICK: Final = 1.0
 """Seconds between looks at time alone: the shortest interval an agent may have."""
 
+STALL: Final = 2.0
+"""Seconds between looks from which on the hub itself was away: suspended, starved, without room
+on its disk, or its clock was set forward. The shortest interval is late after as much."""
+
 SETTLE: Final = 5.0
 """Seconds of listening, without a backlog, before silence counts again: retained state and
 births after `hub-online` come first."""
@@ -101,7 +105,7 @@ class Hub:
         self._plug = plug
         self._stopping = asyncio.Event()
         self._link = asyncio.Event()
-        self._linked_at = 0.0
+        self._caught_up_from = 0.0
 
     async def run(self, ready: Callable[[], None] | None = None) -> None:
         """Start, serve, stop; `ready` is called once messages flow.
@@ -176,7 +180,7 @@ class Hub:
         self.counters.link_up = up
         if up:
             _log.info("linked to the broker: %s", detail)
-            self._linked_at = now
+            self._caught_up_from = now
             self.ingest.redelivered.expect()
             self._link.set()
         elif was:
@@ -205,19 +209,32 @@ class Hub:
     async def _settle(self) -> None:
         """Wait until births and backlog are in; a new loss of the link begins anew."""
         while not self._link.is_set():
-            if self.ingest.idle and self.ledger.now() - self._linked_at >= SETTLE:
+            if self.ingest.idle and self.ledger.now() - self._caught_up_from >= SETTLE:
                 await self.ledger.write(self.roster.hear(self.ledger.now()))
                 return
             await asyncio.sleep(0.2)
 
     async def _tick(self) -> None:
+        looked = self.ledger.now()
         while True:
             await asyncio.sleep(TICK)
+            before, looked = looked, self.ledger.now()
+            if looked - before > STALL and self.counters.link_up:
+                await self._was_away(before, looked)
             started = time.perf_counter()
-            events = self.roster.tick(self.ledger.now())
+            events = self.roster.tick(looked)
             self.counters.ticks += 1
             self.counters.tick_seconds += time.perf_counter() - started
             await self.ledger.write(events)
+
+    async def _was_away(self, since: float, now: float) -> None:
+        """The agents spoke and nobody listened: read what waits, ask for births, judge then."""
+        _log.warning("the hub stood still for %.1f s", now - since)
+        self.roster.deaf(since)
+        self._caught_up_from = now
+        self._link.set()
+        with contextlib.suppress(BrokerError):
+            await self.announce(Notice.HUB_ONLINE)
 
     async def _tell(self) -> None:
         """Alerts go out also while the disk is full and intake waits."""

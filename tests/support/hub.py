@@ -85,6 +85,11 @@ class HubProcess:
         finally:
             database.close()
 
+    def count(self, kind: int = 0) -> int:
+        """How many messages of a kind are stored: cheap enough to ask again and again."""
+        found = self.query("SELECT count(*) FROM message WHERE kind = ?", kind)
+        return int(str(found[0][0])) if found else 0
+
     def stored(self, kind: int = 0) -> Counter[bytes]:
         """Every stored payload of a kind (0 heartbeat, 1 status, 2 alert), with its count."""
         rows = self.query("SELECT payload FROM message WHERE kind = ?", kind)
@@ -130,8 +135,11 @@ class Publisher:
 
 
 def wait_stored(hub: HubProcess, count: int, kind: int = 0) -> None:
-    wait_until(
-        lambda: hub.query("SELECT count(*) FROM message WHERE kind = ?", kind) == [(count,)],
-        deadline=60,
-        what=f"{count} stored messages",
-    )
+    """Wait for exactly `count`; one too many fails at once."""
+
+    def all_there() -> bool:
+        found = hub.count(kind)
+        assert found <= count, f"{found} messages are stored, {found - count} too many"
+        return found == count
+
+    wait_until(all_there, deadline=60, what=f"{count} stored messages")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def status(state: str = "running", **fields: object) -> bytes:
     return json.dumps({"state": state, "ts": timestamp(time.time()), **fields}).encode()
 
 
+@pytest.mark.timeout(180)  # four hubs are started while two agents keep both cores busy
 def test_killed_in_mid_load_it_loses_nothing_and_doubles_nothing(
     hub: HubProcess, broker: Mosquitto
 ):
@@ -52,7 +54,7 @@ def test_killed_in_mid_load_it_loses_nothing_and_doubles_nothing(
     thread.start()
     for kills in range(1, 4):
         aim = kills * count // 3
-        wait_until(lambda aim=aim: sum(hub.stored().values()) >= aim, deadline=60)
+        wait_until(lambda aim=aim: hub.count() >= aim, deadline=60, what=f"{aim} stored")
         hub.kill()
         hub.start()
     thread.join(60)
@@ -87,13 +89,13 @@ def test_a_restart_is_no_event_for_agents_that_stayed_well(hub: HubProcess, brok
 
     thread = threading.Thread(target=live)
     thread.start()
-    wait_until(lambda: len(hub.stored()) > 2)
+    wait_until(lambda: hub.count() > 2)
     hub.kill()
     time.sleep(4)  # longer than the agent may be silent
     hub.start()
     told = "SELECT fact, word, at FROM event WHERE agent = 'larry' ORDER BY id"
     known = hub.query(told)
-    wait_until(lambda: len(hub.stored()) > 30)
+    wait_until(lambda: hub.count() > 30)
     ended.set()
     thread.join()
     stopped = time.time()
@@ -101,6 +103,35 @@ def test_a_restart_is_no_event_for_agents_that_stayed_well(hub: HubProcess, brok
     assert news[0][:2] in (("verdict", "late"), ("verdict", "stale"))
     assert all(at > stopped - 1 for _, _, at in news)
     larry.close()
+
+
+def test_a_hub_that_stood_still_blames_nobody(hub: HubProcess, broker: Mosquitto):
+    hub.start()
+    larry = Publisher(broker, "larry")
+    watcher = Publisher(broker, "watcher")
+    watcher.listen("zephyr/broadcast")
+    ended = threading.Event()
+
+    def live() -> None:
+        while not ended.wait(0.3):
+            larry.publish("heartbeat", beat(interval=1), retain=True)
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    wait_until(lambda: hub.count() > 2)
+    os.kill(hub.pid, signal.SIGSTOP)  # a laptop's lid, a snapshot of the machine
+    time.sleep(5)
+    os.kill(hub.pid, signal.SIGCONT)
+    wait_until(lambda: watcher.inbox, what="the call for births")
+    seen = hub.count()
+    wait_until(lambda: hub.count() > seen + 20)
+    told = hub.query("SELECT word FROM event WHERE agent = 'larry' AND fact = 'verdict'")
+    ended.set()
+    thread.join()
+    assert ("late",) not in told
+    assert ("stale",) not in told
+    larry.close()
+    watcher.close()
 
 
 def test_receipts_follow_the_commit_and_cover_the_session(hub: HubProcess, broker: Mosquitto):
