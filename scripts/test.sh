@@ -41,7 +41,7 @@ xmllint libxml2-utils libxml2 launchd-property-lists
 HEAVY='
 dockerd docker.io - Docker-probe-and-container-tests
 chromium chromium - web-page-tests
-prometheus prometheus prometheus scrape-and-rule-tests
+prometheus prometheus prometheus scrape-rule-and-dashboard-tests
 alertmanager prometheus-alertmanager - alert-route-tests
 nats-server nats-server nats-server broker-matrix
 collectd collectd-core collectd sidecar-cost-comparison

@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from fleet.contract.messages import MODELS, Message
+from fleet.contract.topics import Topics
 from fleet.contract.words import MessageKind
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -59,19 +60,24 @@ def _plain(node: Any, *, in_properties: bool) -> Any:
     return plain
 
 
-def generate(directory: Path) -> list[Path]:
-    """Write every generated file below `directory`; the paths written."""
+def files(topics: Topics | None = None) -> dict[str, str]:
+    """The contents of every generated file, by name."""
     from fleet.contract.asyncapi import document
 
+    schemas = {
+        f"{kind}.schema.json": json.dumps(schema_of(kind), indent=2) + "\n" for kind in MessageKind
+    }
+    return {**schemas, "asyncapi.yaml": document(topics)}
+
+
+def generate(directory: Path) -> list[Path]:
+    """Write every generated file below `directory`; the paths written."""
     directory.mkdir(parents=True, exist_ok=True)
     written = []
-    for kind in MessageKind:
-        path = directory / f"{kind}.schema.json"
-        path.write_text(json.dumps(schema_of(kind), indent=2) + "\n")
+    for name, text in files().items():
+        path = directory / name
+        path.write_text(text)
         written.append(path)
-    path = directory / "asyncapi.yaml"
-    path.write_text(document())
-    written.append(path)
     return written
 
 

@@ -1,0 +1,84 @@
+"""`fleet export`: configuration for Prometheus, Alertmanager, Grafana, compose, AsyncAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+
+from fleet.cli.common import note, with_settings
+from fleet.contract.errors import ConfigError
+from fleet.settings import Settings
+
+WHAT: Final = ("prometheus", "alertmanager", "grafana", "compose", "asyncapi")
+
+
+@click.command()
+@click.argument("what", type=click.Choice(WHAT))
+@click.option(
+    "-d",
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Where the files go; made if absent, files of the same name replaced.",
+)
+@click.option("--webhook", metavar="URL", help="Where Alertmanager posts alerts.")
+@with_settings("home", "http", "prefix", "manager")
+def export(settings: Settings, what: str, directory: Path, webhook: str | None) -> None:
+    """Write configuration for WHAT into a directory; prints each file."""
+    try:
+        for path in _write(_contents(settings, what, webhook), directory):
+            click.echo(path)
+    except OSError as error:
+        why = error.strerror or ""
+        raise ConfigError(f"{directory} cannot be written", why, f"ls -ld {directory}") from None
+    if what in ("prometheus", "compose"):
+        from fleet.export.prometheus import TOKEN
+
+        folder = directory / "prometheus" if what == "compose" else directory
+        note("Scraping takes a token:")
+        note(f"(umask 077; fleet token create --role viewer | tail -n 1 > {folder / TOKEN})")
+
+
+def _contents(settings: Settings, what: str, webhook: str | None) -> Mapping[str, str]:
+    """What each file holds, by its path below the directory."""
+    target = _target(settings)
+    if what == "prometheus":
+        from fleet.export import prometheus
+
+        return prometheus.files(target)
+    if what == "alertmanager":
+        from fleet.export import alertmanager
+
+        return alertmanager.files(webhook)
+    if what == "grafana":
+        from fleet.export import grafana
+
+        return grafana.files()
+    if what == "compose":
+        from fleet.export import compose
+
+        return compose.files(target, webhook)
+    from fleet.contract.generate import files
+
+    return files(settings.topics)
+
+
+def _target(settings: Settings) -> str:
+    """The hub's host and port as a scraper on this machine reaches it."""
+    host = settings.http_host
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        host = "127.0.0.1"
+    return f"[{host}]:{settings.http_port}" if ":" in host else f"{host}:{settings.http_port}"
+
+
+def _write(contents: Mapping[str, str], directory: Path) -> list[Path]:
+    written = []
+    for name, text in contents.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        written.append(path)
+    return written

@@ -1,0 +1,137 @@
+"""A real Prometheus scrapes a real hub: dashboards have data, and an alert reaches a webhook."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fleet.export.alarms import RECORDINGS
+from fleet.export.prometheus import RULES, TOKEN
+from tests.support.broker import free_port
+from tests.support.prometheus import (
+    ALERTMANAGER,
+    PROMETHEUS,
+    Daemon,
+    Webhook,
+    alertmanager,
+    prometheus,
+)
+from tests.support.served import Served, fleet
+from tests.support.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.skipif(not PROMETHEUS, reason="Prometheus is absent"),
+    pytest.mark.xdist_group("observe"),
+]
+
+
+def exported(hub: Served, what: str, folder: Path, *options: str) -> Path:
+    """What `fleet export` writes for this hub, with its token beside it."""
+    done = fleet("export", what, "-d", str(folder), *options, environ=hub.environ)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def edit(path: Path, **changes: Any) -> None:
+    document = yaml.safe_load(path.read_text())
+    document.update(changes)
+    path.write_text(yaml.safe_dump(document))
+
+
+def ready_to_scrape(hub: Served, folder: Path, manager_port: int) -> None:
+    (folder / TOKEN).write_text(hub.tokens["viewer"])
+    (folder / TOKEN).chmod(0o600)
+    managers = [{"static_configs": [{"targets": [f"127.0.0.1:{manager_port}"]}]}]
+    edit(
+        folder / "prometheus.yml",
+        **{"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}},
+        alerting={"alertmanagers": managers},
+    )
+
+
+@pytest.fixture(scope="module")
+def scraper(hub: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    folder = exported(hub, "prometheus", tmp_path_factory.mktemp("prometheus"))
+    ready_to_scrape(hub, folder, free_port())
+    daemon = prometheus(folder).start()
+    wait_until(lambda: series(daemon, "fleet_agent_up"), what="the first scrape")
+    yield daemon
+    daemon.stop()
+
+
+def series(daemon: Daemon, query: str) -> list[Any]:
+    answer = daemon.get("/api/v1/query", query=query)
+    assert answer["status"] == "success"
+    return list(answer["data"]["result"])
+
+
+def test_every_query_of_every_dashboard_has_an_answer(
+    hub: Served, scraper: Daemon, tmp_path: Path
+) -> None:
+    folder = exported(hub, "grafana", tmp_path)
+    found = sorted(path.name for path in folder.iterdir())
+    assert found == ["fleet-agent.json", "fleet.json"]
+    empty = []
+    for path in folder.iterdir():
+        for panel in json.loads(path.read_text())["panels"]:
+            for target in panel["targets"]:
+                query = target["expr"].replace("$agent", "ada|bob")
+                query = query.replace("$__rate_interval", "1m")
+                try:
+                    wait_until(lambda q=query: series(scraper, q), deadline=15)
+                except AssertionError:
+                    empty.append((panel["title"], query))
+    assert empty == []
+
+
+def test_the_recording_rules_record(scraper: Daemon) -> None:
+    for rule in RECORDINGS:
+        wait_until(lambda name=rule.name: series(scraper, name), what=rule.name)
+
+
+@pytest.mark.skipif(not ALERTMANAGER, reason="Alertmanager is absent")
+def test_an_alert_goes_from_the_hub_to_a_webhook_and_so_does_its_end(
+    hub: Served, tmp_path: Path
+) -> None:
+    with Webhook() as webhook:
+        exported(hub, "alertmanager", tmp_path, "--webhook", webhook.url)
+        exported(hub, "prometheus", tmp_path)
+        document = yaml.safe_load((tmp_path / "alertmanager.yml").read_text())
+        document["route"] |= {"group_wait": "1s", "group_interval": "1s"}
+        edit(tmp_path / "alertmanager.yml", route=document["route"])
+        port = free_port()
+        ready_to_scrape(hub, tmp_path, port)
+        manager = alertmanager(tmp_path, port).start()
+        daemon = prometheus(tmp_path).start()
+        try:
+            told = wait_until(lambda: disk_pressure(webhook, "firing"), deadline=40)
+            assert told["labels"]["agent"] == "bob"
+            assert told["labels"]["severity"] == "warning"
+            assert told["annotations"]["try"] == "fleet status bob"
+            assert (tmp_path / RULES).exists()
+            resolve(hub)
+            wait_until(lambda: disk_pressure(webhook, "resolved"), deadline=40)
+        finally:
+            daemon.stop()
+            manager.stop()
+
+
+def disk_pressure(webhook: Webhook, status: str) -> Any:
+    for post in webhook.json():
+        for alert in post["alerts"]:
+            if alert["status"] == status and alert["labels"].get("code") == "disk-pressure":
+                return alert
+    return None
+
+
+def resolve(hub: Served) -> None:
+    token = fleet("token", "create", "--role", "agent:bob", environ=hub.environ)
+    body = {"code": "disk-pressure", "severity": "warning", "state": "resolved"}
+    body["ts"] = "2026-03-18T21:31:00Z"
+    status, *_ = hub.ask("POST", "/v1/publish/alert", token.stdout.split()[-1], body)
+    assert status < 300
