@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -17,7 +18,19 @@ from fleet.contract.words import Priority, Result, Verb
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.commander.direct import Answer
+    from fleet.commander.direct import Answer, Order
+
+
+class Way(Protocol):
+    """How commands reach agents and answers come back."""
+
+    async def known(self) -> list[str]: ...
+
+    def send(
+        self, order: Order, expected: Sequence[str], patience: float
+    ) -> AsyncIterator[Answer]: ...
+
+    async def fates(self, agents: Sequence[str]) -> dict[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +87,23 @@ class Plan:
     show_default=True,
     help="Seconds to wait for replies.",
 )
+@click.option("--direct", is_flag=True, help="Over the broker, also where a hub serves.")
 @click.option("--dry-run", is_flag=True, help="Say whom it would ask; send nothing.")
 @with_output("text", "jsonl")
 @with_connection
 def command(
-    settings: Settings, output: str, dry_run: bool, group: str | None, **options: Any
+    settings: Settings,
+    output: str,
+    direct: bool,
+    dry_run: bool,
+    group: str | None,
+    **options: Any,
 ) -> int:
-    """Send VERB to AGENTs (or --all). Exit 0: all done, 1: some not done, 2: some silent."""
+    """Send VERB to AGENTs (or --all). Exit 0: all done, 1: some not done, 2: some silent.
+
+    Where a hub serves this home the command goes through it: an agent that is away gets it when
+    it returns, unless its time to live (--ttl) is over by then.
+    """
     if group is not None:
         options["agents"] = (*options["agents"], *_members(settings, group))
     plan = Plan(
@@ -92,7 +115,8 @@ def command(
         if not is_agent_name(name):
             raise ConfigError(f"{name!r} is not an agent name", "", "fleet status lists them")
     _limit(plan.limit, 1)
-    return finish(_carry_out(settings, plan, Report(output), dry_run))
+    report = Report(output)
+    return finish(_carry_out(settings, plan, report, direct=direct, dry_run=dry_run))
 
 
 class Report:
@@ -125,12 +149,15 @@ class Report:
         result = paint(answer.result.value, f"{answer.result.value:<11}")
         click.echo(f"{answer.agent:<20}  {result}  {answer.latency * 1000:7.1f} ms  {detail}")
 
-    def silent(self, agent: str) -> None:
-        self.results[agent] = "silent"
+    def unanswered(self, agent: str, fate: str) -> None:
+        """No reply came: `silent`, or the hub keeps the command as `queued` for its return."""
+        self.results[agent] = fate
         if self.output == "jsonl":
-            write_jsonl([{"agent": agent, "result": "silent"}])
-        else:
-            click.echo(f"{agent:<20}  {paint('critical', 'silent')}")
+            write_jsonl([{"agent": agent, "result": fate}])
+            return
+        note = "  the hub delivers it when the agent returns" if fate == "queued" else ""
+        colour = "warning" if fate == "queued" else "critical"
+        click.echo(f"{agent:<20}  {paint(colour, f'{fate:<11}')}{note}".rstrip())
 
     def end(self) -> int:
         """Say the summary on stderr; the exit code."""
@@ -144,19 +171,35 @@ class Report:
         return 0 if set(tally) <= {Result.DONE.value} else 1
 
 
-async def _carry_out(settings: Settings, plan: Plan, report: Report, dry_run: bool) -> int:
+@asynccontextmanager
+async def _way(settings: Settings, *, direct: bool) -> AsyncIterator[Way]:
+    """By the hub where one serves this home, since it keeps what cannot be delivered yet."""
     from fleet.bus.connect import open_bus
-    from fleet.commander.direct import Order, known_agents, send
+    from fleet.client import FILE, HubClient
+    from fleet.commander.direct import Direct
+    from fleet.commander.through_hub import ThroughHub
     from fleet.contract.reading import Reader
     from fleet.keys import load_signer
 
     reader = Reader(settings.added_words())
+    if not direct and (settings.home / FILE).exists():
+        yield ThroughHub(HubClient.of(settings.home), reader)
+        return
     signer = load_signer(settings.home)
     async with open_bus(settings) as bus:
-        known = await known_agents(bus, settings.topics) if plan.everyone else ()
+        yield Direct(bus, settings.topics, reader, signer.sign if signer else None)
+
+
+async def _carry_out(
+    settings: Settings, plan: Plan, report: Report, *, direct: bool, dry_run: bool
+) -> int:
+    from fleet.commander.direct import Order
+
+    async with _way(settings, direct=direct) as way:
+        known = await way.known() if plan.everyone else []
         targets = plan.targets(known)
         if not targets:
-            raise ConfigError("no agent to ask", "the bus knows none", "fleet status")
+            raise ConfigError("no agent to ask", "none is known", "fleet status")
         if dry_run:
             for agent in targets:
                 click.echo(f"{agent:<20}  would be asked: {plan.verb.value}")
@@ -166,20 +209,11 @@ async def _carry_out(settings: Settings, plan: Plan, report: Report, dry_run: bo
                 await asyncio.sleep(plan.pause)
             whole_fleet = plan.everyone and len(batch) == len(known)
             order = Order(plan.verb, () if whole_fleet else batch, plan.ttl, plan.priority)
-            answers = send(
-                bus,
-                settings.topics,
-                reader,
-                order,
-                expected=batch,
-                patience=plan.patience,
-                sign=signer.sign if signer else None,
-            )
-            async for answer in answers:
+            async for answer in way.send(order, batch, plan.patience):
                 report.answer(answer)
-            for agent in batch:
-                if agent not in report.results:
-                    report.silent(agent)
+            missing = [agent for agent in batch if agent not in report.results]
+            for agent, fate in (await way.fates(missing)).items():
+                report.unanswered(agent, fate)
     return report.end()
 
 

@@ -142,3 +142,31 @@ async def known_agents(bus: Bus, topics: Topics) -> list[str]:
         if isinstance(message, Status) and message.state is State.OFFLINE:
             offline.add(address.agent)
     return sorted(names - offline)
+
+
+class Direct:
+    """The way to agents over the broker alone; whoever does not answer in time was silent."""
+
+    def __init__(self, bus: Bus, topics: Topics, reader: Reader, sign: Sign | None) -> None:
+        self._bus = bus
+        self._topics = topics
+        self._reader = reader
+        self._sign = sign
+
+    async def known(self) -> list[str]:
+        """Every agent that the bus remembers and that did not say it is offline."""
+        return await known_agents(self._bus, self._topics)
+
+    def send(self, order: Order, expected: Sequence[str], patience: float) -> AsyncIterator[Answer]:
+        return send(
+            self._bus,
+            self._topics,
+            self._reader,
+            order,
+            expected=expected,
+            patience=patience,
+            sign=self._sign,
+        )
+
+    async def fates(self, agents: Sequence[str]) -> dict[str, str]:
+        return dict.fromkeys(agents, "silent")
