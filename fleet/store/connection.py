@@ -43,7 +43,7 @@ def transaction(database: sqlite3.Connection, work: Callable[[sqlite3.Connection
             database.execute("ROLLBACK")
         if getattr(error, "sqlite_errorcode", None) in _FULL:
             raise StoreFullError("the store's disk is full", str(error), "free space") from None
-        raise StoreError("the store refused a write", str(error), "fleet store check") from None
+        raise StoreError("the store refused a write", str(error), "df -h; then restart") from None
 
 
 def close(database: sqlite3.Connection) -> None:
