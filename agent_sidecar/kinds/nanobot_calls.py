@@ -17,7 +17,10 @@ from agent_sidecar.probes.usage import RECENT, Calls
 RETRIED: Final = 2
 """Failed calls in a row that make a failed job: nanobot itself retries a first failure."""
 
-_FAILED: Final = "(error_kind IS NOT NULL OR error_status_code >= 400 OR finish_reason = 'error')"
+# COALESCE, for in SQL nothing is neither true nor false, and NOT of it neither.
+_FAILED: Final = (
+    "(error_kind IS NOT NULL OR COALESCE(error_status_code, 0) >= 400 OR finish_reason = 'error')"
+)
 
 _NEW: Final = f"""
     SELECT COUNT(*), COALESCE(MAX(id), 0), COALESCE(SUM({_FAILED}), 0),

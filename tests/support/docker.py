@@ -1,0 +1,148 @@
+"""A Docker engine of a test's own: no network, no privileges taken, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from tests.support.waiting import wait_until
+
+IMAGE = "busybox-of-the-tests"
+
+
+def why_not() -> str:
+    """Why no engine can run here; empty: it can be tried."""
+    if os.geteuid() != 0:
+        return "a Docker engine needs root"
+    for program in ("dockerd", "docker", "busybox"):
+        if shutil.which(program, path=_PATH) is None:
+            return f"{program} is not installed; sh scripts/test.sh --all installs it"
+    return ""
+
+
+class Docker:
+    """One engine; `kill` and `start` again keep its containers."""
+
+    def __init__(self) -> None:
+        # A short path: sockets below it may have 107 characters.
+        self.folder = Path(tempfile.mkdtemp(prefix="fd", dir="/tmp"))
+        self.socket = self.folder / "d.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Docker:
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *("dockerd", "--host", f"unix://{self.socket}"),
+                    *("--storage-driver", "vfs", "--iptables=false", "--bridge=none"),
+                    *("--data-root", str(self.folder / "data")),
+                    *("--exec-root", str(self.folder / "exec")),
+                    *("--pidfile", str(self.folder / "pid")),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PATH": _PATH},
+            )
+        wait_until(self._answers, 40, "the engine's start")
+        return self
+
+    def make_image(self) -> None:
+        """An image of one static program."""
+        root = self.folder / "root"
+        (root / "bin").mkdir(parents=True)
+        busybox = shutil.which("busybox", path=_PATH)
+        assert busybox
+        shutil.copy(busybox, root / "bin/busybox")
+        for name in ("sh", "sleep", "true", "false", "tail", "cat"):
+            (root / "bin" / name).symlink_to("busybox")
+        archive = self.folder / "root.tar"
+        subprocess.run(["tar", "-C", str(root), "-cf", str(archive), "."], check=True)
+        self.run("import", str(archive), IMAGE)
+
+    def run(self, *words: str, check: bool = True) -> str:
+        done = subprocess.run(
+            ["docker", "-H", f"unix://{self.socket}", *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "PATH": _PATH, "HOME": str(self.folder)},
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def container(self, name: str, script: str, *options: str) -> None:
+        """Start a container that runs a shell script."""
+        self.run(
+            *("run", "-d", "--name", name, "--network", "none", *options),
+            *(IMAGE, "/bin/sh", "-c", script),
+        )
+
+    def stop(self) -> None:
+        """End the engine as an operator does; it stops its containers."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the engine as a crash does; its containers live on."""
+        self._end(signal.SIGKILL)
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            names = self.run("ps", "-aq", check=False).split()
+            if names:
+                self.run("rm", "-f", *names, check=False)
+            self.stop()
+        self._end_orphans()
+        for line in reversed(Path("/proc/mounts").read_text().splitlines()):
+            mounted = line.split()[1]
+            if mounted.startswith(f"{self.folder}/"):
+                subprocess.run(["umount", mounted], check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(30)
+
+    def _end_orphans(self) -> None:
+        """What a killed engine leaves: processes with our folder's unique name, and theirs."""
+        ours = [pid for pid in _pids() if str(self.folder) in _read(pid, "cmdline")]
+        children = [pid for pid in _pids() if _parent(pid) in ours]
+        for pid in (*children, *ours):
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in ours), what="ends")
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "the engine ended"
+        return bool(self.run("version", "--format", "{{.Server.Version}}", check=False))
+
+
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
+def _pids() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except OSError:
+        return ""
+
+
+def _parent(pid: int) -> int:
+    fields = _read(pid, "stat").rpartition(")")[2].split()
+    return int(fields[1]) if len(fields) > 1 else 0
