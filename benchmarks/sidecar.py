@@ -109,6 +109,9 @@ def at_rest(broker: Mosquitto, folder: Path, seconds: float) -> None:
         if collectd and Path("/usr/lib/collectd/mqtt.so").exists():
             start("collectd, mqtt", collectd, "-f", "-C", collectd_configuration(folder, broker))
         time.sleep(SETTLE)
+        for child in children:
+            if child.poll() is not None:
+                sys.exit(f"{child.args!r} ended with {child.returncode}")
         before = {name: cpu(pid) for name, pid in pids.items()}
         time.sleep(seconds)
         found = {name: (rss(pid), cpu(pid) - before[name]) for name, pid in pids.items()}
@@ -136,7 +139,7 @@ def scrape(port: int, stop: threading.Event) -> None:
 def collectd_configuration(folder: Path, broker: Mosquitto) -> str:
     path = folder / "collectd.conf"
     path.write_text(
-        f"Interval 10\nBaseDir {folder}\nPIDFile {folder}/collectd.pid\n"
+        f'Interval 10\nHostname bench\nBaseDir "{folder}"\nPIDFile "{folder}/collectd.pid"\n'
         "LoadPlugin df\nLoadPlugin memory\nLoadPlugin processes\nLoadPlugin mqtt\n"
         f'<Plugin mqtt>\n<Publish "bench">\nHost "127.0.0.1"\nPort {broker.port}\n'
         "</Publish>\n</Plugin>\n"
