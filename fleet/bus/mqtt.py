@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -23,6 +23,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from fleet.bus import backoff, troubles
+from fleet.bus.arrivals import Arrivals
 from fleet.bus.connect import SESSION_EXPIRY, Connection
 from fleet.bus.port import Inbound
 from fleet.contract.errors import BrokerError
@@ -30,8 +31,11 @@ from fleet.contract.errors import BrokerError
 TIMEOUT: Final = 10.0
 """Seconds for CONNACK, SUBACK or PUBACK: a broker that takes longer is not one to wait for."""
 
-MAX_BATCH: Final = 1_000
-"""Messages handed over at once: enough to fill a commit, small enough to acknowledge in time."""
+IN_FLIGHT: Final = 20_000
+"""Deliveries that may wait for our acknowledgement (MQTT 5; in 3.1.1 the broker decides).
+
+It bounds our memory when the disk is slow; several commits' worth, so that the link never idles.
+"""
 
 _REFUSED: Final = 128
 """MQTT reason codes from here on are failures."""
@@ -52,14 +56,10 @@ class _Client(aiomqtt.Client):
         self,
         connection: Connection,
         version: MQTTProtocolVersion,
-        inbound: asyncio.Queue[Inbound],
+        deliver: Callable[[Inbound], None],
         tag: int,
     ) -> None:
         five = version is MQTTProtocolVersion.MQTTv5
-        properties = None
-        if five and connection.persistent:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = SESSION_EXPIRY
         will = connection.will
         super().__init__(
             connection.url.host,
@@ -70,7 +70,7 @@ class _Client(aiomqtt.Client):
             protocol=aiomqtt.ProtocolVersion(version),
             clean_session=None if five else not connection.persistent,
             clean_start=not connection.persistent if five else 3,
-            properties=properties,
+            properties=_properties(connection) if five else None,
             will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
             keepalive=connection.keepalive,
             tls_context=connection.tls_context(),
@@ -79,11 +79,17 @@ class _Client(aiomqtt.Client):
             logger=_log,
         )
         self.pending_calls_threshold = 1_000_000  # a fleet-wide command is no reason to warn
-        self._inbound = inbound
+        self._deliver = deliver
         self._tag = tag
         self.lost = asyncio.Event()
         self._refusals: dict[int, int] = {}
         self._client.manual_ack_set(connection.manual_ack)
+
+    def hang_up(self) -> None:
+        """Give the connection up at once; paho sees the end and clears away."""
+        if isinstance(sock := self._client.socket(), socket.socket):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def acknowledge(self, mid: int, qos: int) -> None:
         self._client.ack(mid, qos)
@@ -99,6 +105,8 @@ class _Client(aiomqtt.Client):
             done = asyncio.Event()
             with self._pending_call(info.mid, done, self._pending_publishes):
                 await self._wait_for(done.wait(), timeout=None)
+                if info.mid in self._pending_publishes:  # woken by the loss of the link
+                    raise aiomqtt.MqttError("the link broke before the broker acknowledged it")
             code = self._refusals.pop(info.mid, 0)
         if code >= _REFUSED:
             raise aiomqtt.MqttCodeError(code, "refused")
@@ -107,7 +115,7 @@ class _Client(aiomqtt.Client):
         del client, userdata
         payload = bytes(message.payload)
         mid = self._tag + message.mid
-        self._inbound.put_nowait(Inbound(message.topic, payload, message.qos, message.retain, mid))
+        self._deliver(Inbound(message.topic, payload, message.qos, message.retain, mid))
 
     def _on_publish(
         self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any
@@ -120,6 +128,8 @@ class _Client(aiomqtt.Client):
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
     ) -> None:
         self.lost.set()
+        for waiting in self._pending_publishes.values():
+            waiting.set()
         if self._connected.cancelled():
             return  # nobody waits for this connection any more
         if not self._connected.done():
@@ -137,7 +147,7 @@ class MqttBus:
         self._version = MQTTProtocolVersion.MQTTv5
         self._client: _Client | None = None
         self._filters: dict[str, int] = {}
-        self._inbound: asyncio.Queue[Inbound] = asyncio.Queue()
+        self._arrivals = Arrivals()
         self._generation = 0
         self._keeper: asyncio.Task[None] | None = None
         self._closed = False
@@ -167,6 +177,7 @@ class MqttBus:
         if client is not None:
             with contextlib.suppress(aiomqtt.MqttError):
                 await client.__aexit__(None, None, None)
+        self._arrivals.close()
 
     async def publish(
         self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False
@@ -189,16 +200,11 @@ class MqttBus:
         await self._subscribe(self._link(), dict.fromkeys(filters, qos))
         self._filters |= dict.fromkeys(filters, qos)
 
-    async def messages(self) -> AsyncIterator[Inbound]:
-        while True:
-            yield await self._inbound.get()
+    def messages(self) -> AsyncIterator[Inbound]:
+        return self._arrivals.messages()
 
-    async def batches(self) -> AsyncIterator[list[Inbound]]:
-        while True:
-            batch = [await self._inbound.get()]
-            while len(batch) < MAX_BATCH and not self._inbound.empty():
-                batch.append(self._inbound.get_nowait())
-            yield batch
+    def batches(self) -> AsyncIterator[list[Inbound]]:
+        return self._arrivals.batches()
 
     async def ack(self, message: Inbound) -> None:
         await self.ack_many([message])
@@ -236,13 +242,17 @@ class MqttBus:
                 raise troubles.not_mqtt(self._connection.url) from None
         self._generation += 1
         if self._filters:
-            await self._subscribe(client, self._filters)
+            try:
+                await self._subscribe(client, self._filters)
+            except BaseException:
+                client.hang_up()
+                raise
         self._client = client
         self._connection.on_link(True, f"MQTT {self.protocol}")
 
     async def _open(self, version: MQTTProtocolVersion) -> _Client:
         tag = (self._generation + 1) * _MIDS
-        client = _Client(self._connection, version, self._inbound, tag)
+        client = _Client(self._connection, version, self._arrivals.put, tag)
         url = self._connection.url
         try:
             return await client.__aenter__()
@@ -252,6 +262,7 @@ class MqttBus:
                 raise _SpeaksOlderError from None
             raise troubles.refused(url, code) from None
         except aiomqtt.MqttError as error:
+            client.hang_up()
             if str(error) in ("hung up", "Operation timed out"):
                 raise _SpeaksOlderError from None
             raise troubles.unreachable(url, error) from None
@@ -273,7 +284,8 @@ class MqttBus:
     async def _keep(self) -> None:
         """Wait for the loss of the link, and bring it back."""
         attempt = 0
-        while True:
+        # Until Python 3.12, `asyncio.wait_for` (in aiomqtt) may swallow a cancellation.
+        while not self._closed:
             if self._client is not None:
                 await self._client.lost.wait()
                 self._client = None
@@ -285,6 +297,14 @@ class MqttBus:
                 await self._connect()
             except BrokerError as error:
                 self._connection.on_link(False, error.why or error.what)
+
+
+def _properties(connection: Connection) -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.ReceiveMaximum = IN_FLIGHT
+    if connection.persistent:
+        properties.SessionExpiryInterval = SESSION_EXPIRY
+    return properties
 
 
 def _number(code: object) -> int:

@@ -48,7 +48,7 @@ class Visit:
     async def __aenter__(self) -> Self:
         five = self._version is Version.V5
         version = MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311
-        client = _Client(self._connection, version, self._inbound, 0)
+        client = _Client(self._connection, version, self._inbound.put_nowait, 0)
         url = self._connection.url
         try:
             self._client = await client.__aenter__()
