@@ -1,7 +1,7 @@
 #!/bin/sh
 # All of the fuzzing, of which the tests run a slice: 100,000 forged commands, 1,000,000 payloads.
 #
-#     sh scripts/fuzz.sh        # about ten minutes
+#     sh scripts/fuzz.sh        # two or three minutes
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/venv.sh

@@ -168,6 +168,7 @@ if command -v shellcheck >/dev/null 2>&1; then
     check shellcheck shellcheck -x scripts/*.sh scripts/bus-publish .ci/run
 fi
 check mypy mypy
+check dependencies python -m pip check
 check pytest python -m pytest -q -n auto --dist loadgroup "$@"
 
 if [ -n "$skipped" ]; then
