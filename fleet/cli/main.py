@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "status": ("fleet.cli.status", "the fleet at a glance, worst first"),
     "token": ("fleet.cli.token", "bearer tokens for HTTP: create, list, revoke"),
     "validate": ("fleet.cli.validate", "judge payloads against the contract"),
+    "verify": ("fleet.cli.verify", "hold what the bus claims against Docker or systemd"),
 }
 """Command name → module that holds a click command of that name, and its line of help."""
 

@@ -11,6 +11,7 @@ import click
 
 from fleet.cli.common import finish, note, paint, with_connection, with_output, write_jsonl
 from fleet.cli.describe import describe
+from fleet.cli.spans import Moment
 from fleet.contract.errors import ConfigError
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
@@ -31,6 +32,7 @@ from fleet.settings import Settings
     help="Only this kind of message.",
 )
 @click.option("--snapshot", is_flag=True, help="Print the retained state and exit.")
+@click.option("--since", type=Moment(), help="First what the store has since then: 6h, a time.")
 @click.option("-n", "--count", type=click.IntRange(min=1), help="Exit after this many messages.")
 @with_output("text", "jsonl")
 @with_connection
@@ -39,6 +41,7 @@ def monitor(
     agents: Sequence[str],
     kinds: Sequence[str],
     snapshot: bool,
+    since: float | None,
     count: int | None,
     output: str,
 ) -> None:
@@ -53,7 +56,7 @@ def monitor(
         frozenset(MessageKind(kind) for kind in kinds),
     )
     printer = Printer(output, count)
-    finish(_watch(settings, lens, printer, live=not snapshot))
+    finish(_watch(settings, lens, printer, live=not snapshot, since=since))
 
 
 @dataclass(frozen=True)
@@ -123,12 +126,18 @@ def _line(event: dict[str, Any]) -> str:
     return f"{event['received'][11:19]}  {agent:<20}  {kind:<9}  {mark}{text}"
 
 
-async def _watch(settings: Settings, lens: Lens, printer: Printer, *, live: bool) -> None:
+async def _watch(
+    settings: Settings, lens: Lens, printer: Printer, *, live: bool, since: float | None
+) -> None:
     from fleet.bus.connect import open_bus
     from fleet.snapshot import retained_state
 
+    if since is not None and await _recall(settings, lens, printer, since):
+        return
     async with open_bus(settings) as bus:
         for message in await retained_state(bus, settings.topics.everything):
+            if since is not None and live:
+                continue  # the store has told already
             event = lens.event(message.topic, message.payload, retained=True)
             if event and printer.write(event):
                 return
@@ -142,3 +151,25 @@ async def _watch(settings: Settings, lens: Lens, printer: Printer, *, live: bool
             event = lens.event(message.topic, message.payload, message.retain)
             if event and printer.write(event):
                 return
+
+
+async def _recall(settings: Settings, lens: Lens, printer: Printer, since: float) -> bool:
+    """Write what the store has; True when no more are wanted.
+
+    Raises:
+        ConfigError: this home has no store.
+    """
+    from fleet.store.reading import open_store
+
+    cursor: str | None = None
+    async with open_store(settings.home) as store:
+        while True:
+            page = await store.history(since=since, cursor=cursor, limit=500)
+            for stored in page.messages:
+                topic = settings.topics.of(stored.kind, stored.agent)
+                event = lens.event(topic, stored.payload, stored.retained)
+                if event and printer.write(event | {"received": timestamp(stored.at)}):
+                    return True
+            if page.next is None:
+                return False
+            cursor = page.next

@@ -107,6 +107,10 @@ class Backend(Protocol):
         """`agent` None: an alert of the hub itself."""
         ...
 
+    async def verified(self, agent: str, *, agrees: bool) -> bool:
+        """A second source was asked about `agent`; False if nobody knows the agent."""
+        ...
+
     async def silence(self, agent: str | None, code: str | None, seconds: float, by: str) -> str:
         """Silence matching alerts; the id of the silence."""
         ...

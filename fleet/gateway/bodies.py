@@ -51,6 +51,13 @@ class AlertBody(Shape):
     code: Annotated[Code, Field(description="which alert")]
 
 
+class VerifiedBody(Shape):
+    """What a second source said of an agent."""
+
+    agent: Annotated[AgentName, Field(description="about whom")]
+    agrees: Annotated[bool, Field(description="whether it tells the same as the bus")]
+
+
 class SessionBody(Shape):
     """The token that opens a browser session."""
 

@@ -13,12 +13,14 @@ import fleet
 from fleet.commander.service import Commander, TooManyOpenError
 from fleet.contract.stamps import timestamp, ulid
 from fleet.contract.topics import FROM_AGENT
-from fleet.contract.words import MessageKind, Result
+from fleet.contract.words import HubAlertCode, MessageKind, Result, Severity
 from fleet.domain.alerts import Silence
 from fleet.domain.commands import Order
+from fleet.domain.facts import Event, Fact
 from fleet.exporter.service import Exporter
 from fleet.feed import Item
-from fleet.gateway.backend import Dispatch, Event, JsonObject, Span
+from fleet.gateway.backend import Dispatch, JsonObject, Span
+from fleet.gateway.backend import Event as StreamEvent
 from fleet.store.port import DeadLetter, Stored, Told
 
 if TYPE_CHECKING:
@@ -40,9 +42,9 @@ class HubBackend:
         self._hub = hub
         self._commander = commander
         self._exporter = exporter
-        self._ring: deque[Event] = deque(maxlen=RING)
+        self._ring: deque[StreamEvent] = deque(maxlen=RING)
         self._next = 0
-        self._clients: set[asyncio.Queue[Event | None]] = set()
+        self._clients: set[asyncio.Queue[StreamEvent | None]] = set()
         commander.observe(lambda order: self._tell("command", described_order(order)))
 
     async def run(self) -> None:
@@ -142,6 +144,15 @@ class HubBackend:
     async def acknowledge_alert(self, agent: str | None, code: str, by: str) -> bool:
         return await self._hub.ledger.acknowledge(agent or "", code, by)
 
+    async def verified(self, agent: str, *, agrees: bool) -> bool:
+        if agent not in self._hub.roster.names():
+            return False
+        ledger = self._hub.ledger
+        fact = Fact.ALERT_RESOLVED if agrees else Fact.ALERT_FIRING
+        dissent = Event(fact, agent, ledger.now(), HubAlertCode.TELEMETRY_DISSENT, Severity.WARNING)
+        await ledger.write(events=[dissent])
+        return True
+
     async def silence(self, agent: str | None, code: str | None, seconds: float, by: str) -> str:
         ledger = self._hub.ledger
         now = ledger.now()
@@ -165,8 +176,8 @@ class HubBackend:
     def metrics(self, accept: str) -> tuple[bytes, str]:
         return self._exporter.expose(accept)
 
-    async def events(self, after: int | None) -> AsyncIterator[Event]:
-        client: asyncio.Queue[Event | None] = asyncio.Queue(BEHIND)
+    async def events(self, after: int | None) -> AsyncIterator[StreamEvent]:
+        client: asyncio.Queue[StreamEvent | None] = asyncio.Queue(BEHIND)
         missed = [event for event in self._ring if after is not None and event.id > after]
         self._clients.add(client)
         try:
@@ -191,7 +202,7 @@ class HubBackend:
 
     def _tell(self, name: str, data: JsonObject) -> None:
         self._next += 1
-        event = Event(self._next, name, data)
+        event = StreamEvent(self._next, name, data)
         self._ring.append(event)
         for client in list(self._clients):
             if client.full():

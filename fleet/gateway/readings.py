@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from fleet.contract.words import MessageKind
 from fleet.gateway.access import READERS, allow
 from fleet.gateway.backend import Span
-from fleet.gateway.bodies import AgentName, AlertBody, SilenceBody, SilenceId
+from fleet.gateway.bodies import AgentName, AlertBody, SilenceBody, SilenceId, VerifiedBody
 from fleet.gateway.messages import Hub, Operator
 from fleet.gateway.problems import Problem
 from fleet.gateway.tokens import Principal
@@ -82,6 +82,14 @@ async def acknowledge(body: AlertBody, hub: Hub, caller: Operator) -> dict[str, 
     if not await hub.acknowledge_alert(body.agent, body.code, str(caller)):
         raise Problem(HTTPStatus.NOT_FOUND, "no such alert is firing", "GET /v1/alerts")
     return {"agent": body.agent, "code": body.code}
+
+
+@router.post("/verified", status_code=HTTPStatus.ACCEPTED)
+async def verified(body: VerifiedBody, hub: Hub, _: Operator) -> dict[str, bool]:
+    """Record what a second source said: dissent raises an alert, agreement ends it."""
+    if not await hub.verified(body.agent, agrees=body.agrees):
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents")
+    return {"agrees": body.agrees}
 
 
 @router.post("/silences", status_code=HTTPStatus.CREATED)

@@ -22,6 +22,7 @@ MATRIX = [
     ("GET", "/v1/inbox?agent=ada", None, {*READ, "agent:ada"}),
     ("POST", "/v1/send", {"to": "ada", "verb": "health-check"}, OPERATE),
     ("POST", "/v1/alerts/ack", {"agent": "ada", "code": "agent-late"}, OPERATE),
+    ("POST", "/v1/verified", {"agent": "ada", "agrees": True}, OPERATE),
     ("POST", "/v1/silences", {"seconds": 60}, OPERATE),
     ("DELETE", "/v1/silences/none", None, OPERATE),
     ("POST", "/v1/ack", {"id": ULID, "result": "done"}, {*OPERATE, "agent:ada"}),

@@ -1,0 +1,77 @@
+"""`fleet verify`: hold what the bus claims against Docker or systemd."""
+
+from __future__ import annotations
+
+import contextlib
+
+import click
+
+from fleet.cli.common import finish, paint, with_connection, with_output, write_json
+from fleet.contract.errors import ConfigError
+from fleet.settings import Settings
+
+
+@click.command()
+@click.argument("agent")
+@click.option("--container", help="Docker container; default: the agent's label container.")
+@click.option("--unit", help="systemd unit; default: the agent's label unit.")
+@click.option("--docker", "docker_url", help="unix://, tcp:// or ssh:// of the Docker daemon.")
+@with_output("text", "json")
+@with_connection
+def verify(
+    settings: Settings,
+    agent: str,
+    container: str | None,
+    unit: str | None,
+    docker_url: str | None,
+    output: str,
+) -> int:
+    """Ask a second source about AGENT. Exit 0: both agree, 1: they do not, 3: it cannot be told.
+
+    Where a hub serves this home, dissent raises its alert telemetry-dissent, and agreement ends it.
+    """
+    from fleet.remembered import look
+    from fleet.verify import compare, source_of
+
+    views = {view.agent: view for view in finish(look(settings))}
+    labels = _labels(settings, agent)
+    if agent not in views:
+        raise ConfigError(f"nobody has heard of {agent}", "", "fleet status lists all agents")
+    view = views[agent]
+    evidence = source_of(
+        view, container or labels.get("container"), unit or labels.get("unit"), docker_url
+    )()
+    found = compare(view, evidence)
+    _tell_hub(settings, agent, agrees=not found)
+    if output == "json":
+        write_json(
+            {
+                "agent": agent,
+                "claims": view.state.value,
+                "source": evidence.source,
+                "running": evidence.running,
+                "uptime": evidence.uptime,
+                "healthy": evidence.healthy,
+                "dissent": [dissent.value for dissent in found],
+            }
+        )
+    else:
+        word = "runs" if evidence.running else "does not run"
+        click.echo(f"{agent}: the bus says {paint(view.state.value)}; {evidence.source} {word}")
+        for dissent in found:
+            click.echo(f"  {paint('critical', dissent.value)}: {dissent.meaning}")
+    return 1 if found else 0
+
+
+def _labels(settings: Settings, agent: str) -> dict[str, str]:
+    from fleet.provisioning.registry import Registry
+
+    enrolled = (Registry(settings.home).agents() or {}).get(agent)
+    return dict(enrolled.labels) if enrolled else {}
+
+
+def _tell_hub(settings: Settings, agent: str, *, agrees: bool) -> None:
+    from fleet.client import HubClient, HubError
+
+    with contextlib.suppress(HubError):  # no hub: the exit code says it
+        HubClient.of(settings.home).post("/v1/verified", {"agent": agent, "agrees": agrees})
