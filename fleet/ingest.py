@@ -173,7 +173,8 @@ class Ingest:
                 return
             message = self._reader.read(address.kind, payload)
         except Rejected as rejected:
-            self._reject(inbound, rejected, at, draft)
+            if not topic.startswith("$"):  # NATS shows its own traffic to `#`, against MQTT 4.7.2
+                self._reject(inbound, rejected, at, draft)
             return
         if inbound.retain and address.kind not in FROM_AGENT:
             self._reject(inbound, Rejected(Reason.RETAINED_COMMAND), at, draft)
