@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,54 +27,29 @@ PAGE = 500
 @click.option("--cursor", help="Go on where an earlier page ended.")
 @with_output("text", "jsonl")
 @with_settings("home")
-def history(
-    settings: Settings,
-    since: float | None,
-    until: float | None,
-    agent: str | None,
-    kind: str | None,
-    limit: int,
-    cursor: str | None,
-    output: str,
-) -> None:
+def history(settings: Settings, limit: int, output: str, **wanted: Any) -> None:
     """Stored messages, oldest first. With -o jsonl a pipe reads as far as --limit goes."""
-    finish(_run(settings, since, until, agent, kind, limit, cursor, output))
+    if wanted["kind"]:
+        wanted["kind"] = MessageKind(wanted["kind"])
+    finish(_run(settings, wanted, limit, output))
 
 
-async def _run(
-    settings: Settings,
-    since: float | None,
-    until: float | None,
-    agent: str | None,
-    kind: str | None,
-    limit: int,
-    cursor: str | None,
-    output: str,
-) -> None:
+async def _run(settings: Settings, wanted: dict[str, Any], limit: int, output: str) -> None:
     from fleet.store.reading import open_store
 
-    wanted = MessageKind(kind) if kind else None
     async with open_store(settings.home) as store:
-        left = limit
-        while left > 0:
+        while limit > 0:
             try:
-                page = await store.history(
-                    since=since,
-                    until=until,
-                    agent=agent,
-                    kind=wanted,
-                    cursor=cursor,
-                    limit=min(left, PAGE),
-                )
+                page = await store.history(**wanted, limit=min(limit, PAGE))
             except ValueError:
                 raise click.UsageError("that cursor is not one of ours") from None
             for stored in page.messages:
                 _print(stored, output)
-            left -= len(page.messages)
-            cursor = page.next
-            if cursor is None:
+            limit -= len(page.messages)
+            wanted["cursor"] = page.next
+            if page.next is None:
                 return
-    note(f"more follows: --cursor {cursor}")
+    note(f"more follows: --cursor {wanted['cursor']}")
 
 
 def _print(stored: Stored, output: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +21,9 @@ from fleet.contract.topics import Topics, is_agent_name
 from fleet.contract.words import MessageKind
 from fleet.settings import Settings
 
+if TYPE_CHECKING:
+    from fleet.domain.view import AgentView
+
 
 @click.command()
 @click.option("-a", "--agent", "agents", multiple=True, metavar="NAME", help="Only this agent.")
@@ -33,6 +37,7 @@ from fleet.settings import Settings
 )
 @click.option("--snapshot", is_flag=True, help="Print the retained state and exit.")
 @click.option("--since", type=Moment(), help="First what the store has since then: 6h, a time.")
+@click.option("--tui", is_flag=True, help="A full screen instead of a stream (extra tui).")
 @click.option("-n", "--count", type=click.IntRange(min=1), help="Exit after this many messages.")
 @with_output("text", "jsonl")
 @with_connection
@@ -42,6 +47,7 @@ def monitor(
     kinds: Sequence[str],
     snapshot: bool,
     since: float | None,
+    tui: bool,
     count: int | None,
     output: str,
 ) -> None:
@@ -55,6 +61,9 @@ def monitor(
         frozenset(agents),
         frozenset(MessageKind(kind) for kind in kinds),
     )
+    if tui:
+        finish(_on_screen(settings, lens))
+        return
     printer = Printer(output, count)
     finish(_watch(settings, lens, printer, live=not snapshot, since=since))
 
@@ -173,3 +182,32 @@ async def _recall(settings: Settings, lens: Lens, printer: Printer, since: float
             if page.next is None:
                 return False
             cursor = page.next
+
+
+async def _on_screen(settings: Settings, lens: Lens) -> None:
+    """One connection feeds both the table and the events."""
+    from fleet.bus.connect import open_bus
+    from fleet.cli.screen import Screen
+    from fleet.remembered import remembered
+
+    async with open_bus(settings) as bus:
+        roster = await remembered(bus, settings)
+        await bus.subscribe(*settings.topics.everything)
+
+        async def lines() -> AsyncIterator[str]:
+            async for inbound in bus.messages():
+                await bus.ack(inbound)
+                with suppress(Rejected):
+                    address = settings.topics.parse(inbound.topic)
+                    message = lens.reader.read(address.kind, inbound.payload)
+                    roster.observe(address, message, at=time.time(), retained=inbound.retain)
+                event = lens.event(inbound.topic, inbound.payload, inbound.retain)
+                if event and not inbound.retain:
+                    yield click.unstyle(_line(event))
+
+        def views() -> Sequence[AgentView]:
+            now = time.time()
+            roster.tick(now)
+            return roster.views(now)
+
+        await Screen(views, lines).run_async()
