@@ -48,6 +48,7 @@ EXTRAS: Final = {
     "phonenumbers": "audit",
     "stdnum": "audit",
     "textual": "tui",
+    "zxcvbn": "audit",
 }
 """Package → the extra that brings it, where that is not `hub`."""
 

@@ -1,0 +1,310 @@
+"""The audit itself: messages in, findings out. Knows no file, bus or clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from fleet.auditor import retained, scope, traffic
+from fleet.auditor.contract_rules import rule_for
+from fleet.auditor.finding import Digester, Finding
+from fleet.auditor.rule import Rule
+from fleet.auditor.scan import Leak, scan_name, scan_payload, scan_text, shown
+from fleet.auditor.screen import MAX_REMEMBERED, Screen
+from fleet.auditor.traffic import AgentTraffic
+from fleet.contract.messages import Announcement, Command, Heartbeat, Message
+from fleet.contract.reading import Reader
+from fleet.contract.rejection import Rejected
+from fleet.contract.signing import verify
+from fleet.contract.topics import FROM_AGENT, Address, Topics
+from fleet.contract.words import MessageKind, Reason
+
+DAY: Final = 86_400
+MAX_FINDINGS: Final = 50_000
+"""Findings kept in full: 20 MB. Beyond it they are counted by rule, and the report says so."""
+
+EVERYTHING: Final = ""
+"""The field of a finding about a message as a whole."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts for the report; what charts and trends are made of."""
+
+    messages: int = 0
+    first: float | None = None
+    last: float | None = None
+    kinds: Counter[str] = field(default_factory=Counter)
+    agents: Counter[str] = field(default_factory=Counter)
+    days: Counter[tuple[int, str]] = field(default_factory=Counter)
+    """Messages by day (days since the epoch) and agent."""
+    shapes: dict[str, set[str]] = field(default_factory=dict)
+    """Fields and metrics by agent: what scope creep is told by."""
+
+    def widen(self, at: float) -> None:
+        """Take a message's time into the period."""
+        self.first = at if self.first is None else min(self.first, at)
+        self.last = at if self.last is None else max(self.last, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A topic that was met: whose it is, what its name leaks, how it is shown."""
+
+    address: Address
+    traffic: AgentTraffic
+    leaks: tuple[Leak, ...]
+    shown: str
+
+
+class Audit:
+    """One run.
+
+    Args:
+        enrolled: the agents that belong here; None where nobody says.
+        keys: the hub's public keys by id, where it signs; None where it does not.
+        seen: fields and metrics by agent from earlier reports; None where there are none.
+        on_finding: called with each finding as it comes.
+    """
+
+    def __init__(
+        self,
+        topics: Topics,
+        reader: Reader,
+        digester: Digester,
+        *,
+        enrolled: frozenset[str] | None = None,
+        keys: Mapping[str, bytes] | None = None,
+        seen: Mapping[str, frozenset[str]] | None = None,
+        on_finding: Callable[[Finding], None] | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self.findings: list[Finding] = []
+        self.omitted: Counter[str] = Counter()
+        self._topics = topics
+        self._reader = reader
+        self._digest = digester
+        self._enrolled = enrolled
+        self._keys = keys
+        self._seen = seen
+        self._on_finding = on_finding
+        self._screen = Screen()
+        self._known: dict[str, Known] = {}
+        self._agents: dict[str, AgentTraffic] = {}
+        self._shapes: set[tuple[str, frozenset[str]]] = set()
+
+    def take(self, line: int, at: float | None, topic: str, payload: bytes, retain: bool) -> None:
+        """Hold one message against every rule."""
+        tally = self.tally
+        tally.messages += 1
+        if at is not None and not (tally.first or at) <= at <= (tally.last or 0.0):
+            tally.widen(at)
+        known = self._known.get(topic) or self._meet(topic)
+        if known is None:
+            self._take_foreign(line, at, topic, payload)
+            return
+        kind = known.address.kind
+        tally.kinds[kind] += 1
+        tally.days[int(at or 0) // DAY, known.traffic.agent] += 1
+        if retain and payload:
+            self._check_retained(line, at, known)
+        if at is not None and kind in FROM_AGENT and known.traffic.floods(at):
+            self._tell(line, at, known, traffic.RATE, EVERYTHING, 0, "")
+        if known.leaks:
+            self._tell_all(line, at, known, known.leaks)
+        if not payload:
+            self._take_empty(line, at, known)
+            return
+        try:
+            message = self._reader.read(kind, payload)
+        except Rejected as rejected:
+            self._take_rejected(line, at, known, payload, rejected)
+            return
+        leaks = self._screen.leaks(message)
+        if leaks:
+            self._tell_all(line, at, known, leaks)
+        self._note_shape(line, at, known, message)
+        if isinstance(message, Heartbeat):
+            if message.boot is not None and known.traffic.alternates(message.boot):
+                self._tell(line, at, known, traffic.CONFLICT, "boot", 0, "")
+        elif isinstance(message, Command | Announcement):
+            self._check_signature(line, at, topic, known, message)
+
+    def _check_retained(self, line: int, at: float | None, known: Known) -> None:
+        if known.address.kind not in FROM_AGENT:
+            self._tell(line, at, known, traffic.RETAINED_COMMAND, EVERYTHING, 0, "")
+        elif self._enrolled is not None and known.address.agent not in self._enrolled:
+            self._tell(line, at, known, retained.GHOST, "topic", 0, "")
+
+    def report_lateral(self, line: int, at: float | None, topic: str, publisher: str) -> None:
+        """A publisher, known from the broker's log, that is not the topic's owner."""
+        known = self._known.get(topic) or self._meet(topic)
+        shown_topic = known.shown if known else self.show(topic)
+        self._add(line, at, shown_topic, traffic.LATERAL, "publisher", len(publisher), publisher)
+
+    def report_conflict(self, line: int, at: float | None, client: str) -> None:
+        """A client id that the broker saw taken over while it was connected."""
+        self._add(line, at, "*", traffic.CONFLICT, "client-id", len(client), client)
+
+    def is_owner(self, topic: str, publisher: str) -> bool:
+        """Whether `publisher` may have published on `topic`: the agent its own, the hub all."""
+        if publisher == self._topics.manager:
+            return True
+        try:
+            address = self._topics.parse(topic)
+        except Rejected:
+            return False
+        return address.kind in FROM_AGENT and address.agent == publisher
+
+    def _meet(self, topic: str) -> Known | None:
+        try:
+            address = self._topics.parse(topic)
+        except Rejected:
+            return None
+        agent = address.agent
+        leaks = tuple(scan_name(agent, "topic")) if agent else ()
+        agent_shown = "*" if leaks else agent
+        place = topic.replace(f"/{agent}/", "/*/") if leaks else topic
+        watched = self._agents.get(agent)
+        if watched is None:
+            crowded = len(self._agents) >= MAX_REMEMBERED
+            watched = AgentTraffic("*" if crowded else agent_shown)
+            if not crowded:
+                self._agents[agent] = watched
+        known = Known(address, watched, leaks, place)
+        if len(self._known) >= 5 * MAX_REMEMBERED:
+            self._known.clear()
+        self._known[topic] = known
+        return known
+
+    def _take_foreign(self, line: int, at: float | None, topic: str, payload: bytes) -> None:
+        """A topic that the contract does not have; its levels and payload may hold anything."""
+        self.tally.kinds["unknown"] += 1
+        self.tally.days[int(at or 0) // DAY, "*"] += 1
+        place = self.show(topic)
+        rule = rule_for(Reason.UNKNOWN_TOPIC)
+        self._add(line, at, place, rule, "topic", len(topic), topic)
+        levels = topic.split("/")
+        agents = [level for level in levels[1:] if level in self._agents and level]
+        if len(set(agents)) > 1 or (agents and _ADDRESSING.intersection(levels)):
+            self._add(line, at, place, traffic.LATERAL, "topic", len(topic), topic)
+        leaks: list[Leak] = []
+        for level in levels:
+            if shown(level) == "*" and level not in self._agents:
+                leaks += scan_text(level, "topic") or scan_name(level, "topic")
+        text = payload.decode("utf-8", "surrogateescape")
+        if text.strip():
+            leaks += scan_payload(text)
+        for leak in dict.fromkeys(leaks):
+            self._add(line, at, place, leak.rule, leak.field, len(leak.matched), leak.matched)
+
+    def show(self, topic: str) -> str:
+        """A topic with `*` for each level that may itself be a leak."""
+        own = (self._topics.prefix, self._topics.manager, *MessageKind)
+        levels = topic.split("/")
+        return "/".join(
+            level
+            if level in own or level in self._agents or shown(level) == level or not level
+            else "*"
+            for level in levels[:10]
+        )
+
+    def _take_empty(self, line: int, at: float | None, known: Known) -> None:
+        """An empty message erases retained state; for a command that is the cure."""
+        agent = known.address.agent
+        owned = self._enrolled is None or agent in self._enrolled
+        if known.address.kind in FROM_AGENT and owned:
+            self._tell(line, at, known, retained.CLEARED, EVERYTHING, 0, "")
+
+    def _take_rejected(
+        self, line: int, at: float | None, known: Known, payload: bytes, rejected: Rejected
+    ) -> None:
+        text = payload.decode("utf-8", "surrogateescape")
+        name = rejected.name
+        self._tell(line, at, known, rule_for(rejected.reason), _with_key(rejected), len(name), name)
+        self._tell_all(line, at, known, scan_payload(text))
+
+    def _note_shape(self, line: int, at: float | None, known: Known, message: Message) -> None:
+        """Which fields and metrics an agent uses: told where earlier weeks had others."""
+        kind = known.address.kind
+        if kind not in FROM_AGENT:
+            return
+        fields = message.model_fields_set
+        metrics = getattr(message, "metrics", None)
+        key = (known.shown, frozenset((*fields, *metrics)) if metrics else frozenset(fields))
+        if key in self._shapes:
+            return
+        if len(self._shapes) < MAX_REMEMBERED:
+            self._shapes.add(key)
+        agent = known.traffic.agent
+        names = {f"{kind}.{name}" for name in fields}
+        # A name that may itself be a leak is remembered by its digest.
+        for name in metrics or ():
+            names.add(f"metrics.{name if shown(name) == name else '#' + self._digest(name)}")
+        if agent not in self.tally.shapes and self._seen is not None and agent not in self._seen:
+            self._tell(line, at, known, scope.NEW_AGENT, "topic", len(agent), agent)
+        had = self.tally.shapes.setdefault(agent, set())
+        if self._seen is not None and agent in self._seen:
+            for name in sorted(names - had - self._seen[agent]):
+                self._tell(line, at, known, scope.NEW_SHAPE, name, len(name), name)
+        had |= names
+
+    def _check_signature(
+        self, line: int, at: float | None, topic: str, known: Known, message: Command | Announcement
+    ) -> None:
+        if self._keys is None:
+            return
+        key = self._keys.get(message.kid or "")
+        if key is None or not verify(key, topic, message.model_dump(exclude_none=True)):
+            self._tell(line, at, known, traffic.LATERAL, "sig", 0, message.sig or "")
+
+    def _tell_all(
+        self, line: int, at: float | None, known: Known, leaks: list[Leak] | tuple[Leak, ...]
+    ) -> None:
+        for leak in leaks:
+            self._tell(line, at, known, leak.rule, leak.field, len(leak.matched), leak.matched)
+
+    def _tell(
+        self,
+        line: int,
+        at: float | None,
+        known: Known,
+        rule: Rule,
+        path: str,
+        length: int,
+        matched: str,
+    ) -> None:
+        self._add(line, at, known.shown, rule, path, length, matched, known.traffic.agent)
+
+    def _add(
+        self,
+        line: int,
+        at: float | None,
+        topic: str,
+        rule: Rule,
+        path: str,
+        length: int,
+        matched: str,
+        agent: str = "",
+    ) -> None:
+        digest = self._digest(matched) if matched else ""
+        finding = Finding(line, topic, rule, path, length, digest, agent, at)
+        if self._on_finding is not None:
+            self._on_finding(finding)
+        if len(self.findings) < MAX_FINDINGS:
+            self.findings.append(finding)
+        else:
+            self.omitted[rule.id] += 1
+
+
+_ADDRESSING: Final = frozenset(("to", "peer", "inbox", "chat", "reply", "agents", "direct", "dm"))
+"""Topic levels by which one agent addresses another."""
+
+
+def _with_key(rejected: Rejected) -> str:
+    """The path of a rejection, with the sender's own key where it is an ordinary noun."""
+    if rejected.field.endswith("*") and rejected.name:
+        return rejected.field[:-1] + shown(rejected.name)
+    return rejected.field

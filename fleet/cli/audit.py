@@ -1,0 +1,121 @@
+"""`fleet audit`: hold captured or live traffic against the ADRs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fleet.cli.common import finish, note, with_connection
+from fleet.settings import Settings
+
+if TYPE_CHECKING:
+    from fleet.auditor.report import Report
+
+FORMATS = ("text", "json", "html", "sarif")
+
+
+@click.group()
+def audit() -> None:
+    """Compliance audit of what travelled on the bus."""
+
+
+@audit.command()
+@click.option(
+    "--capture", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="A JSON Lines capture (repeatable); default: the hub's own.",
+)  # fmt: skip
+@click.option("--live", type=click.FloatRange(0.1, 604_800), metavar="SECONDS",
+              help="Listen on the bus for so long instead.")  # fmt: skip
+@click.option("--broker-log", type=click.Path(path_type=Path), metavar="FILE",
+              help="Mosquitto's log (log_type all): tells who published.")  # fmt: skip
+@click.option("--against", type=click.Path(path_type=Path), metavar="PROPOSED.md",
+              help="Judge by the words of a proposed ADR too, before it is adopted.")  # fmt: skip
+@click.option("--suppressions", type=click.Path(path_type=Path), metavar="FILE",
+              help="Suppressions (TOML); default: audit.toml in the home.")  # fmt: skip
+@click.option("--save", is_flag=True, help="Keep the report in the home, in the chained log.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True)
+@with_connection
+def run(settings: Settings, output: str, **options: Any) -> int:
+    """Audit a capture. Exit 0: clean, 2: violation, 3: the capture has gaps."""
+    from fleet.auditor.report import EXIT_CODES
+
+    if options["live"] and options["files"]:
+        raise click.UsageError("give either --capture or --live")
+    report = _audit(settings, **options)
+    _write(report, output)
+    return EXIT_CODES[report.outcome]
+
+
+def _audit(
+    settings: Settings,
+    files: tuple[Path, ...],
+    live: float | None,
+    broker_log: Path | None,
+    against: Path | None,
+    suppressions: Path | None,
+    save: bool,
+    quiet: bool,
+) -> Report:
+    from fleet.auditor import assemble
+    from fleet.auditor import run as runs
+
+    auditor = assemble.auditor(settings, against)
+    started = time.monotonic()
+
+    def progress(done: int, total: int, messages: int) -> None:
+        spent = time.monotonic() - started
+        left = spent * (total - done) / done if done else 0.0
+        rate = messages / spent if spent else 0.0
+        share = 100 * done // total if total else 100
+        sys.stderr.write(f"\r{share:3d} %  {messages} messages  {rate:,.0f}/s  {left:.0f} s left ")
+
+    shown = progress if not quiet and sys.stderr.isatty() else None
+    if live:
+        gaps = finish(assemble.listen(settings, auditor, live))
+    else:
+        gaps = runs.over_files(auditor, files or assemble.captures(settings.home), shown)
+    if shown:
+        sys.stderr.write("\r\033[K")
+    if broker_log:
+        runs.over_broker_log(auditor, broker_log)
+    return assemble.conclude(settings, auditor, gaps, suppressions, save=save)
+
+
+def _write(report: Report, output: str) -> None:
+    if output == "text":
+        from fleet.auditor.render_text import render
+
+        click.echo(render(report), nl=False)
+    elif output == "json":
+        click.echo(json.dumps(report.as_dict(), indent=2))
+    elif output == "html":
+        from fleet.auditor.render_html import render as render_html
+
+        click.echo(render_html(report), nl=False)
+    else:
+        from fleet.auditor.render_sarif import as_sarif
+
+        click.echo(json.dumps(as_sarif(report), indent=2))
+
+
+@audit.command()
+@click.argument("rule", required=False)
+def explain(rule: str | None) -> None:
+    """What RULE means, which clause it holds, what to do. Without RULE: all rules."""
+    from fleet.auditor.catalogue import RULES, rule_named
+
+    if rule is None:
+        for known in RULES:
+            click.echo(f"{known.id:<28} {known.severity.value:<8} {known.finds}")
+        return
+    known = rule_named(rule)
+    click.echo(f"{known.id} ({known.severity.value}, {known.clause.value}: {known.clause.meaning})")
+    click.echo(f"A finding means: {known.finds}.")
+    click.echo(f"What to do: {known.remedy}.")
+    note("Findings never show what matched: find it in the capture by line and field.")
