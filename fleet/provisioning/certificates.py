@@ -103,24 +103,34 @@ class Authority:
         return issued
 
     def issue_client(self, agent: str, now: float, days: int = CLIENT_DAYS) -> Issued:
-        """An agent's certificate; its common name becomes user name and client id."""
-        return self._issue(agent, ExtendedKeyUsageOID.CLIENT_AUTH, [], now, days)
+        """An agent's certificate; its common name becomes user name and client id.
+
+        A copy without the key stays in `clients/`, so that its end can be watched.
+        """
+        issued = self._issue(agent, ExtendedKeyUsageOID.CLIENT_AUTH, [], now, days)
+        write_secret(self._client_file(issued.serial), issued.certificate)
+        return issued
 
     def revoke(self, serials: Sequence[str], now: float) -> None:
         """Put certificates on the CRL; the broker must read it again (SIGHUP)."""
         key, certificate = self._load()
         revoked = [*self._crl(), *(_revoked(int(serial, 16), now) for serial in serials)]
         self._write_crl(key, certificate, revoked, now)
+        for serial in serials:
+            self._client_file(serial).unlink(missing_ok=True)
 
     def revoked(self) -> set[str]:
         """Serial numbers (hex) on the CRL."""
         return {f"{entry.serial_number:x}" for entry in self._crl()}
 
     def validities(self) -> list[Validity]:
-        """The CA's and the server's certificates: what stops everybody when it ends."""
-        return [
-            validity(path) for path in (self.ca_file, self.folder / "server.pem") if path.exists()
-        ]
+        """The certificates in force: the CA's, the broker's, the agents'."""
+        clients = sorted(self.folder.glob("clients/*.pem"))
+        files = (self.ca_file, self.folder / "server.pem", *clients)
+        return [validity(path) for path in files if path.exists()]
+
+    def _client_file(self, serial: str) -> Path:
+        return self.folder / "clients" / f"{serial}.pem"
 
     def _issue(
         self,
@@ -198,8 +208,7 @@ def expiring(
 ) -> list[Validity]:
     """Certificates of this home that end within `within_days`; for the hub, doctor and list."""
     moment = time.time() if now is None else now
-    clients = sorted((home / "agents").glob("*/client.pem"))
-    every = [*Authority(home).validities(), *(validity(path) for path in clients)]
+    every = Authority(home).validities()
     return [one for one in every if one.days_left(moment) < within_days]
 
 

@@ -32,7 +32,7 @@ class Refused(BrokerError):
 
     def __init__(self, command: str, subject: str, reason: str) -> None:
         self.reason = reason
-        remedy = "fleet broker secure; fleet agent list shows what there is"
+        remedy = "fleet agent list shows who is enrolled; fleet agent add --reuse replaces the rest"
         super().__init__(f"the broker refused {command} {subject}".rstrip(), reason, remedy)
 
 

@@ -15,6 +15,7 @@ from fleet.provisioning.certificates import Authority, Issued
 from fleet.provisioning.dynsec import (
     Account,
     Dynsec,
+    Refused,
     create_account,
     create_role,
     delete_account,
@@ -74,10 +75,19 @@ class Enroller:
         now = self._clock()
         issued = Authority(self._settings.home).issue_client(name, now) if certificate else None
         credential = Credential(name, name, None if certificate else new_secret(), issued)
+        if reuse:
+            with contextlib.suppress(
+                Refused
+            ):  # nothing is left of it at the broker: the usual case
+                await self.delete(credential)
         await self.create(credential)
         serials = (issued.serial,) if issued else ()
         agent = Enrolled(name, kind, dict(labels or {}), tuple(groups), (name,), now, None, serials)
-        self._registry.put(agent)
+        try:
+            self._registry.put(agent)
+        except ConfigError:
+            await self.delete(credential)
+            raise
         return credential
 
     async def create(self, credential: Credential) -> None:
@@ -164,10 +174,12 @@ class Enroller:
         first, *others = agent.accounts
         lock = new_secret()
         lock_out = {"command": "setClientPassword", "username": first, "password": lock}
-        await self._dynsec.run(lock_out, *map(delete_account, others))
+        with contextlib.suppress(Refused):  # somebody deleted it by hand: all the better
+            await self._dynsec.run(lock_out, *map(delete_account, others))
         self._registry.revoke(name, self._clock())
         await self._empty(name, first, lock)
-        await self._dynsec.run(delete_account(first), delete_role(names.agent_role(name)))
+        with contextlib.suppress(Refused):
+            await self._dynsec.run(delete_account(first), delete_role(names.agent_role(name)))
         if await self._dynsec.account(first) or await self._dynsec.role(names.agent_role(name)):
             raise NotProvenError(f"{name} is not gone", "the broker kept it", "try again")
 

@@ -8,15 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from fleet import acl_test
 from fleet.bus.visit import Version, Visit
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import BrokerError, ConfigError
+from fleet.contract.secret_file import write_secret
 from fleet.contract.words import MessageKind
 from fleet.provisioning import rights
 from fleet.provisioning.enrolment import Credential, NotProvenError
 from fleet.provisioning.reach import connection_as, connection_by_certificate, dynsec_of
 from fleet.provisioning.registry import Registry
+from fleet.provisioning.securing import secure
 from tests.support.provisioned import ProvisionedBroker
+from tests.support.waiting import eventually
 
 
 def login(broker: ProvisionedBroker, credential: Credential, client_id: str = "alpha") -> Visit:
@@ -180,3 +184,76 @@ async def test_a_rotation_keeps_the_old_secret_until_it_is_finished(
             async with login(provisioned, old):
                 pass
         assert (await enroller.rotate("alpha")).account == "alpha.3"
+
+
+async def test_commands_that_waited_for_a_revoked_agent_are_gone(
+    provisioned: ProvisionedBroker,
+) -> None:
+    own = provisioned.settings.topics.of(MessageKind.COMMAND, "alpha")
+    credential = (await provisioned.enrol("alpha"))["alpha"]
+    connection = connection_as(provisioned.settings, "alpha", credential.secret, "alpha")
+    async with Visit(replace(connection, persistent=True), Version.V5) as agent:
+        await agent.subscribe(own)
+    hub = connection_as(provisioned.settings, "zephyr", provisioned.settings.password())
+    async with Visit(hub, Version.V5) as sender, provisioned.enroller() as enroller:
+        await sender.publish(own, b"waiting")
+        await enroller.revoke("alpha")
+        again = await enroller.add("alpha", reuse=True)
+        connection = connection_as(provisioned.settings, "alpha", again.secret, "alpha")
+        async with Visit(replace(connection, persistent=True), Version.V5) as agent:
+            await agent.subscribe(own)
+            await sender.publish(own, b"fresh")
+            assert await agent.wait_for(b"fresh")
+            assert [message.payload for message in agent.received] == [b"fresh"]
+
+
+async def test_a_certificate_is_rotated_with_both_valid_until_it_is_finished(
+    provisioned: ProvisionedBroker, tmp_path: Path
+) -> None:
+    async with provisioned.enroller() as enroller:
+        old = await enroller.add("alpha", certificate=True)
+        new = await enroller.rotate("alpha")
+        for credential in (old, new):
+            async with by_certificate(provisioned, credential, tmp_path) as agent:
+                assert await agent.subscribe("fleet/alpha/command")
+        assert old.issued is not None
+        assert await enroller.finish("alpha") == (old.issued.serial,)
+        # The broker reads the CRL in the next round of its loop.
+        await eventually(lambda: refused(by_certificate(provisioned, old, tmp_path)))
+        async with by_certificate(provisioned, new, tmp_path) as agent:
+            assert await agent.subscribe("fleet/alpha/command")
+
+
+async def test_an_account_that_somebody_deleted_by_hand_can_still_be_revoked(
+    provisioned: ProvisionedBroker,
+) -> None:
+    await provisioned.enrol("alpha")
+    async with dynsec_of(provisioned.settings) as dynsec:
+        await dynsec.run({"command": "deleteClient", "username": "alpha"})
+    async with provisioned.enroller() as enroller:
+        await enroller.revoke("alpha")
+        await enroller.add("alpha", reuse=True)
+
+
+async def test_a_broker_that_runs_already_is_brought_to_the_rules(
+    provisioned: ProvisionedBroker, tmp_path: Path
+) -> None:
+    """With an admin of its own, open defaults, and a hub account that may do too little."""
+    settings = provisioned.settings
+    foreign = tmp_path / "admin.password"
+    write_secret(foreign, "of-the-owner")
+    admin_role = {"rolename": "zephyr-admin"}
+    async with dynsec_of(settings) as dynsec:
+        owner = {"username": "owner", "password": "of-the-owner", "roles": [admin_role]}
+        opened = [{"acltype": "publishClientReceive", "allow": True}]
+        await dynsec.run(
+            {"command": "createClient", **owner},
+            {"command": "setDefaultACLAccess", "acls": opened},
+            {"command": "deleteClient", "username": "zephyr"},
+            {"command": "modifyRole", "rolename": "zephyr", "acls": []},
+        )
+    for path in (provisioned.plan.hub_password, provisioned.plan.admin_password):
+        path.unlink()
+    assert await secure(settings, "owner", foreign) == ["zephyr-admin", "zephyr"]
+    assert await acl_test.prove(settings) == []
+    await provisioned.enrol("alpha")

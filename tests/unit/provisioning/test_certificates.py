@@ -70,6 +70,15 @@ def test_what_ends_soon_is_named(authority: Authority, tmp_path: Path) -> None:
     assert ending.days_left(NOW + 11 * DAY) == 29
 
 
+def test_an_agents_certificate_is_watched_until_it_is_revoked(
+    authority: Authority, tmp_path: Path
+) -> None:
+    issued = authority.issue_client("alpha", NOW, days=10)
+    assert [one.subject for one in expiring(tmp_path, NOW)] == ["CN=alpha"]
+    authority.revoke([issued.serial], NOW)
+    assert expiring(tmp_path, NOW) == []
+
+
 def test_what_is_no_certificate_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.pem").write_text("no")
     with pytest.raises(ConfigError, match="not PEM"):
@@ -78,4 +87,6 @@ def test_what_is_no_certificate_is_an_error(tmp_path: Path) -> None:
 
 def test_the_files_are_0600(authority: Authority) -> None:
     authority.issue_server(["localhost"], NOW)
-    assert {stat.S_IMODE(path.stat().st_mode) for path in authority.folder.iterdir()} == {0o600}
+    authority.issue_client("alpha", NOW)
+    files = [path for path in authority.folder.rglob("*") if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
