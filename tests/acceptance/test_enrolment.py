@@ -267,3 +267,52 @@ def test_the_sh_lines_write_the_same_files_as_join(site: Site, tmp_path: Path) -
         text = path.read_text().replace(str(site.agent_folder), str(tmp_path / "sh"))
         assert (tmp_path / "sh" / path.name).read_text() == text
     assert_private(tmp_path / "sh")
+
+
+def test_the_operators_other_commands_work_as_they_are_documented(
+    site: Site, tmp_path: Path
+) -> None:
+    cells = tmp_path / "cells.json"
+    cells.write_text('[{"tenant": "acme"}, {"tenant": "globex"}]')
+    out = tmp_path / "agents"
+
+    def imported() -> bool:
+        done = subprocess.run(
+            [sys.executable, "-m", "fleet", "agent", "import", str(cells), "--out", str(out)],
+            env=site.environ(), capture_output=True, text=True, timeout=50, check=False,
+        )  # fmt: skip
+        return done.returncode == 0
+
+    wait_until(imported, what="the import")
+    assert "acme" not in site.fleet("agent", "import", str(cells), "--dry-run")
+    listed = json.loads(site.fleet("agent", "list", "-o", "json"))
+    assert [(one["name"], one["kind"]) for one in listed] == [
+        ("acme", "openclaw"),
+        ("globex", "openclaw"),
+    ]
+    assert_private(out / "acme" / "fleet")
+    report = json.loads(site.fleet("acl", "test", "-o", "json"))
+    assert report["openings"] == []
+    secret = str(out / "acme" / "fleet" / "secret")
+    own = site.fleet(
+        "acl", "test", "--agent", "acme", "--agent-password-file", secret, "-o", "json"
+    )
+    assert json.loads(own)["agents"] == ["acme"]
+
+    days = json.loads(site.fleet("broker", "certificates", "-o", "json"))
+    assert {one["subject"] for one in days} == {"CN=fleet CA", "CN=localhost"}
+    site.fleet("broker", "certificates", "--renew")
+    assert "allow_anonymous false" in site.fleet("broker", "config")
+
+    [before] = site.fleet("agent", "keys", "show", "-o", "public").splitlines()
+    site.fleet("agent", "keys", "rotate")
+    assert before in site.fleet("agent", "keys", "show", "-o", "public").splitlines()
+    states = [key["state"] for key in json.loads(site.fleet("agent", "keys", "show", "-o", "json"))]
+    assert sorted(states) == ["signs", "waits"]
+
+    site.fleet("agent", "new", str(tmp_path / "ada"), "--kind", "nanobot")
+    site.fleet("agent", "add", "ada", "--kind", "nanobot", "--out", str(tmp_path / "ada"))
+    assert_private(tmp_path / "ada" / "fleet")
+    site.fleet("agent", "add", "ada", code=3)
+    site.fleet("agent", "revoke", "nobody", code=3)
+    assert site.fleet("init") == ""
