@@ -10,17 +10,21 @@ from fleet.exporter.service import Exporter
 from fleet.gateway.hub_backend import HubBackend
 from fleet.gateway.service import Gateway
 from fleet.hub import Hub, Plug, Service
+from fleet.notifier.routes import Route
+from fleet.notifier.service import Notifier
 from fleet.self_check import SelfCheck
 
 
-def plug(gateway: Gateway) -> Plug:
-    """What `fleet serve` runs beside ingest: commands, metrics, events and HTTP."""
+def plug(gateway: Gateway, routes: Sequence[Route] = ()) -> Plug:
+    """What `fleet serve` runs beside ingest: commands, alert routes, metrics and HTTP."""
 
     def build(hub: Hub) -> Sequence[Service]:
         commander = Commander(hub)
-        exporter = Exporter(hub, commander)
+        notifier = Notifier(hub, routes)
+        exporter = Exporter(hub, commander, (notifier.metrics,))
         backend = HubBackend(hub, commander, exporter)
         enrolments = Enrolments(hub, commander)
-        return (commander, enrolments, exporter, backend, gateway.serve(backend), SelfCheck(hub))
+        web = gateway.serve(backend)
+        return (commander, enrolments, notifier, exporter, backend, web, SelfCheck(hub))
 
     return build

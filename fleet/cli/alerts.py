@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fleet.cli.common import note, paint, table, with_output, with_settings, write_json, write_jsonl
 from fleet.cli.spans import Seconds
 from fleet.client import HubClient
+from fleet.contract.errors import ConfigError, FleetError
+from fleet.contract.words import AlertState
 from fleet.settings import Settings
+
+if TYPE_CHECKING:
+    from fleet.notifier.routes import Route
 
 
 @click.group(invoke_without_command=True)
@@ -90,6 +96,36 @@ def lift(settings: Settings, silence_id: str) -> None:
     """End the silence ID."""
     HubClient.of(settings.home).delete(f"/v1/silences/{silence_id}")
     note(f"silence {silence_id} is lifted")
+
+
+@alerts.command()
+@click.argument("name", metavar="[ROUTE]", required=False)
+@with_settings("home")
+@click.pass_context
+def test(context: click.Context, settings: Settings, name: str | None) -> None:
+    """Send a test and its end through ROUTE, or each route; exit 1 if one does not take them."""
+    from fleet.notifier.routes import routes_of
+
+    routes = [route for route in routes_of(settings) if name in (None, route.name)]
+    if not routes:
+        what = f"there is no route {name}" if name else "there is no route"
+        raise ConfigError(what, "", "[routes.NAME] in fleet.toml")
+    failed = [route for route in routes if not _tested(route)]
+    context.exit(1 if failed else 0)
+
+
+def _tested(route: Route) -> bool:
+    from fleet.notifier.notices import Group
+    from fleet.notifier.senders import send
+
+    try:
+        for state in AlertState:
+            send(route, Group.test(state, time.time()))
+    except FleetError as error:
+        click.echo(f"{route.name} ({route.channel}): {paint('critical', 'failed')}, {error.why}")
+        return False
+    click.echo(f"{route.name} ({route.channel}): {paint('ok', 'taken')}")
+    return True
 
 
 def _target(agent: str, code: str) -> dict[str, Any]:

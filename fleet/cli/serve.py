@@ -31,14 +31,16 @@ async def _serve(settings: Settings) -> None:
     from fleet.gateway.service import Gateway
     from fleet.gateway.tokens import Principal, Role, Tokens
     from fleet.hub import Hub
+    from fleet.notifier.routes import routes_of
     from fleet.services import plug
     from fleet.store.sqlite import SqliteStore
     from fleet.store.upkeep import Retention
 
     retention = Retention.of(settings.tables.get("retention", {}))
+    routes = routes_of(settings)
     gateway = Gateway(settings)
     host, port = gateway.bind()
-    hub = Hub(settings, SqliteStore(settings.home, retention), plug(gateway))
+    hub = Hub(settings, SqliteStore(settings.home, retention), plug(gateway, routes))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, hub.stop)

@@ -66,6 +66,33 @@ FIRING: Final = _gauge(
     series="one a firing alert",
 )
 SILENCES: Final = _gauge("fleet_silences", "silences in force, maintenance included")
+ROUTE_UP: Final = _gauge(
+    "fleet_route_up",
+    "1 if the last attempt of an alert route was taken, else 0",
+    "route",
+    series="one a route",
+)
+ROUTE_SENT: Final = _counter(
+    "fleet_route_sent_total", "messages an alert route delivered", "route", series="one a route"
+)
+ROUTE_FAILURES: Final = _counter(
+    "fleet_route_failures_total",
+    "attempts of an alert route that failed",
+    "route",
+    series="one a route",
+)
+ROUTE_DROPPED: Final = _counter(
+    "fleet_route_dropped_total",
+    "messages an alert route gave up: too many waited",
+    "route",
+    series="one a route",
+)
+ROUTE_WAITING: Final = _gauge(
+    "fleet_route_waiting_messages",
+    "messages an alert route has yet to deliver",
+    "route",
+    series="one a route",
+)
 COMMANDS: Final = _counter(
     "fleet_commands_total",
     "commands that ended",
@@ -131,7 +158,8 @@ BROKER: Final = {
 
 HUB_FAMILIES: Final = (
     MESSAGES, REJECTS, FACTS, LOST, REPEATED, RECEIPTS, RECEIPTS_FAILED, LINK_UP, LINK_LOSSES,
-    FEED_DROPPED, FEED_QUEUE, AGENTS, FIRING, SILENCES, COMMANDS, COMMANDS_OPEN, LATENCY,
+    FEED_DROPPED, FEED_QUEUE, AGENTS, FIRING, SILENCES, ROUTE_UP, ROUTE_SENT,
+    ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, COMMANDS, COMMANDS_OPEN, LATENCY,
     NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,
     STORE_FREE, TICKS, TICK_SECONDS, STARTED, BUILD, *BROKER.values(),
 )  # fmt: skip

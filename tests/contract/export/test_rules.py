@@ -111,6 +111,8 @@ CASES = {
     "FleetAuditViolation": firing("audit-violation"),
     "FleetAclOpen": firing("acl-open"),
     "FleetAgentAlert": firing("disk-pressure", "warning"),
+    "FleetRouteFailing": constant('fleet_route_up{route="oncall"}', "0", "1", route="oncall"),
+    "FleetRouteDropped": grows('fleet_route_dropped_total{route="oncall"}', route="oncall"),
     "FleetMetricNamesRefused": grows("fleet_metric_names_refused_total"),
 }
 ALWAYS = {"FleetWatchdog"}

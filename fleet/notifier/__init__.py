@@ -1,0 +1,1 @@
+"""Alert routes: what operators are to be told leaves the hub, in groups, until it has arrived."""
