@@ -135,7 +135,7 @@ def _post(route: Route, url: str, body: bytes, headers: Mapping[str, str]) -> No
         data=body,
         headers={
             "Content-Type": "application/json",
-            "User-Agent": f"fleet/{fleet.__version__}",
+            "User-Agent": f"fleet-hub/{fleet.__version__}",
             **headers,
         },
     )
