@@ -105,7 +105,7 @@ class Hub:
         self._plug = plug
         self._stopping = asyncio.Event()
         self._link = asyncio.Event()
-        self._caught_up_from = 0.0
+        self._listening_from = 0.0
 
     async def run(self, ready: Callable[[], None] | None = None) -> None:
         """Start, serve, stop; `ready` is called once messages flow.
@@ -180,7 +180,7 @@ class Hub:
         self.counters.link_up = up
         if up:
             _log.info("linked to the broker: %s", detail)
-            self._caught_up_from = now
+            self._listening_from = time.monotonic()
             self.ingest.redelivered.expect()
             self._link.set()
         elif was:
@@ -208,9 +208,13 @@ class Hub:
 
     async def _settle(self) -> None:
         """Wait until births and backlog are in; a new loss of the link begins anew."""
+        looked = self.ledger.now()
         while not self._link.is_set():
-            if self.ingest.idle and self.ledger.now() - self._caught_up_from >= SETTLE:
-                await self.ledger.write(self.roster.hear(self.ledger.now()))
+            before, looked = looked, self.ledger.now()
+            if looked - before > STALL:
+                self._listening_from = time.monotonic()
+            if self.ingest.idle and time.monotonic() - self._listening_from >= SETTLE:
+                await self.ledger.write(self.roster.hear(looked))
                 return
             await asyncio.sleep(0.2)
 
@@ -231,7 +235,7 @@ class Hub:
         """The agents spoke and nobody listened: read what waits, ask for births, judge then."""
         _log.warning("the hub stood still for %.1f s", now - since)
         self.roster.deaf(since)
-        self._caught_up_from = now
+        self._listening_from = time.monotonic()
         self._link.set()
         with contextlib.suppress(BrokerError):
             await self.announce(Notice.HUB_ONLINE)

@@ -32,6 +32,10 @@ SAVE_AFTER: Final = 5.0
 SAVE_MOST: Final = 200
 """Records stored with one batch: bounds what a commit adds."""
 
+SLEW: Final = 0.9
+"""How fast the clock of record goes while the machine's clock is behind it: silence is still
+noticed, and an hour is made up for in ten."""
+
 RETRY: Final = 1.0
 """Seconds between attempts while the disk is full."""
 
@@ -54,6 +58,7 @@ class Ledger:
         feed: Feed,
         counters: Counters,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
         self.roster = roster
@@ -61,6 +66,8 @@ class Ledger:
         self.counters = counters
         self.book = AlertBook()
         self._clock = clock
+        self._monotonic = monotonic
+        self._looked = monotonic()
         self._last_id = 0
         self._last_at = 0.0
         self._dirty: dict[str, tuple[int, float]] = {}
@@ -87,8 +94,11 @@ class Ledger:
             self.roster.deaf(memory.last_at)
 
     def now(self) -> float:
-        """Seconds since the epoch; a clock set back stands still instead."""
-        self._last_at = max(self._last_at, self._clock())
+        """Seconds since the epoch; after the machine's clock was set back slower, but never back."""
+        before, self._looked = self._looked, self._monotonic()
+        slewed = self._last_at + SLEW * (self._looked - before)
+        wall = self._clock()
+        self._last_at = wall if wall >= self._last_at else slewed
         return self._last_at
 
     def next_id(self) -> int:

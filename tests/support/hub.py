@@ -24,13 +24,16 @@ from tests.support.waiting import wait_until
 class HubProcess:
     """`fleet serve` on a home of its own; `kill` and `start` again keep the home."""
 
-    def __init__(self, home: Path, broker: Mosquitto, log: Path | None = None) -> None:
+    def __init__(
+        self, home: Path, broker: Mosquitto, log: Path | None = None, **settings: str
+    ) -> None:
         self.home = home
         self.http = f"127.0.0.1:{free_port()}"
         self._environ = {k: v for k, v in os.environ.items() if not k.startswith("FLEET_")} | {
             "FLEET_HOME": str(home),
             "FLEET_BROKER": broker.url,
             "FLEET_HTTP": self.http,
+            **settings,
         }
         self._log = log or home.with_suffix(".log")
         self._process: subprocess.Popen[str] | None = None

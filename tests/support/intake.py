@@ -57,8 +57,14 @@ class Intake:
         self.store = FaultyStore(home)
         self.roster = Roster(interval=10)
         self.feed = Feed(self.counters)
+        self.passed = 0.0
         self.ledger = Ledger(
-            self.store, self.roster, self.feed, self.counters, clock=lambda: self.now
+            self.store,
+            self.roster,
+            self.feed,
+            self.counters,
+            clock=lambda: self.now,
+            monotonic=lambda: self.passed,
         )
         reader = Reader()
         bus: Any = self.desk

@@ -1,0 +1,32 @@
+"""Every scenario, in the order of the table."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.chaos import (
+    r01_broker_killed,
+    r02_hub_killed,
+    r03_sidecar_killed,
+    r04_silence,
+    r05_sessions,
+    r06_clocks,
+    r07_disks_full,
+    r08_queue_overflow,
+    r09_hostile,
+    r10_docker_killed,
+)
+from tests.chaos.scenario import Scenario
+
+SCENARIOS: Final[tuple[Scenario, ...]] = (
+    r01_broker_killed.SCENARIO,
+    r02_hub_killed.SCENARIO,
+    r03_sidecar_killed.SCENARIO,
+    r04_silence.SCENARIO,
+    r05_sessions.SCENARIO,
+    r06_clocks.SCENARIO,
+    r07_disks_full.SCENARIO,
+    r08_queue_overflow.SCENARIO,
+    r09_hostile.SCENARIO,
+    r10_docker_killed.SCENARIO,
+)

@@ -1,0 +1,37 @@
+"""What a scenario is: a fault, what must hold, and how to see whether it did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class AbsentError(Exception):
+    """This machine lacks what the fault needs; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was seen: a sentence for people, a verdict, and the numbers behind both."""
+
+    seen: str
+    held: bool
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One fault. `run` gets a folder of its own, and True for the short slice."""
+
+    name: str
+    fault: str
+    must_hold: str
+    run: Callable[[Path, bool], Finding]
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least `share` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

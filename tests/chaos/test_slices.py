@@ -1,0 +1,20 @@
+"""The short form of every scenario: what the whole proves at length must hold here too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.all import SCENARIOS
+from tests.chaos.scenario import AbsentError, Scenario
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_the_fleet_holds(scenario: Scenario, tmp_path: Path):
+    try:
+        found = scenario.run(tmp_path / "world", True)
+    except AbsentError as absent:
+        pytest.skip(str(absent))
+    assert found.held, found.seen
