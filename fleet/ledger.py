@@ -94,7 +94,7 @@ class Ledger:
             self.roster.deaf(memory.last_at)
 
     def now(self) -> float:
-        """Seconds since the epoch; after the machine's clock was set back slower, but never back."""
+        """Seconds since the epoch. It never goes back: a machine's clock set back only slows it."""
         before, self._looked = self._looked, self._monotonic()
         slewed = self._last_at + SLEW * (self._looked - before)
         wall = self._clock()

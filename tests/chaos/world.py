@@ -147,7 +147,7 @@ class World:
     def talk(self, sidecar: Sidecar, number: int) -> None:
         """Hand a fact to the sidecar."""
         alert = {
-            "code": "queue-backlog", "severity": "warning", "state": "firing", "value": number
+            "code": "cron-failure", "severity": "warning", "state": "firing", "value": number
         }  # fmt: skip
         sidecar.put("alert", alert, str(number))
         self.said.add((sidecar.agent, float(number)))

@@ -92,6 +92,15 @@ class Docker:
         """End the engine as a crash does; its containers live on."""
         self._end(signal.SIGKILL)
 
+    def hang(self) -> None:
+        """The engine stops answering, and does not hang up."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
             names = self.run("ps", "-aq", check=False).split()
