@@ -64,9 +64,9 @@ BusFactory = Callable[[Connection], Bus]
 
 def mqtt(connection: Connection) -> Bus:
     """The hub's link to a real broker."""
-    from fleet.bus.mqtt import MqttBus
+    from fleet.bus.mqtt import ingest_bus
 
-    return MqttBus(connection)
+    return ingest_bus(connection)
 
 
 class Hub:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 KEEPALIVE: Final = 20
 """Seconds. A will after a dead network comes in about twice this; shorter costs idle traffic."""
 
-SESSION_EXPIRY: Final = 7 * 86_400
-"""Seconds the broker keeps a persistent session: the longest time to live of a command."""
-
 
 def _ignore(_up: bool, _detail: str) -> None:
     """The observer of a link that nobody watches."""

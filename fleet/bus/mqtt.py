@@ -1,151 +1,62 @@
-"""The MQTT adapter: MQTT 5 where the broker speaks it, else 3.1.1, on aiomqtt and paho.
-
-aiomqtt brings paho into asyncio. Three things it lacks are added in `_Client`: to acknowledge
-after a commit (it does so on arrival), to see why a publish was refused, and to notice at once
-when a broker hangs up during CONNECT instead of waiting for a time-out.
-"""
+"""The MQTT adapter: MQTT 5 where the broker speaks it, else 3.1.1; it comes back by itself."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import socket
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import aiomqtt
-from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
 from fleet.bus import backoff, troubles
+from fleet.bus.aio import AioLink, number
 from fleet.bus.arrivals import Arrivals
-from fleet.bus.connect import SESSION_EXPIRY, Connection
+from fleet.bus.connect import Connection
+from fleet.bus.link import FAILURE, HUNG_UP, SILENT, Link
 from fleet.bus.port import Inbound
 from fleet.contract.errors import BrokerError
 
-TIMEOUT: Final = 10.0
-"""Seconds for CONNACK, SUBACK or PUBACK: a broker that takes longer is not one to wait for."""
-
-IN_FLIGHT: Final = 20_000
-"""Deliveries that may wait for our acknowledgement (MQTT 5; in 3.1.1 the broker decides).
-
-It bounds our memory when the disk is slow; several commits' worth, so that the link never idles.
-"""
-
-_REFUSED: Final = 128
-"""MQTT reason codes from here on are failures."""
-
-_NODELAY: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-"""Measured: without it at both ends a QoS 1 round trip takes 44 to 88 ms instead of 0.2."""
-
-_MIDS: Final = 65_536
+MIDS: Final = 65_536
 """Packet ids are 16 bits; above them an `Inbound.mid` carries the connection's number."""
 
-_log = logging.getLogger(__name__)
+LinkFactory = Callable[[Connection, MQTTProtocolVersion, Arrivals, int], Link]
+"""Makes a link from: connection, version, where arrivals go, what is added to their mids."""
 
 
-class _Client(aiomqtt.Client):
-    """One connection, from CONNECT to its loss."""
+def plain(
+    connection: Connection, version: MQTTProtocolVersion, arrivals: Arrivals, tag: int
+) -> Link:
+    """Links for all uses but intake at full speed."""
+    return AioLink(connection, version, arrivals.put, tag)
 
-    def __init__(
-        self,
-        connection: Connection,
-        version: MQTTProtocolVersion,
-        deliver: Callable[[Inbound], None],
-        tag: int,
-    ) -> None:
-        five = version is MQTTProtocolVersion.MQTTv5
-        will = connection.will
-        super().__init__(
-            connection.url.host,
-            connection.url.port,
-            identifier=connection.client_id,
-            username=connection.url.user or None,
-            password=connection.password,
-            protocol=aiomqtt.ProtocolVersion(version),
-            clean_session=None if five else not connection.persistent,
-            clean_start=not connection.persistent if five else 3,
-            properties=_properties(connection) if five else None,
-            will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
-            keepalive=connection.keepalive,
-            tls_context=connection.tls_context(),
-            socket_options=[_NODELAY],
-            timeout=TIMEOUT,
-            logger=_log,
-        )
-        self.pending_calls_threshold = 1_000_000  # a fleet-wide command is no reason to warn
-        self._deliver = deliver
-        self._tag = tag
-        self.lost = asyncio.Event()
-        self._refusals: dict[int, int] = {}
-        self._client.manual_ack_set(connection.manual_ack)
 
-    def hang_up(self) -> None:
-        """Give the connection up at once; paho sees the end and clears away."""
-        if isinstance(sock := self._client.socket(), socket.socket):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+def fast(
+    connection: Connection, version: MQTTProtocolVersion, arrivals: Arrivals, tag: int
+) -> Link:
+    """Links for intake: the compiled codec where MQTT 5 is spoken."""
+    if version is not MQTTProtocolVersion.MQTTv5:
+        return plain(connection, version, arrivals, tag)
+    from fleet.bus.codec import CodecLink
 
-    def acknowledge(self, mid: int, qos: int) -> None:
-        self._client.ack(mid, qos)
-
-    async def put(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
-        """Publish; a refusal by the broker is an error, not a success as in aiomqtt."""
-        info = self._client.publish(topic, payload, qos, retain)
-        if info.rc != 0:
-            raise aiomqtt.MqttError("the link is down")
-        if info.is_published():
-            code = self._refusals.pop(info.mid, 0)
-        else:
-            done = asyncio.Event()
-            with self._pending_call(info.mid, done, self._pending_publishes):
-                await self._wait_for(done.wait(), timeout=None)
-                if info.mid in self._pending_publishes:  # woken by the loss of the link
-                    raise aiomqtt.MqttError("the link broke before the broker acknowledged it")
-            code = self._refusals.pop(info.mid, 0)
-        if code >= _REFUSED:
-            raise aiomqtt.MqttCodeError(code, "refused")
-
-    def _on_message(self, client: Any, userdata: Any, message: MQTTMessage) -> None:
-        del client, userdata
-        payload = bytes(message.payload)
-        mid = self._tag + message.mid
-        self._deliver(Inbound(message.topic, payload, message.qos, message.retain, mid))
-
-    def _on_publish(
-        self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any
-    ) -> None:
-        if reason_code.value >= _REFUSED:
-            self._refusals[mid] = reason_code.value
-        super()._on_publish(client, userdata, mid, reason_code, properties)
-
-    def _on_disconnect(
-        self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
-    ) -> None:
-        self.lost.set()
-        for waiting in self._pending_publishes.values():
-            waiting.set()
-        if self._connected.cancelled():
-            return  # nobody waits for this connection any more
-        if not self._connected.done():
-            self._connected.set_exception(aiomqtt.MqttError("hung up"))
-        super()._on_disconnect(client, userdata, flags, reason_code, properties)
-        if self._disconnected.done():
-            self._disconnected.exception()  # seen: asyncio need not warn that nobody looked
+    return CodecLink(connection, arrivals, tag)
 
 
 class MqttBus:
-    """A `Bus` over MQTT that reconnects by itself; see `fleet.bus.port.Bus`."""
+    """A `Bus` over MQTT that reconnects by itself; see `fleet.bus.port.Bus`.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: where to, as whom, with what session.
+        open_link: makes the connections; `plain` or `fast`.
+    """
+
+    def __init__(self, connection: Connection, open_link: LinkFactory = plain) -> None:
         self._connection = connection
+        self._open_link = open_link
         self._version = MQTTProtocolVersion.MQTTv5
-        self._client: _Client | None = None
+        self._client: Link | None = None
         self._filters: dict[str, int] = {}
         self._arrivals = Arrivals()
         self._generation = 0
@@ -188,7 +99,7 @@ class MqttBus:
         except aiomqtt.MqttCodeError as error:
             raise BrokerError(
                 f"the broker refused a publish to {topic}",
-                f"reason code {_number(error.rc)}",
+                f"reason code {number(error.rc)}",
                 "fleet acl test shows what this account may do",
             ) from None
         except (aiomqtt.MqttError, ValueError) as error:
@@ -213,13 +124,12 @@ class MqttBus:
         client = self._client
         if client is None or not self._connection.manual_ack:
             return
-        for message in messages:
-            generation, mid = divmod(message.mid, _MIDS)
-            # A packet id of an earlier connection would acknowledge somebody else's message.
-            if message.qos and generation == self._generation:
-                client.acknowledge(mid, message.qos)
+        # A packet id of an earlier connection would acknowledge somebody else's message.
+        first = self._generation * MIDS
+        mids = [m.mid - first for m in messages if m.qos and m.mid >= first]
+        client.acknowledge(mids)
 
-    def _link(self) -> _Client:
+    def _link(self) -> Link:
         if self._client is None:
             url = self._connection.url
             raise BrokerError(f"the link to {url} is down", "", "it reconnects by itself")
@@ -231,15 +141,11 @@ class MqttBus:
         Raises:
             BrokerError: it failed; the message says how.
         """
-        try:
-            client = await self._open(self._version)
-        except _SpeaksOlderError:
-            self._version = MQTTProtocolVersion.MQTTv311
-            try:
-                client = await self._open(self._version)
-            except _SpeaksOlderError:
-                self._version = MQTTProtocolVersion.MQTTv5
-                raise troubles.not_mqtt(self._connection.url) from None
+        client = await self._open(MQTTProtocolVersion.MQTTv5)
+        if client is None:
+            client = await self._open(MQTTProtocolVersion.MQTTv311)
+        if client is None:
+            raise troubles.not_mqtt(self._connection.url)
         self._generation += 1
         if self._filters:
             try:
@@ -250,34 +156,36 @@ class MqttBus:
         self._client = client
         self._connection.on_link(True, f"MQTT {self.protocol}")
 
-    async def _open(self, version: MQTTProtocolVersion) -> _Client:
-        tag = (self._generation + 1) * _MIDS
-        client = _Client(self._connection, version, self._arrivals.put, tag)
+    async def _open(self, version: MQTTProtocolVersion) -> Link | None:
+        """A connection in `version`; None if the peer does not answer it as a broker of it does."""
+        tag = (self._generation + 1) * MIDS
+        client = self._open_link(self._connection, version, self._arrivals, tag)
         url = self._connection.url
         try:
-            return await client.__aenter__()
+            await client.__aenter__()
         except aiomqtt.MqttCodeError as error:
-            code = _number(error.rc)
+            code = number(error.rc)
             if code in troubles.UNSUPPORTED_PROTOCOL and version is MQTTProtocolVersion.MQTTv5:
-                raise _SpeaksOlderError from None
+                return None
             raise troubles.refused(url, code) from None
         except aiomqtt.MqttError as error:
             client.hang_up()
-            if str(error) in ("hung up", "Operation timed out"):
-                raise _SpeaksOlderError from None
+            if str(error) in (HUNG_UP, SILENT):
+                return None
             raise troubles.unreachable(url, error) from None
+        self._version = version
+        return client
 
-    async def _subscribe(self, client: _Client, filters: dict[str, int]) -> None:
+    async def _subscribe(self, client: Link, filters: dict[str, int]) -> None:
         try:
-            codes = await client.subscribe(list(filters.items()))
+            codes = await client.grant(filters)
         except aiomqtt.MqttError as error:
             raise BrokerError("a subscription failed", str(error), "try again") from None
         for name, code in zip(filters, codes, strict=True):
-            value = _number(code)
-            if value >= _REFUSED:
+            if code >= FAILURE:
                 raise BrokerError(
                     f"the broker refused the subscription to {name}",
-                    f"reason code {value}",
+                    f"reason code {code}",
                     "fleet acl test shows what this account may do",
                 )
 
@@ -299,19 +207,6 @@ class MqttBus:
                 self._connection.on_link(False, error.why or error.what)
 
 
-def _properties(connection: Connection) -> Properties:
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.ReceiveMaximum = IN_FLIGHT
-    if connection.persistent:
-        properties.SessionExpiryInterval = SESSION_EXPIRY
-    return properties
-
-
-def _number(code: object) -> int:
-    """A reason code as the number it is on the wire, in either version of MQTT."""
-    value = code.value if isinstance(code, ReasonCode) else code
-    return value if isinstance(value, int) else 0
-
-
-class _SpeaksOlderError(Exception):
-    """The peer does not answer an MQTT 5 CONNECT as an MQTT 5 broker does."""
+def ingest_bus(connection: Connection) -> MqttBus:
+    """The bus for a reader that must keep up with a whole fleet."""
+    return MqttBus(connection, fast)

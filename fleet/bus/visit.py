@@ -9,19 +9,17 @@ import asyncio
 import contextlib
 from enum import StrEnum
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import aiomqtt
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from fleet.bus import troubles
+from fleet.bus.aio import AioLink, number
 from fleet.bus.connect import Connection
-from fleet.bus.mqtt import TIMEOUT, _Client, _number
+from fleet.bus.link import FAILURE, TIMEOUT
 from fleet.bus.port import Inbound
 from fleet.contract.errors import BrokerError
-
-_FAILURE: Final = 128
-"""MQTT reason codes from here on are failures."""
 
 
 class Version(StrEnum):
@@ -41,19 +39,19 @@ class Visit:
     def __init__(self, connection: Connection, version: Version) -> None:
         self._connection = connection
         self._version = version
-        self._client: _Client | None = None
+        self._client: AioLink | None = None
         self._inbound: asyncio.Queue[Inbound] = asyncio.Queue()
         self._seen: list[Inbound] = []
 
     async def __aenter__(self) -> Self:
         five = self._version is Version.V5
         version = MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311
-        client = _Client(self._connection, version, self._inbound.put_nowait, 0)
+        client = AioLink(self._connection, version, self._inbound.put_nowait, 0)
         url = self._connection.url
         try:
             self._client = await client.__aenter__()
         except aiomqtt.MqttCodeError as error:
-            raise troubles.refused(url, _number(error.rc)) from None
+            raise troubles.refused(url, number(error.rc)) from None
         except aiomqtt.MqttError as error:
             raise troubles.unreachable(url, error) from None
         return self
@@ -96,7 +94,7 @@ class Visit:
             codes = await self._here().subscribe(pattern, qos=1)
         except aiomqtt.MqttError:
             return False
-        return all(_number(code) < _FAILURE for code in codes)
+        return all(number(code) < FAILURE for code in codes)
 
     async def unsubscribe(self, pattern: str) -> None:
         with contextlib.suppress(aiomqtt.MqttError):
@@ -121,7 +119,7 @@ class Visit:
             return False
         return True
 
-    def _here(self) -> _Client:
+    def _here(self) -> AioLink:
         if self._client is None:
             raise BrokerError("this visit is over", "", "enter it first")
         return self._client

@@ -11,7 +11,7 @@ from typing import Any
 from fleet.bus.connect import Connection
 from fleet.bus.local_broker import LocalBroker
 from fleet.bus.memory import MemoryBroker
-from fleet.bus.mqtt import MqttBus
+from fleet.bus.mqtt import MqttBus, ingest_bus
 from fleet.bus.port import Bus
 from fleet.contract.broker_url import BrokerUrl
 from tests.support.broker import free_port
@@ -65,6 +65,10 @@ def mosquitto_3(folder: Path) -> contextlib.AbstractAsyncContextManager[World]:
     return behind_a_proxy(folder, MqttBus, refusal=Refusal.CODE_5)
 
 
+def mosquitto_codec(folder: Path) -> contextlib.AbstractAsyncContextManager[World]:
+    return behind_a_proxy(folder, ingest_bus)
+
+
 def amqtt(folder: Path) -> contextlib.AbstractAsyncContextManager[World]:
     return behind_a_proxy(folder, MqttBus, embedded=True)
 
@@ -72,6 +76,7 @@ def amqtt(folder: Path) -> contextlib.AbstractAsyncContextManager[World]:
 WORLDS = {
     "memory": memory,
     "mosquitto-5": mosquitto,
+    "mosquitto-codec": mosquitto_codec,
     "mosquitto-3.1.1": mosquitto_3,
     "amqtt": amqtt,
 }

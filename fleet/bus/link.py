@@ -1,0 +1,74 @@
+"""What an adapter needs of one MQTT connection, from CONNECT to its loss.
+
+Two serve: `aio.AioLink` (aiomqtt and paho, either version) and `codec.CodecLink` (MQTT 5, for
+intake at the broker's own speed). Their errors are aiomqtt's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Protocol
+
+TIMEOUT: Final = 10.0
+"""Seconds for CONNACK, SUBACK or PUBACK: a broker that takes longer is not one to wait for."""
+
+SESSION_EXPIRY: Final = 7 * 86_400
+"""Seconds the broker keeps a persistent session: the longest time to live of a command."""
+
+IN_FLIGHT: Final = 4_000
+"""Deliveries that may wait for our acknowledgement (MQTT 5; in 3.1.1 the broker decides).
+
+It bounds our memory when the disk is slow; several commits' worth, so that the link never idles.
+"""
+
+FAILURE: Final = 128
+"""MQTT reason codes from here on are failures."""
+
+HUNG_UP: Final = "hung up"
+SILENT: Final = "Operation timed out"
+"""How a connection fails whose peer does not understand our CONNECT."""
+
+
+class Link(Protocol):
+    """One connection.
+
+    Attributes:
+        lost: set once the connection is gone, for whatever reason.
+    """
+
+    lost: asyncio.Event
+
+    async def __aenter__(self) -> object:
+        """Connect.
+
+        Raises:
+            MqttCodeError: the broker refuses, with its reason code.
+            MqttError: no connection came about; `HUNG_UP` and `SILENT` as said above.
+        """
+        ...
+
+    async def __aexit__(self, kind: None, error: None, trace: None, /) -> None:
+        """Say goodbye, which drops the will."""
+        ...
+
+    def hang_up(self) -> None:
+        """Drop the connection at once, without a goodbye."""
+        ...
+
+    async def put(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        """Publish, and wait for the acknowledgement (QoS 1).
+
+        Raises:
+            MqttCodeError: the broker refuses.
+            MqttError: the link broke, or no answer came.
+            ValueError: `topic` is none.
+        """
+        ...
+
+    async def grant(self, filters: dict[str, int]) -> list[int]:
+        """Subscribe to filters at their QoS; the reason code of each, in order."""
+        ...
+
+    def acknowledge(self, mids: list[int]) -> None:
+        """Acknowledge deliveries, in this order."""
+        ...
