@@ -23,6 +23,7 @@ from fleet.contract.errors import BrokerError, FleetError
 from fleet.contract.stamps import ulid
 from fleet.contract.topics import CONTROL
 from fleet.contract.words import MessageKind, Verb
+from fleet.lock import only_one
 from fleet.provisioning import attempts, names, rights
 from fleet.provisioning.dynsec import Dynsec, Refused
 from fleet.provisioning.enrolment import Credential, Enroller
@@ -93,11 +94,16 @@ async def examine(settings: Settings, credential: Credential | None = None) -> R
         FleetError: as `prove`.
     """
     report = Report()
+    with only_one(settings.home / "acl-proof.lock", "a proof of the ACL"):
+        await _examine(settings, credential, report)
+    return report
+
+
+async def _examine(settings: Settings, credential: Credential | None, report: Report) -> None:
     async with dynsec_of(settings) as dynsec:
         async with _probes(settings, dynsec) as (prober, victim):
             await Prover(settings, dynsec, credential or prober, [victim.agent], report).run()
         await _read_roles(settings, dynsec, report)
-    return report
 
 
 async def examine_agent(settings: Settings, credential: Credential, victims: list[str]) -> Report:

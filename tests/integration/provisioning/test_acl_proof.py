@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from fleet import acl_test
 from fleet.acl_test import INTRUDER, Opening, Way
+from fleet.contract.errors import ConfigError
 from fleet.provisioning.dynsec import Command
 from fleet.provisioning.reach import dynsec_of
 from fleet.provisioning.rights import Acl
@@ -139,3 +142,14 @@ async def test_a_role_that_differs_from_the_proven_one_is_found(
         ("beta", Way.ROLE),
         ("", Way.DEFAULTS),
     }
+
+
+async def test_two_proofs_do_not_disturb_one_another(provisioned: ProvisionedBroker) -> None:
+    both = await asyncio.gather(
+        acl_test.prove(provisioned.settings),
+        acl_test.prove(provisioned.settings),
+        return_exceptions=True,
+    )
+    assert both[0] == []
+    assert isinstance(both[1], ConfigError)
+    assert await acl_test.prove(provisioned.settings) == []
