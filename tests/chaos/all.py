@@ -15,6 +15,8 @@ from tests.chaos import (
     r08_queue_overflow,
     r09_hostile,
     r10_docker_killed,
+    r12_bridge,
+    r13_a_day,
 )
 from tests.chaos.scenario import Scenario
 
@@ -29,4 +31,6 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     r08_queue_overflow.SCENARIO,
     r09_hostile.SCENARIO,
     r10_docker_killed.SCENARIO,
+    r12_bridge.SCENARIO,
+    r13_a_day.SCENARIO,
 )

@@ -1,0 +1,237 @@
+"""A whole fleet on one machine: agents connected at once to one Mosquitto, and a hub beside it.
+
+    python -m benchmarks.fleet_sim [AGENTS ...] [--seconds S] [--json FILE]
+    python -m benchmarks.fleet_sim 500 --broker HOST:PORT     # agents only, for your own broker
+
+For each size: time to connect; time from the start of a hub until its store knows every agent;
+time until a broadcast command is answered by all and every answer is stored; ingest of a burst;
+then CPU and memory of broker and hub while everyone beats and a tenth of the agents flap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final, Self
+
+from benchmarks import wire
+from benchmarks.sim_agents import TOPICS, work
+from fleet.bus.local_broker import LIMITS, STATE
+from fleet.contract.stamps import timestamp, ulid
+from tests.support.broker import Mosquitto
+from tests.support.hub import HubProcess
+from tests.support.waiting import wait_until
+
+SIZES: Final = (100, 1_000, 10_000)
+PROCESSES: Final = 2
+INTERVAL: Final = 10.0
+"""Seconds between beats: 60 times as often as the default."""
+
+FLAPPING: Final = 0.1
+BURST: Final = 20_000
+"""Messages of the ingest burst, whatever the number of agents."""
+
+COLUMNS: Final = {
+    "agents": "agents", "connect": "connect, s", "snapshot": "first full snapshot, s",
+    "answered": "broadcast answered, s", "answers_stored": "answers stored, s",
+    "ingest": "ingest, messages/s", "beats": "steady, messages/s", "hub_cpu": "hub CPU, %",
+    "broker_cpu": "broker CPU, %", "hub_mib": "hub, MiB", "broker_mib": "broker, MiB",
+    "well": "ok at the end",
+}  # fmt: skip
+
+
+class Fleet:
+    """The processes of agents; a context manager."""
+
+    def __init__(self, address: tuple[str, int], agents: int, interval: float) -> None:
+        names = [f"sim-{number:05d}" for number in range(agents)]
+        self._pipes: list[Connection] = []
+        self._processes = []
+        context = multiprocessing.get_context("spawn")
+        for part in range(PROCESSES):
+            ours, theirs = context.Pipe()
+            given = (theirs, address, names[part::PROCESSES], interval, FLAPPING)
+            self._processes.append(context.Process(target=work, args=given, daemon=True))
+            self._pipes.append(ours)
+
+    def __enter__(self) -> Self:
+        for process in self._processes:
+            process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipe in self._pipes:
+            pipe.send(("end",))
+        for process in self._processes:
+            process.join(10)
+
+    def order(self, *words: object) -> dict[str, int]:
+        """Tell every process; what they have done so far, in all."""
+        for pipe in self._pipes:
+            pipe.send(words)
+        parts = [pipe.recv() for pipe in self._pipes]
+        names = ("up", "connects", "sent", "acked", "answered")
+        return dict(zip(names, map(sum, zip(*parts, strict=True)), strict=True))
+
+    def look(self) -> dict[str, int]:
+        return self.order("look")
+
+
+class Cost:
+    """CPU and memory of a process between two moments."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._began, self._cpu = time.monotonic(), self._seconds()
+
+    def _seconds(self) -> float:
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def percent(self) -> float:
+        return 100 * (self._seconds() - self._cpu) / (time.monotonic() - self._began)
+
+    def mebibytes(self) -> float:
+        pages = int(Path(f"/proc/{self._pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+def measure(agents: int, seconds: float, folder: Path) -> dict[str, Any]:
+    """One row."""
+    found: dict[str, Any] = {"agents": agents}
+    broker = Mosquitto(folder / "broker", (*LIMITS, *STATE[1:]), persistence=True).start()
+    hub = HubProcess(folder / "home", broker, log=folder / "hub.log")
+    try:
+        with Fleet(("127.0.0.1", broker.port), agents, INTERVAL) as fleet:
+            found["connect"] = took(lambda: fleet.look()["up"] == agents, fleet.order, "connect")
+            found["snapshot"] = took(lambda: known(hub) == agents, hub.start)
+            time.sleep(2)
+            stored = rows(hub, 1)
+            answered, kept = broadcast(broker, fleet, hub, agents, stored)
+            found |= {"answered": answered, "answers_stored": kept}
+            stored = rows(hub, 0)
+            burst = BURST // agents
+            needed = took(
+                lambda: rows(hub, 0) >= stored + burst * agents, fleet.order, "burst", burst
+            )
+            found["ingest"] = round(burst * agents / needed)
+            fleet.order("flap")
+            costs = Cost(hub.pid), Cost(broker.pid)
+            before = rows(hub, 0)
+            time.sleep(seconds)
+            found["beats"] = round((rows(hub, 0) - before) / seconds)
+            for name, cost in zip(("hub", "broker"), costs, strict=True):
+                found[f"{name}_cpu"] = round(cost.percent(), 1)
+                found[f"{name}_mib"] = round(cost.mebibytes(), 1)
+            fleet.order("steady")
+            wait_until(lambda: fleet.look()["up"] == agents, 60, "everyone's return")
+            wait_until(lambda: well(hub) == agents, 60, "the hub to see them well")
+            found["well"] = well(hub)
+    finally:
+        hub.kill()
+        broker.kill()
+    return found
+
+
+def took(fact: Any, act: Any, *words: object) -> float:
+    """Seconds from before `act` until `fact`."""
+    began = time.monotonic()
+    act(*words)
+    wait_until(fact, 120, "the fact")
+    return round(time.monotonic() - began, 3)
+
+
+def broadcast(
+    broker: Mosquitto, fleet: Fleet, hub: HubProcess, agents: int, stored: int
+) -> tuple[float, float]:
+    """Seconds until all have answered, and until every answer is stored."""
+    import socket
+
+    now = time.time()
+    command = {"verb": "health-check", "id": ulid(now), "ts": timestamp(now)}
+    packet = wire.publish(TOPICS.broadcast, json.dumps(command).encode())
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", broker.port)) as link:
+        link.sendall(wire.connect("operator") + packet)
+        wait_until(lambda: fleet.look()["answered"] >= agents, 60, "every answer")
+        answered = time.monotonic() - began
+        wait_until(lambda: rows(hub, 1) >= stored + agents, 60, "every answer stored")
+    return round(answered, 3), round(time.monotonic() - began, 3)
+
+
+def known(hub: HubProcess) -> int:
+    """Agents of whom the hub has stored a message."""
+    found = hub.query("SELECT count(*) FROM agent WHERE name LIKE 'sim-%'")
+    return int(str(found[0][0])) if found else 0
+
+
+def rows(hub: HubProcess, kind: int) -> int:
+    return hub.count(kind)
+
+
+def well(hub: HubProcess) -> int:
+    """Agents that the hub shows as ok, by its events: the last verdict of each."""
+    found = hub.query(
+        "SELECT count(*) FROM (SELECT word, max(id) FROM event WHERE fact = 'verdict'"
+        " GROUP BY agent) WHERE word = 'ok'"
+    )
+    return int(str(found[0][0])) if found else 0
+
+
+def simulate_only(address: str, agents: int, interval: float) -> None:
+    """Agents against a broker of somebody else's, until Ctrl-C."""
+    host, _, port = address.partition(":")
+    with Fleet((host, int(port or 1883)), agents, interval) as fleet:
+        fleet.order("connect")
+        try:
+            while True:
+                time.sleep(5)
+                print(json.dumps(fleet.look()), flush=True)
+        except KeyboardInterrupt:
+            return
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="fleet_sim", description=__doc__)
+    parser.add_argument("agents", nargs="*", type=int, default=SIZES)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of the steady part")
+    parser.add_argument("--interval", type=float, default=INTERVAL, help="with --broker")
+    parser.add_argument("--broker", metavar="HOST:PORT", help="agents only, for this broker")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    given = parser.parse_args()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a descriptor an agent
+    if given.broker:
+        simulate_only(given.broker, given.agents[0], given.interval)
+        return
+    results = []
+    for agents in given.agents:
+        print(f"{agents} agents …", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(prefix="fleet-sim-") as folder:
+            results.append(measure(agents, given.seconds, Path(folder)))
+    print("| " + " | ".join(COLUMNS.values()) + " |\n" + "|---" * len(COLUMNS) + "|")
+    for row in results:
+        print("| " + " | ".join(f"{row[name]:,}" for name in COLUMNS) + " |")
+    if given.json:
+        report = {
+            "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()},"
+            f" Python {platform.python_version()}",
+            "command": "python -m benchmarks.fleet_sim",
+            "rows": results,
+        }
+        given.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
