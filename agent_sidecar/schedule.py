@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from agent_sidecar.config import Config
 from fleet.contract.errors import FleetError
@@ -43,6 +43,17 @@ class What(StrEnum):
     BEAT = "beat"
     HANDLE = "handle"
     RUN = "run"
+
+
+class Unit(Protocol):
+    """What installation needs to know; `every` is None for what stays."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def every(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +167,8 @@ def _units(wanted: Job) -> dict[str, str]:
         "",
         "[Service]",
         f"Type={'simple' if stays else 'oneshot'}",
-        *(f"Environment={_quoted(f'{name}={value}')}" for name, value in wanted.environ.items()),
-        f"ExecStart={' '.join(_quoted(word, argument=True) for word in wanted.argv)}",
+        *(f"Environment={quoted(f'{name}={value}')}" for name, value in wanted.environ.items()),
+        f"ExecStart={' '.join(quoted(word, argument=True) for word in wanted.argv)}",
         *(["Restart=always", "RestartSec=5"] if stays else []),
         "NoNewPrivileges=yes",
         "UMask=0077",
@@ -183,7 +194,7 @@ def _units(wanted: Job) -> dict[str, str]:
     return made
 
 
-def _quoted(word: str, *, argument: bool = False) -> str:
+def quoted(word: str, *, argument: bool = False) -> str:
     """One word of a unit file: `%` begins a specifier, `$` a variable in arguments only."""
     text = word.replace("%", "%%")
     if argument:
@@ -227,7 +238,7 @@ def write(made: Mapping[str, str], folder: Path) -> list[Path]:
     return paths
 
 
-def activation(wanted: Job, scheduler: Scheduler) -> list[list[str]]:
+def activation(wanted: Unit, scheduler: Scheduler) -> list[list[str]]:
     """The commands that make the system take up the files."""
     root = os.geteuid() == 0
     if scheduler is Scheduler.LAUNCHD:
@@ -252,7 +263,7 @@ def activate(commands: list[list[str]]) -> None:
             raise FleetError("the files are written, but not taken up", why, shlex.join(command))
 
 
-def into_crontab(wanted: Job, line: str) -> None:
+def into_crontab(wanted: Unit, line: str) -> None:
     """Put the line into this user's crontab in place of the one that was there.
 
     Raises:

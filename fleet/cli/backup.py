@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
@@ -11,12 +12,24 @@ from fleet.settings import Settings
 
 
 @click.command()
-@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="TARGET is a folder: add a copy named by the time, remove all but the newest N.",
+)
 @with_settings("home")
-def backup(settings: Settings, target: Path) -> None:
+def backup(settings: Settings, target: Path, keep: int | None) -> None:
     """Copy the store to TARGET (0600), whole or not at all."""
-    finish(_run(settings, target))
-    note(f"{target} holds {target.stat().st_size} bytes")
+    path = target
+    if keep:
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = target / f"fleet-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.db"
+    finish(_run(settings, path))
+    note(f"{path} holds {path.stat().st_size} bytes")
+    for old in sorted(target.glob("fleet-*Z.db"))[:-keep] if keep else ():
+        old.unlink()
 
 
 async def _run(settings: Settings, target: Path) -> None:
