@@ -9,8 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.served import environment, fleet
 from tests.support.waiting import wait_until
+
+# Two demos at the same moment look for the same free ports.
+pytestmark = pytest.mark.xdist_group("demo")
 
 
 def children_of(session: int) -> list[int]:
