@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any, Final
 
 import click
@@ -21,6 +22,7 @@ from fleet.cli.common import paint
 from fleet.cli.demo.agent import HEALTH, furnish
 from fleet.cli.demo.stage import AGENTS, Member, Stage, clean_environment, end, free_port
 from fleet.cli.status import print_fleet
+from fleet.contract.errors import BrokerError
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.stamps import timestamp
@@ -58,8 +60,8 @@ class Play:
 
     async def run(self, *, once: bool) -> bool:
         """All steps in order, then (unless `once`) the live table; whether each was observed."""
-        broker_port = free_port(18830)
-        with LocalBroker(self.stage.home / "broker", broker_port) as broker:
+        with ExitStack() as stack:
+            broker = self._open_broker(stack)
             self._title(f"a broker: {broker.name} on {broker.url}")
             self.settings = self._settings(broker.url)
             steps: tuple[tuple[str, Callable[[], Any]], ...] = (
@@ -202,6 +204,19 @@ class Play:
             return None
 
     # Machinery
+
+    def _open_broker(self, stack: ExitStack) -> LocalBroker:
+        """A broker on the first port that is still free when it gets there: another demo may
+        look for one at the same moment."""
+        port = 18830
+        while True:
+            port = free_port(port)
+            try:
+                return stack.enter_context(LocalBroker(self.stage.home / f"broker-{port}", port))
+            except BrokerError:
+                if port > 18840:
+                    raise
+                port += 1
 
     def _start_member(self, name: str, kind: str) -> Member:
         home = self.stage.home / "agents" / name
