@@ -8,9 +8,8 @@ import os
 import signal
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 
 import click
@@ -22,6 +21,7 @@ from fleet.cli.common import paint
 from fleet.cli.demo.agent import HEALTH, furnish
 from fleet.cli.demo.stage import AGENTS, Member, Stage, clean_environment, end, free_port
 from fleet.cli.status import print_fleet
+from fleet.client import HubClient, HubError
 from fleet.contract.errors import BrokerError
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
@@ -57,6 +57,7 @@ class Play:
         self._step = 0
         self.settings: Settings = load({}, {})
         self.token = ""
+        self.url = ""
 
     async def run(self, *, once: bool) -> bool:
         """All steps in order, then (unless `once`) the live table; whether each was observed."""
@@ -89,8 +90,8 @@ class Play:
             Principal(Role.OPERATOR), timestamp(time.time())
         )
         self.stage.start("fleet", "serve", environ=self._environ(), label="hub")
-        await observed(lambda: self._http("/readyz"), "the hub's readiness", self._hub_trouble)
-        return f"web page and /metrics on http://127.0.0.1:{self.settings.http_port}/"
+        await observed(self._hub_is_ready, "the hub's readiness", self._hub_trouble)
+        return f"web page and /metrics on {self.url}/"
 
     async def start_agents(self) -> str:
         for name, kind in AGENTS:
@@ -155,12 +156,12 @@ class Play:
 
     async def stay(self) -> None:
         """The live table until Ctrl-C."""
-        click.echo(f"\nweb page: http://127.0.0.1:{self.settings.http_port}/  token: {self.token}")
+        click.echo(f"\nweb page: {self.url}/  token: {self.token}")
         while True:
             await asyncio.sleep(INTERVAL)
             views = await look(self.settings)
             click.clear()
-            click.echo(f"http://127.0.0.1:{self.settings.http_port}/  token: {self.token}")
+            click.echo(f"{self.url}/  token: {self.token}")
             click.echo("Ctrl-C ends the demo and leaves nothing behind\n")
             print_fleet(views, "table")
 
@@ -183,6 +184,12 @@ class Play:
         stats = await self._http("/v1/stats")
         return bool(stats and stats.get("rejects", {}).get("unknown-field"))
 
+    async def _hub_is_ready(self) -> bool:
+        """The hub took a free port and left its address in its home."""
+        with suppress(HubError):
+            self.url = HubClient.of(self.stage.home).url
+        return bool(self.url and await self._http("/readyz"))
+
     async def _dropped(self) -> dict[str, float]:
         return {
             view.agent: view.metrics.get("rejected_total", 0.0)
@@ -190,18 +197,9 @@ class Play:
         }
 
     async def _http(self, path: str) -> Any:
-        return await asyncio.to_thread(self._get, path)
-
-    def _get(self, path: str) -> Any:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.settings.http_port}{path}",
-            headers={"Authorization": f"Bearer {self.token}"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 - our hub
-                return json.load(response)
-        except (OSError, ValueError):
-            return None
+        with suppress(HubError):
+            return await asyncio.to_thread(HubClient(self.url, self.token).get, path)
+        return None
 
     # Machinery
 
@@ -268,15 +266,11 @@ class Play:
         return {
             "FLEET_HOME": str(self.stage.home),
             "FLEET_BROKER": str(self.settings.broker),
-            "FLEET_HTTP": f"127.0.0.1:{self.settings.http_port}",
+            "FLEET_HTTP": "127.0.0.1:0",
         }
 
     def _settings(self, url: str) -> Settings:
-        flags = {
-            "home": str(self.stage.home),
-            "broker": url,
-            "http": f"127.0.0.1:{free_port(18088)}",
-        }
+        flags = {"home": str(self.stage.home), "broker": url, "http": "127.0.0.1:0"}
         return load(flags, {})
 
     def _bus(self) -> MqttBus:
