@@ -115,6 +115,8 @@ class Ingest:
         self._counters = ledger.counters
         self._on_message = on_message
         self._addresses: dict[str, Address] = {}
+        self.tap: Callable[[float, list[Inbound]], None] | None = None
+        """Given each batch before it is acknowledged: for the audit's capture."""
         self.redelivered = Redelivered()
         self.idle = True
         """Whether the last batch was small: no backlog is being worked off."""
@@ -143,6 +145,8 @@ class Ingest:
         """Judge and enter a batch: its ticket, and how far sessions are receipted by it."""
         draft = Draft()
         at = self._ledger.now()
+        if self.tap is not None:
+            self.tap(at, batch)
         for inbound in batch:
             self._judge(inbound, at, draft)
         ticket = self._ledger.enter(draft.messages, draft.letters, draft.events)

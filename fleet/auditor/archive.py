@@ -116,6 +116,41 @@ def latest(home: Path) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
+def text_of(home: Path, name: str) -> str:
+    """The kept report `name`, as JSON text.
+
+    Raises:
+        ConfigError: there is none of that name in the log.
+    """
+    stem = name.removesuffix(".json")
+    if f"{stem}.json" not in {entry.name for entry in read_log(home)}:
+        raise ConfigError(f"there is no report {stem!r}", "", "fleet audit report")
+    try:
+        return (home / FOLDER / f"{stem}.json").read_text("utf-8")
+    except OSError as error:
+        why = error.strerror or ""
+        raise ConfigError(
+            f"the report {stem} is gone", why, "fleet audit report --verify"
+        ) from None
+
+
+def summary(home: Path, entry: Entry) -> dict[str, Any]:
+    """What a list shows of a kept report; a missing one has counts of None."""
+    name = entry.name.removesuffix(".json")
+    try:
+        report: dict[str, Any] = json.loads((home / FOLDER / entry.name).read_text("utf-8"))
+    except (OSError, ValueError):
+        report = {}
+    return {
+        "name": name,
+        "ts": entry.ts,
+        "outcome": report.get("outcome", "missing"),
+        "messages": report.get("messages"),
+        "findings": sum(report["rules"].values()) if "rules" in report else None,
+        "gaps": len(report["gaps"]) if "gaps" in report else None,
+    }
+
+
 def shapes(home: Path) -> dict[str, frozenset[str]] | None:
     """Fields and metrics by agent in the newest report; None if there is none."""
     found = latest(home)

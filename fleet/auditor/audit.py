@@ -25,6 +25,9 @@ DAY: Final = 86_400
 MAX_FINDINGS: Final = 50_000
 """Findings kept in full: 20 MB. Beyond it they are counted by rule, and the report says so."""
 
+MAX_NAMES: Final = 1_000
+"""Metric names of one agent that are told apart: thirty full messages without a repetition."""
+
 EVERYTHING: Final = ""
 """The field of a finding about a message as a whole."""
 
@@ -57,6 +60,9 @@ class Known:
     traffic: AgentTraffic
     leaks: tuple[Leak, ...]
     shown: str
+    noted: set[str] = field(default_factory=set)
+    """Fields that messages of this topic had."""
+    metrics: set[str] = field(default_factory=set)
 
 
 class Audit:
@@ -93,7 +99,6 @@ class Audit:
         self._screen = Screen()
         self._known: dict[str, Known] = {}
         self._agents: dict[str, AgentTraffic] = {}
-        self._shapes: set[tuple[str, frozenset[str]]] = set()
 
     def take(self, line: int, at: float | None, topic: str, payload: bytes, retain: bool) -> None:
         """Hold one message against every rule."""
@@ -228,28 +233,32 @@ class Audit:
 
     def _note_shape(self, line: int, at: float | None, known: Known, message: Message) -> None:
         """Which fields and metrics an agent uses: told where earlier weeks had others."""
-        kind = known.address.kind
-        if kind not in FROM_AGENT:
-            return
+        had = known.noted
+        metrics: dict[str, float] | None = getattr(message, "metrics", None)
         fields = message.model_fields_set
-        metrics = getattr(message, "metrics", None)
-        key = (known.shown, frozenset((*fields, *metrics)) if metrics else frozenset(fields))
-        if key in self._shapes:
+        if fields <= had and (not metrics or metrics.keys() <= known.metrics):
             return
-        if len(self._shapes) < MAX_REMEMBERED:
-            self._shapes.add(key)
-        agent = known.traffic.agent
-        names = {f"{kind}.{name}" for name in fields}
+        kind, agent = known.address.kind, known.traffic.agent
+        if kind not in FROM_AGENT or len(known.metrics) > MAX_NAMES:
+            return
+        names = {f"{kind}.{name}" for name in fields - had}
         # A name that may itself be a leak is remembered by its digest.
-        for name in metrics or ():
+        for name in (metrics or {}).keys() - known.metrics:
             names.add(f"metrics.{name if shown(name) == name else '#' + self._digest(name)}")
-        if agent not in self.tally.shapes and self._seen is not None and agent not in self._seen:
+        had |= fields
+        known.metrics.update(metrics or ())
+        self._tell_scope(line, at, known, agent, names)
+
+    def _tell_scope(
+        self, line: int, at: float | None, known: Known, agent: str, names: set[str]
+    ) -> None:
+        if self._seen is not None and agent not in self._seen and agent not in self.tally.shapes:
             self._tell(line, at, known, scope.NEW_AGENT, "topic", len(agent), agent)
-        had = self.tally.shapes.setdefault(agent, set())
+        before = self.tally.shapes.setdefault(agent, set())
         if self._seen is not None and agent in self._seen:
-            for name in sorted(names - had - self._seen[agent]):
+            for name in sorted(names - before - self._seen[agent]):
                 self._tell(line, at, known, scope.NEW_SHAPE, name, len(name), name)
-        had |= names
+        before |= names
 
     def _check_signature(
         self, line: int, at: float | None, topic: str, known: Known, message: Command | Announcement

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import orjson
 
@@ -56,9 +56,8 @@ class Gap:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
-    """One message of a capture."""
+class Captured(NamedTuple):
+    """One message of a capture. A tuple: a frozen dataclass takes three times as long to make."""
 
     line: int
     at: float | None

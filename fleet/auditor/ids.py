@@ -12,19 +12,26 @@ from fleet.auditor.rule import Rule
 _CROCKFORD: Final = {c: n for n, c in enumerate("0123456789ABCDEFGHJKMNPQRSTVWXYZ")}
 _LEET: Final = str.maketrans("01", "oi")
 _LETTERS: Final = re.compile(r"[a-z]{10,}")
-_MIN_DIGITS: Final = 13
+_DIGITS: Final = re.compile(r"\d{13,}")
 """Digits in a row in a ULID: chance gives so many once in millions."""
-
-_TIME: Final = 10
-"""Characters of a ULID that are a time."""
 
 
 def leaked_in_ulid(ulid: str) -> Rule | None:
     """What a ULID spells, if it was not drawn by chance."""
-    for run in re.findall(rf"\d{{{_MIN_DIGITS},}}", ulid):
-        rule = spelled.bare(run.lstrip("0").removesuffix("0" * 6)) or spelled.bare(run[-16:])
-        if rule:
-            return rule
+    for run in _DIGITS.findall(ulid):
+        parts = [part for part in re.split("0{3,}", run) if len(part) >= 8]
+        for part in (*parts, *(part + "0" for part in parts), *(part + "00" for part in parts)):
+            rule = spelled.bare(part)
+            if rule:
+                return rule
+    for run in _LETTERS.findall(ulid.lower().translate(_LEET)):
+        if _holds_person(run):
+            return pii.NAME
+    # A time of this century opens with a byte that no text opens with.
+    return None if ulid.startswith("01") else _leaked_in_bytes(ulid)
+
+
+def _leaked_in_bytes(ulid: str) -> Rule | None:
     number = 0
     for character in ulid:
         number = number << 5 | _CROCKFORD[character]
@@ -32,9 +39,6 @@ def leaked_in_ulid(ulid: str) -> Rule | None:
     text = data.strip(b"\0 ").decode("latin-1")
     if len(text) >= 9 and text.isascii() and text.isprintable():
         return _rule_of(text)
-    for run in _LETTERS.findall(ulid.lower().translate(_LEET)):
-        if _holds_person(run):
-            return pii.NAME
     return None
 
 

@@ -38,7 +38,7 @@ _EMAIL: Final = re.compile(
 _IBAN: Final = re.compile(
     r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])"
 )
-_CARD: Final = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d])")
+_CARD: Final = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?!\w)")
 _PHONE: Final = re.compile(r"(?<![\w.])(?:\+|00)?\(?\d[\d() ./-]{6,18}\d(?![\w])")
 _SSN: Final = re.compile(r"(?<![\d-])(?!000|666|9)\d{3}[- ](?!00)\d{2}[- ](?!0000)\d{4}(?![\d-])")
 _DIGITS: Final = re.compile(r"(?<![\w.])\d(?:[ .-]?\d){7,13}(?![\w])")

@@ -55,8 +55,8 @@ def metric_limit(name: str) -> Limit:
     words = spelled.cut(name)
     if any(word in spelled.KEYWORDS for word in words):
         return FOREIGN
-    for word in reversed(words):
-        if word in _UNITS:
+    for word in ("timestamp", *reversed(words)):
+        if word in words and word in _UNITS:
             return _UNITS[word]
     return COUNT if any(word in OPERATIONS and len(word) > 1 for word in words) else FOREIGN
 

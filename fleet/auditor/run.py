@@ -9,7 +9,7 @@ from typing import Final
 
 from fleet.auditor import broker_log, capture
 from fleet.auditor.audit import Audit
-from fleet.auditor.capture import Captured, Gap, GapKind
+from fleet.auditor.capture import Gap, GapKind
 
 Progress = Callable[[int, int, int], None]
 """Called now and then with (bytes read, bytes in all, messages)."""
@@ -28,15 +28,15 @@ def over_files(audit: Audit, paths: Iterable[Path], progress: Progress | None = 
     paths = list(paths)
     streams = [capture.open_capture(path) for path in paths]
     total = sum(path.stat().st_size for path in paths)
-    done, line = 0, 0
+    done, line, take = 0, 0, audit.take
     for path, stream in zip(paths, streams, strict=True):
         with stream:
             for item in capture.read_stream(stream, line + 1):
                 line = item.line
-                if isinstance(item, Captured):
-                    audit.take(line, item.at, item.topic, item.payload, item.retain)
-                else:
+                if isinstance(item, Gap):
                     gaps.append(item)
+                else:
+                    take(*item)
                 if progress is not None and line % STEP == 0:
                     progress(done + stream.tell(), total, audit.tally.messages)
         done += path.stat().st_size

@@ -53,6 +53,9 @@ _ORDER: Final = (
     secret.HIGH_ENTROPY, text.TRANSCRIPT, text.FREE_TEXT,
 )  # fmt: skip
 _RANK: Final = {rule: place for place, rule in enumerate(_ORDER)}
+_GUESSES: Final = _RANK[secret.HIGH_ENTROPY]
+"""From this rank on a rule only guesses from the looks of a text."""
+
 _WHOLE: Final = frozenset((text.TRANSCRIPT, text.FREE_TEXT))
 """Rules about a text as a whole; they stand beside what was found in a part of it."""
 
@@ -81,12 +84,20 @@ class Leaf:
 
 
 def scan_text(value: str, field: str) -> list[Leak]:
-    """Leaks in free text: every reading of it is searched, the strongest rule wins a place."""
+    """Leaks in free text: every reading of it is searched, and the one that says most is told.
+
+    What looks random may be an encoding, so a guess gives way to what the encoding hides.
+    """
+    best: list[Leak] = []
+    rank = len(_ORDER)
     for reading in readings(value):
         hits = _strongest(_search(reading))
-        if hits:
-            return [Leak(hit.rule, field, reading[hit.start : hit.end]) for hit in hits]
-    return []
+        if hits and _RANK[hits[0].rule] < rank:
+            rank = _RANK[hits[0].rule]
+            best = [Leak(hit.rule, field, reading[hit.start : hit.end]) for hit in hits]
+        if rank < _GUESSES:
+            break
+    return best
 
 
 def scan_name(value: str, field: str) -> list[Leak]:
@@ -211,8 +222,10 @@ def _scan_key(leaf: Leaf) -> list[Leak]:
     name = leaf.value
     if shown(name) == name:
         return []
-    leaks = scan_name(name, leaf.path)
-    return leaks or list(scan_text(name, leaf.path))
+    leaks = scan_text(name, leaf.path)
+    if any(_RANK[leak.rule] < _GUESSES for leak in leaks):
+        return leaks
+    return scan_name(name, leaf.path) or leaks
 
 
 def _scan_string(leaf: Leaf, value: str, hint: Rule | None) -> list[Leak]:

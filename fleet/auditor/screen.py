@@ -50,6 +50,7 @@ class Screen:
 
     def __init__(self) -> None:
         self._shapes: dict[tuple[str, ...], Shape] = {}
+        self._names: dict[str, tuple[Leak, ...]] = {}
         self._versions: dict[str, tuple[Leak, ...]] = {}
         self._digests: dict[str, Rule | None] = {}
 
@@ -144,19 +145,28 @@ class Screen:
     def _meet(self, names: tuple[str, ...]) -> Shape:
         leaks: list[Leak] = []
         for name in names:
-            leaks += scan_name(name, "metrics.*")
+            leaks += self._name(name)
         limits = tuple(map(quantity.metric_limit, names))
         pairs = zip(names, limits, strict=True)
         foreign = tuple(name for name, limit in pairs if limit == quantity.FOREIGN)
         if len(foreign) < 2:
             foreign = ()
         elif not leaks:
-            leaks += scan_name("_".join(foreign), "metrics.*")
+            leaks += self._name("_".join(foreign))
         shape = Shape(tuple(leaks), limits, foreign)
         if len(self._shapes) >= MAX_REMEMBERED:
             self._shapes.clear()
         self._shapes[names] = shape
         return shape
+
+    def _name(self, name: str) -> tuple[Leak, ...]:
+        leaks = self._names.get(name)
+        if leaks is None:
+            leaks = tuple(scan_name(name, "metrics.*"))
+            if len(self._names) >= MAX_REMEMBERED:
+                self._names.clear()
+            self._names[name] = leaks
+        return leaks
 
     def _version_strings(self, versions: Versions) -> list[Leak]:
         found: list[Leak] = []

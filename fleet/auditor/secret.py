@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from fleet.auditor.lexicon import words
+from fleet.auditor.lexicon import OPERATIONS, lexicon, words
 from fleet.auditor.rule import AT_THE_SOURCE, Clause, Hit, Rule
 from fleet.contract.words import Severity
 
@@ -160,15 +160,29 @@ def is_random(token: str) -> bool:
     if kinds["lower"] + kinds["upper"] + kinds["digit"] < length * 0.7:
         return False
     changes = sum(_kind(a) != _kind(b) for a, b in itertools.pairwise(token))
-    words = sum(len(word) for word in _WORDLIKE.findall(token) if len(word) >= 4)
-    dense = changes / length
+    readable = sum(len(word) for word in _WORDLIKE.findall(token) if is_word(word))
+    if readable > length * 0.4:
+        return False
     if kinds["digit"] and kinds["upper"] and kinds["lower"]:
-        return length >= 14 and dense > 0.4 and words < length * 0.5 and entropy(token) > 3.2
-    if kinds["digit"] and (kinds["upper"] or kinds["lower"]):
-        return length >= 20 and dense > 0.3 and words < length * 0.35 and entropy(token) > 3.3
+        return length >= 14 and changes > length * 0.3 and entropy(token) > 3.2
+    if kinds["digit"] >= 2 and (kinds["upper"] or kinds["lower"]):
+        return length >= 18 and changes >= 4 and entropy(token) > 3.3
     if kinds["upper"] and kinds["lower"]:
-        return length >= 20 and dense > 0.4 and words < length * 0.3
+        return length >= 20 and changes > length * 0.3
     return False
+
+
+def is_word(run: str) -> bool:
+    """Whether a run of letters is a word that we know: operations, language or a name."""
+    word = run.lower()
+    if len(word) < 3:
+        return False
+    known = lexicon()
+    return (
+        word in OPERATIONS
+        or word in known.language
+        or (len(word) > 3 and (word in known.first_names or word in known.surnames))
+    )
 
 
 def _kind(character: str) -> str:

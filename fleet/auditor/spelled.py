@@ -25,7 +25,7 @@ from fleet.auditor.normal import readings
 from fleet.auditor.rule import Hit, Rule
 
 _CUT: Final = re.compile(r"[-_.+]+")
-_PIECES: Final = re.compile(r"[.+]")
+_PIECES: Final = re.compile(r"[-_.+]")
 _PARTS: Final = re.compile(r"[a-z]+|\d+")
 _MAILERS: Final = listed(
     """
@@ -124,8 +124,15 @@ def _rules(name: str) -> Iterator[Rule]:
     words = cut(name)
     found = list(_spelled(name, words))
     yield from found
-    if not found and any(secret.is_random(part) for part in _PIECES.split(name)):
+    if not found and _is_random(name):
         yield secret.HIGH_ENTROPY
+
+
+def _is_random(name: str) -> bool:
+    """Whether a part of a name, or a name of letters in both cases, was drawn by chance."""
+    mixed = any(c.isupper() for c in name) and not re.search(r"[.+]", name)
+    parts = _PIECES.split(name)
+    return any(secret.is_random(part) for part in parts) or (mixed and secret.is_random(name))
 
 
 def _inside(name: str) -> Rule | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.cli.common import finish, note, with_connection
+from fleet.cli.common import finish, note, table, with_connection, with_settings, write_json
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def run(settings: Settings, output: str, **options: Any) -> int:
 
     if options["live"] and options["files"]:
         raise click.UsageError("give either --capture or --live")
-    report = _audit(settings, **options)
-    _write(report, output)
-    return EXIT_CODES[report.outcome]
+    done = _audit(settings, **options)
+    _write(done, output)
+    return EXIT_CODES[done.outcome]
 
 
 def _audit(
@@ -87,21 +87,21 @@ def _audit(
     return assemble.conclude(settings, auditor, gaps, suppressions, save=save)
 
 
-def _write(report: Report, output: str) -> None:
+def _write(done: Report, output: str) -> None:
     if output == "text":
         from fleet.auditor.render_text import render
 
-        click.echo(render(report), nl=False)
+        click.echo(render(done), nl=False)
     elif output == "json":
-        click.echo(json.dumps(report.as_dict(), indent=2))
+        click.echo(json.dumps(done.as_dict(), indent=2))
     elif output == "html":
         from fleet.auditor.render_html import render as render_html
 
-        click.echo(render_html(report), nl=False)
+        click.echo(render_html(done), nl=False)
     else:
         from fleet.auditor.render_sarif import as_sarif
 
-        click.echo(json.dumps(as_sarif(report), indent=2))
+        click.echo(json.dumps(as_sarif(done), indent=2))
 
 
 @audit.command()
@@ -119,3 +119,32 @@ def explain(rule: str | None) -> None:
     click.echo(f"A finding means: {known.finds}.")
     click.echo(f"What to do: {known.remedy}.")
     note("Findings never show what matched: find it in the capture by line and field.")
+
+
+@audit.command()
+@click.argument("name", required=False)
+@click.option("--verify", is_flag=True, help="Check the chained log: a deleted report shows.")
+@click.option("-o", "--output", type=click.Choice(("text", "json")), default="text")
+@with_settings("home")
+def report(settings: Settings, name: str | None, verify: bool, output: str) -> int:
+    """Kept reports: the list, the report NAME, or whether all are there and unchanged."""
+    from fleet.auditor import archive
+
+    if verify:
+        wrong = archive.check(settings.home)
+        for sentence in wrong:
+            click.echo(sentence)
+        if not wrong:
+            click.echo(f"{len(archive.read_log(settings.home))} reports, none missing or changed")
+        return 2 if wrong else 0
+    if name is not None:
+        click.echo(archive.text_of(settings.home, name), nl=False)
+        return 0
+    entries = [archive.summary(settings.home, entry) for entry in archive.read_log(settings.home)]
+    if output == "json":
+        write_json({"reports": entries})
+        return 0
+    headings = ("name", "outcome", "messages", "findings", "gaps")
+    rows = [[str(entry[heading]) for heading in headings] for entry in entries]
+    click.echo(table(headings, rows) if rows else "no report is kept yet")
+    return 0
