@@ -25,7 +25,7 @@ def over_files(audit: Audit, paths: Iterable[Path], progress: Progress | None = 
     Raises:
         ConfigError: a file cannot be read.
     """
-    # A message leaves no cycles behind; looking for them seven hundred messages apart costs a fifth.
+    # Messages leave no cycles behind; to look for them every 700 objects costs a fifth.
     gc.set_threshold(100_000, 50, 50)
     gaps: list[Gap] = []
     paths = list(paths)
