@@ -35,10 +35,12 @@ def export(settings: Settings, what: str, directory: Path, webhook: str | None) 
         why = error.strerror or ""
         raise ConfigError(f"{directory} cannot be written", why, f"ls -ld {directory}") from None
     if what in ("prometheus", "compose"):
-        from fleet.export.prometheus import TOKEN
+        from fleet.export.prometheus import TOKEN, needs_token
 
+        if not needs_token(_target(settings)):
+            return
         folder = directory / "prometheus" if what == "compose" else directory
-        note("Scraping takes a token:")
+        note("Scraping takes a token, in a file of the account that Prometheus runs under:")
         note(f"(umask 077; fleet token create --role viewer | tail -n 1 > {folder / TOKEN})")
 
 

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "config": ("fleet.cli.config", "settings, and where each came from"),
     "dead-letters": ("fleet.cli.dead_letters", "rejected messages: inspect and replay"),
     "demo": ("fleet.cli.demo", "broker, hub and five agents in one go"),
+    "doctor": ("fleet.cli.doctor", "what is wrong here and on the broker, and what to try"),
     "export": ("fleet.cli.export", "configuration for Prometheus, Grafana, Alertmanager, compose"),
     "history": ("fleet.cli.history", "stored messages, filtered and paged"),
     "init": ("fleet.cli.init", "make the hub's home: keys, CA, broker configuration"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fleet.export import alertmanager, grafana, prometheus
-from fleet.export.prometheus import TOKEN, dump
+from fleet.export.prometheus import dump
 
 IMAGES: Final = {
     "prometheus": "prom/prometheus:v2.53.0",
@@ -14,11 +14,9 @@ IMAGES: Final = {
 }
 """Pinned: a newer one is a decision, not a surprise."""
 
-_HEADER: Final = f"""\
+_HEADER: Final = """\
 # Prometheus, Alertmanager and Grafana beside a hub on this machine, all on loopback only.
 #
-#     (umask 077; fleet token create --role viewer | tail -n 1 > prometheus/{TOKEN})
-#     chown 65534 prometheus/{TOKEN}      # as root: the account that Prometheus runs under
 #     docker compose up -d                # Grafana: http://127.0.0.1:3000, first login admin
 #
 # They share the host's network, since the hub listens on its loopback.

@@ -10,6 +10,8 @@ from fleet.export.alarms import ALARMS, JOB, RECORDINGS
 
 RULES: Final = "fleet.rules.yml"
 TOKEN: Final = "fleet.token"  # noqa: S105 - the name of a file
+"""Beside the configuration, 0600, of the account that Prometheus runs under."""
+
 ALERTMANAGER: Final = "127.0.0.1:9093"
 
 
@@ -19,19 +21,21 @@ def files(target: str) -> dict[str, str]:
 
 
 def configuration(target: str) -> dict[str, Any]:
-    """What `prometheus --config.file` takes. The token lies beside it, 0600."""
+    """What `prometheus --config.file` takes."""
+    scrape: dict[str, Any] = {"job_name": JOB, "static_configs": [{"targets": [target]}]}
+    if needs_token(target):
+        scrape["authorization"] = {"credentials_file": TOKEN}
     return {
         "global": {"scrape_interval": "15s", "evaluation_interval": "15s"},
         "rule_files": [RULES],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [ALERTMANAGER]}]}]},
-        "scrape_configs": [
-            {
-                "job_name": JOB,
-                "authorization": {"credentials_file": TOKEN},
-                "static_configs": [{"targets": [target]}],
-            }
-        ],
+        "scrape_configs": [scrape],
     }
+
+
+def needs_token(target: str) -> bool:
+    """Whether the hub asks this scraper for a token: not on its own machine."""
+    return target.rpartition(":")[0] not in ("127.0.0.1", "localhost", "[::1]")
 
 
 def rules() -> dict[str, Any]:

@@ -30,7 +30,8 @@ TEMPLATE: Final = """\
 <!-- Made by: python -m fleet.exporter.reference -->
 
 The hub serves them at `/metrics`, as Prometheus text or as OpenMetrics, whichever the scraper
-asks for. It takes a token of the role `viewer`. Values are read at scrape.
+asks for. Callers on its own machine need no token, others one of the role `viewer`. Values are
+read at scrape.
 `fleet export prometheus -d DIR` writes a scrape configuration and the rules.
 
 ## Agents

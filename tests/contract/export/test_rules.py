@@ -198,3 +198,10 @@ def expected(name: str, labels: dict[str, str]) -> dict[str, Any]:
 def test_the_rules_file_is_plain_yaml() -> None:
     text = prometheus.files("127.0.0.1:8088")[prometheus.RULES]
     assert yaml.safe_load(text) == prometheus.rules()
+
+
+def test_a_hub_on_another_machine_is_scraped_with_a_token() -> None:
+    [near] = prometheus.configuration("127.0.0.1:8088")["scrape_configs"]
+    [far] = prometheus.configuration("10.0.0.7:8088")["scrape_configs"]
+    assert "authorization" not in near
+    assert far["authorization"] == {"credentials_file": prometheus.TOKEN}

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from fleet.export.alarms import RECORDINGS
-from fleet.export.prometheus import RULES, TOKEN
+from fleet.export.prometheus import RULES
 from tests.support.broker import free_port
 from tests.support.prometheus import (
     ALERTMANAGER,
@@ -43,9 +43,7 @@ def edit(path: Path, **changes: Any) -> None:
     path.write_text(yaml.safe_dump(document))
 
 
-def ready_to_scrape(hub: Served, folder: Path, manager_port: int) -> None:
-    (folder / TOKEN).write_text(hub.tokens["viewer"])
-    (folder / TOKEN).chmod(0o600)
+def ready_to_scrape(folder: Path, manager_port: int) -> None:
     managers = [{"static_configs": [{"targets": [f"127.0.0.1:{manager_port}"]}]}]
     edit(
         folder / "prometheus.yml",
@@ -57,7 +55,7 @@ def ready_to_scrape(hub: Served, folder: Path, manager_port: int) -> None:
 @pytest.fixture(scope="module")
 def scraper(hub: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     folder = exported(hub, "prometheus", tmp_path_factory.mktemp("prometheus"))
-    ready_to_scrape(hub, folder, free_port())
+    ready_to_scrape(folder, free_port())
     daemon = prometheus(folder).start()
     wait_until(lambda: series(daemon, "fleet_agent_up"), what="the first scrape")
     yield daemon
@@ -105,7 +103,7 @@ def test_an_alert_goes_from_the_hub_to_a_webhook_and_so_does_its_end(
         document["route"] |= {"group_wait": "1s", "group_interval": "1s"}
         edit(tmp_path / "alertmanager.yml", route=document["route"])
         port = free_port()
-        ready_to_scrape(hub, tmp_path, port)
+        ready_to_scrape(tmp_path, port)
         manager = alertmanager(tmp_path, port).start()
         daemon = prometheus(tmp_path).start()
         try:

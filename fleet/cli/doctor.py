@@ -1,0 +1,43 @@
+"""`fleet doctor`: what is wrong here and on the broker, and what to do about it."""
+
+from __future__ import annotations
+
+import click
+
+from fleet.cli.common import finish, paint, table, with_connection, with_output, write_json
+from fleet.doctor.findings import Finding
+from fleet.settings import Settings
+
+
+@click.command()
+@with_output("table", "json")
+@with_connection
+def doctor(settings: Settings, output: str) -> int:
+    """Look at home, hub and broker; say what is wrong and what to try.
+
+    Changes nothing. Exit 0: all is well, 1: warnings, 2: something is critical.
+    """
+    from fleet.doctor.findings import EXITS, worst
+
+    findings = finish(_examine(settings))
+    level = worst(findings)
+    if output == "json":
+        write_json({"level": level.value, "findings": [one.as_dict() for one in findings]})
+    else:
+        click.echo(
+            table(
+                ("level", "check", "finding"),
+                [(paint(one.level.value), one.check, one.said) for one in findings],
+            )
+        )
+        for one in findings:
+            if one.remedy:
+                click.echo(f"Try ({one.check}): {one.remedy}")
+    return EXITS[level]
+
+
+async def _examine(settings: Settings) -> list[Finding]:
+    from fleet.doctor import broker, machine
+
+    here = list(machine.examine(settings))
+    return [*here, *[finding async for finding in broker.examine(settings)]]

@@ -1,0 +1,1 @@
+"""Diagnosis with remedies: what is looked at on this machine, and what on the broker."""

@@ -1,0 +1,45 @@
+"""What an examination finds: how bad, in a sentence, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from fleet.contract.words import Word
+
+
+class Level(Word):
+    """How bad a finding is, worst last."""
+
+    OK = "ok", "as it should be"
+    UNKNOWN = "unknown", "cannot be told from here; counts as neither good nor bad"
+    WARNING = "warning", "works, but will cost something one day"
+    CRITICAL = "critical", "does not work, or is not safe"
+
+
+EXITS = {Level.OK: 0, Level.UNKNOWN: 0, Level.WARNING: 1, Level.CRITICAL: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    level: Level
+    said: str
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "check": self.check,
+            "level": self.level.value,
+            "said": self.said,
+            "try": self.remedy or None,
+        }
+
+
+def worst(findings: Iterable[Finding]) -> Level:
+    """The worst level of `findings`, ok if there is none."""
+    order = list(Level)
+    return max((finding.level for finding in findings), key=order.index, default=Level.OK)
