@@ -13,6 +13,7 @@ from agent_sidecar.config import Config
 from agent_sidecar.names import ALL
 from agent_sidecar.pool import Pool
 from agent_sidecar.probes.base import Assembly
+from agent_sidecar.probes.profile import ProfileProbe
 from fleet.contract.judge import judges
 from fleet.contract.stamps import timestamp
 from fleet.contract.words import Kind, MessageKind
@@ -70,6 +71,8 @@ def _probes(assembly: Assembly, board: Board) -> Iterator[str]:
         yield f"probe   {probe.name} ({probe.plane}): {verdict}"
         yield f"        reads   {probe.reads}"
         yield f"        ignores {probe.ignores}"
+        if isinstance(probe, ProfileProbe):
+            yield from (f"        holds   {line}" for line in probe.holds())
         for sign in seen.signs if seen else ():
             if sign.firing:
                 yield f"        would raise {sign.code} ({sign.severity})"

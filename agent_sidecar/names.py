@@ -59,7 +59,9 @@ PROBES: Final = (
     Name("FLEET_MEMORY", "yes", "watch memory; - for no"),
     Name("FLEET_MEMORY_WARN", "90", "percent used that is a warning"),
     Name("FLEET_MEMORY_FAIL", "97", "percent used that is a failure"),
-    Name("FLEET_PROFILE", "", "configuration and profile files to fingerprint, by comma"),
+    Name(
+        "FLEET_PROFILE", "", "configuration and profile files or folders to fingerprint, by comma"
+    ),
     Name("FLEET_AGENT_HOME", "", "the agent's own folder; empty: its usual place"),
 )
 """Settings of the probes and thresholds of the alerts."""

@@ -26,7 +26,9 @@ from agent_sidecar.probes.usage import UsageProbe
 from fleet.contract.words import Check, Kind
 
 PORT: Final = 18790
-PROFILE: Final = ("SOUL.md", "USER.md", "AGENTS.md", "HEARTBEAT.md", "memory/MEMORY.md")
+PROFILE: Final = ("SOUL.md", "USER.md", "AGENTS.md", "HEARTBEAT.md", "skills")
+"""Without `memory/MEMORY.md`: nanobot writes that itself all the time, which is no drift."""
+
 FRESH: Final = 86_400.0
 """Seconds that the failure of a job counts which ran once and is switched off since."""
 

@@ -19,7 +19,10 @@ from fleet.contract.patterns import VERSION
 from fleet.contract.words import Check, Kind
 
 PORT: Final = 18789
-PROFILE: Final = ("SOUL.md", "USER.md", "AGENTS.md", "IDENTITY.md", "TOOLS.md", "HEARTBEAT.md")
+PROFILE: Final = (
+    *("SOUL.md", "USER.md", "AGENTS.md", "IDENTITY.md", "TOOLS.md", "HEARTBEAT.md"),
+    "skills",
+)
 
 
 def home(config: Config) -> Path:
@@ -36,7 +39,8 @@ def assemble(config: Config) -> Assembly:
     find = common.find_pid(config, by_name("openclaw"))
     slow, timeout = common.timing(config)
     settings = folder / "openclaw.json"
-    files = [settings, *(folder / "workspace" / name for name in PROFILE)]
+    workspace = folder / "workspace"
+    files = [settings, folder / "skills", *(workspace / name for name in PROFILE)]
     asked = (
         ("/healthz", live, "ok and status"),
         ("/readyz", ready, "ready, uptimeMs and eventLoop.degraded"),

@@ -15,7 +15,7 @@ from agent_sidecar.probes.base import Assembly, Probe
 from agent_sidecar.probes.process import by_name
 from fleet.contract.words import Kind
 
-PROFILE: Final = ("soul.md", "directives.md", "style.md")
+PROFILE: Final = ("soul.md", "directives.md", "style.md", "mcp.json", "skills")
 
 
 def home(config: Config) -> Path:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
 from agent_sidecar.probes.base import Finding, Sign
+from agent_sidecar.probes.inventory import files_of, fingerprint, inventory
 from fleet.contract.words import AlertCode, Check, Plane, Severity
-
-MAX_FILE: Final = 4 * 1024 * 1024
-"""Bytes of a file that count; a profile larger than that is no profile."""
 
 
 class ProfileProbe:
-    """Digests files when one has changed; a file that must be JSON and is not is a failure."""
+    """Digests files and folders when one has changed; what must be JSON and is not is a failure."""
 
     plane = Plane.CONFIG.value
     name = "config"
@@ -34,7 +28,7 @@ class ProfileProbe:
         self.ignores = "what the files say: only the digest leaves"
 
     def run(self) -> Finding:
-        stamps = [_stamp(path) for path in self._files]
+        stamps = [(name, _stamp(path)) for name, path in files_of(self._files)]
         if stamps != self._seen:
             self._digest = fingerprint(self._files)
             self._valid = self._must_parse is None or _is_json(self._must_parse)
@@ -46,20 +40,9 @@ class ProfileProbe:
             return Finding(self.plane, Check.UNKNOWN)
         return Finding(self.plane, check, [sign], config=self._digest)
 
-
-def fingerprint(files: Sequence[Path]) -> str | None:
-    """`sha256:…` over names and contents of the files that exist; None if none does.
-
-    Names go in by their last part, so that the same profile in another folder is the same.
-    """
-    whole = hashlib.sha256()
-    found = False
-    for path in sorted(files, key=lambda path: path.name):
-        with suppress(OSError), path.open("rb") as stream:
-            content = hashlib.sha256(stream.read(MAX_FILE)).digest()
-            whole.update(os.fsencode(path.name) + b"\0" + content)
-            found = True
-    return f"sha256:{whole.hexdigest()}" if found else None
+    def holds(self) -> Iterator[str]:
+        """A line for each file and MCP server, with its digest; for eyes on this machine only."""
+        return (f"{digest} {name}" for name, digest in inventory(self._files))
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

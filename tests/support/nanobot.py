@@ -79,6 +79,19 @@ class Nanobot:
         wait_until((self.folder / "run/gateway.json").is_file, 40, "nanobot's start")
         return self
 
+    def ask(self, *folders: Path) -> str:
+        """One turn of a user with its model, to its end; `folders` stand first on its PATH."""
+        path = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
+        environ = {"HOME": str(self._home), "PATH": path, "NO_PROXY": "127.0.0.1"}
+        done = subprocess.run(
+            [self._program, "agent", "--classic", "--no-markdown", "--logs", "-m", "How are they?"],
+            env=environ, cwd=self._home, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, said[-2000:]
+        return said
+
     def signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)

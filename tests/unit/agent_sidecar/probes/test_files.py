@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from agent_sidecar.probes.cron import CronProbe, exit_codes
 from agent_sidecar.probes.installed import InstalledProbe
-from agent_sidecar.probes.profile import ProfileProbe, fingerprint
+from agent_sidecar.probes.inventory import fingerprint, inventory
+from agent_sidecar.probes.profile import ProfileProbe
 from agent_sidecar.probes.restarts import LOOP, WINDOW, Restarts
 from agent_sidecar.probes.work import WorkProbe, newest_of
 from fleet.contract.words import Check
@@ -71,6 +73,49 @@ def test_the_fingerprint_tells_every_change_and_no_content(tmp_path: Path) -> No
     for path in (config, soul):
         (elsewhere / path.name).write_bytes(path.read_bytes())
     assert fingerprint([elsewhere / "config.json", elsewhere / "SOUL.md"]) == second
+
+
+def test_skills_count_by_their_place_and_a_loop_of_links_ends(tmp_path: Path) -> None:
+    skills = tmp_path / "skills"
+    for name in ("mail", "news"):
+        (skills / name).mkdir(parents=True)
+        (skills / name / "SKILL.md").write_text(f"how to {name}")
+    probe = ProfileProbe([skills])
+    before = probe.run().config
+    assert before == probe.run().config
+    (skills / "news").rename(skills / "olds")
+    renamed = probe.run().config
+    (skills / "olds/run.sh").write_text("date")
+    assert len({before, renamed, probe.run().config}) == 3
+    (skills / "__pycache__").mkdir()
+    (skills / "__pycache__/x.pyc").touch()
+    assert len({before, renamed, probe.run().config}) == 3
+    (skills / "self").symlink_to(skills)
+    assert probe.run().config
+
+
+@pytest.mark.parametrize(
+    "way", [("tools", "mcpServers"), ("mcp", "servers"), ("mcpServers",)], ids=".".join
+)
+def test_the_inventory_names_files_and_mcp_servers_and_tells_no_content(
+    tmp_path: Path, way: tuple[str, ...]
+) -> None:
+    document: dict[str, object] = {"letters": {"command": "npx", "args": ["letters@1.2"]}}
+    for step in reversed(way):
+        document = {step: document}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(document))
+    (tmp_path / "SOUL.md").write_text("a client's secret")
+    files = [path, tmp_path / "SOUL.md", tmp_path / "away.md"]
+    first = dict(inventory(files))
+    assert set(first) == {"config.json", "SOUL.md", "MCP server letters"}
+    assert "npx" not in repr(first)
+    assert "secret" not in repr(first)
+    path.write_text(path.read_text().replace("1.2", "1.3"))
+    after = dict(inventory(files))
+    assert {name for name in first if first[name] != after[name]} == {
+        "config.json", "MCP server letters",
+    }  # fmt: skip
 
 
 def test_a_configuration_that_does_not_parse_is_invalid(tmp_path: Path) -> None:
