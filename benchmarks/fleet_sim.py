@@ -113,6 +113,7 @@ def measure(agents: int, seconds: float, folder: Path) -> dict[str, Any]:
     hub = HubProcess(folder / "home", broker, log=folder / "hub.log")
     try:
         with Fleet(("127.0.0.1", broker.port), agents, INTERVAL) as fleet:
+            fleet.look()  # its processes have started
             found["connect"] = took(lambda: fleet.look()["up"] == agents, fleet.order, "connect")
             found["snapshot"] = took(lambda: known(hub) == agents, hub.start)
             time.sleep(2)

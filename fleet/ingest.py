@@ -168,7 +168,7 @@ class Ingest:
                 self._counters.broker[topic.removeprefix(BROKER)] = int(payload)
             return
         try:
-            address = self._addresses.get(topic) or self._parse(topic)
+            address = self._addresses.get(topic) or self._topics.parse(topic)
             if address.kind not in RECORDED:
                 return
             self._counters.received[address.kind] += 1
@@ -176,6 +176,8 @@ class Ingest:
                 draft.events += self._ledger.roster.observe_cleared(address, at=at)
                 return
             message = self._reader.read(address.kind, payload)
+            if topic not in self._addresses:
+                self._know(topic, address)
         except Rejected as rejected:
             if not topic.startswith("$"):  # NATS shows its own traffic to `#`, against MQTT 4.7.2
                 self._reject(inbound, rejected, at, draft)
@@ -192,15 +194,12 @@ class Ingest:
             Stored(self._ledger.next_id(), at, address.agent, address.kind, inbound.retain, payload)
         )
 
-    def _parse(self, topic: str) -> Address:
-        """The address of `topic`, kept: a fleet has few topics and many messages."""
-        address = self._topics.parse(topic)
-        if address.agent in PROBES:  # the ACL proof talks to itself: like receipts, not recorded
-            address = Address(address.agent, MessageKind.RECEIPT)
+    def _know(self, topic: str, address: Address) -> None:
+        """Keep the address of `topic`: a fleet has few topics and many messages. Only a good
+        message earns it, lest a flood of invented topics fill the memory."""
         if len(self._addresses) >= MAX_ADDRESSES:
             self._addresses.clear()
         self._addresses[topic] = address
-        return address
 
     def _observe(
         self,

@@ -15,6 +15,7 @@ from tests.chaos import (
     r08_queue_overflow,
     r09_hostile,
     r10_docker_killed,
+    r11_nats_cluster,
     r12_bridge,
     r13_a_day,
 )
@@ -31,6 +32,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     r08_queue_overflow.SCENARIO,
     r09_hostile.SCENARIO,
     r10_docker_killed.SCENARIO,
+    r11_nats_cluster.SCENARIO,
     r12_bridge.SCENARIO,
     r13_a_day.SCENARIO,
 )

@@ -81,9 +81,11 @@ def hostile(chance: random.Random, packet_id: int) -> bytes:
     """One publish to a topic of the contract that no reader may accept, or only as a heartbeat of
     an invented agent."""
     kind = chance.choice([*MessageKind]).value
-    agent = f"x{chance.randrange(100_000)}"
+    payload = chance.choice(PAYLOADS)
+    # A few mutations are harmless: such agents exist from then on, so they may not be many.
+    agent = f"x{chance.randrange(100 if payload is mutated else 1_000_000)}"
     topic = chance.choice((f"fleet/{agent}/{kind}", f"fleet/{agent}/{kind}", "zephyr/broadcast"))
-    return wire.publish(topic, chance.choice(PAYLOADS)(chance), packet_id % 60_000 + 1)
+    return wire.publish(topic, payload(chance), packet_id % 60_000 + 1)
 
 
 def genuine(chance: random.Random) -> dict[str, object]:

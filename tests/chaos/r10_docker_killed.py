@@ -45,7 +45,7 @@ def run(folder: Path, short: bool) -> Finding:
         docker.close()
     return Finding(
         f"daemon {'killed' if short else 'hung, then killed'}: sidecar {'up' if up else 'DOWN'}"
-        f" and beating, plane process {', '.join(seen)}, {len(bad)} false verdicts",
+        f" and beating, plane process {', '.join(seen)}, {len(bad)} false verdicts {' '.join(bad)}",
         up and not bad and set(seen) == {"unknown"},
     )
 

@@ -52,7 +52,10 @@ class Comparison:
 
 
 class World:
-    """One broker, one hub and sidecars; a context manager that ends all it started."""
+    """One broker, one hub and sidecars; a context manager that ends all it started.
+
+    With `url` the broker is somebody else's, and none is started.
+    """
 
     def __init__(
         self,
@@ -61,12 +64,16 @@ class World:
         limits: tuple[str, ...] = LIMITS,
         hub_home: Path | None = None,
         broker_folder: Path | None = None,
+        url: str = "",
         **hub_settings: str,
     ) -> None:
         self.folder = folder
         self.broker = Mosquitto(
             broker_folder or folder / "broker", (*limits, *STATE[1:], *lines), persistence=True
         )
+        self.url = url or self.broker.url
+        self._own = not url
+        hub_settings["FLEET_BROKER"] = self.url
         self.hub = HubProcess(
             hub_home or folder / "home", self.broker, log=folder / "hub.log", **hub_settings
         )
@@ -75,7 +82,8 @@ class World:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.broker.start()
+        if self._own:
+            self.broker.start()
         return self
 
     def __exit__(
@@ -93,7 +101,7 @@ class World:
 
     def sidecar(self, name: str, *before: str, url: str = "", **settings: str) -> Sidecar:
         """Start a sidecar and wait until the hub shows it well."""
-        made = Sidecar(self.folder / name, url or self.broker.url, name, **settings)
+        made = Sidecar(self.folder / name, url or self.url, name, **settings)
         self.sidecars[name] = made
         made.start(*before)
         self.wait_verdict(name, "ok")
