@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fleet.auditor.service import AuditService, Recorder
 from fleet.commander.service import Commander
 from fleet.enrolments import Enrolments
 from fleet.exporter.service import Exporter
@@ -16,15 +17,18 @@ from fleet.self_check import SelfCheck
 
 
 def plug(gateway: Gateway, routes: Sequence[Route] = ()) -> Plug:
-    """What `fleet serve` runs beside ingest: commands, alert routes, metrics and HTTP."""
+    """What `fleet serve` runs beside ingest: capture, commands, routes, metrics, HTTP, audit."""
 
     def build(hub: Hub) -> Sequence[Service]:
         commander = Commander(hub)
         notifier = Notifier(hub, routes)
-        exporter = Exporter(hub, commander, (notifier.metrics,))
+        recorder, audit = Recorder(hub), AuditService(hub)
+        extras = (notifier.metrics, recorder.metrics, audit.metrics)
+        exporter = Exporter(hub, commander, extras)
         backend = HubBackend(hub, commander, exporter)
         enrolments = Enrolments(hub, commander)
         web = gateway.serve(backend)
-        return (commander, enrolments, notifier, exporter, backend, web, SelfCheck(hub))
+        check = SelfCheck(hub)
+        return (recorder, commander, enrolments, notifier, exporter, backend, web, check, audit)
 
     return build

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from prometheus_client.core import Metric
+
 from fleet.auditor import archive, assemble, run
+from fleet.auditor.budget import budget
 from fleet.auditor.capture import GapKind
 from fleet.auditor.recorder import Bounds, Capture
 from fleet.bus.port import Inbound
@@ -19,6 +22,8 @@ from fleet.contract.stamps import epoch
 from fleet.contract.words import HubAlertCode, Severity
 from fleet.counters import Counters
 from fleet.domain.facts import Event, Fact
+from fleet.exporter import hub_families
+from fleet.exporter.collector import single
 from fleet.hub import Hub
 from fleet.ledger import HUB
 from fleet.settings import Settings
@@ -66,6 +71,10 @@ class Recorder:
                 self.capture.write(at, inbound.topic, inbound.payload, inbound.retain)
         self.capture.flush()
 
+    def metrics(self) -> Iterable[Metric]:
+        """What the exporter shows: a capture that lacks something is visible at once."""
+        yield single(hub_families.AUDIT_LOST, self.capture.lost)
+
     async def run(self) -> None:
         self.capture.open()
         try:
@@ -103,6 +112,7 @@ class AuditService:
         table = hub.settings.tables.get("audit", {})
         self._every = float(table.get("every_days", WEEK / 86_400)) * 86_400
         self.last: Verdict | None = None
+        self._leak_budget = budget(hub.settings.interval).per_day
 
     async def run(self) -> None:
         while True:
@@ -128,6 +138,13 @@ class AuditService:
         if self._on_verdict is not None:
             self._on_verdict(verdict)
         return verdict
+
+    def metrics(self) -> Iterable[Metric]:
+        """What the exporter shows of the newest audit; nothing where none was made yet."""
+        if self.last is not None:
+            yield single(hub_families.AUDIT_FINDINGS, self.last.violations)
+            yield single(hub_families.AUDIT_GAPS, self.last.gaps)
+        yield single(hub_families.LEAK_BUDGET, self._leak_budget)
 
     def _wait(self) -> float:
         """Seconds until the next audit is due: a week after the last one, or after the start."""

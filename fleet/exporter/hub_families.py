@@ -131,6 +131,20 @@ TICK_SECONDS: Final = _counter("fleet_liveness_seconds_total", "time spent in th
 STARTED: Final = _gauge("fleet_hub_start_time_seconds", "when the hub started, since the epoch")
 BUILD: Final = _gauge("fleet_build_info", "1, with what runs", "version", "python")
 
+AUDIT_FINDINGS: Final = _gauge(
+    "fleet_audit_findings", "violations that the newest audit of this hub found"
+)
+AUDIT_GAPS: Final = _gauge(
+    "fleet_audit_gaps", "gaps in the capture that the newest audit of this hub judged"
+)
+AUDIT_LOST: Final = _counter(
+    "fleet_capture_lost_messages_total", "messages that could not be captured: audits show a gap"
+)
+LEAK_BUDGET: Final = _gauge(
+    "fleet_leak_budget_bits",
+    "the most bits a day that an agent could hide in messages the contract allows, by its types",
+)
+
 BROKER_DROPPED: Final = _counter(
     "fleet_broker_dropped_messages_total", "messages the broker says it dropped: queues were full"
 )
@@ -161,5 +175,6 @@ HUB_FAMILIES: Final = (
     FEED_DROPPED, FEED_QUEUE, AGENTS, FIRING, SILENCES, ROUTE_UP, ROUTE_SENT,
     ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, COMMANDS, COMMANDS_OPEN, LATENCY,
     NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,
-    STORE_FREE, TICKS, TICK_SECONDS, STARTED, BUILD, *BROKER.values(),
+    STORE_FREE, TICKS, TICK_SECONDS, STARTED, BUILD, AUDIT_FINDINGS, AUDIT_GAPS, AUDIT_LOST,
+    LEAK_BUDGET, *BROKER.values(),
 )  # fmt: skip

@@ -34,11 +34,12 @@ def furnish(home: Path, kind: str, pid: int) -> None:
     jobs.write_text(json.dumps({"jobs": [{"enabled": True, "state": {"lastStatus": "ok"}}]}))
     with closing(sqlite3.connect(home / "llm_usage.sqlite3")) as database:
         database.execute(
-            "CREATE TABLE llm_calls (started_at_ms INTEGER, duration_ms INTEGER, input_tokens"
-            " INTEGER, output_tokens INTEGER, error_kind TEXT, error_status_code INTEGER)"
+            "CREATE TABLE llm_calls (id INTEGER PRIMARY KEY, started_at_ms INTEGER, source TEXT,"
+            " input_tokens INTEGER, output_tokens INTEGER, error_kind TEXT,"
+            " error_status_code INTEGER, finish_reason TEXT)"
         )
-        call = (int(time.time() * 1000), 850, 1200, 90)
-        database.execute("INSERT INTO llm_calls VALUES (?, ?, ?, ?, NULL, NULL)", call)
+        call = (int(time.time() * 1000), "user", 1200, 90, "stop")
+        database.execute("INSERT INTO llm_calls VALUES (NULL, ?, ?, ?, ?, NULL, NULL, ?)", call)
         database.commit()
 
 

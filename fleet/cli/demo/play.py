@@ -131,7 +131,9 @@ class Play:
         async with self._bus() as bus:
             await bus.publish(topic, json.dumps(payload).encode())
         await observed(self._rejected, "the rejection in the hub's counters")
-        return "rejected by the contract, counted, and kept apart as a dead letter"
+        click.echo("  $ fleet audit run")
+        rules = await observed(self._audited, "the finding of the audit")
+        return f"rejected by the contract and counted; the audit names {rules}, not the address"
 
     async def unknown_verb(self) -> str:
         payload = json.dumps({"verb": "read-mail"}).encode()
@@ -183,6 +185,14 @@ class Play:
     async def _rejected(self) -> bool:
         stats = await self._http("/v1/stats")
         return bool(stats and stats.get("rejects", {}).get("unknown-field"))
+
+    async def _audited(self) -> str | None:
+        """The rules that the audit of the hub's own capture found broken."""
+        output = await self._fleet("audit", "run", "-o", "json", expected=(0, 2, 3), quiet=True)
+        if LEAK in output:
+            raise NotObservedError("the audit itself shows the address")
+        found = {finding["rule"] for finding in json.loads(output)["findings"]}
+        return ", ".join(sorted(found)) if "pii.email" in found else None
 
     async def _hub_is_ready(self) -> bool:
         """The hub took a free port and left its address in its home."""
@@ -242,9 +252,12 @@ class Play:
             self.stage.start("agent_sidecar", "run", environ=environ, label=label),
         )
 
-    async def _fleet(self, *arguments: str, expected: tuple[int, ...] = (0,)) -> str:
+    async def _fleet(
+        self, *arguments: str, expected: tuple[int, ...] = (0,), quiet: bool = False
+    ) -> str:
         """What `fleet ARGUMENTS` prints, as a user would see it."""
-        click.echo(f"  $ fleet {' '.join(arguments)}")
+        if not quiet:
+            click.echo(f"  $ fleet {' '.join(arguments)}")
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
