@@ -85,9 +85,9 @@ def _aside_in(values: Mapping[str, Any]) -> Aside:
 
 
 def _out(seen: Sequence) -> list[Any]:
-    return [seen.low, seen.high, seen.settled, sorted(seen.missing)]
+    return [seen.low, seen.high, seen.settled, [list(hole) for hole in seen.holes]]
 
 
 def _in(values: list[Any]) -> Sequence:
-    low, high, settled, missing = values
-    return Sequence(low, high, settled, frozenset(missing))
+    low, high, settled, holes = values
+    return Sequence(low, high, settled, tuple((first, last) for first, last in holes))

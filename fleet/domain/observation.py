@@ -123,8 +123,8 @@ def _number(record: Record, message: FromAgent, seq: int, arrival: Arrival) -> l
     if lost:
         record.apart().gap_at = arrival.at
         return [Event(Fact.GAP, record.name, arrival.at, amount=float(lost))]
-    if seq in seen.missing:
-        if not after.missing:
+    if seen.lacks(seq):
+        if not after.holes:
             record.apart().gap_at = None
             record.tidy()
         return [Event(Fact.FILLED, record.name, arrival.at, id=str(seq))]

@@ -135,7 +135,7 @@ class Record:
 
     @sequence.setter
     def sequence(self, seen: Sequence | None) -> None:
-        whole = seen is not None and seen.low == seen.settled == 0 and not seen.missing
+        whole = seen is not None and seen.low == seen.settled == 0 and not seen.holes
         self._sequence = seen.high if seen is not None and whole else seen
 
     def follows(self, seq: int) -> bool:

@@ -283,7 +283,7 @@ class Roster:
             skew=record.number(SKEW),
             boot=record.boot,
             seq=seen.high if seen else None,
-            missing=len(seen.missing) if seen else 0,
+            missing=seen.missing if seen else 0,
             config=digest_text(record.config) if record.config is not None else None,
             versions=_versions(versions) if versions else None,
             alerts=tuple(sorted(codes)),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.domain.sequences import MAX_MISSING, Sequence
+from fleet.domain.sequences import MAX_HOLES, MAX_JUMP, Sequence
 
 
 def after(*numbers: int) -> Sequence:
@@ -34,7 +34,8 @@ def after(*numbers: int) -> Sequence:
 )
 def test_a_receipt_never_runs_over_a_hole(numbers, missing, receipt):
     seen = after(*numbers)
-    assert seen.missing == missing
+    assert {n for n in range(10) if seen.lacks(n)} == missing
+    assert seen.missing == len(missing)
     assert seen.receipt() == receipt
 
 
@@ -46,21 +47,33 @@ def test_a_number_sent_again_shows_that_nothing_before_it_is_coming():
 def test_a_given_up_number_that_comes_after_all_is_still_new():
     seen = after(0, 3).given_up(3)
     assert not seen.has(1)
-    assert seen.seen(1).missing == {2}
+    assert seen.seen(1).holes == ((2, 2),)
 
 
 def test_a_forged_number_costs_no_memory_and_takes_no_receipt_back():
     seen = after(0, 1, 2).seen(10**15)
-    assert not seen.missing
+    assert not seen.holes
     assert seen.lost(10**15 + 2) == 1
     assert seen.receipt() == 2
 
 
 def test_many_holes_stay_bounded():
     seen = Sequence.starting(0)
-    for number in range(2, 10 * MAX_MISSING, 2):
+    for number in range(2, 10 * MAX_HOLES, 2):
         seen = seen.seen(number)
-    assert len(seen.missing) <= MAX_MISSING
+    assert len(seen.holes) <= MAX_HOLES
+
+
+def test_a_full_outbox_that_beats_leap_over_is_known_message_by_message():
+    seen = Sequence.starting(0)
+    backlog = [number for number in range(1, 10_001) if number % 100]
+    for beat in range(100, 10_001, 100):
+        seen = seen.seen(beat)
+    for number in backlog:
+        assert not seen.has(number)
+        seen = seen.seen(number)
+    assert seen == Sequence(0, 10_000, 0)
+    assert MAX_JUMP >= 10_000
 
 
 @given(st.lists(st.integers(0, 40), min_size=1))
