@@ -39,8 +39,13 @@ def verdict_of(record: Record, now: float, *, default: float, enrolled: bool) ->
     return liveness.verdict(present=present, healthy=record.said.health, enrolled=enrolled)
 
 
-def codes_of(record: Record, verdict: Verdict, now: float) -> frozenset[str]:
-    """The hub's own alert codes that are true of `record` at `now`."""
+def codes_of(
+    record: Record, verdict: Verdict, now: float, *, astray: bool = False
+) -> frozenset[str]:
+    """The hub's own alert codes that are true of `record` at `now`.
+
+    `astray`: its configuration is not the one of its group.
+    """
     codes: list[str] = []
     presence = liveness.PRESENCE_CODES.get(verdict)
     if presence:
@@ -53,8 +58,8 @@ def codes_of(record: Record, verdict: Verdict, now: float) -> frozenset[str]:
             codes.append(Code.SEQ_GAP)
         if aside.dissents >= DISSENTS:
             codes.append(Code.TELEMETRY_DISSENT)
-        if aside.config_before is not None:
-            codes.append(Code.CONFIG_DRIFT)
+    if astray or (aside is not None and aside.config_before is not None):
+        codes.append(Code.CONFIG_DRIFT)
     return shared(frozenset(codes)) if codes else NO_CODES
 
 

@@ -17,6 +17,7 @@ from fleet.contract.stamps import epoch
 from fleet.contract.topics import Address
 from fleet.contract.words import HubAlertCode, Kind
 from fleet.domain import conditions, liveness, observation
+from fleet.domain.alike import Group
 from fleet.domain.arrival import Arrival
 from fleet.domain.facts import Event, Fact
 from fleet.domain.frozen import freeze, thaw
@@ -52,6 +53,7 @@ class Roster:
         self._interval = interval
         self._enrolled = enrolled
         self._records: dict[str, Record] = {}
+        self._groups: dict[str, Group] = {}
         self._wheel: dict[int, Bucket] = {}
         self._turned_to: int | None = None
         self._ghosts = 0
@@ -82,7 +84,7 @@ class Roster:
             record = self._admit(address.agent, at, events)
             if record is None:
                 return events
-        said, profile = record.said, record.profile
+        said, profile, config = record.said, record.profile, record.config
         since = self._hearing_since if self._deaf_at is None else float("inf")
         arrival = Arrival(at, epoch(message.ts), retained, since, self._interval)
         news = observation.apply(record, message, arrival)
@@ -95,6 +97,8 @@ class Roster:
         ):
             return events
         events += news
+        if record.config != config:
+            self._compare(record, at, events)
         self._judge(record, at, events)
         return events
 
@@ -137,6 +141,9 @@ class Roster:
         """Replace the list of who belongs to the fleet."""
         self._enrolled = enrolled
         events: list[Event] = []
+        self._groups.clear()
+        for record in self._records.values():
+            self._tell_group(record)
         for record in self._records.values():
             self._judge(record, at, events)
         self._ghosts = sum(r.verdict is Verdict.GHOST for r in self._records.values())
@@ -200,6 +207,7 @@ class Roster:
         for name, values in frozen:
             record = thaw(name, values)
             self._records[name] = record
+            self._tell_group(record)
             self._ghosts += record.verdict is Verdict.GHOST
             self._schedule(record)
 
@@ -220,6 +228,31 @@ class Roster:
         record = self._records[name] = Record(name)
         return record
 
+    def _group(self, name: str) -> str | None:
+        enrolment = (self._enrolled or {}).get(name)
+        return enrolment.labels.get("group") if enrolment else None
+
+    def _tell_group(self, record: Record) -> Group | None:
+        """The group, if by this configuration another one became usual in it."""
+        name = self._group(record.name)
+        if name is None or record.config is None:
+            return None
+        group = self._groups.setdefault(name, Group())
+        return group if group.tell(record.name, record.config) else None
+
+    def _compare(self, record: Record, now: float, events: list[Event]) -> None:
+        """A new configuration may set its agent, or others, apart from their group."""
+        group = self._tell_group(record)
+        for name in group.members if group else ():
+            other = self._records.get(name)
+            if other is not None and other is not record:
+                self._judge(other, now, events)
+
+    def _codes(self, record: Record, verdict: Verdict, clock: float) -> frozenset[str]:
+        group = self._groups.get(self._group(record.name) or "")
+        astray = group is not None and group.differs(record.name)
+        return conditions.codes_of(record, verdict, clock, astray=astray)
+
     def _judge(self, record: Record, now: float, events: list[Event]) -> None:
         """Hold verdict and hub alerts against the record, and tell what changed."""
         clock = self._clock(now)
@@ -231,7 +264,7 @@ class Roster:
             record.verdict = verdict
             record.numbers[SINCE] = now
             events.append(Event(Fact.VERDICT, record.name, now, word=verdict))
-        before, after = record.hub_codes, conditions.codes_of(record, verdict, clock)
+        before, after = record.hub_codes, self._codes(record, verdict, clock)
         if after is not before:
             record.hub_codes = after
             events += [
@@ -265,7 +298,7 @@ class Roster:
         enrolled = self._is_enrolled(name)
         enrolment = (self._enrolled or {}).get(name)
         verdict = conditions.verdict_of(record, clock, default=self._interval, enrolled=enrolled)
-        codes = record.said.codes | conditions.codes_of(record, verdict, clock)
+        codes = record.said.codes | self._codes(record, verdict, clock)
         seen = record.sequence
         versions = record.profile.versions
         return AgentView(

@@ -184,3 +184,8 @@ def test_each_snippet_names_a_command_that_runs(hub: Served, client: str, tmp_pa
         document = document.get(key, document)
     assert document["command"] == "fleet"
     assert document["args"][0] == "mcp"
+
+
+def test_the_page_names_every_tool() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/mcp.md").read_text()
+    assert [name for name in (*READ_ONLY, "command") if f"| `{name}` |" not in page] == []

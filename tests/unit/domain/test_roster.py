@@ -311,6 +311,37 @@ def test_drift_is_an_alert_until_reverted_or_accepted_and_a_reload_is_none():
     ]
 
 
+def test_who_differs_from_most_of_its_group_has_drifted():
+    one, two = ("sha256:" + digit * 64 for digit in "12")
+    names = ("a", "b", "c", "d")
+    alike = Enrolment({"group": "edge"})
+    roster = Roster(enrolled={**dict.fromkeys(names, alike), "other": Enrolment()})
+
+    def drifted() -> list[str]:
+        found = [v.agent for v in roster.views(NOON) if "config-drift" in v.alerts]
+        return sorted(found)
+
+    def tells(name: str, config: str, **fields: object) -> list[str]:
+        reply = {"verb": "config-reload", "result": "done"}
+        events = Story(roster, name).hears(status(config=config, reply=reply, **fields))
+        return [f"{event.agent} {event.fact}" for event in events if "config-drift" in event.word]
+
+    tells("other", two)
+    tells("a", one)
+    tells("b", one)
+    assert tells("c", two) == [f"c {Fact.ALERT_FIRING}"]
+    assert tells("d", two) == [f"c {Fact.ALERT_RESOLVED}"], "half is no majority"
+    assert drifted() == []
+    tells("b", two)
+    assert drifted() == ["a"], "now the other configuration is the usual one"
+    again = Roster(enrolled={**dict.fromkeys(names, alike), "other": Enrolment()})
+    again.thaw(roster.freeze())
+    assert "config-drift" in again.view("a", NOON).alerts
+    events = roster.enrol({name: Enrolment() for name in (*names, "other")}, at=NOON)
+    assert words(events, Fact.ALERT_RESOLVED) == ["config-drift"]
+    assert drifted() == []
+
+
 def test_views_stand_worst_first():
     roster = Roster(interval=10)
     for name, message in (
