@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from fleet.commander.service import Commander
 from fleet.contract.errors import ConfigError
-from fleet.domain.roster import Enrolment
 from fleet.provisioning.registry import Enrolled, Registry
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Enrolments:
 
     async def _take(self, agents: dict[str, Enrolled] | None) -> None:
         hub = self._hub
-        members = None if agents is None else {n: _enrolment(a) for n, a in agents.items()}
+        members = None if agents is None else {n: a.as_member() for n, a in agents.items()}
         await hub.ledger.write(hub.roster.enrol(members, at=hub.ledger.now()))
         gone = self._members - frozenset(members or ()) if members is not None else frozenset()
         for name in gone:
@@ -55,10 +54,3 @@ class Enrolments:
             hub.ledger.book.forget(name)
             await hub.ledger.write()
         self._members = frozenset(members or ())
-
-
-def _enrolment(agent: Enrolled) -> Enrolment:
-    labels = dict(agent.labels)
-    if agent.groups:
-        labels.setdefault("group", agent.groups[0])
-    return Enrolment(labels, agent.kind)

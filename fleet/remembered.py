@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from fleet.bus.connect import open_bus
 from fleet.bus.port import Bus
+from fleet.contract.errors import ConfigError
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.topics import FROM_AGENT
-from fleet.domain.roster import Roster
+from fleet.domain.roster import Enrolment, Roster
 from fleet.domain.view import AgentView
+from fleet.provisioning.registry import Enrolled, Registry
 from fleet.settings import Settings
 from fleet.snapshot import retained_state
 
@@ -39,11 +42,20 @@ async def remembered(bus: Bus, settings: Settings) -> Roster:
 
 
 async def look(settings: Settings) -> list[AgentView]:
-    """Every agent as it is now, worst first.
+    """Every agent as it is now, worst first, with labels and group from a list that lies here.
+
+    The list makes nobody a ghost, and adds nobody.
 
     Raises:
         BrokerError: the broker is away or refuses.
     """
     async with open_bus(settings) as bus:
         roster = await remembered(bus, settings)
-    return roster.views(time.time())
+    known: dict[str, Enrolled] = {}
+    with suppress(ConfigError):  # a damaged list is the hub's to tell of; health is needed now
+        known = Registry(settings.home).agents() or {}
+    stranger = Enrolment()
+    members = {n: known[n].as_member() if n in known else stranger for n in roster.names()}
+    now = time.time()
+    roster.enrol(members, at=now)
+    return roster.views(now)

@@ -34,7 +34,7 @@ PAUSE = 2.0
 @click.command()
 @click.argument("agent", required=False)
 @click.option("-w", "--watch", is_flag=True, help="Look again every two seconds until Ctrl-C.")
-@click.option("--drift", is_flag=True, help="Only what differs between agents of a kind.")
+@click.option("--drift", is_flag=True, help="Only what differs between agents of a group or kind.")
 @with_output("table", "wide", "json", "jsonl")
 @with_connection
 def status(settings: Settings, agent: str | None, watch: bool, drift: bool, output: str) -> None:
@@ -183,7 +183,7 @@ def _print_drift(views: Sequence[AgentView], output: str) -> None:
         (write_json if output == "json" else write_jsonl)([item.as_dict() for item in found])
         return
     if not found:
-        note("no drift: agents of a kind run the same versions and configuration")
+        note("no drift: agents of a group or kind run the same versions and configuration")
         return
     rows = [(i.group, i.what, i.value, str(len(i.agents)), ", ".join(i.agents)) for i in found]
     click.echo(table(("group", "what", "value", "count", "agents"), rows))

@@ -17,6 +17,7 @@ from typing import Final
 from fleet.contract.errors import ConfigError
 from fleet.contract.secret_file import read_secret, write_secret
 from fleet.contract.words import Kind
+from fleet.domain.roster import Enrolment
 
 FILE: Final = "agents.json"
 
@@ -39,6 +40,13 @@ class Enrolled:
     enrolled_at: float = 0.0
     revoked_at: float | None = None
     serials: tuple[str, ...] = ()
+
+    def as_member(self) -> Enrolment:
+        """What the roster is told; the first group is the one that its members are held against."""
+        labels = dict(self.labels)
+        if self.groups:
+            labels.setdefault("group", self.groups[0])
+        return Enrolment(labels, self.kind)
 
 
 class Registry:
