@@ -120,20 +120,20 @@ fi
 make_venv .venv
 [ -z "$install" ] || install_project .venv dev
 
-# The reference parser of AsyncAPI judges schemas/asyncapi.yaml.
-if [ -n "$heavy" ] && [ -n "$install" ] && [ ! -d tests/support/asyncapi/node_modules/@asyncapi ] &&
-    command -v npm >/dev/null 2>&1; then
-    npm install --prefix tests/support/asyncapi --no-package-lock --ignore-scripts --no-audit \
-        --no-fund --silent || echo "npm could not install @asyncapi/parser" >&2
-fi
+npm_install() {
+    # npm_install FOLDER PACKAGE: what package.json there asks for; a registry that is away must not
+    # hold the tests up for ever.
+    [ -n "$heavy" ] && [ -n "$install" ] && command -v npm >/dev/null 2>&1 || return 0
+    [ -d "tests/support/$1/node_modules/$2" ] && return 0
+    timeout 180 npm install --prefix "tests/support/$1" --no-package-lock --ignore-scripts \
+        --no-audit --no-fund --silent || echo "npm could not install $2" >&2
+}
 
-# The web page is driven in Chromium, and axe judges whether everybody can use it.
+npm_install asyncapi @asyncapi/parser # judges schemas/asyncapi.yaml
+npm_install axe axe-core              # judges whether everybody can use the web page
 if [ -n "$heavy" ] && [ -n "$install" ]; then
     .venv/bin/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.50,<2' ||
         echo "pip could not install playwright" >&2
-    [ -d tests/support/axe/node_modules/axe-core ] || ! command -v npm >/dev/null 2>&1 ||
-        npm install --prefix tests/support/axe --no-package-lock --ignore-scripts --no-audit \
-            --no-fund --silent || echo "npm could not install axe-core" >&2
 fi
 
 # The real nanobot, in an environment of its own: its dependencies are not ours.
