@@ -27,7 +27,8 @@ def run(folder: Path, short: bool) -> Finding:
         docker.container("agent", "sleep 600")
         with World(folder) as world:
             world.hub.start()
-            alpha = world.sidecar("alpha", FLEET_CONTAINER="agent", FLEET_DOCKER=str(docker.socket))
+            settings = {"FLEET_CONTAINER": "agent", "FLEET_DOCKER": str(docker.socket)}
+            alpha = world.sidecar("alpha", FLEET_INTERVAL="2", **settings)
             wait_until(lambda: process_plane(world) == "pass", 30, "the container seen")
             if not short:
                 docker.hang()
@@ -45,7 +46,7 @@ def run(folder: Path, short: bool) -> Finding:
         docker.close()
     return Finding(
         f"daemon {'killed' if short else 'hung, then killed'}: sidecar {'up' if up else 'DOWN'}"
-        f" and beating, plane process {', '.join(seen)}, {len(bad)} false verdicts {' '.join(bad)}",
+        f" and beating, plane process {', '.join(seen)}, {len(bad)} false verdicts",
         up and not bad and set(seen) == {"unknown"},
     )
 
@@ -61,4 +62,10 @@ def process_plane(world: World) -> str:
     return str(json.loads(bytes(found[0][0])).get("checks", {}).get("process")) if found else ""  # type: ignore[call-overload]
 
 
-SCENARIO = Scenario("R10", "Docker daemon killed", "sidecar up, plane unknown", run)
+SCENARIO = Scenario(
+    "R10",
+    "Docker daemon killed",
+    "sidecar up, plane unknown",
+    run,
+    in_ci=False,  # the probe's own tests kill an engine, too
+)

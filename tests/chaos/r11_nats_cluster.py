@@ -99,8 +99,12 @@ class Forwarder:
             return
         for end in (link, node):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=pump, args=(node, link), daemon=True).start()
+        back = threading.Thread(target=pump, args=(node, link), daemon=True)
+        back.start()
         pump(link, node)
+        back.join()
+        link.close()
+        node.close()
 
 
 def pump(source: socket.socket, target: socket.socket) -> None:
@@ -138,8 +142,9 @@ def run(folder: Path, short: bool) -> Finding:
             with world.talking(alpha, 100):
                 for number in range(kills):
                     time.sleep(random.uniform(0.5, 2))
-                    cluster.kill(number % NODES)
                     began = time.monotonic()
+                    cluster.kill(number % NODES)
+                    time.sleep(0.3)  # a lost link is noticed at once
                     wait_until(lambda: linked(world), 60, "the hub's link")
                     back.append(time.monotonic() - began)
                     cluster.start(number % NODES)
@@ -163,7 +168,7 @@ def run(folder: Path, short: bool) -> Finding:
 
 
 def linked(world: World) -> bool:
-    """Whether the hub has heard something of the agent in the last moment."""
+    """Whether the hub is linked to a node."""
     return world.metric("fleet_link_up") == 1
 
 
@@ -172,4 +177,5 @@ SCENARIO = Scenario(
     "three-node NATS cluster (Debian), node kill x 10, then all",
     "0 acknowledged messages lost, hub back ≤ 5 s",
     run,
+    in_ci=False,  # three servers that elect leaders take most of a minute
 )

@@ -35,7 +35,7 @@ DAY = 24 * HOUR
 START = 1_800_000_000.0
 BATCH = 1_000
 KEPT = 6 * HOUR / 86_400
-"""Days that raw messages are kept here, so that forgetting is part of the day."""
+"""Days that messages and roll-ups are kept here, so that forgetting is part of the day."""
 
 MEBI = 1 << 20
 
@@ -47,7 +47,7 @@ class Day:
         self.now = START
         self.agents = [f"agent-{number}" for number in range(agents)]
         self.path = home / FILE_NAME
-        self.store = SqliteStore(home, Retention(raw=KEPT))
+        self.store = SqliteStore(home, Retention(raw=KEPT, rollups=KEPT))
         self.roster = Roster(interval=INTERVAL)
         counters = Counters()
         self.ledger = Ledger(
@@ -128,7 +128,7 @@ async def live(folder: Path, agents: int) -> Finding:
     return Finding(
         f"{agents:,} agents, {day.sent:,} beats in {took:.0f} s; after 12 and 24 hours:"
         f" memory {memory / MEBI:.0f} and {memory_2 / MEBI:.0f} MiB, store {size / MEBI:.0f} and"
-        f" {size_2 / MEBI:.0f} MiB (raw kept 6 h), 40 questions and a full view {asked:.3f} and"
+        f" {size_2 / MEBI:.0f} MiB (kept 6 h), 40 questions and a full view {asked:.3f} and"
         f" {asked_2:.3f} s; {day.false} false events",
         level and fast and not day.false,
         {"beats": day.sent, "seconds": took, "memory": memory_2, "store": size_2},

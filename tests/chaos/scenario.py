@@ -23,12 +23,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One fault. `run` gets a folder of its own, and True for the short slice."""
+    """One fault. `run` gets a folder of its own, and True for the short slice.
+    `in_ci`: its slice is short enough to run with the other tests."""
 
     name: str
     fault: str
     must_hold: str
     run: Callable[[Path, bool], Finding]
+    in_ci: bool = True
 
 
 def percentile(values: Sequence[float], share: float) -> float:
