@@ -13,6 +13,7 @@ from fleet.gateway.service import Gateway
 from fleet.hub import Hub, Plug, Service
 from fleet.notifier.routes import Route
 from fleet.notifier.service import Notifier
+from fleet.otel.service import OpenTelemetry, endpoint_of
 from fleet.self_check import SelfCheck
 
 
@@ -29,6 +30,8 @@ def plug(gateway: Gateway, routes: Sequence[Route] = ()) -> Plug:
         enrolments = Enrolments(hub, commander)
         web = gateway.serve(backend)
         check = SelfCheck(hub)
-        return (recorder, commander, enrolments, notifier, exporter, backend, web, check, audit)
+        own = (recorder, commander, enrolments, notifier, exporter, backend, web, check, audit)
+        endpoint = endpoint_of(hub.settings)
+        return (*own, OpenTelemetry(hub, commander, exporter, endpoint)) if endpoint else own
 
     return build
