@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
 import tempfile
@@ -68,7 +69,9 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 def report(rows: list[dict[str, Any]], short: bool) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()},"
+        f" Python {platform.python_version()}",
+        "command": "sh scripts/chaos.sh" + (" --slice" if short else ""),
         "slice": short,
         "scenarios": rows,
     }
