@@ -1,0 +1,222 @@
+"""Heartbeats judged, committed and then acknowledged by the hub, beside those that only count.
+
+    python -m benchmarks intake [MESSAGES] [ROUNDS] [AGENTS]
+
+One burst at QoS 1 from precomputed bytes; the clock runs from its first byte until the last
+message is counted or committed. Each contender has a fresh broker as we configure it; rounds are
+interleaved, results are medians. `link` takes in
+and acknowledges without doing anything: what is left for the hub's own work. Goal: the hub at
+least as fast as mosquitto_sub, and twice as fast as the exporter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from fleet.bus.connect import Connection  # noqa: E402  # run as a file, too
+from fleet.bus.local_broker import LocalBroker  # noqa: E402
+from fleet.bus.mqtt import MqttBus, ingest_bus  # noqa: E402
+from fleet.contract.broker_url import BrokerUrl  # noqa: E402
+from fleet.hub import Hub  # noqa: E402
+from fleet.settings import load  # noqa: E402
+from fleet.store.sqlite import SqliteStore  # noqa: E402
+from tests.support.broker import free_port  # noqa: E402
+from tests.support.waiting import wait_until  # noqa: E402
+
+EXPORTER = shutil.which("prometheus-mqtt-exporter")
+PATIENCE = 180.0
+"""Seconds for one burst to arrive."""
+
+Count = Callable[[], float]
+"""Blocks until all have arrived; the clock (`time.monotonic`) at that moment."""
+
+
+def hub(kind: str, port: int, messages: int, home: Path) -> None:
+    """In a process of its own: the hub as `fleet serve` runs it, without its HTTP side."""
+
+    async def bare_link() -> None:
+        url = BrokerUrl("127.0.0.1", port)
+        connection = Connection(url, "zephyr", persistent=True, manual_ack=True)
+        async with ingest_bus(connection) as bus:
+            await bus.subscribe("#")
+            print("ready", flush=True)
+            taken = 0
+            async for batch in bus.batches():
+                await bus.ack_many(batch)
+                taken += len(batch)
+                if taken >= messages:
+                    print(time.monotonic(), flush=True)
+                    return
+
+    async def serve() -> None:
+        settings = load({"home": str(home), "broker": f"mqtt://127.0.0.1:{port}"}, {})
+        bus: Callable[[Connection], MqttBus] = ingest_bus if kind == "codec" else MqttBus
+        one = Hub(settings, SqliteStore(home), bus=bus)
+        running = asyncio.create_task(one.run(lambda: print("ready", flush=True)))
+        await asyncio.sleep(1)  # its own announcement is stored by then
+        before = one.counters.stored
+        while one.counters.stored < before + messages:  # noqa: ASYNC110 - watched from outside
+            await asyncio.sleep(0.005)
+        print(time.monotonic(), flush=True)
+        one.stop()
+        await running
+
+    asyncio.run(bare_link() if kind == "link" else serve())
+
+
+@contextlib.contextmanager
+def our_hub(kind: str, broker: LocalBroker, messages: int, folder: Path) -> Iterator[Count]:
+    home = folder / "home"
+    home.mkdir()
+    arguments = [kind, str(broker.port), str(messages), str(home)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.intake", "--hub", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout
+    process.stdout.readline()
+    time.sleep(1.5)
+    yield lambda: float(process.stdout.readline() if process.stdout else "nan")
+    process.wait(30)
+    process.stdout.close()
+
+
+@contextlib.contextmanager
+def mosquitto_sub(broker: LocalBroker, messages: int, folder: Path) -> Iterator[Count]:
+    del folder
+    argv = ["mosquitto_sub", "-p", str(broker.port), "-q", "1", "-t", "#", "-F", "%%"]
+    process = subprocess.Popen([*argv, "-C", str(messages)], stdout=subprocess.DEVNULL)
+    time.sleep(0.5)
+
+    def count() -> float:
+        process.wait(PATIENCE)
+        return time.monotonic()
+
+    yield count
+
+
+@contextlib.contextmanager
+def exporter(broker: LocalBroker, messages: int, folder: Path) -> Iterator[Count]:
+    assert EXPORTER
+    config = folder / "exporter.yaml"
+    config.write_text(
+        f"mqtt: {{server: 'tcp://127.0.0.1:{broker.port}', topic_path: 'fleet/+/heartbeat', qos: 1,"
+        " device_id_regex: 'fleet/(?P<deviceid>.*)/heartbeat'}\n"
+        "cache: {timeout: 60m}\n"
+        "metrics: [{prom_name: uptime_seconds, mqtt_name: uptime, type: gauge}]\n"
+    )
+    port = free_port()
+    argv = [EXPORTER, "-config", str(config), "-listen-address", "127.0.0.1"]
+    with (folder / "exporter.log").open("w") as log:
+        process = subprocess.Popen([*argv, "-listen-port", str(port)], stdout=log, stderr=log)
+
+    def received() -> int:
+        with contextlib.suppress(OSError):
+            url = f"http://127.0.0.1:{port}/metrics"
+            with urllib.request.urlopen(url, timeout=30) as response:
+                text = response.read().decode()
+            found = re.findall(r"^received_messages\S* (\S+)$", text, re.MULTILINE)
+            return int(sum(map(float, found)))
+        return -1
+
+    def count() -> float:
+        wait_until(lambda: received() >= messages, PATIENCE, "the exporter's last message")
+        return time.monotonic()
+
+    try:
+        wait_until(lambda: received() >= 0)
+        time.sleep(1)
+        yield count
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def contenders() -> dict[str, Callable[..., contextlib.AbstractContextManager[Count]]]:
+    def by(kind: str) -> Callable[..., contextlib.AbstractContextManager[Count]]:
+        return lambda *arguments: our_hub(kind, *arguments)
+
+    found = {
+        "mosquitto_sub": mosquitto_sub,
+        "link": by("link"),
+        "hub": by("codec"),
+        "hub_on_aiomqtt": by("aiomqtt"),
+    }
+    return {**found, "exporter": exporter} if EXPORTER else found
+
+
+def rate(name: str, messages: int, agents: int) -> float:
+    """Messages a second that one contender took in."""
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        with (
+            LocalBroker(folder / "broker", free_port()) as broker,
+            contenders()[name](broker, messages, folder) as count,
+        ):
+            arguments = [str(broker.port), str(messages), str(agents)]
+            generator = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.generator", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=ROOT,
+            )
+            assert generator.stdout
+            generator.stdout.readline()
+            generator.stdin.write("go\n")  # type: ignore[union-attr]
+            generator.stdin.flush()  # type: ignore[union-attr]
+            began = float(generator.stdout.readline())
+            ended = count()
+            acknowledged = int(generator.communicate(timeout=PATIENCE)[0])
+            assert acknowledged == messages
+    return messages / (ended - began)
+
+
+def main() -> None:
+    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    agents = int(sys.argv[3]) if len(sys.argv) > 3 else 1000
+    rates: dict[str, list[float]] = {name: [] for name in contenders()}
+    for _ in range(rounds):
+        for name, found in rates.items():
+            found.append(rate(name, messages, agents))
+    medians = {name: statistics.median(found) for name, found in rates.items()}
+    print(
+        json.dumps(
+            {
+                "messages": messages,
+                "rounds": rounds,
+                "per_s": {name: round(value) for name, value in medians.items()},
+                "range_per_s": {n: [round(min(f)), round(max(f))] for n, f in rates.items()},
+                "link_to_mosquitto_sub": round(medians["link"] / medians["mosquitto_sub"], 2),
+                "hub_to_mosquitto_sub": round(medians["hub"] / medians["mosquitto_sub"], 2),
+                "hub_to_exporter": round(medians["hub"] / medians["exporter"], 2)
+                if "exporter" in medians
+                else None,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--hub"]:
+        hub(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]))
+    else:
+        main()
