@@ -28,7 +28,8 @@ class Exposition:
         self._metric_families: dict[str, Family] = {}
         self._refused: set[str] = set()
         self._names: set[str] = set()
-        self._of_agent: dict[str, set[Family]] = {}
+        self._of_agent: dict[str, tuple[Family, ...]] = {}
+        self._shapes: dict[tuple[Family, ...], tuple[Family, ...]] = {}
         self._seen_at: dict[str, float] = {}
         self._dirty: set[str] = set()
         self.metric_names_refused = 0
@@ -67,29 +68,33 @@ class Exposition:
 
     def _replace(self, view: AgentView) -> None:
         name = view.agent
-        before = self._of_agent.get(name, set())
+        before = self._of_agent.get(name, ())
         if view.last_seen is None:
             self._seen_at.pop(name, None)
         else:
             self._seen_at[name] = view.last_seen
-        now: set[Family] = set()
-        for family, text in self._rendered(view):
+        rendered = list(self._rendered(view))
+        for family, text in rendered:
             self._lines[family][name] = text
-            now.add(family)
-        for family in before - now:
-            self._lines[family].pop(name, None)
-        self._of_agent[name] = now
+        now = tuple([family for family, _ in rendered])
+        if now != before:
+            for family in set(before) - set(now):
+                self._lines[family].pop(name, None)
+            # Most agents have the same families; one tuple then serves them all.
+            self._of_agent[name] = self._shapes.setdefault(now, now)
 
     def _rendered(self, view: AgentView) -> Iterable[tuple[Family, str]]:
+        # Names and label values are of closed patterns, so nothing needs escaping.
         agent = view.agent
-        yield families.UP, _line(families.UP, agent, int(view.state in _UP))
+        one = f'{{agent="{agent}"}} '
+        yield families.UP, f"fleet_agent_up{one}{int(view.state in _UP)}\n"
         yield families.STATE, f'fleet_agent_state{{agent="{agent}",state="{view.state}"}} 1\n'
-        yield families.INTERVAL, _line(families.INTERVAL, agent, view.interval)
+        yield families.INTERVAL, f"fleet_agent_interval_seconds{one}{_number(view.interval)}\n"
         if view.uptime is not None:
-            yield families.UPTIME, _line(families.UPTIME, agent, view.uptime)
+            yield families.UPTIME, f"fleet_agent_uptime_seconds{one}{_number(view.uptime)}\n"
         if view.skew is not None:
-            yield families.SKEW, _line(families.SKEW, agent, round(view.skew, 3))
-        yield families.MISSING, _line(families.MISSING, agent, view.missing)
+            yield families.SKEW, f"fleet_agent_clock_skew_seconds{one}{view.skew:.3f}\n"
+        yield families.MISSING, f"fleet_agent_missing_messages{one}{view.missing}\n"
         if view.planes:
             yield (
                 families.CHECK,
@@ -117,7 +122,7 @@ class Exposition:
         for metric, value in view.metrics.items():
             family = self._metric_family(metric)
             if family is not None:
-                yield family, _line(family, agent, value)
+                yield family, f"{family.name}{one}{_number(value)}\n"
 
     def _metric_family(self, name: str) -> Family | None:
         """The family of an agent's metric; None where it has no place in the exposition."""
@@ -141,7 +146,6 @@ class Exposition:
         return family
 
 
-def _line(family: Family, agent: str, value: float) -> str:
-    """One sample; names and label values are of closed patterns, so nothing needs escaping."""
-    number = int(value) if float(value).is_integer() else value
-    return f'{family.name}{{agent="{agent}"}} {number}\n'
+def _number(value: float) -> float:
+    """Whole numbers go without `.0`: they are most."""
+    return int(value) if value == int(value) else value

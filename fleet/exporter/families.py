@@ -8,9 +8,12 @@ from typing import Final
 NAMESPACE: Final = "fleet"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """One metric family; `series` says how many series an agent may have in it."""
+    """One metric family; `series` says how many series an agent may have in it.
+
+    Compared by identity: it is a key in every line of the exposition.
+    """
 
     name: str
     type: str
