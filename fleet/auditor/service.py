@@ -23,7 +23,7 @@ from fleet.contract.words import HubAlertCode, Severity
 from fleet.counters import Counters
 from fleet.domain.facts import Event, Fact
 from fleet.exporter import hub_families
-from fleet.exporter.collector import single
+from fleet.exporter.collector import labelled, single
 from fleet.hub import Hub
 from fleet.ledger import HUB
 from fleet.settings import Settings
@@ -140,11 +140,11 @@ class AuditService:
         return verdict
 
     def metrics(self) -> Iterable[Metric]:
-        """What the exporter shows of the newest audit; nothing where none was made yet."""
-        if self.last is not None:
-            yield single(hub_families.AUDIT_FINDINGS, self.last.violations)
-            yield single(hub_families.AUDIT_GAPS, self.last.gaps)
-        yield single(hub_families.LEAK_BUDGET, self._leak_budget)
+        """What the exporter shows of the newest audit; no value where none was made yet."""
+        last = self.last
+        yield labelled(hub_families.AUDIT_FINDINGS, {(): last.violations} if last else {})
+        yield labelled(hub_families.AUDIT_GAPS, {(): last.gaps} if last else {})
+        yield single(hub_families.LEAK_BUDGET, self._leak_budget / 8)
 
     def _wait(self) -> float:
         """Seconds until the next audit is due: a week after the last one, or after the start."""

@@ -141,8 +141,8 @@ AUDIT_LOST: Final = _counter(
     "fleet_capture_lost_messages_total", "messages that could not be captured: audits show a gap"
 )
 LEAK_BUDGET: Final = _gauge(
-    "fleet_leak_budget_bits",
-    "the most bits a day that an agent could hide in messages the contract allows, by its types",
+    "fleet_leak_budget_bytes",
+    "the most an agent could hide in a day of messages the contract allows, by its types",
 )
 
 BROKER_DROPPED: Final = _counter(
