@@ -34,7 +34,7 @@ function actions(alert, refresh) {
     el("button", { type: "button", "aria-label": `Acknowledge ${label}`,
       onclick: () => act(() => post("/v1/alerts/ack", target), `${label} acknowledged`, refresh) }, "Acknowledge"),
     " ",
-    el("button", { type: "button", "aria-label": `Silence ${label} for an hour`,
+    el("button", { type: "button", "aria-label": `Silence 1 h: ${label}`,
       onclick: () => act(() => post("/v1/silences", { ...target, seconds: 3600 }), `${label} silenced`, refresh) },
     "Silence 1 h"),
   ];
