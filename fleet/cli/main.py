@@ -99,7 +99,7 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
         return _complain(error.format_message())
     except click.UsageError as error:
         called = error.ctx.command_path if error.ctx else name
-        why = error.format_message()
+        why = " ".join(error.format_message().split())  # click lists choices on lines of their own
         return _complain(str(FleetError(f"wrong call of {called}", why, f"{called} --help")))
     except click.ClickException as error:
         return _complain(error.format_message())
