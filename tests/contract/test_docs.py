@@ -118,7 +118,8 @@ def test_a_call_in_a_code_block_parses(
         return
     command, rest = follow(words)
     try:
-        command.make_context(" ".join(words[:2]), rest)
+        with command.make_context(" ".join(words[:2]), rest):
+            pass
     except click.exceptions.Exit:  # --help, --version
         pass
     except click.UsageError as error:
