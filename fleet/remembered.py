@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 from fleet.bus.connect import open_bus
 from fleet.bus.port import Bus
@@ -58,4 +59,5 @@ async def look(settings: Settings) -> list[AgentView]:
     members = {n: known[n].as_member() if n in known else stranger for n in roster.names()}
     now = time.time()
     roster.enrol(members, at=now)
-    return roster.views(now)
+    # Of a session only the last messages are retained: what lay between them is not known.
+    return [replace(view, missing=None) for view in roster.views(now)]

@@ -147,7 +147,8 @@ class Report:
             return
         detail = _detail(answer)
         result = paint(answer.result.value, f"{answer.result.value:<11}")
-        click.echo(f"{answer.agent:<20}  {result}  {answer.latency * 1000:7.1f} ms  {detail}")
+        line = f"{answer.agent:<20}  {result}  {answer.latency * 1000:7.1f} ms  {detail}"
+        click.echo(line.rstrip())
 
     def unanswered(self, agent: str, fate: str) -> None:
         """No reply came: `silent`, or the hub keeps the command as `queued` for its return."""

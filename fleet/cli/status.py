@@ -126,7 +126,7 @@ def _more(view: AgentView) -> list[str]:
         view.kind.value if view.kind else "unknown",
         versions.get("sidecar", "unknown"),
         "unknown" if view.skew is None else f"{view.skew:+.1f}s",
-        str(view.missing),
+        _known(view.missing),
         _known(view.boot),
         _known(view.seq),
         view.config[7:19] if view.config else "unknown",
@@ -162,7 +162,8 @@ def _print_agent(view: AgentView, output: str) -> None:
         ("versions", ", ".join(f"{k} {v}" for k, v in (view.versions or {}).items())),
         ("config", view.config),
         ("clock skew", None if view.skew is None else f"{view.skew:+.1f} s"),
-        ("session", f"boot {_known(view.boot)}, seq {_known(view.seq)}, {view.missing} missing"),
+        ("session", f"boot {_known(view.boot)}, seq {_known(view.seq)}"),
+        ("missing", _known(view.missing)),
         ("alerts", ", ".join(view.alerts) or "none"),
         ("labels", ", ".join(f"{k}={v}" for k, v in view.labels.items()) or "none"),
     ]

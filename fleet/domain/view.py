@@ -41,7 +41,7 @@ class AgentView:
     skew: float | None
     boot: int | None
     seq: int | None
-    missing: int
+    missing: int | None
     config: str | None
     versions: Mapping[str, str] | None
     alerts: tuple[str, ...] = ()

@@ -94,7 +94,7 @@ class Exposition:
             yield families.UPTIME, f"fleet_agent_uptime_seconds{one}{_number(view.uptime)}\n"
         if view.skew is not None:
             yield families.SKEW, f"fleet_agent_clock_skew_seconds{one}{view.skew:.3f}\n"
-        yield families.MISSING, f"fleet_agent_missing_messages{one}{view.missing}\n"
+        yield families.MISSING, f"fleet_agent_missing_messages{one}{view.missing or 0}\n"
         if view.planes:
             yield (
                 families.CHECK,

@@ -38,6 +38,9 @@ PATIENCE: Final = 30.0
 INTERVAL: Final = 2
 """Seconds between the demo's bus heartbeats: quick enough to watch."""
 
+TERMINATED: Final = 143
+"""128 + SIGTERM, as shells report it."""
+
 VICTIM: Final = "curie"
 LEAKER: Final = "ada"
 LEAK: Final = "jane.doe@example.com"
@@ -332,8 +335,18 @@ async def observed(
 async def play(*, once: bool) -> int:
     """Run the demo; the exit code. SIGTERM clears away as Ctrl-C does."""
     task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    with Stage() as stage:
-        show = Play(stage)
-        return 0 if await show.run(once=once) else 1
+    told = asyncio.Event()
+
+    def end() -> None:
+        told.set()
+        if task is not None:
+            task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    try:
+        with Stage() as stage:
+            return 0 if await Play(stage).run(once=once) else 1
+    except asyncio.CancelledError:
+        if not told.is_set():
+            raise
+        return TERMINATED
