@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from fleet.contract.errors import ConfigError, FleetError
 from fleet.contract.secret_file import read_secret, write_secret
@@ -45,6 +47,24 @@ class HubClient:
             return cls(**json.loads(read_secret(path)))
         except (ValueError, TypeError):
             raise ConfigError(f"{path} is damaged", "", "restart fleet serve") from None
+
+    @classmethod
+    def serving(cls, home: Path) -> Self | None:
+        """The hub that serves this home; None where none does, or where it was killed.
+
+        Only a refused connection is a death: a hub that is slow to answer still serves.
+        """
+        if not (home / FILE).exists():
+            return None
+        hub = cls.of(home)
+        address = urlsplit(hub.url)
+        try:
+            socket.create_connection((address.hostname, address.port or 80), TIMEOUT).close()
+        except ConnectionRefusedError:
+            return None
+        except OSError:
+            return hub  # its first request says what is wrong
+        return hub
 
     def write(self, home: Path) -> None:
         """Leave the address and token for the command line."""

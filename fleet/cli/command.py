@@ -176,15 +176,16 @@ class Report:
 async def _way(settings: Settings, *, direct: bool) -> AsyncIterator[Way]:
     """By the hub where one serves this home, since it keeps what cannot be delivered yet."""
     from fleet.bus.connect import open_bus
-    from fleet.client import FILE, HubClient
+    from fleet.client import HubClient
     from fleet.commander.direct import Direct
     from fleet.commander.through_hub import ThroughHub
     from fleet.contract.reading import Reader
     from fleet.keys import load_signer
 
     reader = Reader(settings.added_words())
-    if not direct and (settings.home / FILE).exists():
-        yield ThroughHub(HubClient.of(settings.home), reader)
+    hub = None if direct else await asyncio.to_thread(HubClient.serving, settings.home)
+    if hub is not None:
+        yield ThroughHub(hub, reader)
         return
     signer = load_signer(settings.home)
     async with open_bus(settings) as bus:

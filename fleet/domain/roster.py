@@ -22,8 +22,8 @@ from fleet.domain.arrival import Arrival
 from fleet.domain.facts import Event, Fact
 from fleet.domain.frozen import freeze, thaw
 from fleet.domain.record import SINCE, SKEW, UPTIME, Bucket, Record, digest_text
-from fleet.domain.verdict import Verdict, badness
-from fleet.domain.view import AgentView, PlaneView
+from fleet.domain.verdict import Verdict
+from fleet.domain.view import AgentView, PlaneView, worst_first
 
 MAX_GHOSTS: Final = 1000
 """Records kept of names that are not enrolled: a flood of invented names stays bounded."""
@@ -176,8 +176,7 @@ class Roster:
 
     def views(self, now: float) -> list[AgentView]:
         """Everyone at `now`, worst first, then by name."""
-        found = [self.view(name, now) for name in self.names()]
-        return sorted(found, key=lambda view: (-badness(view.state), view.agent))
+        return worst_first(self.view(name, now) for name in self.names())
 
     def counts(self) -> dict[Verdict, int]:
         """Agents by the verdict of the last tick or message."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fleet.contract.stamps import timestamp
 from fleet.contract.words import Check, Kind, State
-from fleet.domain.verdict import Verdict
+from fleet.domain.verdict import Verdict, badness
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,11 @@ class AgentView:
             "metrics": dict(self.metrics),
             "config": self.config,
         }
+
+
+def worst_first(views: Iterable[AgentView]) -> list[AgentView]:
+    """`views` as every table shows them: the worst first, then by name."""
+    return sorted(views, key=lambda view: (-badness(view.state), view.agent))
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -55,8 +55,8 @@ class Backend(Protocol):
         """`{"ready": bool, …}`: link to the broker, store writable."""
         ...
 
-    def agents(self) -> list[JsonObject]:
-        """All agents, worst first."""
+    async def agents(self) -> list[JsonObject]:
+        """All agents, worst first; the loop has its turns meanwhile, however many they are."""
         ...
 
     def agent(self, name: str) -> JsonObject | None: ...

@@ -17,10 +17,12 @@ from fleet.contract.words import HubAlertCode, MessageKind, Result, Severity
 from fleet.domain.alerts import Silence
 from fleet.domain.commands import Order
 from fleet.domain.facts import Event, Fact
+from fleet.domain.view import AgentView, worst_first
 from fleet.exporter.service import Exporter
 from fleet.feed import Item
 from fleet.gateway.backend import Dispatch, JsonObject, Span
 from fleet.gateway.backend import Event as StreamEvent
+from fleet.gateway.slices import in_slices
 from fleet.store.port import DeadLetter, Stored, Told
 
 if TYPE_CHECKING:
@@ -65,8 +67,10 @@ class HubBackend:
         state = {"broker": counters.link_up, "store": not counters.paused}
         return {"ready": all(state.values()), **state}
 
-    def agents(self) -> list[JsonObject]:
-        return [view.as_dict() for view in self._hub.roster.views(self._hub.ledger.now())]
+    async def agents(self) -> list[JsonObject]:
+        roster, now = self._hub.roster, self._hub.ledger.now()
+        views = await in_slices(list(roster.names()), lambda name: roster.view(name, now))
+        return await in_slices(worst_first(views), AgentView.as_dict)
 
     def agent(self, name: str) -> JsonObject | None:
         if name not in self._hub.roster.names():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from fleet.contract.words import MessageKind
 from fleet.gateway.access import READERS, allow
@@ -14,16 +15,20 @@ from fleet.gateway.backend import Span
 from fleet.gateway.bodies import AgentName, AlertBody, SilenceBody, SilenceId, VerifiedBody
 from fleet.gateway.messages import Hub, Operator
 from fleet.gateway.problems import Problem
+from fleet.gateway.slices import in_slices
 from fleet.gateway.tokens import Principal
 
 router = APIRouter(prefix="/v1", tags=["fleet"])
 Reader = Annotated[Principal, Depends(allow(*READERS))]
 
 
-@router.get("/agents")
-async def agents(hub: Hub, _: Reader) -> dict[str, Any]:
+@router.get("/agents", response_model=dict[str, Any])
+async def agents(hub: Hub, _: Reader) -> Response:
     """All agents, worst first, and the problems named."""
-    return {"agents": hub.agents(), "problems": hub.alerts(history=False)}
+    found = await in_slices(await hub.agents(), json.dumps)
+    problems = await in_slices(hub.alerts(history=False), json.dumps)
+    body = f'{{"agents":[{",".join(found)}],"problems":[{",".join(problems)}]}}'
+    return Response(body, media_type="application/json")
 
 
 @router.get("/agents/{name}")
