@@ -7,11 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
+from fleet.auditor.catalogue import rule_named
 from fleet.auditor.render_text import groups
 from fleet.auditor.report import Outcome, Report
 
-_TOP: Final = 12
-"""Agents with a bar of their own; the others share one."""
+_TOP: Final = 14
+"""Agents with a bar of their own: those with findings, then the busiest."""
+
+_WITHHELD: Final = "(name withheld)"
+"""For agents and topics whose name may itself be a leak."""
 
 _MAX_ROWS: Final = 500
 """Rows of findings, grouped: a report is read and printed; the JSON has every finding."""
@@ -24,7 +28,7 @@ _STYLE: Final = """
 @media (prefers-color-scheme:dark){:root{--ink:#e6eaef;--soft:#9aa6b4;--line:#323b46;--page:#12161b;
 --card:#1b2128;--bar:#6aa3e8;--bad:#ff8a80;--warn:#e0b14c;--good:#5fcf80}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:68rem;padding:2rem 1.25rem 4rem;font:15px/1.5 system-ui,sans-serif;
+body{margin:0 auto;max-width:76rem;padding:2rem 1.25rem 4rem;font:15px/1.5 system-ui,sans-serif;
 color:var(--ink);background:var(--page)}
 h1{font-size:1.6rem;margin:0}h2{font-size:1.1rem;margin:2.2rem 0 .6rem}
 p{margin:.4rem 0}.soft{color:var(--soft)}
@@ -42,13 +46,14 @@ table{border-collapse:collapse;width:100%;font-size:.88rem}
 th,td{text-align:left;padding:.35rem .7rem .35rem 0;border-bottom:1px solid var(--line);
 vertical-align:top}
 th{color:var(--soft);font-weight:500}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-code{font:.86em ui-monospace,monospace;overflow-wrap:anywhere}
+code{font:.86em ui-monospace,monospace;white-space:nowrap}
 svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font:11px system-ui,sans-serif}
 svg .bar{fill:var(--bar)}svg .found{fill:var(--bad)}svg .axis{stroke:var(--line)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(22rem,1fr));gap:1.5rem}
 @media print{:root{--ink:#000;--soft:#444;--line:#bbb;--page:#fff;--card:#fff;--bar:#3568a8;
 --bad:#b3261e;--warn:#7a5200;--good:#1a6b2f}body{padding:0;font-size:11px;max-width:none}
-.charts{grid-template-columns:1fr 1fr}tr,.tile,svg{break-inside:avoid}h2{break-after:avoid}}
+.charts{grid-template-columns:1fr 1fr}code{white-space:normal;overflow-wrap:anywhere}
+table{font-size:9px}tr,.tile,svg{break-inside:avoid}h2{break-after:avoid}}
 """
 
 
@@ -93,7 +98,7 @@ def _tiles(report: Report) -> Iterator[str]:
         (f"{len(agents):,}", "agents"),
         (f"{report.rules.total():,}", f"findings {before}".strip()),
         (f"{len(report.suppressed):,}", "suppressed"),
-        (f"{len(report.gaps):,}", "gaps"),
+        (f"{len(report.gaps):,}", "gap" if len(report.gaps) == 1 else "gaps"),
     ]
     yield "<div class=tiles>"
     for number, label in tiles:
@@ -115,17 +120,18 @@ def _charts(report: Report) -> Iterator[str]:
     if not messages:
         return
     yield "<h2>Traffic and findings</h2><div class=charts>"
-    top = [name for name, _ in messages.most_common(_TOP)]
-    worst = [name for name, count in found.most_common(_TOP) if count and name not in top]
-    names = [*top, *worst]
-    rest = sum(count for name, count in messages.items() if name not in names)
-    rows = [(name, messages[name], found[name]) for name in names]
-    if rest:
-        rows.append((f"{len(messages) - len(names)} others", rest, 0))
-    yield _bars("Messages by agent; findings in red", rows)
+    worst = [name for name, count in found.most_common(_TOP) if count]
+    busy = [name for name, _ in messages.most_common(_TOP) if name not in worst]
+    names = [*worst, *busy][:_TOP]
+    rows = [(_WITHHELD if n == "*" else n, messages[n], found[n]) for n in names]
+    yield _bars("Messages by agent, worst first; findings in red", rows)
     last = sorted(days)[-31:]
     yield _bars("Messages by day; findings in red", [(d, days[d], days_found[d]) for d in last])
-    yield "</div>\n"
+    yield "</div>"
+    rest = len(messages) - len(names)
+    if rest > 0:
+        count = sum(messages.values()) - sum(messages[name] for name in names)
+        yield f"<p class=soft>{rest:,} more agents sent {count:,} messages.</p>\n"
 
 
 def _bars(title: str, rows: Sequence[tuple[str, int, int]]) -> str:
@@ -156,6 +162,12 @@ def _findings(report: Report) -> Iterator[str]:
     if not found:
         yield "<p>None.</p>\n"
         return
+    by_rule = [
+        (f"<code>{name}</code>", escape(rule_named(name).finds), f"{count:,}")
+        for name, count in report.rules.most_common()
+    ]
+    yield _table(("Rule", "A finding means", "Findings"), by_rule, numeric={2})
+    yield "<h2>Where</h2>"
     head = ("Severity", "Rule", "Clause", "Topic", "Field", "n", "Lines", "Length", "Digest")
     rows = []
     for first, same in found[:_MAX_ROWS]:
