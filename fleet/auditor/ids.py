@@ -52,7 +52,10 @@ def leaked_in_hex(text: str) -> Rule | None:
                 return rule
     data = bytes.fromhex(text).strip(b"\0 ")
     if len(data) >= 7 and all(32 <= byte < 127 for byte in data):
-        return _rule_of(data.decode("ascii"))
+        found = data.decode("ascii")
+        # Eight bytes are letters and marks by chance once in thousands, a word hardly ever.
+        if len(found) > 12 or (found.isalpha() and (found.islower() or found.istitle())):
+            return _rule_of(found)
     return None
 
 
