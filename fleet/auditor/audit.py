@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from fleet.auditor import retained, scope, traffic
 from fleet.auditor.contract_rules import rule_for
@@ -14,7 +14,7 @@ from fleet.auditor.rule import Rule
 from fleet.auditor.scan import Leak, scan_name, scan_payload, scan_text, shown
 from fleet.auditor.screen import MAX_REMEMBERED, Screen
 from fleet.auditor.traffic import AgentTraffic
-from fleet.contract.messages import Announcement, Command, Heartbeat, Message
+from fleet.contract.messages import Announcement, Command, Message
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.signing import verify
@@ -127,14 +127,13 @@ class Audit:
         except Rejected as rejected:
             self._take_rejected(line, at, known, payload, rejected)
             return
-        leaks = self._screen.leaks(message)
+        leaks = self._screen.leaks(kind, message)
         if leaks:
             self._tell_all(line, at, known, leaks)
         self._note_shape(line, at, known, message)
-        if isinstance(message, Heartbeat):
-            if message.boot is not None and known.traffic.alternates(message.boot):
-                self._tell(line, at, known, traffic.CONFLICT, "boot", 0, "")
-        elif isinstance(message, Command | Announcement):
+        if kind is MessageKind.HEARTBEAT:
+            self._check_session(line, at, known, message)
+        elif kind not in FROM_AGENT and self._keys is not None:
             self._check_signature(line, at, topic, known, message)
 
     def _check_retained(self, line: int, at: float | None, known: Known) -> None:
@@ -260,12 +259,16 @@ class Audit:
                 self._tell(line, at, known, scope.NEW_SHAPE, name, len(name), name)
         before |= names
 
+    def _check_session(self, line: int, at: float | None, known: Known, beat: Any) -> None:
+        if beat.boot is not None and known.traffic.alternates(beat.boot):
+            self._tell(line, at, known, traffic.CONFLICT, "boot", 0, "")
+
     def _check_signature(
-        self, line: int, at: float | None, topic: str, known: Known, message: Command | Announcement
+        self, line: int, at: float | None, topic: str, known: Known, message: Message
     ) -> None:
-        if self._keys is None:
+        if not isinstance(message, Command | Announcement):
             return
-        key = self._keys.get(message.kid or "")
+        key = (self._keys or {}).get(message.kid or "")
         if key is None or not verify(key, topic, message.model_dump(exclude_none=True)):
             self._tell(line, at, known, traffic.LATERAL, "sig", 0, message.sig or "")
 
