@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -19,8 +20,11 @@ from fleet.settings import Settings
 from fleet.snapshot import retained_state
 
 
-async def remembered(bus: Bus, settings: Settings) -> Roster:
+async def remembered(bus: Bus, settings: Settings, filters: Iterable[str] | None = None) -> Roster:
     """A roster made of retained messages alone.
+
+    `filters` for one who goes on to follow more than agents publish: the subscriptions stay, and a
+    second one that overlaps would deliver twice.
 
     Nobody's list of enrolled agents is asked, so nobody is a ghost here; what breaks the contract
     is passed by, as the hub would.
@@ -30,7 +34,8 @@ async def remembered(bus: Bus, settings: Settings) -> Roster:
     """
     reader = Reader(settings.added_words())
     roster = Roster(interval=settings.interval)
-    for inbound in await retained_state(bus, map(settings.topics.every, FROM_AGENT)):
+    told = map(settings.topics.every, FROM_AGENT) if filters is None else filters
+    for inbound in await retained_state(bus, told):
         if not inbound.payload:
             continue
         try:

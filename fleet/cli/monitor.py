@@ -191,8 +191,7 @@ async def _on_screen(settings: Settings, lens: Lens) -> None:
     from fleet.remembered import remembered
 
     async with open_bus(settings) as bus:
-        roster = await remembered(bus, settings)
-        await bus.subscribe(*settings.topics.everything)
+        roster = await remembered(bus, settings, settings.topics.everything)
 
         async def lines() -> AsyncIterator[str]:
             async for inbound in bus.messages():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +13,14 @@ pytest.importorskip("textual", reason="the extra tui is not installed")
 
 from textual.widgets import DataTable, RichLog, Static
 
-from fleet.cli.screen import Screen
+from fleet.bus.connect import open_bus
+from fleet.cli import monitor
+from fleet.cli.screen import Events, Screen, Views
+from fleet.contract.reading import Reader
 from fleet.domain.roster import Roster
 from fleet.domain.verdict import Verdict
+from fleet.settings import load
+from tests.support.broker import Mosquitto
 
 NOBODY = Roster().view("nobody", 0.0)
 VIEWS = [
@@ -42,3 +49,31 @@ async def test_agents_and_events_are_on_the_screen() -> None:
         await pilot.press("p")
         assert pilot.app.sub_title == "events paused"
         await pilot.press("q")
+
+
+async def test_each_event_is_on_the_screen_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broker: Mosquitto
+) -> None:
+    settings = load({"home": str(tmp_path), "broker": broker.url})
+    lens = monitor.Lens(settings.topics, Reader(), frozenset(), frozenset())
+    shown: list[str] = []
+
+    class Watcher:
+        def __init__(self, views: Views, lines: Events) -> None:
+            self._views, self._lines = views, lines
+
+        async def run_async(self) -> None:
+            async with open_bus(settings) as agent:
+                for ok in ("true", "false"):
+                    beat = f'{{"ok":{ok},"ts":"2026-03-18T21:30:00Z"}}'.encode()
+                    await agent.publish("fleet/well/heartbeat", beat)
+            async with asyncio.timeout(30):
+                async for line in self._lines():
+                    shown.append(line)
+                    if "not ok" in line:
+                        break
+            assert [view.agent for view in self._views()] == ["well"]
+
+    monkeypatch.setattr("fleet.cli.screen.Screen", Watcher)
+    await monitor._on_screen(settings, lens)
+    assert len(shown) == 2
