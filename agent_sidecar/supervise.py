@@ -14,6 +14,7 @@ import select
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from typing import Final
 
 from agent_sidecar.config import Config
 from agent_sidecar.files import replace_text
+from agent_sidecar.probes.restarts import LOOP
 from fleet.contract.errors import FleetError
 
 FIRST_DELAY: Final = 1.0
@@ -71,7 +73,8 @@ class Backoff:
 
 @dataclass(slots=True)
 class _Child:
-    """One command, started again and again. `due` is when to start it next (monotonic s)."""
+    """One command, started again and again. `due` is when to start it next, `restarted` when it
+    was started again lately (monotonic s)."""
 
     argv: tuple[str, ...]
     environ: Mapping[str, str]
@@ -80,6 +83,7 @@ class _Child:
     began: float = 0.0
     due: float | None = None
     restarts: int = 0
+    restarted: deque[float] = field(default_factory=lambda: deque(maxlen=LOOP))
     backoff: Backoff = field(default_factory=Backoff)
 
 
@@ -88,7 +92,8 @@ class Supervisor:
 
     Args:
         argv: the agent's command line.
-        pid_file: kept up to date with the agent's process id and the number of its restarts.
+        pid_file: kept up to date with the agent's process id and its restarts, for the sidecar:
+            it may come later, and looks only now and then.
         restart: when the agent is started again; the sidecar always is.
         sidecar: its command line and environment.
     """
@@ -148,7 +153,12 @@ class Supervisor:
             self._tell()
 
     def _tell(self) -> None:
-        said = {"pid": self._agent.pid or None, "restarts": self._agent.restarts}
+        agent = self._agent
+        said = {
+            "pid": agent.pid or None,
+            "restarts": agent.restarts,
+            "restarted": [round(moment, 3) for moment in agent.restarted],
+        }
         try:
             replace_text(self._pid_file, json.dumps(said))
         except OSError as error:  # a full disk must not end the agent
@@ -186,6 +196,7 @@ class Supervisor:
         for child in (self._agent, self._sidecar):
             if child is not None and child.due is not None and time.monotonic() >= child.due:
                 child.restarts += 1
+                child.restarted.append(time.monotonic())
                 try:
                     self._start(child)
                 except FleetError as error:  # it was there before: an update is on its way

@@ -68,17 +68,19 @@ class ProcessProbe:
         return self._births.fileno() if self._births else self._watched
 
     def run(self) -> Finding:
+        if self._births is not None:
+            self._births.drain()  # before the look: whatever comes after it wakes us again
         process = self._look()
         if process is None and self._supervised is not None and self._births is None:
             self._await_birth(self._supervised.path.parent)
             process = self._look()  # it may have come back just before we watched
-        elif self._births is not None:
-            self._births.drain()
         now = time.monotonic()
+        self._count_restarts(process, now)
         if process is None:
             self._unwatch()
             return self._absent(now)
-        self._seen(process, now)
+        self._known = process
+        self._close_births()
         family = [process, *self._table.descendants(process.pid)]
         return Finding(
             self.plane,
@@ -94,17 +96,25 @@ class ProcessProbe:
         )
 
     def _look(self) -> Process | None:
+        """The agent's process, alive and watched."""
         pid = self._find()
         process = None if pid is None else self._table.look(pid)
-        return None if process is None or process.dead else process
+        if process is None or process.dead or not self._watch(process):
+            return None
+        return process
 
-    def _seen(self, process: Process, now: float) -> None:
-        if self._births is not None:
-            self._births.close()
-            self._births = None
-        if self._known is None or self._known.identity != process.identity:
-            self._began(process, now)
-        self._known = process
+    def _count_restarts(self, process: Process | None, now: float) -> None:
+        """Our own supervisor knows each of them, also those that no look of ours saw."""
+        told = self._supervised.restarts() if self._supervised else None
+        if told is not None:
+            self._restarts.told(*told)
+        elif process and self._known and self._known.identity != process.identity:
+            self._restarts.happened(now)
+
+    def _absent(self, now: float) -> Finding:
+        unseen = self._elsewhere()
+        signs = [self._down(firing=None if unseen else True), self._restarts.sign(now)]
+        return Finding(self.plane, Check.UNKNOWN if unseen else Check.FAIL, signs)
 
     def _await_birth(self, folder: Path) -> None:
         with suppress(ImportError, OSError):  # not Linux: the next round sees it
@@ -112,21 +122,24 @@ class ProcessProbe:
 
             self._births = Watch(folder)
 
-    def _absent(self, now: float) -> Finding:
-        unseen = self._elsewhere()
-        signs = [self._down(firing=None if unseen else True), self._restarts.sign(now)]
-        return Finding(self.plane, Check.UNKNOWN if unseen else Check.FAIL, signs)
+    def _close_births(self) -> None:
+        if self._births is not None:
+            self._births.close()
+            self._births = None
 
-    def _began(self, process: Process, now: float) -> None:
-        count = self._supervised.restarts() if self._supervised else None
-        if count is not None:
-            self._restarts.counted(count, now)
-        elif self._known is not None:
-            self._restarts.happened(now)
+    def _watch(self, process: Process) -> bool:
+        """Have its end wake us; False: it has just ended, and nothing would."""
+        if self._known is not None and self._known.identity == process.identity:
+            return True
         self._unwatch()
         if hasattr(os, "pidfd_open"):
-            with suppress(OSError):  # gone again, or not allowed: the next round sees it
+            try:
                 self._watched = os.pidfd_open(process.pid)
+            except ProcessLookupError:
+                return False
+            except OSError:  # not allowed: the next round sees it
+                pass
+        return True
 
     def _unwatch(self) -> None:
         """A dead process stays readable: watched any longer, it would keep the sidecar awake."""
@@ -141,7 +154,7 @@ class ProcessProbe:
 class PidFile:
     """A file with a process id: a bare number, or `pid` of a JSON object.
 
-    Our own supervisor's also holds `restarts`.
+    Our own supervisor's also holds `restarts` and, of the last ones, `restarted` (monotonic s).
     """
 
     def __init__(self, path: Path) -> None:
@@ -152,11 +165,15 @@ class PidFile:
         pid = value.get("pid") if isinstance(value, dict) else value
         return pid if isinstance(pid, int) and not isinstance(pid, bool) and pid > 0 else None
 
-    def restarts(self) -> int | None:
-        """How often our supervisor has started it again, where it is ours."""
+    def restarts(self) -> tuple[int, list[float]] | None:
+        """How often our supervisor has started it again, and when lately; None: it is not ours."""
         value = self._load()
-        count = value.get("restarts") if isinstance(value, dict) else None
-        return count if isinstance(count, int) else None
+        if not isinstance(value, dict) or "restarted" not in value:
+            return None
+        try:
+            return int(value["restarts"]), [float(moment) for moment in value["restarted"]]
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
 
     def _load(self) -> Any:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 from agent_sidecar.probes.base import Sign
@@ -16,7 +17,8 @@ LOOP: Final = 3
 
 
 class Restarts:
-    """Counts restarts seen since the sidecar began; time is monotonic s."""
+    """Counts restarts, by one of three: seen by us, counted by somebody else, or told with their
+    moments. Time is monotonic s."""
 
     def __init__(self, source: str) -> None:
         self.total = 0
@@ -29,13 +31,21 @@ class Restarts:
         self._moments.extend([now] * min(times, LOOP))
 
     def counted(self, count: float, now: float) -> None:
-        """A count that somebody else keeps; one that falls began anew."""
+        """A count that somebody else keeps; one that falls began anew.
+
+        When those before the first look happened is not known, so they make no loop.
+        """
         if self._counted is not None and count > self._counted:
             self.happened(now, int(count - self._counted))
         self._counted = count
 
+    def told(self, count: int, moments: Iterable[float]) -> None:
+        """All restarts so far, and the moments of the last: nothing is left to guess."""
+        self.total = count
+        self._moments = deque(moments, maxlen=LOOP)
+
     def sign(self, now: float) -> Sign:
-        recent = sum(1 for moment in self._moments if now - moment <= WINDOW)
+        recent = sum(1 for moment in self._moments if 0 <= now - moment <= WINDOW)
         return Sign(
             AlertCode.RESTART_LOOP.value,
             recent >= LOOP,
