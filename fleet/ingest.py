@@ -172,7 +172,7 @@ class Ingest:
             if address.kind not in RECORDED:
                 return
             self._counters.received[address.kind] += 1
-            if not payload and address.kind in FROM_AGENT:
+            if not payload:
                 draft.events += self._ledger.roster.observe_cleared(address, at=at)
                 return
             message = self._reader.read(address.kind, payload)

@@ -97,6 +97,9 @@ def _command(name: str, command: click.Command) -> str:
         parts.append(table("Option|Meaning", rows))
     if settings:
         parts.append(f"Settings: {' '.join(settings)}")
+    if command.epilog:
+        title, *examples = command.epilog.removeprefix("\b\n").splitlines()
+        parts.append("\n".join([title, "", *(f"  {example}" for example in examples)]))
     return "\n\n".join(parts)
 
 

@@ -52,9 +52,10 @@ async def test_what_the_contract_rejects_is_a_dead_letter_and_acknowledged(intak
 
 
 async def test_cleared_retained_state_is_news_and_no_dead_letter(intake: Intake):
-    intake.desk.put(beat(), Inbound("fleet/larry/heartbeat", b"", 1))
-    await eventually(lambda: len(intake.desk.acked) == 2)
-    assert intake.counters.facts[Fact.RETAINED_CLEARED] == 1
+    topics = ("fleet/larry/heartbeat", "fleet/larry/command", "zephyr/broadcast")
+    intake.desk.put(beat(), *(Inbound(topic, b"", 1) for topic in topics))
+    await eventually(lambda: len(intake.desk.acked) == 4)
+    assert intake.counters.facts[Fact.RETAINED_CLEARED] == 3
     assert not intake.counters.rejected
     assert intake.roster.view("larry", intake.now).state == "ok"
 

@@ -1,0 +1,93 @@
+"""One or two calls a command, as people type them: the end of each `--help`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+EXAMPLES: Final = {
+    "acl test": (
+        "fleet acl test",
+        "fleet acl test --agent alpha --agent-password-file alpha.secret",
+    ),
+    "adr check": ("fleet adr check", "fleet adr check --write adr"),
+    "adr list": ("fleet adr list", "fleet adr list --folder adr -o json"),
+    "adr new": ('fleet adr new "Add the plane gpu"',),
+    "agent add": ("fleet agent add alpha", "fleet agent add beta --kind nanobot --group homes"),
+    "agent import": (
+        "openclaw fleet list --json | fleet agent import -",
+        "fleet agent import compose.yaml --dry-run",
+    ),
+    "agent keys rotate": ("fleet agent keys rotate --overlap-days 7",),
+    "agent keys show": ("fleet agent keys show -o public > commands.pub",),
+    "agent list": ("fleet agent list", "fleet agent list --all -o json"),
+    "agent new": ("fleet agent new workspace --name gamma --kind nanobot",),
+    "agent revoke": ("fleet agent revoke alpha",),
+    "agent rotate": ("fleet agent rotate alpha", "fleet agent rotate alpha --finish"),
+    "alerts": ("fleet alerts",),
+    "alerts ack": ("fleet alerts ack alpha disk-pressure", "fleet alerts ack hub broker-down"),
+    "alerts lift": ("fleet alerts lift maintenance-all",),
+    "alerts list": ("fleet alerts list", "fleet alerts list --history -o jsonl"),
+    "alerts silence": (
+        "fleet alerts silence --agent alpha --for 2h",
+        "fleet alerts silence --code clock-skew --for 1d",
+    ),
+    "alerts test": ("fleet alerts test", "fleet alerts test oncall"),
+    "audit explain": ("fleet audit explain", "fleet audit explain pii.email"),
+    "audit report": ("fleet audit report", "fleet audit report --verify"),
+    "audit run": ("fleet audit run --live 60", "fleet audit run --capture week.jsonl -o sarif"),
+    "backup": ("fleet backup fleet.db", "fleet backup --keep 7 /var/backups/fleet"),
+    "broadcast": ("fleet broadcast maintenance-begin", "fleet broadcast maintenance-end"),
+    "broker certificates": ("fleet broker certificates", "fleet broker certificates --renew"),
+    "broker config": ("fleet broker config", "fleet broker config --write"),
+    "broker secure": ("fleet broker secure --admin root --admin-password-file root.secret",),
+    "broker up": ("fleet broker up",),
+    "check": ("fleet check", "fleet check alpha beta"),
+    "collect": ("fleet collect", "fleet collect --wait 30 -o jsonl"),
+    "command": (
+        "fleet command health-check alpha",
+        "fleet command config-reload --group homes --batch 1 --pause 30",
+    ),
+    "config show": ("fleet config show", "fleet config show -o json"),
+    "dead-letters list": ("fleet dead-letters list", "fleet dead-letters list -n 500 -o jsonl"),
+    "dead-letters replay": ("fleet dead-letters replay 4711",),
+    "dead-letters show": ("fleet dead-letters show 4711",),
+    "demo": ("fleet demo", "fleet demo --once"),
+    "doctor": ("fleet doctor", "fleet doctor -o json"),
+    "export": (
+        "fleet export prometheus -d monitoring",
+        "fleet export grafana -d monitoring",
+    ),
+    "history": (
+        "fleet history --since 6h --agent alpha",
+        "fleet history --since 2d --kind alert -n 10000 -o jsonl",
+    ),
+    "init": ("fleet init", "fleet init --name hub.example.org"),
+    "mcp": ("fleet mcp", "fleet mcp --allow-commands"),
+    "mcp snippet": ("fleet mcp snippet --for openclaw",),
+    "monitor": ("fleet monitor --agent alpha", "fleet monitor --snapshot -o jsonl"),
+    "schedule install": ("fleet schedule install check backup --systemd",),
+    "schedule print": ("fleet schedule print check --cron",),
+    "serve": ("fleet serve", "fleet serve --http 127.0.0.1:9000 -v"),
+    "status": ("fleet status", "fleet status alpha", "fleet status -o json"),
+    "token create": ("fleet token create --role viewer", "fleet token create --role agent:alpha"),
+    "token list": ("fleet token list",),
+    "token revoke": ("fleet token revoke 3f9c21ab",),
+    "validate": (
+        """fleet validate fleet/alpha/heartbeat '{"ok":true,"ts":"2026-03-18T21:30:00Z"}'""",
+        "fleet validate --jsonl week.jsonl",
+    ),
+    "verify": ("fleet verify alpha", "fleet verify alpha --container nanobot-alpha"),
+}
+"""The command's words after `fleet` → its examples, the plainest first."""
+
+
+def illustrate(command: click.Command, *words: str) -> None:
+    """Put the examples under the help of `command` and of all commands below it."""
+    examples = EXAMPLES.get(" ".join(words))
+    if examples:
+        command.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples)
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            illustrate(below, *words, name)
