@@ -80,7 +80,7 @@ class AlarmBoard:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._conditions, self._told = _load(path)
+        self._conditions, self._told, self._said = _load(path)
         self._untold = list(self._told)
         self._written = self._text()
 
@@ -96,15 +96,27 @@ class AlarmBoard:
                     evidence = condition.sources.setdefault(sign.source, _Evidence())
                     evidence.weigh(str(sign.code), sign)
         fresh = [event for code in sorted(self._conditions) for event in self._settle(code, now)]
+        self._said.difference_update(e.code for e in fresh if e.state is AlertState.RESOLVED)
         events, self._untold = [*self._untold, *fresh], []
         self._told += fresh
         with suppress(OSError):  # a full disk must not silence an alert; `save` will say so
             self._write()
         return events
 
+    def said(self, code: str, state: str) -> None:
+        """The agent published an alert of its own. It rides in the heartbeats until the agent or
+        a probe ends it: a hub takes a code that is missing there for one that is over."""
+        if state == AlertState.FIRING:
+            self._said.add(code)
+        else:
+            self._said.discard(code)
+        with suppress(OSError):  # the alert itself is safe in the outbox
+            self._write()
+
     def active(self) -> list[str]:
         """Codes firing now, sorted."""
-        return sorted(code for code, condition in self._conditions.items() if condition.id)
+        ours = {code for code, condition in self._conditions.items() if condition.id}
+        return sorted(ours | self._said)
 
     def save(self) -> None:
         """The events are in the outbox: forget them. A full disk raises `OSError`."""
@@ -155,7 +167,7 @@ class AlarmBoard:
             if condition.id or any(one.against for one in condition.sources.values())
         }
         told = [[e.code, e.severity, e.state, e.at, e.id, e.value, e.threshold] for e in self._told]
-        return json.dumps({"codes": codes, "untold": told})
+        return json.dumps({"codes": codes, "untold": told, "said": sorted(self._said)})
 
 
 def _event(
@@ -172,7 +184,7 @@ def _near(sign: Sign) -> bool:
     return sign.value > sign.threshold * (1 - MARGIN)
 
 
-def _load(path: Path) -> tuple[dict[str, _Condition], list[AlertEvent]]:
+def _load(path: Path) -> tuple[dict[str, _Condition], list[AlertEvent], set[str]]:
     """What the file says; an unreadable one is as good as none."""
     try:
         stored: Any = json.loads(path.read_bytes())
@@ -191,6 +203,7 @@ def _load(path: Path) -> tuple[dict[str, _Condition], list[AlertEvent]]:
             AlertEvent(code, Severity(severity), AlertState(state), at, alert_id, value, threshold)
             for code, severity, state, at, alert_id, value, threshold in stored["untold"]
         ]
+        said = {str(code) for code in stored.get("said", ())}
     except (OSError, ValueError, TypeError, AttributeError, KeyError):
-        return {}, []
-    return conditions, untold
+        return {}, [], set()
+    return conditions, untold, said

@@ -5,7 +5,7 @@ Pure; time is an argument (monotonic s). A finding that is too old is `unknown`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ class Claim:
     ok_until: float = 0.0
     state: str = State.RUNNING
     metrics: Mapping[str, float] = field(default_factory=dict)
+    alerts: Sequence[str] = ()
 
 
 class Board:
@@ -45,6 +46,7 @@ class Board:
         self._claim.ok = bool(message["ok"])
         self._claim.ok_until = now + 2.5 * float(message.get("interval", 600))
         self._claim.metrics = message.get("metrics", {})
+        self._claim.alerts = message.get("alerts", ())
 
     def status_said(self, state: str) -> None:
         self._claim.state = state
@@ -73,6 +75,10 @@ class Board:
         """By precedence: the agent's own words, then the probes'."""
         own = self._claim.metrics if now <= self._claim.ok_until else {}
         return [own, *(finding.metrics for finding in self.findings(now))]
+
+    def alerts(self, now: float) -> Sequence[str]:
+        """Codes that the agent lately said are firing."""
+        return self._claim.alerts if now <= self._claim.ok_until else ()
 
     def versions(self) -> dict[str, str]:
         found: dict[str, str] = {}

@@ -39,6 +39,9 @@ MAX_REJECTED: Final = 100
 PARTIAL_AGE: Final = 1.0
 """Seconds that a file which is not JSON yet may still be in the making."""
 
+OWNER: Final = ".agent"
+"""File that names the agent whose messages are taken up here."""
+
 _NAME = re.compile(r"(heartbeat|status|alert)-[0-9A-Za-z._-]{1,100}\.json")
 _TEMPORARY_AGE: Final = 3600.0
 
@@ -86,7 +89,7 @@ class DropDirectory:
             self.close()
             raise FleetError(
                 f"the drop directory {self._folder} is taken",
-                "another sidecar takes up its messages",
+                f"the sidecar of {owner_of(self._folder) or 'another agent'} takes up its messages",
                 f"set FLEET_DROP to a directory of this agent's own (now {self._folder})",
             ) from None
         except OSError as error:
@@ -98,6 +101,41 @@ class DropDirectory:
                 f"(now {self._folder}), or FLEET_DROP=- to do without",
             ) from None
 
+    def claim(self, agent: str) -> None:
+        """Say whose messages are taken up here, so that another agent's `bus-publish` keeps its
+        own to itself. Nobody else can replace the file: the directory is sticky.
+
+        Raises:
+            FleetError: it cannot be written.
+        """
+        temporary = f"{OWNER}.{os.getpid()}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=self._fd)
+            handle = os.open(temporary, flags, 0o600, dir_fd=self._fd)
+            with os.fdopen(handle, "w") as stream:
+                os.fchmod(handle, 0o644)  # whatever the umask: publishers are other users
+                stream.write(f"{agent}\n")
+            os.rename(temporary, OWNER, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        except OSError as error:
+            self.close()
+            raise FleetError(
+                f"the drop directory {self._folder} cannot be marked as {agent}'s",
+                error.strerror or str(error),
+                f"rm -r {self._folder}/{OWNER}, or make room",
+            ) from None
+
+    def is_there(self) -> bool:
+        """Whether publishers still find what is open here: a folder that was removed and made
+        again looks the same to them, and is another one."""
+        try:
+            held, found = os.fstat(self._fd), os.lstat(self._folder)
+            os.stat(OWNER, dir_fd=self._fd, follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(held, found)
+
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
@@ -105,6 +143,8 @@ class DropDirectory:
 
     def scan(self, wall: float, deliver: Deliver) -> bool:
         """Take up what waits; True if there is more or something must be looked at again."""
+        if self._fd < 0:
+            return False
         waiting = self._listing(wall)
         for _, name in waiting[MAX_FILES:]:
             self._remove(name, "overflow")
@@ -117,7 +157,7 @@ class DropDirectory:
         found: list[tuple[float, str]] = []
         with os.scandir(self._fd) as entries:
             for entry in entries:
-                if entry.name == "rejected":
+                if entry.name in ("rejected", OWNER):
                     continue
                 if len(found) >= 10 * MAX_FILES:
                     break
@@ -191,6 +231,14 @@ class DropDirectory:
         except OSError:
             return  # not empty: it is in nobody's way
         self.rejected["foreign"] += 1
+
+
+def owner_of(folder: Path) -> str:
+    """The agent whose messages are taken up there; empty: nobody said."""
+    try:
+        return (folder / OWNER).read_text()[:100].strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _changed(path: Path) -> float:

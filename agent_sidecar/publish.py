@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_sidecar.config import Config
-from agent_sidecar.drop import MAX_FILES
+from agent_sidecar.drop import MAX_FILES, owner_of
 from fleet.contract.errors import FleetError
 from fleet.contract.judge import Judge, load_schema
 from fleet.contract.rejection import Rejected
@@ -78,11 +78,24 @@ def _value(text: str) -> Any:
 
 
 def drop_folder(config: Config) -> Path | None:
-    """The drop directory of a sidecar, if this user may put files there."""
+    """The drop directory of a sidecar, if this user may put files there.
+
+    Raises:
+        FleetError: another agent's sidecar takes up what is put there.
+    """
     path = config.path("FLEET_DROP")
     if path is None or str(path) == "-" or not path.is_dir():
         return None
-    return path if os.access(path, os.W_OK | os.X_OK) else None
+    if not os.access(path, os.W_OK | os.X_OK):
+        return None
+    owner = owner_of(path)
+    if owner not in ("", config.agent):
+        raise FleetError(
+            f"{path} is the drop directory of {owner}",
+            f"this agent is {config.agent}, and its message would go out as {owner}'s",
+            f"set FLEET_DROP to the directory of {config.agent}'s own sidecar, or to - for none",
+        )
+    return path
 
 
 def drop(folder: Path, kind: MessageKind, message: dict[str, Any], wall: float) -> None:

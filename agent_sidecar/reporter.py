@@ -57,7 +57,8 @@ class Reporter:
         said: Mapping[str, Any] | None = None,
     ) -> bytes | None:
         """A bus heartbeat; `own` are the sidecar's metrics, `said` the agent's own heartbeat,
-        whose fields win. None: it may not be sent."""
+        whose fields win. Alerts of both count: a hub takes one that is missing for one that is
+        over. None: it may not be sent."""
         said = said or {}
         message = compose.present(
             ok=self._board.ok(now),
@@ -65,12 +66,13 @@ class Reporter:
             uptime=self._board.uptime(now),
             interval=compose.number(self._config.interval),
             checks=self._board.checks(now),
-            alerts=compose.codes(self._alarms.active()),
         )
         message.update({name: value for name, value in said.items() if name not in _OURS})
+        firing = {*self._alarms.active(), *self._board.alerts(now), *said.get("alerts", ())}
         checks = {**self._board.checks(now), **said.get("checks", {})}
         metrics = compose.metrics(said.get("metrics", {}), *self._board.metrics(now), own)
-        message |= compose.present(checks=checks, metrics=metrics)
+        alerts = compose.codes(sorted(firing))
+        message |= compose.present(checks=checks, metrics=metrics, alerts=alerts)
         return self._numbered(MessageKind.HEARTBEAT, message)
 
     def status(self, state: State, now: float, wall: float, answer: Answer | None = None) -> None:

@@ -301,6 +301,8 @@ class Runner:
         if stored and kind is MessageKind.STATUS:
             self._board.status_said(message["state"])
             self._said = self._reporter.fingerprint(now)
+        if stored and kind is MessageKind.ALERT:
+            self._memory.alarms.said(message["code"], message["state"])
         return stored
 
     def reply(self, answer: Answer) -> None:

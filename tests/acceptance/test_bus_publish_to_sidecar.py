@@ -73,3 +73,31 @@ def test_a_dropped_heartbeat_counts_as_the_agents_word(
         return heartbeat is not None and heartbeat["ok"] is False
 
     wait_until(said, what="the agent's verdict on the bus")
+
+
+@pytest.mark.parametrize("named", ["beta", "alpha", ""])
+def test_a_drop_directory_takes_only_its_own_agents_messages(
+    drop: Path, tmp_path: Path, named: str
+) -> None:
+    words = ["alert", "code=disk-pressure", "severity=warning"]
+    answer = run(*words, home=tmp_path, FLEET_DROP=str(drop), FLEET_AGENT=named)
+    if named == "beta":
+        assert answer.returncode == 3
+        assert answer.stderr.startswith(f"{drop} is the drop directory of alpha: ")
+    else:
+        assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_an_alert_of_the_agent_rides_in_the_next_heartbeat(
+    drop: Path, broker: Mosquitto, tmp_path: Path
+) -> None:
+    words = ["alert", "code=disk-pressure", "severity=warning"]
+    assert run(*words, home=tmp_path, FLEET_DROP=str(drop)).returncode == 0
+    wait_until(lambda: retained(broker, MessageKind.ALERT), what="the alert")
+    assert run("heartbeat", home=tmp_path, FLEET_DROP=str(drop)).returncode == 0
+
+    def listed() -> bool:
+        heartbeat = retained(broker, MessageKind.HEARTBEAT)
+        return heartbeat is not None and heartbeat.get("alerts") == ["disk-pressure"]
+
+    wait_until(listed, what="the code in the heartbeat")

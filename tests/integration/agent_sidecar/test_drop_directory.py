@@ -40,6 +40,12 @@ with open('.alert-1.tmp', 'w') as stream:
 os.rename('.alert-1.tmp', 'alert-1.json')
 """
 
+FORGE = """
+with open('.agent.mine', 'w') as stream:
+    stream.write('beta')
+os.rename('.agent.mine', '.agent')
+"""
+
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_another_user_can_put_a_message_in_and_do_no_more(hub: Listener, sidecar: Sidecar) -> None:
@@ -51,6 +57,9 @@ def test_another_user_can_put_a_message_in_and_do_no_more(hub: Listener, sidecar
     assert as_nobody(PUT, sidecar.drop) == 0
     hub.wait("alert", code="cron-failure")
     assert as_nobody("os.listdir('.')", sidecar.drop) == 13
+    assert as_nobody("assert open('.agent').read() == 'alpha\\n'", sidecar.drop) == 0
+    assert as_nobody("os.unlink('.agent')", sidecar.drop) == 13
+    assert as_nobody(FORGE, sidecar.drop) == 13
     sidecar.put("status", {"state": "maintenance"}, "keep")
     assert as_nobody("os.listdir('rejected')", sidecar.drop) == 13
 
@@ -114,4 +123,4 @@ def test_two_sidecars_do_not_share_a_drop_directory(
     other.folder.mkdir()
     done = other.call("run")
     assert done.returncode == 3
-    assert "is taken: another sidecar" in done.stderr
+    assert "is taken: the sidecar of alpha" in done.stderr

@@ -224,3 +224,24 @@ def test_an_event_makes_a_valid_alert(tmp_path: Path) -> None:
 
     (event,) = look(AlarmBoard(tmp_path / "alarms.json"), Sign(FACT, True, value=1.5))
     judges({})[MessageKind.ALERT].check(json.loads(json.dumps(alert(event))))
+
+
+def test_an_alert_of_the_agents_own_is_active_until_it_ends_also_across_a_restart(
+    tmp_path: Path,
+) -> None:
+    board = AlarmBoard(tmp_path / "alarms.json")
+    board.said("disk-pressure", "firing")
+    look(board, Sign(FACT, True))
+    assert board.active() == ["disk-pressure", FACT]
+    again = AlarmBoard(tmp_path / "alarms.json")
+    assert again.active() == ["disk-pressure", FACT]
+    again.said("disk-pressure", "resolved")
+    assert AlarmBoard(tmp_path / "alarms.json").active() == [FACT]
+
+
+def test_a_probe_that_ends_a_code_ends_it_for_the_agent_too(tmp_path: Path) -> None:
+    board = AlarmBoard(tmp_path / "alarms.json")
+    look(board, Sign(FACT, True))
+    board.said(FACT, "firing")
+    look(board, Sign(FACT, False))
+    assert board.active() == []

@@ -191,3 +191,53 @@ def test_a_drop_directory_that_is_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "drop").symlink_to(tmp_path / "real")
     with pytest.raises(FleetError, match="not usable"):
         DropDirectory(tmp_path / "drop", JUDGES).open()
+
+
+def test_the_directory_says_whose_it_is_whatever_the_umask(bench: Bench) -> None:
+    before = os.umask(0o077)
+    try:
+        bench.drop.claim("alpha")
+        bench.drop.claim("beta")
+    finally:
+        os.umask(before)
+    owner = bench.folder / module.OWNER
+    assert owner.read_text() == "beta\n"
+    assert stat.S_IMODE(owner.stat().st_mode) == 0o644
+
+
+def test_the_name_of_the_owner_outlives_the_tidying(bench: Bench) -> None:
+    bench.drop.claim("alpha")
+    bench.scan(later=1e6)
+    assert bench.left == {module.OWNER}
+    assert not bench.drop.rejected
+
+
+def test_a_link_in_place_of_the_owners_name_is_replaced_and_not_followed(bench: Bench) -> None:
+    victim = bench.folder.parent / "victim"
+    victim.write_text("untouched")
+    (bench.folder / module.OWNER).symlink_to(victim)
+    bench.drop.claim("alpha")
+    assert victim.read_text() == "untouched"
+    assert not (bench.folder / module.OWNER).is_symlink()
+
+
+def test_a_directory_that_was_removed_and_made_again_is_not_the_one_that_is_held(
+    bench: Bench,
+) -> None:
+    assert not bench.drop.is_there(), "nobody has said whose it is"
+    bench.drop.claim("alpha")
+    assert bench.drop.is_there()
+    bench.folder.rename(bench.folder.with_name("old"))
+    assert not bench.drop.is_there()
+    bench.folder.mkdir()
+    assert not bench.drop.is_there()
+    bench.drop.close()
+    assert not bench.drop.is_there()
+    assert not bench.scan()
+
+
+def test_the_second_sidecar_of_a_directory_says_whose_it_is(bench: Bench) -> None:
+    bench.drop.claim("alpha")
+    with pytest.raises(FleetError, match="the sidecar of alpha takes up its messages"):
+        DropDirectory(bench.folder, JUDGES).open()
+    assert module.owner_of(bench.folder) == "alpha"

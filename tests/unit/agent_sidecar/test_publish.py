@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_sidecar.config import load
-from agent_sidecar.publish import compose, drop
+from agent_sidecar.publish import compose, drop, drop_folder
 from fleet.contract.errors import FleetError
 from fleet.contract.words import MessageKind
 
@@ -68,3 +68,13 @@ def test_what_is_dropped_is_whole_and_readable_by_another_user(tmp_path: Path) -
     assert path.suffix == ".json"
     assert json.loads(path.read_text()) == {"state": "degraded"}
     assert path.stat().st_mode & 0o044
+
+
+def test_a_message_is_not_dropped_where_it_would_go_out_under_another_name(tmp_path: Path) -> None:
+    config = load({}, {"FLEET_AGENT": "alpha", "FLEET_DROP": str(tmp_path)})
+    assert drop_folder(config) == tmp_path
+    (tmp_path / ".agent").write_text("alpha\n")
+    assert drop_folder(config) == tmp_path
+    (tmp_path / ".agent").write_text("beta\n")
+    with pytest.raises(FleetError, match="drop directory of beta"):
+        drop_folder(config)

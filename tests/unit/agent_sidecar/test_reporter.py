@@ -51,6 +51,19 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
+def test_alerts_of_the_agents_heartbeat_add_to_the_sidecars_and_stay_for_a_while(
+    bench: Bench,
+) -> None:
+    bench.memory.alarms.said("process-down", "firing")
+    said = {"ok": True, "ts": "2027-01-15T08:00:00Z", "interval": 10, "alerts": ["disk-pressure"]}
+    bench.board.heartbeat_said(said, 0.0)
+    both = ["disk-pressure", "process-down"]
+    assert bench.heartbeat(said)["alerts"] == both
+    assert bench.heartbeat()["alerts"] == both, "the hub would take it for over"
+    bench.board.heartbeat_said({**said, "alerts": []}, 0.0)
+    assert bench.heartbeat()["alerts"] == ["process-down"]
+
+
 def test_a_heartbeat_without_probes_says_only_what_is_known(bench: Bench) -> None:
     message = bench.heartbeat()
     assert message == {
