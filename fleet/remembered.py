@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from fleet.bus.connect import open_bus
 from fleet.bus.port import Bus
+from fleet.client import HubClient, HubError
 from fleet.contract.errors import ConfigError
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.topics import FROM_AGENT
+from fleet.domain.alerts import Silence
+from fleet.domain.quiet import quieted
 from fleet.domain.roster import Enrolment, Roster
 from fleet.domain.view import AgentView
 from fleet.provisioning.registry import Enrolled, Registry
@@ -48,9 +53,10 @@ async def remembered(bus: Bus, settings: Settings, filters: Iterable[str] | None
 
 
 async def look(settings: Settings) -> list[AgentView]:
-    """Every agent as it is now, worst first, with labels and group from a list that lies here.
+    """Every agent as it is now, worst first; who is enrolled here and was never heard is unknown.
 
-    The list makes nobody a ghost, and adds nobody.
+    Labels and groups come from the list that lies here, which makes nobody a ghost. Silences come
+    from the hub, where one serves this home.
 
     Raises:
         BrokerError: the broker is away or refuses.
@@ -60,9 +66,19 @@ async def look(settings: Settings) -> list[AgentView]:
     known: dict[str, Enrolled] = {}
     with suppress(ConfigError):  # a damaged list is the hub's to tell of; health is needed now
         known = Registry(settings.home).agents() or {}
-    stranger = Enrolment()
-    members = {n: known[n].as_member() if n in known else stranger for n in roster.names()}
+    strangers = dict.fromkeys(roster.names(), Enrolment())
+    members = strangers | {name: agent.as_member() for name, agent in known.items()}
+    silences = await asyncio.to_thread(silences_of, settings.home)
     now = time.time()
     roster.enrol(members, at=now)
     # Of a session only the last messages are retained: what lay between them is not known.
-    return [replace(view, missing=None) for view in roster.views(now)]
+    views = [replace(view, missing=None) for view in roster.views(now)]
+    return quieted(views, silences, now)
+
+
+def silences_of(home: Path) -> list[Silence]:
+    """What the hub of this home holds back; nothing where none answers, so in doubt it is loud."""
+    with suppress(HubError, ConfigError):
+        hub = HubClient.serving(home)
+        return [Silence.of(item) for item in hub.get("/v1/silences")["silences"]] if hub else []
+    return []

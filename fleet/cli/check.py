@@ -26,7 +26,8 @@ NAMED = 5
 def check(settings: Settings, agents: Sequence[str]) -> int:
     """One line and an exit code: 0 ok, 1 warning, 2 critical, 3 unknown.
 
-    Offline and stale are critical; late, degraded and ghost are warnings.
+    Offline and stale are critical; late, degraded, ghost and a stop that was announced are
+    warnings. What is in maintenance or silenced at the hub is named, and is no alarm.
     """
     from fleet.remembered import look
 
@@ -42,36 +43,40 @@ def check(settings: Settings, agents: Sequence[str]) -> int:
 
 def verdict(views: Sequence[AgentView], wanted: Sequence[str]) -> tuple[int, str]:
     """(exit code, line) for the `wanted` agents, or for all."""
+    from fleet.contract.words import Severity
+    from fleet.domain.problems import alarm_of
     from fleet.domain.verdict import Verdict
 
-    codes = {
-        Verdict.OK: OK,
-        Verdict.LATE: WARNING,
-        Verdict.DEGRADED: WARNING,
-        Verdict.GHOST: WARNING,
-        Verdict.STALE: CRITICAL,
-        Verdict.OFFLINE: CRITICAL,
-        Verdict.UNKNOWN: UNKNOWN,
-    }
+    codes = {None: OK, Severity.INFO: OK, Severity.WARNING: WARNING, Severity.CRITICAL: CRITICAL}
     known = {view.agent: view for view in views}
     missing = [name for name in wanted if name not in known]
     chosen = [known[name] for name in wanted if name in known] if wanted else list(views)
-    tally = {state: [v.agent for v in chosen if v.state is state] for state in codes}
-    if missing or not chosen:
-        worst = UNKNOWN
-    else:
-        found = {codes[view.state] for view in chosen}
-        worst = max(found - {UNKNOWN}, default=UNKNOWN)
-    parts = [
-        f"{len(names)} {state.value}{_named(names) if state is not Verdict.OK else ''}"
-        for state, names in tally.items()
-        if names
-    ]
+    found = {codes[alarm_of(view)] for view in chosen if view.state is not Verdict.UNKNOWN}
+    worst = UNKNOWN if missing else max(found, default=UNKNOWN)
+    tally: dict[str, list[str]] = {}
+    for view in chosen:
+        tally.setdefault(_word(view), []).append(view.agent)
     if missing:
-        parts.append(f"{len(missing)} never heard of{_named(missing)}")
+        tally["never heard of"] = missing
+    parts = [
+        f"{len(names)} {word}{_named(names) if word != Verdict.OK else ''}"
+        for word, names in tally.items()
+    ]
     summary = ", ".join(parts) or "no agent has been heard of"
-    counts = " ".join(f"{state.value}={len(names)}" for state, names in tally.items())
+    counts = " ".join(f"{v.value}={sum(c.state is v for c in chosen)}" for v in Verdict)
     return worst, f"FLEET {WORDS[worst]} - {summary} | agents={len(chosen)} {counts}"
+
+
+def _word(view: AgentView) -> str:
+    """How the line calls an agent's state; who is not to wake anybody is told apart."""
+    from fleet.contract.words import Severity
+    from fleet.domain.problems import alarm_of, problems_of
+    from fleet.domain.verdict import Verdict
+
+    if alarm_of(view) is Severity.INFO:
+        return problems_of([view])[0].held
+    stopped = view.state is Verdict.OFFLINE and view.goodbye
+    return "stopped" if stopped else view.state.value
 
 
 def _named(names: Sequence[str]) -> str:

@@ -95,7 +95,7 @@ def print_fleet(views: Sequence[AgentView], output: str) -> None:
         return
     for problem in problems:
         severity = paint(problem.severity.value, f"{problem.severity.value:<8}")
-        click.echo(f"{severity}  {problem.agent}: {problem.code}")
+        click.echo(f"{severity}  {problem}")
     if problems:
         click.echo()
     click.echo(_table(views, wide=output == "wide"))

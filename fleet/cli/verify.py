@@ -30,12 +30,13 @@ def verify(
 
     Where a hub serves this home, dissent raises its alert telemetry-dissent, and agreement ends it.
     """
+    from fleet.domain.verdict import Verdict
     from fleet.remembered import look
     from fleet.verify import compare, source_of
 
     views = {view.agent: view for view in finish(look(settings))}
     labels = _labels(settings, agent)
-    if agent not in views:
+    if agent not in views or views[agent].state is Verdict.UNKNOWN:
         raise ConfigError(f"nobody has heard of {agent}", "", "fleet status lists all agents")
     view = views[agent]
     evidence = source_of(

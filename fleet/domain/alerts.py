@@ -7,11 +7,11 @@ that still exists at its end is told once, in a group, and a hub restart tells n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from fleet.contract.stamps import timestamp
+from fleet.contract.stamps import epoch, timestamp
 from fleet.contract.words import AlertState, Severity
 from fleet.domain.facts import Event, Fact
 
@@ -24,6 +24,8 @@ SETTLE: Final = 30.0
 
 MAX_MAINTENANCE: Final = 8 * 3600.0
 """Seconds after which maintenance that nobody ended is over: it must not mute a night."""
+
+_MAINTENANCE: Final = "maintenance-"
 
 MAX_RESOLVED: Final = 10_000
 """Resolved alerts kept in memory; the store has the rest."""
@@ -76,8 +78,18 @@ class Silence:
     code: str = ""
     by: str = ""
 
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Silence:
+        """What `as_dict` made."""
+        agent, code, by = (data[key] or "" for key in ("agent", "code", "by"))
+        return cls(data["id"], epoch(data["until"]), agent, code, by)
+
     def covers(self, alert: Alert) -> bool:
         return self.agent in ("", alert.agent) and self.code in ("", alert.code)
+
+    @property
+    def is_maintenance(self) -> bool:
+        return self.id.startswith(_MAINTENANCE)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -225,7 +237,7 @@ class AlertBook:
 
 def maintenance(by: str, now: float, agent: str = "") -> Silence:
     """The silence that a `maintenance-begin` notice, or an agent in maintenance, means."""
-    return Silence(f"maintenance-{agent or 'all'}", now + MAX_MAINTENANCE, agent=agent, by=by)
+    return Silence(f"{_MAINTENANCE}{agent or 'all'}", now + MAX_MAINTENANCE, agent=agent, by=by)
 
 
 def _weight(alert: Alert) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fleet.contract.words import HubAlertCode as Code
-from fleet.contract.words import State
+from fleet.contract.words import Severity, State
 from fleet.domain import liveness
 from fleet.domain.record import SKEW, Record
 from fleet.domain.said import NO_CODES, shared
@@ -61,6 +61,11 @@ def codes_of(
     if astray or (aside is not None and aside.config_before is not None):
         codes.append(Code.CONFIG_DRIFT)
     return shared(frozenset(codes)) if codes else NO_CODES
+
+
+def severity_of(record: Record, code: str) -> Severity:
+    """How much the hub's alert `code` matters: who was stopped on purpose woke nobody up."""
+    return liveness.severity(Code(code), goodbye=record.said.goodbye)
 
 
 def look_again_at(record: Record, verdict: Verdict, *, default: float) -> float | None:

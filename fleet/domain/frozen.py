@@ -26,6 +26,7 @@ def freeze(record: Record) -> dict[str, Any]:
         "checks": dict(said.checks) or None,
         "codes": sorted(said.codes) or None,
         "lists_codes": said.lists_codes or None,
+        "goodbye": said.goodbye or None,
         "hub_codes": sorted(record.hub_codes) or None,
         "verdict": record.verdict,
         "kind": profile.kind,
@@ -53,6 +54,7 @@ def thaw(name: str, frozen: Mapping[str, Any]) -> Record:
         {plane: Check(check) for plane, check in frozen.get("checks", {}).items()},
         frozenset(frozen.get("codes", ())),
         frozen.get("lists_codes", False),
+        frozen.get("goodbye", False),
     )
     record.profile = shared(
         Profile(

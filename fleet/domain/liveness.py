@@ -98,3 +98,9 @@ SEVERITIES: Final = {
     Code.ACL_OPEN: Severity.CRITICAL,
 }
 """How much each alert of the hub matters."""
+
+
+def severity(code: Code, *, goodbye: bool) -> Severity:
+    """How much `code` matters for an agent that did, or did not, say goodbye."""
+    stopped = goodbye and code is Code.AGENT_OFFLINE
+    return Severity.WARNING if stopped else SEVERITIES[code]

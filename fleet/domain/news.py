@@ -62,7 +62,7 @@ def _beat(record: Record, beat: Heartbeat, arrival: Arrival) -> list[Event]:
         and codes == said.codes
         and lists is said.lists_codes
     ):
-        record.said = say(beat.ok, state, checks, codes, lists)
+        record.said = say(beat.ok, state, checks, codes, lists, said.goodbye)
     _weigh(record)
     return events
 
@@ -89,14 +89,15 @@ def _status(record: Record, status: Status, arrival: Arrival) -> list[Event]:
     name, at = record.name, arrival.at
     reply = status.reply
     events = [Event(Fact.REPLY, name, at, word=reply.verb, id=reply.to or "")] if reply else []
-    goodbye = status.state is State.OFFLINE
-    if _is_overtaken(record.number(SAID_TS), arrival) and not (goodbye and arrival.retained):
+    offline = status.state is State.OFFLINE
+    if _is_overtaken(record.number(SAID_TS), arrival) and not (offline and arrival.retained):
         repeated = arrival.retained and status.seq is None
         return [*events, Event(Fact.DUPLICATE, name, at)] if repeated else events
-    if goodbye and arrival.retained and status.boot is None and arrival.ts < (record.beat_ts or 0):
+    if offline and arrival.retained and status.boot is None and arrival.ts < (record.beat_ts or 0):
         return [*events, Event(Fact.DUPLICATE, name, at)]  # an unnumbered beat came after it
+    meant = _is_meant(status, arrival, record.last_ts)
     record.numbers[SAID_TS] = arrival.ts
-    events += _state(record, status, arrival)
+    events += _state(record, status, arrival, meant=meant)
     _facts(record, status)
     if status.config is not None:
         events += _config(record, status.config, reply, at)
@@ -107,10 +108,20 @@ def _status(record: Record, status: Status, arrival: Arrival) -> list[Event]:
     return events
 
 
-def _state(record: Record, status: Status, arrival: Arrival) -> list[Event]:
-    """What the agent states, and for a birth the sign of life."""
+def _is_meant(status: Status, arrival: Arrival, last_ts: float | None) -> bool:
+    """Whether an offline is a goodbye and no last will, which was written at connect: so it has
+    no number, and where nothing has one it is dated before what was said since. In doubt it is
+    a will."""
+    if status.boot is None:
+        return last_ts is not None and arrival.ts > last_ts
+    return status.seq is not None
+
+
+def _state(record: Record, status: Status, arrival: Arrival, *, meant: bool) -> list[Event]:
+    """What the agent states, and for a birth the sign of life. Who said goodbye has said it,
+    whatever its link says afterwards."""
     before = record.said.state
-    record.said = record.said.but(state=status.state)
+    record.said = record.said.but(state=status.state, goodbye=meant or record.said.goodbye)
     name, at = record.name, arrival.at
     if status.state is State.OFFLINE:
         return [] if before is State.OFFLINE else [Event(Fact.OFFLINE, name, at, word=before or "")]

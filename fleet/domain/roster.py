@@ -15,8 +15,8 @@ from fleet.contract.limits import DEFAULT_INTERVAL
 from fleet.contract.messages import Alert, Heartbeat, Message, Status
 from fleet.contract.stamps import epoch
 from fleet.contract.topics import Address
-from fleet.contract.words import HubAlertCode, Kind
-from fleet.domain import conditions, liveness, observation
+from fleet.contract.words import Kind
+from fleet.domain import conditions, observation
 from fleet.domain.alike import Group
 from fleet.domain.arrival import Arrival
 from fleet.domain.facts import Event, Fact
@@ -325,11 +325,12 @@ class Roster:
             },
             metrics=record.metrics,
             labels=enrolment.labels if enrolment else {},
+            goodbye=record.said.goodbye,
         )
 
 
 def _hub_alert(fact: Fact, record: Record, code: str, at: float) -> Event:
-    return Event(fact, record.name, at, code, liveness.SEVERITIES[HubAlertCode(code)])
+    return Event(fact, record.name, at, code, conditions.severity_of(record, code))
 
 
 def _age(at: float | None, now: float) -> float | None:

@@ -42,7 +42,8 @@ def _keep(key: Any, value: Any) -> Any:
 class Said:
     """An agent's latest words: its own verdict, its state, each plane's last result, its codes.
 
-    `lists_codes`: its heartbeats list what fires. `health` and `dissent` follow from the rest.
+    `lists_codes`: its heartbeats list what fires. `goodbye`: it said itself that it goes, where
+    a last will says that it is gone. `health` and `dissent` follow from the rest.
     """
 
     ok: bool | None
@@ -50,6 +51,7 @@ class Said:
     checks: Mapping[str, Check]
     codes: frozenset[str]
     lists_codes: bool
+    goodbye: bool
     health: Verdict
     dissent: bool
 
@@ -59,7 +61,7 @@ class Said:
         return say(**words)
 
 
-_WORDS: Final = ("ok", "state", "checks", "codes", "lists_codes")
+_WORDS: Final = ("ok", "state", "checks", "codes", "lists_codes", "goodbye")
 
 
 def say(
@@ -68,16 +70,18 @@ def say(
     checks: Mapping[str, Check] | None = None,
     codes: frozenset[str] = NO_CODES,
     lists_codes: bool = False,
+    goodbye: bool = False,
 ) -> Said:
-    """The one copy of a statement."""
+    """The one copy of a statement; only an offline can be a goodbye."""
     checks = checks or {}
-    key = (Said, ok, state, tuple(checks.items()), codes, lists_codes)
+    goodbye = goodbye and state is State.OFFLINE
+    key = (Said, ok, state, tuple(checks.items()), codes, lists_codes, goodbye)
     known: Said | None = _shared.get(key)
     if known is not None:
         return known
     health = liveness.health(ok=ok, state=state, checks=checks.values())
     dissent = liveness.dissent(ok=ok, state=state, checks=checks)
-    said: Said = _keep(key, Said(ok, state, checks, codes, lists_codes, health, dissent))
+    said: Said = _keep(key, Said(ok, state, checks, codes, lists_codes, goodbye, health, dissent))
     return said
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fleet.contract.stamps import timestamp
 from fleet.contract.words import Check, Kind, State
+from fleet.domain.alerts import Silence
 from fleet.domain.verdict import Verdict, badness
 
 
@@ -24,7 +25,8 @@ class AgentView:
     """Ages in seconds, times in seconds since the epoch on the hub's clock; unknown is None.
 
     `state` is the hub's verdict, `says` what the agent states itself. `age` is the time since
-    the last sign of life (bus heartbeat or birth).
+    the last sign of life (bus heartbeat or birth). `goodbye`: it went offline by its own word;
+    `held`: what holds its alerts back, where somebody asked.
     """
 
     agent: str
@@ -48,6 +50,8 @@ class AgentView:
     planes: Mapping[str, PlaneView] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    goodbye: bool = False
+    held: tuple[Silence, ...] = ()
 
     @property
     def checks(self) -> dict[str, Check]:
@@ -66,6 +70,7 @@ class AgentView:
             "checks": {plane: check.value for plane, check in self.checks.items()},
             "since": _stamp(self.since),
             "says": self.says.value if self.says else None,
+            "goodbye": self.goodbye,
             "ok": self.ok,
             "enrolled": self.enrolled,
             "kind": self.kind.value if self.kind else None,

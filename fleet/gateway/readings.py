@@ -97,6 +97,12 @@ async def verified(body: VerifiedBody, hub: Hub, _: Operator) -> dict[str, bool]
     return {"agrees": body.agrees}
 
 
+@router.get("/silences")
+async def silences(hub: Hub, _: Reader) -> dict[str, Any]:
+    """What is held back now, by whom and until when."""
+    return {"silences": list(hub.silences())}
+
+
 @router.post("/silences", status_code=HTTPStatus.CREATED)
 async def silence(body: SilenceBody, hub: Hub, caller: Operator) -> SilenceId:
     """Silence matching alerts for a while."""

@@ -25,7 +25,7 @@ def fleet_answer(views: Sequence[AgentView]) -> str:
     summary = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
     bad = [view for view in views if view.state is not Verdict.OK]
     lines = [f"{'PROBLEMS' if bad else 'OK'}: {len(views)} agents: {summary}."]
-    lines += [f"- {p.severity.value} {p.agent}: {p.code}" for p in problems_of(views)]
+    lines += [f"- {p.severity.value} {p}" for p in problems_of(views)]
     lines += [f"- {view.agent}: {view.state.value}, heard {span(view.age)}" for view in bad]
     return shortened(lines)
 

@@ -25,7 +25,8 @@ from fleet.contract.judge import load_schema
 from fleet.contract.reading import Reader
 from fleet.contract.stamps import timestamp
 from fleet.contract.topics import is_agent_name
-from fleet.contract.words import MessageKind, Verb
+from fleet.contract.words import MessageKind, Severity, Verb
+from fleet.domain.problems import alarm_of
 from fleet.domain.verdict import Verdict
 from fleet.keys import load_signer
 from fleet.mcp import answers, runbooks
@@ -121,13 +122,12 @@ class Helm:
         views = await look(self._settings)
         if not views:
             return "UNKNOWN: no agent has been heard of."
-        states = {view.state for view in views}
-        if states & {Verdict.OFFLINE, Verdict.STALE}:
-            word = "CRITICAL"
-        elif states - {Verdict.OK, Verdict.UNKNOWN}:
-            word = "WARNING"
+        alarms = {alarm_of(view) for view in views}
+        if alarms & {Severity.CRITICAL, Severity.WARNING}:
+            word = "CRITICAL" if Severity.CRITICAL in alarms else "WARNING"
         else:
-            word = "OK" if Verdict.OK in states else "UNKNOWN"
+            known = any(view.state is not Verdict.UNKNOWN for view in views)
+            word = "OK" if known else "UNKNOWN"
         bad = [f"{v.agent} {v.state.value}" for v in views if v.state is not Verdict.OK]
         return f"{word}: {len(views)} agents" + (f": {', '.join(bad[:20])}" if bad else "")
 

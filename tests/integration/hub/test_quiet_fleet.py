@@ -1,0 +1,139 @@
+"""`fleet check` and `fleet status` as an operator sees them: stopped, dead, silenced, enrolled."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.contract.stamps import timestamp
+from fleet.provisioning.registry import Enrolled, Registry
+from tests.support.broker import Mosquitto
+from tests.support.hub import Publisher
+from tests.support.served import Served, fleet
+from tests.support.sidecar import Sidecar
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def hub(tmp_path: Path, broker: Mosquitto) -> Iterator[Served]:
+    served = Served(tmp_path / "home", broker)
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def sidecars(tmp_path: Path, broker: Mosquitto) -> Iterator[dict[str, Sidecar]]:
+    made = {name: Sidecar(tmp_path / name, broker.url, name) for name in ("ada", "bob")}
+    yield made
+    for sidecar in made.values():
+        sidecar.kill()
+
+
+def check(hub: Served) -> tuple[int, str]:
+    done = fleet("check", environ=hub.environ)
+    return done.returncode, done.stdout.partition(" | ")[0]
+
+
+def states(hub: Served) -> dict[str, str]:
+    return {agent["agent"]: agent["state"] for agent in hub.ask("GET", "/v1/agents")[1]["agents"]}
+
+
+def severities(hub: Served) -> dict[str, str]:
+    firing = hub.ask("GET", "/v1/alerts")[1]["alerts"]
+    return {alert["agent"]: alert["severity"] for alert in firing}
+
+
+def status(hub: Served) -> dict[str, Any]:
+    done = fleet("status", "-o", "json", environ=hub.environ)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def hold(hub: Served, *words: str) -> None:
+    assert fleet(*words, environ=hub.environ).returncode == 0
+
+
+def wait_silences(hub: Served, count: int) -> None:
+    wait_until(lambda: len(hub.ask("GET", "/v1/silences")[1]["silences"]) == count)
+
+
+@pytest.mark.timeout(120)
+def test_a_stop_warns_a_death_alarms_and_what_is_held_back_does_neither(
+    hub: Served, sidecars: dict[str, Sidecar]
+) -> None:
+    hub.start()
+    for sidecar in sidecars.values():
+        sidecar.start()
+    wait_until(lambda: states(hub) == {"ada": "ok", "bob": "ok"}, what="two well agents")
+    assert check(hub) == (0, "FLEET OK - 2 ok")
+
+    assert sidecars["ada"].stop() == 0
+    wait_until(lambda: states(hub)["ada"] == "offline", what="the goodbye")
+    assert check(hub) == (1, "FLEET WARNING - 1 stopped (ada), 1 ok")
+    sidecars["bob"].kill()
+    wait_until(lambda: states(hub)["bob"] == "offline", what="the will")
+    assert check(hub) == (2, "FLEET CRITICAL - 1 stopped (ada), 1 offline (bob)")
+    assert severities(hub) == {"ada": "warning", "bob": "critical"}
+
+    hold(hub, "alerts", "silence", "--agent", "bob")
+    assert check(hub) == (1, "FLEET WARNING - 1 stopped (ada), 1 silenced (bob)")
+    hold(hub, "broadcast", "maintenance-begin")
+    wait_silences(hub, 2)
+    assert check(hub) == (0, "FLEET OK - 2 in maintenance (ada, bob)")
+    assert [(p["severity"], p["silenced"]) for p in status(hub)["problems"]] == [("info", True)] * 2
+    shown = fleet("status", environ=hub.environ).stdout.splitlines()
+    assert shown[0] == "info      ada: agent-offline (in maintenance)"
+
+    hold(hub, "broadcast", "maintenance-end")
+    wait_silences(hub, 1)
+    assert check(hub)[0] == 1
+    hub.stop()
+    assert check(hub) == (2, "FLEET CRITICAL - 1 stopped (ada), 1 offline (bob)"), "no hub: loud"
+
+
+@pytest.mark.timeout(120)
+def test_an_agent_that_stated_maintenance_is_quiet_also_when_it_dies(
+    hub: Served, sidecars: dict[str, Sidecar]
+) -> None:
+    hub.start()
+    ada = sidecars["ada"].start()
+    wait_until(lambda: states(hub) == {"ada": "ok"}, what="a well agent")
+    ada.put("status", {"state": "maintenance", "ts": timestamp(time.time())})
+    wait_silences(hub, 1)
+    ada.kill()
+    wait_until(lambda: states(hub)["ada"] == "offline", what="the will")
+    assert check(hub) == (0, "FLEET OK - 1 in maintenance (ada)")
+
+
+@pytest.mark.timeout(120)
+def test_the_list_of_the_enrolled_makes_ghosts_and_names_who_was_never_heard(
+    hub: Served, sidecars: dict[str, Sidecar], broker: Mosquitto
+) -> None:
+    registry = Registry(hub.home)
+    for name in ("ada", "zoe"):
+        registry.put(Enrolled(name))
+    hub.start()
+    sidecars["ada"].start()
+    guy = Publisher(broker, "guy")
+    guy.publish("heartbeat", json.dumps({"ok": True, "ts": timestamp(time.time())}), retain=True)
+    expected = {"ada": "ok", "guy": "ghost", "zoe": "unknown"}
+    wait_until(lambda: states(hub) == expected, what=f"{expected}")
+    assert severities(hub) == {"guy": "warning"}
+    found = {agent["agent"]: agent["state"] for agent in status(hub)["agents"]}
+    assert found == {"ada": "ok", "guy": "ok", "zoe": "unknown"}, (
+        "without the hub nobody is a ghost"
+    )
+    assert check(hub) == (0, "FLEET OK - 1 unknown (zoe), 2 ok")
+    assert fleet("verify", "zoe", "--unit", "none", environ=hub.environ).returncode == 3
+
+    registry.put(Enrolled("guy"))
+    wait_until(lambda: states(hub)["guy"] == "ok", what="the enrolment")
+    wait_until(lambda: not severities(hub), what="the end of the alert")
+    hub.stop()
+    assert {agent["agent"]: agent["state"] for agent in status(hub)["agents"]}["zoe"] == "unknown"
+    guy.close()
