@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fleet.bus.port import Bus, Inbound
+from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.messages import Alert, Announcement, Heartbeat, Message, Status
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
@@ -48,6 +49,9 @@ IN_HAND: Final = 2
 
 BACKLOG: Final = 100
 """Messages in a batch from which on there is a backlog to be worked off."""
+
+KEPT: Final = MAX_PAYLOAD + 1
+"""Bytes kept of a dead letter: as many as show that it is too large."""
 
 RECENT: Final = 4096
 """Unnumbered messages remembered: more than a broker may have in flight to us."""
@@ -244,7 +248,7 @@ class Ingest:
                 self._ledger.next_id(),
                 at,
                 inbound.topic,
-                inbound.payload,
+                inbound.payload[:KEPT],
                 inbound.retain,
                 rejected.reason,
                 rejected.field,

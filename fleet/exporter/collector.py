@@ -59,6 +59,7 @@ class HubCollector(Collector):
         counters = self._hub.counters
         yield words(families.MESSAGES, MessageKind, counters.received)
         yield words(families.REJECTS, Reason, counters.rejected)
+        yield single(families.LETTERS_DROPPED, self._hub.store.letters_dropped)
         yield words(families.FACTS, Fact, counters.facts)
         yield single(families.LOST, counters.missing)
         yield single(families.REPEATED, counters.repeated)

@@ -25,9 +25,12 @@ MESSAGES: Final = _counter(
 )
 REJECTS: Final = _counter(
     "fleet_bus_rejects_total",
-    "messages the contract rejected; each is kept as a dead letter",
+    "messages the contract rejected; the newest are kept as dead letters",
     "reason",
     series="one a reason: 15",
+)
+LETTERS_DROPPED: Final = _counter(
+    "fleet_dead_letters_dropped_total", "dead letters that had to make room for newer ones"
 )
 FACTS: Final = _counter(
     "fleet_facts_total",
@@ -171,8 +174,8 @@ BROKER: Final = {
 """Mosquitto's own statistics, by their topic below `$SYS/broker/`; other brokers have none."""
 
 HUB_FAMILIES: Final = (
-    MESSAGES, REJECTS, FACTS, LOST, REPEATED, RECEIPTS, RECEIPTS_FAILED, LINK_UP, LINK_LOSSES,
-    FEED_DROPPED, FEED_QUEUE, AGENTS, FIRING, SILENCES, ROUTE_UP, ROUTE_SENT,
+    MESSAGES, REJECTS, LETTERS_DROPPED, FACTS, LOST, REPEATED, RECEIPTS, RECEIPTS_FAILED, LINK_UP,
+    LINK_LOSSES, FEED_DROPPED, FEED_QUEUE, AGENTS, FIRING, SILENCES, ROUTE_UP, ROUTE_SENT,
     ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, COMMANDS, COMMANDS_OPEN, LATENCY,
     NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,
     STORE_FREE, TICKS, TICK_SECONDS, STARTED, BUILD, AUDIT_FINDINGS, AUDIT_GAPS, AUDIT_LOST,

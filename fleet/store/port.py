@@ -138,7 +138,12 @@ class Memory:
 
 
 class Store(Protocol):
-    """One hub's memory. Times are seconds since the epoch on the hub's clock."""
+    """One hub's memory. Times are seconds since the epoch on the hub's clock.
+
+    `letters_dropped`: dead letters that had to make room for newer ones since the start.
+    """
+
+    letters_dropped: int
 
     def open(self) -> Memory:
         """Open, migrate and check.

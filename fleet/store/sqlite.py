@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 from fleet.contract.topics import Address
 from fleet.contract.words import MessageKind
 from fleet.domain.commands import OPEN, Order
-from fleet.store import history, rows
+from fleet.store import history, letters, rows
 from fleet.store.connection import (
     check,
     close,
@@ -58,7 +58,9 @@ class SqliteStore:
     def __init__(self, home: Path, retention: Retention | None = None) -> None:
         self.path = home / FILE_NAME
         self._home = home
-        self._upkeep = Upkeep(retention or Retention())
+        self._keep = retention or Retention()
+        self._upkeep = Upkeep(self._keep)
+        self.letters_dropped = 0
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._readers = ThreadPoolExecutor(2, "store-reader")
         self._local = threading.local()
@@ -79,6 +81,7 @@ class SqliteStore:
             self._database.execute(f"PRAGMA cache_size = -{CACHE}")
             check(self._database, self.path)
             migrate(self._database)
+            letters.recount(self._database)
             return self._remember(self._database)
         except sqlite3.DatabaseError as error:
             raise damaged(self.path, str(error)) from None
@@ -137,7 +140,8 @@ class SqliteStore:
     # Writing
 
     async def commit(self, batch: Batch) -> None:
-        self._agents = await self._write(lambda database: self._commit(database, batch))
+        self._agents, dropped = await self._write(lambda database: self._commit(database, batch))
+        self.letters_dropped += dropped
         if batch.messages:
             self._last_moment = _moment(batch.messages[0])
 
@@ -156,8 +160,9 @@ class SqliteStore:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._writer, transaction, database, work)
 
-    def _commit(self, database: sqlite3.Connection, batch: Batch) -> dict[str, int]:
-        """Write the batch; the agents' numbers, valid once the transaction holds."""
+    def _commit(self, database: sqlite3.Connection, batch: Batch) -> tuple[dict[str, int], int]:
+        """Write the batch; the agents' numbers and how many dead letters had to go for it, both
+        valid once the transaction holds."""
         agents = self._numbered(database, batch.messages)
         kinds = rows.KIND_NUMBER
         database.executemany(
@@ -171,9 +176,9 @@ class SqliteStore:
                 "INSERT OR IGNORE INTO moment VALUES (?, ?)", (_moment(first), first.id)
             )
         many = database.executemany
+        dropped = 0
         if batch.dead_letters:
-            letters = [rows.dead_letter_row(letter) for letter in batch.dead_letters]
-            many(insert("dead_letter", 7), letters)
+            dropped = letters.put(database, batch.dead_letters, self._keep.max_dead_letters)
         if batch.events:
             events = [rows.event_row(told) for told in batch.events]
             many(insert("event", 8), events)
@@ -194,7 +199,7 @@ class SqliteStore:
             many(insert("record", 3), records)
         if batch.replay_from is not None:
             put_meta(database, "replay_from", batch.replay_from)
-        return agents
+        return agents, dropped
 
     def _numbered(self, database: sqlite3.Connection, messages: list[Stored]) -> dict[str, int]:
         """The agents' numbers; new ones are entered, and forgotten if the batch fails."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from fleet.contract.errors import ConfigError
+from fleet.store import letters
 from fleet.store.connection import meta, put_meta
 from fleet.store.rows import KEY_STEP, key_of
 
@@ -112,13 +113,11 @@ class Upkeep:
         keep = self._keep
         if self._forget_messages(database, now - keep.raw * DAY):
             return True
-        for table, days, most in (
-            ("dead_letter", keep.dead_letters, keep.max_dead_letters),
-            ("event", keep.events, keep.max_events),
-        ):
-            gone = database.execute(_FORGET.format(table), (CHUNK, now - days * DAY, most))
-            if gone.rowcount > 0:
-                return True
+        if letters.forget(database, now - keep.dead_letters * DAY, CHUNK):
+            return True
+        values = (CHUNK, now - keep.events * DAY, keep.max_events)
+        if database.execute(_FORGET_EVENTS, values).rowcount > 0:
+            return True
         database.execute("DELETE FROM rollup WHERE hour < ?", ((now - keep.rollups * DAY) // HOUR,))
         database.execute("DELETE FROM command WHERE created < ?", (now - keep.commands * DAY,))
         database.execute("DELETE FROM moment WHERE at < ?", (now - keep.raw * DAY - HOUR,))
@@ -141,9 +140,9 @@ class Upkeep:
         return bool(gone)
 
 
-_FORGET: Final = (
-    "DELETE FROM {0} WHERE id IN (SELECT id FROM (SELECT id, at FROM {0} ORDER BY id"
-    " LIMIT ?) WHERE at < ?) OR id <= (SELECT id FROM {0} ORDER BY id DESC"
+_FORGET_EVENTS: Final = (
+    "DELETE FROM event WHERE id IN (SELECT id FROM (SELECT id, at FROM event ORDER BY id"
+    " LIMIT ?) WHERE at < ?) OR id <= (SELECT id FROM event ORDER BY id DESC"
     " LIMIT 1 OFFSET ?)"
 )
 

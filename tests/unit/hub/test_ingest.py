@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet.bus.port import Inbound
+from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.words import AlertCode
 from fleet.domain.facts import Fact
 from fleet.ingest import IN_HAND
@@ -49,6 +50,13 @@ async def test_what_the_contract_rejects_is_a_dead_letter_and_acknowledged(intak
         "missing-field",
     ]
     assert sum(intake.counters.rejected.values()) == 3
+
+
+async def test_of_a_message_too_large_only_so_much_is_kept_as_shows_it(intake: Intake):
+    intake.desk.put(Inbound("fleet/larry/heartbeat", b"x" * 1_000_000, 1))
+    await eventually(lambda: len(intake.desk.acked) == 1)
+    [letter] = await intake.store.dead_letters(before=None, limit=9)
+    assert (letter.reason, len(letter.payload)) == ("too-large", MAX_PAYLOAD + 1)
 
 
 async def test_cleared_retained_state_is_news_and_no_dead_letter(intake: Intake):

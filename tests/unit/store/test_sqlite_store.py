@@ -164,11 +164,25 @@ async def test_dead_letters_are_bounded(tmp_path: Path):
     store = SqliteStore(tmp_path / "home", Retention(max_dead_letters=10))
     store.open()
     letters = [DeadLetter(n, NOON, "x", b"", False, "not-json", "") for n in range(1, 31)]
-    await store.commit(Batch(dead_letters=letters))
-    while await store.upkeep(NOON):
+
+    async def kept() -> list[int]:
+        return [letter.id for letter in await store.dead_letters(before=None, limit=100)]
+
+    for start in range(0, 30, 6):
+        await store.commit(Batch(dead_letters=letters[start : start + 6]))
+        assert len(await kept()) <= 10, "not even between two steps of upkeep"
+    assert await kept() == list(range(30, 20, -1))
+    assert store.letters_dropped == 20
+    while await store.upkeep(NOON + 31 * 86_400):
         pass
-    kept = await store.dead_letters(before=None, limit=100)
-    assert [letter.id for letter in kept] == list(range(30, 20, -1))
+    assert await kept() == []
+    await store.commit(Batch(dead_letters=[DeadLetter(31, NOON, "x", b"", False, "not-json", "")]))
+    assert (await kept(), store.letters_dropped) == ([31], 20)
+    await store.close()
+    store = SqliteStore(tmp_path / "home", Retention(max_dead_letters=1))
+    store.open()
+    await store.commit(Batch(dead_letters=[DeadLetter(32, NOON, "x", b"", False, "not-json", "")]))
+    assert await kept() == [32]
     await store.close()
 
 
