@@ -75,6 +75,11 @@ class Fleet:
         for process in self._processes:
             process.join(10)
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes, once started."""
+        return [process.pid for process in self._processes if process.pid]
+
     def order(self, *words: object) -> dict[str, int]:
         """Tell every process; what they have done so far, in all."""
         for pipe in self._pipes:
@@ -98,8 +103,11 @@ class Cost:
         fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def seconds(self) -> float:
+        return self._seconds() - self._cpu
+
     def percent(self) -> float:
-        return 100 * (self._seconds() - self._cpu) / (time.monotonic() - self._began)
+        return 100 * self.seconds() / (time.monotonic() - self._began)
 
     def mebibytes(self) -> float:
         pages = int(Path(f"/proc/{self._pid}/statm").read_text().split()[1])

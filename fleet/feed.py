@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from fleet.counters import Counters
 from fleet.domain.alerts import Tidings
 from fleet.store.port import DeadLetter, Stored, Told
 
 Item = Stored | DeadLetter | Told | Tidings
+
+Wanted = Callable[[Item], bool]
+"""Which items a subscriber has a use for; the others take no room in its queue."""
 
 QUEUE = 10_000
 """Items a subscriber may lag behind: some seconds of a burst, a few MB."""
@@ -23,9 +26,10 @@ QUEUE = 10_000
 class Subscription:
     """One subscriber's items, in order, while it iterates."""
 
-    def __init__(self, feed: Feed, limit: int) -> None:
+    def __init__(self, feed: Feed, limit: int, wanted: Wanted | None) -> None:
         self._feed = feed
         self._limit = limit
+        self._wanted = wanted
         self._items: deque[Item] = deque()
         self._ready = asyncio.Event()
         self.lost = 0
@@ -38,7 +42,7 @@ class Subscription:
 
     def put(self, items: Iterable[Item]) -> int:
         """Take items; how many old ones had to go."""
-        self._items.extend(items)
+        self._items.extend(filter(self._wanted, items) if self._wanted else items)
         over = max(0, len(self._items) - self._limit)
         for _ in range(over):
             self._items.popleft()
@@ -53,6 +57,17 @@ class Subscription:
             self._ready.clear()
             await self._ready.wait()
 
+    async def batches(self) -> AsyncIterator[list[Item]]:
+        """All that waits, each time something does."""
+        while True:
+            if self._items:
+                batch = list(self._items)
+                self._items.clear()
+                yield batch
+            self._ready.clear()
+            if not self._items:
+                await self._ready.wait()
+
     def close(self) -> None:
         self._feed.drop(self)
 
@@ -64,9 +79,9 @@ class Feed:
         self._counters = counters
         self._subscriptions: list[Subscription] = []
 
-    def subscribe(self, limit: int = QUEUE) -> Subscription:
-        """Items from now on; `close` it when done."""
-        subscription = Subscription(self, limit)
+    def subscribe(self, limit: int = QUEUE, wanted: Wanted | None = None) -> Subscription:
+        """Items from now on, all or those `wanted`; `close` it when done."""
+        subscription = Subscription(self, limit, wanted)
         self._subscriptions.append(subscription)
         return subscription
 

@@ -18,6 +18,10 @@ from fleet.counters import Counters
 COALESCE: Final = 0.1
 """Seconds that receipts wait for more of the same agent."""
 
+BUSY_WAIT: Final = 1.0
+"""Seconds that receipts wait at most while a whole fleet talks: what it says is read first, and
+a sidecar sends again only after 5."""
+
 AT_ONCE: Final = 200
 """Publishes in flight together: the broker's round trip must not add up over the fleet."""
 
@@ -46,12 +50,23 @@ class Receipts:
     async def run(self) -> None:
         while True:
             await self._wake.wait()
-            await asyncio.sleep(COALESCE)
+            await self._wait_for_more()
             self._wake.clear()
             noted, self._noted = list(self._noted.items()), {}
             for start in range(0, len(noted), AT_ONCE):
                 some = noted[start : start + AT_ONCE]
                 await asyncio.gather(*(self._send(*session, seq) for session, seq in some))
+
+    async def _wait_for_more(self) -> None:
+        """Until few come; a busy hub must not spend its turns on receipts for long, though."""
+        clock = asyncio.get_running_loop().time
+        end, before = clock() + BUSY_WAIT, 0
+        while True:
+            await asyncio.sleep(COALESCE)
+            now = len(self._noted)
+            if now - before < AT_ONCE or clock() >= end:
+                return
+            before = now
 
     async def _send(self, agent: str, boot: int, seq: int) -> None:
         topic = self._topics.of(MessageKind.RECEIPT, agent)

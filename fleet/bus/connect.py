@@ -94,6 +94,6 @@ def connection_of(
 
 def open_bus(settings: Settings, *, client_id: str | None = None) -> Bus:
     """A bus for a short visit, as the command line makes."""
-    from fleet.bus.mqtt import MqttBus
+    from fleet.bus.mqtt import ingest_bus
 
-    return MqttBus(connection_of(settings, client_id=client_id))
+    return ingest_bus(connection_of(settings, client_id=client_id))

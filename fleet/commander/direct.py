@@ -94,18 +94,23 @@ async def send(
         started[message["id"]] = time.perf_counter()
         await bus.publish(topic, json.dumps(signed, separators=(",", ":")).encode())
     waiting = set(expected)
-    arrivals = bus.messages()
-    end = time.monotonic() + patience
+    arrivals = bus.batches()
+    end = asyncio.get_running_loop().time() + patience
     while waiting:
         try:
-            inbound = await asyncio.wait_for(anext(arrivals), end - time.monotonic())
+            async with asyncio.timeout_at(end):
+                batch = await anext(arrivals)
         except (TimeoutError, StopAsyncIteration):
             return
-        await bus.ack(inbound)
-        answer = None if inbound.retain else _answer(topics, reader, inbound, started)
-        if answer and answer.agent in waiting:
-            waiting.discard(answer.agent)
-            yield answer
+        await bus.ack_many(batch)
+        for inbound in batch:
+            # Retained states come first, and most of what comes is no reply: read only those.
+            if inbound.retain or b'"reply"' not in inbound.payload:
+                continue
+            answer = _answer(topics, reader, inbound, started)
+            if answer and answer.agent in waiting:
+                waiting.discard(answer.agent)
+                yield answer
 
 
 def _answer(

@@ -7,9 +7,8 @@ broker's queue, where they could neither be reordered nor withdrawn.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet.contract.errors import BrokerError
@@ -41,6 +40,9 @@ MAX_OPEN: Final = 100_000
 TICK: Final = 0.5
 """Seconds between looks at time; a command's life is counted in seconds."""
 
+AT_ONCE: Final = 200
+"""Publishes in flight together: the broker's round trip must not add up over the fleet."""
+
 OnChange = Callable[[Order], None]
 
 
@@ -68,13 +70,13 @@ class Commander:
         self._observers.append(observer)
 
     async def run(self) -> None:
-        subscription = self._hub.feed.subscribe()
+        subscription = self._hub.feed.subscribe(MAX_OPEN, _concerns_orders)
         try:
             await self._load()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._tick(), name="commander-tick")
-                async for item in subscription:
-                    await self._take(item)
+                async for items in subscription.batches():
+                    await self._take(items)
         finally:
             subscription.close()
 
@@ -87,24 +89,29 @@ class Commander:
         ttl: int,
         by: str,
         reply_to: str | None = None,
-    ) -> list[str]:
-        """Queue `verb` for each agent and send it to those that are here; the ids, in order.
+        broadcast: bool = False,
+    ) -> list[Order]:
+        """Queue `verb` for each agent and send it to those that are here; the orders.
+
+        With `broadcast` one message carries it to all. Whoever is away gets it again on return,
+        by the same id: where the broker has kept the first for it, a sidecar drops the second.
 
         Raises:
             TooManyOpenError: the hub keeps no more open commands.
         """
         await self._loaded.wait()
         now = self._hub.ledger.now()
+        wire = ulid(now) if broadcast else None
         orders = [
-            Order(ulid(now), agent, verb, priority, ttl, now, by, reply_to) for agent in agents
+            Order(ulid(now), agent, verb, priority, ttl, now, by, reply_to, broadcast=wire)
+            for agent in agents
         ]
         if len(self._book) + len(orders) > MAX_OPEN:
             raise TooManyOpenError
-        await self._keep(orders)
-        for order in orders:
-            if self._is_here(order.agent):
-                await self._dispatch(order)
-        return [order.id for order in orders]
+        here = {agent for agent in {order.agent for order in orders} if self._is_here(agent)}
+        await self._keep([order for order in orders if order.agent not in here])
+        await self._dispatch([o for o in orders if o.agent in here], to_all=broadcast)
+        return orders
 
     async def inbox(self, agent: str | None, *, unread: bool, reading: bool) -> list[Order]:
         """Commands for `agent` (None: all), oldest first; `reading` marks them as read."""
@@ -152,29 +159,35 @@ class Commander:
         self._book = Book(stored)
         self._loaded.set()
 
-    async def _take(self, item: Item) -> None:
-        if isinstance(item, Stored) and item.kind is MessageKind.STATUS and not item.retained:
-            if b'"reply"' in item.payload:
-                await self._replied(item)
-        elif isinstance(item, Told) and item.event.fact in (Fact.BIRTH, Fact.VERDICT):
-            agent = item.event.agent
-            if self._is_here(agent):
-                for order in self._book.waiting(agent, self._hub.ledger.now()):
-                    await self._dispatch(order)
+    async def _take(self, items: list[Item]) -> None:
+        """What became known at once is kept at once: a fleet that answers costs few commits."""
+        ended: dict[str, Order] = {}
+        back: dict[str, None] = {}
+        for item in items:
+            if isinstance(item, Stored):
+                order = self._replied(item)
+                if order is not None:
+                    ended[order.id] = order
+            elif isinstance(item, Told):
+                back[item.event.agent] = None
+        await self._keep(list(ended.values()))
+        now = self._hub.ledger.now()
+        here = [agent for agent in back if self._is_here(agent)]
+        await self._dispatch([o for agent in here for o in self._book.waiting(agent, now)])
 
-    async def _replied(self, item: Stored) -> None:
+    def _replied(self, item: Stored) -> Order | None:
+        """The order that the reply in `item` ends; None where it ends none of ours."""
         try:
             message = self._hub.reader.read(MessageKind.STATUS, item.payload)
         except Rejected:
-            return
+            return None
         reply = message.reply if isinstance(message, Status) else None
-        order = self._book.get(reply.to) if reply and reply.to else None
-        # The id alone proves nothing: only the agent that was asked may answer.
-        if reply is None or order is None or order.agent != item.agent:
-            return
+        order = self._book.asked(item.agent, reply.to) if reply and reply.to else None
+        if reply is None or order is None:
+            return None
         if order.sent is not None:
             self.latencies.append(max(0.0, item.at - order.sent))
-        await self._keep([order.replied(reply.result, reply.code, reply.took, item.at)])
+        return order.replied(reply.result, reply.code, reply.took, item.at)
 
     async def _tick(self) -> None:
         while True:
@@ -183,30 +196,43 @@ class Commander:
             over = self._book.over(now)
             if over:
                 await self._keep(over)
-            for order in self._book:
-                if order.sent is None and self._is_here(order.agent):
-                    await self._dispatch(order)
-                    break  # one a tick: this is only for what a lost link left behind
+            if self._hub.counters.link_up:  # this is only for what a lost link left behind
+                left = (o for o in self._book if o.sent is None and self._is_here(o.agent))
+                await self._dispatch(list(islice(left, AT_ONCE)))
 
-    async def _dispatch(self, order: Order) -> None:
-        """Publish an order; if the link is down it stays queued."""
-        topic = self._hub.topics.of(MessageKind.COMMAND, order.agent)
+    async def _dispatch(self, orders: list[Order], *, to_all: bool = False) -> None:
+        """Publish orders, `to_all` as the one message they share; if the link is down they stay
+        queued."""
+        if not orders:
+            return
+        now = self._hub.ledger.now()
+        await self._keep([order.step(Step.SEND, now) for order in orders])  # before the publish:
+        # its reply may come at once.
+        if to_all:
+            sent = await self._publish(self._hub.topics.broadcast, orders[0])
+            await self._keep([] if sent else orders)
+            return
+        command = MessageKind.COMMAND
+        for start in range(0, len(orders), AT_ONCE):
+            some = orders[start : start + AT_ONCE]
+            topics = [self._hub.topics.of(command, order.agent) for order in some]
+            sent_each = await asyncio.gather(*map(self._publish, topics, some))
+            await self._keep([o for o, sent in zip(some, sent_each, strict=True) if not sent])
+
+    async def _publish(self, topic: str, order: Order) -> bool:
+        """Put `order` on the bus; False if it did not get there."""
         message: dict[str, Any] = {
             "verb": order.verb.value,
-            "id": order.id,
+            "id": order.wire,
             "ts": timestamp(order.created),
             "ttl": order.ttl,
             "priority": order.priority.value,
         }
-        payload = self._hub.signed(topic, message)
-        with suppress(BrokerError):
-            sent = order.step(Step.SEND, self._hub.ledger.now())
-            await self._keep([sent])  # before the publish: its reply may come at once
-            try:
-                await self._hub.bus.publish(topic, payload)
-            except BrokerError:
-                await self._keep([order])
-                raise
+        try:
+            await self._hub.bus.publish(topic, self._hub.signed(topic, message))
+        except BrokerError:
+            return False
+        return True
 
     async def _keep(self, orders: list[Order]) -> None:
         if not orders:
@@ -222,4 +248,12 @@ class Commander:
                 observer(order)
 
     def _is_here(self, agent: str) -> bool:
-        return self._hub.roster.view(agent, time.time()).state not in AWAY
+        return self._hub.roster.verdict(agent) not in AWAY
+
+
+def _concerns_orders(item: Item) -> bool:
+    """Replies, and signs that an agent may be back."""
+    if isinstance(item, Stored):
+        status = item.kind is MessageKind.STATUS and not item.retained
+        return status and b'"reply"' in item.payload
+    return isinstance(item, Told) and item.event.fact in (Fact.BIRTH, Fact.VERDICT)

@@ -10,7 +10,8 @@ import json
 import threading
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from fleet.client import HubClient, HubError
@@ -18,6 +19,12 @@ from fleet.commander.direct import Answer, Order
 from fleet.contract.messages import Status
 from fleet.contract.reading import Reader
 from fleet.contract.words import MessageKind
+
+NAMED: Final = 300
+"""Agents that one request names: as many of the longest names as the hub takes in a body."""
+
+PIECE: Final = 65_536
+"""Bytes of the stream read at a time."""
 
 STREAM_TIMEOUT: Final = 30.0
 """Seconds without a byte after which the stream counts as dead; the hub pings every 15."""
@@ -29,11 +36,11 @@ class ThroughHub:
     def __init__(self, client: HubClient, reader: Reader) -> None:
         self._client = client
         self._reader = reader
-        self._ids: dict[str, str] = {}
+        self._sent: set[str] = set()
 
     async def known(self) -> list[str]:
         """Every agent the hub knows, also those that are away."""
-        answer = await asyncio.to_thread(self._client.get, "/v1/agents")
+        answer = await asyncio.to_thread(self._client.get, "/v1/agents?brief=true")
         return sorted(item["agent"] for item in answer["agents"])
 
     async def send(
@@ -45,68 +52,80 @@ class ThroughHub:
             HubError: the hub is away or refuses.
         """
         loop = asyncio.get_running_loop()
-        events: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        events: asyncio.Queue[list[dict[str, Any]] | None] = asyncio.Queue()
         opened = asyncio.Event()
+
+        def call(work: Callable[..., object], *values: object) -> None:
+            with suppress(RuntimeError):  # nobody waits for what comes after the last answer
+                loop.call_soon_threadsafe(work, *values)
+
         stream = threading.Thread(
             target=self._listen,
-            args=(
-                lambda: loop.call_soon_threadsafe(opened.set),
-                lambda event: loop.call_soon_threadsafe(events.put_nowait, event),
-            ),
+            args=(lambda: call(opened.set), lambda events_: call(events.put_nowait, events_)),
             name="hub-events",
             daemon=True,  # it ends with the process; a blocking read cannot be cancelled
         )
         stream.start()
         async with asyncio.timeout(STREAM_TIMEOUT):
             await opened.wait()
-        started: dict[str, float] = {}
-        for agent in expected:
-            started[await self._post(order, agent)] = time.perf_counter()
+        started = await self._post(order)
         waiting = set(expected)
         end = time.monotonic() + patience
         while waiting:
             try:
-                event = await asyncio.wait_for(events.get(), end - time.monotonic())
+                arrived = await asyncio.wait_for(events.get(), end - time.monotonic())
             except TimeoutError:
                 return
-            if event is None:
+            if arrived is None:
                 raise HubError("the hub's event stream ended", "", "fleet status")
-            answer = self._answer(event, started)
-            if answer is not None and answer.agent in waiting:
-                waiting.discard(answer.agent)
-                yield answer
+            for event in arrived:
+                answer = self._answer(event, started)
+                if answer is not None and answer.agent in waiting:
+                    waiting.discard(answer.agent)
+                    yield answer
 
     async def fates(self, agents: Sequence[str]) -> dict[str, str]:
         """What became of the commands to `agents` that have not answered: `queued` ones wait for
         their agent; one that was sent is silent so far."""
-        answer = await asyncio.to_thread(self._client.get, "/v1/inbox")
-        states = {item["id"]: item["state"] for item in answer["messages"]}
-        found = {agent: states.get(self._ids[agent], "silent") for agent in agents}
+        if not agents:
+            return {}
+        ended = await asyncio.to_thread(self._client.get, "/v1/inbox")
+        unread = await asyncio.to_thread(self._client.get, "/v1/inbox?unread=true")
+        ours = {
+            item["agent"]: item["state"]
+            for item in (*ended["messages"], *unread["messages"])
+            if (item["broadcast"] or item["id"]) in self._sent
+        }
+        found = {agent: ours.get(agent, "silent") for agent in agents}
         return {agent: "silent" if s == "sent" else s for agent, s in found.items()}
 
-    async def _post(self, order: Order, agent: str) -> str:
-        body = {
-            "to": agent,
-            "verb": order.verb.value,
-            "ttl": order.ttl,
-            "priority": order.priority.value,
-        }
-        answer = await asyncio.to_thread(self._client.post, "/v1/send", body)
-        self._ids[agent] = answer["ids"][0]
-        return self._ids[agent]
+    async def _post(self, order: Order) -> dict[str, float]:
+        """Ids on the bus, with the moment each was handed to the hub."""
+        body = {"verb": order.verb.value, "ttl": order.ttl, "priority": order.priority.value}
+        started: dict[str, float] = {}
+        for start in range(0, max(len(order.agents), 1), NAMED):
+            named = order.agents[start : start + NAMED]
+            now = time.perf_counter()
+            answer = await asyncio.to_thread(
+                self._client.post, "/v1/send", body | ({"to": list(named)} if named else {})
+            )
+            ids = [answer["broadcast"]] if answer["broadcast"] else answer["ids"]
+            started |= dict.fromkeys(ids, now)
+        self._sent |= started.keys()
+        return started
 
     def _listen(self, opened: Any, put: Any) -> None:
         """In a thread: every status on the bus, until the process ends or the stream does."""
         request = urllib.request.Request(  # noqa: S310 - the scheme is the hub's own http
-            f"{self._client.url}/v1/events",
+            f"{self._client.url}/v1/events?only=bus&kind={MessageKind.STATUS}",
             headers={"Authorization": f"Bearer {self._client.token}"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=STREAM_TIMEOUT) as response:
                 opened()
-                for event in _events(response):
-                    put(event)
+                for events in _events(response.read1):
+                    put(events)
         except OSError:
             pass
         finally:
@@ -114,9 +133,9 @@ class ThroughHub:
             put(None)
 
     def _answer(self, event: dict[str, Any], started: dict[str, float]) -> Answer | None:
-        message = event.get("message", {})
+        message = event["message"]
         reply = message.get("reply") or {}
-        if event.get("kind") != MessageKind.STATUS or reply.get("to") not in started:
+        if reply.get("to") not in started:
             return None
         status = self._reader.read(MessageKind.STATUS, json.dumps(message).encode())
         if not isinstance(status, Status) or status.reply is None:
@@ -132,17 +151,12 @@ class ThroughHub:
         )
 
 
-def _events(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-    """The data of each bus event in a stream of server-sent events."""
-    name, data = "", ""
-    for raw in lines:
-        line = raw.decode().rstrip("\r\n")
-        field, _, value = line.partition(": ")
-        if field == "event":
-            name = value
-        elif field == "data":
-            data = value
-        elif not line:
-            if name == "bus" and data:
-                yield json.loads(data)
-            name, data = "", ""
+def _events(read: Callable[[int], bytes]) -> Iterator[list[dict[str, Any]]]:
+    """The data of the server-sent events that each read completes."""
+    rest = b""
+    while chunk := read(PIECE):
+        *whole, rest = (rest + chunk).split(b"\r\n\r\n")
+        found = [event.partition(b"data: ")[2] for event in whole]
+        events = [json.loads(data) for data in found if data]
+        if events:
+            yield events

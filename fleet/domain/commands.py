@@ -68,6 +68,7 @@ class Order:
         by: who sent it (token id and role, or `cli`); for the record, never on the bus.
         reply_to: id of what it answers, for HTTP clients.
         took: seconds the agent says it took.
+        broadcast: id of the one message that carried it to all; None where it went alone.
     """
 
     id: str
@@ -83,6 +84,12 @@ class Order:
     ended: float | None = None
     code: ReplyCode | None = None
     took: float | None = None
+    broadcast: str | None = None
+
+    @property
+    def wire(self) -> str:
+        """The id it has on the bus, and that its reply names."""
+        return self.broadcast or self.id
 
     @property
     def open(self) -> bool:
@@ -98,10 +105,9 @@ class Order:
         state = STEPS.get((self.state, step))
         if state is None or (state is self.state and step is not Step.SEND):
             return self
-        changed = replace(self, state=state)
         if step is Step.SEND:
-            return replace(changed, sent=now)
-        return changed if changed.open else replace(changed, ended=now)
+            return replace(self, state=state, sent=now)
+        return replace(self, state=state, ended=None if state in OPEN else now)
 
     def replied(
         self, result: Result, code: ReplyCode | None, took: float | None, now: float
@@ -118,13 +124,16 @@ def in_order(orders: Iterable[Order]) -> list[Order]:
 
 
 class Book:
-    """The open orders of the fleet, by id; knows whom to send what, and what is over.
+    """The open orders of the fleet, by id and by agent; knows whom to send what, and what is over.
 
     Memory is bounded by the number of open orders, and each ends with its time to live.
     """
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
-        self._orders = {order.id: order for order in orders if order.open}
+        self._orders: dict[str, Order] = {}
+        self._by_agent: dict[str, dict[str, Order]] = {}
+        for order in orders:
+            self.put(order)
 
     def __len__(self) -> int:
         return len(self._orders)
@@ -137,23 +146,29 @@ class Book:
 
     def put(self, order: Order) -> None:
         """Keep the newest version of an order; one that has ended is forgotten."""
+        own = self._by_agent.setdefault(order.agent, {})
         if order.open:
-            self._orders[order.id] = order
-        else:
-            self._orders.pop(order.id, None)
+            self._orders[order.id] = own[order.id] = order
+            return
+        self._orders.pop(order.id, None)
+        own.pop(order.id, None)
+        if not own:
+            del self._by_agent[order.agent]
+
+    def asked(self, agent: str, wire: str) -> Order | None:
+        """The order that a reply of `agent` to the message `wire` is about. The id alone proves
+        nothing: only the agent that was asked may answer."""
+        return next((o for o in self.of_agent(agent) if o.wire == wire), None)
 
     def waiting(self, agent: str, now: float) -> list[Order]:
         """What to send to `agent` now that it is here, in order; expired ones are not."""
         queued = CommandState.QUEUED
-        return in_order(
-            order
-            for order in self._orders.values()
-            if order.agent == agent and order.state is queued and order.deadline > now
-        )
+        own = self.of_agent(agent)
+        return in_order(order for order in own if order.state is queued and order.deadline > now)
 
     def inbox(self, agent: str | None) -> list[Order]:
         """Open orders for `agent` (None: for all), in order."""
-        return in_order(o for o in self._orders.values() if agent in (None, o.agent))
+        return in_order(self._orders.values() if agent is None else self.of_agent(agent))
 
     def over(self, now: float) -> list[Order]:
         """Open orders whose time is over, already changed to their end; not yet put back."""
@@ -162,4 +177,4 @@ class Book:
 
     def of_agent(self, agent: str) -> list[Order]:
         """Every open order of `agent`, for instance to cancel them when it is revoked."""
-        return [order for order in self._orders.values() if order.agent == agent]
+        return list(self._by_agent.get(agent, {}).values())

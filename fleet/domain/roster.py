@@ -174,6 +174,20 @@ class Roster:
         record = self._records.get(name) or Record(name)
         return self._view(record, now, clock)
 
+    def verdict(self, name: str) -> Verdict:
+        """The verdict of the last tick or message: what costs no view."""
+        record = self._records.get(name)
+        return record.verdict if record else Verdict.UNKNOWN
+
+    def knows(self, name: str) -> bool:
+        """Whether somebody of that name was heard of or is enrolled."""
+        return name in self._records or name in (self._enrolled or ())
+
+    def group(self, name: str) -> str | None:
+        """The group whose configuration this agent is held against."""
+        enrolment = (self._enrolled or {}).get(name)
+        return enrolment.labels.get("group") if enrolment else None
+
     def views(self, now: float) -> list[AgentView]:
         """Everyone at `now`, worst first, then by name."""
         return worst_first(self.view(name, now) for name in self.names())
@@ -227,13 +241,9 @@ class Roster:
         record = self._records[name] = Record(name)
         return record
 
-    def _group(self, name: str) -> str | None:
-        enrolment = (self._enrolled or {}).get(name)
-        return enrolment.labels.get("group") if enrolment else None
-
     def _tell_group(self, record: Record) -> Group | None:
         """The group, if by this configuration another one became usual in it."""
-        name = self._group(record.name)
+        name = self.group(record.name)
         if name is None or record.config is None:
             return None
         group = self._groups.setdefault(name, Group())
@@ -248,7 +258,7 @@ class Roster:
                 self._judge(other, now, events)
 
     def _codes(self, record: Record, verdict: Verdict, clock: float) -> frozenset[str]:
-        group = self._groups.get(self._group(record.name) or "")
+        group = self._groups.get(self.group(record.name) or "")
         astray = group is not None and group.differs(record.name)
         return conditions.codes_of(record, verdict, clock, astray=astray)
 

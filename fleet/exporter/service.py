@@ -44,8 +44,8 @@ class Exporter:
         subscription = self._hub.feed.subscribe()
         try:
             self._exposition.touch(self._hub.roster.names())
-            async for item in subscription:
-                self._take(item)
+            async for items in subscription.batches():
+                self._exposition.touch(filter(None, map(_agent_of, items)))
         finally:
             subscription.close()
 
@@ -65,9 +65,9 @@ class Exporter:
             return own + agents + b"# EOF\n", OPENMETRICS
         return generate_latest(self._registry) + agents, CONTENT_TYPE_PLAIN_0_0_4
 
-    def _take(self, item: Item) -> None:
-        if isinstance(item, Stored):
-            if item.agent:
-                self._exposition.touch([item.agent])
-        elif isinstance(item, Told) and item.event.agent:
-            self._exposition.touch([item.event.agent])
+
+def _agent_of(item: Item) -> str:
+    """Whose series it changes; empty: nobody's."""
+    if isinstance(item, Stored):
+        return item.agent
+    return item.event.agent if isinstance(item, Told) else ""

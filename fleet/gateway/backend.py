@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fleet.contract.words import MessageKind, Priority, Result, Verb
+from fleet.gateway.selection import Selection
+from fleet.gateway.stream import Event, Interest
 
 JsonObject = dict[str, Any]
 
@@ -28,24 +30,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """A verb to send; no agent means all."""
+    """A verb to send; no agents means all, by one broadcast."""
 
     verb: Verb
-    agent: str | None
+    agents: tuple[str, ...]
     priority: Priority
     ttl: int
     reply_to: str | None
     by: str
     """Who sent it: the token's id and role, for the record."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happened, with the id a client resumes from."""
-
-    id: int
-    name: str
-    data: JsonObject
 
 
 class Backend(Protocol):
@@ -55,8 +48,14 @@ class Backend(Protocol):
         """`{"ready": bool, …}`: link to the broker, store writable."""
         ...
 
-    async def agents(self) -> list[JsonObject]:
-        """All agents, worst first; the loop has its turns meanwhile, however many they are."""
+    async def agents(self, wanted: Selection) -> tuple[list[JsonObject], JsonObject]:
+        """Agents, worst first, and what is known about the list: `next`, `total`, `counts`.
+
+        The loop has its turns meanwhile, however many they are.
+
+        Raises:
+            ValueError: the cursor is none of ours.
+        """
         ...
 
     def agent(self, name: str) -> JsonObject | None: ...
@@ -69,8 +68,8 @@ class Backend(Protocol):
         """`{"messages": […], "next": cursor or null}`, oldest first."""
         ...
 
-    async def send(self, dispatch: Dispatch) -> list[str]:
-        """Queue a command; one id an agent.
+    async def send(self, dispatch: Dispatch) -> tuple[list[str], str | None]:
+        """Queue a command; one id an agent, and the id of the broadcast where it went to all.
 
         Raises:
             KeyError: there is no such agent.
@@ -101,7 +100,9 @@ class Backend(Protocol):
         """
         ...
 
-    def alerts(self, *, history: bool) -> list[JsonObject]: ...
+    def alerts(self, *, history: bool, limit: int | None = None) -> list[JsonObject]:
+        """Alerts that fire, worst first and at most `limit`; then, with `history`, those over."""
+        ...
 
     async def acknowledge_alert(self, agent: str | None, code: str, by: str) -> bool:
         """`agent` None: an alert of the hub itself."""
@@ -121,7 +122,7 @@ class Backend(Protocol):
         """Summaries of the latest audit reports; no matched value is in them."""
         ...
 
-    def events(self, after: int | None) -> AsyncIterator[Event]:
+    def events(self, after: int | None, interest: Interest) -> AsyncIterator[list[Event]]:
         """Events after id `after` (None: from now on) while the client listens; bounded."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -17,10 +17,17 @@ Word = Field(strict=False)
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
-class SendBody(Shape):
-    """A verb for one agent, or for all."""
+MAX_NAMED: Final = 300
+"""Agents that one request may name: as many of the longest names as a body holds."""
 
-    to: Annotated[Maybe[AgentName], Field(description="the agent; absent: all")] = None
+
+class SendBody(Shape):
+    """A verb for one agent, for some, or for all."""
+
+    to: Annotated[
+        Maybe[AgentName | Annotated[list[AgentName], Field(min_length=1, max_length=MAX_NAMED)]],
+        Field(description="the agent, or a list of them; absent: all, by one broadcast"),
+    ] = None
     verb: Annotated[Verb, Word, Field(description="one of the four")]
     priority: Annotated[Priority, Word, Field(description="order among waiting ones")] = (
         Priority.NORMAL
@@ -65,9 +72,12 @@ class SessionBody(Shape):
 
 
 class SentIds(Shape):
-    """Ids of the commands that were queued."""
+    """Ids of the commands that were queued, in the order of their agents."""
 
     ids: list[str]
+    broadcast: Annotated[
+        str | None, Field(description="what went to all: its id on the bus, which replies name")
+    ] = None
 
 
 class SilenceId(Shape):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Header, Query
+from sse_starlette import EventSourceResponse
 
+from fleet.contract.words import MessageKind
 from fleet.gateway.backend import Backend
+from fleet.gateway.bodies import AgentName
 from fleet.gateway.messages import Hub
 from fleet.gateway.readings import Reader
+from fleet.gateway.stream import Interest, Name
 
 router = APIRouter(prefix="/v1", tags=["fleet"])
 
@@ -22,13 +24,16 @@ async def events(
     _: Reader,
     last_event_id: Annotated[str | None, Header()] = None,
     after: int | None = None,
+    only: Annotated[list[Name] | None, Query(description="what they are about")] = None,
+    kind: Annotated[MessageKind | None, Query(description="messages of this kind")] = None,
+    agent: Annotated[AgentName | None, Query(description="about this agent")] = None,
 ) -> EventSourceResponse:
     """Bus events and alerts as they come; `Last-Event-ID` (or `after`) resumes without a gap."""
     resume = int(last_event_id) if last_event_id and last_event_id.isdecimal() else after
-    return EventSourceResponse(_stream(hub, resume), ping=15, send_timeout=30)
+    interest = Interest(frozenset(only or ()), kind, agent)
+    return EventSourceResponse(_stream(hub, resume, interest), ping=15, send_timeout=30)
 
 
-async def _stream(hub: Backend, after: int | None) -> AsyncIterator[ServerSentEvent]:
-    async for event in hub.events(after):
-        data = json.dumps(event.data, separators=(",", ":"))
-        yield ServerSentEvent(data, id=str(event.id), event=event.name)
+async def _stream(hub: Backend, after: int | None, interest: Interest) -> AsyncIterator[bytes]:
+    async for batch in hub.events(after, interest):
+        yield b"".join([event.encoded() for event in batch])

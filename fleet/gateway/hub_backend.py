@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections import deque
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import fleet
 from fleet.commander.service import Commander, TooManyOpenError
@@ -16,23 +15,19 @@ from fleet.contract.topics import FROM_AGENT
 from fleet.contract.words import HubAlertCode, MessageKind, Result, Severity
 from fleet.domain.alerts import Silence
 from fleet.domain.commands import Order
-from fleet.domain.facts import Event, Fact
+from fleet.domain.facts import Event as DomainEvent
+from fleet.domain.facts import Fact
 from fleet.domain.view import AgentView, worst_first
 from fleet.exporter.service import Exporter
 from fleet.feed import Item
 from fleet.gateway.backend import Dispatch, JsonObject, Span
-from fleet.gateway.backend import Event as StreamEvent
+from fleet.gateway.selection import Selection, choose
 from fleet.gateway.slices import in_slices
+from fleet.gateway.stream import Event, Interest, Name, Stream
 from fleet.store.port import DeadLetter, Stored, Told
 
 if TYPE_CHECKING:
     from fleet.hub import Hub
-
-RING: Final = 2_000
-"""Events kept for clients that come back with an id; older ones are in the store."""
-
-BEHIND: Final = 1_000
-"""Events a slow client may lag behind before it is cut off; it resumes by id."""
 
 
 class HubBackend:
@@ -44,36 +39,38 @@ class HubBackend:
         self._hub = hub
         self._commander = commander
         self._exporter = exporter
-        self._ring: deque[StreamEvent] = deque(maxlen=RING)
-        self._next = 0
-        self._clients: set[asyncio.Queue[StreamEvent | None]] = set()
-        commander.observe(lambda order: self._tell("command", described_order(order)))
+        self._stream = Stream()
+        commander.observe(self._tell_order)
 
     async def run(self) -> None:
         """Turn what the hub commits into events."""
         # Ids go on from the clock, so that a client of an earlier hub resumes in the right place.
-        self._next = int(self._hub.ledger.now() * 1000)
+        self._stream.number_from(int(self._hub.ledger.now() * 1000))
         subscription = self._hub.feed.subscribe()
         try:
-            async for item in subscription:
-                self._take(item)
+            async for items in subscription.batches():
+                for item in items:
+                    self._take(item)
         finally:
             subscription.close()
-            for client in self._clients:
-                client.put_nowait(None)
+            self._stream.end()
 
     def ready(self) -> JsonObject:
         counters = self._hub.counters
         state = {"broker": counters.link_up, "store": not counters.paused}
         return {"ready": all(state.values()), **state}
 
-    async def agents(self) -> list[JsonObject]:
+    async def agents(self, wanted: Selection) -> tuple[list[JsonObject], JsonObject]:
         roster, now = self._hub.roster, self._hub.ledger.now()
-        views = await in_slices(list(roster.names()), lambda name: roster.view(name, now))
-        return await in_slices(worst_first(views), AgentView.as_dict)
+        chosen = choose(roster, wanted)
+        about = {"next": chosen.next, "total": chosen.total, "counts": chosen.counts}
+        if wanted.brief:
+            return [{"agent": n, "state": roster.verdict(n).value} for n in chosen.names], about
+        views = await in_slices(chosen.names, lambda name: roster.view(name, now))
+        return await in_slices(worst_first(views), AgentView.as_dict), about
 
     def agent(self, name: str) -> JsonObject | None:
-        if name not in self._hub.roster.names():
+        if not self._hub.roster.knows(name):
             return None
         return self._hub.roster.view(name, self._hub.ledger.now()).as_dict()
 
@@ -106,22 +103,23 @@ class HubBackend:
         )
         return {"messages": [described_message(m) for m in page.messages], "next": page.next}
 
-    async def send(self, dispatch: Dispatch) -> list[str]:
-        known = self._hub.roster.names()
-        if dispatch.agent is not None and dispatch.agent not in known:
-            raise KeyError(dispatch.agent)
-        targets = [dispatch.agent] if dispatch.agent else sorted(known)
+    async def send(self, dispatch: Dispatch) -> tuple[list[str], str | None]:
+        for agent in dispatch.agents:
+            if not self._hub.roster.knows(agent):
+                raise KeyError(agent)
         try:
-            return await self._commander.send(
+            orders = await self._commander.send(
                 dispatch.verb,
-                targets,
+                dispatch.agents or sorted(self._hub.roster.names()),
                 priority=dispatch.priority,
                 ttl=dispatch.ttl,
                 by=dispatch.by,
                 reply_to=dispatch.reply_to,
+                broadcast=not dispatch.agents,
             )
         except TooManyOpenError:
             raise OverflowError from None
+        return [order.id for order in orders], orders[0].broadcast if orders else None
 
     async def inbox(self, agent: str | None, *, unread: bool, reading: bool) -> list[JsonObject]:
         orders = await self._commander.inbox(agent, unread=unread, reading=reading)
@@ -136,9 +134,9 @@ class HubBackend:
             self._hub.topics.of(kind, agent), payload, retain=kind in FROM_AGENT
         )
 
-    def alerts(self, *, history: bool) -> list[JsonObject]:
+    def alerts(self, *, history: bool, limit: int | None = None) -> list[JsonObject]:
         book = self._hub.ledger.book
-        firing = book.firing()
+        firing = book.firing()[:limit]
         over = [alert for alert in book.alerts.values() if not alert.firing] if history else []
         newest = sorted(over, key=lambda alert: -alert.since)[:200]
         return [
@@ -149,11 +147,13 @@ class HubBackend:
         return await self._hub.ledger.acknowledge(agent or "", code, by)
 
     async def verified(self, agent: str, *, agrees: bool) -> bool:
-        if agent not in self._hub.roster.names():
+        if not self._hub.roster.knows(agent):
             return False
         ledger = self._hub.ledger
         fact = Fact.ALERT_RESOLVED if agrees else Fact.ALERT_FIRING
-        dissent = Event(fact, agent, ledger.now(), HubAlertCode.TELEMETRY_DISSENT, Severity.WARNING)
+        dissent = DomainEvent(
+            fact, agent, ledger.now(), HubAlertCode.TELEMETRY_DISSENT, Severity.WARNING
+        )
         await ledger.write(events=[dissent])
         return True
 
@@ -180,41 +180,31 @@ class HubBackend:
     def metrics(self, accept: str) -> tuple[bytes, str]:
         return self._exporter.expose(accept)
 
-    async def events(self, after: int | None) -> AsyncIterator[StreamEvent]:
-        client: asyncio.Queue[StreamEvent | None] = asyncio.Queue(BEHIND)
-        missed = [event for event in self._ring if after is not None and event.id > after]
-        self._clients.add(client)
-        try:
-            for event in missed:
-                yield event
-            while (newest := await client.get()) is not None:
-                yield newest
-        finally:
-            self._clients.discard(client)
+    def events(self, after: int | None, interest: Interest) -> AsyncIterator[list[Event]]:
+        return self._stream.listen(after, interest)
 
     async def _flush(self) -> None:
         await self._hub.ledger.write()
 
     def _take(self, item: Item) -> None:
         if isinstance(item, Told):
-            self._tell("fact", item.event.as_dict())
+            self._stream.tell(Name.FACT, item.event.agent, partial(_described_fact, item))
         elif isinstance(item, Stored):
-            self._tell("bus", described_message(item))
+            self._stream.tell(Name.BUS, item.agent, partial(described_message, item), item.kind)
         elif isinstance(item, DeadLetter):
             # The text stays in the store: it may be a leak.
-            self._tell("reject", {"at": timestamp(item.at), "reason": item.reason})
+            self._stream.tell(Name.REJECT, "", partial(_described_letter, item))
 
-    def _tell(self, name: str, data: JsonObject) -> None:
-        self._next += 1
-        event = StreamEvent(self._next, name, data)
-        self._ring.append(event)
-        for client in list(self._clients):
-            if client.full():
-                self._clients.discard(client)
-                client.get_nowait()
-                client.put_nowait(None)  # cut off: it comes back with its last id
-            else:
-                client.put_nowait(event)
+    def _tell_order(self, order: Order) -> None:
+        self._stream.tell(Name.COMMAND, order.agent, partial(described_order, order))
+
+
+def _described_fact(told: Told) -> JsonObject:
+    return told.event.as_dict()
+
+
+def _described_letter(letter: DeadLetter) -> JsonObject:
+    return {"at": timestamp(letter.at), "reason": letter.reason}
 
 
 def described_message(stored: Stored) -> JsonObject:
@@ -249,6 +239,7 @@ def described_order(order: Order) -> JsonObject:
         "took": order.took,
         "reply_to": order.reply_to,
         "by": order.by,
+        "broadcast": order.broadcast,
     }
 
 

@@ -42,12 +42,14 @@ class Publishable(Word):
 
 @router.post("/send", status_code=HTTPStatus.ACCEPTED)
 async def send(body: SendBody, hub: Hub, caller: Operator) -> SentIds:
-    """Queue one of the four verbs for an agent, or for all."""
+    """Queue one of the four verbs for an agent, for some, or for all."""
+    named = (body.to,) if isinstance(body.to, str) else tuple(body.to or ())
     dispatch = Dispatch(
-        body.verb, body.to, body.priority, body.ttl, body.reply_to, f"{caller.id} {caller}"
+        body.verb, named, body.priority, body.ttl, body.reply_to, f"{caller.id} {caller}"
     )
     try:
-        return SentIds(ids=await hub.send(dispatch))
+        ids, broadcast = await hub.send(dispatch)
+        return SentIds(ids=ids, broadcast=broadcast)
     except KeyError:
         raise Problem(HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents") from None
     except OverflowError:

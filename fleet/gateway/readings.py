@@ -10,11 +10,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from fleet.contract.words import MessageKind
+from fleet.domain.verdict import Verdict
 from fleet.gateway.access import READERS, allow
 from fleet.gateway.backend import Span
 from fleet.gateway.bodies import AgentName, AlertBody, SilenceBody, SilenceId, VerifiedBody
 from fleet.gateway.messages import Hub, Operator
 from fleet.gateway.problems import Problem
+from fleet.gateway.selection import Selection
 from fleet.gateway.slices import in_slices
 from fleet.gateway.tokens import Principal
 
@@ -23,12 +25,30 @@ Reader = Annotated[Principal, Depends(allow(*READERS))]
 
 
 @router.get("/agents", response_model=dict[str, Any])
-async def agents(hub: Hub, _: Reader) -> Response:
-    """All agents, worst first, and the problems named."""
-    found = await in_slices(await hub.agents(), json.dumps)
-    problems = await in_slices(hub.alerts(history=False), json.dumps)
-    body = f'{{"agents":[{",".join(found)}],"problems":[{",".join(problems)}]}}'
-    return Response(body, media_type="application/json")
+async def agents(
+    hub: Hub,
+    _: Reader,
+    state: Annotated[list[Verdict] | None, Query(description="in one of these states")] = None,
+    group: Annotated[str | None, Query(max_length=64, description="of this group")] = None,
+    q: Annotated[str, Query(max_length=64, description="part of the name or state")] = "",
+    cursor: Annotated[str | None, Query(max_length=64, pattern=r"^[0-9a-z.-]+$")] = None,
+    limit: Annotated[int | None, Query(ge=1, le=1000, description="absent: all")] = None,
+    brief: Annotated[bool, Query(description="name and state alone")] = False,
+) -> Response:
+    """Agents, worst first, and the problems named: all of them, or with `limit` a page.
+
+    `total` counts the agents on all pages, `counts` the whole fleet by state.
+    """
+    wanted = Selection(frozenset(state or ()), group, q, cursor, limit, brief)
+    try:
+        listed, about = await hub.agents(wanted)
+    except ValueError:
+        raise _not_ours() from None
+    found = await in_slices(listed, json.dumps)
+    alerts = [] if brief else hub.alerts(history=False, limit=limit)
+    problems = await in_slices(alerts, json.dumps)
+    lists = f'"agents":[{",".join(found)}],"problems":[{",".join(problems)}]'
+    return Response(f"{{{lists},{json.dumps(about)[1:]}", media_type="application/json")
 
 
 @router.get("/agents/{name}")
@@ -62,11 +82,7 @@ async def history(
     try:
         return await hub.history(span)
     except ValueError:
-        raise Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "that cursor is not one of ours",
-            "start without a cursor, then pass `next`",
-        ) from None
+        raise _not_ours() from None
 
 
 @router.get("/audit")
@@ -114,6 +130,14 @@ async def lift(silence_id: str, hub: Hub, _: Operator) -> None:
     """End a silence."""
     if not await hub.lift(silence_id):
         raise Problem(HTTPStatus.NOT_FOUND, "there is no such silence", "GET /v1/alerts")
+
+
+def _not_ours() -> Problem:
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "that cursor is not one of ours",
+        "start without a cursor, then pass `next`",
+    )
 
 
 def _epoch(moment: datetime | None) -> float | None:

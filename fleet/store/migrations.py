@@ -54,6 +54,7 @@ STEPS: Final = (
     CREATE INDEX command_by_agent ON command (agent, created);
     CREATE INDEX command_by_time ON command (created);
     """,
+    "ALTER TABLE command ADD COLUMN broadcast TEXT",
 )
 
 

@@ -90,16 +90,24 @@ def silence(row: Row) -> Silence:
     return Silence(id_, until, agent, code, by)
 
 
+SAVE_ORDER: Final = (
+    "INSERT INTO command VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO"
+    " UPDATE SET state = excluded.state, sent = excluded.sent, ended = excluded.ended,"
+    " code = excluded.code, took = excluded.took"
+)
+"""What cannot change is not written again: the indices of a stored order stay as they are."""
+
+
 def order_row(order: Order) -> Row:
     code = order.code.value if order.code else None
     return (order.id, order.agent, order.verb.value, order.priority.value, order.ttl,
             order.created, order.by, order.reply_to, order.state.value, order.sent, order.ended,
-            code, order.took)  # fmt: skip
+            code, order.took, order.broadcast)  # fmt: skip
 
 
 def order(row: Row) -> Order:
-    (id_, agent, verb, priority, ttl, created, by, reply_to, state, sent, ended, code,
-     took) = row  # fmt: skip
+    (id_, agent, verb, priority, ttl, created, by, reply_to, state, sent, ended, code, took,
+     broadcast) = row  # fmt: skip
     return Order(id_, agent, Verb(verb), Priority(priority), ttl, created, by, reply_to,
                  CommandState(state), sent, ended, ReplyCode(code) if code else None,
-                 took)  # fmt: skip
+                 took, broadcast)  # fmt: skip

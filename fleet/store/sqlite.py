@@ -147,8 +147,13 @@ class SqliteStore:
 
     async def save_orders(self, orders: list[Order]) -> None:
         values = [rows.order_row(order) for order in orders]
-        query = insert("command", 13)
-        await self._write(lambda database: database.executemany(query, values))
+
+        def save(database: sqlite3.Connection) -> None:
+            # Its cursor must end on this thread: let go of on another, it resets the statement
+            # under the next write ("bad parameter or other API misuse").
+            database.executemany(rows.SAVE_ORDER, values)
+
+        await self._write(save)
 
     async def upkeep(self, now: float) -> bool:
         return await self._write(lambda database: self._upkeep.step(database, now))

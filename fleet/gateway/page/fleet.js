@@ -5,44 +5,65 @@ import { age, el, replace, say, table, word } from "./dom.js";
 
 const ORDER = ["offline", "stale", "late", "degraded", "ghost", "unknown", "ok"];
 
-export async function show(main) {
+const PAGE = 200; // agents asked for at a time: of 10,000 nobody reads more, and all are 5 MB
+const MOST = 1000; // that one answer holds
+
+export async function show(main, _name, again) {
   const summary = el("p", { class: "summary" });
   const problems = el("ul", { class: "problems", "aria-label": "Problems" });
-  const filter = el("input", { type: "search", id: "filter", autocomplete: "off" });
+  const filter = el("input", { type: "search", id: "filter", autocomplete: "off", maxlength: 64 });
   const body = el("tbody");
   const frame = table("Agents, worst first",
     ["Agent", "State", "Heard", "Up", "Checks", "Alerts", "Version"], []);
   frame.querySelector("tbody").replaceWith(body);
+  const more = el("button", { type: "button", hidden: true });
   replace(main, el("h1", {}, "Agents"), summary, problems,
     el("p", { class: "filter" }, el("label", { for: "filter" }, "Filter by name or state "), filter),
-    frame);
+    frame, el("p", {}, more));
 
   const rows = new Map();
   let last = "";
-  const hide = () => {
-    const wanted = filter.value.trim().toLowerCase();
-    for (const [name, row] of rows) row.node.hidden = !`${name} ${row.state}`.includes(wanted);
-  };
-  filter.addEventListener("input", hide);
+  let wanted = PAGE;
+  filter.addEventListener("input", () => {
+    wanted = PAGE;
+    again();
+  });
+  more.addEventListener("click", () => {
+    wanted += PAGE;
+    again();
+  });
 
   return async function refresh() {
-    const fleet = await get("/v1/agents");
-    const sentence = summarise(fleet.agents);
+    const fleet = await list(filter.value.trim(), wanted);
+    const sentence = summarise(fleet.counts);
     summary.textContent = sentence;
     if (sentence !== last) say(sentence);
     last = sentence;
     replace(problems, fleet.problems.slice(0, 20).map(problem));
     place(body, rows, fleet.agents);
-    hide();
+    more.hidden = fleet.agents.length >= fleet.total;
+    more.textContent = `Show more: these are ${fleet.agents.length} of ${fleet.total}`;
   };
 }
 
-function summarise(agents) {
-  if (agents.length === 0) return "No agent has been heard of yet. fleet agent add NAME enrols one.";
-  const counts = new Map();
-  for (const { state } of agents) counts.set(state, (counts.get(state) ?? 0) + 1);
-  const parts = ORDER.filter((state) => counts.has(state)).map((state) => `${counts.get(state)} ${state}`);
-  return `${agents.length} agents: ${parts.join(", ")}`;
+// The first `wanted` agents that fit the filter, with what the hub says of the whole list.
+async function list(text, wanted) {
+  const query = (limit, cursor) => `/v1/agents?q=${encodeURIComponent(text)}&limit=${limit}${cursor}`;
+  const fleet = await get(query(Math.min(wanted, MOST), ""));
+  while (fleet.next && fleet.agents.length < wanted) {
+    const left = Math.min(wanted - fleet.agents.length, MOST);
+    const page = await get(query(left, `&cursor=${fleet.next}`));
+    fleet.agents.push(...page.agents);
+    fleet.next = page.next;
+  }
+  return fleet;
+}
+
+function summarise(counts) {
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  if (all === 0) return "No agent has been heard of yet. fleet agent add NAME enrols one.";
+  const parts = ORDER.filter((state) => counts[state]).map((state) => `${counts[state]} ${state}`);
+  return `${all} agents: ${parts.join(", ")}`;
 }
 
 function problem(alert) {
@@ -57,13 +78,12 @@ function place(body, rows, agents) {
   for (const agent of agents) {
     present.add(agent.agent);
     let row = rows.get(agent.agent);
-    if (!row) rows.set(agent.agent, (row = { node: el("tr"), key: "", state: "" }));
+    if (!row) rows.set(agent.agent, (row = { node: el("tr"), key: "" }));
     const cells = texts(agent);
     const key = cells.join("\u0000");
     if (key !== row.key) {
       replace(row.node, fill(agent, cells));
       row.key = key;
-      row.state = agent.state;
     }
     if (row.node !== before) body.insertBefore(row.node, before);
     else before = before.nextSibling;

@@ -1,25 +1,39 @@
-// Live events: one EventSource for the page; it resumes by id on its own after a break.
+// Live events: one EventSource for a view; it resumes by id on its own after a break.
 
-export function listen(onEvent, onLink) {
-  const source = new EventSource("/v1/events");
+// Of the fleet only what changed: each bus heartbeat of 10,000 agents would drown the page.
+export const CHANGES = "only=fact&only=command";
+export const about = (agent) => `agent=${agent}`;
+
+export function listen(query, onEvent, onLink) {
+  const source = new EventSource(`/v1/events?${query}`);
   source.onopen = () => onLink(true);
   source.onerror = () => onLink(false);
-  for (const name of ["bus", "fact", "command", "audit"]) {
-    source.addEventListener(name, (event) => onEvent(name, JSON.parse(event.data)));
-  }
+  for (const name of ["bus", "fact", "command"]) source.addEventListener(name, onEvent);
   return () => source.close();
 }
 
-// Calls `work` at most once every `pause` ms, and once more after the last request.
+// Calls `work` at most once every `pause` ms, and once more after the last request. Work that takes
+// long rests three times as long: neither the page nor the hub is kept busy by looking.
 export function gently(work, pause = 500) {
   let waiting = null;
-  let last = 0;
-  return () => {
-    if (waiting !== null) return;
-    waiting = setTimeout(() => {
-      waiting = null;
-      last = performance.now();
-      work();
-    }, Math.max(0, pause - (performance.now() - last)));
+  let rested = 0;
+  const run = async () => {
+    const began = performance.now();
+    await work();
+    const ended = performance.now();
+    rested = Math.max(began + pause, ended + 3 * (ended - began));
+    const more = waiting === "again";
+    waiting = null;
+    if (more) later();
   };
+  const later = () => {
+    if (waiting === "running") waiting = "again";
+    if (waiting !== null) return;
+    waiting = "due";
+    setTimeout(() => {
+      waiting = "running";
+      run();
+    }, Math.max(0, rested - performance.now()));
+  };
+  return later;
 }

@@ -5,14 +5,16 @@ import * as alerts from "./alerts.js";
 import { Refused, resume, signIn, signOut } from "./api.js";
 import { el, replace } from "./dom.js";
 import * as fleet from "./fleet.js";
-import { gently, listen } from "./live.js";
+import { about, CHANGES, gently, listen } from "./live.js";
 import { showAudit, showCommands } from "./others.js";
 
 const main = document.getElementById("main");
 const link = document.getElementById("link");
 const leave = document.getElementById("leave");
+const later = gently(update);
 let refresh = async () => {};
 let stop = () => {};
+let follow = () => {};
 
 const VIEWS = {
   "": fleet.show, alerts: alerts.show, commands: showCommands, audit: showAudit, agent: agent.show,
@@ -27,7 +29,8 @@ async function route() {
     else anchor.removeAttribute("aria-current");
   }
   document.title = name ? `${name} · Fleet` : "Fleet";
-  refresh = await show(main, name);
+  follow(name ? about(name) : CHANGES);
+  refresh = await show(main, name, later);
   await update();
 }
 
@@ -64,15 +67,22 @@ function askForToken(complaint = "") {
 async function start() {
   stop();
   leave.hidden = false;
-  const later = gently(update);
-  const close = listen(later, (up) => {
-    link.textContent = up ? "live" : "link lost, trying again";
-    link.classList.toggle("down", !up);
-  });
+  let followed = "";
+  let close = () => {};
+  follow = (query) => {
+    if (query === followed) return;
+    followed = query;
+    close();
+    close = listen(query, later, (up) => {
+      link.textContent = up ? "live" : "link lost, trying again";
+      link.classList.toggle("down", !up);
+    });
+  };
   const timer = setInterval(later, 5000); // ages grow without events
   stop = () => {
     close();
     clearInterval(timer);
+    follow = () => {};
     link.textContent = "not connected";
   };
   await route();

@@ -115,6 +115,40 @@ def test_a_sleeper_gets_its_commands_on_return_urgent_ones_first_also_after_a_hu
         served.stop()
 
 
+def test_a_broadcast_reaches_all_at_once_and_a_sleeper_when_it_returns(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    served = Served(tmp_path / "home", broker).start()
+    agents = [Agent(name, broker, tmp_path / name) for name in ("alpha", "beta", "gamma")]
+    try:
+        for agent in agents:
+            wait_until(lambda name=agent.name: state_of(served, name) == "ok")
+        agents[2].stop()
+        wait_until(lambda: state_of(served, "gamma") == "offline")
+        asked = fleet(
+            *("command", "health-check", "--all", "--wait", "3", "--ttl", "600", "-o", "jsonl"),
+            environ=served.environ,
+        )
+        results = {line["agent"]: line["result"] for line in map(json.loads, asked.stdout.split())}
+        assert results == {"alpha": "done", "beta": "done", "gamma": "queued"}, asked.stderr
+        agents[2].start()
+        wait_until(lambda: [o["state"] for o in orders(served, "gamma")] == ["done"])
+        told = [o for name in ("alpha", "beta", "gamma") for o in orders(served, name)]
+        assert len({o["broadcast"] for o in told}) == 1
+        assert len({o["id"] for o in told}) == 3
+        sent = served.ask("GET", "/v1/history?kind=broadcast")[1]["messages"]
+        assert [m["message"]["verb"] for m in sent if "verb" in m["message"]] == ["health-check"]
+        replies = served.ask("GET", "/v1/history?agent=gamma&kind=status")[1]["messages"]
+        assert sum("reply" in m["message"] for m in replies) == 1, "answered once, asked twice"
+        named = {"to": ["alpha", "beta"], "verb": "status-report"}
+        assert len(served.ask("POST", "/v1/send", body=named)[1]["ids"]) == 2
+        assert served.ask("POST", "/v1/send", body=named | {"to": ["alpha", "nobody"]})[0] == 404
+    finally:
+        for agent in agents:
+            agent.stop()
+        served.stop()
+
+
 def test_a_command_that_nobody_answers_is_silent_in_the_end(hub: Served) -> None:
     beat = {"ok": True, "ts": "2026-03-18T21:30:00Z", "interval": 60}
     hub.ask("POST", "/v1/publish/heartbeat", "agent:ada", beat)

@@ -129,3 +129,19 @@ def _messages(hub: Served) -> list[dict[str, Any]]:
         "messages"
     ]
     return messages
+
+
+def test_agents_come_in_pages_and_all_at_once_without_a_limit(hub: Served) -> None:
+    beat = {"ok": True, "ts": "2026-03-18T21:30:00Z", "interval": 60}
+    hub.ask("POST", "/v1/publish/heartbeat", "agent:ada", beat)
+    wait_until(lambda: hub.ask("GET", "/v1/agents/ada")[0] == 200)
+    whole = hub.ask("GET", "/v1/agents")[1]
+    assert whole["next"] is None
+    assert whole["total"] == len(whole["agents"]) == sum(whole["counts"].values())
+    page = hub.ask("GET", "/v1/agents?limit=1")[1]
+    assert [one["agent"] for one in page["agents"]] == [whole["agents"][0]["agent"]]
+    brief = hub.ask("GET", "/v1/agents?brief=true&q=ada")[1]["agents"]
+    assert [set(one) for one in brief] == [{"agent", "state"}]
+    assert hub.ask("GET", "/v1/agents?state=offline&q=ada")[1]["total"] == 0
+    status, problem, _ = hub.ask("GET", "/v1/agents?cursor=no-such")
+    assert (status, problem["try"]) == (422, "start without a cursor, then pass `next`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -108,3 +109,14 @@ def test_no_sequence_of_events_leaves_an_end_for_another_but_silence(
         if not before.open and before.state is not CommandState.SILENT:
             assert current == before
         assert current.open == (current.ended is None)
+
+
+def test_a_reply_to_a_broadcast_ends_the_order_of_the_agent_that_sent_it_and_no_other() -> None:
+    both = [replace(order(f"id-{n}"), agent=f"a{n}", broadcast="all") for n in range(2)]
+    book = Book(both)
+    assert book.asked("a1", "all") == both[1]
+    assert book.asked("a1", "id-1") is None, "on the bus it has the broadcast's id"
+    assert book.asked("mallory", "all") is None
+    book.put(both[1].replied(Result.DONE, None, None, 101.0))
+    assert book.asked("a1", "all") is None
+    assert list(book) == book.of_agent("a0") == [both[0]]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.contract.words import AlertState, MessageKind, Priority, Severity, Verb
+from fleet.contract.words import AlertState, MessageKind, Priority, Result, Severity, Verb
 from fleet.domain.alerts import Alert, Silence
 from fleet.domain.commands import CommandState, Order
 from fleet.domain.facts import Event, Fact
@@ -269,3 +269,22 @@ async def test_a_capture_has_accepted_and_rejected_messages_in_order(store: Sqli
         ("", ALERT),
     ]
     assert [one.at async for one in store.capture(NOON + 1, NOON + 1)] == [NOON + 1]
+
+
+async def test_orders_saved_by_many_at_once_are_all_saved(store: SqliteStore):
+    orders = [
+        Order(f"{n:026d}", "larry", Verb.HEALTH_CHECK, Priority.NORMAL, 60, NOON)
+        for n in range(300)
+    ]
+    await asyncio.gather(*(store.save_orders([order]) for order in orders * 3))
+    assert len(await store.orders(agent=None, since=0, limit=1000)) == 300
+
+
+async def test_the_carrying_broadcast_of_an_order_is_kept(store: SqliteStore):
+    order = Order(
+        "01JZ", "larry", Verb.HEALTH_CHECK, Priority.HIGH, 60, NOON, "cli", broadcast="01JB"
+    )
+    await store.save_orders([order])
+    ended = order.replied(Result.DONE, None, 0.5, NOON + 1)
+    await store.save_orders([ended])
+    assert await store.orders(agent="larry", since=0, limit=10) == [ended]

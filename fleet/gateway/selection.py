@@ -1,0 +1,93 @@
+"""Which agents of a fleet an answer is about, and a page of them at a time.
+
+Names are chosen by the verdict of the last tick, which costs no view; only those on the page are
+then described.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from fleet.contract.topics import is_agent_name
+from fleet.domain.roster import Roster
+from fleet.domain.verdict import Verdict, badness
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to list; each part that is given narrows it.
+
+    Attributes:
+        group: the label `group` of the enrolment.
+        text: part of a name, or of a state's word.
+        cursor: `next` of the page before.
+        limit: agents on a page; None: all of them.
+        brief: name and state alone.
+    """
+
+    states: frozenset[Verdict] = frozenset()
+    group: str | None = None
+    text: str = ""
+    cursor: str | None = None
+    limit: int | None = None
+    brief: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Names of one page, worst first; `total` on all pages together; `next` is the cursor;
+    `counts` tells the whole fleet by state, whatever was wanted."""
+
+    names: list[str]
+    total: int
+    next: str | None
+    counts: dict[str, int]
+
+
+def choose(roster: Roster, wanted: Selection) -> Chosen:
+    """
+    Raises:
+        ValueError: the cursor is none of ours.
+    """
+    after = _place(wanted.cursor) if wanted.cursor is not None else None
+    verdicts = {name: roster.verdict(name) for name in roster.names()}
+    ranks = _by_badness(roster, verdicts, wanted)
+    total = sum(map(len, ranks.values()))
+    rest = (
+        name
+        for rank in sorted(ranks, reverse=True)
+        if after is None or rank <= after[0]
+        for name in sorted(ranks[rank])
+        if after is None or (-rank, name) > (-after[0], after[1])
+    )
+    names = list(islice(rest, wanted.limit))
+    more = wanted.limit is not None and next(rest, None) is not None
+    cursor = f"{verdicts[names[-1]]}.{names[-1]}" if more else None
+    return Chosen(names, total, cursor, dict(Counter(map(str, verdicts.values()))))
+
+
+def _by_badness(
+    roster: Roster, verdicts: Mapping[str, Verdict], wanted: Selection
+) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    text = wanted.text.strip().lower()
+    for name, verdict in verdicts.items():
+        if wanted.group is not None and roster.group(name) != wanted.group:
+            continue
+        if wanted.states and verdict not in wanted.states:
+            continue
+        if text and text not in f"{name} {verdict}":
+            continue
+        found.setdefault(badness(verdict), []).append(name)
+    return found
+
+
+def _place(cursor: str) -> tuple[int, str]:
+    """(badness, name) of the last agent of the page before: where it stood then."""
+    state, _, name = cursor.partition(".")
+    if state not in set(Verdict) or not is_agent_name(name):
+        raise ValueError("not a cursor of an agent list")
+    return badness(Verdict(state)), name
