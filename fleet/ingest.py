@@ -10,17 +10,19 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 from fleet.bus.port import Bus, Inbound
+from fleet.contract.glance import glance
 from fleet.contract.limits import MAX_PAYLOAD
-from fleet.contract.messages import Alert, Announcement, Heartbeat, Message, Status
+from fleet.contract.messages import Alert, Announcement, Heartbeat, Status
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.topics import FROM_AGENT, Address, Topics
 from fleet.contract.words import MessageKind, Notice, Reason
 from fleet.domain.alerts import maintenance
 from fleet.domain.facts import Event, Fact
+from fleet.domain.observation import FromAgent
 from fleet.ledger import Ledger
 from fleet.provisioning.names import PROBES
 from fleet.receipts import Receipts
@@ -46,6 +48,10 @@ NO_NEWS: Final = frozenset({Fact.DUPLICATE, Fact.CROWDED})
 
 IN_HAND: Final = 2
 """Batches: more would only wait."""
+
+COMMIT_STEPS: Final = 2
+"""Turns of the event loop until a commit has reached the writer's thread. Judging blocks the
+loop: without them two batches would be judged first, and then two committed."""
 
 BACKLOG: Final = 100
 """Messages in a batch from which on there is a backlog to be worked off."""
@@ -109,7 +115,6 @@ class Ingest:
         reader: Reader,
         ledger: Ledger,
         receipts: Receipts,
-        on_message: Callable[[Address, Message, bool], None] | None = None,
     ) -> None:
         self._bus = bus
         self._topics = topics
@@ -117,7 +122,6 @@ class Ingest:
         self._ledger = ledger
         self._receipts = receipts
         self._counters = ledger.counters
-        self._on_message = on_message
         self._addresses: dict[str, Address] = {}
         self.tap: Callable[[float, list[Inbound]], None] | None = None
         """Given each batch before it is acknowledged: for the audit's capture."""
@@ -144,6 +148,8 @@ class Ingest:
                 self.idle = len(batch) < BACKLOG
                 done = self._finish(batch, *self._take(batch))
                 group.create_task(done, name="commit").add_done_callback(lambda _: room.release())
+                for _ in range(COMMIT_STEPS):
+                    await asyncio.sleep(0)
 
     def _take(self, batch: list[Inbound]) -> tuple[int, list[tuple[str, int, int | None]]]:
         """Judge and enter a batch: its ticket, and how far sessions are receipted by it."""
@@ -151,8 +157,7 @@ class Ingest:
         at = self._ledger.now()
         if self.tap is not None:
             self.tap(at, batch)
-        for inbound in batch:
-            self._judge(inbound, at, draft)
+        self._judge_all(batch, at, draft)
         ticket = self._ledger.enter(draft.messages, draft.letters, draft.events)
         return ticket, [(*key, self._ledger.roster.receipt(*key)) for key in draft.sessions]
 
@@ -165,38 +170,60 @@ class Ingest:
             if seq is not None:
                 self._receipts.note(agent, boot, seq)
 
+    def _judge_all(self, batch: list[Inbound], at: float, draft: Draft) -> None:
+        """Nine messages of ten are the next heartbeat of an agent that goes on as before."""
+        known, messages = self._addresses, draft.messages
+        goes_on, next_id = self._ledger.roster.goes_on, self._ledger.next_id
+        heartbeat = MessageKind.HEARTBEAT
+        for inbound in batch:
+            topic, payload, _, retain, _ = inbound
+            address = known.get(topic)
+            if address is not None and address.kind is heartbeat and not retain:
+                beat, agent = glance(payload), address.agent
+                if beat is not None and goes_on(agent, beat, at):
+                    messages.append(Stored(next_id(), at, agent, heartbeat, False, payload))
+                    self._counters.received[heartbeat] += 1
+                    continue
+            self._judge(inbound, at, draft)
+
     def _judge(self, inbound: Inbound, at: float, draft: Draft) -> None:
         topic, payload = inbound.topic, inbound.payload
-        if topic.startswith(BROKER):
-            if payload.isdigit():
-                self._counters.broker[topic.removeprefix(BROKER)] = int(payload)
-            return
+        known = address = self._addresses.get(topic)
         try:
-            address = self._addresses.get(topic) or self._parse(topic)
-            if address.kind not in RECORDED:
+            if address is None:
+                if topic.startswith(BROKER):
+                    self._hear_broker(topic, payload)
+                    return
+                address = self._parse(topic)
+            kind = address.kind
+            if kind not in RECORDED:
                 return
-            self._counters.received[address.kind] += 1
+            self._counters.received[kind] += 1
             if not payload:
                 draft.events += self._ledger.roster.observe_cleared(address, at=at)
                 return
-            message = self._reader.read(address.kind, payload)
-            if topic not in self._addresses:
+            message = self._reader.read(kind, payload)
+            if known is None:
                 self._know(topic, address)
         except Rejected as rejected:
             if not topic.startswith("$"):  # NATS shows its own traffic to `#`, against MQTT 4.7.2
                 self._reject(inbound, rejected, at, draft)
             return
-        if inbound.retain and address.kind not in FROM_AGENT:
+        if kind in FROM_AGENT:
+            if not self._observe(inbound, address, cast("FromAgent", message), at, draft):
+                return
+        elif inbound.retain:
             self._reject(inbound, Rejected(Reason.RETAINED_COMMAND), at, draft)
             return
-        if isinstance(message, (Heartbeat, Status, Alert)):
-            if not self._observe(inbound, address, message, at, draft):
-                return
         elif isinstance(message, Announcement):
             self._hear_notice(message, at)
         draft.messages.append(
-            Stored(self._ledger.next_id(), at, address.agent, address.kind, inbound.retain, payload)
+            Stored(self._ledger.next_id(), at, address.agent, kind, inbound.retain, payload)
         )
+
+    def _hear_broker(self, topic: str, payload: bytes) -> None:
+        if payload.isdigit():
+            self._counters.broker[topic.removeprefix(BROKER)] = int(payload)
 
     def _parse(self, topic: str) -> Address:
         address = self._topics.parse(topic)
@@ -215,7 +242,7 @@ class Ingest:
         self,
         inbound: Inbound,
         address: Address,
-        message: Heartbeat | Status | Alert,
+        message: FromAgent,
         at: float,
         draft: Draft,
     ) -> bool:
@@ -228,10 +255,8 @@ class Ingest:
         events = self._ledger.roster.observe(address, message, at=at, retained=inbound.retain)
         if events:
             draft.events += events
-        if message.boot is not None and address.kind is not MessageKind.HEARTBEAT:
+        if address.kind is not MessageKind.HEARTBEAT and message.boot is not None:
             draft.sessions.add((address.agent, message.boot))
-        if self._on_message is not None:
-            self._on_message(address, message, inbound.retain)
         return not events or all(event.fact not in NO_NEWS for event in events)
 
     def _hear_notice(self, message: Announcement, at: float) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -44,7 +44,7 @@ class _Session:
         if not message.qos:
             return message
         self.last_mid += 1
-        message = replace(message, mid=self.last_mid)
+        message = message._replace(mid=self.last_mid)
         if manual_ack:
             self.unacknowledged[message.mid] = message
         return message
@@ -96,7 +96,7 @@ class MemoryBroker:
         for name, qos in filters.items():
             for message in list(self._retained.values()):
                 if session.bus and topic_matches_sub(name, message.topic):
-                    stored = replace(message, qos=min(qos, message.qos), retain=True)
+                    stored = message._replace(qos=min(qos, message.qos), retain=True)
                     session.bus.arrive(session.deliver(stored, session.bus.manual_ack))
 
     def acknowledge(self, client_id: str, messages: list[Inbound]) -> None:
@@ -115,7 +115,7 @@ class MemoryBroker:
             qos = session.wants(message.topic)
             if qos is None:
                 continue
-            live = replace(message, qos=min(qos, message.qos), retain=False)
+            live = message._replace(qos=min(qos, message.qos), retain=False)
             if session.bus:
                 session.bus.arrive(session.deliver(live, session.bus.manual_ack))
             elif live.qos:

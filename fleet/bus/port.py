@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
-    """A message as it arrived.
+class Inbound(NamedTuple):
+    """A message as it arrived. A tuple: a frozen dataclass takes three times as long to make.
 
     `retain` is True when the broker replayed stored state, not when the publisher set the flag
     on a live message (MQTT clears it for established subscriptions). `mid` names the delivery

@@ -140,10 +140,16 @@ class Record:
 
     def follows(self, seq: int) -> bool:
         """Enter `seq` if it is simply the next one of a session without holes."""
-        if type(self._sequence) is int and seq == self._sequence + 1:
-            self._sequence = seq
+        seen = self._sequence
+        if isinstance(seen, Sequence):
+            if seen.holes or seq != seen.high + 1:
+                return False
+            self._sequence = seen.seen(seq)
             return True
-        return False
+        if seen is None or seq != seen + 1:
+            return False
+        self._sequence = seq
+        return True
 
     @property
     def gap_at(self) -> float | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from fleet.contract.glance import Beat
 from fleet.contract.limits import DEFAULT_INTERVAL
 from fleet.contract.messages import Alert, Heartbeat, Message, Status
 from fleet.contract.stamps import epoch
@@ -22,6 +23,7 @@ from fleet.domain.arrival import Arrival
 from fleet.domain.facts import Event, Fact
 from fleet.domain.frozen import freeze, thaw
 from fleet.domain.record import SINCE, SKEW, UPTIME, Bucket, Record, digest_text
+from fleet.domain.steady import goes_on
 from fleet.domain.verdict import Verdict
 from fleet.domain.view import AgentView, PlaneView, worst_first
 
@@ -101,6 +103,12 @@ class Roster:
             self._compare(record, at, events)
         self._judge(record, at, events)
         return events
+
+    def goes_on(self, name: str, beat: Beat, at: float) -> bool:
+        """Take a live heartbeat that changes nothing but its numbers, as `observe` would; False,
+        and nothing is taken, if it may be more than that."""
+        record = self._records.get(name)
+        return record is not None and goes_on(record, beat, at, epoch(beat.ts))
 
     def observe_cleared(self, address: Address, *, at: float) -> list[Event]:
         """Somebody emptied retained state. What was heard stays true; the act is news."""

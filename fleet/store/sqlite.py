@@ -20,6 +20,7 @@ from fleet.contract.topics import Address
 from fleet.contract.words import MessageKind
 from fleet.domain.commands import OPEN, Order
 from fleet.store import history, letters, rows
+from fleet.store.appending import append_messages
 from fleet.store.connection import (
     check,
     close,
@@ -169,12 +170,7 @@ class SqliteStore:
         """Write the batch; the agents' numbers and how many dead letters had to go for it, both
         valid once the transaction holds."""
         agents = self._numbered(database, batch.messages)
-        kinds = rows.KIND_NUMBER
-        database.executemany(
-            "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)",
-            [(m.id, m.at, agents[m.agent], kinds[m.kind], m.retained, m.payload)
-             for m in batch.messages],
-        )  # fmt: skip
+        append_messages(database, batch.messages, agents)
         if batch.messages and _moment(batch.messages[0]) != self._last_moment:
             first = batch.messages[0]
             database.execute(

@@ -1,0 +1,40 @@
+"""Messages appended many rows a statement."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from fleet.contract.words import MessageKind
+from fleet.store.appending import ROWS, append_messages
+from fleet.store.migrations import migrate
+from fleet.store.port import Stored
+
+AGENTS = {"ada": 1, "bob": 2}
+
+
+def message(number: int) -> Stored:
+    kind = (MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT)[number % 3]
+    agent = "ada" if number % 2 else "bob"
+    return Stored(number + 1, 5.5 + number, agent, kind, number % 5 == 0, b"%d" % number)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 49, 56, 500, 1234])
+def test_every_row_is_there_once_and_whole(count: int) -> None:
+    database = sqlite3.connect(":memory:")
+    migrate(database)
+    messages = [message(number) for number in range(count)]
+    append_messages(database, messages, AGENTS)
+    rows = database.execute("SELECT id, at, agent, kind, retained, payload FROM message").fetchall()
+    kinds = [MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT]
+    assert rows == [
+        (m.id, m.at, AGENTS[m.agent], kinds.index(m.kind), m.retained, m.payload) for m in messages
+    ]
+    database.close()
+
+
+def test_a_statement_stays_within_the_parameters_that_sqlite_takes() -> None:
+    database = sqlite3.connect(":memory:")
+    assert max(ROWS) * 6 <= database.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    database.close()
