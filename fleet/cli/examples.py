@@ -62,11 +62,13 @@ EXAMPLES: Final = {
     "history": (
         "fleet history --since 6h --agent alpha",
         "fleet history --since 2d --kind alert -n 10000 -o jsonl",
+        "fleet history --since 90d --hourly --agent alpha",
     ),
     "init": ("fleet init", "fleet init --name hub.example.org"),
     "mcp": ("fleet mcp", "fleet mcp --allow-commands"),
     "mcp snippet": ("fleet mcp snippet --for openclaw",),
     "monitor": ("fleet monitor --agent alpha", "fleet monitor --snapshot -o jsonl"),
+    "restore": ("fleet restore fleet.db",),
     "schedule install": ("fleet schedule install check backup --systemd",),
     "schedule print": ("fleet schedule print check --cron",),
     "serve": ("fleet serve", "fleet serve --http 127.0.0.1:9000 -v"),

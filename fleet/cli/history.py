@@ -1,8 +1,9 @@
-"""`fleet history`: stored messages, read from the store; the hub may run or not."""
+"""`fleet history`: stored messages or their hourly sums, read from the store; no hub is needed."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,8 @@ from fleet.contract.words import MessageKind
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.store.port import Stored
+    from fleet.store.port import Rollup, Stored
+    from fleet.store.sqlite import SqliteStore
 
 PAGE = 500
 
@@ -23,33 +25,54 @@ PAGE = 500
 @click.option("--until", type=Moment(), help="A time, or a span back.")
 @click.option("-a", "--agent", help="Only this agent.")
 @click.option("-k", "--kind", type=click.Choice([kind.value for kind in MessageKind]))
+@click.option("--hourly", is_flag=True, help="Sums of each agent's hours, kept for a year.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--cursor", help="Go on where an earlier page ended.")
 @with_output("text", "jsonl")
 @with_settings("home")
-def history(settings: Settings, limit: int, output: str, **wanted: Any) -> None:
-    """Stored messages, oldest first. With -o jsonl a pipe reads as far as --limit goes."""
-    if wanted["kind"]:
-        wanted["kind"] = MessageKind(wanted["kind"])
-    finish(_run(settings, wanted, limit, output))
+def history(settings: Settings, hourly: bool, limit: int, output: str, **wanted: Any) -> None:
+    """Stored messages, oldest first. With -o jsonl a pipe reads as far as --limit goes.
+
+    With --hourly: heartbeats, those not ok, statuses, alerts, and the least, greatest and last
+    value of each metric. The hour that runs is not among them.
+    """
+    kind = wanted.pop("kind")
+    if hourly and kind:
+        raise click.UsageError("--hourly sums up all kinds: leave --kind out")
+    if kind:
+        wanted["kind"] = MessageKind(kind)
+    finish(_run(settings, wanted, limit, output, hourly=hourly))
 
 
-async def _run(settings: Settings, wanted: dict[str, Any], limit: int, output: str) -> None:
+async def _run(
+    settings: Settings, wanted: dict[str, Any], limit: int, output: str, *, hourly: bool
+) -> None:
     from fleet.store.reading import open_store
 
     async with open_store(settings.home) as store:
         while limit > 0:
             try:
-                page = await store.history(**wanted, limit=min(limit, PAGE))
+                found, wanted["cursor"] = await _page(
+                    store, hourly=hourly, limit=min(limit, PAGE), **wanted
+                )
             except ValueError:
                 raise click.UsageError("that cursor is not one of ours") from None
-            for stored in page.messages:
-                _print(stored, output)
-            limit -= len(page.messages)
-            wanted["cursor"] = page.next
-            if page.next is None:
+            for item in found:
+                (_print_hour if hourly else _print)(item, output)
+            limit -= len(found)
+            if wanted["cursor"] is None:
                 return
     note(f"more follows: --cursor {wanted['cursor']}")
+
+
+async def _page(
+    store: SqliteStore, *, hourly: bool, **wanted: Any
+) -> tuple[Sequence[Any], str | None]:
+    if hourly:
+        hours = await store.rollups(**wanted)
+        return hours.rollups, hours.next
+    page = await store.history(**wanted)
+    return page.messages, page.next
 
 
 def _print(stored: Stored, output: str) -> None:
@@ -61,3 +84,16 @@ def _print(stored: Stored, output: str) -> None:
         return
     text = json.dumps(described["message"], separators=(",", ":"))
     click.echo(f"{described['ts']}  {stored.agent or '*':<20}  {stored.kind:<9}  {text}")
+
+
+def _print_hour(rollup: Rollup, output: str) -> None:
+    described = rollup.as_dict()
+    if output == "jsonl":
+        write_jsonl([described])
+        return
+    metrics = (f"{n}={low:g}..{high:g}" for n, (low, high, _) in rollup.metrics.items())
+    counts = f"{rollup.beats} beats, {rollup.failing} not ok, {rollup.statuses} statuses"
+    click.echo(
+        f"{described['hour'][:16]}Z  {rollup.agent:<20}  {counts}, {rollup.alerts} alerts"
+        f"  {' '.join(metrics)}".rstrip()
+    )

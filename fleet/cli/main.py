@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "init": ("fleet.cli.init", "make the hub's home: keys, CA, broker configuration"),
     "mcp": ("fleet.cli.mcp", "the fleet's tools for an agent at the helm (MCP)"),
     "monitor": ("fleet.cli.monitor", "snapshot and stream of bus events"),
+    "restore": ("fleet.cli.restore", "put a copy of the store back"),
     "schedule": ("fleet.cli.schedule", "units for cron, launchd and systemd"),
     "serve": ("fleet.cli.serve", "the hub daemon"),
     "status": ("fleet.cli.status", "the fleet at a glance, worst first"),

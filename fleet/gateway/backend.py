@@ -68,6 +68,10 @@ class Backend(Protocol):
         """`{"messages": […], "next": cursor or null}`, oldest first."""
         ...
 
+    async def rollups(self, span: Span) -> JsonObject:
+        """`{"hours": […], "next": cursor or null}`, oldest first; a span's kind means nothing."""
+        ...
+
     async def send(self, dispatch: Dispatch) -> tuple[list[str], str | None]:
         """Queue a command; one id an agent, and the id of the broadcast where it went to all.
 

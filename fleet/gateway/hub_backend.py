@@ -103,6 +103,16 @@ class HubBackend:
         )
         return {"messages": [described_message(m) for m in page.messages], "next": page.next}
 
+    async def rollups(self, span: Span) -> JsonObject:
+        page = await self._hub.store.rollups(
+            since=span.since,
+            until=span.until,
+            agent=span.agent,
+            cursor=span.cursor,
+            limit=span.limit,
+        )
+        return {"hours": [rollup.as_dict() for rollup in page.rollups], "next": page.next}
+
     async def send(self, dispatch: Dispatch) -> tuple[list[str], str | None]:
         for agent in dispatch.agents:
             if not self._hub.roster.knows(agent):

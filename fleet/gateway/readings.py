@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -22,6 +24,8 @@ from fleet.gateway.tokens import Principal
 
 router = APIRouter(prefix="/v1", tags=["fleet"])
 Reader = Annotated[Principal, Depends(allow(*READERS))]
+Cursor = Annotated[str | None, Query(max_length=64, pattern=r"^[0-9A-Za-z_.-]+$")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 @router.get("/agents", response_model=dict[str, Any])
@@ -40,10 +44,8 @@ async def agents(
     `total` counts the agents on all pages, `counts` the whole fleet by state.
     """
     wanted = Selection(frozenset(state or ()), group, q, cursor, limit, brief)
-    try:
+    with _own_cursor():
         listed, about = await hub.agents(wanted)
-    except ValueError:
-        raise _not_ours() from None
     found = await in_slices(listed, json.dumps)
     alerts = [] if brief else hub.alerts(history=False, limit=limit)
     problems = await in_slices(alerts, json.dumps)
@@ -74,15 +76,29 @@ async def history(
     until: datetime | None = None,
     agent: AgentName | None = None,
     kind: MessageKind | None = None,
-    cursor: Annotated[str | None, Query(max_length=64, pattern=r"^[0-9A-Za-z_.-]+$")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> dict[str, Any]:
     """Stored messages, oldest first, a page at a time."""
     span = Span(_epoch(since), _epoch(until), agent, kind, cursor, limit)
-    try:
+    with _own_cursor():
         return await hub.history(span)
-    except ValueError:
-        raise _not_ours() from None
+
+
+@router.get("/rollups")
+async def rollups(
+    hub: Hub,
+    _: Reader,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    agent: AgentName | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> dict[str, Any]:
+    """Sums of each agent's hours, kept for a year; the hour that runs is not among them."""
+    span = Span(_epoch(since), _epoch(until), agent, None, cursor, limit)
+    with _own_cursor():
+        return await hub.rollups(span)
 
 
 @router.get("/audit")
@@ -132,12 +148,17 @@ async def lift(silence_id: str, hub: Hub, _: Operator) -> None:
         raise Problem(HTTPStatus.NOT_FOUND, "there is no such silence", "GET /v1/alerts")
 
 
-def _not_ours() -> Problem:
-    return Problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "that cursor is not one of ours",
-        "start without a cursor, then pass `next`",
-    )
+@contextmanager
+def _own_cursor() -> Iterator[None]:
+    """The store's refusal of a cursor as a problem of the caller."""
+    try:
+        yield
+    except ValueError:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "that cursor is not one of ours",
+            "start without a cursor, then pass `next`",
+        ) from None
 
 
 def _epoch(moment: datetime | None) -> float | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from fleet.contract.errors import FleetError
+from fleet.contract.stamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.words import MessageKind
 from fleet.domain.alerts import Alert, Silence
@@ -124,6 +125,46 @@ class Page:
     next: str | None
 
 
+HOUR: Final = 3600
+"""Seconds a roll-up sums up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """One agent's hour, from `hour` (seconds since the epoch) on: how many heartbeats, how many of
+    them not ok, statuses and alerts; of each metric the least, greatest and last value."""
+
+    hour: float
+    agent: str
+    beats: int
+    failing: int
+    statuses: int
+    alerts: int
+    metrics: dict[str, list[float]]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "hour": timestamp(self.hour),
+            "agent": self.agent,
+            "beats": self.beats,
+            "failing": self.failing,
+            "statuses": self.statuses,
+            "alerts": self.alerts,
+            "metrics": {
+                name: dict(zip(("min", "max", "last"), values, strict=True))
+                for name, values in self.metrics.items()
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Roll-ups oldest first; `next` is the cursor of the following page, None at the end."""
+
+    rollups: list[Rollup]
+    next: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What a restart begins with: records with the id of the last message each one holds."""
@@ -179,6 +220,22 @@ class Store(Protocol):
         limit: int = 100,
     ) -> Page:
         """
+        Raises:
+            ValueError: the cursor is not one of ours.
+        """
+        ...
+
+    async def rollups(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        agent: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Hours:
+        """Sums of hours that are over.
+
         Raises:
             ValueError: the cursor is not one of ours.
         """

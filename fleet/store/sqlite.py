@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 from fleet.contract.topics import Address
 from fleet.contract.words import MessageKind
 from fleet.domain.commands import OPEN, Order
-from fleet.store import history, letters, rows
+from fleet.store import history, letters, rollups, rows
 from fleet.store.appending import append_messages
 from fleet.store.connection import (
     check,
@@ -37,6 +37,7 @@ from fleet.store.port import (
     Batch,
     Captured,
     DeadLetter,
+    Hours,
     Memory,
     Page,
     Stored,
@@ -252,6 +253,31 @@ class SqliteStore:
             )
             found = [rows.stored(row, names) for row in history.select(database, wanted)]
             return Page(found, str(found[-1].id) if len(found) >= limit else None)
+
+        return await self._read(read)
+
+    async def rollups(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        agent: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Hours:
+        def read(database: sqlite3.Connection) -> Hours:
+            agents = self._known_agents(database)
+            if agent and agent not in agents:
+                return Hours([], None)
+            return rollups.select(
+                database,
+                {number: name for name, number in agents.items()},
+                since=float("-inf") if since is None else since,
+                until=float("inf") if until is None else until,
+                agent=agents[agent] if agent else None,
+                cursor=cursor,
+                limit=limit,
+            )
 
         return await self._read(read)
 

@@ -14,13 +14,13 @@ from typing import Any, Final
 from fleet.contract.errors import ConfigError
 from fleet.store import letters
 from fleet.store.connection import meta, put_meta
+from fleet.store.port import HOUR
 from fleet.store.rows import KEY_STEP, key_of
 
 CHUNK: Final = 5_000
 """Rows a step: some 10 ms."""
 
 DAY: Final = 86_400.0
-HOUR: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)

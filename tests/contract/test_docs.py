@@ -110,7 +110,8 @@ def test_a_call_in_a_code_block_parses(
     page: str, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "compose.yaml").touch()  # click opens the file while it parses
+    for file in ("compose.yaml", "fleet.db"):
+        (tmp_path / file).touch()  # click opens or looks for the file while it parses
     words = shlex.split(re.split(r" [|>] ", call)[0], comments=True)
     if words[0] == "bus-publish":
         answer = run("--dry-run", *words[1:], home=tmp_path, FLEET_AGENT="alpha")

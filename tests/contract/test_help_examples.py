@@ -39,7 +39,7 @@ def test_the_help_ends_with_them() -> None:
 @pytest.mark.parametrize("call", [call for calls in EXAMPLES.values() for call in calls])
 def test_an_example_parses(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for file in ("compose.yaml", "week.jsonl"):
+    for file in ("compose.yaml", "week.jsonl", "fleet.db"):
         (tmp_path / file).touch()  # click opens or looks for the file while it parses
     (tmp_path / "adr").mkdir()
     _, _, ours = call.rpartition(" | ")

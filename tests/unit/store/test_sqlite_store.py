@@ -8,6 +8,7 @@ import sqlite3
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,6 +203,48 @@ async def test_metrics_are_rolled_up_as_least_greatest_and_last(store: SqliteSto
     database.close()
     assert row[0] == 3
     assert json.loads(row[2]) == {"load": [1, 3, 2]}
+
+
+async def test_roll_ups_are_paged_by_time_and_by_agent(store: SqliteStore):
+    hours = [
+        stored(2 * n + k, agent, at=NOON + n * 3600)
+        for n in range(5)
+        for k, agent in enumerate(("larry", "moe"), 1)
+    ]
+    await store.commit(Batch(hours))
+    while await store.upkeep(NOON + 5 * 3600):
+        pass
+
+    async def pages(**wanted: Any) -> list[tuple[int, str]]:
+        found: list[tuple[int, str]] = []
+        cursor = None
+        while True:
+            page = await store.rollups(cursor=cursor, **wanted)
+            found += [(int(one.hour - NOON) // 3600, one.agent) for one in page.rollups]
+            cursor = page.next
+            if cursor is None:
+                return found
+
+    everything = [(n, agent) for n in range(5) for agent in ("larry", "moe")]
+    for limit in (1, 3, 10, 100):
+        assert await pages(limit=limit) == everything
+        assert await pages(limit=limit, agent="moe") == [(n, "moe") for n in range(5)]
+    touched = await pages(since=NOON + 3600 + 60, until=NOON + 2 * 3600 + 60)
+    assert touched == [(n, agent) for n in (1, 2) for agent in ("larry", "moe")]
+    assert await pages(agent="moe", since=NOON + 4 * 3600) == [(4, "moe")]
+    for nothing in (
+        {"since": NOON + 9 * 3600},
+        {"until": NOON - 1},
+        {"agent": "curly"},
+        {"agent": "moe", "since": NOON + 9 * 3600},
+    ):
+        assert await pages(**nothing) == []
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "1", "-1-0", "1-x", "1" * 40])
+async def test_a_foreign_cursor_of_roll_ups_is_refused(store: SqliteStore, cursor: str):
+    with pytest.raises(ValueError, match="not a cursor"):
+        await store.rollups(cursor=cursor)
 
 
 async def test_orders_are_kept_and_open_ones_come_back(store: SqliteStore, tmp_path: Path):

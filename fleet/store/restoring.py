@@ -1,0 +1,71 @@
+"""Put a copy of the store back: checked first, whole or not at all, never under a running hub."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from fleet.store.connection import check, damaged, take_lock
+from fleet.store.migrations import STEPS
+from fleet.store.port import StoreError
+from fleet.store.sqlite import FILE_NAME
+
+BEFORE: Final = "fleet.sqlite3.before"
+"""What the store is called that a copy replaced."""
+
+_PARTS: Final = ("", "-wal", "-shm")
+"""A store's files. A log left beside another database would be applied to it, and ruin it."""
+
+
+def put_back(copy: Path, home: Path) -> bool:
+    """Make `copy` the store of `home`; whether there was one before, which is kept aside.
+
+    Raises:
+        StoreError: a hub serves this home, or the copy is no whole store of this version.
+    """
+    _judge(copy)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = take_lock(home / "hub.lock")
+    try:
+        part = home / f"{FILE_NAME}.part"
+        part.unlink(missing_ok=True)
+        with copy.open("rb") as source, os.fdopen(os.open(part, _NEW, 0o600), "wb") as target:
+            shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
+        there = (home / FILE_NAME).exists()
+        for suffix in _PARTS:
+            (home / f"{BEFORE}{suffix}").unlink(missing_ok=True)
+            if (home / f"{FILE_NAME}{suffix}").exists():
+                (home / f"{FILE_NAME}{suffix}").rename(home / f"{BEFORE}{suffix}")
+        part.replace(home / FILE_NAME)
+        return there
+    except OSError as error:
+        why = error.strerror or ""
+        raise StoreError("the copy cannot be put back", why, f"df -h {home}") from None
+    finally:
+        os.close(lock)
+
+
+_NEW: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+
+
+def _judge(copy: Path) -> None:
+    try:
+        # Immutable: a copy may lie where nothing can be written, and is to stay as it is.
+        uri = f"{copy.resolve().as_uri()}?immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as database:
+            check(database, copy)
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        raise damaged(copy, str(error)) from None
+    if not 0 < version <= len(STEPS):
+        raise StoreError(
+            f"{copy} is no store of this version",
+            f"its schema is {version}, this program knows 1 to {len(STEPS)}",
+            "take a file that fleet backup wrote, and the fleet that wrote it or a newer one",
+        )
