@@ -211,7 +211,8 @@ async def test_roll_ups_are_paged_by_time_and_by_agent(store: SqliteStore):
         for n in range(5)
         for k, agent in enumerate(("larry", "moe"), 1)
     ]
-    await store.commit(Batch(hours))
+    for message in hours:  # one by one: agents have their numbers in this order
+        await store.commit(Batch([message]))
     while await store.upkeep(NOON + 5 * 3600):
         pass
 
