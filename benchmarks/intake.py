@@ -28,6 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from fleet.auditor.service import Recorder  # noqa: E402  # run as a file, too
 from fleet.bus.connect import Connection  # noqa: E402  # run as a file, too
 from fleet.bus.local_broker import LocalBroker  # noqa: E402
 from fleet.bus.mqtt import MqttBus, ingest_bus  # noqa: E402
@@ -47,7 +48,8 @@ Count = Callable[[], float]
 
 
 def hub(kind: str, port: int, messages: int, home: Path) -> None:
-    """In a process of its own: the hub as `fleet serve` runs it, without its HTTP side."""
+    """In a process of its own: the hub as `fleet serve` runs it, capture for the audit included,
+    without its HTTP side."""
 
     async def bare_link() -> None:
         url = BrokerUrl("127.0.0.1", port)
@@ -66,7 +68,7 @@ def hub(kind: str, port: int, messages: int, home: Path) -> None:
     async def serve() -> None:
         settings = load({"home": str(home), "broker": f"mqtt://127.0.0.1:{port}"}, {})
         bus: Callable[[Connection], MqttBus] = ingest_bus if kind == "codec" else MqttBus
-        one = Hub(settings, SqliteStore(home), bus=bus)
+        one = Hub(settings, SqliteStore(home), lambda hub: [Recorder(hub)], bus=bus)
         running = asyncio.create_task(one.run(lambda: print("ready", flush=True)))
         await asyncio.sleep(1)  # its own announcement is stored by then
         before = one.counters.stored
