@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.contract.glance import glance
+from fleet.contract.glance import Beat, glance
+from fleet.contract.messages import Heartbeat
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.stamps import timestamp
@@ -201,3 +202,7 @@ def test_bytes_never_crash_a_glance(payload: bytes) -> None:
 )
 def test_what_is_not_told_at_a_glance_is_left_to_the_reader(payload: bytes) -> None:
     assert glance(payload) is None
+
+
+def test_a_glance_knows_the_fields_of_the_model() -> None:
+    assert set(Beat.__struct_fields__) == set(Heartbeat.model_fields)
