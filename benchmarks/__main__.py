@@ -2,6 +2,7 @@
 
 Each is a file of this folder that prints its result as one JSON object, read as ratios: it runs
 us and the thing we compare with side by side, because absolute numbers belong to the machine.
+`python -m benchmarks.suite` runs them all and keeps what they print.
 """
 
 from __future__ import annotations
@@ -12,23 +13,26 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+TOOLS = ("generator", "suite", "peers")
+"""Files with a `main` that are no benchmarks."""
 
 
-def benchmarks() -> dict[str, str]:
-    """Name → first line of its docstring, of every file with a `main`."""
+def benchmarks() -> dict[str, tuple[Path, str]]:
+    """Name → file and first line of its docstring, of every file or folder with a `main`."""
     found = {}
-    for file in sorted(FOLDER.glob("[!_]*.py")):
+    for file in sorted([*FOLDER.glob("[!_]*.py"), *FOLDER.glob("*/__main__.py")]):
         tree = ast.parse(file.read_text())
         functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-        if "main" in functions and file.stem != "generator":  # a tool of the others
-            found[file.stem] = (ast.get_docstring(tree) or "").partition("\n")[0]
+        name = file.parent.name if file.stem == "__main__" else file.stem
+        if "main" in functions and name not in TOOLS:
+            found[name] = (file, (ast.get_docstring(tree) or "").partition("\n")[0])
     return found
 
 
 def run(arguments: list[str]) -> int:
     known = benchmarks()
     if not arguments:
-        for name, line in known.items():
+        for name, (_, line) in known.items():
             print(f"{name:12} {line}")
         return 0
     name = arguments[0]
@@ -36,7 +40,7 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write(f"no benchmark {name!r}\nTry: one of {', '.join(known)}\n")
         return 3
     sys.argv = arguments
-    runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+    runpy.run_path(str(known[name][0]), run_name="__main__")
     return 0
 
 

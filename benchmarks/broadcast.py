@@ -30,6 +30,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import wire  # noqa: E402  # run as a file, too
 from benchmarks.fleet_sim import Cost, Fleet, took  # noqa: E402
+from benchmarks.result import tell  # noqa: E402
 from benchmarks.round_trip import client  # noqa: E402
 from fleet.bus.connect import Connection  # noqa: E402
 from fleet.bus.local_broker import LIMITS, STATE  # noqa: E402
@@ -200,7 +201,7 @@ def main() -> None:
     given = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a descriptor an agent
-    print(json.dumps([measure(agents, given.rounds) for agents in given.agents]))
+    tell({"rows": [measure(agents, given.rounds) for agents in given.agents]})
 
 
 if __name__ == "__main__":

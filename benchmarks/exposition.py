@@ -1,6 +1,6 @@
 """A scrape of many agents against prometheus-client's `generate_latest` of as many gauges.
 
-    python -m benchmarks.exposition [AGENTS...]
+    python -m benchmarks exposition [AGENTS...]
 
 Twelve series an agent. "full" renders every agent anew (the first scrape), "changed" a tenth of
 them (a busy fleet between two scrapes), "still" none. Both texts are parsed back and compared.
@@ -9,7 +9,6 @@ them (a busy fleet between two scrapes), "still" none. Both texts are parsed bac
 from __future__ import annotations
 
 import gc
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.result import tell
 from fleet.contract.words import Check, Kind, State
 from fleet.domain.verdict import Verdict
 from fleet.domain.view import AgentView, PlaneView
@@ -142,8 +142,8 @@ def measure(agents: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    for agents in [int(word) for word in sys.argv[1:]] or [1_000, 10_000, 100_000]:
-        print(json.dumps(measure(agents)), flush=True)
+    sizes = [int(word) for word in sys.argv[1:]] or [1_000, 10_000, 100_000]
+    tell({"rows": [measure(agents) for agents in sizes]})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A whole fleet on one machine: agents connected at once to one Mosquitto, and a hub beside it.
 
-    python -m benchmarks.fleet_sim [AGENTS ...] [--seconds S] [--json FILE]
+    python -m benchmarks.fleet_sim [AGENTS ...] [--seconds S]
     python -m benchmarks.fleet_sim 500 --broker HOST:PORT     # agents only, for your own broker
 
 For each size: time to connect; time from the start of a hub until its store knows every agent;
@@ -14,17 +14,16 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final, Self
 
 from benchmarks import wire
+from benchmarks.result import tell
 from benchmarks.sim_agents import TOPICS, work
 from fleet.bus.local_broker import LIMITS, STATE
 from fleet.contract.stamps import timestamp, ulid
@@ -40,14 +39,6 @@ INTERVAL: Final = 10.0
 FLAPPING: Final = 0.1
 BURST: Final = 20_000
 """Messages of the ingest burst, whatever the number of agents."""
-
-COLUMNS: Final = {
-    "agents": "agents", "connect": "connect, s", "snapshot": "first full snapshot, s",
-    "answered": "broadcast answered, s", "answers_stored": "answers stored, s",
-    "ingest": "ingest, messages/s", "beats": "steady, messages/s", "hub_cpu": "hub CPU, %",
-    "broker_cpu": "broker CPU, %", "hub_mib": "hub, MiB", "broker_mib": "broker, MiB",
-    "well": "ok at the end",
-}  # fmt: skip
 
 
 class Fleet:
@@ -216,7 +207,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of the steady part")
     parser.add_argument("--interval", type=float, default=INTERVAL, help="with --broker")
     parser.add_argument("--broker", metavar="HOST:PORT", help="agents only, for this broker")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a descriptor an agent
@@ -228,18 +218,7 @@ def main() -> None:
         print(f"{agents} agents …", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="fleet-sim-") as folder:
             results.append(measure(agents, given.seconds, Path(folder)))
-    print("| " + " | ".join(COLUMNS.values()) + " |\n" + "|---" * len(COLUMNS) + "|")
-    for row in results:
-        print("| " + " | ".join(f"{row[name]:,}" for name in COLUMNS) + " |")
-    if given.json:
-        report = {
-            "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()},"
-            f" Python {platform.python_version()}",
-            "command": "python -m benchmarks.fleet_sim",
-            "rows": results,
-        }
-        given.json.write_text(json.dumps(report, indent=1) + "\n")
+    tell({"rows": results})
 
 
 if __name__ == "__main__":

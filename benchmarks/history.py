@@ -1,6 +1,6 @@
 """A page of history out of ten million messages, the index behind the log caught up.
 
-    python benchmarks/history.py [ROWS] [AGENTS]
+    python -m benchmarks history [ROWS] [AGENTS]
 
 Goal: at most 50 ms a page of 100, whatever the filter.
 """
@@ -8,13 +8,13 @@ Goal: at most 50 ms a page of 100, whatever the filter.
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.result import tell
 from fleet.contract.words import MessageKind
 from fleet.store.port import Batch, Stored
 from fleet.store.sqlite import SqliteStore
@@ -96,7 +96,7 @@ def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
     agents = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(asyncio.run(measure(rows, agents, Path(folder)))))
+        tell(asyncio.run(measure(rows, agents, Path(folder))))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The hub's path from payload to commit, without a bus, beside bare SQLite inserts.
 
-    python benchmarks/ingest.py [MESSAGES] [AGENTS]
+    python -m benchmarks ingest [MESSAGES] [AGENTS]
 
 Batches of 1,000 are judged, observed and committed as in `fleet serve`. The rate is set
 against inserts of the same payloads into the same table with nothing else done.
@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.result import tell
 from fleet.bus.port import Inbound
 from fleet.contract.reading import Reader
 from fleet.contract.stamps import timestamp
@@ -116,7 +117,7 @@ def main() -> None:
         "bare_sqlite_per_s": round(messages / alone),
         "ratio": round(alone / hub, 2),
     }
-    print(json.dumps(result))
+    tell(result)
 
 
 if __name__ == "__main__":

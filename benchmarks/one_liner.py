@@ -1,6 +1,6 @@
 """What one call costs, start to finish, beside the bare program that does the same.
 
-    python benchmarks/one_liner.py [ROUNDS]
+    python -m benchmarks one_liner [ROUNDS]
 
 Interleaved runs, medians, ratios: absolute times say more about the machine than about us.
 """
@@ -20,7 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fleet.contract.topics import Topics  # noqa: E402  # run as a file, too
+from benchmarks.result import tell  # noqa: E402  # run as a file, too
+from fleet.contract.topics import Topics  # noqa: E402
 from fleet.contract.words import MessageKind  # noqa: E402
 from tests.support.broker import Mosquitto  # noqa: E402
 
@@ -30,11 +31,10 @@ PYTHON = str(Path(sys.executable).parent)
 
 @dataclass(frozen=True)
 class Call:
-    """One program to time; `against` names the one it is compared with, `goal` the ratio."""
+    """One program to time; `against` names the one it is compared with."""
 
     argv: list[str]
     against: str = ""
-    goal: float = 0.0
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -54,18 +54,16 @@ def calls(broker: Mosquitto, home: Path) -> dict[str, Call]:
     pub = "mosquitto_pub"
     return {
         pub: Call([*bare, "-t", topic, "-m", payload]),
-        "direct alert": Call(alert, pub, 2.0, direct),
-        "direct heartbeat": Call([SCRIPT, "heartbeat"], pub, 2.0, direct | pid),
-        "direct heartbeat, no pid file": Call([SCRIPT, "heartbeat"], pub, 2.0, direct),
-        "drop alert": Call(alert, pub, 1.2, dropped),
-        "drop heartbeat": Call([SCRIPT, "heartbeat"], pub, 1.2, dropped | pid),
-        "drop heartbeat, no pid file": Call([SCRIPT, "heartbeat"], pub, 1.2, dropped),
-        "wrong call": Call([SCRIPT, "alert", "code=disk", "severity=high"], pub, 0, dropped),
+        "direct alert": Call(alert, pub, direct),
+        "direct heartbeat": Call([SCRIPT, "heartbeat"], pub, direct | pid),
+        "direct heartbeat, no pid file": Call([SCRIPT, "heartbeat"], pub, direct),
+        "drop alert": Call(alert, pub, dropped),
+        "drop heartbeat": Call([SCRIPT, "heartbeat"], pub, dropped | pid),
+        "drop heartbeat, no pid file": Call([SCRIPT, "heartbeat"], pub, dropped),
+        "wrong call": Call([SCRIPT, "alert", "code=disk", "severity=high"], pub, dropped),
         "python -c pass": Call([f"{PYTHON}/python", "-c", "pass"]),
-        "fleet --version": Call([f"{PYTHON}/fleet", "--version"], "python -c pass", 3.0),
-        "agent-sidecar --version": Call(
-            [f"{PYTHON}/agent-sidecar", "--version"], "python -c pass", 3.0
-        ),
+        "fleet --version": Call([f"{PYTHON}/fleet", "--version"], "python -c pass"),
+        "agent-sidecar --version": Call([f"{PYTHON}/agent-sidecar", "--version"], "python -c pass"),
     }
 
 
@@ -86,7 +84,7 @@ def measure(timed: Mapping[str, Call], rounds: int, home: Path) -> dict[str, flo
 
 
 def main(rounds: int = 200) -> None:
-    """Print a line a program: milliseconds, ratio, goal."""
+    """Of each program the milliseconds, and the ratio to what it is compared with."""
     with tempfile.TemporaryDirectory(prefix="fleet-bench-") as folder:
         home = Path(folder)
         broker = Mosquitto(home / "broker").start()
@@ -95,11 +93,18 @@ def main(rounds: int = 200) -> None:
             medians = measure(timed, rounds, home)
         finally:
             broker.stop()
-    for name, call in timed.items():
-        line = f"{name:30} {medians[name] * 1000:7.2f} ms"
-        if call.against:
-            line += f"  {medians[name] / medians[call.against]:5.2f} x {call.against}"
-        print(line + (f", goal {call.goal:g}" if call.goal else ""))
+    tell(
+        {
+            "rounds": rounds,
+            "ms": {name: round(seconds * 1000, 2) for name, seconds in medians.items()},
+            "ratio": {
+                name: round(medians[name] / medians[call.against], 2)
+                for name, call in timed.items()
+                if call.against
+            },
+            "against": {name: call.against for name, call in timed.items() if call.against},
+        }
+    )
 
 
 if __name__ == "__main__":

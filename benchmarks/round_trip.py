@@ -10,7 +10,6 @@ sidecar out of its outbox. Goal for it: 1.5 times bare paho at the median, 2 tim
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import statistics
 import subprocess
@@ -27,7 +26,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fleet.bus.connect import Connection  # noqa: E402  # run as a file, too
+from benchmarks.result import tell  # noqa: E402  # run as a file, too
+from fleet.bus.connect import Connection  # noqa: E402
 from fleet.bus.local_broker import LocalBroker  # noqa: E402
 from fleet.bus.mqtt import MqttBus  # noqa: E402
 from fleet.commander.direct import Order, known_agents, send  # noqa: E402
@@ -169,16 +169,14 @@ def main() -> None:
     }
     bare = medians["paho"]
     ratios = {n: [round(v[0] / bare[0], 2), round(v[1] / bare[1], 2)] for n, v in medians.items()}
-    print(
-        json.dumps(
-            {
-                "trips": trips,
-                "commands": COMMANDS * len(AGENTS),
-                "rounds": rounds,
-                "p50_p99_ms": {n: [round(v, 3) for v in pair] for n, pair in medians.items()},
-                "p50_p99_to_paho": ratios,
-            }
-        )
+    tell(
+        {
+            "trips": trips,
+            "commands": COMMANDS * len(AGENTS),
+            "rounds": rounds,
+            "p50_p99_ms": {n: [round(v, 3) for v in pair] for n, pair in medians.items()},
+            "p50_p99_to_paho": ratios,
+        }
     )
 
 

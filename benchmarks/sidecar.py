@@ -1,6 +1,6 @@
 """What a sidecar costs at rest, and how fast it is when it matters.
 
-    python benchmarks/sidecar.py [SECONDS AT REST]
+    python -m benchmarks sidecar [SECONDS AT REST]
 
 At rest: memory (RSS) and CPU of a sidecar with five probes and a beat every 10 s, beside a bare
 `mosquitto_sub`, node_exporter scraped and collectd publishing in the same rhythm, where they are
@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
-import shutil
 import signal
 import statistics
 import subprocess
@@ -24,11 +23,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from agent_sidecar.outbox import Draft, Outbox  # noqa: E402  # run as a file, too
+from benchmarks import cost, peers  # noqa: E402
+from benchmarks.result import tell  # noqa: E402
 from fleet.contract.words import MessageKind  # noqa: E402
 from tests.support.broker import Mosquitto, free_port  # noqa: E402
 from tests.support.sidecar import Listener, Sidecar  # noqa: E402
@@ -70,20 +72,8 @@ def five_probes(folder: Path, url: str, health: str, pid: int) -> Sidecar:
     )  # fmt: skip
 
 
-def rss(pid: int) -> float:
-    """MiB in memory, shared pages included, as `ps` shows it."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-
-def cpu(pid: int) -> float:
-    """Seconds on a CPU so far, of all its threads, to the nanosecond."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
-
-
-def at_rest(broker: Mosquitto, folder: Path, seconds: float) -> None:
-    """Everything side by side, for the same time."""
+def at_rest(broker: Mosquitto, folder: Path, seconds: float) -> dict[str, Any]:
+    """Everything side by side, for the same time: MiB, CPU seconds an hour, and ours to theirs."""
     pids: dict[str, int] = {}
     children: list[subprocess.Popen[bytes]] = []
     stop = threading.Event()
@@ -98,35 +88,39 @@ def at_rest(broker: Mosquitto, folder: Path, seconds: float) -> None:
     with endpoint() as health:
         sidecar = five_probes(folder / "rest", broker.url, health, agent.pid).start()
         assert sidecar.process
-        pids["sidecar, five probes"] = sidecar.process.pid
+        pids["sidecar"] = sidecar.process.pid
         start("mosquitto_sub", "mosquitto_sub", "-p", str(broker.port), "-t", "none", "-k", "10")
-        exporter = shutil.which("prometheus-node-exporter") or shutil.which("node_exporter")
-        if exporter:
+        if exporter := peers.node_exporter():
             port = free_port()
             start("node_exporter", exporter, f"--web.listen-address=127.0.0.1:{port}")
             threading.Thread(target=scrape, args=(port, stop), daemon=True).start()
-        collectd = shutil.which("collectd")
-        if collectd and Path("/usr/lib/collectd/mqtt.so").exists():
-            start("collectd, mqtt", collectd, "-f", "-C", collectd_configuration(folder, broker))
+        if collectd := peers.collectd():
+            start("collectd", collectd, "-f", "-C", collectd_configuration(folder, broker))
         time.sleep(SETTLE)
         for child in children:
             if child.poll() is not None:
                 sys.exit(f"{child.args!r} ended with {child.returncode}")
-        before = {name: cpu(pid) for name, pid in pids.items()}
+        before = {name: cost.cpu_seconds(pid) for name, pid in pids.items()}
         time.sleep(seconds)
-        found = {name: (rss(pid), cpu(pid) - before[name]) for name, pid in pids.items()}
+        found = {
+            name: {
+                "mib": round(cost.mebibytes(pid), 1),
+                "cpu_s_an_hour": round((cost.cpu_seconds(pid) - before[name]) * 3600 / seconds, 2),
+            }
+            for name, pid in pids.items()
+        }
         stop.set()
         sidecar.stop()
     for child in children:
         child.kill()
         child.wait()
-    print(f"at rest for {seconds:.0f} s, a beat every 10 s")
-    ours = found["sidecar, five probes"]
-    for name, (memory, used) in found.items():
-        hourly = used * 3600 / seconds
-        ratio = f"   ours {ours[0] / memory:5.2f} x memory {ours[1] / used:6.2f} x CPU"
-        print(f"  {name:22} {memory:6.1f} MiB {hourly:6.2f} CPU s/h{ratio if used else ''}")
-    print("  goals: 28 MiB, 1 CPU s/h; 1.4 x memory and 0.4 x CPU of node_exporter")
+    ours = found["sidecar"]
+    ratios = {
+        name: {word: round(ours[word] / value, 2) if value else None for word, value in one.items()}
+        for name, one in found.items()
+        if name != "sidecar"
+    }
+    return {"seconds": seconds, "cost": found, "sidecar_to": ratios}
 
 
 def scrape(port: int, stop: threading.Event) -> None:
@@ -147,7 +141,7 @@ def collectd_configuration(folder: Path, broker: Mosquitto) -> str:
     return str(path)
 
 
-def drain(folder: Path, rows: int = 10_000) -> None:
+def drain(folder: Path, rows: int = 10_000) -> dict[str, float]:
     """An outbox full of alerts meets a broker and a hub that receipts."""
     broker = Mosquitto(folder / "drain-broker").start()
     hub = Listener(broker.port, receipts=True).start()
@@ -164,19 +158,23 @@ def drain(folder: Path, rows: int = 10_000) -> None:
     assert sidecar.process
     hub.wait("alert")
     begin, first = time.monotonic(), len(hub.all("alert"))
-    at_begin = rss(sidecar.process.pid)
+    at_begin = cost.mebibytes(sidecar.process.pid)
     wait_until(lambda: len(hub.all("alert")) >= rows, deadline=120)
     took = time.monotonic() - begin
-    at_end = rss(sidecar.process.pid)
+    at_end = cost.mebibytes(sidecar.process.pid)
     sidecar.stop()
     hub.stop()
     broker.stop()
-    print(f"drain of {rows} alerts: {(rows - first) / took:,.0f}/s")
-    print(f"  memory {at_begin:.1f} MiB at its beginning, {at_end:.1f} MiB at its end")
+    return {
+        "alerts": rows,
+        "per_s": round((rows - first) / took),
+        "mib_at_begin": round(at_begin, 1),
+        "mib_at_end": round(at_end, 1),
+    }
 
 
-def kill_to_alert(folder: Path, rounds: int = 7) -> None:
-    """kill -9 of the agent until its alert is at a subscriber."""
+def kill_to_alert(folder: Path, rounds: int = 7) -> float:
+    """Median ms from kill -9 of the agent until its alert is at a subscriber."""
     broker = Mosquitto(folder / "kill-broker").start()
     hub = Listener(broker.port).start()
     times = []
@@ -195,11 +193,11 @@ def kill_to_alert(folder: Path, rounds: int = 7) -> None:
             sidecar.stop()
     hub.stop()
     broker.stop()
-    print(f"kill -9 of the agent to its alert: median {statistics.median(times) * 1000:.0f} ms")
+    return round(statistics.median(times) * 1000, 1)
 
 
-def one_beat(folder: Path, rounds: int = 5) -> None:
-    """`agent-sidecar beat`, start to finish, beside a bare Python."""
+def one_beat(folder: Path, rounds: int = 5) -> dict[str, float]:
+    """ms of `agent-sidecar beat`, start to finish (250 wait for commands), and of a bare Python."""
     broker = Mosquitto(folder / "beat-broker").start()
     sidecar = Sidecar(folder / "beat", broker.url, FLEET_DROP="-", FLEET_KIND="generic")
     sidecar.folder.mkdir(parents=True)
@@ -212,8 +210,10 @@ def one_beat(folder: Path, rounds: int = 5) -> None:
         subprocess.run([sys.executable, "-c", "pass"], check=True)
         bare.append(time.monotonic() - begin)
     broker.stop()
-    beat, python = statistics.median(ours), statistics.median(bare)
-    print(f"beat: {beat * 1000:.0f} ms, of which 250 wait for commands; Python {python * 1000:.0f}")
+    return {
+        "beat": round(statistics.median(ours) * 1000),
+        "python": round(statistics.median(bare) * 1000),
+    }
 
 
 def main() -> None:
@@ -221,11 +221,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         broker = Mosquitto(folder / "broker").start()
-        at_rest(broker, folder, seconds)
+        found = at_rest(broker, folder, seconds)
         broker.stop()
-        drain(folder)
-        kill_to_alert(folder)
-        one_beat(folder)
+        found |= {
+            "drain": drain(folder),
+            "kill_to_alert_ms": kill_to_alert(folder),
+            "beat_ms": one_beat(folder),
+        }
+    tell(found)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the roster costs: bytes an agent, and the time to tell who fell silent.
 
-    python benchmarks/state.py [AGENTS]
+    python -m benchmarks state [AGENTS]
 
 Goals at 100,000 agents: at most 700 bytes an agent, staleness in at most 2 ms.
 """
@@ -14,6 +14,7 @@ import time
 import tracemalloc
 from typing import Any, Final
 
+from benchmarks.result import tell
 from fleet.contract.reading import Reader
 from fleet.contract.stamps import timestamp
 from fleet.contract.topics import Address
@@ -119,7 +120,7 @@ def main() -> None:
         "staleness_median_ms": round(median * 1e3, 3),
         "staleness_worst_ms": round(worst * 1e3, 3),
     }
-    print(json.dumps(result))
+    tell(result)
 
 
 def _timed(roster: Roster, now: float) -> float:

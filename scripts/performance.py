@@ -1,25 +1,43 @@
 """Makes docs/performance.md from benchmarks/results: `python scripts/performance.py`.
 
-Each file there is the JSON that `sh scripts/chaos.sh --json FILE` or a benchmark wrote; with
-`--add FILE ...` findings of chaos are merged into what is there first, scenario by scenario.
+Each file there is the JSON that a benchmark (`sh scripts/bench.sh`) or `sh scripts/chaos.sh
+--json FILE` wrote; with `--add FILE ...` findings of chaos are merged into what is there first,
+scenario by scenario. With `--from FOLDER` the page is printed instead, from results elsewhere.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.besides import BESIDES  # noqa: E402  # a script finds its house first
+from benchmarks.goals import GOALS, PROOFS  # noqa: E402
+
 RESULTS: Final = ROOT / "benchmarks/results"
 PAGE: Final = ROOT / "docs/performance.md"
+CHAOS: Final = "chaos"
 
 INTRO: Final = """# Performance and faults, as measured
 
 Made by `python scripts/performance.py` from `benchmarks/results/`; do not edit. Numbers belong to
-the machine that made them: generator, broker and hub share its cores, and other test runs did at
-the time. Read them as ratios, and make your own with the command given.
+the machine that made them, since generator, broker and hub share its cores. Read them as ratios,
+and make your own: `sh scripts/bench.sh` (25 minutes), or one with its command.
+"""
+
+GOALS_ABOVE: Final = """## Goals
+
+What this project set out to reach, before it was measured.
+"""
+
+BESIDES_ABOVE: Final = """## Beside others
+
+The same work, in the same run, on the same machine. "behind" means that the other is better.
 """
 
 COLUMNS: Final = {
@@ -37,51 +55,140 @@ COLUMNS: Final = {
     "well": "shown ok at the end",
 }
 
-MISSES: Final = """
-What is not as good as it could be:
-
-- A broadcast to 10,000 agents takes about three times what a bare generator without a hub needs
-  (0.49 s). Each answer here is a status and a heartbeat, and the hub stores both and sends a
-  receipt for each status on the same two cores. Storing all answers takes longer still.
-- Ingest of a burst falls with the number of connections. How much of that is the hub, the broker
-  or the simulated agents was not measured apart. The limit, a bare `mosquitto_sub` that only
-  counts, was measured at about 56,000 messages a second from few connections.
-- A steady fleet is cheap: at 60 times the default rhythm, a tenth of it flapping, 10,000 agents
-  cost the hub less than half a core.
+FLEET_BELOW: Final = """Steady is a beat every 10 s from everyone, 60 times the default rhythm,
+while a tenth of the agents flap. Ingest of a burst falls with the number of connections; how much
+of that is the hub, the broker or the simulated agents was not measured apart.
 """
+
+FAULTS: Final = {
+    "name": "#",
+    "fault": "Fault",
+    "must_hold": "Must hold",
+    "seen": "Seen",
+    "verdict": "Verdict",
+    "run": "Run",
+}
+
+NOT_YET: Final = "not measured"
+
+Results = Mapping[str, dict[str, Any]]
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["--from"]:
+        print(page(read(Path(sys.argv[2]))))
+        return 0
     if sys.argv[1:2] == ["--add"]:
         merge([Path(name) for name in sys.argv[2:]])
-    PAGE.write_text(page())
+    PAGE.write_text(page(read(RESULTS)))
     return 0
 
 
-def page() -> str:
+def read(folder: Path) -> Results:
+    """Benchmark → what it printed."""
+    return {file.stem: json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))}
+
+
+def page(results: Results) -> str:
     """The whole page."""
-    parts = [INTRO]
-    fleet = read("fleet_sim.json")
-    if fleet:
-        parts += [
-            head("A whole fleet on one machine", fleet),
-            table(fleet["rows"], COLUMNS),
-            MISSES,
-        ]
-    chaos = read("chaos.json")
-    if chaos:
-        columns = ("name", "fault", "must_hold", "seen", "verdict")
-        names = dict(zip(columns, ("#", "Fault", "Must hold", "Seen", "Verdict"), strict=True))
-        parts += [head("Faults", chaos), table(chaos["scenarios"], names)]
-    return "\n".join(parts)
+    parts = [INTRO, GOALS_ABOVE, goals(results), BESIDES_ABOVE, besides(results)]
+    if fleet := results.get("fleet_sim"):
+        parts += ["## A whole fleet on one machine\n", table(fleet["rows"], COLUMNS), FLEET_BELOW]
+    if chaos := results.get(CHAOS):
+        parts += [f"## Faults\n\n`{chaos['command']}`, {chaos['machine']}\n"]
+        parts += [table(map(fault, chaos["scenarios"]), FAULTS)]
+    return "\n".join([*parts, "## Runs\n", runs(results)])
 
 
-def head(title: str, found: dict[str, Any]) -> str:
-    """A heading, and where the numbers come from."""
-    return f"## {title}\n\n{found['date']}, {found['machine']}: `{found['command']}`\n"
+def goals(results: Results) -> str:
+    """Every goal with its verdict, and a sentence for each that is missed."""
+    rows, missed = [], []
+    for goal in GOALS:
+        value = goal.measured(results)
+        met = value is not None and goal.met(value)
+        if value is not None and not met:
+            missed.append(f"- **{goal.what}** ({goal.text}): {number(value)}. {goal.reason}")
+        rows.append(
+            {
+                "Issue": goal.issue,
+                "What": goal.what,
+                "Goal": goal.text,
+                "Measured": "-" if value is None else number(value),
+                "Verdict": "met" if met else "**missed**" if value is not None else NOT_YET,
+                "By": f"[{goal.name}](#runs)",
+            }
+        )
+    rows += [
+        {
+            "Issue": proof.issue,
+            "What": proof.what,
+            "Goal": proof.goal,
+            "Measured": "-",
+            "Verdict": "held by a test",
+            "By": f"`{proof.test}`",
+        }
+        for proof in PROOFS
+    ]
+    rows.sort(key=lambda one: one["Issue"])
+    why = ["", "### Missed, and why", "", *missed, ""] if missed else []
+    return "\n".join([table(rows, {name: name for name in rows[0]}), *why])
 
 
-def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
+def besides(results: Results) -> str:
+    """Ours and theirs, and a sentence for each that is better."""
+    rows, behind = [], []
+    for one in BESIDES:
+        found = results.get(one.name)
+        ours = one.ours(found) if found else None
+        for peer, reading in one.theirs.items():
+            try:
+                theirs = reading(found)
+            except (KeyError, TypeError):
+                theirs = None
+            verdict = NOT_YET if ours is None else "not installed"
+            if ours is not None and theirs is not None:
+                ahead = ours >= theirs if one.more_is_better else ours <= theirs
+                verdict = ("ahead" if ahead else "**behind**") + times(ours, theirs)
+                if not ahead:
+                    behind.append(f"- **{one.what}**, {peer}: {one.lost.get(peer, '')}".rstrip())
+            rows.append(
+                {
+                    "What": f"{one.what}, {one.unit}",
+                    "Ours": number(ours),
+                    "Other": peer,
+                    "Theirs": number(theirs),
+                    "Verdict": verdict,
+                    "By": f"[{one.name}](#runs)",
+                }
+            )
+    why = ["", "### Where we are behind, and why", "", *behind, ""] if behind else []
+    return "\n".join([table(rows, {name: name for name in rows[0]}), *why])
+
+
+def times(ours: float, theirs: float) -> str:
+    """By how much, where a ratio says something."""
+    low, high = sorted((ours, theirs))
+    return f", {number(round(high / low, 1))} times" if low > 0 else ""
+
+
+def fault(scenario: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table of faults, with when and on which commit it ran."""
+    words = (scenario.get("date", "")[:10], scenario.get("commit"), scenario.get("form"))
+    return {**scenario, "run": ", ".join(word for word in words if word)}
+
+
+def runs(results: Results) -> str:
+    """When, where and how each number was made."""
+    columns = {"name": "Name", "date": "Date", "commit": "Commit", "command": "Command"}
+    rows = [
+        {"name": name, "date": one["date"], "commit": one.get("commit", ""),
+         "command": f"`{one['command']}`", "machine": one["machine"]}
+        for name, one in results.items()
+    ]  # fmt: skip
+    return table(rows, {**columns, "machine": "Machine"})
+
+
+def table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
     """Rows as Markdown."""
     lines = ["| " + " | ".join(columns.values()) + " |", "|---" * len(columns) + "|"]
     lines += ["| " + " | ".join(cell(row[name]) for name in columns) + " |" for row in rows]
@@ -93,24 +200,24 @@ def cell(value: object) -> str:
     return text.replace("|", "\\|")
 
 
-def read(name: str) -> dict[str, Any] | None:
-    path = RESULTS / name
-    if not path.exists():
-        return None
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+def number(value: float | None) -> str:
+    """Four digits are more than such a number is worth."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def merge(files: list[Path]) -> None:
     """Newer findings take the place of older ones of the same scenario."""
-    found = read("chaos.json") or {"scenarios": []}
+    path = RESULTS / f"{CHAOS}.json"
+    found = json.loads(path.read_text()) if path.exists() else {"scenarios": []}
     scenarios = {one["name"]: one for one in found["scenarios"]}
     for file in files:
         new = json.loads(file.read_text())
-        scenarios |= {one["name"]: one for one in new["scenarios"]}
-        found |= {name: new[name] for name in ("date", "machine", "command")}
+        scenarios |= {one["name"]: one for one in new.pop("scenarios")}
+        found |= new
     found["scenarios"] = sorted(scenarios.values(), key=lambda one: int(one["name"][1:]))
-    (RESULTS / "chaos.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 import time
@@ -13,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.result import commit, stamped
 from tests.chaos.all import SCENARIOS
 from tests.chaos.scenario import AbsentError, Finding, Scenario
 
@@ -33,7 +32,9 @@ def main() -> int:
     ]
     print_table(rows)
     if given.json:
-        given.json.write_text(json.dumps(report(rows, given.slice), indent=1) + "\n")
+        given.json.write_text(
+            json.dumps(report(rows, given.slice), indent=1, ensure_ascii=False) + "\n"
+        )
     return int(any(row["verdict"] == "BROKEN" for row in rows))
 
 
@@ -55,6 +56,8 @@ def judged(scenario: Scenario, short: bool) -> dict[str, Any]:
     return {
         "name": scenario.name, "fault": scenario.fault, "must_hold": scenario.must_hold,
         "seen": seen, "verdict": verdict, "seconds": took, "numbers": numbers,
+        "form": "slice" if short else "whole",
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "commit": commit(),
     }  # fmt: skip
 
 
@@ -67,14 +70,8 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def report(rows: list[dict[str, Any]], short: bool) -> dict[str, Any]:
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()},"
-        f" Python {platform.python_version()}",
-        "command": "sh scripts/chaos.sh" + (" --slice" if short else ""),
-        "slice": short,
-        "scenarios": rows,
-    }
+    command = "sh scripts/chaos.sh" + (" --slice" if short else "")
+    return stamped({"scenarios": rows}, command)
 
 
 if __name__ == "__main__":

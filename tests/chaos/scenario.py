@@ -24,13 +24,13 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One fault. `run` gets a folder of its own, and True for the short slice.
-    `in_ci`: its slice is short enough to run with the other tests."""
+    `slow`: why its slice waits for CI to be set; empty: it runs with every other test."""
 
     name: str
     fault: str
     must_hold: str
     run: Callable[[Path, bool], Finding]
-    in_ci: bool = True
+    slow: str = ""
 
 
 def percentile(values: Sequence[float], share: float) -> float:
