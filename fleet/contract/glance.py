@@ -1,4 +1,4 @@
-"""Bus heartbeats at a glance: most of all messages, in a fifth of the time of their model.
+"""Bus heartbeats at a glance: most of all messages, in half the time of their model.
 
 A `Beat` is right in form: JSON, fields, types, ranges, the time, no key twice. Its words (planes,
 codes, names of metrics) are not looked up. Whoever takes one must hold them against words that
