@@ -6,7 +6,6 @@ Time is an argument: `wall` is s since the epoch, `now` is monotonic s.
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 from collections import Counter
 from collections.abc import Mapping
@@ -144,8 +143,7 @@ class Desk:
                 if order.verb is Verb.CONFIG_RELOAD:
                     # The one verb that changes something: its id is on disk before it runs, so
                     # that it runs once even if we die meanwhile. A full disk must not stop it.
-                    with contextlib.suppress(OSError):
-                        self._seen.save()
+                    self._seen.save()
                 return order
         return None
 

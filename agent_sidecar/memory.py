@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_sidecar.alarms import AlarmBoard
+from agent_sidecar.ledger import Ledger
 from agent_sidecar.outbox import Outbox
 from agent_sidecar.seen import SeenIds
 from agent_sidecar.session import Session
@@ -16,6 +17,7 @@ class Memory:
     """The open state directory of one agent's sidecar; the caller holds its lock."""
 
     session: Session
+    ledger: Ledger
     outbox: Outbox
     alarms: AlarmBoard
     seen: SeenIds
@@ -27,15 +29,16 @@ class Memory:
         Raises:
             FleetError: the outbox cannot be opened.
         """
-        outbox = Outbox(folder / "outbox.sqlite3")
+        ledger = Ledger(folder / "outbox.sqlite3")
         start = Session.resume if resume else Session.begin
         return cls(
             session=start(folder / "session.json", now),
-            outbox=outbox,
+            ledger=ledger,
+            outbox=Outbox(ledger),
             alarms=AlarmBoard(folder / "alarms.json"),
-            seen=SeenIds(folder / "seen.json"),
+            seen=SeenIds(ledger),
         )
 
     def close(self) -> None:
-        self.outbox.close()
+        self.ledger.close()
         self.session.close()

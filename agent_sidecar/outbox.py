@@ -1,20 +1,17 @@
 """Status and alerts on disk until the hub has receipted them.
 
-SQLite in WAL mode with a sync on each commit: a row survives kill -9 and a power cut. When the
-disk is full, rows wait in memory (bounded) and are written as soon as there is room again.
+When the disk is full, rows wait in memory (bounded) and are written as soon as there is room
+again.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from fleet.contract.errors import FleetError
+from agent_sidecar.ledger import Ledger
 from fleet.contract.words import MessageKind, Severity
 
 MAX_ROWS: Final = 10_000
@@ -23,16 +20,11 @@ MAX_ROWS: Final = 10_000
 MAX_UNSAVED: Final = 256
 """Rows in memory while the disk is full: at most 1 MiB."""
 
+LAZY: Final = 64
+"""Rows that may be receipted before that is written down at once: they would be sent again."""
+
 RANK: Final = {"": 0, Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 """What goes first when the outbox is full: the oldest of the lowest rank."""
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS message (
-    id INTEGER PRIMARY KEY, boot INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL,
-    rank INTEGER NOT NULL, retain INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (boot, seq)
-);
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +51,39 @@ def _values(draft: Draft) -> tuple[int, int, MessageKind, int, bool, bytes]:
 
 
 class Outbox:
-    """Rows in order, until receipted. One process at a time opens it (see `lock`).
+    """Rows in order, until receipted.
+
+    What the broker acknowledged and the hub receipted is on disk with the next row at the latest:
+    after a crash before that, rows are sent once more.
 
     Attributes:
         evicted: rows given up because the outbox was full.
-        failures: writes that the disk refused.
     """
 
-    def __init__(self, path: Path, max_rows: int = MAX_ROWS) -> None:
+    def __init__(self, ledger: Ledger, max_rows: int = MAX_ROWS) -> None:
+        self._ledger = ledger
         self._max_rows = max_rows
         self._unsaved: deque[Row] = deque()
         self._receipts: dict[int, int] = {}
+        self._freed = 0
+        self._excess = 0
         self.evicted = 0
-        self.failures = 0
-        self._database = _open(path)
-        self._last_id = self._number("SELECT coalesce(max(id), 0) FROM message")
-        self._last_id = max(self._last_id, self._meta("acked"))
-        self._saved = self._number("SELECT count(*) FROM message")
         self._acked = self._meta("acked")
         self._receipted = bool(self._meta("receipted"))
+        self._noted = self._notes()
+        self._last_id = max(
+            self._ledger.number("SELECT coalesce(max(id), 0) FROM message"), self._acked
+        )
+        self._saved = self._count()
+        ledger.join(self)
 
     def __len__(self) -> int:
         return self._saved + len(self._unsaved)
+
+    @property
+    def failures(self) -> int:
+        """Writes that the disk refused."""
+        return self._ledger.failures
 
     @property
     def unsaved(self) -> int:
@@ -101,7 +104,7 @@ class Outbox:
         """Rows that matter as backlog: a plain broker without a hub never receipts any."""
         if self._receipted or self._acked >= self._last_id:
             return len(self) if self._receipted else 0
-        saved = self._number("SELECT count(*) FROM message WHERE id > ?", self._acked)
+        saved = self._ledger.number("SELECT count(*) FROM message WHERE id > ?", self._acked)
         return saved + sum(row.id > self._acked for row in self._unsaved)
 
     def add(self, draft: Draft, *, keep: bool = True) -> bool:
@@ -109,7 +112,7 @@ class Outbox:
         self._last_id += 1
         row = Row(*_values(draft), id=self._last_id)
         self._unsaved.append(row)
-        saved = self.flush()
+        saved = self._ledger.write()
         if not (saved or keep):
             self._unsaved.pop()
         while len(self._unsaved) > MAX_UNSAVED:
@@ -117,30 +120,35 @@ class Outbox:
         return saved
 
     def flush(self) -> bool:
-        """Write what only memory holds; False if the disk still refuses."""
-        if not (self._unsaved or self._receipts):
-            return True
-        return self._write(self._flush)
+        """Write the rows that only memory holds; False if the disk still refuses."""
+        return not self._unsaved or self._ledger.write()
 
-    def _flush(self) -> None:
-        for boot, seq in self._receipts.items():
-            self._database.execute("DELETE FROM message WHERE boot = ? AND seq <= ?", (boot, seq))
-        self._database.executemany(
+    def put(self, database: sqlite3.Connection) -> None:
+        self._forget()
+        database.executemany(
             "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(r.id, r.boot, r.seq, r.kind, r.rank, r.retain, r.payload) for r in self._unsaved],
         )
-        count = self._number("SELECT count(*) FROM message")
-        excess = max(0, count - self._max_rows)
-        if excess:
-            self._database.execute(
+        self._excess = max(0, self._count() - self._max_rows)
+        if self._excess:
+            database.execute(
                 "DELETE FROM message WHERE id IN"
-                " (SELECT id FROM message ORDER BY rank, id LIMIT ?)", (excess,)
+                " (SELECT id FROM message ORDER BY rank, id LIMIT ?)", (self._excess,)
             )  # fmt: skip
-        self._database.commit()
-        self.evicted += excess
-        self._saved = count - excess
-        self._unsaved.clear()
-        self._receipts.clear()
+        if self._noted != self._notes():
+            database.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                [("acked", self._acked), ("receipted", self._receipted)],
+            )
+
+    def ended(self, written: bool) -> None:
+        self._saved = self._count()
+        if written:
+            self.evicted += self._excess
+            self._unsaved.clear()
+            self._receipts.clear()
+            self._freed = 0
+            self._noted = self._notes()
 
     def after(self, cursor: int, limit: int) -> list[Row]:
         """Up to `limit` rows with an id above `cursor`, in order."""
@@ -148,7 +156,7 @@ class Outbox:
         if cursor >= self._last_id:
             return rows
         try:
-            found = self._database.execute(
+            found = self._ledger.database.execute(
                 "SELECT id, boot, seq, kind, rank, retain, payload FROM message"
                 " WHERE id > ? ORDER BY id LIMIT ?", (cursor, limit)
             )  # fmt: skip
@@ -157,7 +165,7 @@ class Outbox:
                 if seq > self._receipts.get(boot, -1):
                     rows.append(row)
         except sqlite3.Error:
-            self.failures += 1
+            self._ledger.failures += 1
         waiting = (row for row in self._unsaved if row.id > cursor)
         return [*rows, *waiting][:limit]
 
@@ -171,87 +179,36 @@ class Outbox:
         kept = [row for row in self._unsaved if row.boot != boot or row.seq > seq]
         self._unsaved = deque(kept)
         self._receipts[boot] = max(seq, self._receipts.get(boot, -1))
-        self.flush()
+        if self._ledger.stage(self._forget):
+            self._saved = self._count()
         freed = before - len(self)
-        if freed and not self._receipted:
-            self._receipted = True
-            self._remember("receipted", 1)
+        self._receipted = self._receipted or freed > 0
+        self._freed += freed
+        if self._freed >= LAZY:
+            self._ledger.write()
         return freed
 
     def note_acked(self, row_id: int) -> None:
         """The broker has acknowledged every row up to `row_id`."""
-        if row_id > self._acked:
-            self._acked = row_id
-            self._remember("acked", row_id)
+        self._acked = max(self._acked, row_id)
 
-    def close(self) -> None:
-        self.flush()
-        self._database.close()
+    def _forget(self) -> None:
+        for boot, seq in self._receipts.items():
+            self._ledger.database.execute(
+                "DELETE FROM message WHERE boot = ? AND seq <= ?", (boot, seq)
+            )
 
     def _evict_unsaved(self) -> None:
         lowest = min(self._unsaved, key=lambda row: (row.rank, row.id))
         self._unsaved.remove(lowest)
         self.evicted += 1
 
-    def _remember(self, name: str, value: int) -> None:
-        def write() -> None:
-            self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
-            self._database.commit()
+    def _count(self) -> int:
+        return self._ledger.number("SELECT count(*) FROM message")
 
-        self._write(write)
-
-    def _write(self, change: Callable[[], None]) -> bool:
-        try:
-            change()
-        except sqlite3.Error:
-            self.failures += 1
-            self._database.rollback()
-            self._make_room()
-            return False
-        return True
-
-    def _make_room(self) -> None:
-        """The log of SQLite may be what fills a small disk; folded into the file, it is empty."""
-        with suppress(sqlite3.Error):
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    def _notes(self) -> tuple[int, bool]:
+        return self._acked, self._receipted
 
     def _meta(self, name: str) -> int:
-        return self._number("SELECT coalesce(max(value), 0) FROM meta WHERE name = ?", name)
-
-    def _number(self, query: str, *values: object) -> int:
-        return int(self._database.execute(query, values).fetchone()[0])
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """The database; one that is damaged is put aside (`.damaged`) rather than trusted.
-
-    Raises:
-        FleetError: it cannot be opened or made.
-    """
-    try:
-        return _connect(path)
-    except sqlite3.OperationalError as error:
-        raise FleetError(
-            f"the outbox {path} cannot be opened", str(error), f"df -h {path.parent}"
-        ) from None
-    except sqlite3.DatabaseError:
-        path.replace(path.with_suffix(".damaged"))
-        for suffix in ("-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        return _connect(path)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=2.0)
-    try:
-        path.chmod(0o600)
-        database.execute("PRAGMA cache_size = -256")  # KiB: the outbox is read once, in order
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute("PRAGMA wal_autocheckpoint = 128")  # pages of 4 KiB: small disks exist
-        database.execute("PRAGMA journal_size_limit = 524288")
-        database.executescript(_SCHEMA)
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
+        query = "SELECT coalesce(max(value), 0) FROM meta WHERE name = ?"
+        return self._ledger.number(query, name)

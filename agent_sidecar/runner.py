@@ -242,6 +242,7 @@ class Runner:
         self._tell_change(now)
         self._memory.session.save()
         self._beat(now)
+        self._memory.ledger.settle()
         self._hands.looked(self._rounds.pending, now)
 
     def _look_at_link(self, now: float) -> None:
@@ -306,12 +307,9 @@ class Runner:
         return stored
 
     def reply(self, answer: Answer) -> None:
+        """One commit keeps both the answer and the id of what it answers."""
         now = time.monotonic()
         self._reporter.status(self._board.state(now), now, time.time(), answer)
-        try:
-            self._memory.seen.save()
-        except OSError as error:
-            log.warning("the answered ids could not be written down: %s", error.strerror)
 
     # --- what the link tells
 

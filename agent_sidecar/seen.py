@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import sqlite3
 from typing import Final
 
-from agent_sidecar.files import replace_text
+from agent_sidecar.ledger import Ledger
 
 MAX_IDS: Final = 1024
 """Only accepted commands are remembered, and those are rate-limited."""
 
 
 class SeenIds:
-    """Remembers ids until they expire (s since the epoch) in the file `path`."""
+    """Remembers ids until they expire (s since the epoch).
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._until: dict[str, float] = _read(path)
+    They reach the disk with the next thing that does, so with the answer; or by `save`.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._until: dict[str, float] = dict(ledger.database.execute("SELECT id, until FROM seen"))
+        self._fresh: dict[str, float] = {}
+        self._gone: set[str] = set()
+        ledger.join(self)
 
     def __contains__(self, id_: str) -> bool:
         return id_ in self._until
 
     def add(self, id_: str, until: float, now: float) -> None:
-        alive = {known: end for known, end in self._until.items() if end > now}
-        while len(alive) >= MAX_IDS:
-            del alive[min(alive, key=alive.__getitem__)]
-        self._until = {**alive, id_: until}
+        for known in [known for known, end in self._until.items() if end <= now]:
+            self._drop(known)
+        while len(self._until) >= MAX_IDS:
+            self._drop(min(self._until, key=self._until.__getitem__))
+        self._until[id_] = self._fresh[id_] = until
 
-    def save(self) -> None:
-        """Write the ids down.
+    def save(self) -> bool:
+        """Have them on disk now; False on a full one, where memory still knows them."""
+        return self._ledger.write()
 
-        Raises:
-            OSError: full disk; memory still knows them.
-        """
-        replace_text(self._path, json.dumps(self._until))
+    def put(self, database: sqlite3.Connection) -> None:
+        if self._fresh or self._gone:
+            database.executemany("DELETE FROM seen WHERE id = ?", [(id_,) for id_ in self._gone])
+            database.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", self._fresh.items())
 
+    def ended(self, written: bool) -> None:
+        if written:
+            self._fresh.clear()
+            self._gone.clear()
 
-def _read(path: Path) -> dict[str, float]:
-    try:
-        return {str(id_): float(until) for id_, until in json.loads(path.read_text()).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+    def _drop(self, id_: str) -> None:
+        del self._until[id_]
+        self._fresh.pop(id_, None)
+        self._gone.add(id_)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent_sidecar.desk import Desk, Letter
+from agent_sidecar.ledger import Ledger
 from agent_sidecar.seen import SeenIds
 from fleet.contract import signing
 from fleet.contract.judge import judges
@@ -26,7 +27,9 @@ SEED = 5
 
 def new_desk(key: Ed25519PrivateKey, folder: Path) -> Desk:
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return Desk(judges(), {signing.key_id(public): public}, SeenIds(folder / "seen.json"))
+    return Desk(
+        judges(), {signing.key_id(public): public}, SeenIds(Ledger(folder / "outbox.sqlite3"))
+    )
 
 
 def executed(desk: Desk, payload: bytes, retain: bool, now: float) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent_sidecar.courier import MAX_PATIENCE, PATIENCE, Courier
+from agent_sidecar.ledger import Ledger
 from agent_sidecar.outbox import Draft, Outbox, Row
 from fleet.contract.words import MessageKind
 
@@ -27,7 +28,7 @@ class Link:
 
 class Bench:
     def __init__(self, folder: Path, rows: int) -> None:
-        self.outbox = Outbox(folder / "outbox.sqlite3")
+        self.outbox = Outbox(Ledger(folder / "outbox.sqlite3"))
         self.link = Link()
         self.courier = Courier(self.outbox, self.link.send)
         for _ in range(rows):

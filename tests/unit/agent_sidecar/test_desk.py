@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent_sidecar.compose import encode
 from agent_sidecar.desk import BURST, MAX_WAITING, Answer, Desk, Letter
 from agent_sidecar.keys import Keys
+from agent_sidecar.ledger import Ledger
 from agent_sidecar.seen import SeenIds
 from fleet.contract import signing
 from fleet.contract.judge import judges
@@ -26,7 +27,7 @@ class Bench:
     """A desk with a clock; `send` returns what the desk says to one message."""
 
     def __init__(self, folder: Path, keys: Keys | None = None) -> None:
-        self.seen = SeenIds(folder / "seen.json")
+        self.seen = SeenIds(Ledger(folder / "outbox.sqlite3"))
         self.desk = Desk(JUDGES, keys or {}, self.seen)
         self.now = 0.0
 
