@@ -20,8 +20,8 @@ CREATE TABLE IF NOT EXISTS message (
     id INTEGER PRIMARY KEY, boot INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL,
     rank INTEGER NOT NULL, retain INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (boot, seq)
 );
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -77,9 +77,14 @@ class Ledger:
             return False
         return True
 
+    @property
+    def staged(self) -> bool:
+        """Whether something waits for the next `write`."""
+        return self.database.in_transaction
+
     def settle(self) -> None:
         """Write what is staged, if anything is: for a moment when nobody waits."""
-        if self.database.in_transaction:
+        if self.staged:
             self.write()
 
     def number(self, query: str, *values: object) -> int:

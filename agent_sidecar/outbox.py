@@ -53,8 +53,8 @@ def _values(draft: Draft) -> tuple[int, int, MessageKind, int, bool, bytes]:
 class Outbox:
     """Rows in order, until receipted.
 
-    What the broker acknowledged and the hub receipted is on disk with the next row at the latest:
-    after a crash before that, rows are sent once more.
+    What the broker acknowledged and the hub receipted is on disk with the next row, or when the
+    ledger settles: after a crash before that, rows are sent once more.
 
     Attributes:
         evicted: rows given up because the outbox was full.
@@ -135,11 +135,7 @@ class Outbox:
                 "DELETE FROM message WHERE id IN"
                 " (SELECT id FROM message ORDER BY rank, id LIMIT ?)", (self._excess,)
             )  # fmt: skip
-        if self._noted != self._notes():
-            database.executemany(
-                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-                [("acked", self._acked), ("receipted", self._receipted)],
-            )
+        self._note()
 
     def ended(self, written: bool) -> None:
         self._saved = self._count()
@@ -190,7 +186,9 @@ class Outbox:
 
     def note_acked(self, row_id: int) -> None:
         """The broker has acknowledged every row up to `row_id`."""
-        self._acked = max(self._acked, row_id)
+        if row_id > self._acked:
+            self._acked = row_id
+            self._ledger.stage(self._note)
 
     def _forget(self) -> None:
         for boot, seq in self._receipts.items():
@@ -202,6 +200,13 @@ class Outbox:
         lowest = min(self._unsaved, key=lambda row: (row.rank, row.id))
         self._unsaved.remove(lowest)
         self.evicted += 1
+
+    def _note(self) -> None:
+        if self._noted != self._notes():
+            self._ledger.database.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                [("acked", self._acked), ("receipted", self._receipted)],
+            )
 
     def _count(self) -> int:
         return self._ledger.number("SELECT count(*) FROM message")

@@ -58,6 +58,10 @@ BEAT_SPREAD: Final = 0.02
 """Part of the interval by which beats vary, so that a fleet does not beat in step."""
 
 
+SETTLE: Final = 1.0
+"""Seconds in which receipts may gather before they are written down."""
+
+
 class Runner:
     """Runs the sidecar of one agent. The caller holds the lock on `config.state`.
 
@@ -80,6 +84,7 @@ class Runner:
         self._reactor = Reactor()
         self._next_beat = 0.0
         self._birth_at: float | None = None
+        self._settle_at: float | None = None
         self._said: tuple[object, ...] | None = None
         self._beats: set[int] = set()
         self._beaten = False
@@ -181,6 +186,17 @@ class Runner:
         self._hands.work(time.time(), now)
         self._outbox.flush()
         self._courier.pump(now)
+        self._settle(now)
+
+    def _settle(self, now: float) -> None:
+        """Write down what can wait when nobody has waited for us for a while."""
+        if not self._memory.ledger.staged:
+            self._settle_at = None
+        elif self._settle_at is None:
+            self._settle_at = now + SETTLE
+        elif now >= self._settle_at:
+            self._memory.ledger.settle()
+            self._settle_at = None
 
     def _wait(self, now: float, deadline: float | None) -> None:
         link_waits = self._rounds.running and not self._link.tried
@@ -192,6 +208,7 @@ class Runner:
             self._hands.due(),
             self._hatch.due if self._hatch else None,
             self._birth_at,
+            self._settle_at,
             deadline,
             now + 1.0 if self._outbox.unsaved else None,
             now + QUIET / 2 if self._purpose.ends else None,
@@ -241,8 +258,8 @@ class Runner:
         self._look_at_link(now)
         self._tell_change(now)
         self._memory.session.save()
-        self._beat(now)
         self._memory.ledger.settle()
+        self._beat(now)
         self._hands.looked(self._rounds.pending, now)
 
     def _look_at_link(self, now: float) -> None:

@@ -5,11 +5,16 @@
 One after the other at QoS 1, TCP_NODELAY at both ends and in the broker. `bus` is our adapter in
 paho's place on the asking side; `command` is the whole thing: checked, answered by a real
 sidecar out of its outbox. Goal for it: 1.5 times bare paho at the median, 2 times at p99.
+
+A sidecar answers only when answer and id are on disk, so that kill -9 neither loses the one nor
+repeats the other. `sync` is what one such commit costs this disk with nothing around it; `floor`
+is bare paho and that: no durable answer can be quicker.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import statistics
 import subprocess
@@ -126,6 +131,19 @@ async def born(port: int) -> None:
             found = await known_agents(bus, Topics())
 
 
+def syncs(folder: Path, trips: int) -> list[float]:
+    """A file that grows by two pages and is synced, as SQLite's log with each answer."""
+    taken = []
+    handle = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for _ in range(trips):
+        began = time.perf_counter()
+        os.write(handle, bytes(2 * 4120))
+        os.fdatasync(handle)
+        taken.append(time.perf_counter() - began)
+    os.close(handle)
+    return taken
+
+
 def summary(taken: list[float]) -> tuple[float, float]:
     """Median and 99th percentile, in ms."""
     return statistics.median(taken) * 1e3, statistics.quantiles(taken, n=100)[98] * 1e3
@@ -134,7 +152,7 @@ def summary(taken: list[float]) -> tuple[float, float]:
 def main() -> None:
     trips = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    found: dict[str, list[tuple[float, float]]] = {"paho": [], "bus": [], "command": []}
+    found: dict[str, list[tuple[float, float]]] = {"paho": [], "bus": [], "command": [], "sync": []}
     with (
         tempfile.TemporaryDirectory() as folder,
         LocalBroker(Path(folder) / "broker", free_port()) as broker,
@@ -157,6 +175,7 @@ def main() -> None:
                 found["paho"].append(summary(bare_paho(port, trips)))
                 found["bus"].append(summary(asyncio.run(our_bus(port, trips))))
                 found["command"].append(summary(asyncio.run(command(port))))
+                found["sync"].append(summary(syncs(Path(folder), trips)))
                 time.sleep(REFILL)
         finally:
             other.terminate()
@@ -168,6 +187,7 @@ def main() -> None:
         for name, pairs in found.items()
     }
     bare = medians["paho"]
+    medians["floor"] = [bare[0] + medians["sync"][0], bare[1] + medians["sync"][1]]
     ratios = {n: [round(v[0] / bare[0], 2), round(v[1] / bare[1], 2)] for n, v in medians.items()}
     tell(
         {
