@@ -123,6 +123,9 @@ class Hub:
         memory = await asyncio.to_thread(self.store.open)
         try:
             self.ledger.restore(memory, self.reader.read)
+            # A first start listens before it judges, too: retained state is dated by the agents'
+            # own clocks, and the birth that each is asked for shows how far off they are.
+            self.roster.deaf(float("-inf"))
             self.ingest.remember(self.store.replay(memory.last_id - 4 * RECENT))
             async with self.bus:
                 await self._serve(ready)

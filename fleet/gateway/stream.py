@@ -33,6 +33,7 @@ class Name(Word):
     BUS = "bus", "a message was stored"
     COMMAND = "command", "a command changed its state"
     REJECT = "reject", "a message broke the contract"
+    GAP = "gap", "what came next is no longer kept: read /v1/history"
 
 
 @dataclass(slots=True)
@@ -124,6 +125,9 @@ class Stream:
 
     async def listen(self, after: int | None, interest: Interest) -> AsyncIterator[list[Event]]:
         """Events after id `after` (None: from now on), as many as wait at a time."""
+        oldest = self._ring[0].id if self._ring else self._last + 1
+        if after is not None and after < oldest - 1:
+            yield [Event(oldest - 1, Name.GAP, "", None, lambda: {"after": after})]
         kept = [e for e in self._ring if after is not None and e.id > after and e in interest]
         client = _Client(interest, kept)
         self._clients.add(client)
