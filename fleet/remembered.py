@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from fleet.bus.connect import open_bus
 from fleet.bus.port import Bus
@@ -16,17 +17,44 @@ from fleet.contract.errors import ConfigError
 from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.topics import FROM_AGENT
+from fleet.contract.words import HubAlertCode
 from fleet.domain.alerts import Silence
 from fleet.domain.quiet import quieted
 from fleet.domain.roster import Enrolment, Roster
+from fleet.domain.verdict import Verdict
 from fleet.domain.view import AgentView
 from fleet.provisioning.registry import Enrolled, Registry
 from fleet.settings import Settings
 from fleet.snapshot import retained_state
 
 
-async def remembered(bus: Bus, settings: Settings, filters: Iterable[str] | None = None) -> Roster:
-    """A roster made of retained messages alone.
+@dataclass(frozen=True, slots=True)
+class Hearsay:
+    """What no retained message tells and a hub may: what is held back, and by how many seconds
+    agents' clocks are off."""
+
+    silences: tuple[Silence, ...] = ()
+    skews: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, home: Path) -> Self:
+        """From the hub of this home; nothing where none answers, so in doubt an alarm is loud."""
+        with suppress(HubError, ConfigError):
+            hub = HubClient.serving(home)
+            if hub is not None:
+                told = hub.get(f"/v1/alerts?code={HubAlertCode.CLOCK_SKEW}")
+                silences = tuple(map(Silence.of, told["silences"]))
+                return cls(silences, {a["agent"]: a["value"] or 0.0 for a in told["alerts"]})
+        return cls()
+
+
+async def remembered(
+    bus: Bus,
+    settings: Settings,
+    filters: Iterable[str] | None = None,
+    skews: Mapping[str, float] | None = None,
+) -> Roster:
+    """A roster made of retained messages alone, dated by the agents' clocks less their `skews`.
 
     `filters` for one who goes on to follow more than agents publish: the subscriptions stay, and a
     second one that overlaps would deliver twice.
@@ -39,6 +67,8 @@ async def remembered(bus: Bus, settings: Settings, filters: Iterable[str] | None
     """
     reader = Reader(settings.added_words())
     roster = Roster(interval=settings.interval)
+    unheard = Verdict.UNKNOWN.value
+    roster.thaw((name, {"verdict": unheard, "skew": skew}) for name, skew in (skews or {}).items())
     told = map(settings.topics.every, FROM_AGENT) if filters is None else filters
     for inbound in await retained_state(bus, told):
         if not inbound.payload:
@@ -55,30 +85,22 @@ async def remembered(bus: Bus, settings: Settings, filters: Iterable[str] | None
 async def look(settings: Settings) -> list[AgentView]:
     """Every agent as it is now, worst first; who is enrolled here and was never heard is unknown.
 
-    Labels and groups come from the list that lies here, which makes nobody a ghost. Silences come
-    from the hub, where one serves this home.
+    Labels and groups come from the list that lies here, which makes nobody a ghost. Silences, and
+    how far clocks are off, come from the hub where one serves this home.
 
     Raises:
         BrokerError: the broker is away or refuses.
     """
+    hearsay = await asyncio.to_thread(Hearsay.of, settings.home)
     async with open_bus(settings) as bus:
-        roster = await remembered(bus, settings)
+        roster = await remembered(bus, settings, skews=hearsay.skews)
     known: dict[str, Enrolled] = {}
     with suppress(ConfigError):  # a damaged list is the hub's to tell of; health is needed now
         known = Registry(settings.home).agents() or {}
     strangers = dict.fromkeys(roster.names(), Enrolment())
     members = strangers | {name: agent.as_member() for name, agent in known.items()}
-    silences = await asyncio.to_thread(silences_of, settings.home)
     now = time.time()
     roster.enrol(members, at=now)
     # Of a session only the last messages are retained: what lay between them is not known.
     views = [replace(view, missing=None) for view in roster.views(now)]
-    return quieted(views, silences, now)
-
-
-def silences_of(home: Path) -> list[Silence]:
-    """What the hub of this home holds back; nothing where none answers, so in doubt it is loud."""
-    with suppress(HubError, ConfigError):
-        hub = HubClient.serving(home)
-        return [Silence.of(item) for item in hub.get("/v1/silences")["silences"]] if hub else []
-    return []
+    return quieted(views, hearsay.silences, now)

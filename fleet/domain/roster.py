@@ -16,7 +16,7 @@ from fleet.contract.limits import DEFAULT_INTERVAL
 from fleet.contract.messages import Alert, Heartbeat, Message, Status
 from fleet.contract.stamps import epoch
 from fleet.contract.topics import Address
-from fleet.contract.words import Kind
+from fleet.contract.words import HubAlertCode, Kind
 from fleet.domain import conditions, observation
 from fleet.domain.alike import Group
 from fleet.domain.arrival import Arrival
@@ -348,7 +348,8 @@ class Roster:
 
 
 def _hub_alert(fact: Fact, record: Record, code: str, at: float) -> Event:
-    return Event(fact, record.name, at, code, conditions.severity_of(record, code))
+    skew = record.number(SKEW) if code == HubAlertCode.CLOCK_SKEW else None
+    return Event(fact, record.name, at, code, conditions.severity_of(record, code), skew)
 
 
 def _age(at: float | None, now: float) -> float | None:

@@ -104,7 +104,9 @@ class Backend(Protocol):
         """
         ...
 
-    def alerts(self, *, history: bool, limit: int | None = None) -> list[JsonObject]:
+    def alerts(
+        self, *, history: bool, limit: int | None = None, code: str | None = None
+    ) -> list[JsonObject]:
         """Alerts that fire, worst first and at most `limit`; then, with `history`, those over."""
         ...
 

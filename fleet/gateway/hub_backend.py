@@ -144,11 +144,14 @@ class HubBackend:
             self._hub.topics.of(kind, agent), payload, retain=kind in FROM_AGENT
         )
 
-    def alerts(self, *, history: bool, limit: int | None = None) -> list[JsonObject]:
+    def alerts(
+        self, *, history: bool, limit: int | None = None, code: str | None = None
+    ) -> list[JsonObject]:
         book = self._hub.ledger.book
-        firing = book.firing()[:limit]
+        firing = [alert for alert in book.firing() if code in (None, alert.code)][:limit]
         over = [alert for alert in book.alerts.values() if not alert.firing] if history else []
-        newest = sorted(over, key=lambda alert: -alert.since)[:200]
+        ended = [alert for alert in over if code in (None, alert.code)]
+        newest = sorted(ended, key=lambda alert: -alert.since)[:200]
         return [
             alert.as_dict() | {"silenced": book.is_silenced(alert)} for alert in (*firing, *newest)
         ]

@@ -15,7 +15,7 @@ from fleet.contract.words import MessageKind
 from fleet.domain.verdict import Verdict
 from fleet.gateway.access import READERS, allow
 from fleet.gateway.backend import Span
-from fleet.gateway.bodies import AgentName, AlertBody, SilenceBody, SilenceId, VerifiedBody
+from fleet.gateway.bodies import AgentName, AlertBody, Code, SilenceBody, SilenceId, VerifiedBody
 from fleet.gateway.messages import Hub, Operator
 from fleet.gateway.problems import Problem
 from fleet.gateway.selection import Selection
@@ -108,9 +108,11 @@ async def audit(hub: Hub, _: Reader) -> dict[str, Any]:
 
 
 @router.get("/alerts")
-async def alerts(hub: Hub, _: Reader, history: bool = False) -> dict[str, Any]:
+async def alerts(
+    hub: Hub, _: Reader, history: bool = False, code: Code | None = None
+) -> dict[str, Any]:
     """Alerts that fire now (and, with `history`, those that ended), and silences."""
-    return {"alerts": hub.alerts(history=history), "silences": list(hub.silences())}
+    return {"alerts": hub.alerts(history=history, code=code), "silences": list(hub.silences())}
 
 
 @router.post("/alerts/ack")

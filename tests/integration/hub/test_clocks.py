@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.broker import Mosquitto
-from tests.support.served import Served
+from tests.support.served import Served, fleet
 from tests.support.sidecar import Sidecar
 from tests.support.waiting import wait_until
 
@@ -69,6 +69,8 @@ def test_a_clock_an_hour_off_is_told_and_makes_nobody_stale(hub: Served) -> None
     assert {name: agent["state"] for name, agent in seen.items()} == dict.fromkeys(CLOCKS, "ok")
     assert all(agent["age"] < 2.5 for agent in seen.values()), "ages are the hub's own"
     assert alerts(hub) == skewed, "and no other alert ever fired"
+    done = fleet("check", environ=hub.environ)
+    assert (done.returncode, done.stdout.partition(" | ")[0]) == (0, "FLEET OK - 3 ok")
 
     hub.stop()
     hub.start()  # now it finds them by retained messages, dated by those clocks
