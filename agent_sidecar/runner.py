@@ -1,8 +1,8 @@
 """The sidecar at work: one thread, one loop; everything else only wakes it.
 
-Probes run in threads, their findings become alarms and bus heartbeats; the drop directory is
-taken up; commands are carried out by urgency; the outbox is moved to the broker; and a stop says
-goodbye. This file only says who is asked in which order.
+Probes run in threads, and the herald speaks of what they find; the drop directory is taken up;
+commands are carried out by urgency; the outbox is moved to the broker; and a stop says goodbye.
+This file only says who is asked in which order, and when to wake up next.
 """
 
 from __future__ import annotations
@@ -18,30 +18,24 @@ from agent_sidecar.board import Board
 from agent_sidecar.client import require_files
 from agent_sidecar.config import Config
 from agent_sidecar.courier import Courier
-from agent_sidecar.desk import Answer, Bucket, Desk
+from agent_sidecar.desk import Answer, Desk
 from agent_sidecar.hands import Hands, Reload
 from agent_sidecar.hatch import Hatch
+from agent_sidecar.herald import Herald
 from agent_sidecar.inbox import Inbox
 from agent_sidecar.keys import load as load_keys
 from agent_sidecar.link import Link
 from agent_sidecar.memory import Memory
-from agent_sidecar.oneshot import HOPE, QUIET, Purpose, is_news
+from agent_sidecar.oneshot import HOPE, QUIET, Purpose
 from agent_sidecar.outbox import Row
-from agent_sidecar.probes.base import Assembly, Finding
+from agent_sidecar.probes.base import Assembly
 from agent_sidecar.reactor import Reactor
-from agent_sidecar.reporter import Reporter, severity_of
+from agent_sidecar.reporter import Reporter
 from agent_sidecar.rounds import Rounds
 from agent_sidecar.selfwatch import SelfWatch
 from fleet.contract.errors import FleetError
 from fleet.contract.judge import judges as load_judges
-from fleet.contract.rejection import Rejected
-from fleet.contract.words import (
-    MessageKind,
-    Notice,
-    Reason,
-    ReplyCode,
-    State,
-)
+from fleet.contract.words import MessageKind, Notice, ReplyCode
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +79,7 @@ class Runner:
         self._next_beat = 0.0
         self._birth_at: float | None = None
         self._settle_at: float | None = None
-        self._said: tuple[object, ...] | None = None
-        self._beats: set[int] = set()
-        self._beaten = False
         self._quiet_since = 0.0
-        self._drop_beats = Bucket(20.0, 50.0)
 
     @property
     def wake_descriptor(self) -> int:
@@ -131,20 +121,21 @@ class Runner:
         memory = self._memory = Memory.open(config.state, time.time(), resume=not daemon)
         memory.alarms.retain(probe.name for probe in self._assembly.probes)
         self._outbox = memory.outbox
-        self._board = Board(max_age=2.5 * config.interval)
         self._rounds = Rounds(self._assembly.probes, wake)
-        self._reporter = Reporter(config, self._assembly.kind, memory, self._board, judges)
         self._courier = Courier(memory.outbox, self._send_row)
-        self._desk = Desk(judges, keys, memory.seen)
-        self._hands = Hands(self._desk, reload, self)
-        self._inbox = Inbox(config, judges, memory.session, self._courier, self._desk)
+        desk = Desk(judges, keys, memory.seen)
+        self._hands = Hands(desk, reload, self)
+        self._inbox = Inbox(config, judges, memory.session, self._courier, desk)
         self._link = Link(config, self._inbox.filters, self, wake)
-        self._self_watch = SelfWatch(
-            self._link, memory.outbox, self._desk, self._reporter, self._hatch
+        board = Board(max_age=2.5 * config.interval)
+        reporter = Reporter(config, self._assembly.kind, memory, board, judges)
+        watch = SelfWatch(self._link, memory.outbox, desk, reporter, self._hatch)
+        self._herald = Herald(
+            config, self._purpose, memory, board, reporter, watch, self._courier, self._link
         )
         if daemon:
             status = config.topics.of(MessageKind.STATUS, config.agent)
-            self._link.will = lambda: (status, self._reporter.will(time.time()))
+            self._link.will = lambda: (status, reporter.will(time.time()))
 
     def _close(self) -> None:
         self._rounds.close()
@@ -170,7 +161,9 @@ class Runner:
             self._wait(now, deadline)
 
     def _work(self, now: float) -> None:
-        self._take_findings(now)
+        results = self._rounds.collect(now)
+        if results:
+            self._herald.found(results, now)
         if self._hatch is not None:
             self._hatch.look(now)
         if now >= self._next_beat:
@@ -178,11 +171,13 @@ class Runner:
             if self._purpose in (Purpose.DAEMON, Purpose.BEAT):
                 self._rounds.start(now)
         if self._rounds.ended(now) or self._hands.overdue(now):
-            self._tell_all(now)
+            self._herald.round_over(now)
+            self._hands.looked(self._rounds.pending, now)
         if not self._rounds.running or self._link.tried:  # a birth needs something to say
             self._link.tick(now)
         if self._birth_at is not None and now >= self._birth_at:
-            self._give_birth(now)
+            self._birth_at = None
+            self._herald.birth(now)
         self._hands.work(time.time(), now)
         self._outbox.flush()
         self._courier.pump(now)
@@ -232,127 +227,43 @@ class Runner:
             ready = self._hatch.woken(ready)
         self._rounds.woken(ready, now)
 
-    # --- probes, alarms, heartbeats
-
-    def start_round(self) -> None:
-        self._rounds.start(time.monotonic())
-
-    def call(self, function: Callable[[], None]) -> None:
-        self._reactor.call(function)
-
     def _beat_after(self, now: float) -> float:
         interval = self._config.interval
         spread = random.uniform(1 - BEAT_SPREAD, 1 + BEAT_SPREAD)  # noqa: S311
         return max(now + interval / 2, self._next_beat + interval * spread)
 
-    def _take_findings(self, now: float) -> None:
-        results = self._rounds.collect(now)
-        if results:
-            for probe, finding in results:
-                self._board.put(probe.name, finding, now)
-            self._raise_alarms([finding for _, finding in results])
-            self._tell_change(now)
+    # --- what the hands and the hatch ask for
 
-    def _tell_all(self, now: float) -> None:
-        """A round is over: what it found goes out, and those who waited for it get their answer."""
-        self._look_at_link(now)
-        self._tell_change(now)
-        self._memory.session.save()
-        self._memory.ledger.settle()
-        self._beat(now)
-        self._hands.looked(self._rounds.pending, now)
-
-    def _look_at_link(self, now: float) -> None:
-        finding = self._self_watch.look()
-        self._board.put("link", finding, now)
-        self._raise_alarms([finding])
-
-    def _raise_alarms(self, findings: list[Finding]) -> None:
-        events = self._memory.alarms.update(findings, time.time())
-        for event in events:
-            self._reporter.alert(event)
-        if events:
-            try:
-                self._memory.alarms.save()
-            except OSError as error:
-                log.warning("the alarms could not be written down: %s", error.strerror)
-
-    def _beat(self, now: float, said: dict[str, Any] | None = None) -> None:
-        silent = said is None and self._purpose not in (Purpose.DAEMON, Purpose.BEAT)
-        if silent or not self._link.up:
-            return
-        self._courier.pump(now)  # what has a lower number goes first
-        own = {} if self._purpose is Purpose.PUBLISH else self._self_watch.metrics()
-        payload = self._reporter.heartbeat(now, time.time(), own, said)
-        if payload is not None:
-            topic = self._config.topics.of(MessageKind.HEARTBEAT, self._config.agent)
-            mid = self._link.publish(topic, payload, retain=True)
-            if mid is not None:
-                self._beats.add(mid)
-                self._beaten = True
-
-    # --- states
-
-    def _give_birth(self, now: float) -> None:
-        self._birth_at = None
-        self._reporter.status(State.RUNNING, now, time.time())
-        self._said = (State.RUNNING.value, *self._reporter.fingerprint(now)[1:])
-        self._tell_change(now)
-
-    def _tell_change(self, now: float) -> None:
-        """A status whenever state, versions or configuration are not what was said last."""
-        if self._said is not None and self._reporter.fingerprint(now) != self._said:
-            self._said = self._reporter.fingerprint(now)
-            self._reporter.status(self._board.state(now), now, time.time())
-
-    def _deliver(self, kind: MessageKind, message: dict[str, Any]) -> bool:
-        """A message from the drop directory; True once it is safe."""
-        now = time.monotonic()
-        if kind is MessageKind.HEARTBEAT:
-            self._board.heartbeat_said(message, now)
-            if self._drop_beats.take(now):
-                self._beat(now, message)
-            return True
-        if "reply" in message:  # only the sidecar answers commands
-            raise Rejected(Reason.UNKNOWN_FIELD, "reply")
-        stored = self._reporter.store(kind, message, severity=severity_of(message), keep=False)
-        if stored and kind is MessageKind.STATUS:
-            self._board.status_said(message["state"])
-            self._said = self._reporter.fingerprint(now)
-        if stored and kind is MessageKind.ALERT:
-            self._memory.alarms.said(message["code"], message["state"])
-        return stored
+    def start_round(self) -> None:
+        self._rounds.start(time.monotonic())
 
     def reply(self, answer: Answer) -> None:
-        """One commit keeps both the answer and the id of what it answers."""
-        now = time.monotonic()
-        self._reporter.status(self._board.state(now), now, time.time(), answer)
+        self._herald.reply(answer, time.monotonic())
+
+    def call(self, function: Callable[[], None]) -> None:
+        self._reactor.call(function)
+
+    def _deliver(self, kind: MessageKind, message: dict[str, Any]) -> bool:
+        return self._herald.deliver(kind, message)
 
     # --- what the link tells
 
     def link_up(self, window: int) -> None:
         now = self._quiet_since = time.monotonic()
         self._courier.link_up(now, window)
-        if self._purpose is not Purpose.PUBLISH:
-            self._look_at_link(now)
-        if self._purpose is Purpose.DAEMON:
-            self._give_birth(now)
-        elif self._purpose is Purpose.BEAT:
-            told = repr((self._memory.session.boot, self._reporter.fingerprint(now)))
-            if is_news(self._config.state / "told.json", told):
-                self._reporter.status(self._board.state(now), now, time.time())
-        self._beat(now)
+        self._birth_at = None
+        self._herald.link_up(now)
         for kind, message in self._mail:
             if kind is MessageKind.HEARTBEAT:
-                self._beat(now, message)
+                self._herald.beat(now, message)
 
     def link_down(self, why: str) -> None:
         log.warning("link down: %s", why)
-        self._beats.clear()
+        self._herald.link_down()
         self._courier.link_down()
 
     def acked(self, mid: int, denied: bool) -> None:
-        self._beats.discard(mid)
+        self._herald.acked(mid)
         self._courier.acked(mid)
 
     def message(self, topic: str, payload: bytes, retain: bool) -> None:
@@ -372,8 +283,8 @@ class Runner:
     # --- the end
 
     def _is_done(self, now: float) -> bool:
-        waits_for_beat = self._purpose is Purpose.BEAT and not self._beaten
-        if not self._link.up or self._beats or self._hands.busy or waits_for_beat:
+        waits_for_beat = self._purpose is Purpose.BEAT and not self._herald.beaten
+        if not self._link.up or self._herald.unheard or self._hands.busy or waits_for_beat:
             return False
         hoping = self._outbox.receipted and len(self._outbox) > 0
         quiet = now - self._quiet_since >= (HOPE if hoping else QUIET)
@@ -393,11 +304,11 @@ class Runner:
         """The last status is `offline`; closing the link then drops the will."""
         now = time.monotonic()
         until, receipt_until = now + GOODBYE, now + RECEIPT_HOPE
-        self._reporter.status(State.OFFLINE, now, time.time())
+        self._herald.farewell(now)
         while self._link.up and now < until:
             self._courier.pump(now)
             hoping = self._outbox.receipted and len(self._outbox) > 0 and now < receipt_until
-            if self._courier.idle and not self._beats and not hoping:
+            if self._courier.idle and not self._herald.unheard and not hoping:
                 return
             link = self._link.descriptor
             self._reactor.wait(0.1, [link], link if self._link.wants_write else -1)
