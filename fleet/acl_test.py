@@ -20,11 +20,10 @@ from typing import Final
 from fleet.bus.port import Will
 from fleet.bus.visit import Version, Visit
 from fleet.contract.errors import BrokerError, FleetError
-from fleet.contract.stamps import ulid
 from fleet.contract.topics import CONTROL
-from fleet.contract.words import MessageKind, Verb
+from fleet.contract.words import MessageKind
 from fleet.lock import only_one
-from fleet.provisioning import attempts, names, rights
+from fleet.provisioning import attempts, names, probes, rights
 from fleet.provisioning.dynsec import Dynsec, Refused
 from fleet.provisioning.enrolment import Credential, Enroller
 from fleet.provisioning.reach import connection_as, dynsec_of
@@ -101,7 +100,7 @@ async def examine(settings: Settings, credential: Credential | None = None) -> R
 
 async def _examine(settings: Settings, credential: Credential | None, report: Report) -> None:
     async with dynsec_of(settings) as dynsec:
-        async with _probes(settings, dynsec) as (prober, victim):
+        async with _probe_agents(settings, dynsec) as (prober, victim):
             await Prover(settings, dynsec, credential or prober, [victim.agent], report).run()
         await _read_roles(settings, dynsec, report)
 
@@ -272,7 +271,7 @@ class Prover:
     def _bait(self) -> list[str]:
         kinds = [kind for kind in MessageKind if kind is not MessageKind.BROADCAST]
         agents = [*self._victims]
-        if self._agent in names.PROBES:
+        if self._agent in probes.PROBES:
             agents.append(self._agent)
         allowed = {self._barrier, self._topics.of(MessageKind.RECEIPT, self._agent)}
         bait = {self._topics.of(kind, agent) for agent in agents for kind in kinds}
@@ -312,12 +311,12 @@ async def _read_roles(settings: Settings, dynsec: Dynsec, report: Report) -> Non
 
 
 @asynccontextmanager
-async def _probes(
+async def _probe_agents(
     settings: Settings, dynsec: Dynsec
 ) -> AsyncIterator[tuple[Credential, Credential]]:
     """Two agents as `fleet agent add` makes them, gone afterwards whatever happens."""
     enroller = Enroller(settings, dynsec, time.time)
-    prober, victim = (Credential(name, name, new_secret()) for name in names.PROBES)
+    prober, victim = (Credential(name, name, new_secret()) for name in probes.PROBES)
     try:
         for credential in (prober, victim):
             with contextlib.suppress(Refused):  # left by a proof that was killed
@@ -331,14 +330,12 @@ async def _probes(
 
 
 def _payload(topic: str) -> bytes:
-    """A payload nobody sent before; harmless where it gets through: unsigned, or a rejected
-    telemetry message, or on `$CONTROL` an account without any right."""
+    """On `$CONTROL` an account without any right; elsewhere what tells of the proof."""
     if topic == CONTROL:
         return json.dumps(
             {"commands": [{"command": "createClient", "username": INTRUDER}]}
         ).encode()
-    command = {"verb": Verb.HEALTH_CHECK.value, "id": ulid(time.time())}
-    return json.dumps(command).encode()
+    return probes.payload(time.time())
 
 
 def _blind(why: str) -> FleetError:

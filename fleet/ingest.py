@@ -24,7 +24,7 @@ from fleet.domain.alerts import maintenance
 from fleet.domain.facts import Event, Fact
 from fleet.domain.observation import FromAgent
 from fleet.ledger import Ledger
-from fleet.provisioning.names import PROBES
+from fleet.provisioning.probes import PROBES
 from fleet.receipts import Receipts
 from fleet.store.port import DeadLetter, Stored
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from fleet.bus.connect import open_bus
+from fleet.bus.mqtt import open_bus
 from fleet.bus.port import Bus
 from fleet.client import HubClient, HubError
 from fleet.contract.errors import ConfigError

@@ -35,13 +35,15 @@ def auditor(settings: Settings, against: Path | None = None) -> Audit:
     added = settings.added_words()
     if against is not None:
         added = _with_proposed(added, against)
-    enrolled = Registry(settings.home).agents()
+    registered = Registry(settings.home).everyone()
+    left = {a.name: a.revoked_at for a in (registered or {}).values() if a.revoked_at is not None}
     signer = load_signer(settings.home)
     return Audit(
         settings.topics,
         Reader(added),
         Digester.of_home(settings.home),
-        enrolled=None if enrolled is None else frozenset(enrolled),
+        enrolled=None if registered is None else frozenset(registered.keys() - left.keys()),
+        left=left,
         keys=signer.public_keys() if signer else None,
         seen=archive.shapes(settings.home),
     )
@@ -108,7 +110,7 @@ async def listen(settings: Settings, run: Audit, seconds: float) -> list[Gap]:
     Raises:
         BrokerError: the broker cannot be reached or refuses.
     """
-    from fleet.bus.connect import open_bus
+    from fleet.bus.mqtt import open_bus
 
     line = 0
     async with open_bus(settings) as bus:

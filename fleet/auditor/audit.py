@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from fleet.contract.rejection import Rejected
 from fleet.contract.signing import verify
 from fleet.contract.topics import FROM_AGENT, Address, Topics
 from fleet.contract.words import MessageKind, Reason
+from fleet.provisioning.probes import is_proof
 
 DAY: Final = 86_400
 MAX_FINDINGS: Final = 50_000
@@ -27,6 +29,9 @@ MAX_FINDINGS: Final = 50_000
 
 MAX_NAMES: Final = 1_000
 """Metric names of one agent that are told apart: thirty full messages without a repetition."""
+
+PROOF: Final = "acl-proof"
+"""How messages of `fleet acl test` are counted: they are no agent's, and break rules on purpose."""
 
 EVERYTHING: Final = ""
 """The field of a finding about a message as a whole."""
@@ -70,6 +75,7 @@ class Audit:
 
     Args:
         enrolled: the agents that belong here; None where nobody says.
+        left: when (epoch seconds) others were revoked, who belonged here until then.
         keys: the hub's public keys by id, where it signs; None where it does not.
         seen: fields and metrics by agent from earlier reports; None where there are none.
         on_finding: called with each finding as it comes.
@@ -82,6 +88,7 @@ class Audit:
         digester: Digester,
         *,
         enrolled: frozenset[str] | None = None,
+        left: Mapping[str, float] | None = None,
         keys: Mapping[str, bytes] | None = None,
         seen: Mapping[str, frozenset[str]] | None = None,
         on_finding: Callable[[Finding], None] | None = None,
@@ -93,6 +100,7 @@ class Audit:
         self._reader = reader
         self._digest = digester
         self._enrolled = enrolled
+        self._left = left or {}
         self._keys = keys
         self._seen = seen
         self._on_finding = on_finding
@@ -111,6 +119,9 @@ class Audit:
             self._take_foreign(line, at, topic, payload)
             return
         kind = known.address.kind
+        if is_proof(known.address.agent, payload):
+            tally.kinds[PROOF] += 1
+            return
         tally.kinds[kind] += 1
         tally.days[int(at or 0) // DAY, known.traffic.agent] += 1
         if retain and payload:
@@ -139,8 +150,15 @@ class Audit:
     def _check_retained(self, line: int, at: float | None, known: Known) -> None:
         if known.address.kind not in FROM_AGENT:
             self._tell(line, at, known, traffic.RETAINED_COMMAND, EVERYTHING, 0, "")
-        elif self._enrolled is not None and known.address.agent not in self._enrolled:
+        elif not self._belongs(known.address.agent, at):
             self._tell(line, at, known, retained.GHOST, "topic", 0, "")
+
+    def _is_enrolled(self, agent: str) -> bool:
+        return self._enrolled is None or agent in self._enrolled
+
+    def _belongs(self, agent: str, at: float | None) -> bool:
+        """Whether `agent` was enrolled at that time; of a time that is not known only who is now."""
+        return self._is_enrolled(agent) or (at or math.inf) < self._left.get(agent, 0.0)
 
     def report_lateral(self, line: int, at: float | None, topic: str, publisher: str) -> None:
         """A publisher, known from the broker's log, that is not the topic's owner."""
@@ -217,9 +235,7 @@ class Audit:
 
     def _take_empty(self, line: int, at: float | None, known: Known) -> None:
         """An empty message erases retained state; for a command that is the cure."""
-        agent = known.address.agent
-        owned = self._enrolled is None or agent in self._enrolled
-        if known.address.kind in FROM_AGENT and owned:
+        if known.address.kind in FROM_AGENT and self._is_enrolled(known.address.agent):
             self._tell(line, at, known, retained.CLEARED, EVERYTHING, 0, "")
 
     def _take_rejected(

@@ -1,4 +1,4 @@
-"""How to reach a broker: address, credential, session; and which adapter does it."""
+"""How to reach a broker: address, credential, session."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fleet.bus.port import Bus, LinkObserver, Will
+from fleet.bus.port import LinkObserver, Will
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import ConfigError
 from fleet.contract.stamps import ulid
@@ -90,10 +90,3 @@ def connection_of(
         will=will,
         on_link=on_link,
     )
-
-
-def open_bus(settings: Settings, *, client_id: str | None = None) -> Bus:
-    """A bus for a short visit, as the command line makes."""
-    from fleet.bus.mqtt import ingest_bus
-
-    return ingest_bus(connection_of(settings, client_id=client_id))

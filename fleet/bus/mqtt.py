@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import aiomqtt
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -14,10 +14,13 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from fleet.bus import backoff, troubles
 from fleet.bus.aio import AioLink, number
 from fleet.bus.arrivals import Arrivals
-from fleet.bus.connect import Connection
+from fleet.bus.connect import Connection, connection_of
 from fleet.bus.link import FAILURE, HUNG_UP, SILENT, Link
 from fleet.bus.port import Inbound
 from fleet.contract.errors import BrokerError
+
+if TYPE_CHECKING:
+    from fleet.settings import Settings
 
 MIDS: Final = 65_536
 """Packet ids are 16 bits; above them an `Inbound.mid` carries the connection's number."""
@@ -210,3 +213,8 @@ class MqttBus:
 def ingest_bus(connection: Connection) -> MqttBus:
     """The bus for a reader that must keep up with a whole fleet."""
     return MqttBus(connection, fast)
+
+
+def open_bus(settings: Settings, *, client_id: str | None = None) -> MqttBus:
+    """A bus for a short visit, as the command line makes."""
+    return ingest_bus(connection_of(settings, client_id=client_id))

@@ -31,7 +31,7 @@ async def announce(settings: Settings, notice: Notice) -> None:
     Raises:
         BrokerError: the broker is away or refuses.
     """
-    from fleet.bus.connect import open_bus
+    from fleet.bus.mqtt import open_bus
     from fleet.contract.stamps import timestamp, ulid
     from fleet.keys import load_signer
 

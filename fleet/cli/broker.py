@@ -44,15 +44,8 @@ def up(settings: Settings) -> None:
     plan = mosquitto.plan_of(settings)
     home.create(plan, settings, time.time())
     program = mosquitto.find_program()
-    ports = ", ".join(
-        f"{address}:{port}"
-        for address, port in (
-            ("127.0.0.1", plan.local_port),
-            (plan.bind, plan.tls_port),
-            (plan.bind, plan.mtls_port),
-        )
-        if port
-    )
+    mosquitto.check_ports(plan)
+    ports = ", ".join(f"{address}:{port}" for address, port in plan.listeners)
     note(f"broker on {ports}; Ctrl-C ends it")
     os.execv(program, [program, "-c", str(plan.config_file)])  # noqa: S606 - no shell is wanted
 

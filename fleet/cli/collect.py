@@ -30,7 +30,7 @@ def collect(settings: Settings, patience: float, output: str) -> int:
 
 
 async def _run(settings: Settings, patience: float, output: str) -> int:
-    from fleet.bus.connect import open_bus
+    from fleet.bus.mqtt import open_bus
     from fleet.cli.status import print_fleet
     from fleet.commander.direct import Order, known_agents, send
     from fleet.contract.reading import Reader

@@ -175,7 +175,7 @@ class Report:
 @asynccontextmanager
 async def _way(settings: Settings, *, direct: bool) -> AsyncIterator[Way]:
     """By the hub where one serves this home, since it keeps what cannot be delivered yet."""
-    from fleet.bus.connect import open_bus
+    from fleet.bus.mqtt import open_bus
     from fleet.client import HubClient
     from fleet.commander.direct import Direct
     from fleet.commander.through_hub import ThroughHub

@@ -81,7 +81,7 @@ async def _one(settings: Settings, letter_id: int) -> DeadLetter:
 
 
 async def _replay(settings: Settings, letter_id: int) -> None:
-    from fleet.bus.connect import open_bus
+    from fleet.bus.mqtt import open_bus
     from fleet.contract.reading import Reader
     from fleet.contract.rejection import Rejected
     from fleet.contract.topics import FROM_AGENT

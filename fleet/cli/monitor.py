@@ -138,7 +138,7 @@ def _line(event: dict[str, Any]) -> str:
 async def _watch(
     settings: Settings, lens: Lens, printer: Printer, *, live: bool, since: float | None
 ) -> None:
-    from fleet.bus.connect import open_bus
+    from fleet.bus.mqtt import open_bus
     from fleet.snapshot import retained_state
 
     if since is not None and await _recall(settings, lens, printer, since):
@@ -186,7 +186,7 @@ async def _recall(settings: Settings, lens: Lens, printer: Printer, since: float
 
 async def _on_screen(settings: Settings, lens: Lens) -> None:
     """One connection feeds both the table and the events."""
-    from fleet.bus.connect import open_bus
+    from fleet.bus.mqtt import open_bus
     from fleet.cli.screen import Screen
     from fleet.remembered import remembered
 

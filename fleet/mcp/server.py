@@ -178,7 +178,7 @@ class Helm:
             list[str], Field(min_length=1, max_length=200, description='names, or ["all"]')
         ],
     ) -> str:
-        from fleet.bus.connect import open_bus
+        from fleet.bus.mqtt import open_bus
 
         settings = self._settings
         everyone = agents == ["all"]

@@ -154,9 +154,11 @@ class Enroller:
         old, serials = agent.accounts[:-1], agent.serials[:-1]
         if old:
             await self._dynsec.run(*map(delete_account, old))
-        self._end_certificates(serials)
+        read = self._end_certificates(serials)
         kept = replace(agent, accounts=agent.accounts[-1:], serials=agent.serials[-1:])
         self._registry.put(kept)
+        if not read:
+            raise _crl_unread(f"the old certificate of {name}")
         return (*old, *serials)
 
     async def revoke(self, name: str) -> None:
@@ -167,10 +169,10 @@ class Enroller:
 
         Raises:
             ConfigError: nobody of that name is enrolled.
-            NotProvenError: the account is still there afterwards.
+            NotProvenError: the account is still there afterwards, or its certificate still opens.
         """
         agent = self._enrolled(name)
-        self._end_certificates(agent.serials)
+        read = self._end_certificates(agent.serials)
         first, *others = agent.accounts
         lock = new_secret()
         lock_out = {"command": "setClientPassword", "username": first, "password": lock}
@@ -182,6 +184,8 @@ class Enroller:
             await self._dynsec.run(delete_account(first), delete_role(names.agent_role(name)))
         if await self._dynsec.account(first) or await self._dynsec.role(names.agent_role(name)):
             raise NotProvenError(f"{name} is not gone", "the broker kept it", "try again")
+        if not read:
+            raise _crl_unread(f"the certificate of {name}")
 
     async def _empty(self, name: str, account: str, password: str) -> None:
         """A clean session in place of the agent's, and empty retained messages."""
@@ -218,10 +222,12 @@ class Enroller:
             if await visit.subscribe(self._topics.every(MessageKind.COMMAND)):
                 raise _not_proven(f"account {account}", "it may read everybody's commands")
 
-    def _end_certificates(self, serials: Sequence[str]) -> None:
-        if serials:
-            Authority(self._settings.home).revoke(serials, self._clock())
-            mosquitto.reload(mosquitto.plan_of(self._settings))
+    def _end_certificates(self, serials: Sequence[str]) -> bool:
+        """Put `serials` on the CRL; False where no broker of ours could be told to read it."""
+        if not serials:
+            return True
+        Authority(self._settings.home).revoke(serials, self._clock())
+        return mosquitto.reload(mosquitto.plan_of(self._settings))
 
     def _enrolled(self, name: str) -> Enrolled:
         agent = (self._registry.agents() or {}).get(name)
@@ -247,3 +253,12 @@ class Enroller:
 def _not_proven(what: str, why: str) -> NotProvenError:
     remedy = "look at the broker's log; fleet acl test shows what is open"
     return NotProvenError(f"the {what} is not as it should be", why, remedy)
+
+
+def _crl_unread(what: str) -> NotProvenError:
+    return NotProvenError(
+        f"{what} is on the CRL, but the broker has not read it",
+        "it does not run from this home, or its pid file is gone; until it reads the CRL it lets "
+        "the certificate in, though without any right",
+        "kill -HUP the broker, or restart it",
+    )

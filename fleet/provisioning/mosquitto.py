@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,16 @@ class Plan:
     @property
     def pid_file(self) -> Path:
         return self.folder / "mosquitto.pid"
+
+    @property
+    def listeners(self) -> tuple[tuple[str, int], ...]:
+        """Addresses and ports that are listened on."""
+        every = (
+            ("127.0.0.1", self.local_port),
+            (self.bind, self.tls_port),
+            (self.bind, self.mtls_port),
+        )
+        return tuple((address, port) for address, port in every if port)
 
     def table(self) -> dict[str, Any]:
         """As it stands in `fleet.toml`."""
@@ -142,13 +153,47 @@ def configuration(plan: Plan, plugin: Path, user: str) -> str:
     return "\n".join(sections)
 
 
+def check_ports(plan: Plan) -> None:
+    """A second Mosquitto would take the first one's pid file away with it when it fails.
+
+    Raises:
+        ConfigError: somebody listens on a port of the plan, or the address is not ours.
+    """
+    for address, port in plan.listeners:
+        try:
+            family, kind, _, _, place = socket.getaddrinfo(
+                address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(place)
+        except OSError as error:
+            raise ConfigError(
+                f"the broker cannot listen on {address}:{port}",
+                error.strerror or str(error),
+                f"fleet doctor says whether it runs already; or other ports in [{TABLE}] of "
+                "fleet.toml, then fleet broker config --write",
+            ) from None
+
+
 def reload(plan: Plan) -> bool:
     """Make a broker of ours read certificates and CRL again; False where none runs here."""
     try:
-        os.kill(int(plan.pid_file.read_text()), signal.SIGHUP)
+        pid = int(plan.pid_file.read_text())
+        if not _is_ours(pid):
+            return False
+        os.kill(pid, signal.SIGHUP)
     except (OSError, ValueError):
         return False
     return True
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether `pid` is still a Mosquitto: a broker that was killed leaves its file behind, and
+    the number may be another's by now. Where there is no /proc, the file is believed."""
+    if not Path("/proc/self/comm").exists():
+        return True
+    return "mosquitto" in Path(f"/proc/{pid}/comm").read_text()
 
 
 def _security(plan: Plan, plugin: Path) -> str:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from fleet.contract.errors import ConfigError
 from fleet.contract.topics import Topics, is_agent_name
-
-PROBES: Final = ("acl-probe-1", "acl-probe-2")
-"""Agents of the ACL proof, which exist for a moment only: the proof pairs, prober and victim."""
+from fleet.provisioning.probes import PROBES
 
 
 def hub_account(topics: Topics) -> str:

@@ -13,7 +13,7 @@ pytest.importorskip("textual", reason="the extra tui is not installed")
 
 from textual.widgets import DataTable, RichLog, Static
 
-from fleet.bus.connect import open_bus
+from fleet.bus.mqtt import open_bus
 from fleet.cli import monitor
 from fleet.cli.screen import Events, Screen, Views
 from fleet.contract.reading import Reader

@@ -166,6 +166,17 @@ async def test_a_revoked_certificate_is_kicked_and_refused(
         assert await refused(by_certificate(provisioned, credential, tmp_path))
 
 
+async def test_a_certificate_whose_crl_nobody_reads_is_not_called_revoked(
+    provisioned: ProvisionedBroker,
+) -> None:
+    async with provisioned.enroller() as enroller:
+        await enroller.add("alpha", certificate=True)
+        provisioned.plan.pid_file.unlink()
+        with pytest.raises(NotProvenError, match="has not read it"):
+            await enroller.revoke("alpha")
+        assert "alpha" not in (Registry(provisioned.home).agents() or {})
+
+
 async def test_a_rotation_keeps_the_old_secret_until_it_is_finished(
     provisioned: ProvisionedBroker,
 ) -> None:

@@ -15,6 +15,7 @@ from fleet.contract.messages import MODELS, Message
 from fleet.contract.signing import key_id, sign
 from fleet.contract.topics import Topics
 from fleet.contract.words import MessageKind
+from fleet.provisioning.probes import PROBES, payload
 from tests.support.audits import NOON, TS, an_audit, beat, beat_rules, findings, rules, take
 
 
@@ -78,6 +79,21 @@ def test_retained_state_of_an_agent_that_is_not_enrolled_is_a_ghost():
         "retained.ghost"
     }
     assert rules("fleet/alpha/heartbeat", beat(), retain=True, enrolled=enrolled) == set()
+
+
+def test_who_was_revoked_later_was_no_ghost_before():
+    topic, nobody = "fleet/beta/heartbeat", frozenset[str]()
+    for left, told in ((NOON + 1, set()), (NOON - 1, {"retained.ghost"})):
+        given = {"enrolled": nobody, "left": {"beta": left}}
+        assert rules(topic, beat(), retain=True, **given) == told
+
+
+def test_the_acl_proof_breaks_rules_on_purpose_and_nothing_else_passes_for_it():
+    one, other = (f"fleet/{name}/heartbeat" for name in PROBES)
+    assert rules(one, payload(NOON)) == rules(other, payload(NOON), retain=True) == set()
+    assert "contract.unknown-field" in rules("fleet/alpha/heartbeat", payload(NOON))
+    said = payload(NOON).replace(b"}", b', "note": "hello"}')
+    assert "contract.unknown-field" in rules(one, said)
     assert rules("fleet/beta/heartbeat", beat(), retain=True) == set()
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from fleet.contract.errors import ConfigError
-from fleet.provisioning.mosquitto import Plan, configuration, find_plugin, plan_of
+from fleet.provisioning.mosquitto import (
+    Plan,
+    check_ports,
+    configuration,
+    find_plugin,
+    plan_of,
+    reload,
+)
 from fleet.settings import load
 
 ROOT = Path(__file__).parents[3]
@@ -76,3 +85,20 @@ def test_the_plugin_is_found_below_a_folder_of_the_platform(tmp_path: Path) -> N
     assert find_plugin([str(tmp_path)]) == deep / PLUGIN.name
     with pytest.raises(ConfigError, match="is not installed"):
         find_plugin([str(tmp_path / "nowhere")])
+
+
+def test_a_taken_port_is_told_before_a_second_broker_removes_the_first_ones_pid_file() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"127.0.0.1:{port}"):
+            check_ports(Plan(Path("/h"), local_port=port, tls_port=0))
+    check_ports(Plan(Path("/h"), local_port=port, tls_port=0))
+
+
+@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="no /proc says what a pid is")
+def test_a_pid_file_that_a_killed_broker_left_signals_nobody_else(tmp_path: Path) -> None:
+    plan = Plan(tmp_path)
+    assert not reload(plan)
+    plan.folder.mkdir()
+    plan.pid_file.write_text(str(os.getpid()))
+    assert not reload(plan)
