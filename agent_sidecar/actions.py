@@ -6,6 +6,7 @@ which is split into words and run without a shell.
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import signal
@@ -16,6 +17,8 @@ from typing import Final
 
 from fleet.contract.errors import ConfigError
 from fleet.contract.words import ReplyCode
+
+log = logging.getLogger(__name__)
 
 TIMEOUT: Final = 30.0
 """Seconds a reload may take; OpenClaw's own config check takes up to three."""
@@ -64,11 +67,11 @@ def _signal(name: str) -> signal.Signals:
 
 def _send_signal(pid: int | None, number: signal.Signals) -> ReplyCode:
     if pid is None:
-        return ReplyCode.ACTION_FAILED
+        return _failed("no process of the agent is known: FLEET_PID_FILE or FLEET_PROCESS names it")
     try:
         os.kill(pid, number)
-    except OSError:
-        return ReplyCode.ACTION_FAILED
+    except OSError as error:
+        return _failed(f"{number.name} to process {pid}: {error.strerror}")
     return ReplyCode.OK
 
 
@@ -85,11 +88,11 @@ def _post(url: str, timeout: float) -> ReplyCode:
         status = connection.getresponse().status
     except TimeoutError:
         return ReplyCode.ACTION_TIMEOUT
-    except (OSError, HTTPException):
-        return ReplyCode.ACTION_FAILED
+    except (OSError, HTTPException) as error:
+        return _failed(f"no answer: {getattr(error, 'strerror', None) or type(error).__name__}")
     finally:
         connection.close()
-    return ReplyCode.OK if 200 <= status < 300 else ReplyCode.ACTION_FAILED
+    return ReplyCode.OK if 200 <= status < 300 else _failed(f"it answers HTTP {status}")
 
 
 def _run(argv: list[str], timeout: float) -> ReplyCode:
@@ -102,12 +105,18 @@ def _run(argv: list[str], timeout: float) -> ReplyCode:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-    except OSError:
-        return ReplyCode.ACTION_FAILED
+    except OSError as error:
+        return _failed(f"{argv[0]}: {error.strerror}")
     try:
         code = process.wait(timeout)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)  # its children too: it leads its own group
         process.wait()
         return ReplyCode.ACTION_TIMEOUT
-    return ReplyCode.OK if code == 0 else ReplyCode.ACTION_FAILED
+    return ReplyCode.OK if code == 0 else _failed(f"{argv[0]} ended with code {code}")
+
+
+def _failed(why: str) -> ReplyCode:
+    """The bus has a code for it; why is told on this machine only."""
+    log.warning("the reload action failed: %s", why)
+    return ReplyCode.ACTION_FAILED

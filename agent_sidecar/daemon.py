@@ -52,7 +52,8 @@ def run_once(
     Raises:
         FleetError: something it needs is not usable, or it did not get through in time.
     """
-    _log_to_stderr(logging.ERROR)
+    # Cron mails what is on stderr: only how it ended. A person is told what takes so long.
+    _log_to_stderr(logging.WARNING if sys.stderr.isatty() else logging.ERROR)
     with exclusive(config.state, LOCK_WAIT):
         runner = _runner(config, purpose, mail)
         _on_signals(runner)
@@ -97,7 +98,10 @@ def _read_again(config: Config) -> Config:
     if fresh.state != config.state:
         why = "another agent or state directory needs another lock"
         raise FleetError("the settings do not fit this process", why, "restart it")
-    kinds.assemble(fresh)
+    from agent_sidecar.actions import parse
+
+    assembly = kinds.assemble(fresh)
+    parse(fresh.text("FLEET_RELOAD"), assembly.pid)
     return fresh
 
 

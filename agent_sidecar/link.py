@@ -32,6 +32,12 @@ FIRST_BACKOFF, MAX_BACKOFF = 0.5, 60.0
 
 LOST: Final = "lost"
 
+UNWANTED: Final = frozenset(
+    f"refused: {reason}"
+    for reason in ("Not authorized", "Bad user name or password", "Client identifier not valid")
+)
+"""Answers that stay the same however often one asks: the credential is not, or no longer, good."""
+
 
 class Handler(Protocol):
     """What the link tells its owner, always in the owner's thread."""
@@ -73,7 +79,7 @@ class Link:
         self._unsupported = False
         self._up = False
         self._closing = False
-        self._troubled = False
+        self._told = ""
         self._backoff = FIRST_BACKOFF
         self._next_attempt = 0.0
         self._answer_by = 0.0
@@ -89,6 +95,17 @@ class Link:
     def why(self) -> str:
         """Why the last attempt failed or the link went down; empty: no trouble."""
         return self._why
+
+    @property
+    def refused(self) -> bool:
+        """Whether the broker knows us and does not want us: trying again changes nothing."""
+        return self._why in UNWANTED
+
+    @property
+    def remedy(self) -> str:
+        if self.refused:
+            return f"the newest join line; fleet agent rotate {self._config.agent} makes one"
+        return f"start the broker, or set FLEET_BROKER (now {self._config.broker})"
 
     @property
     def protocol(self) -> str:
@@ -221,10 +238,12 @@ class Link:
             self._next_attempt = now
 
     def _retry_later(self, why: str, now: float) -> None:
-        if not self._troubled:
-            self._troubled = True
-            log.warning("no link to %s: %s", self._config.broker, why)
         self._why = why
+        if why != self._told:  # a broker that comes back may refuse us for another reason
+            self._told = why
+            log.warning("no link to %s: %s", self._config.broker, why)
+            if self.refused:
+                log.warning("Try: %s", self.remedy)
         self._next_attempt = now + self._backoff * random.uniform(0.5, 1.0)  # noqa: S311
         self._backoff = min(self._backoff * 2, MAX_BACKOFF)
 
@@ -243,7 +262,7 @@ class Link:
             self._unsupported = str(reason) == "Unsupported protocol version"
             return
         self._up = True
-        self._troubled = False
+        self._told = ""
         self._backoff = FIRST_BACKOFF
         self._why = ""
         self.counters.connects += 1

@@ -18,6 +18,9 @@ from fleet.contract.errors import ConfigError, FleetError
 from fleet.contract.secret_file import read_secret, write_secret
 
 FILE: Final = "hub.json"
+AT_HOME: Final = {"GET /v1/agents": "fleet status"}
+"""What the hub's remedies, which speak of HTTP, are at the command line."""
+
 TIMEOUT: Final = 10.0
 """Seconds; the hub answers on loopback in milliseconds."""
 
@@ -112,7 +115,8 @@ class HubClient:
             with error:
                 raise _refused(error) from None
         except OSError as error:
-            why = str(getattr(error, "reason", error))
+            reason = getattr(error, "reason", error)
+            why = getattr(reason, "strerror", None) or str(reason)
             raise HubError(f"the hub at {self.url} does not answer", why, "fleet serve") from None
         return json.loads(text) if text else None
 
@@ -122,6 +126,7 @@ def _refused(error: urllib.error.HTTPError) -> HubError:
         problem = json.loads(error.read())
     except ValueError:
         problem = {}
+    remedy = problem.get("try", "")
     return HubError(
-        "the hub refuses", problem.get("detail", f"HTTP {error.code}"), problem.get("try", "")
+        "the hub refuses", problem.get("detail", f"HTTP {error.code}"), AT_HOME.get(remedy, remedy)
     )

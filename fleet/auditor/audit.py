@@ -157,7 +157,7 @@ class Audit:
         return self._enrolled is None or agent in self._enrolled
 
     def _belongs(self, agent: str, at: float | None) -> bool:
-        """Whether `agent` was enrolled at that time; of a time that is not known only who is now."""
+        """Whether `agent` was enrolled then; at an unknown time: whether it is now."""
         return self._is_enrolled(agent) or (at or math.inf) < self._left.get(agent, 0.0)
 
     def report_lateral(self, line: int, at: float | None, topic: str, publisher: str) -> None:

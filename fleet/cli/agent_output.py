@@ -95,7 +95,9 @@ def show(
             }
         )
         return
-    note(f"{credential.agent} is enrolled; its account {credential.account} is proven.")
+    second = credential.account != credential.agent
+    done = f"has a second account, {credential.account}" if second else "is enrolled"
+    note(f"{credential.agent} {done}; it is proven.")
     for title, text in _sections(invitation, secret, line, kind):
         click.echo(f"\n# {title}\n{text.rstrip()}")
     note("\nThe secret is shown only now, and kept nowhere.")

@@ -46,6 +46,7 @@ async def _run(settings: Settings, patience: float, output: str) -> int:
             reader = Reader(settings.added_words())
             answered: set[str] = set()
             if known:
+                note(f"asking {len(known)}, for up to {patience:g} s")
                 async for answer in send(
                     bus,
                     settings.topics,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fleet.cli.common import finish, note, with_output, with_settings, write_jsonl
 from fleet.cli.spans import Moment
+from fleet.contract.rejection import Rejected
 from fleet.contract.words import MessageKind
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
+    from fleet.contract.reading import Reader
     from fleet.store.port import Rollup, Stored
     from fleet.store.sqlite import SqliteStore
 
@@ -31,7 +34,7 @@ PAGE = 500
 @with_output("text", "jsonl")
 @with_settings("home")
 def history(settings: Settings, hourly: bool, limit: int, output: str, **wanted: Any) -> None:
-    """Stored messages, oldest first. With -o jsonl a pipe reads as far as --limit goes.
+    """Stored messages, oldest first, a line each; -o jsonl shows them whole.
 
     With --hourly: heartbeats, those not ok, statuses, alerts, and the least, greatest and last
     value of each metric. The hour that runs is not among them.
@@ -47,8 +50,11 @@ def history(settings: Settings, hourly: bool, limit: int, output: str, **wanted:
 async def _run(
     settings: Settings, wanted: dict[str, Any], limit: int, output: str, *, hourly: bool
 ) -> None:
+    from fleet.contract.reading import Reader
     from fleet.store.reading import open_store
 
+    reader = Reader(settings.added_words())
+    show = _print_hour if hourly else partial(_print, reader)
     async with open_store(settings.home) as store:
         while limit > 0:
             try:
@@ -58,7 +64,7 @@ async def _run(
             except ValueError:
                 raise click.UsageError("that cursor is not one of ours") from None
             for item in found:
-                (_print_hour if hourly else _print)(item, output)
+                show(item, output)
             limit -= len(found)
             if wanted["cursor"] is None:
                 return
@@ -75,14 +81,18 @@ async def _page(
     return page.messages, page.next
 
 
-def _print(stored: Stored, output: str) -> None:
+def _print(reader: Reader, stored: Stored, output: str) -> None:
+    from fleet.cli.describe import describe
     from fleet.gateway.hub_backend import described_message
 
     described = described_message(stored)
     if output == "jsonl":
         write_jsonl([described])
         return
-    text = json.dumps(described["message"], separators=(",", ":"))
+    try:
+        text = describe(reader.read(stored.kind, stored.payload))
+    except Rejected:  # stored under an amendment that is no longer in force
+        text = json.dumps(described["message"], separators=(",", ":"))
     click.echo(f"{described['ts']}  {stored.agent or '*':<20}  {stored.kind:<9}  {text}")
 
 
