@@ -201,10 +201,11 @@ class Roster:
         return worst_first(self.view(name, now) for name in self.names())
 
     def counts(self) -> dict[Verdict, int]:
-        """Agents by the verdict of the last tick or message."""
+        """Agents by the verdict of the last tick or message; who was never heard is unknown."""
         found = dict.fromkeys(Verdict, 0)
         for record in self._records.values():
             found[record.verdict] += 1
+        found[Verdict.UNKNOWN] += sum(name not in self._records for name in self._enrolled or ())
         return found
 
     def receipt(self, name: str, boot: int) -> int | None:

@@ -61,6 +61,12 @@ def _state(state: str) -> str:
     return f'fleet_agent_state{{state="{state}"}} == 1'
 
 
+_OFFLINE: Final = (
+    f"({_state('offline')}) * on (agent) group_left (severity)"
+    f' fleet_alert_firing{{code="{HubAlertCode.AGENT_OFFLINE}"}}'
+)
+"""With the hub's own severity: a clean stop is a warning, a last will critical."""
+
 ALARMS: Final = (
     Alarm("FleetHubDown", f'up{{job="{JOB}"}} == 0 or absent(up{{job="{JOB}"}})', "2m", _CRITICAL,
           "the hub cannot be scraped", "fleet doctor"),
@@ -75,7 +81,8 @@ ALARMS: Final = (
     Alarm("FleetStoreDiskFilling", "predict_linear(fleet_store_free_bytes[6h], 86400) < 0", "1h",
           _WARNING, "the store's disk will be full within a day",
           "free space, or shorten [retention] in fleet.toml"),
-    Alarm("FleetAgentOffline", _state("offline"), "1m", _CRITICAL, f"{_AGENT} is offline", _LOOK),
+    Alarm("FleetAgentOffline", _OFFLINE, "1m", "{{ $labels.severity }}", f"{_AGENT} is offline",
+          _LOOK),
     Alarm("FleetAgentStale", _state("stale"), "1m", _CRITICAL,
           f"{_AGENT} has been silent for 2.5 intervals", _LOOK),
     Alarm("FleetAgentLate", _state("late"), "5m", _WARNING,

@@ -60,6 +60,15 @@ SLOW = {
 }
 QUICK = {**SLOW, 'fleet_command_latency_seconds_bucket{le="5"}': "0+1x60"}
 
+OFFLINE = Case(
+    {
+        'fleet_agent_state{agent="ada",state="offline"}': "1x60",
+        'fleet_alert_firing{agent="ada",code="agent-offline",severity="warning"}': "1x60",
+    },
+    {'fleet_agent_state{agent="ada",state="ok"}': "1x60"},
+    {"agent": "ada", "state": "offline", "severity": "warning"},
+)
+
 CASES = {
     "FleetHubDown": constant('up{job="fleet"}', "0", "1", job="fleet"),
     "FleetLinkDown": constant("fleet_link_up", "0", "1"),
@@ -73,7 +82,7 @@ CASES = {
         {"fleet_store_free_bytes": "50000000000-50000x420"},
         minutes=400,
     ),
-    "FleetAgentOffline": state("offline"),
+    "FleetAgentOffline": OFFLINE,
     "FleetAgentStale": state("stale"),
     "FleetAgentLate": state("late"),
     "FleetAgentDegraded": state("degraded"),

@@ -124,6 +124,9 @@ def test_the_list_of_the_enrolled_makes_ghosts_and_names_who_was_never_heard(
     expected = {"ada": "ok", "guy": "ghost", "zoe": "unknown"}
     wait_until(lambda: states(hub) == expected, what=f"{expected}")
     assert severities(hub) == {"guy": "warning"}
+    counts = {word: n for word, n in hub.ask("GET", "/v1/stats")[1]["agents"].items() if n}
+    assert counts == hub.ask("GET", "/v1/agents")[1]["counts"] == dict.fromkeys(counts, 1)
+    assert set(counts) == {"ok", "ghost", "unknown"}
     found = {agent["agent"]: agent["state"] for agent in status(hub)["agents"]}
     assert found == {"ada": "ok", "guy": "ok", "zoe": "unknown"}, (
         "without the hub nobody is a ghost"
