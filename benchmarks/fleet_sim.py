@@ -121,10 +121,17 @@ def measure(agents: int, seconds: float, folder: Path) -> dict[str, Any]:
             found |= {"answered": answered, "answers_stored": kept}
             stored = rows(hub, 0)
             burst = BURST // agents
+            spending = {
+                "hub": [Cost(hub.pid)],
+                "broker": [Cost(broker.pid)],
+                "agents": [Cost(pid) for pid in fleet.pids],
+            }
             needed = took(
                 lambda: rows(hub, 0) >= stored + burst * agents, fleet.order, "burst", burst
             )
             found["ingest"] = round(burst * agents / needed)
+            for name, spent in spending.items():
+                found[f"burst_{name}_cpu"] = round(sum(cost.seconds() for cost in spent), 2)
             fleet.order("flap")
             costs = Cost(hub.pid), Cost(broker.pid)
             before = rows(hub, 0)

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterable
 
 from benchmarks import wire
 from fleet.contract.stamps import timestamp
@@ -21,11 +22,11 @@ CHUNK = 64 * 1024
 PUBACK_BYTES = 4
 
 
-def burst(messages: int, agents: int) -> bytes:
-    """Heartbeats of about 194 bytes, each of another session number, from all agents in turn."""
+def beats(messages: int, agents: int) -> list[tuple[str, bytes]]:
+    """(topic, payload) of heartbeats of about 194 bytes, each another, from all agents in turn."""
     topics, now, boot = Topics(), timestamp(time.time()), int(time.time() * 1000)
     names = [topics.of(MessageKind.HEARTBEAT, f"agent-{n:05d}") for n in range(agents)]
-    parts = []
+    made = []
     for number in range(messages):
         body = {
             "ok": True,
@@ -38,25 +39,34 @@ def burst(messages: int, agents: int) -> bytes:
             "metrics": {"memory_bytes": 100_000_000 + number},
         }
         payload = json.dumps(body, separators=(",", ":")).encode()
-        parts.append(wire.publish(names[number % agents], payload, number % 65_535 + 1))
-    return b"".join(parts)
+        made.append((names[number % agents], payload))
+    return made
 
 
-def main() -> None:
-    port, messages, agents = map(int, sys.argv[1:4])
-    data = memoryview(burst(messages, agents))
+def packets(messages: Iterable[tuple[str, bytes]]) -> bytes:
+    """All of them as they travel."""
+    return b"".join(
+        wire.publish(topic, payload, number % 65_535 + 1)
+        for number, (topic, payload) in enumerate(messages)
+    )
+
+
+def connected(port: int) -> socket.socket:
+    """A link that the broker has let in."""
     link = socket.create_connection(("127.0.0.1", port))
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     link.sendall(wire.connect("generator"))
     link.recv(4)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(time.monotonic(), flush=True)
-    wanted, got = messages * PUBACK_BYTES, 0
+    return link
+
+
+def deliver(link: socket.socket, data: bytes, messages: int) -> int:
+    """Send, and say goodbye once the broker has acknowledged them; how many it did."""
+    view, wanted, got = memoryview(data), messages * PUBACK_BYTES, 0
 
     def send() -> None:
-        for at in range(0, len(data), CHUNK):
-            link.sendall(data[at : at + CHUNK])
+        for at in range(0, len(view), CHUNK):
+            link.sendall(view[at : at + CHUNK])
 
     sender = threading.Thread(target=send)
     sender.start()
@@ -67,7 +77,17 @@ def main() -> None:
         got += len(answer)
     sender.join()
     link.sendall(wire.GOODBYE)
-    print(got // PUBACK_BYTES, flush=True)
+    return got // PUBACK_BYTES
+
+
+def main() -> None:
+    port, messages, agents = map(int, sys.argv[1:4])
+    data = packets(beats(messages, agents))
+    link = connected(port)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(time.monotonic(), flush=True)
+    print(deliver(link, data, messages), flush=True)
 
 
 if __name__ == "__main__":

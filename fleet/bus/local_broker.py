@@ -19,14 +19,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from fleet.bus.link import IN_FLIGHT
 from fleet.contract.errors import BrokerError
 
 LIMITS: Final = (
     # 0 is no limit. The default of 100 drops the rest of a burst, acknowledged and unsaid.
     "max_queued_messages 0",
     "max_queued_bytes 0",
-    # Deliveries on their way at once: a few of the largest batches that the hub commits.
-    "max_inflight_messages 4000",
+    # Deliveries on their way at once: as many as the hub takes before it has committed them.
+    f"max_inflight_messages {IN_FLIGHT}",
     # Bytes. A message of the contract has at most 4096; the rest is topic and a margin.
     "message_size_limit 8192",
     # Without it (and the same in the client) a round trip takes 44 to 88 ms instead of 0.2.

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from fleet.bus.link import IN_FLIGHT
 from fleet.contract.errors import ConfigError
 from fleet.settings import Settings
 
@@ -149,7 +150,7 @@ def configuration(plan: Plan, plugin: Path, user: str) -> str:
         sections.append(_TLS.format(port=plan.tls_port, bind=plan.bind, ca=ca))
     if plan.mtls_port:
         sections.append(_MTLS.format(port=plan.mtls_port, bind=plan.bind, ca=ca))
-    sections.append(_LIMITS.format(folder=plan.folder, user=user))
+    sections.append(_LIMITS.format(folder=plan.folder, user=user, in_flight=IN_FLIGHT))
     return "\n".join(sections)
 
 
@@ -245,7 +246,8 @@ max_packet_size 16384
 # The default, 100, acknowledges and drops the rest of a burst. A queued message costs 544 bytes.
 max_queued_messages 1000000
 max_queued_bytes 0
-max_inflight_messages 1000
+# As many as the hub takes before it has committed them.
+max_inflight_messages {in_flight}
 # Without it a command takes 44 to 88 ms instead of one.
 set_tcp_nodelay true
 # Half-open connections end; MQTT 5 clients are told.

@@ -18,6 +18,7 @@ from tests.chaos import (
     r11_nats_cluster,
     r12_bridge,
     r13_a_day,
+    r14_bursts,
 )
 from tests.chaos.scenario import Scenario
 
@@ -35,4 +36,5 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     r11_nats_cluster.SCENARIO,
     r12_bridge.SCENARIO,
     r13_a_day.SCENARIO,
+    r14_bursts.SCENARIO,
 )

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fleet.bus.link import IN_FLIGHT
+from fleet.bus.local_broker import LIMITS
 from fleet.contract.errors import ConfigError
 from fleet.provisioning.mosquitto import (
     Plan,
@@ -102,3 +104,14 @@ def test_a_pid_file_that_a_killed_broker_left_signals_nobody_else(tmp_path: Path
     plan.folder.mkdir()
     plan.pid_file.write_text(str(os.getpid()))
     assert not reload(plan)
+
+
+@pytest.mark.parametrize("name", ["production", "accounts", "mosquitto"])
+def test_each_broker_we_ship_queues_a_burst_and_sends_as_much_as_the_hub_takes(name: str) -> None:
+    text = (ROOT / "mosquitto" / f"{name}.conf").read_text()
+    lines = dict(line.split(" ", 1) for line in text.splitlines() if line and line[0] != "#")
+    assert lines["max_inflight_messages"] == str(IN_FLIGHT)
+    assert lines["max_queued_messages"] in ("0", "1000000")
+    for line in LIMITS:
+        key, value = line.split()
+        assert key == "max_queued_messages" or lines[key] == value
