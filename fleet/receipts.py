@@ -18,9 +18,9 @@ from fleet.counters import Counters
 COALESCE: Final = 0.1
 """Seconds that receipts wait for more of the same agent."""
 
-BUSY_WAIT: Final = 1.0
-"""Seconds that receipts wait at most while a whole fleet talks: what it says is read first, and
-a sidecar sends again only after 5."""
+BUSY_WAIT: Final = 2.0
+"""Seconds that receipts wait at most while one agent after the other talks: what they say is
+read first. A sidecar sends again only after 5."""
 
 AT_ONCE: Final = 200
 """Publishes in flight together: the broker's round trip must not add up over the fleet."""
@@ -58,15 +58,12 @@ class Receipts:
                 await asyncio.gather(*(self._send(*session, seq) for session, seq in some))
 
     async def _wait_for_more(self) -> None:
-        """Until few come; a busy hub must not spend its turns on receipts for long, though."""
+        """Until no other session speaks, or for as long as a receipt may wait."""
         clock = asyncio.get_running_loop().time
-        end, before = clock() + BUSY_WAIT, 0
-        while True:
+        end, before = clock() + BUSY_WAIT, -1
+        while len(self._noted) > before and clock() < end:
+            before = len(self._noted)
             await asyncio.sleep(COALESCE)
-            now = len(self._noted)
-            if now - before < AT_ONCE or clock() >= end:
-                return
-            before = now
 
     async def _send(self, agent: str, boot: int, seq: int) -> None:
         topic = self._topics.of(MessageKind.RECEIPT, agent)

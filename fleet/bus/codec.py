@@ -39,6 +39,7 @@ class CodecLink(asyncio.Protocol):
         self._manual_ack = connection.manual_ack
         self._transport: asyncio.Transport | None = None
         self._unread = b""
+        self._unsent: list[bytes] = []
         self._greeting: asyncio.Future[mqtt5.ConnAckPacket] | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._last_id = 0
@@ -80,6 +81,7 @@ class CodecLink(asyncio.Protocol):
     async def __aexit__(self, kind: None, error: None, trace: None, /) -> None:
         if self._transport and not self.lost.is_set():
             self._write(mqtt5.DisconnectPacket())
+            self._flush()
             self._transport.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TIMEOUT):
@@ -214,7 +216,16 @@ class CodecLink(asyncio.Protocol):
     def _write(self, packet: Any) -> None:
         if self.lost.is_set() or self._transport is None:
             raise MqttError("the link is down")
-        self._transport.write(packet.write())
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(packet.write())
+
+    def _flush(self) -> None:
+        """What was written in one turn of the loop goes out in one piece: a call into the kernel
+        for each of 10,000 receipts costs more than making them."""
+        unsent, self._unsent = self._unsent, []
+        if unsent and self._transport and not self.lost.is_set():
+            self._transport.write(b"".join(unsent))
 
     def _connect_packet(self) -> mqtt5.ConnectPacket:
         connection = self._connection

@@ -7,15 +7,14 @@ broker's queue, where they could neither be reordered nor withdrawn.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet.contract.errors import BrokerError
-from fleet.contract.messages import Status
-from fleet.contract.rejection import Rejected
-from fleet.contract.stamps import timestamp, ulid
-from fleet.contract.words import MessageKind, Priority, Result, Verb
+from fleet.contract.stamps import timestamp, ulid, ulids
+from fleet.contract.words import MessageKind, Priority, ReplyCode, Result, Verb
 from fleet.domain.commands import Book, Order, Step
 from fleet.domain.facts import Fact
 from fleet.domain.verdict import Verdict
@@ -103,8 +102,8 @@ class Commander:
         now = self._hub.ledger.now()
         wire = ulid(now) if broadcast else None
         orders = [
-            Order(ulid(now), agent, verb, priority, ttl, now, by, reply_to, broadcast=wire)
-            for agent in agents
+            Order(id_, agent, verb, priority, ttl, now, by, reply_to, broadcast=wire)
+            for agent, id_ in zip(agents, ulids(now), strict=False)
         ]
         if len(self._book) + len(orders) > MAX_OPEN:
             raise TooManyOpenError
@@ -177,17 +176,14 @@ class Commander:
 
     def _replied(self, item: Stored) -> Order | None:
         """The order that the reply in `item` ends; None where it ends none of ours."""
-        try:
-            message = self._hub.reader.read(MessageKind.STATUS, item.payload)
-        except Rejected:
-            return None
-        reply = message.reply if isinstance(message, Status) else None
-        order = self._book.asked(item.agent, reply.to) if reply and reply.to else None
-        if reply is None or order is None:
+        reply = json.loads(item.payload).get("reply") or {}  # judged when it was stored
+        order = self._book.asked(item.agent, reply.get("to"))
+        if order is None:
             return None
         if order.sent is not None:
             self.latencies.append(max(0.0, item.at - order.sent))
-        return order.replied(reply.result, reply.code, reply.took, item.at)
+        code = ReplyCode(reply["code"]) if reply.get("code") else None
+        return order.replied(Result(reply["result"]), code, reply.get("took"), item.at)
 
     async def _tick(self) -> None:
         while True:

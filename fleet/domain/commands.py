@@ -132,6 +132,7 @@ class Book:
     def __init__(self, orders: Iterable[Order] = ()) -> None:
         self._orders: dict[str, Order] = {}
         self._by_agent: dict[str, dict[str, Order]] = {}
+        self._soonest = float("inf")  # no order is over before
         for order in orders:
             self.put(order)
 
@@ -149,13 +150,14 @@ class Book:
         own = self._by_agent.setdefault(order.agent, {})
         if order.open:
             self._orders[order.id] = own[order.id] = order
+            self._soonest = min(self._soonest, order.deadline)
             return
         self._orders.pop(order.id, None)
         own.pop(order.id, None)
         if not own:
             del self._by_agent[order.agent]
 
-    def asked(self, agent: str, wire: str) -> Order | None:
+    def asked(self, agent: str, wire: str | None) -> Order | None:
         """The order that a reply of `agent` to the message `wire` is about. The id alone proves
         nothing: only the agent that was asked may answer."""
         return next((o for o in self.of_agent(agent) if o.wire == wire), None)
@@ -172,7 +174,11 @@ class Book:
 
     def over(self, now: float) -> list[Order]:
         """Open orders whose time is over, already changed to their end; not yet put back."""
+        if now < self._soonest:
+            return []
         late = [order for order in self._orders.values() if order.deadline <= now]
+        still = (order.deadline for order in self._orders.values() if order.deadline > now)
+        self._soonest = min(still, default=float("inf")) if not late else now
         return [order.step(Step.END_OF_TIME, now) for order in late]
 
     def of_agent(self, agent: str) -> list[Order]:

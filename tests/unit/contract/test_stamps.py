@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.contract import patterns
-from fleet.contract.stamps import epoch, timestamp, ulid
+from fleet.contract.stamps import epoch, timestamp, ulid, ulids
 
 # From an unset clock to 2099, as the contract's years.
 moments = st.floats(0, 4_102_444_799, allow_nan=False)
@@ -44,3 +45,10 @@ def test_a_ulid_of_a_known_time_opens_as_the_specification_says() -> None:
 
 def test_two_ulids_of_one_moment_differ() -> None:
     assert len({ulid(1_773_869_400) for _ in range(100)}) == 100
+
+
+def test_the_ulids_of_a_moment_rise_and_satisfy_the_contract() -> None:
+    made = list(islice(ulids(1_800_000_000.0), 40_000))
+    assert made == sorted(set(made))
+    assert re.fullmatch(patterns.ULID, made[0])
+    assert re.fullmatch(patterns.ULID, made[-1])

@@ -120,3 +120,17 @@ def test_a_reply_to_a_broadcast_ends_the_order_of_the_agent_that_sent_it_and_no_
     book.put(both[1].replied(Result.DONE, None, None, 101.0))
     assert book.asked("a1", "all") is None
     assert list(book) == book.of_agent("a0") == [both[0]]
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 200)), max_size=30))
+def test_what_is_over_is_found_whenever_one_looks(given: list[tuple[int, int]]) -> None:
+    book, left = Book(), {}
+    for number, (ttl, now) in enumerate(given):
+        made = replace(order(f"id-{number}", created=float(now)), ttl=ttl)
+        book.put(made)
+        left[made.id] = made
+        over = {one.id for one in book.over(float(now))}
+        assert over == {one.id for one in left.values() if one.deadline <= now}
+        for one in book.over(float(now)):
+            book.put(one)
+            left.pop(one.id)
