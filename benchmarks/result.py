@@ -45,9 +45,14 @@ def machine() -> str:
 
 
 def commit() -> str:
-    """The commit that ran, `+` behind it if files were changed since; empty outside a checkout."""
+    """The commit that ran, `+` behind it if files were changed since; empty outside a checkout.
+
+    Results do not count: a run of all writes them one after the other.
+    """
+    code = (".", ":!benchmarks/results", ":!docs/performance.md")
     try:
-        return _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "-s", "-uno") else "")
+        changed = _git("status", "--short", "--untracked-files=no", "--", *code)
+        return _git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
 

@@ -37,13 +37,15 @@ class Sizes:
 
 
 SIZES: Final[Mapping[str, Sizes]] = {
-    "audit": Sizes("--leaks 1200 --clean 300000", "--leaks 120 --clean 3000 --flat 20000"),
+    "audit": Sizes(
+        "--leaks 1200 --clean 300000", "--leaks 120 --clean 3000 --flat 20000", limit=600
+    ),
     "broadcast": Sizes("1000 10000 --rounds 3", "100 --rounds 1"),
     "exposition": Sizes("1000 10000 100000", "1000"),
     "fleet_sim": Sizes("100 1000 10000", "100 --seconds 3"),
-    "history": Sizes("10000000", "100000", limit=420),
+    "history": Sizes("10000000", "100000", limit=600),
     "ingest": Sizes("200000", "20000"),
-    "intake": Sizes("100000 5", "10000 1", limit=420),
+    "intake": Sizes("100000 3", "10000 1", limit=600),
     "one_liner": Sizes("200", "5"),
     "round_trip": Sizes("500 5", "100 1"),
     "scrape": Sizes("10000 8", "200 8"),

@@ -107,7 +107,9 @@ def goals(results: Results) -> str:
         value = goal.measured(results)
         met = value is not None and goal.met(value)
         if value is not None and not met:
-            missed.append(f"- **{goal.what}** ({goal.text}): {number(value)}. {goal.reason}")
+            lowest = goal.lowest(results)
+            floor = f"; floor {number(lowest)}" if lowest is not None else ""
+            missed.append(f"- **{goal.what}** ({goal.text}): {number(value)}{floor}. {goal.reason}")
         rows.append(
             {
                 "Issue": goal.issue,
