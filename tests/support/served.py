@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,14 @@ class Served:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, _decoded(error), error.headers
+
+    def get(self, path: str, role: str = "operator") -> Any:
+        """The answer of a GET, for one that looks again and again: it waits when it is told to."""
+        while True:
+            status, answer, headers = self.ask("GET", path, role)
+            if status != HTTPStatus.TOO_MANY_REQUESTS:
+                return answer
+            time.sleep(float(headers["Retry-After"]))
 
     def _ready(self) -> bool:
         assert self._process is not None

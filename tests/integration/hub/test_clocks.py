@@ -48,12 +48,12 @@ def hub(tmp_path: Path, broker: Mosquitto, sidecars: dict[str, Sidecar]) -> Iter
 
 
 def alerts(hub: Served) -> set[tuple[str, str]]:
-    found = hub.ask("GET", "/v1/alerts?history=true")[1]["alerts"]
+    found = hub.get("/v1/alerts?history=true")["alerts"]
     return {(alert["agent"], alert["code"]) for alert in found}
 
 
 def agents(hub: Served) -> dict[str, dict[str, Any]]:
-    return {agent["agent"]: agent for agent in hub.ask("GET", "/v1/agents")[1]["agents"]}
+    return {agent["agent"]: agent for agent in hub.get("/v1/agents")["agents"]}
 
 
 @pytest.mark.timeout(120)

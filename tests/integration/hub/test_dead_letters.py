@@ -42,7 +42,7 @@ def letters(hub: Served) -> list[dict[str, Any]]:
 
 
 def metric(hub: Served, name: str) -> float:
-    text = hub.ask("GET", "/metrics", "viewer")[1]
+    text = hub.get("/metrics", "viewer")
     return sum(float(ln.split()[-1]) for ln in text.splitlines() if ln.startswith(name))
 
 
@@ -83,7 +83,7 @@ def test_a_letter_is_listed_shown_and_replayed_once_the_contract_has_its_word(
 
 
 def firing(hub: Served) -> list[tuple[str, str]]:
-    return [(a["agent"], a["code"]) for a in hub.ask("GET", "/v1/alerts")[1]["alerts"]]
+    return [(a["agent"], a["code"]) for a in hub.get("/v1/alerts")["alerts"]]
 
 
 @pytest.mark.timeout(120)

@@ -40,11 +40,11 @@ def check(hub: Served) -> tuple[int, str]:
 
 
 def states(hub: Served) -> dict[str, str]:
-    return {agent["agent"]: agent["state"] for agent in hub.ask("GET", "/v1/agents")[1]["agents"]}
+    return {agent["agent"]: agent["state"] for agent in hub.get("/v1/agents")["agents"]}
 
 
 def severities(hub: Served) -> dict[str, str]:
-    firing = hub.ask("GET", "/v1/alerts")[1]["alerts"]
+    firing = hub.get("/v1/alerts")["alerts"]
     return {alert["agent"]: alert["severity"] for alert in firing}
 
 
@@ -59,7 +59,7 @@ def hold(hub: Served, *words: str) -> None:
 
 
 def wait_silences(hub: Served, count: int) -> None:
-    wait_until(lambda: len(hub.ask("GET", "/v1/silences")[1]["silences"]) == count)
+    wait_until(lambda: len(hub.get("/v1/silences")["silences"]) == count)
 
 
 @pytest.mark.timeout(120)
@@ -124,8 +124,8 @@ def test_the_list_of_the_enrolled_makes_ghosts_and_names_who_was_never_heard(
     expected = {"ada": "ok", "guy": "ghost", "zoe": "unknown"}
     wait_until(lambda: states(hub) == expected, what=f"{expected}")
     assert severities(hub) == {"guy": "warning"}
-    counts = {word: n for word, n in hub.ask("GET", "/v1/stats")[1]["agents"].items() if n}
-    assert counts == hub.ask("GET", "/v1/agents")[1]["counts"] == dict.fromkeys(counts, 1)
+    counts = {word: n for word, n in hub.get("/v1/stats")["agents"].items() if n}
+    assert counts == hub.get("/v1/agents")["counts"] == dict.fromkeys(counts, 1)
     assert set(counts) == {"ok", "ghost", "unknown"}
     found = {agent["agent"]: agent["state"] for agent in status(hub)["agents"]}
     assert found == {"ada": "ok", "guy": "ok", "zoe": "unknown"}, (

@@ -38,7 +38,7 @@ def docker() -> Iterator[Docker]:
 
 
 def dissents(hub: Served) -> list[str]:
-    firing = hub.ask("GET", "/v1/alerts")[1]["alerts"]
+    firing = hub.get("/v1/alerts")["alerts"]
     return [alert["agent"] for alert in firing if alert["code"] == "telemetry-dissent"]
 
 
@@ -53,7 +53,7 @@ def test_a_container_that_is_gone_while_the_bus_says_ok_raises_the_alert_and_its
     ada = Sidecar(tmp_path / "ada", broker.url, "ada").start()
     place = ("--docker", f"unix://{docker.socket}")
     try:
-        wait_until(lambda: hub.ask("GET", "/v1/agents/ada")[1].get("state") == "ok", what="ada")
+        wait_until(lambda: hub.get("/v1/agents/ada").get("state") == "ok", what="ada")
         well = fleet("verify", "ada", *place, environ=hub.environ)
         assert (well.returncode, dissents(hub)) == (0, []), well.stderr
         assert well.stdout.startswith("ada: the bus says ok; docker container brain runs")
@@ -71,7 +71,7 @@ def test_a_container_that_is_gone_while_the_bus_says_ok_raises_the_alert_and_its
         wait_until(lambda: dissents(hub) == [], what="its end")
 
         ada.kill()
-        wait_until(lambda: hub.ask("GET", "/v1/agents/ada")[1]["state"] == "offline", what="a will")
+        wait_until(lambda: hub.get("/v1/agents/ada")["state"] == "offline", what="a will")
         lives = fleet("verify", "ada", *place, "-o", "json", environ=hub.environ)
         assert json.loads(lives.stdout)["dissent"] == ["says-gone"]
         absent = fleet("verify", "ada", "--container", "nobody", *place, environ=hub.environ)

@@ -52,7 +52,7 @@ def sidecars(tmp_path: Path, broker: Mosquitto) -> Iterator[list[Sidecar]]:
 
 
 def states(hub: Served) -> dict[str, str]:
-    return {agent["agent"]: agent["state"] for agent in hub.ask("GET", "/v1/agents")[1]["agents"]}
+    return {agent["agent"]: agent["state"] for agent in hub.get("/v1/agents")["agents"]}
 
 
 def wait_for(hub: Served, **wanted: str) -> None:
@@ -66,7 +66,7 @@ def wait_for(hub: Served, **wanted: str) -> None:
 def announce(hub: Served, notice: str) -> None:
     assert fleet("broadcast", notice, environ=hub.environ).returncode == 0
     silenced = notice == "maintenance-begin"
-    wait_until(lambda: bool(hub.ask("GET", "/v1/alerts")[1]["silences"]) is silenced, what=notice)
+    wait_until(lambda: bool(hub.get("/v1/alerts")["silences"]) is silenced, what=notice)
 
 
 def post_marker(hub: Served, broker: Mosquitto, webhook: Webhook) -> list[dict[str, Any]]:
