@@ -69,6 +69,8 @@ def _probes(assembly: Assembly, board: Board) -> Iterator[str]:
         seen = found.get(probe.name)
         verdict = f"{seen.check} in {seen.took * 1000:.0f} ms" if seen else "unknown: no answer"
         yield f"probe   {probe.name} ({probe.plane}): {verdict}"
+        if seen and seen.why:
+            yield f"        because {seen.why}"
         yield f"        reads   {probe.reads}"
         yield f"        ignores {probe.ignores}"
         if isinstance(probe, ProfileProbe):

@@ -79,7 +79,7 @@ class Link:
         self._unsupported = False
         self._up = False
         self._closing = False
-        self._told = ""
+        self._told: set[str] = set()
         self._backoff = FIRST_BACKOFF
         self._next_attempt = 0.0
         self._answer_by = 0.0
@@ -105,6 +105,8 @@ class Link:
     def remedy(self) -> str:
         if self.refused:
             return f"the newest join line; fleet agent rotate {self._config.agent} makes one"
+        if self._why.startswith(LOST) and self._config.path("FLEET_CERT_FILE"):
+            return f"fleet agent list: is {self._config.agent}'s certificate still good?"
         return f"start the broker, or set FLEET_BROKER (now {self._config.broker})"
 
     @property
@@ -239,8 +241,8 @@ class Link:
 
     def _retry_later(self, why: str, now: float) -> None:
         self._why = why
-        if why != self._told:  # a broker that comes back may refuse us for another reason
-            self._told = why
+        if why not in self._told:  # a broker that comes back may refuse us for another reason
+            self._told.add(why)
             log.warning("no link to %s: %s", self._config.broker, why)
             if self.refused:
                 log.warning("Try: %s", self.remedy)
@@ -262,7 +264,7 @@ class Link:
             self._unsupported = str(reason) == "Unsupported protocol version"
             return
         self._up = True
-        self._told = ""
+        self._told.clear()
         self._backoff = FIRST_BACKOFF
         self._why = ""
         self.counters.connects += 1

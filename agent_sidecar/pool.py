@@ -59,7 +59,9 @@ class Pool:
                 late = begun is not None and now - begun > probe.timeout
                 if late and probe.name not in self._overdue:
                     self._overdue.add(probe.name)
-                    results.append((probe, Finding(probe.plane, Check.UNKNOWN)))
+                    results.append(
+                        (probe, Finding(probe.plane, Check.UNKNOWN, why="no answer in time"))
+                    )
             if self._waiting and now >= self._look_at and not self._idle:
                 self._look_at = now + PATIENCE
                 self._spawn()
@@ -123,4 +125,4 @@ def _run(probe: Probe) -> Finding:
         return probe.run()
     except Exception as error:  # noqa: BLE001  a bug of one probe must not silence the others
         log.warning("probe %s broke: %s", probe.name, type(error).__name__)
-        return Finding(probe.plane, Check.UNKNOWN)
+        return Finding(probe.plane, Check.UNKNOWN, why=f"the probe broke: {type(error).__name__}")

@@ -156,7 +156,8 @@ class Runner:
             self._work(now)
             if self._purpose.ends and self._is_done(now):
                 return
-            if deadline is not None and now >= deadline:
+            hopeless = self._purpose.ends and self._link.refused
+            if hopeless or (deadline is not None and now >= deadline):
                 raise self._not_through()
             self._wait(now, deadline)
 
@@ -297,8 +298,7 @@ class Runner:
             remedy = "agent-sidecar check, or a longer --timeout"
             return FleetError("not everything got through in time", why, remedy)
         why = self._link.why or "no answer in time"
-        remedy = f"start the broker, or set FLEET_BROKER (now {broker})"
-        return FleetError(f"no link to {broker}", why, remedy)
+        return FleetError(f"no link to {broker}", why, self._link.remedy)
 
     def _say_goodbye(self) -> None:
         """The last status is `offline`; closing the link then drops the will."""

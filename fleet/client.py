@@ -126,6 +126,10 @@ def _refused(error: urllib.error.HTTPError) -> HubError:
         problem = json.loads(error.read())
     except ValueError:
         problem = {}
+    lacks = [name for name, good in problem.items() if good is False and name != "ready"]
+    if lacks:  # what /readyz says with its 503
+        why = f"no {', no '.join(lacks)}"
+        return HubError("the hub is not ready", why, "the log of fleet serve says more")
     remedy = problem.get("try", "")
     return HubError(
         "the hub refuses", problem.get("detail", f"HTTP {error.code}"), AT_HOME.get(remedy, remedy)

@@ -97,9 +97,9 @@ def ask_systemd(unit: str) -> Evidence:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError) as error:
-        raise SourceError(
-            "systemd does not answer", str(error), f"systemctl status {unit}"
-        ) from None
+        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        why = said[0] if said else "it says nothing"
+        raise SourceError("systemd does not answer", why, f"systemctl status {unit}") from None
     shown = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
     running = shown.get("ActiveState") in ("active", "reloading")
     return Evidence(f"systemd unit {unit}", running, _monotonic(shown))

@@ -45,6 +45,7 @@ class Finding:
         config: `sha256:…` fingerprint of configuration and profile files.
         work_age: s since the last useful work.
         took: s the run took; the runner fills it in.
+        why: words of ours on why it could not be told, for eyes on this machine; never sent.
     """
 
     plane: str
@@ -56,6 +57,7 @@ class Finding:
     config: str | None = None
     work_age: float | None = None
     took: float = 0.0
+    why: str = field(default="", compare=False)
 
 
 class Probe(Protocol):

@@ -51,13 +51,14 @@ class ContainerProbe:
         try:
             status, document = self._get(f"/containers/{self._container}/json")
             usage = self._usage() if status == 200 else {}
-        except OSError:
-            return Finding(self.plane, Check.UNKNOWN)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            return Finding(self.plane, Check.UNKNOWN, why=f"Docker does not answer: {why}")
         state = document.get("State")
         if status == 404:
             return Finding(self.plane, Check.FAIL, [self._down(firing=True)])
         if status != 200 or not isinstance(state, dict):
-            return Finding(self.plane, Check.UNKNOWN)
+            return Finding(self.plane, Check.UNKNOWN, why=f"Docker answers HTTP {status}")
         return self._judged(document, state, usage, time.monotonic())
 
     def _judged(

@@ -35,7 +35,7 @@ class CronProbe:
     def run(self) -> Finding:
         outcomes = self._read()
         if outcomes is None:
-            return Finding(self.plane, Check.UNKNOWN)
+            return Finding(self.plane, Check.UNKNOWN, why="no outcome of a job can be read")
         failed = outcomes.failed
         sign = Sign(
             AlertCode.CRON_FAILURE.value, failed > 0, value=failed, threshold=1, source=self.name

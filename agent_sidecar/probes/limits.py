@@ -41,7 +41,7 @@ class LimitProbe:
     def run(self) -> Finding:
         usage = self._measure()
         if usage is None or usage[1] <= 0:
-            return Finding(self.plane, Check.UNKNOWN)
+            return Finding(self.plane, Check.UNKNOWN, why="the system does not say")
         free, total = usage
         used = round(100 * (1 - free / total), 2)
         check = (

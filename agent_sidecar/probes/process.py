@@ -114,7 +114,9 @@ class ProcessProbe:
     def _absent(self, now: float) -> Finding:
         unseen = self._elsewhere()
         signs = [self._down(firing=None if unseen else True), self._restarts.sign(now)]
-        return Finding(self.plane, Check.UNKNOWN if unseen else Check.FAIL, signs)
+        why = "it lives where its process cannot be seen: another container?" if unseen else ""
+        check = Check.UNKNOWN if unseen else Check.FAIL
+        return Finding(self.plane, check, signs, why=why)
 
     def _await_birth(self, folder: Path) -> None:
         with suppress(ImportError, OSError):  # not Linux: the next round sees it

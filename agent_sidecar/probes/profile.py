@@ -37,7 +37,7 @@ class ProfileProbe:
         sign = Sign(code, not self._valid, Severity.CRITICAL, source=self.name)
         check = Check.PASS if self._valid else Check.FAIL
         if self._digest is None:
-            return Finding(self.plane, Check.UNKNOWN)
+            return Finding(self.plane, Check.UNKNOWN, why="none of the files is there")
         return Finding(self.plane, check, [sign], config=self._digest)
 
     def holds(self) -> Iterator[str]:

@@ -39,7 +39,8 @@ class UnitProbe:
         shown = self._show()
         check = _CHECKS.get(shown.get("ActiveState", ""), Check.UNKNOWN)
         if check is Check.UNKNOWN or shown.get("LoadState") == "not-found":
-            return Finding(self.plane, Check.UNKNOWN)
+            why = "systemd does not answer, or knows no such unit"
+            return Finding(self.plane, Check.UNKNOWN, why=why)
         now = time.monotonic()
         self._restarts.counted(_number(shown, "NRestarts") or 0, now)
         metrics = {

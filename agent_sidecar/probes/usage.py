@@ -72,7 +72,7 @@ class UsageProbe:
     def run(self) -> Finding:
         calls = self._read()
         if calls is None:
-            return Finding(self.plane, Check.UNKNOWN)
+            return Finding(self.plane, Check.UNKNOWN, why="no record of model calls can be read")
         now = time.time()
         age = None if calls.last_good is None else max(0.0, now - calls.last_good)
         share = 100 * calls.recent_failed / calls.recent if calls.recent >= MIN_CALLS else 0.0

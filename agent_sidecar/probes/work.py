@@ -31,7 +31,7 @@ class WorkProbe:
     def run(self) -> Finding:
         last = self._last()
         if last is None:
-            return Finding(self.plane, Check.UNKNOWN)
+            return Finding(self.plane, Check.UNKNOWN, why="nothing tells of useful work")
         age = max(0.0, time.time() - last)
         stalled = bool(self._stalled) and age >= self._stalled
         sign = Sign(

@@ -66,13 +66,24 @@ def test_a_denied_publish_is_counted_and_raises_an_alarm(
         hub.stop()
 
 
-def test_a_wrong_password_is_said_and_tried_again(guarded: Mosquitto, tmp_path: Path) -> None:
+def test_a_wrong_password_ends_a_one_shot_at_once_with_a_remedy_and_a_daemon_tries_again(
+    guarded: Mosquitto, tmp_path: Path
+) -> None:
     sidecar = Sidecar(tmp_path / "agent", guarded.url)
     sidecar.settings["FLEET_PASSWORD_FILE"] = secret(tmp_path / "agent", "wrong\n")
-    done = sidecar.call("beat", "--timeout", "2")
+    # The helper gives up before the sidecar would for want of an answer.
+    done = sidecar.call("beat", "--timeout", "86400")
     assert done.returncode == 3
     assert "refused" in done.stderr
+    assert "fleet agent rotate alpha" in done.stderr
     assert "wrong" not in done.stderr
+    sidecar.start()
+    try:
+        wait_until(lambda: b"fleet agent rotate alpha" in sidecar.log.read_bytes())
+        secret(tmp_path / "agent", "sesame\n")
+        wait_until(lambda: b"connected to" in sidecar.log.read_bytes())
+    finally:
+        sidecar.kill()
 
 
 def test_a_broker_without_mqtt_5_gets_3_1_1(tmp_path: Path) -> None:
