@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,14 +37,17 @@ def auditor(settings: Settings, against: Path | None = None) -> Audit:
     if against is not None:
         added = _with_proposed(added, against)
     registered = Registry(settings.home).everyone()
-    left = {a.name: a.revoked_at for a in (registered or {}).values() if a.revoked_at is not None}
+    everyone = (registered or {}).values()
+    spans = {a.name: (a.enrolled_at, math.inf if a.revoked_at is None else a.revoked_at)
+             for a in everyone}  # fmt: skip
+    enrolled = frozenset(a.name for a in everyone if a.revoked_at is None)
     signer = load_signer(settings.home)
     return Audit(
         settings.topics,
         Reader(added),
         Digester.of_home(settings.home),
-        enrolled=None if registered is None else frozenset(registered.keys() - left.keys()),
-        left=left,
+        enrolled=None if registered is None else enrolled,
+        spans=spans,
         keys=signer.public_keys() if signer else None,
         seen=archive.shapes(settings.home),
     )

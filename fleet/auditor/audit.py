@@ -37,6 +37,10 @@ EVERYTHING: Final = ""
 """The field of a finding about a message as a whole."""
 
 
+_NEVER: Final = (0.0, 0.0)
+"""The span of an agent whose enrolment has no dates."""
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts for the report; what charts and trends are made of."""
@@ -75,7 +79,8 @@ class Audit:
 
     Args:
         enrolled: the agents that belong here; None where nobody says.
-        left: when (epoch seconds) others were revoked, who belonged here until then.
+        spans: from when to when (epoch seconds) agents were enrolled, who are or who were; clearing
+            what a namesake left is no finding, and who was revoked later was no ghost.
         keys: the hub's public keys by id, where it signs; None where it does not.
         seen: fields and metrics by agent from earlier reports; None where there are none.
         on_finding: called with each finding as it comes.
@@ -88,7 +93,7 @@ class Audit:
         digester: Digester,
         *,
         enrolled: frozenset[str] | None = None,
-        left: Mapping[str, float] | None = None,
+        spans: Mapping[str, tuple[float, float]] | None = None,
         keys: Mapping[str, bytes] | None = None,
         seen: Mapping[str, frozenset[str]] | None = None,
         on_finding: Callable[[Finding], None] | None = None,
@@ -100,7 +105,7 @@ class Audit:
         self._reader = reader
         self._digest = digester
         self._enrolled = enrolled
-        self._left = left or {}
+        self._spans = spans or {}
         self._keys = keys
         self._seen = seen
         self._on_finding = on_finding
@@ -158,7 +163,7 @@ class Audit:
 
     def _belongs(self, agent: str, at: float | None) -> bool:
         """Whether `agent` was enrolled then; at an unknown time: whether it is now."""
-        return self._is_enrolled(agent) or (at or math.inf) < self._left.get(agent, 0.0)
+        return self._is_enrolled(agent) or (at or math.inf) < self._spans.get(agent, _NEVER)[1]
 
     def report_lateral(self, line: int, at: float | None, topic: str, publisher: str) -> None:
         """A publisher, known from the broker's log, that is not the topic's owner."""
@@ -235,7 +240,9 @@ class Audit:
 
     def _take_empty(self, line: int, at: float | None, known: Known) -> None:
         """An empty message erases retained state; for a command that is the cure."""
-        if known.address.kind in FROM_AGENT and self._is_enrolled(known.address.agent):
+        agent = known.address.agent
+        owned = self._is_enrolled(agent) and (at or math.inf) >= self._spans.get(agent, _NEVER)[0]
+        if known.address.kind in FROM_AGENT and owned:
             self._tell(line, at, known, retained.CLEARED, EVERYTHING, 0, "")
 
     def _take_rejected(

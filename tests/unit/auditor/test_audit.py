@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from dataclasses import asdict
 
@@ -81,10 +82,16 @@ def test_retained_state_of_an_agent_that_is_not_enrolled_is_a_ghost():
     assert rules("fleet/alpha/heartbeat", beat(), retain=True, enrolled=enrolled) == set()
 
 
+def test_what_a_revoked_namesake_left_may_be_cleared():
+    topic, enrolled = "fleet/alpha/status", frozenset({"alpha"})
+    for since, told in ((NOON + 1, set()), (NOON - 1, {"retained.cleared"})):
+        assert rules(topic, b"", enrolled=enrolled, spans={"alpha": (since, math.inf)}) == told
+
+
 def test_who_was_revoked_later_was_no_ghost_before():
     topic, nobody = "fleet/beta/heartbeat", frozenset[str]()
     for left, told in ((NOON + 1, set()), (NOON - 1, {"retained.ghost"})):
-        given = {"enrolled": nobody, "left": {"beta": left}}
+        given = {"enrolled": nobody, "spans": {"beta": (NOON - 60, left)}}
         assert rules(topic, beat(), retain=True, **given) == told
 
 
