@@ -20,9 +20,8 @@ def main() -> None:
 
 
 def _run() -> int:
-    from agent_sidecar.lean import import_paho, one_heap
+    from agent_sidecar.lean import import_paho
 
-    one_heap()  # before the first thread
     import_paho()  # before anything else loads what it leaves out
     from agent_sidecar.config import load
     from agent_sidecar.daemon import run_daemon

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
 
 _ABSENT: Final = ("socks", "dns", "dns.resolver", "_hashlib")
-_M_ARENA_MAX: Final = -8
 
 
 class _LazySsl(ModuleType):
@@ -65,14 +64,6 @@ def give_paho_tls() -> None:
     import paho.mqtt.client as paho
 
     vars(paho)["ssl"] = _real_ssl()
-
-
-def one_heap() -> None:
-    """Give all threads one heap: glibc would keep one for each, 0.3 MB in all (measured)."""
-    import ctypes
-
-    with suppress(OSError, AttributeError):  # another C library has no such thing
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _real_ssl() -> ModuleType:

@@ -55,6 +55,11 @@ def row(found: Any, agents: int) -> Any:
     return next(one for one in found["rows"] if one["agents"] == agents)
 
 
+def scenario(found: Any, name: str) -> Any:
+    """One fault of scripts/chaos.sh, run whole."""
+    return next(one for one in found["scenarios"] if one["name"] == name and one["form"] == "whole")
+
+
 PAHO: Final = "times bare paho"
 PUB: Final = "times `mosquitto_pub`"
 SHELL: Final = (
@@ -146,6 +151,8 @@ GOALS: Final[tuple[Goal, ...]] = (
          lambda f: row(f, 1_000)["to_paho"]["hub"], 1.5, PAHO, reason=BROADCAST),
     Goal(4, "the same through a hub that stores: 10,000 agents", "broadcast",
          lambda f: row(f, 10_000)["to_paho"]["hub"], 1.5, PAHO, reason=BROADCAST),
+    Goal(4, "lost of 100,000 at once and 100,000 queued while the hub is down", "chaos",
+         lambda f: scenario(f, "R14")["numbers"]["lost"], 0, ""),
     Goal(4, "a page of history out of 10 million rows", "history",
          lambda f: max(f["page_ms"].values()), 50, "ms", reason=BURSTY),
     # 6: the auditor

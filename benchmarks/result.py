@@ -60,8 +60,13 @@ def commit() -> str:
 def command() -> str:
     """As a person would type it."""
     program = Path(sys.argv[0]).resolve()
-    name = program.parent.name if program.parent.name != FOLDER.name else program.stem
-    return shlex.join(["python", "-m", "benchmarks", name, *sys.argv[1:]])
+    if program.parent == FOLDER:
+        words = ["benchmarks", program.stem]
+    elif program.stem == "__main__":
+        words = ["benchmarks", program.parent.name]
+    else:
+        words = [".".join(program.relative_to(ROOT).with_suffix("").parts)]
+    return shlex.join(["python", "-m", *words, *sys.argv[1:]])
 
 
 def _git(*words: str) -> str:

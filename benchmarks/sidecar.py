@@ -4,10 +4,8 @@
 
 At rest: memory (RSS) and CPU of a sidecar with five probes and a beat every 10 s, beside a bare
 `mosquitto_sub`, node_exporter scraped and collectd publishing in the same rhythm, where they are
-installed; and of one that is enrolled (`signed`) and has answered a signed command, since the
-library that checks signatures is loaded with the first. Then: 10,000 queued alerts drained after
-an outage, the time from kill -9 of the agent to its alert at a subscriber, and one `beat` from
-start to finish.
+installed. Then: 10,000 queued alerts drained after an outage, the time from kill -9 of the agent
+to its alert at a subscriber, and one `beat` from start to finish.
 """
 
 from __future__ import annotations
@@ -27,8 +25,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -36,9 +32,6 @@ from agent_sidecar.ledger import Ledger  # noqa: E402  # run as a file, too
 from agent_sidecar.outbox import Draft, Outbox  # noqa: E402
 from benchmarks import cost, peers  # noqa: E402
 from benchmarks.result import tell  # noqa: E402
-from fleet.contract import signing  # noqa: E402
-from fleet.contract.stamps import timestamp, ulid  # noqa: E402
-from fleet.contract.topics import Topics  # noqa: E402
 from fleet.contract.words import MessageKind  # noqa: E402
 from tests.support.broker import Mosquitto, free_port  # noqa: E402
 from tests.support.sidecar import Listener, Sidecar  # noqa: E402
@@ -68,40 +61,16 @@ def endpoint() -> Iterator[str]:
         server.shutdown()
 
 
-def five_probes(
-    folder: Path, url: str, health: str, pid: int, agent: str = "alpha", **settings: str
-) -> Sidecar:
+def five_probes(folder: Path, url: str, health: str, pid: int) -> Sidecar:
     """Process, endpoint, work, disk and memory; every 10 s."""
     folder.mkdir(parents=True, exist_ok=True)
     pid_file, work = folder / "agent.pid", folder / "work.log"
     pid_file.write_text(str(pid))
     work.write_text("")
     return Sidecar(
-        folder, url, agent, FLEET_INTERVAL="10", FLEET_PID_FILE=str(pid_file),
-        FLEET_ENDPOINT=health, FLEET_WORK_FILES=str(work), FLEET_KIND="generic", **settings,
+        folder, url, FLEET_INTERVAL="10", FLEET_PID_FILE=str(pid_file), FLEET_ENDPOINT=health,
+        FLEET_WORK_FILES=str(work), FLEET_KIND="generic",
     )  # fmt: skip
-
-
-def enrolled(folder: Path, broker: Mosquitto, health: str, pid: int) -> Sidecar:
-    """A sidecar that has checked and answered a command signed by its hub."""
-    key = Ed25519PrivateKey.generate()
-    folder.mkdir()
-    keys = folder / "hub.pub"
-    keys.write_text(key.public_key().public_bytes_raw().hex())
-    hub = Listener(broker.port).start()
-    sidecar = five_probes(
-        folder, broker.url, health, pid, agent="signed", FLEET_COMMAND_KEYS=str(keys)
-    ).start()
-    topics = Topics()
-    born = topics.of(MessageKind.STATUS, "signed")
-    wait_until(lambda: born in hub.retained(), what="the birth of the signed sidecar")
-    topic = topics.of(MessageKind.COMMAND, "signed")
-    message = {"verb": "version-report", "id": ulid(time.time()), "ts": timestamp(time.time()),
-               "ttl": 60}  # fmt: skip
-    hub.send(topic, signing.sign(key, topic, message))
-    assert hub.reply(message["id"])["result"] == "done"
-    hub.stop()
-    return sidecar
 
 
 def at_rest(broker: Mosquitto, folder: Path, seconds: float) -> dict[str, Any]:
@@ -119,11 +88,8 @@ def at_rest(broker: Mosquitto, folder: Path, seconds: float) -> dict[str, Any]:
     children.append(agent)
     with endpoint() as health:
         sidecar = five_probes(folder / "rest", broker.url, health, agent.pid).start()
-        signed = enrolled(folder / "signed", broker, health, agent.pid)
         assert sidecar.process
-        assert signed.process
         pids["sidecar"] = sidecar.process.pid
-        pids["signed"] = signed.process.pid
         start("mosquitto_sub", "mosquitto_sub", "-p", str(broker.port), "-t", "none", "-k", "10")
         if exporter := peers.node_exporter():
             port = free_port()
@@ -146,7 +112,6 @@ def at_rest(broker: Mosquitto, folder: Path, seconds: float) -> dict[str, Any]:
         }
         stop.set()
         sidecar.stop()
-        signed.stop()
     for child in children:
         child.kill()
         child.wait()
@@ -154,7 +119,7 @@ def at_rest(broker: Mosquitto, folder: Path, seconds: float) -> dict[str, Any]:
     ratios = {
         name: {word: round(ours[word] / value, 2) if value else None for word, value in one.items()}
         for name, one in found.items()
-        if name not in ("sidecar", "signed")
+        if name != "sidecar"
     }
     return {"seconds": seconds, "cost": found, "sidecar_to": ratios}
 

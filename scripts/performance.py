@@ -210,16 +210,27 @@ def number(value: float | None) -> str:
 
 
 def merge(files: list[Path]) -> None:
-    """Newer findings take the place of older ones of the same scenario."""
+    """Put findings of chaos in what is kept."""
     path = RESULTS / f"{CHAOS}.json"
     found = json.loads(path.read_text()) if path.exists() else {"scenarios": []}
-    scenarios = {one["name"]: one for one in found["scenarios"]}
     for file in files:
-        new = json.loads(file.read_text())
-        scenarios |= {one["name"]: one for one in new.pop("scenarios")}
-        found |= new
-    found["scenarios"] = sorted(scenarios.values(), key=lambda one: int(one["name"][1:]))
+        found = merged(found, json.loads(file.read_text()))
     path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+
+
+def merged(found: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Newer findings take the place of older ones of the same scenario; but a slice does not take
+    that of a whole run, nor does a run that was skipped."""
+    kept = {one["name"]: one for one in found["scenarios"]}
+    fresh = {
+        one["name"]: one
+        for one in new["scenarios"]
+        if one["name"] not in kept or (one["form"] == "whole" and one["verdict"] != "skipped")
+    }
+    if not fresh:
+        return found
+    scenarios = sorted((kept | fresh).values(), key=lambda one: int(one["name"][1:]))
+    return {**new, "scenarios": scenarios}
 
 
 if __name__ == "__main__":

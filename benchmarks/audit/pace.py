@@ -69,7 +69,7 @@ def flat(count: int, seconds: float) -> dict[str, Any]:
         "mib_every": every,
         "mib": held,
         "grew_mib": round(held[-1] - held[0], 1),
-        "findings": len(audit.findings),
+        "flagged": {f"{f.rule.id} {f.field}": f.line for f in audit.findings},
     }
 
 

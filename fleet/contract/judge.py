@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -172,10 +173,9 @@ def _refuse_unknown_keywords(schema: Schema) -> None:
 def load_schema(kind: MessageKind) -> dict[str, Any]:
     """The committed schema of `kind`, from the installed package or the source tree."""
     name = f"{kind}.schema.json"
-    # By path: `importlib.resources` brings archives and compression, 1 MiB in every sidecar.
-    packaged = Path(__file__).parent / "schemas" / name
+    packaged = resources.files("fleet.contract") / "schemas" / name
     source = Path(__file__).parents[2] / "schemas" / name
-    text = (packaged if packaged.is_file() else source).read_text()
+    text = packaged.read_text() if packaged.is_file() else source.read_text()
     schema: dict[str, Any] = json.loads(text)
     return schema
 

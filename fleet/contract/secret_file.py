@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 from fleet.contract.errors import ConfigError
@@ -39,8 +40,6 @@ def write_secret(path: Path, text: str) -> None:
     Raises:
         ConfigError: the folder cannot be made or written.
     """
-    import tempfile  # here, since a sidecar only reads secrets: it would cost it 1 MiB
-
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600

@@ -42,7 +42,7 @@ def test_a_goal_that_a_test_holds_has_that_test(proof: Proof):
 
 
 def test_what_is_read_is_measured():
-    known = set(benchmarks())
+    known = {*benchmarks(), "chaos"}
     assert {one.name for one in (*GOALS, *BESIDES)} <= known
 
 
@@ -51,6 +51,18 @@ def test_what_we_lose_is_said_and_explained(script: ModuleType):
     behind = [line for line in text.splitlines() if line.startswith("- **")]
     assert text.count("**behind**") == len(behind)
     assert not [line for line in behind if line.endswith(":")]
+
+
+def test_a_slice_or_a_skipped_run_does_not_replace_a_whole_one(script: ModuleType):
+    def run(form: str, verdict: str) -> dict[str, object]:
+        one = {"name": "R1", "form": form, "verdict": verdict}
+        return {"command": f"{form} {verdict}", "scenarios": [one]}
+
+    whole = script.merged(run("slice", "held"), run("whole", "BROKEN"))
+    assert whole["scenarios"][0]["form"] == "whole"
+    assert script.merged(whole, run("slice", "held")) == whole
+    assert script.merged(whole, run("whole", "skipped")) == whole
+    assert script.merged(whole, run("whole", "held")) == run("whole", "held")
 
 
 def test_a_run_without_peers_says_so(script: ModuleType):
