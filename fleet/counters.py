@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
+
+BROKER_DROPPED: Final = "publish/messages/dropped"
+"""Where Mosquitto counts what it threw away, below `$SYS/broker/`."""
 
 
 @dataclass(slots=True)
@@ -45,5 +49,5 @@ class Counters:
     @property
     def broker_dropped(self) -> int | None:
         """Messages the broker says it dropped; None if it does not say."""
-        dropped = self.broker.get("publish/messages/dropped")
+        dropped = self.broker.get(BROKER_DROPPED)
         return None if dropped is None else int(dropped)

@@ -20,6 +20,7 @@ from fleet.contract.reading import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.topics import FROM_AGENT, Address, Topics
 from fleet.contract.words import MessageKind, Notice, Reason
+from fleet.counters import BROKER_DROPPED
 from fleet.domain.alerts import maintenance
 from fleet.domain.facts import Event, Fact
 from fleet.domain.observation import FromAgent
@@ -35,7 +36,7 @@ BROKER: Final = "$SYS/broker/"
 """Where Mosquitto tells about itself; no part of the contract."""
 
 BROKER_STATISTICS: Final = (
-    "publish/messages/dropped", "clients/connected", "clients/disconnected", "messages/received",
+    BROKER_DROPPED, "clients/connected", "clients/disconnected", "messages/received",
     "messages/sent", "retained messages/count", "store/messages/count", "store/messages/bytes",
 )  # fmt: skip
 """What of it is kept for metrics; above all what it threw away."""
@@ -192,7 +193,7 @@ class Ingest:
         try:
             if address is None:
                 if topic.startswith(BROKER):
-                    self._hear_broker(topic, payload)
+                    self._hear_broker(topic, payload, inbound.retain)
                     return
                 address = self._parse(topic)
             kind = address.kind
@@ -221,9 +222,14 @@ class Ingest:
             Stored(self._ledger.next_id(), at, address.agent, kind, inbound.retain, payload)
         )
 
-    def _hear_broker(self, topic: str, payload: bytes) -> None:
+    def _hear_broker(self, topic: str, payload: bytes, retained: bool) -> None:
+        told = self._counters.broker
         if payload.isdigit():
-            self._counters.broker[topic.removeprefix(BROKER)] = int(payload)
+            told[topic.removeprefix(BROKER)] = int(payload)
+        if not retained:
+            # Mosquitto tells only what changed within a minute: a hub that came later would first
+            # hear of drops as a large number out of nowhere, which is no increase to Prometheus.
+            told.setdefault(BROKER_DROPPED, 0)
 
     def _parse(self, topic: str) -> Address:
         address = self._topics.parse(topic)

@@ -28,7 +28,9 @@ def limits(settings: Settings, dropped: int | None) -> Iterator[Finding]:
     elif dropped == 0:
         yield Finding("dropped", Level.OK, "the broker has dropped nothing since its start")
     else:
-        yield Finding("dropped", Level.UNKNOWN, "the broker does not say what it drops")
+        said = "the broker dropped nothing within the last minute, or does not say"
+        remedy = "fleet serve counts while it runs: fleet_broker_dropped_messages_total in /metrics"
+        yield Finding("dropped", Level.UNKNOWN, said, remedy)
     path = configuration(settings)
     if path is None:
         said = (

@@ -153,3 +153,14 @@ async def test_heartbeats_alone_are_not_receipted(intake: Intake):
     intake.desk.put(beat("moe", boot=5, seq=0))
     await eventually(lambda: intake.desk.published)
     assert {topic for topic, _ in intake.desk.published} == {"fleet/larry/receipt"}
+
+
+async def test_a_broker_that_tells_but_not_of_drops_has_dropped_nothing_since(intake: Intake):
+    received = Inbound("$SYS/broker/messages/received", b"90", retain=True)
+    intake.desk.put(received)
+    await eventually(lambda: intake.counters.broker)
+    assert intake.counters.broker_dropped is None  # what is retained may still come
+    intake.desk.put(received._replace(payload=b"95", retain=False))
+    await eventually(lambda: intake.counters.broker_dropped == 0)
+    intake.desk.put(Inbound("$SYS/broker/publish/messages/dropped", b"7"))
+    await eventually(lambda: intake.counters.broker_dropped == 7)
