@@ -55,12 +55,14 @@ class Sidecar:
         return self.folder / "home" / "sidecar" / self.agent
 
     def start(self, *before: str) -> Sidecar:
-        """Start the daemon; `before` are words before it, such as `faketime -1h`."""
+        """Start the daemon; `before` are words before it, such as `faketime -1h`. Such a program
+        runs it as a child, so both get a group, which ends together."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*before, sys.executable, "-m", "agent_sidecar", "run"],
                 env=self.environ, stdout=log, stderr=log, cwd=self.folder,
+                start_new_session=bool(before),
             )  # fmt: skip
         return self
 
@@ -94,7 +96,10 @@ class Sidecar:
         if process is None:
             return 0
         if process.poll() is None:
-            process.send_signal(number)
+            if os.getpgid(process.pid) == process.pid:
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)
         return process.wait(20)
 
 
