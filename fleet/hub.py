@@ -49,6 +49,10 @@ FAREWELL: Final = 3.0
 UPKEEP_BUSY, UPKEEP_IDLE = 0.05, 5.0
 """Seconds between steps of upkeep while work waits, and while none does."""
 
+UPKEEP_BEHIND: Final = 100_000
+"""Messages that upkeep may fall behind while a backlog is worked off: a page of history reads as
+many without their index in some 20 ms."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -258,10 +262,15 @@ class Hub:
                 self.feed.put(list(tidings))
 
     async def _upkeep(self) -> None:
+        caught_up = self.counters.stored
         while True:
+            if not self.ingest.idle and self.counters.stored - caught_up < UPKEEP_BEHIND:
+                await asyncio.sleep(UPKEEP_BUSY)
+                continue
             more = False
             with contextlib.suppress(StoreFullError):  # intake says so; this can wait
                 more = await self.store.upkeep(self.ledger.now())
             if not more:
+                caught_up = self.counters.stored
                 self.ledger.book.trim()
             await asyncio.sleep(UPKEEP_BUSY if more else UPKEEP_IDLE)

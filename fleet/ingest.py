@@ -127,8 +127,8 @@ class Ingest:
         self.tap: Callable[[float, list[Inbound]], None] | None = None
         """Given each batch before it is acknowledged: for the audit's capture."""
         self.redelivered = Redelivered()
-        self.idle = True
-        """Whether the last batch was small: no backlog is being worked off."""
+        self._large = False
+        self._in_hand = 0
 
     def remember(self, stored: Iterable[Stored]) -> None:
         """Know the messages that the last hub stored last: it may not have acknowledged them."""
@@ -141,14 +141,25 @@ class Ingest:
         """What to subscribe to: everything, so that a topic outside the contract is seen too."""
         return [EVERYTHING]
 
+    @property
+    def idle(self) -> bool:
+        """Whether no backlog is being worked off: the last batch was small, or is done with."""
+        return not (self._large and self._in_hand)
+
     async def run(self) -> None:
         room = asyncio.Semaphore(IN_HAND)
+
+        def done_with(_task: asyncio.Task[None]) -> None:
+            self._in_hand -= 1
+            room.release()
+
         async with asyncio.TaskGroup() as group:
             async for batch in self._bus.batches():
                 await room.acquire()
-                self.idle = len(batch) < BACKLOG
+                self._large = len(batch) >= BACKLOG
                 done = self._finish(batch, *self._take(batch))
-                group.create_task(done, name="commit").add_done_callback(lambda _: room.release())
+                self._in_hand += 1
+                group.create_task(done, name="commit").add_done_callback(done_with)
                 for _ in range(COMMIT_STEPS):
                     await asyncio.sleep(0)
 

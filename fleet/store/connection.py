@@ -85,12 +85,6 @@ def damaged(path: Path, why: str) -> StoreError:
     )
 
 
-def insert(table: str, count: int) -> str:
-    """The statement that writes whole rows of `count` columns."""
-    marks = ", ".join("?" * count)
-    return f"INSERT OR REPLACE INTO {table} VALUES ({marks})"  # noqa: S608 - our own table names
-
-
 def put_meta(database: sqlite3.Connection, name: str, value: int) -> None:
     """Write a number that the store keeps about itself."""
     database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))

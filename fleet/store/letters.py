@@ -8,7 +8,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from fleet.store.connection import insert, meta, put_meta
+from fleet.store import bulk
+from fleet.store.connection import meta, put_meta
 from fleet.store.port import DeadLetter
 from fleet.store.rows import dead_letter_row
 
@@ -24,7 +25,7 @@ def recount(database: sqlite3.Connection) -> None:
 
 def put(database: sqlite3.Connection, letters: list[DeadLetter], most: int) -> int:
     """Keep `letters`, but no more than `most` in all; how many old ones had to go."""
-    database.executemany(insert("dead_letter", 7), map(dead_letter_row, letters))
+    bulk.put(database, "dead_letter", 7, map(dead_letter_row, letters))
     number = meta(database, _NUMBER) + len(letters)
     over = max(0, number - most)
     if over:

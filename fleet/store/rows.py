@@ -90,10 +90,9 @@ def silence(row: Row) -> Silence:
     return Silence(id_, until, agent, code, by)
 
 
-SAVE_ORDER: Final = (
-    "INSERT INTO command VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO"
-    " UPDATE SET state = excluded.state, sent = excluded.sent, ended = excluded.ended,"
-    " code = excluded.code, took = excluded.took"
+ORDER_KNOWN: Final = (
+    "ON CONFLICT (id) DO UPDATE SET state = excluded.state, sent = excluded.sent,"
+    " ended = excluded.ended, code = excluded.code, took = excluded.took"
 )
 """What cannot change is not written again: the indices of a stored order stay as they are."""
 

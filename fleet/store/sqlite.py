@@ -20,13 +20,12 @@ from fleet.contract.topics import Address
 from fleet.contract.words import MessageKind
 from fleet.domain.commands import OPEN, Order
 from fleet.store import history, letters, rollups, rows
-from fleet.store.appending import append_messages
+from fleet.store.bulk import append_messages, put
 from fleet.store.connection import (
     check,
     close,
     connect,
     damaged,
-    insert,
     meta,
     put_meta,
     take_lock,
@@ -151,9 +150,9 @@ class SqliteStore:
         values = [rows.order_row(order) for order in orders]
 
         def save(database: sqlite3.Connection) -> None:
-            # Its cursor must end on this thread: let go of on another, it resets the statement
+            # Cursors must end on this thread: let go of on another, one resets the statement
             # under the next write ("bad parameter or other API misuse").
-            database.executemany(rows.SAVE_ORDER, values)
+            put(database, "command", 14, values, verb="INSERT", conflict=rows.ORDER_KNOWN)
 
         await self._write(save)
 
@@ -182,15 +181,13 @@ class SqliteStore:
         if batch.dead_letters:
             dropped = letters.put(database, batch.dead_letters, self._keep.max_dead_letters)
         if batch.events:
-            events = [rows.event_row(told) for told in batch.events]
-            many(insert("event", 8), events)
+            put(database, "event", 8, map(rows.event_row, batch.events))
         if batch.alerts:
-            alerts = [rows.alert_row(alert) for alert in batch.alerts]
-            many(insert("alert", 9), alerts)
+            put(database, "alert", 9, map(rows.alert_row, batch.alerts))
         if batch.forgotten_alerts:
             many("DELETE FROM alert WHERE agent = ? AND code = ?", batch.forgotten_alerts)
         if batch.silences:
-            many(insert("silence", 5), [rows.silence_row(silence) for silence in batch.silences])
+            put(database, "silence", 5, map(rows.silence_row, batch.silences))
         if batch.lifted:
             many("DELETE FROM silence WHERE id = ?", [(id_,) for id_ in batch.lifted])
         if batch.records:
@@ -198,7 +195,7 @@ class SqliteStore:
                 (agent, upto, json.dumps(state, separators=(",", ":")))
                 for agent, upto, state in batch.records
             ]
-            many(insert("record", 3), records)
+            put(database, "record", 3, records)
         if batch.replay_from is not None:
             put_meta(database, "replay_from", batch.replay_from)
         return agents, dropped
@@ -208,7 +205,7 @@ class SqliteStore:
         new = {message.agent for message in messages if message.agent not in self._agents}
         if not new:
             return self._agents
-        database.executemany("INSERT OR IGNORE INTO agent (name) VALUES (?)", [(n,) for n in new])
+        put(database, "agent (name)", 1, ((name,) for name in new), verb="INSERT OR IGNORE")
         return dict(database.execute("SELECT name, id FROM agent"))
 
     # Reading

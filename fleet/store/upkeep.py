@@ -15,7 +15,7 @@ from fleet.contract.errors import ConfigError
 from fleet.store import letters
 from fleet.store.connection import meta, put_meta
 from fleet.store.port import HOUR
-from fleet.store.rows import KEY_STEP, key_of
+from fleet.store.rows import KEY_STEP
 
 CHUNK: Final = 5_000
 """Rows a step: some 10 ms."""
@@ -126,19 +126,24 @@ class Upkeep:
     def _forget_messages(self, database: sqlite3.Connection, before: float) -> bool:
         """The oldest chunk, but never what a restart must still apply or what is not rolled up."""
         needed = min(meta(database, name) for name in ("replay_from", "rolled_to", "indexed_to"))
-        oldest = database.execute(
-            "SELECT id, at, agent, kind FROM message WHERE id < ? ORDER BY id LIMIT ?",
-            (needed, CHUNK),
-        )
-        gone = [(id_, agent, kind) for id_, at, agent, kind in oldest if at < before]
-        database.executemany(
-            "DELETE FROM message_index WHERE key = ? AND id = ?",
-            [(key_of(agent, kind), id_) for id_, agent, kind in gone]
-            + [(key_of(0, kind), id_) for id_, _agent, kind in gone if kind],
-        )
-        database.executemany("DELETE FROM message WHERE id = ?", [(id_,) for id_, *_ in gone])
-        return bool(gone)
+        (last,) = database.execute(
+            "SELECT max(id) FROM (SELECT id, at FROM message WHERE id < ? ORDER BY id LIMIT ?)"
+            " WHERE at < ?",
+            (needed, CHUNK, before),
+        ).fetchone()
+        if last is None:
+            return False
+        # The log is in order of time, so what is too old is its beginning; and few statements,
+        # since each waits for a busy event loop.
+        for key in ("agent * ? + kind", "0 * ? + kind"):
+            database.execute(_FORGET_INDEX.format(key), (KEY_STEP, last))
+        database.execute("DELETE FROM message WHERE id <= ?", (last,))
+        return True
 
+
+_FORGET_INDEX: Final = (
+    "DELETE FROM message_index WHERE (key, id) IN (SELECT {0}, id FROM message WHERE id <= ?)"
+)
 
 _FORGET_EVENTS: Final = (
     "DELETE FROM event WHERE id IN (SELECT id FROM (SELECT id, at FROM event ORDER BY id"

@@ -12,7 +12,7 @@ from fleet.bus.port import Inbound
 from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.words import AlertCode
 from fleet.domain.facts import Fact
-from fleet.ingest import IN_HAND
+from fleet.ingest import BACKLOG, IN_HAND
 from fleet.store.port import StoreError
 from tests.support.intake import Intake, beat, status
 from tests.support.waiting import eventually
@@ -164,3 +164,13 @@ async def test_a_broker_that_tells_but_not_of_drops_has_dropped_nothing_since(in
     await eventually(lambda: intake.counters.broker_dropped == 0)
     intake.desk.put(Inbound("$SYS/broker/publish/messages/dropped", b"7"))
     await eventually(lambda: intake.counters.broker_dropped == 7)
+
+
+async def test_a_backlog_is_over_when_its_last_batch_is_stored(intake: Intake):
+    intake.store.gate.clear()
+    intake.desk.put(*(beat(boot=5, seq=number) for number in range(BACKLOG)))
+    await eventually(lambda: intake.store.attempts)
+    assert not intake.ingest.idle
+    intake.store.gate.set()
+    await eventually(lambda: intake.ingest.idle)
+    assert len(intake.desk.acked) == BACKLOG

@@ -1,4 +1,4 @@
-"""Messages appended many rows a statement."""
+"""Rows written many a statement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from fleet.contract.words import MessageKind
-from fleet.store.appending import ROWS, append_messages
+from fleet.store.bulk import SIZES, append_messages, put
 from fleet.store.migrations import migrate
 from fleet.store.port import Stored
 
@@ -36,5 +36,16 @@ def test_every_row_is_there_once_and_whole(count: int) -> None:
 
 def test_a_statement_stays_within_the_parameters_that_sqlite_takes() -> None:
     database = sqlite3.connect(":memory:")
-    assert max(ROWS) * 6 <= database.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    assert max(SIZES) * 14 <= database.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    database.close()
+
+
+def test_a_row_that_is_known_is_replaced_or_mended() -> None:
+    database = sqlite3.connect(":memory:")
+    migrate(database)
+    put(database, "meta", 2, [("a", 1), ("b", 2)] * 30)
+    put(database, "meta", 2, [("b", 5)])
+    mend = "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
+    put(database, "meta", 2, [("a", 7)] * 6, verb="INSERT", conflict=mend)
+    assert dict(database.execute("SELECT name, value FROM meta")) == {"a": 43, "b": 5}
     database.close()
