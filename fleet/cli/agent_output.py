@@ -128,14 +128,15 @@ def _sections(invitation: Invitation, secret: str, line: str, kind: Kind) -> lis
 
     agent = invitation.agent
     return [
-        ("secret, for the question that the next line asks", secret),
-        ("on the agent's side: join, then beat", f"{line}\nagent-sidecar beat"),
         ("without Python: the same in sh", snippets.shell_lines(invitation)),
         (f"{snippets.ETC}/agent.env", env_text(invitation.env(snippets.ETC))),
         (f"/etc/systemd/system/fleet-{agent}.service", snippets.systemd_unit(agent)),
         ("compose.yaml", snippets.compose_service(agent)),
         ("MCP, if this agent operates the fleet", snippets.mcp_snippet(kind)),
         ("the skill: skills/fleet-bus/SKILL.md in the agent's workspace; --out writes it", ""),
+        # Last, where the eye is: what nearly everybody needs.
+        ("secret, for the question that the next line asks", secret),
+        ("on the agent's side: join, then beat", f"{line}\nagent-sidecar beat"),
     ]
 
 
