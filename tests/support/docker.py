@@ -7,8 +7,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import pytest
 
 from tests.support.waiting import wait_until
 
@@ -155,3 +158,26 @@ def _read(pid: int, name: str) -> str:
 def _parent(pid: int) -> int:
     fields = _read(pid, "stat").rpartition(")")[2].split()
     return int(fields[1]) if len(fields) > 1 else 0
+
+
+NEEDS_ENGINE = [
+    pytest.mark.skipif(bool(why_not()), reason=why_not()),
+    pytest.mark.xdist_group("docker"),
+    pytest.mark.timeout(180),
+]
+
+
+@contextmanager
+def engine() -> Iterator[Docker]:
+    """An engine that has run a container once; where none can, the test is skipped with why."""
+    docker = Docker()
+    try:
+        try:
+            docker.start()
+            docker.make_image()
+            docker.container("canary", "exit 0")
+        except AssertionError as error:
+            pytest.skip(f"no Docker engine runs here: {error}")
+        yield docker
+    finally:
+        docker.close()

@@ -10,31 +10,18 @@ import pytest
 
 from fleet.provisioning.registry import Enrolled, Registry
 from tests.support.broker import Mosquitto
-from tests.support.docker import Docker, why_not
+from tests.support.docker import NEEDS_ENGINE, Docker, engine
 from tests.support.served import Served, fleet
 from tests.support.sidecar import Sidecar
 from tests.support.waiting import wait_until
 
-pytestmark = [
-    pytest.mark.skipif(bool(why_not()), reason=why_not()),
-    pytest.mark.xdist_group("docker"),
-    pytest.mark.timeout(180),
-]
+pytestmark = NEEDS_ENGINE
 
 
 @pytest.fixture(scope="module")
 def docker() -> Iterator[Docker]:
-    docker = Docker()
-    try:
-        try:
-            docker.start()
-            docker.make_image()
-            docker.container("canary", "exit 0")
-        except AssertionError as error:
-            pytest.skip(f"no Docker engine runs here: {error}")
+    with engine() as docker:
         yield docker
-    finally:
-        docker.close()
 
 
 def dissents(hub: Served) -> list[str]:

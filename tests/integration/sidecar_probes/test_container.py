@@ -11,30 +11,15 @@ import pytest
 from agent_sidecar.probes.base import Finding
 from agent_sidecar.probes.container import ContainerProbe
 from fleet.contract.words import Check
-from tests.support.docker import Docker, why_not
+from tests.support.docker import NEEDS_ENGINE, Docker, engine
 from tests.support.http_stub import Stub, answer
 from tests.support.waiting import wait_until
-
-engine = [
-    pytest.mark.skipif(bool(why_not()), reason=why_not()),
-    pytest.mark.xdist_group("docker"),
-    pytest.mark.timeout(180),
-]
 
 
 @pytest.fixture(scope="module")
 def docker() -> Iterator[Docker]:
-    docker = Docker()
-    try:
-        try:
-            docker.start()
-            docker.make_image()
-            docker.container("canary", "exit 0")
-        except AssertionError as error:
-            pytest.skip(f"no Docker engine runs here: {error}")
+    with engine() as docker:
         yield docker
-    finally:
-        docker.close()
 
 
 def raised(finding: Finding) -> set[str]:
@@ -42,7 +27,7 @@ def raised(finding: Finding) -> set[str]:
 
 
 class TestWithAnEngine:
-    pytestmark = engine
+    pytestmark = NEEDS_ENGINE
 
     def test_the_life_of_a_container(self, docker: Docker) -> None:
         docker.container("agent", "trap 'exit 3' TERM; while :; do sleep 0.1; done")
