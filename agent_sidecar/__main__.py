@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    from agent_sidecar.lean import import_paho
+    from agent_sidecar.mqtt.lean_imports import import_paho
 
     import_paho()  # before anything else loads what it leaves out
     from agent_sidecar.config import load

@@ -68,7 +68,7 @@ def run(config: Config) -> None:
 def beat(config: Config, timeout: float) -> None:
     """Publish one bus heartbeat, do what waits, and exit: for cron, launchd and systemd timers."""
     from agent_sidecar.daemon import run_once
-    from agent_sidecar.oneshot import Purpose
+    from agent_sidecar.one_shot import Purpose
 
     run_once(config, Purpose.BEAT, timeout)
 
@@ -80,7 +80,7 @@ def beat(config: Config, timeout: float) -> None:
 def handle(config: Config, listen: bool, timeout: float) -> None:
     """Carry out the commands that wait, and exit."""
     from agent_sidecar.daemon import run_once
-    from agent_sidecar.oneshot import Purpose
+    from agent_sidecar.one_shot import Purpose
 
     run_once(config, Purpose.LISTEN if listen else Purpose.HANDLE, None if listen else timeout)
 
@@ -99,9 +99,9 @@ def publish(
     import time
 
     from agent_sidecar.daemon import run_once
-    from agent_sidecar.oneshot import Purpose
-    from agent_sidecar.publish import compose, drop, drop_folder
-    from fleet.contract.words import MessageKind
+    from agent_sidecar.drop.publish import compose, drop, drop_folder
+    from agent_sidecar.one_shot import Purpose
+    from fleet.contract.vocabulary import MessageKind
 
     word = MessageKind(kind)
     message = compose(config, word, fields, time.time())
@@ -166,7 +166,7 @@ def exec_(config: Config, command: tuple[str, ...], restart: str, no_sidecar: bo
 def _list_settings(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if not wanted:
         return
-    from agent_sidecar.names import ALL
+    from agent_sidecar.settings import ALL
 
     for name in ALL:
         click.echo(f"{name.variable}={name.default}")
@@ -243,7 +243,7 @@ def schedule_install(
 @configured
 def check(config: Config) -> None:
     """Show what would be sent, and why; what is read and what is not. Sends nothing."""
-    from agent_sidecar.explain import explain
+    from agent_sidecar.check import explain
 
     for line in explain(config):
         click.echo(line)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from agent_sidecar.names import ALL, OTHERS
+from agent_sidecar.settings import ALL, OTHERS
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import ConfigError
 from fleet.contract.limits import MAX_INTERVAL, MIN_INTERVAL

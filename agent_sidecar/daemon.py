@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from agent_sidecar import kinds
 from agent_sidecar.config import Config, load
-from agent_sidecar.lean import import_paho
-from agent_sidecar.lean import imports as lean_imports
 from agent_sidecar.lock import exclusive
-from agent_sidecar.oneshot import Purpose
+from agent_sidecar.mqtt.lean_imports import import_paho
+from agent_sidecar.mqtt.lean_imports import imports as lean_imports
+from agent_sidecar.one_shot import Purpose
 from fleet.contract.errors import FleetError
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 
 if TYPE_CHECKING:
     from agent_sidecar.runner import Runner
@@ -98,7 +98,7 @@ def _read_again(config: Config) -> Config:
     if fresh.state != config.state:
         why = "another agent or state directory needs another lock"
         raise FleetError("the settings do not fit this process", why, "restart it")
-    from agent_sidecar.actions import parse
+    from agent_sidecar.commands.reload import parse
 
     assembly = kinds.assemble(fresh)
     parse(fresh.text("FLEET_RELOAD"), assembly.pid)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from fleet.contract.errors import ConfigError
-from fleet.contract.joining import ENV, Invitation, env_text
+from fleet.contract.invitation import ENV, Invitation, env_text
 from fleet.contract.secret_file import write_secret
 
 _PEM_END = "-----END"

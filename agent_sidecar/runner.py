@@ -14,28 +14,28 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from agent_sidecar.board import Board
-from agent_sidecar.client import require_files
+from agent_sidecar.commands.executor import Hands, Reload
+from agent_sidecar.commands.queue import Answer, Desk
+from agent_sidecar.commands.trusted_keys import load as load_keys
 from agent_sidecar.config import Config
-from agent_sidecar.courier import Courier
-from agent_sidecar.desk import Answer, Desk
-from agent_sidecar.hands import Hands, Reload
-from agent_sidecar.hatch import Hatch
-from agent_sidecar.herald import Herald
-from agent_sidecar.inbox import Inbox
-from agent_sidecar.keys import load as load_keys
-from agent_sidecar.link import Link
-from agent_sidecar.memory import Memory
-from agent_sidecar.oneshot import HOPE, QUIET, Purpose
-from agent_sidecar.outbox import Row
+from agent_sidecar.drop.watcher import Hatch
+from agent_sidecar.mqtt.client import require_files
+from agent_sidecar.mqtt.connection import Link
+from agent_sidecar.mqtt.dispatch import Inbox
+from agent_sidecar.mqtt.sender import Courier
+from agent_sidecar.one_shot import HOPE, QUIET, Purpose
 from agent_sidecar.probes.base import Assembly
+from agent_sidecar.probes.rounds import Rounds
 from agent_sidecar.reactor import Reactor
-from agent_sidecar.reporter import Reporter
-from agent_sidecar.rounds import Rounds
-from agent_sidecar.selfwatch import SelfWatch
+from agent_sidecar.state.directory import Memory
+from agent_sidecar.state.outbox import Row
+from agent_sidecar.telemetry.findings import Board
+from agent_sidecar.telemetry.messages import Reporter
+from agent_sidecar.telemetry.publisher import Herald
+from agent_sidecar.telemetry.self_metrics import SelfWatch
 from fleet.contract.errors import FleetError
-from fleet.contract.judge import judges as load_judges
-from fleet.contract.words import MessageKind, Notice, ReplyCode
+from fleet.contract.schema_validator import judges as load_judges
+from fleet.contract.vocabulary import MessageKind, Notice, ReplyCode
 
 log = logging.getLogger(__name__)
 
@@ -323,7 +323,7 @@ def _reload_action(config: Config, assembly: Assembly) -> Reload | None:
         return lambda: ReplyCode.OK
     if not text:
         return None
-    from agent_sidecar.actions import parse
+    from agent_sidecar.commands.reload import parse
 
     action = parse(text, assembly.pid)
     return action.run if action else None

@@ -32,17 +32,17 @@ from benchmarks import wire  # noqa: E402  # run as a file, too
 from benchmarks.fleet_sim import Cost, Fleet, took  # noqa: E402
 from benchmarks.result import tell  # noqa: E402
 from benchmarks.round_trip import client  # noqa: E402
-from fleet.bus.connect import Connection  # noqa: E402
+from fleet.bus.connect_options import Connection  # noqa: E402
 from fleet.bus.local_broker import LIMITS, STATE  # noqa: E402
 from fleet.bus.mqtt import ingest_bus  # noqa: E402
-from fleet.client import HubClient  # noqa: E402
-from fleet.commander.direct import Direct, Order  # noqa: E402
+from fleet.commander.over_broker import Direct, Order  # noqa: E402
 from fleet.commander.through_hub import ThroughHub  # noqa: E402
 from fleet.contract.broker_url import BrokerUrl  # noqa: E402
-from fleet.contract.reading import Reader  # noqa: E402
-from fleet.contract.stamps import timestamp, ulid  # noqa: E402
+from fleet.contract.reader import Reader  # noqa: E402
+from fleet.contract.timestamps import timestamp, ulid  # noqa: E402
 from fleet.contract.topics import Topics  # noqa: E402
-from fleet.contract.words import MessageKind, Verb  # noqa: E402
+from fleet.contract.vocabulary import MessageKind, Verb  # noqa: E402
+from fleet.hub_client import HubClient  # noqa: E402
 from tests.support.broker import Mosquitto  # noqa: E402
 from tests.support.hub import HubProcess  # noqa: E402
 from tests.support.waiting import wait_until  # noqa: E402

@@ -19,11 +19,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.result import tell
-from fleet.contract.words import Check, Kind, State
+from fleet.contract.vocabulary import Check, Kind, State
+from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.verdict import Verdict
-from fleet.domain.view import AgentView, PlaneView
-from fleet.exporter.exposition import Exposition
-from fleet.exporter.families import FAMILIES, metric_family
+from fleet.metrics.agent_families import FAMILIES, metric_family
+from fleet.metrics.exposition import Exposition
 
 NOW = 1_800_000_000.0
 METRICS = ("memory_bytes", "cpu_seconds_total", "tokens_input_total")

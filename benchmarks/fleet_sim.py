@@ -27,7 +27,7 @@ from benchmarks import wire
 from benchmarks.result import tell
 from benchmarks.sim_agents import TOPICS, work
 from fleet.bus.local_broker import LIMITS, STATE
-from fleet.contract.stamps import timestamp, ulid
+from fleet.contract.timestamps import timestamp, ulid
 from tests.support.broker import Mosquitto
 from tests.support.hub import HubProcess
 from tests.support.waiting import wait_until

@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterable
 
 from benchmarks import wire
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 
 CHUNK = 64 * 1024
 PUBACK_BYTES = 4

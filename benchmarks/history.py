@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.result import tell
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from fleet.store.port import Batch, Stored
 from fleet.store.sqlite import SqliteStore
 

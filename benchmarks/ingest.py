@@ -20,15 +20,15 @@ from typing import Any, Final
 
 from benchmarks.result import tell
 from fleet.bus.port import Inbound
-from fleet.contract.reading import Reader
-from fleet.contract.stamps import timestamp
+from fleet.contract.reader import Reader
+from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
-from fleet.counters import Counters
 from fleet.domain.roster import Roster
-from fleet.feed import Feed
-from fleet.ingest import Ingest
-from fleet.ledger import Ledger
-from fleet.receipts import Receipts
+from fleet.hub.committer import Ledger
+from fleet.hub.counters import Counters
+from fleet.hub.feed import Feed
+from fleet.hub.ingest import Ingest
+from fleet.hub.receipts import Receipts
 from fleet.store.sqlite import SqliteStore
 
 BATCH: Final = 1000

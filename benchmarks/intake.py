@@ -27,12 +27,12 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import exporters  # noqa: E402  # run as a file, too
 from benchmarks.result import tell  # noqa: E402
-from fleet.auditor.service import Recorder  # noqa: E402
-from fleet.bus.connect import Connection  # noqa: E402
+from fleet.auditor.weekly import Recorder  # noqa: E402
+from fleet.bus.connect_options import Connection  # noqa: E402
 from fleet.bus.local_broker import LocalBroker  # noqa: E402
 from fleet.bus.mqtt import MqttBus, ingest_bus  # noqa: E402
 from fleet.contract.broker_url import BrokerUrl  # noqa: E402
-from fleet.hub import Hub  # noqa: E402
+from fleet.hub.hub import Hub  # noqa: E402
 from fleet.settings import load  # noqa: E402
 from fleet.store.sqlite import SqliteStore  # noqa: E402
 from tests.support.broker import free_port  # noqa: E402

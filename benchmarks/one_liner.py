@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.result import tell  # noqa: E402  # run as a file, too
 from fleet.contract.topics import Topics  # noqa: E402
-from fleet.contract.words import MessageKind  # noqa: E402
+from fleet.contract.vocabulary import MessageKind  # noqa: E402
 from tests.support.broker import Mosquitto  # noqa: E402
 
 SCRIPT = str(ROOT / "scripts" / "bus-publish")

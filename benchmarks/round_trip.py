@@ -32,14 +32,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.result import tell  # noqa: E402  # run as a file, too
-from fleet.bus.connect import Connection  # noqa: E402
+from fleet.bus.connect_options import Connection  # noqa: E402
 from fleet.bus.local_broker import LocalBroker  # noqa: E402
 from fleet.bus.mqtt import MqttBus  # noqa: E402
-from fleet.commander.direct import Order, known_agents, send  # noqa: E402
+from fleet.commander.over_broker import Order, known_agents, send  # noqa: E402
 from fleet.contract.broker_url import BrokerUrl  # noqa: E402
-from fleet.contract.reading import Reader  # noqa: E402
+from fleet.contract.reader import Reader  # noqa: E402
 from fleet.contract.topics import Topics  # noqa: E402
-from fleet.contract.words import Result, Verb  # noqa: E402
+from fleet.contract.vocabulary import Result, Verb  # noqa: E402
 from tests.support.broker import free_port  # noqa: E402
 from tests.support.sidecar import Sidecar  # noqa: E402
 

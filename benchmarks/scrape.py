@@ -24,9 +24,9 @@ from benchmarks import cost, exporters, wire
 from benchmarks.exporters import Exporter
 from benchmarks.result import tell
 from fleet.bus.local_broker import LIMITS
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from tests.support.broker import Mosquitto
 from tests.support.hub import HubProcess
 from tests.support.waiting import wait_until

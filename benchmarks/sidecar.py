@@ -28,11 +28,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from agent_sidecar.ledger import Ledger  # noqa: E402  # run as a file, too
-from agent_sidecar.outbox import Draft, Outbox  # noqa: E402
+from agent_sidecar.state.database import Ledger  # noqa: E402  # run as a file, too
+from agent_sidecar.state.outbox import Draft, Outbox  # noqa: E402
 from benchmarks import cost, peers  # noqa: E402
 from benchmarks.result import tell  # noqa: E402
-from fleet.contract.words import MessageKind  # noqa: E402
+from fleet.contract.vocabulary import MessageKind  # noqa: E402
 from tests.support.broker import Mosquitto, free_port  # noqa: E402
 from tests.support.sidecar import Listener, Sidecar  # noqa: E402
 from tests.support.waiting import wait_until  # noqa: E402

@@ -19,9 +19,9 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from benchmarks import wire
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 
 TOPICS: Final = Topics()
 AT_ONCE: Final = 200

@@ -15,10 +15,10 @@ import tracemalloc
 from typing import Any, Final
 
 from benchmarks.result import tell
-from fleet.contract.reading import Reader
-from fleet.contract.stamps import timestamp
+from fleet.contract.reader import Reader
+from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from fleet.domain.roster import Roster
 
 START: Final = 1_800_000_000.0

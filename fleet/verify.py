@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from fleet.contract.errors import FleetError
-from fleet.contract.words import Word
+from fleet.contract.vocabulary import Word
+from fleet.domain.agent_view import AgentView
 from fleet.domain.verdict import Verdict
-from fleet.domain.view import AgentView
 
 ALIVE: Final = frozenset({Verdict.OK, Verdict.DEGRADED, Verdict.LATE})
 GONE: Final = frozenset({Verdict.OFFLINE})

@@ -48,9 +48,9 @@ failed=
 # shellcheck disable=SC2086  # the names are meant to become words
 $python -m benchmarks.suite $quick $names || failed=yes
 if [ -n "$quick" ]; then
-    $python scripts/performance.py --from build/bench
+    $python scripts/docs/performance.py --from build/bench
 else
-    $python scripts/performance.py
+    $python scripts/docs/performance.py
     sed -n '/^## Goals/,/^## Beside/p' docs/performance.md
 fi
 [ -z "$failed" ] || { echo "FAILED: see above" >&2; exit 1; }

@@ -13,7 +13,7 @@ from typing import Final
 from agent_sidecar.config import Config
 from agent_sidecar.probes.base import Assembly
 from fleet.contract.errors import ConfigError
-from fleet.contract.words import Kind
+from fleet.contract.vocabulary import Kind
 
 _LOOKED_FOR: Final = (Kind.NANOBOT, Kind.OPENCLAW, Kind.ROCKBOT)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent_sidecar.config import Config
 from agent_sidecar.kinds import common
 from agent_sidecar.probes.base import Assembly, Probe
-from fleet.contract.words import Kind
+from fleet.contract.vocabulary import Kind
 
 
 def assemble(config: Config) -> Assembly:

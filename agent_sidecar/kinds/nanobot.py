@@ -23,7 +23,7 @@ from agent_sidecar.probes.endpoint import EndpointProbe, Reading
 from agent_sidecar.probes.installed import InstalledProbe
 from agent_sidecar.probes.processes import ProcTable, Table, table
 from agent_sidecar.probes.usage import UsageProbe
-from fleet.contract.words import Check, Kind
+from fleet.contract.vocabulary import Check, Kind
 
 PORT: Final = 18790
 PROFILE: Final = ("SOUL.md", "USER.md", "AGENTS.md", "HEARTBEAT.md", "skills")

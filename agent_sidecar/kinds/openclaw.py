@@ -16,7 +16,7 @@ from agent_sidecar.probes.base import Assembly, Probe
 from agent_sidecar.probes.endpoint import EndpointProbe, Reading
 from agent_sidecar.probes.process import by_name
 from fleet.contract.patterns import VERSION
-from fleet.contract.words import Check, Kind
+from fleet.contract.vocabulary import Check, Kind
 
 PORT: Final = 18789
 PROFILE: Final = (

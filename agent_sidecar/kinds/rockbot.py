@@ -13,7 +13,7 @@ from agent_sidecar.config import Config
 from agent_sidecar.kinds import common
 from agent_sidecar.probes.base import Assembly, Probe
 from agent_sidecar.probes.process import by_name
-from fleet.contract.words import Kind
+from fleet.contract.vocabulary import Kind
 
 PROFILE: Final = ("soul.md", "directives.md", "style.md", "mcp.json", "skills")
 

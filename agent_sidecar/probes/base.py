@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from fleet.contract.words import AlertState, Check, Severity
+from fleet.contract.vocabulary import AlertState, Check, Severity
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from agent_sidecar.probes.base import Finding, Sign
 from agent_sidecar.probes.http import Address, get
 from agent_sidecar.probes.restarts import Restarts
-from fleet.contract.words import AlertCode, Check, Plane, Severity
+from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 PATIENCE: Final = 3.0
 """Seconds for one answer of the daemon; it slows down under load but answers within one."""

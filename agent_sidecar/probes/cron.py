@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_sidecar.probes.base import Finding, Sign
-from fleet.contract.words import AlertCode, Check, Plane
+from fleet.contract.vocabulary import AlertCode, Check, Plane
 
 
 @dataclass(frozen=True, slots=True)

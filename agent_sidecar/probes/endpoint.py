@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from agent_sidecar.probes.base import Finding, Sign
 from agent_sidecar.probes.http import Address, get, listens
 from fleet.contract.errors import ConfigError
-from fleet.contract.words import AlertCode, Check, Plane, Severity
+from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 GRACE: Final = 0.5
 """Seconds after the end of the wait at which the probe itself counts as hung."""

@@ -14,7 +14,7 @@ from typing import Final
 
 from agent_sidecar.probes.base import Finding, Sign
 from fleet.contract.patterns import VERSION
-from fleet.contract.words import AlertCode, Check, Plane
+from fleet.contract.vocabulary import AlertCode, Check, Plane
 
 PLACES: Final = (
     "lib/python3*/site-packages",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from agent_sidecar.probes.base import Finding, Sign
-from fleet.contract.words import AlertCode, Check, Plane, Severity
+from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 Usage = tuple[float, float]
 """(bytes free, bytes in all)"""

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 from agent_sidecar.probes.base import Finding, Sign
 from agent_sidecar.probes.processes import Process, Table, table
 from agent_sidecar.probes.restarts import Restarts
-from fleet.contract.words import AlertCode, Check, Plane, Severity
+from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 if TYPE_CHECKING:
-    from agent_sidecar.inotify import Watch
+    from agent_sidecar.drop.inotify import Watch
 
 FindPid = Callable[[], int | None]
 """Says which process is the agent's, or None where it cannot be found."""
@@ -120,7 +120,7 @@ class ProcessProbe:
 
     def _await_birth(self, folder: Path) -> None:
         with suppress(ImportError, OSError):  # not Linux: the next round sees it
-            from agent_sidecar.inotify import Watch
+            from agent_sidecar.drop.inotify import Watch
 
             self._births = Watch(folder)
 

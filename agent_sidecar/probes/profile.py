@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent_sidecar.probes.base import Finding, Sign
 from agent_sidecar.probes.inventory import files_of, fingerprint, inventory
-from fleet.contract.words import AlertCode, Check, Plane, Severity
+from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 
 class ProfileProbe:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from agent_sidecar.probes.base import Sign
-from fleet.contract.words import AlertCode, Severity
+from fleet.contract.vocabulary import AlertCode, Severity
 
 WINDOW: Final = 600.0
 """Seconds: systemd, Docker and ours back off to minutes at most, so a loop shows within ten."""

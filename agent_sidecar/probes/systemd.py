@@ -7,7 +7,7 @@ from typing import Final
 
 from agent_sidecar.probes.base import Finding, Sign
 from agent_sidecar.probes.restarts import Restarts
-from fleet.contract.words import AlertCode, Check, Plane, Severity
+from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 _PROPERTIES: Final = (
     "LoadState,ActiveState,NRestarts,ActiveEnterTimestampMonotonic,MemoryCurrent,CPUUsageNSec"

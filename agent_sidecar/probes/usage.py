@@ -11,7 +11,7 @@ from typing import Final
 from agent_sidecar.config import Config
 from agent_sidecar.probes.base import Finding, Sign
 from agent_sidecar.probes.work import newest_of
-from fleet.contract.words import AlertCode, Check, Plane, Severity
+from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 RECENT: Final = 600.0
 """Seconds that error rate, refusals and throttling look back: longer than a provider's hiccup."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent_sidecar.probes.base import Finding, Sign
-from fleet.contract.words import AlertCode, Check, Plane, Severity
+from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 LastWork = Callable[[], float | None]
 """Seconds since the epoch of the last useful work; None where nobody can tell."""

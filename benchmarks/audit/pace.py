@@ -21,8 +21,8 @@ from benchmarks import cost
 from benchmarks.audit import corpus
 from benchmarks.audit.recall import an_audit
 from benchmarks.result import tell
-from fleet.auditor import run
-from fleet.auditor.report import conclude
+from fleet.auditor import replay
+from fleet.auditor.report.report import conclude
 
 START: Final = 1_773_869_400
 WEEK: Final = 7 * 86_400.0
@@ -38,10 +38,10 @@ def speed(count: int) -> dict[str, Any]:
                 line = {"ts": START + number / 50, "topic": case.topic,
                         "payload": case.payload, "retain": False}  # fmt: skip
                 stream.write(json.dumps(line) + "\n")
-        run.over_files(an_audit(), [path])
+        replay.over_files(an_audit(), [path])
         started = time.process_time()
         audit = an_audit()
-        run.over_files(audit, [path])
+        replay.over_files(audit, [path])
         spent = time.process_time() - started
         report = conclude(audit, [], at=START)
     return {"messages": report.messages, "per_s_per_core": round(report.messages / spent)}

@@ -10,9 +10,9 @@ from typing import Any
 from benchmarks.audit import corpus
 from benchmarks.audit.corpus import Case
 from fleet.auditor.audit import Audit
-from fleet.auditor.finding import Digester, Finding
-from fleet.auditor.scan import leaves
-from fleet.contract.reading import Reader
+from fleet.auditor.detection.scanner import leaves
+from fleet.auditor.rules.finding import Digester, Finding
+from fleet.contract.reader import Reader
 from fleet.contract.topics import Topics
 
 DETECTORS = ("pii", "secret", "text")

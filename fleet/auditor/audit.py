@@ -8,20 +8,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fleet.auditor import retained, scope, traffic
-from fleet.auditor.contract_rules import rule_for
-from fleet.auditor.finding import Digester, Finding
-from fleet.auditor.rule import Rule
-from fleet.auditor.scan import Leak, scan_name, scan_payload, scan_text, shown
-from fleet.auditor.screen import MAX_REMEMBERED, Screen
-from fleet.auditor.traffic import AgentTraffic
+from fleet.auditor.detection.fast_path import MAX_REMEMBERED, Screen
+from fleet.auditor.detection.scanner import Leak, scan_name, scan_payload, scan_text, shown
+from fleet.auditor.rules import retained, scope, traffic
+from fleet.auditor.rules.contract import rule_for
+from fleet.auditor.rules.finding import Digester, Finding
+from fleet.auditor.rules.rule import Rule
+from fleet.auditor.rules.traffic import AgentTraffic
 from fleet.contract.messages import Announcement, Command, Message
-from fleet.contract.reading import Reader
+from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
+from fleet.contract.reserved import is_proof
 from fleet.contract.signing import verify
 from fleet.contract.topics import FROM_AGENT, Address, Topics
-from fleet.contract.words import MessageKind, Reason
-from fleet.provisioning.probes import is_proof
+from fleet.contract.vocabulary import MessageKind, Reason
 
 DAY: Final = 86_400
 MAX_FINDINGS: Final = 50_000

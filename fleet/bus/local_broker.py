@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from fleet.bus.link import IN_FLIGHT
+from fleet.bus.connection import IN_FLIGHT
 from fleet.contract.errors import BrokerError
 
 LIMITS: Final = (
@@ -155,7 +155,7 @@ class LocalBroker:
         return [program, "-c", str(file)]
 
     def _python(self) -> list[str]:
-        return [sys.executable, "-m", "fleet.bus.embedded", str(self.port)]
+        return [sys.executable, "-m", "fleet.bus.embedded_broker", str(self.port)]
 
     def _await_start(self) -> None:
         process = self._process

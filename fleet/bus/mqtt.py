@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final, Self
 import aiomqtt
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from fleet.bus import backoff, troubles
-from fleet.bus.aio import AioLink, number
-from fleet.bus.arrivals import Arrivals
-from fleet.bus.connect import Connection, connection_of
-from fleet.bus.link import FAILURE, HUNG_UP, SILENT, Link
+from fleet.bus import backoff, error_messages
+from fleet.bus.aiomqtt_connection import AioLink, number
+from fleet.bus.connect_options import Connection, connection_of
+from fleet.bus.connection import FAILURE, HUNG_UP, SILENT, Link
+from fleet.bus.inbound_queue import Arrivals
 from fleet.bus.port import Inbound
 from fleet.contract.errors import BrokerError
 
@@ -42,7 +42,7 @@ def fast(
     """Links for intake: the compiled codec where MQTT 5 is spoken."""
     if version is not MQTTProtocolVersion.MQTTv5:
         return plain(connection, version, arrivals, tag)
-    from fleet.bus.codec import CodecLink
+    from fleet.bus.mqtt5_connection import CodecLink
 
     return CodecLink(connection, arrivals, tag)
 
@@ -148,7 +148,7 @@ class MqttBus:
         if client is None:
             client = await self._open(MQTTProtocolVersion.MQTTv311)
         if client is None:
-            raise troubles.not_mqtt(self._connection.url)
+            raise error_messages.not_mqtt(self._connection.url)
         self._generation += 1
         if self._filters:
             try:
@@ -168,14 +168,17 @@ class MqttBus:
             await client.__aenter__()
         except aiomqtt.MqttCodeError as error:
             code = number(error.rc)
-            if code in troubles.UNSUPPORTED_PROTOCOL and version is MQTTProtocolVersion.MQTTv5:
+            if (
+                code in error_messages.UNSUPPORTED_PROTOCOL
+                and version is MQTTProtocolVersion.MQTTv5
+            ):
                 return None
-            raise troubles.refused(url, code) from None
+            raise error_messages.refused(url, code) from None
         except aiomqtt.MqttError as error:
             client.hang_up()
             if str(error) in (HUNG_UP, SILENT):
                 return None
-            raise troubles.unreachable(url, error) from None
+            raise error_messages.unreachable(url, error) from None
         self._version = version
         return client
 

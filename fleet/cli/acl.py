@@ -38,7 +38,7 @@ def test(
     Makes two agents for the moment, tries everything as one against the other, and holds the
     roles of all who are enrolled against the proven one. Exit 0: closed, 2: something is open.
     """
-    from fleet import acl_test
+    from fleet.acl import proof
     from fleet.contract.secret_file import read_secret
     from fleet.provisioning.enrolment import Credential
 
@@ -47,7 +47,7 @@ def test(
     credential = None
     if agent is not None and agent_password_file is not None:
         credential = Credential(agent, account or agent, read_secret(agent_password_file))
-    report = asyncio.run(acl_test.examine(settings, credential))
+    report = asyncio.run(proof.examine(settings, credential))
     openings = sorted(report.openings)
     if output == "json":
         write_json(

@@ -13,7 +13,7 @@ from fleet.cli import agent_output
 from fleet.cli.agent_output import Place, with_place
 from fleet.cli.common import note, table, with_connection, with_output, with_settings, write_json
 from fleet.contract.errors import ConfigError
-from fleet.contract.words import Kind
+from fleet.contract.vocabulary import Kind
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def add(
 
     The secret is shown once and kept nowhere. What to run on the agent's side comes with it.
     """
+    from fleet.provisioning.connections import dynsec_of
     from fleet.provisioning.enrolment import Enroller
-    from fleet.provisioning.reach import dynsec_of
 
     async def work() -> Credential:
         async with dynsec_of(settings) as dynsec:
@@ -72,7 +72,7 @@ def add(
 @with_settings("home")
 def list_(settings: Settings, everyone: bool, output: str) -> None:
     """Who is enrolled."""
-    from fleet.contract.stamps import timestamp
+    from fleet.contract.timestamps import timestamp
     from fleet.provisioning.registry import Registry
 
     registry = Registry(settings.home)
@@ -116,8 +116,8 @@ def rotate(
 
     Both are valid until --finish, or until --wait has seen the agent come with the new one.
     """
+    from fleet.provisioning.connections import dynsec_of
     from fleet.provisioning.enrolment import Enroller
-    from fleet.provisioning.reach import dynsec_of
     from fleet.provisioning.registry import Registry
     from fleet.provisioning.rotation import Watch
 
@@ -144,8 +144,8 @@ def rotate(
 @with_connection
 def revoke(settings: Settings, name: str) -> None:
     """Lock NAME out: its connection is kicked, its queue emptied, its certificate on the CRL."""
+    from fleet.provisioning.connections import dynsec_of
     from fleet.provisioning.enrolment import Enroller
-    from fleet.provisioning.reach import dynsec_of
 
     async def work() -> None:
         async with dynsec_of(settings) as dynsec:
@@ -172,13 +172,13 @@ def import_(
 
     Needs --out DIR: each agent's files go to DIR/NAME. Who is enrolled already is passed by.
     """
-    from fleet.provisioning import importing
+    from fleet.provisioning import import_agents
+    from fleet.provisioning.connections import dynsec_of
     from fleet.provisioning.enrolment import Enroller
-    from fleet.provisioning.reach import dynsec_of
     from fleet.provisioning.registry import Registry
 
     known = set(Registry(settings.home).everyone() or {})
-    found = [agent for agent in importing.read(file.read()) if agent.name not in known]
+    found = [agent for agent in import_agents.read(file.read()) if agent.name not in known]
     if dry_run:
         click.echo(table(("agent", "kind"), [(one.name, one.kind.value) for one in found]))
         return

@@ -12,12 +12,12 @@ import click
 
 from fleet.cli.common import note, write_json
 from fleet.contract.errors import ConfigError
-from fleet.contract.stamps import timestamp
-from fleet.contract.words import Kind
+from fleet.contract.timestamps import timestamp
+from fleet.contract.vocabulary import Kind
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.contract.joining import Invitation
+    from fleet.contract.invitation import Invitation
     from fleet.keys import Key, Ring
     from fleet.provisioning.enrolment import Credential
     from fleet.provisioning.registry import Enrolled
@@ -123,7 +123,7 @@ def write(
 
 
 def _sections(invitation: Invitation, secret: str, line: str, kind: Kind) -> list[tuple[str, str]]:
-    from fleet.contract.joining import env_text
+    from fleet.contract.invitation import env_text
     from fleet.provisioning import snippets
 
     agent = invitation.agent

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fleet.cli.common import note, paint, table, with_output, with_settings, write_json, write_jsonl
-from fleet.cli.spans import Seconds
-from fleet.client import HubClient
+from fleet.cli.time_types import Seconds
 from fleet.contract.errors import ConfigError, FleetError
-from fleet.contract.words import AlertState
+from fleet.contract.vocabulary import AlertState
+from fleet.hub_client import HubClient
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def test(context: click.Context, settings: Settings, name: str | None) -> None:
 
 
 def _tested(route: Route) -> bool:
-    from fleet.notifier.notices import Group
+    from fleet.notifier.notification import Group
     from fleet.notifier.senders import send
 
     try:

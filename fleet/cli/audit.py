@@ -14,7 +14,7 @@ from fleet.cli.common import finish, note, table, with_connection, with_settings
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.auditor.report import Report
+    from fleet.auditor.report.report import Report
 
 FORMATS = ("text", "json", "html", "sarif")
 
@@ -43,7 +43,7 @@ def audit() -> None:
 @with_connection
 def run(settings: Settings, output: str, **options: Any) -> int:
     """Audit a capture. Exit 0: clean, 2: violation, 3: the capture has gaps."""
-    from fleet.auditor.report import EXIT_CODES
+    from fleet.auditor.report.report import EXIT_CODES
 
     if options["live"] and options["files"]:
         raise click.UsageError("give either --capture or --live")
@@ -62,10 +62,10 @@ def _audit(
     save: bool,
     quiet: bool,
 ) -> Report:
-    from fleet.auditor import assemble
-    from fleet.auditor import run as runs
+    from fleet.auditor import from_settings
+    from fleet.auditor import replay as runs
 
-    auditor = assemble.auditor(settings, against)
+    auditor = from_settings.auditor(settings, against)
     started = time.monotonic()
 
     def progress(done: int, total: int, messages: int) -> None:
@@ -77,29 +77,29 @@ def _audit(
 
     shown = progress if not quiet and sys.stderr.isatty() else None
     if live:
-        gaps = finish(assemble.listen(settings, auditor, live))
+        gaps = finish(from_settings.listen(settings, auditor, live))
     else:
-        gaps = runs.over_files(auditor, files or assemble.captures(settings.home), shown)
+        gaps = runs.over_files(auditor, files or from_settings.captures(settings.home), shown)
     if shown:
         sys.stderr.write("\r\033[K")
     if broker_log:
         runs.over_broker_log(auditor, broker_log)
-    return assemble.conclude(settings, auditor, gaps, suppressions, save=save)
+    return from_settings.conclude(settings, auditor, gaps, suppressions, save=save)
 
 
 def _write(done: Report, output: str) -> None:
     if output == "text":
-        from fleet.auditor.render_text import render
+        from fleet.auditor.report.text import render
 
         click.echo(render(done), nl=False)
     elif output == "json":
         click.echo(json.dumps(done.as_dict(), indent=2))
     elif output == "html":
-        from fleet.auditor.render_html import render as render_html
+        from fleet.auditor.report.html import render as render_html
 
         click.echo(render_html(done), nl=False)
     else:
-        from fleet.auditor.render_sarif import as_sarif
+        from fleet.auditor.report.sarif import as_sarif
 
         click.echo(json.dumps(as_sarif(done), indent=2))
 
@@ -108,7 +108,7 @@ def _write(done: Report, output: str) -> None:
 @click.argument("rule", required=False)
 def explain(rule: str | None) -> None:
     """What RULE means, which clause it holds, what to do. Without RULE: all rules."""
-    from fleet.auditor.catalogue import RULES, rule_named
+    from fleet.auditor.rules.catalogue import RULES, rule_named
 
     if rule is None:
         for known in RULES:
@@ -128,7 +128,7 @@ def explain(rule: str | None) -> None:
 @with_settings("home")
 def report(settings: Settings, name: str | None, verify: bool, output: str) -> int:
     """Kept reports: the list, the report NAME, or whether all are there and unchanged."""
-    from fleet.auditor import archive
+    from fleet.auditor.report import archive
 
     if verify:
         wrong = archive.check(settings.home)

@@ -33,7 +33,7 @@ def backup(settings: Settings, target: Path, keep: int | None) -> None:
 
 
 async def _run(settings: Settings, target: Path) -> None:
-    from fleet.store.reading import open_store
+    from fleet.store.read_only import open_store
 
     async with open_store(settings.home) as store:
         await store.backup(target)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from fleet.cli.common import finish, note, with_connection
-from fleet.contract.words import Notice
+from fleet.contract.vocabulary import Notice
 from fleet.settings import Settings
 
 ANNOUNCED = (Notice.MAINTENANCE_BEGIN, Notice.MAINTENANCE_END)
@@ -32,7 +32,7 @@ async def announce(settings: Settings, notice: Notice) -> None:
         BrokerError: the broker is away or refuses.
     """
     from fleet.bus.mqtt import open_bus
-    from fleet.contract.stamps import timestamp, ulid
+    from fleet.contract.timestamps import timestamp, ulid
     from fleet.keys import load_signer
 
     now = time.time()

@@ -62,9 +62,9 @@ def secure(settings: Settings, admin: str, admin_password_file: Path) -> None:
 
     Denies by default, makes the fleet's own accounts, and writes their passwords to the home.
     """
-    from fleet.provisioning import securing
+    from fleet.provisioning import secure_broker
 
-    made = asyncio.run(securing.secure(settings, admin, admin_password_file))
+    made = asyncio.run(secure_broker.secure(settings, admin, admin_password_file))
     note(f"deny by default; accounts {', '.join(made)} are in force")
     note("next: fleet agent add alpha; fleet acl test")
 
@@ -75,7 +75,7 @@ def secure(settings: Settings, admin: str, admin_password_file: Path) -> None:
 @with_settings("home")
 def certificates(settings: Settings, renew: bool, output: str) -> int:
     """Certificates of this home and how long they last. Exit 1: one ends within 30 days."""
-    from fleet.contract.stamps import timestamp
+    from fleet.contract.timestamps import timestamp
     from fleet.provisioning import mosquitto
     from fleet.provisioning.certificates import WARN_DAYS, Authority, expiring
 

@@ -12,7 +12,7 @@ from fleet.contract.errors import FleetError
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.domain.view import AgentView
+    from fleet.domain.agent_view import AgentView
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
@@ -29,7 +29,7 @@ def check(settings: Settings, agents: Sequence[str]) -> int:
     Offline and stale are critical; late, degraded, ghost and a stop that was announced are
     warnings. What is in maintenance or silenced at the hub is named, and is no alarm.
     """
-    from fleet.remembered import look
+    from fleet.retained import look
 
     try:
         views = finish(look(settings))
@@ -43,7 +43,7 @@ def check(settings: Settings, agents: Sequence[str]) -> int:
 
 def verdict(views: Sequence[AgentView], wanted: Sequence[str]) -> tuple[int, str]:
     """(exit code, line) for the `wanted` agents, or for all."""
-    from fleet.contract.words import Severity
+    from fleet.contract.vocabulary import Severity
     from fleet.domain.problems import alarm_of
     from fleet.domain.verdict import Verdict
 
@@ -69,7 +69,7 @@ def verdict(views: Sequence[AgentView], wanted: Sequence[str]) -> tuple[int, str
 
 def _word(view: AgentView) -> str:
     """How the line calls an agent's state; who is not to wake anybody is told apart."""
-    from fleet.contract.words import Severity
+    from fleet.contract.vocabulary import Severity
     from fleet.domain.problems import alarm_of, problems_of
     from fleet.domain.verdict import Verdict
 

@@ -6,7 +6,7 @@ import click
 
 from fleet.cli.common import finish, note, with_connection, with_output, write_jsonl
 from fleet.contract.limits import DEFAULT_TTL
-from fleet.contract.words import Priority, Verb
+from fleet.contract.vocabulary import Priority, Verb
 from fleet.settings import Settings
 
 
@@ -32,11 +32,11 @@ def collect(settings: Settings, patience: float, output: str) -> int:
 async def _run(settings: Settings, patience: float, output: str) -> int:
     from fleet.bus.mqtt import open_bus
     from fleet.cli.status import print_fleet
-    from fleet.commander.direct import Order, known_agents, send
-    from fleet.contract.reading import Reader
+    from fleet.commander.over_broker import Order, known_agents, send
+    from fleet.contract.reader import Reader
     from fleet.keys import load_signer
     from fleet.lock import only_one
-    from fleet.remembered import look
+    from fleet.retained import look
 
     with only_one(settings.home / "collect.lock", "fleet collect"):
         signer = load_signer(settings.home)

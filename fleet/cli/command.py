@@ -14,11 +14,11 @@ from fleet.cli.common import finish, note, paint, with_connection, with_output, 
 from fleet.contract.errors import ConfigError
 from fleet.contract.limits import DEFAULT_TTL, MAX_TTL
 from fleet.contract.topics import is_agent_name
-from fleet.contract.words import Priority, Result, Verb
+from fleet.contract.vocabulary import Priority, Result, Verb
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.commander.direct import Answer, Order
+    from fleet.commander.over_broker import Answer, Order
 
 
 class Way(Protocol):
@@ -176,10 +176,10 @@ class Report:
 async def _way(settings: Settings, *, direct: bool) -> AsyncIterator[Way]:
     """By the hub where one serves this home, since it keeps what cannot be delivered yet."""
     from fleet.bus.mqtt import open_bus
-    from fleet.client import HubClient
-    from fleet.commander.direct import Direct
+    from fleet.commander.over_broker import Direct
     from fleet.commander.through_hub import ThroughHub
-    from fleet.contract.reading import Reader
+    from fleet.contract.reader import Reader
+    from fleet.hub_client import HubClient
     from fleet.keys import load_signer
 
     reader = Reader(settings.added_words())
@@ -195,7 +195,7 @@ async def _way(settings: Settings, *, direct: bool) -> AsyncIterator[Way]:
 async def _carry_out(
     settings: Settings, plan: Plan, report: Report, *, direct: bool, dry_run: bool
 ) -> int:
-    from fleet.commander.direct import Order
+    from fleet.commander.over_broker import Order
 
     async with _way(settings, direct=direct) as way:
         known = await way.known() if plan.everyone else []

@@ -8,7 +8,7 @@ import click
 
 from fleet.cli.common import finish, note, table, with_connection, with_output, write_jsonl
 from fleet.contract.errors import ConfigError
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def replay(settings: Settings, letter_id: int) -> None:
 
 
 async def _read(settings: Settings, before: int | None, limit: int) -> list[DeadLetter]:
-    from fleet.store.reading import open_store
+    from fleet.store.read_only import open_store
 
     async with open_store(settings.home) as store:
         return await store.dead_letters(before=before, limit=limit)
@@ -82,7 +82,7 @@ async def _one(settings: Settings, letter_id: int) -> DeadLetter:
 
 async def _replay(settings: Settings, letter_id: int) -> None:
     from fleet.bus.mqtt import open_bus
-    from fleet.contract.reading import Reader
+    from fleet.contract.reader import Reader
     from fleet.contract.rejection import Rejected
     from fleet.contract.topics import FROM_AGENT
 

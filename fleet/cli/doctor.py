@@ -37,7 +37,7 @@ def doctor(settings: Settings, output: str) -> int:
 
 
 async def _examine(settings: Settings) -> list[Finding]:
-    from fleet.doctor import broker, machine
+    from fleet.doctor import broker, host
 
-    here = list(machine.examine(settings))
+    here = list(host.examine(settings))
     return [*here, *[finding async for finding in broker.examine(settings)]]

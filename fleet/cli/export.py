@@ -35,7 +35,7 @@ def export(settings: Settings, what: str, directory: Path, webhook: str | None) 
         why = error.strerror or ""
         raise ConfigError(f"{directory} cannot be written", why, f"ls -ld {directory}") from None
     if what in ("prometheus", "compose"):
-        from fleet.export.prometheus import TOKEN, needs_token
+        from fleet.integrations.prometheus import TOKEN, needs_token
 
         if not needs_token(_target(settings)):
             return
@@ -48,19 +48,19 @@ def _contents(settings: Settings, what: str, webhook: str | None) -> Mapping[str
     """What each file holds, by its path below the directory."""
     target = _target(settings)
     if what == "prometheus":
-        from fleet.export import prometheus
+        from fleet.integrations import prometheus
 
         return prometheus.files(target)
     if what == "alertmanager":
-        from fleet.export import alertmanager
+        from fleet.integrations import alertmanager
 
         return alertmanager.files(webhook)
     if what == "grafana":
-        from fleet.export import grafana
+        from fleet.integrations import grafana
 
         return grafana.files()
     if what == "compose":
-        from fleet.export import compose
+        from fleet.integrations import compose
 
         return compose.files(target, webhook)
     from fleet.contract.generate import files

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fleet.cli.common import finish, note, with_output, with_settings, write_jsonl
-from fleet.cli.spans import Moment
+from fleet.cli.time_types import Moment
 from fleet.contract.rejection import Rejected
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.contract.reading import Reader
+    from fleet.contract.reader import Reader
     from fleet.store.port import Rollup, Stored
     from fleet.store.sqlite import SqliteStore
 
@@ -50,8 +50,8 @@ def history(settings: Settings, hourly: bool, limit: int, output: str, **wanted:
 async def _run(
     settings: Settings, wanted: dict[str, Any], limit: int, output: str, *, hourly: bool
 ) -> None:
-    from fleet.contract.reading import Reader
-    from fleet.store.reading import open_store
+    from fleet.contract.reader import Reader
+    from fleet.store.read_only import open_store
 
     reader = Reader(settings.added_words())
     show = _print_hour if hourly else partial(_print, reader)
@@ -82,8 +82,8 @@ async def _page(
 
 
 def _print(reader: Reader, stored: Stored, output: str) -> None:
-    from fleet.cli.describe import describe
-    from fleet.gateway.hub_backend import described_message
+    from fleet.api.hub_backend import described_message
+    from fleet.cli.message_line import describe
 
     described = described_message(stored)
     if output == "jsonl":

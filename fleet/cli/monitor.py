@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fleet.cli.common import finish, note, paint, with_connection, with_output, write_jsonl
-from fleet.cli.describe import describe
-from fleet.cli.spans import Moment
+from fleet.cli.message_line import describe
+from fleet.cli.time_types import Moment
 from fleet.contract.errors import ConfigError
-from fleet.contract.reading import Reader
+from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics, is_agent_name
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.domain.view import AgentView
+    from fleet.domain.agent_view import AgentView
 
 
 @click.command()
@@ -168,7 +168,7 @@ async def _recall(settings: Settings, lens: Lens, printer: Printer, since: float
     Raises:
         ConfigError: this home has no store.
     """
-    from fleet.store.reading import open_store
+    from fleet.store.read_only import open_store
 
     cursor: str | None = None
     async with open_store(settings.home) as store:
@@ -187,8 +187,8 @@ async def _recall(settings: Settings, lens: Lens, printer: Printer, since: float
 async def _on_screen(settings: Settings, lens: Lens) -> None:
     """One connection feeds both the table and the events."""
     from fleet.bus.mqtt import open_bus
-    from fleet.cli.screen import Screen
-    from fleet.remembered import remembered
+    from fleet.cli.monitor_tui import Screen
+    from fleet.retained import remembered
 
     async with open_bus(settings) as bus:
         roster = await remembered(bus, settings, settings.topics.everything)

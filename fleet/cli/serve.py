@@ -26,15 +26,15 @@ def serve(settings: Settings, verbose: bool) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    from fleet.client import HubClient
-    from fleet.contract.stamps import timestamp
-    from fleet.gateway.service import Gateway
-    from fleet.gateway.tokens import Principal, Role, Tokens
-    from fleet.hub import Hub
+    from fleet.api.server import Gateway
+    from fleet.contract.timestamps import timestamp
+    from fleet.daemon import plug
+    from fleet.hub.hub import Hub
+    from fleet.hub_client import HubClient
     from fleet.notifier.routes import routes_of
-    from fleet.services import plug
+    from fleet.store.retention import Retention
     from fleet.store.sqlite import SqliteStore
-    from fleet.store.upkeep import Retention
+    from fleet.tokens import Principal, Role, Tokens
 
     retention = Retention.of(settings.tables.get("retention", {}))
     routes = routes_of(settings)

@@ -21,11 +21,11 @@ from fleet.cli.common import (
 )
 from fleet.contract.errors import ConfigError
 from fleet.contract.topics import is_agent_name
-from fleet.contract.words import Check
+from fleet.contract.vocabulary import Check
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.domain.view import AgentView
+    from fleet.domain.agent_view import AgentView
 
 PAUSE = 2.0
 """Seconds between looks of `--watch`."""
@@ -50,7 +50,7 @@ def status(settings: Settings, agent: str | None, watch: bool, drift: bool, outp
 async def _run(
     settings: Settings, agent: str | None, output: str, *, watch: bool, drift: bool
 ) -> None:
-    from fleet.remembered import look
+    from fleet.retained import look
 
     while True:
         views = await look(settings)

@@ -20,8 +20,8 @@ def token() -> None:
 @with_settings("home")
 def create(settings: Settings, role: str) -> None:
     """Make a token. It is printed once, as the last line; only its hash is kept."""
-    from fleet.contract.stamps import timestamp
-    from fleet.gateway.tokens import Principal, Tokens
+    from fleet.contract.timestamps import timestamp
+    from fleet.tokens import Principal, Tokens
 
     secret, entry = Tokens(settings.home).create(Principal.parse(role), timestamp(time.time()))
     note(f"token {entry.id} for {entry.role}; it is shown only now")
@@ -33,7 +33,7 @@ def create(settings: Settings, role: str) -> None:
 @with_settings("home")
 def list_(settings: Settings, output: str) -> None:
     """Tokens by id, role and time of making; never the tokens themselves."""
-    from fleet.gateway.tokens import Tokens
+    from fleet.tokens import Tokens
 
     entries = Tokens(settings.home).entries()
     if output == "json":
@@ -47,7 +47,7 @@ def list_(settings: Settings, output: str) -> None:
 @with_settings("home")
 def revoke(settings: Settings, token_id: str) -> None:
     """Make the token ID worthless at once."""
-    from fleet.gateway.tokens import Tokens
+    from fleet.tokens import Tokens
 
     entry = Tokens(settings.home).revoke(token_id)
     note(f"token {entry.id} for {entry.role} is revoked")

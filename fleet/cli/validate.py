@@ -9,10 +9,10 @@ from typing import IO, Any
 import click
 
 from fleet.cli.common import with_output, with_settings, write_jsonl
-from fleet.contract.judge import Judge, judges
 from fleet.contract.rejection import Rejected
+from fleet.contract.schema_validator import Judge, judges
 from fleet.contract.topics import Topics
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from fleet.settings import Settings
 
 

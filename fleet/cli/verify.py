@@ -31,7 +31,7 @@ def verify(
     Where a hub serves this home, dissent raises its alert telemetry-dissent, and agreement ends it.
     """
     from fleet.domain.verdict import Verdict
-    from fleet.remembered import look
+    from fleet.retained import look
     from fleet.verify import compare, source_of
 
     views = {view.agent: view for view in finish(look(settings))}
@@ -72,7 +72,7 @@ def _labels(settings: Settings, agent: str) -> dict[str, str]:
 
 
 def _tell_hub(settings: Settings, agent: str, *, agrees: bool) -> None:
-    from fleet.client import HubClient, HubError
+    from fleet.hub_client import HubClient, HubError
 
     with contextlib.suppress(HubError):  # no hub: the exit code says it
         HubClient.of(settings.home).post("/v1/verified", {"agent": agent, "agrees": agrees})

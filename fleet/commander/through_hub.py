@@ -14,11 +14,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from fleet.client import HubClient, HubError
-from fleet.commander.direct import Answer, Order
+from fleet.commander.over_broker import Answer, Order
 from fleet.contract.messages import Status
-from fleet.contract.reading import Reader
-from fleet.contract.words import MessageKind
+from fleet.contract.reader import Reader
+from fleet.contract.vocabulary import MessageKind
+from fleet.hub_client import HubClient, HubError
 
 NAMED: Final = 300
 """Agents that one request names: as many of the longest names as the hub takes in a body."""
@@ -31,7 +31,7 @@ STREAM_TIMEOUT: Final = 30.0
 
 
 class ThroughHub:
-    """A way to agents by their hub; see `fleet.commander.direct.Direct` for the other one."""
+    """A way to agents by their hub; see `fleet.commander.over_broker.Direct` for the other one."""
 
     def __init__(self, client: HubClient, reader: Reader) -> None:
         self._client = client

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from fleet.contract.errors import ConfigError
-from fleet.contract.words import AlertCode, HubAlertCode, Plane, Word
+from fleet.contract.vocabulary import AlertCode, HubAlertCode, Plane, Word
 
 VOCABULARIES: Final[dict[str, frozenset[str]]] = {
     "alert_codes": frozenset((*AlertCode, *HubAlertCode)),

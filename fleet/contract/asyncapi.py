@@ -7,7 +7,7 @@ from typing import Any
 import fleet
 from fleet.contract import patterns
 from fleet.contract.topics import FROM_AGENT, Topics
-from fleet.contract.words import MessageKind, Word
+from fleet.contract.vocabulary import MessageKind, Word
 
 
 def document(topics: Topics | None = None) -> str:

@@ -15,7 +15,7 @@ from pydantic.json_schema import models_json_schema
 
 from fleet.contract.messages import MODELS, Message
 from fleet.contract.topics import Topics
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 BASE: Final = "urn:fleet:contract:"

@@ -13,7 +13,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from fleet.contract import limits, patterns
-from fleet.contract.words import (
+from fleet.contract.vocabulary import (
     AlertCode,
     AlertState,
     Check,

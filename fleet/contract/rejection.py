@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fleet.contract.words import Reason
+from fleet.contract.vocabulary import Reason
 
 
 class Rejected(Exception):

@@ -7,7 +7,7 @@ from typing import Final
 
 from fleet.contract.patterns import AGENT_NAME
 from fleet.contract.rejection import Rejected
-from fleet.contract.words import MessageKind, Reason
+from fleet.contract.vocabulary import MessageKind, Reason
 
 DEFAULT_PREFIX: Final = "fleet"
 DEFAULT_MANAGER: Final = "zephyr"

@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final
 
-from fleet.bus.connect import Connection, connection_of
-from fleet.bus.visit import Version, Visit
+from fleet.bus.connect_options import Connection, connection_of
+from fleet.bus.raw_client import Version, Visit
 from fleet.contract.errors import FleetError
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
+from fleet.doctor.broker_limits import limits
 from fleet.doctor.findings import Finding, Level
-from fleet.doctor.limits import limits
 from fleet.settings import Settings
 
 SLOW: Final = 0.02

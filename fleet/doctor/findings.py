@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fleet.contract.words import Word
+from fleet.contract.vocabulary import Word
 
 
 class Level(Word):

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from fleet.contract.stamps import epoch, timestamp
-from fleet.contract.words import AlertState, Severity
-from fleet.domain.facts import Event, Fact
+from fleet.contract.timestamps import epoch, timestamp
+from fleet.contract.vocabulary import AlertState, Severity
+from fleet.domain.events import Event, Fact
 
 GROUP_WAIT: Final = 5.0
 """Seconds a change waits for others of its kind: one dead switch is one message, not fifty,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleet.contract.limits import DEFAULT_INTERVAL
-from fleet.domain.skew import corrected
+from fleet.domain.clock_skew import corrected
 
 
 @dataclass(slots=True)

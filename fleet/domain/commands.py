@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from fleet.contract.words import Priority, ReplyCode, Result, Verb, Word
+from fleet.contract.vocabulary import Priority, ReplyCode, Result, Verb, Word
 
 GRACE: Final = 5.0
 """Seconds beyond its time to live that a sent command's reply may still arrive."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fleet.domain.view import AgentView
+from fleet.domain.agent_view import AgentView
 
 
 @dataclass(frozen=True, slots=True)

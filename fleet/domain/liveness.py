@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from fleet.contract.limits import JITTER_ALLOWANCE, LATE_AFTER, STALE_AFTER
-from fleet.contract.words import Check, Plane, Severity, State
-from fleet.contract.words import HubAlertCode as Code
+from fleet.contract.vocabulary import Check, Plane, Severity, State
+from fleet.contract.vocabulary import HubAlertCode as Code
 from fleet.domain.verdict import SAID, Verdict, worst
 
 JITTER_SHARE: Final = 0.5

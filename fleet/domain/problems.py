@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fleet.contract.words import Check, Severity
+from fleet.contract.vocabulary import Check, Severity
+from fleet.domain.agent_view import AgentView
 from fleet.domain.liveness import PRESENCE_CODES, severity
 from fleet.domain.verdict import Verdict
-from fleet.domain.view import AgentView
 
 _RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 

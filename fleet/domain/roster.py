@@ -11,21 +11,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fleet.contract.glance import Beat
+from fleet.contract.heartbeat_fast_path import Beat
 from fleet.contract.limits import DEFAULT_INTERVAL
 from fleet.contract.messages import Alert, Heartbeat, Message, Status
-from fleet.contract.stamps import epoch
+from fleet.contract.timestamps import epoch
 from fleet.contract.topics import Address
-from fleet.contract.words import HubAlertCode, Kind
-from fleet.domain import conditions, observation
-from fleet.domain.alike import Group
+from fleet.contract.vocabulary import HubAlertCode, Kind
+from fleet.domain import apply, hub_alerts
+from fleet.domain.agent_record import SINCE, SKEW, UPTIME, Bucket, Record, digest_text
+from fleet.domain.agent_view import AgentView, PlaneView, worst_first
+from fleet.domain.apply_unchanged import goes_on
 from fleet.domain.arrival import Arrival
-from fleet.domain.facts import Event, Fact
-from fleet.domain.frozen import freeze, thaw
-from fleet.domain.record import SINCE, SKEW, UPTIME, Bucket, Record, digest_text
-from fleet.domain.steady import goes_on
+from fleet.domain.config_groups import Group
+from fleet.domain.events import Event, Fact
+from fleet.domain.record_json import freeze, thaw
 from fleet.domain.verdict import Verdict
-from fleet.domain.view import AgentView, PlaneView, worst_first
 
 MAX_GHOSTS: Final = 1000
 """Records kept of names that are not enrolled: a flood of invented names stays bounded."""
@@ -89,13 +89,13 @@ class Roster:
         said, profile, config = record.said, record.profile, record.config
         since = self._hearing_since if self._deaf_at is None else float("inf")
         arrival = Arrival(at, epoch(message.ts), retained, since, self._interval)
-        news = observation.apply(record, message, arrival)
+        news = apply.apply(record, message, arrival)
         nothing_new = said is record.said and profile is record.profile and not retained
         if (
             nothing_new
             and type(message) is Heartbeat
             and not (news or events)
-            and conditions.is_unchanged(record)
+            and hub_alerts.is_unchanged(record)
         ):
             return events
         events += news
@@ -269,12 +269,12 @@ class Roster:
     def _codes(self, record: Record, verdict: Verdict, clock: float) -> frozenset[str]:
         group = self._groups.get(self.group(record.name) or "")
         astray = group is not None and group.differs(record.name)
-        return conditions.codes_of(record, verdict, clock, astray=astray)
+        return hub_alerts.codes_of(record, verdict, clock, astray=astray)
 
     def _judge(self, record: Record, now: float, events: list[Event]) -> None:
         """Hold verdict and hub alerts against the record, and tell what changed."""
         clock = self._clock(now)
-        verdict = conditions.verdict_of(
+        verdict = hub_alerts.verdict_of(
             record, clock, default=self._interval, enrolled=self._is_enrolled(record.name)
         )
         if verdict is not record.verdict:
@@ -295,7 +295,7 @@ class Roster:
 
     def _schedule(self, record: Record) -> None:
         """Keep the record in the wheel, no later than the next moment that matters."""
-        moment = conditions.look_again_at(record, record.verdict, default=self._interval)
+        moment = hub_alerts.look_again_at(record, record.verdict, default=self._interval)
         if moment is None:
             record.bucket = None
             return
@@ -315,7 +315,7 @@ class Roster:
         name = record.name
         enrolled = self._is_enrolled(name)
         enrolment = (self._enrolled or {}).get(name)
-        verdict = conditions.verdict_of(record, clock, default=self._interval, enrolled=enrolled)
+        verdict = hub_alerts.verdict_of(record, clock, default=self._interval, enrolled=enrolled)
         codes = record.said.codes | self._codes(record, verdict, clock)
         seen = record.sequence
         versions = record.profile.versions
@@ -329,7 +329,7 @@ class Roster:
             ok=record.said.ok,
             enrolled=enrolled,
             kind=record.profile.kind or (enrolment.kind if enrolment else None),
-            interval=conditions.interval_of(record, self._interval),
+            interval=hub_alerts.interval_of(record, self._interval),
             uptime=record.number(UPTIME),
             skew=record.number(SKEW),
             boot=record.boot,
@@ -350,7 +350,7 @@ class Roster:
 
 def _hub_alert(fact: Fact, record: Record, code: str, at: float) -> Event:
     skew = record.number(SKEW) if code == HubAlertCode.CLOCK_SKEW else None
-    return Event(fact, record.name, at, code, conditions.severity_of(record, code), skew)
+    return Event(fact, record.name, at, code, hub_alerts.severity_of(record, code), skew)
 
 
 def _age(at: float | None, now: float) -> float | None:

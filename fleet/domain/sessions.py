@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet.contract.words import Word
+from fleet.contract.vocabulary import Word
 
 
 class Session(Word):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from fleet.contract.words import State, Word
+from fleet.contract.vocabulary import State, Word
 
 
 class Verdict(Word):

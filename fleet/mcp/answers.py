@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from fleet.domain.agent_view import AgentView
 from fleet.domain.problems import problems_of
 from fleet.domain.verdict import Verdict
-from fleet.domain.view import AgentView
 
 MOST: Final = 50
 """Lines of a list; a model's context is not for a thousand healthy agents."""

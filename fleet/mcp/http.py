@@ -9,12 +9,12 @@ from mcp.server.mcpserver import MCPServer
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fleet.gateway.access import OPERATORS, READERS, Access
-from fleet.gateway.app import LOOPBACK
-from fleet.gateway.guards import Guards
-from fleet.gateway.problems import Problem
-from fleet.gateway.tokens import Tokens
+from fleet.api.app import LOOPBACK
+from fleet.api.auth import OPERATORS, READERS, Access
+from fleet.api.middleware import Guards
+from fleet.api.problems import Problem
 from fleet.settings import Settings
+from fleet.tokens import Tokens
 
 
 class BearersOnly:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fleet.contract.words import AlertCode, HubAlertCode
+from fleet.contract.vocabulary import AlertCode, HubAlertCode
 
 STEPS: Final[dict[str, tuple[str, ...]]] = {
     AlertCode.AUTH_FAILURE: (

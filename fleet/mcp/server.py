@@ -18,20 +18,20 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 import fleet
-from fleet.client import HubClient
-from fleet.commander.direct import Order, known_agents, send
+from fleet.commander.over_broker import Order, known_agents, send
 from fleet.contract.errors import FleetError
-from fleet.contract.judge import load_schema
-from fleet.contract.reading import Reader
-from fleet.contract.stamps import timestamp
+from fleet.contract.reader import Reader
+from fleet.contract.schema_validator import load_schema
+from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import is_agent_name
-from fleet.contract.words import MessageKind, Severity, Verb
+from fleet.contract.vocabulary import MessageKind, Severity, Verb
 from fleet.domain.problems import alarm_of
 from fleet.domain.verdict import Verdict
+from fleet.hub_client import HubClient
 from fleet.keys import load_signer
 from fleet.mcp import answers, runbooks
-from fleet.mcp.record import record
-from fleet.remembered import look
+from fleet.mcp.action_log import record
+from fleet.retained import look
 from fleet.settings import Settings
 
 P = ParamSpec("P")
@@ -142,9 +142,9 @@ class Helm:
         hours: Annotated[float, Field(gt=0, le=336, description="how far back")] = 6,
         limit: Annotated[int, Field(ge=1, le=50, description="messages at most")] = 20,
     ) -> str:
-        from fleet.gateway.hub_backend import described_message
+        from fleet.api.hub_backend import described_message
         from fleet.store.port import Stored
-        from fleet.store.reading import open_store
+        from fleet.store.read_only import open_store
 
         async with open_store(self._settings.home) as store:
             cursor: str | None = None
@@ -167,7 +167,7 @@ class Helm:
         return answers.versions_answer(await look(self._settings))
 
     async def audit(self) -> str:
-        from fleet.gateway.hub_backend import read_reports
+        from fleet.api.hub_backend import read_reports
 
         return answers.audit_answer(read_reports(self._settings.home / "audit"))
 

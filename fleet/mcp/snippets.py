@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from fleet.contract.words import Word
+from fleet.contract.vocabulary import Word
 
 
 class Client(Word):

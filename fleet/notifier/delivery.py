@@ -13,7 +13,7 @@ from typing import Final
 
 from fleet.contract.errors import ConfigError, FleetError
 from fleet.contract.secret_file import write_secret
-from fleet.notifier.notices import Group
+from fleet.notifier.notification import Group
 from fleet.notifier.routes import Route
 from fleet.notifier.senders import send
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from fleet.contract.errors import ConfigError
 from fleet.contract.secret_file import read_secret
-from fleet.contract.words import Severity, Word
+from fleet.contract.vocabulary import Severity, Word
 from fleet.settings import Settings
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")

@@ -21,8 +21,8 @@ from typing import IO, Any, Final
 import fleet
 from fleet.contract.errors import FleetError
 from fleet.contract.secret_file import read_secret
-from fleet.contract.words import AlertState
-from fleet.notifier.notices import Group, Member
+from fleet.contract.vocabulary import AlertState
+from fleet.notifier.notification import Group, Member
 from fleet.notifier.routes import Channel, Route
 
 TIMEOUT: Final = 10.0

@@ -16,7 +16,7 @@ from typing import Any, Final
 from fleet.bus.port import Bus
 from fleet.contract.errors import BrokerError
 from fleet.contract.topics import CONTROL, CONTROL_RESPONSE
-from fleet.provisioning.rights import DEFAULTS, Right, Role
+from fleet.provisioning.acl_rules import DEFAULTS, Right, Role
 
 PATIENCE: Final = 10.0
 """Seconds for an answer: 200 accounts in a batch take a third of one."""

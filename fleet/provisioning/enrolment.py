@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from fleet.bus.visit import Version, Visit
+from fleet.bus.raw_client import Version, Visit
 from fleet.contract.errors import BrokerError, ConfigError, FleetError
 from fleet.contract.topics import FROM_AGENT
-from fleet.contract.words import Kind, MessageKind
-from fleet.provisioning import mosquitto, names, rights
+from fleet.contract.vocabulary import Kind, MessageKind
+from fleet.provisioning import acl_rules, mosquitto, names
 from fleet.provisioning.certificates import Authority, Issued
+from fleet.provisioning.connections import connection_as
 from fleet.provisioning.dynsec import (
     Account,
     Dynsec,
@@ -21,9 +22,8 @@ from fleet.provisioning.dynsec import (
     delete_account,
     delete_role,
 )
-from fleet.provisioning.reach import connection_as
+from fleet.provisioning.dynsec_seed import new_secret
 from fleet.provisioning.registry import Enrolled, Registry
-from fleet.provisioning.seed import new_secret
 from fleet.settings import Settings
 
 
@@ -92,7 +92,7 @@ class Enroller:
 
     async def create(self, credential: Credential) -> None:
         """Make and prove the account at the broker; the list is left alone."""
-        role = rights.agent(self._topics, credential.agent)
+        role = acl_rules.agent(self._topics, credential.agent)
         account = Account(credential.account, credential.agent, (role.name,))
         await self._dynsec.run(create_role(role), create_account(account, credential.secret))
         try:
@@ -196,7 +196,7 @@ class Enroller:
                     await visit.publish(self._topics.of(kind, name), b"", retain=True)
 
     async def _read_back(self, wanted: Account) -> None:
-        role = rights.agent(self._topics, wanted.client_id)
+        role = acl_rules.agent(self._topics, wanted.client_id)
         found = await self._dynsec.account(wanted.username)
         if found != wanted:
             raise _not_proven(f"account {wanted.username}", "it reads back differently")

@@ -14,7 +14,7 @@ from fleet import keys
 from fleet.contract.errors import ConfigError
 from fleet.contract.secret_file import read_secret, write_secret
 from fleet.contract.topics import DEFAULT_MANAGER, DEFAULT_PREFIX
-from fleet.provisioning import mosquitto, seed
+from fleet.provisioning import dynsec_seed, mosquitto
 from fleet.provisioning.certificates import Authority
 from fleet.provisioning.mosquitto import TABLE, Plan
 from fleet.provisioning.names import hub_account
@@ -60,10 +60,10 @@ def write_configuration(plan: Plan) -> None:
 def _accounts(plan: Plan, settings: Settings) -> None:
     for path in (plan.hub_password, plan.admin_password):
         if not path.exists():
-            write_secret(path, f"{seed.new_secret()}\n")
+            write_secret(path, f"{dynsec_seed.new_secret()}\n")
     if not plan.seed_file.exists():
         secrets = (read_secret(plan.admin_password), read_secret(plan.hub_password))
-        write_secret(plan.seed_file, seed.document(settings.topics, *secrets))
+        write_secret(plan.seed_file, dynsec_seed.document(settings.topics, *secrets))
 
 
 def _settings_text(plan: Plan, settings: Settings) -> str:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from fleet import keys
 from fleet.contract.broker_url import BrokerUrl
-from fleet.contract.joining import Invitation
-from fleet.contract.words import Kind
+from fleet.contract.invitation import Invitation
+from fleet.contract.vocabulary import Kind
 from fleet.provisioning.certificates import Authority
 from fleet.provisioning.enrolment import Credential
 from fleet.provisioning.mosquitto import plan_of

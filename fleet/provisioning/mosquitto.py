@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fleet.bus.link import IN_FLIGHT
+from fleet.bus.connection import IN_FLIGHT
 from fleet.contract.errors import ConfigError
 from fleet.settings import Settings
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fleet.contract.errors import ConfigError
+from fleet.contract.reserved import PROBES
 from fleet.contract.topics import Topics, is_agent_name
-from fleet.provisioning.probes import PROBES
 
 
 def hub_account(topics: Topics) -> str:

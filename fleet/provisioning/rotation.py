@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Final, Self
 
-from fleet.bus.connect import connection_of
+from fleet.bus.connect_options import connection_of
 from fleet.bus.mqtt import MqttBus
 from fleet.contract.errors import FleetError
 from fleet.contract.topics import STATISTICS

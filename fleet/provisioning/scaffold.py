@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from fleet.contract.errors import ConfigError
-from fleet.contract.words import Kind
+from fleet.contract.vocabulary import Kind
 from fleet.provisioning import snippets
 
 _PROFILES: Final[dict[Kind, tuple[str, ...]]] = {

@@ -8,8 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from fleet.contract.joining import ENV, KEY, SECRET, Invitation, env_text
-from fleet.contract.words import Kind
+from fleet.contract.invitation import ENV, KEY, SECRET, Invitation, env_text
+from fleet.contract.vocabulary import Kind
 
 ETC: Final = Path("/etc/fleet")
 """Where the systemd unit and the container look for the files."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from fleet.store.connection import meta
-from fleet.store.rows import KIND_NUMBER, KINDS, Row, key_of
+from fleet.store.row_mapping import KIND_NUMBER, KINDS, Row, key_of
 
 MOMENT: Final = 10
 """Seconds between entries that map time to rowid; a query reads at most this much in vain."""

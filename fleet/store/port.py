@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 from fleet.contract.errors import FleetError
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from fleet.domain.alerts import Alert, Silence
 from fleet.domain.commands import Order
-from fleet.domain.facts import Event
+from fleet.domain.events import Event
 
 
 class StoreError(FleetError):

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from fleet.contract.topics import Address
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from fleet.domain.commands import OPEN, Order
-from fleet.store import history, letters, rollups, rows
-from fleet.store.bulk import append_messages, put
+from fleet.store import dead_letters as letters
+from fleet.store import history, rollups, row_mapping
+from fleet.store.bulk_insert import append_messages, put
 from fleet.store.connection import (
     check,
     close,
@@ -43,7 +44,7 @@ from fleet.store.port import (
     StoreError,
     Told,
 )
-from fleet.store.upkeep import Retention, Upkeep
+from fleet.store.retention import Retention, Upkeep
 
 T = TypeVar("T")
 
@@ -126,10 +127,12 @@ class SqliteStore:
                 (agent, upto, json.loads(state))
                 for agent, upto, state in database.execute("SELECT * FROM record")
             ],
-            alerts=[rows.alert(row) for row in database.execute("SELECT * FROM alert")],
-            silences=[rows.silence(row) for row in database.execute("SELECT * FROM silence")],
+            alerts=[row_mapping.alert(row) for row in database.execute("SELECT * FROM alert")],
+            silences=[
+                row_mapping.silence(row) for row in database.execute("SELECT * FROM silence")
+            ],
             orders=[
-                rows.order(row)
+                row_mapping.order(row)
                 for row in database.execute(
                     f"SELECT * FROM command WHERE state IN ({marks})",  # noqa: S608 - placeholders
                     tuple(OPEN),
@@ -147,12 +150,12 @@ class SqliteStore:
             self._last_moment = _moment(batch.messages[0])
 
     async def save_orders(self, orders: list[Order]) -> None:
-        values = [rows.order_row(order) for order in orders]
+        values = [row_mapping.order_row(order) for order in orders]
 
         def save(database: sqlite3.Connection) -> None:
             # Cursors must end on this thread: let go of on another, one resets the statement
             # under the next write ("bad parameter or other API misuse").
-            put(database, "command", 14, values, verb="INSERT", conflict=rows.ORDER_KNOWN)
+            put(database, "command", 14, values, verb="INSERT", conflict=row_mapping.ORDER_KNOWN)
 
         await self._write(save)
 
@@ -181,13 +184,13 @@ class SqliteStore:
         if batch.dead_letters:
             dropped = letters.put(database, batch.dead_letters, self._keep.max_dead_letters)
         if batch.events:
-            put(database, "event", 8, map(rows.event_row, batch.events))
+            put(database, "event", 8, map(row_mapping.event_row, batch.events))
         if batch.alerts:
-            put(database, "alert", 9, map(rows.alert_row, batch.alerts))
+            put(database, "alert", 9, map(row_mapping.alert_row, batch.alerts))
         if batch.forgotten_alerts:
             many("DELETE FROM alert WHERE agent = ? AND code = ?", batch.forgotten_alerts)
         if batch.silences:
-            put(database, "silence", 5, map(rows.silence_row, batch.silences))
+            put(database, "silence", 5, map(row_mapping.silence_row, batch.silences))
         if batch.lifted:
             many("DELETE FROM silence WHERE id = ?", [(id_,) for id_ in batch.lifted])
         if batch.records:
@@ -219,7 +222,7 @@ class SqliteStore:
             (after,),
         )
         for row in cursor:
-            yield rows.stored(row, names)
+            yield row_mapping.stored(row, names)
 
     async def history(
         self,
@@ -248,7 +251,7 @@ class SqliteStore:
                 int(cursor or 0),
                 limit,
             )
-            found = [rows.stored(row, names) for row in history.select(database, wanted)]
+            found = [row_mapping.stored(row, names) for row in history.select(database, wanted)]
             return Page(found, str(found[-1].id) if len(found) >= limit else None)
 
         return await self._read(read)
@@ -286,12 +289,12 @@ class SqliteStore:
 
     async def events(self, *, after: int, limit: int = 1000) -> list[Told]:
         query = "SELECT * FROM event WHERE id > ? ORDER BY id LIMIT ?"
-        return [rows.told(row) for row in await self._all(query, (after, limit))]
+        return [row_mapping.told(row) for row in await self._all(query, (after, limit))]
 
     async def dead_letters(self, *, before: int | None, limit: int) -> list[DeadLetter]:
         query = "SELECT * FROM dead_letter WHERE id < ? ORDER BY id DESC LIMIT ?"
         found = await self._all(query, (before or 2**62, limit))
-        return [rows.dead_letter(row) for row in found]
+        return [row_mapping.dead_letter(row) for row in found]
 
     async def orders(self, *, agent: str | None, since: float, limit: int) -> list[Order]:
         query = (
@@ -299,7 +302,7 @@ class SqliteStore:
             " ORDER BY created DESC LIMIT ?"
         )
         found = await self._all(query, (since, agent, agent, limit))
-        return [rows.order(row) for row in reversed(found)]
+        return [row_mapping.order(row) for row in reversed(found)]
 
     async def capture(self, since: float, until: float) -> AsyncIterator[Captured]:
         query = (
@@ -317,7 +320,7 @@ class SqliteStore:
             for id_, at, topic, agent, kind, retained, payload in found:
                 if at > until:
                     return
-                address = None if topic else Address(names[agent], rows.KINDS[kind])
+                address = None if topic else Address(names[agent], row_mapping.KINDS[kind])
                 if at >= since:
                     yield Captured(at, topic or "", address, bool(retained), payload)
                 after = id_
@@ -341,7 +344,7 @@ class SqliteStore:
                 f"the backup {target} cannot be written", str(error), f"df -h {target.parent}"
             ) from None
 
-    async def _all(self, query: str, values: tuple[Any, ...]) -> list[rows.Row]:
+    async def _all(self, query: str, values: tuple[Any, ...]) -> list[row_mapping.Row]:
         return await self._read(lambda database: database.execute(query, values).fetchall())
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -15,9 +15,9 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
-from fleet.contract.judge import judges
+from fleet.contract.schema_validator import judges
 from fleet.contract.topics import Topics
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from tests.support.broker import SHIPPED, Mosquitto
 from tests.support.one_liner import PRESENT, SCRIPT, run
 from tests.support.waiting import wait_until

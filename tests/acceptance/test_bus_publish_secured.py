@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.contract.joining import ENV, env_text
-from fleet.contract.words import Kind
+from fleet.contract.invitation import ENV, env_text
+from fleet.contract.vocabulary import Kind
 from fleet.provisioning.invitations import invite, secret_of
 from tests.support.one_liner import PRESENT, run
 from tests.support.provisioned import ProvisionedBroker

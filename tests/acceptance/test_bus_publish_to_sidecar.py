@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.contract.judge import judges
+from fleet.contract.schema_validator import judges
 from fleet.contract.topics import Topics
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from tests.support.broker import Mosquitto
 from tests.support.one_liner import run
 from tests.support.waiting import wait_until

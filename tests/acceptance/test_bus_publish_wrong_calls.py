@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.contract.judge import judges
-from fleet.contract.words import MessageKind
+from fleet.contract.schema_validator import judges
+from fleet.contract.vocabulary import MessageKind
 from tests.acceptance.wrong_calls import CALLS
 from tests.support.one_liner import run
 

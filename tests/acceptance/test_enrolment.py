@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from fleet.bus.visit import Version, Visit
+from fleet.bus.raw_client import Version, Visit
 from fleet.contract.secret_file import read_secret
 from fleet.contract.topics import FROM_AGENT, STATISTICS
-from fleet.contract.words import MessageKind
-from fleet.provisioning.reach import connection_as
+from fleet.contract.vocabulary import MessageKind
+from fleet.provisioning.connections import connection_as
 from fleet.settings import load
 from tests.support.broker import free_port
 from tests.support.secrets_watch import SecretsWatch

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from fleet.bus.connect import Connection
+from fleet.bus.connect_options import Connection
 from fleet.bus.mqtt import MqttBus
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.messages import Alert, Heartbeat, Status
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
-from fleet.contract.words import AlertState, Check, Severity, State
+from fleet.contract.vocabulary import AlertState, Check, Severity, State
 from tests.support.broker import Mosquitto
 from tests.support.served import Served
 from tests.support.waiting import wait_until

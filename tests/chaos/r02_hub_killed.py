@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from tests.chaos.scenario import Finding, Scenario
 from tests.chaos.world import World
 from tests.support.hub import Publisher

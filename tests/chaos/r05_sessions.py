@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import wire
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from tests.chaos.scenario import Finding, Scenario
 from tests.chaos.world import World
 from tests.support.waiting import wait_until

@@ -10,7 +10,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from tests.chaos.scenario import Finding, Scenario
 from tests.chaos.world import World
 from tests.support.hub import Publisher

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import wire
-from fleet.contract.stamps import timestamp
-from fleet.contract.words import MessageKind
+from fleet.contract.timestamps import timestamp
+from fleet.contract.vocabulary import MessageKind
 from tests.chaos.scenario import Finding, Scenario
 from tests.chaos.world import World, memory_of
 from tests.support.waiting import wait_until

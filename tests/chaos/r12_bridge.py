@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fleet.bus.local_broker import LIMITS, STATE
 from fleet.contract.topics import Topics
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from tests.chaos.scenario import Finding, Scenario
 from tests.chaos.world import World
 from tests.support.broker import Mosquitto

@@ -12,18 +12,18 @@ import time
 from pathlib import Path
 
 from fleet.bus.port import Inbound
-from fleet.contract.reading import Reader
-from fleet.contract.stamps import timestamp
+from fleet.contract.reader import Reader
+from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
-from fleet.contract.words import MessageKind
-from fleet.counters import Counters
+from fleet.contract.vocabulary import MessageKind
 from fleet.domain.roster import Roster
-from fleet.feed import Feed
-from fleet.ingest import Ingest
-from fleet.ledger import Ledger
-from fleet.receipts import Receipts
+from fleet.hub.committer import Ledger
+from fleet.hub.counters import Counters
+from fleet.hub.feed import Feed
+from fleet.hub.ingest import Ingest
+from fleet.hub.receipts import Receipts
+from fleet.store.retention import HOUR, Retention
 from fleet.store.sqlite import FILE_NAME, SqliteStore
-from fleet.store.upkeep import HOUR, Retention
 from tests.chaos.scenario import Finding, Scenario
 from tests.chaos.world import memory_of
 from tests.support.intake import Desk

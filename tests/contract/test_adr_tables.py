@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet import adr
-from fleet.contract import words
+from fleet.contract import vocabulary as words
 from fleet.contract.messages import (
     Alert,
     Announcement,
@@ -22,8 +22,8 @@ from fleet.contract.messages import (
     Versions,
 )
 from fleet.contract.topics import FROM_AGENT, Topics
-from fleet.contract.words import MessageKind, Word
-from fleet.provisioning import rights
+from fleet.contract.vocabulary import MessageKind, Word
+from fleet.provisioning import acl_rules
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "adr"
@@ -88,9 +88,9 @@ def test_the_table_of_topics_is_the_code_of_topics() -> None:
 def test_the_table_of_access_is_what_the_broker_is_given() -> None:
     found = {quoted(row[0])[0]: (quoted(row[1]), quoted(row[2])) for row in rows(LAW, "Access")}
     roles = {
-        "agent": rights.agent(TOPICS, "ada"),
-        "hub": rights.hub(TOPICS),
-        "admin": rights.admin(TOPICS),
+        "agent": acl_rules.agent(TOPICS, "ada"),
+        "hub": acl_rules.hub(TOPICS),
+        "admin": acl_rules.admin(TOPICS),
     }
     given = {
         name: (granted(role, "Send"), granted(role, "subscribe")) for name, role in roles.items()
@@ -100,7 +100,7 @@ def test_the_table_of_access_is_what_the_broker_is_given() -> None:
         assert granted(role, "Receive") == granted(role, "subscribe")
 
 
-def granted(role: rights.Role, access: str) -> list[str]:
+def granted(role: acl_rules.Role, access: str) -> list[str]:
     """The topics that `role` allows for an ACL type with `access` in its name."""
     allowed = [right.topic for right in role.rights if right.allow and access in right.acltype]
     return [topic.replace("/ada/", "/{agent}/") for topic in allowed]

@@ -13,7 +13,7 @@ import pytest
 from fleet.contract.generate import generate
 from fleet.contract.messages import MODELS
 from fleet.contract.topics import FROM_AGENT, Topics
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 
 ROOT = Path(__file__).parents[2]
 PARSER = ROOT / "tests" / "support" / "asyncapi"

@@ -21,12 +21,12 @@ for name in [name for name in sys.modules if name.partition(".")[0] not in ALLOW
 sys.meta_path.insert(0, Refuse())
 
 import agent_sidecar
-from fleet.contract import amendments, broker_url, judge, signing, stamps, topics
+from fleet.contract import amendments, broker_url, schema_validator, signing, timestamps, topics
 for module in pkgutil.walk_packages(agent_sidecar.__path__, "agent_sidecar."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
         print(module.name)
-judge.judges({"planes": ("gpu",)})
+schema_validator.judges({"planes": ("gpu",)})
 """
 
 

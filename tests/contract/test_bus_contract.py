@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.bus.arrivals import MAX_BATCH
+from fleet.bus.inbound_queue import MAX_BATCH
 from fleet.bus.port import Bus, Inbound, Will
 from fleet.contract.errors import BrokerError
 from tests.support.buses import WORLDS, World

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from fleet.contract.topics import FROM_AGENT, TO_AGENT, Topics
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from tests.support.broker import Mosquitto, free_port
 
 ROOT = Path(__file__).parents[2]

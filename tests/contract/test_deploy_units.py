@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agent_sidecar.names import ALL
+from agent_sidecar.settings import ALL
 from fleet.settings import SETTINGS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -15,9 +15,9 @@ import pytest
 
 from agent_sidecar.cli import cli as agent_sidecar
 from fleet.cli.main import COMMANDS, fleet
-from fleet.contract.words import AlertCode, HubAlertCode, Verb
-from fleet.exporter.families import FAMILIES
-from fleet.exporter.hub_families import HUB_FAMILIES
+from fleet.contract.vocabulary import AlertCode, HubAlertCode, Verb
+from fleet.metrics.agent_families import FAMILIES
+from fleet.metrics.hub_families import HUB_FAMILIES
 from tests.support.one_liner import run
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ def name(page: Path) -> str:
 
 
 def reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "scripts" / "reference.py")
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "scripts/docs/reference.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -88,7 +88,7 @@ def written(calls: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("page", ["cli.md", "settings.md", "alerts.md", "http.md", "words.md"])
 def test_a_page_made_from_code_is_current(page: str) -> None:
     made = reference().pages()[page]
-    assert (GENERATED / page).read_text() == made, "run: python scripts/reference.py"
+    assert (GENERATED / page).read_text() == made, "run: python scripts/docs/reference.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

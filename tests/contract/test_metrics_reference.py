@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-from fleet.exporter.families import FAMILIES
-from fleet.exporter.hub_families import BROKER, HUB_FAMILIES
-from fleet.exporter.reference import PAGE, page
-from fleet.ingest import BROKER_STATISTICS
+from fleet.hub.ingest import BROKER_STATISTICS
+from fleet.metrics.agent_families import FAMILIES
+from fleet.metrics.hub_families import BROKER, HUB_FAMILIES
+from fleet.metrics.reference import PAGE, page
 
 EVERY = (*FAMILIES, *HUB_FAMILIES)
 
 
 def test_the_committed_page_is_current() -> None:
-    assert PAGE.read_text() == page(), "run: python -m fleet.exporter.reference"
+    assert PAGE.read_text() == page(), "run: python -m fleet.metrics.reference"
 
 
 def test_names_and_helps_keep_to_the_conventions() -> None:

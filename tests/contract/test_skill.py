@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.contract.words import AlertCode, Check, Plane, Severity, State
+from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity, State
 from tests.support.one_liner import run
 
 SKILL = (Path(__file__).parents[2] / "skills" / "fleet-bus" / "SKILL.md").read_text()

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from fleet.contract.generate import schema_of
-from fleet.contract.judge import Judge, judges
 from fleet.contract.limits import MAX_ALERTS, MAX_METRICS, MAX_PAYLOAD
-from fleet.contract.reading import Reader
+from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
-from fleet.contract.words import MessageKind, Reason
+from fleet.contract.schema_validator import Judge, judges
+from fleet.contract.vocabulary import MessageKind, Reason
 from tests.support.payloads import VALID, anything, damaged, text
 
 KINDS = list(MessageKind)

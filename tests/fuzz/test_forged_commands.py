@@ -11,12 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent_sidecar.desk import Desk, Letter
-from agent_sidecar.ledger import Ledger
-from agent_sidecar.seen import SeenIds
+from agent_sidecar.commands.queue import Desk, Letter
+from agent_sidecar.state.database import Ledger
+from agent_sidecar.state.seen_ids import SeenIds
 from fleet.contract import signing
-from fleet.contract.judge import judges
-from fleet.contract.words import MessageKind, Notice
+from fleet.contract.schema_validator import judges
+from fleet.contract.vocabulary import MessageKind, Notice
 from tests.support.broker import Mosquitto
 from tests.support.fuzz import TOPIC, Forger, amount
 from tests.support.sidecar import Listener, Sidecar

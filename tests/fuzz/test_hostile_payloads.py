@@ -11,12 +11,12 @@ from typing import cast
 import pytest
 
 from fleet.bus.port import Bus, Inbound
-from fleet.contract.judge import judges
-from fleet.contract.reading import Reader
+from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
+from fleet.contract.schema_validator import judges
 from fleet.contract.topics import FROM_AGENT, Topics
-from fleet.contract.words import MessageKind
-from fleet.hub import Hub
+from fleet.contract.vocabulary import MessageKind
+from fleet.hub.hub import Hub
 from fleet.settings import load
 from fleet.store.sqlite import SqliteStore
 from tests.support.fuzz import amount, hostile_payloads

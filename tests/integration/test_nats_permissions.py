@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.bus.connect import Connection
-from fleet.bus.visit import Version, Visit
+from fleet.bus.connect_options import Connection
+from fleet.bus.raw_client import Version, Visit
 from fleet.contract.broker_url import BrokerUrl
 from tests.support.broker import free_port
 from tests.support.waiting import wait_until

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from fleet.auditor.audit import Audit
-from fleet.auditor.finding import Digester, Finding
-from fleet.contract.reading import Reader
+from fleet.auditor.rules.finding import Digester, Finding
+from fleet.contract.reader import Reader
 from fleet.contract.topics import Topics
 
 TS = "2026-03-18T21:30:00Z"

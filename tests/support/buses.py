@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet.bus.connect import Connection
+from fleet.bus.connect_options import Connection
+from fleet.bus.in_process import MemoryBroker
 from fleet.bus.local_broker import LocalBroker
-from fleet.bus.memory import MemoryBroker
 from fleet.bus.mqtt import MqttBus, ingest_bus
 from fleet.bus.port import Bus
 from fleet.contract.broker_url import BrokerUrl

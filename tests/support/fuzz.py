@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fleet.contract import signing
 from fleet.contract.messages import MODELS, Message
-from fleet.contract.stamps import timestamp, ulid
-from fleet.contract.words import MessageKind, Priority, Verb
+from fleet.contract.timestamps import timestamp, ulid
+from fleet.contract.vocabulary import MessageKind, Priority, Verb
 
 TOPIC: Final = "fleet/alpha/command"
 ELSEWHERE: Final = ("fleet/beta/command", "zephyr/broadcast", "other/alpha/command", "")

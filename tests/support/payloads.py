@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fleet.contract import limits, patterns
-from fleet.contract.words import (
+from fleet.contract.vocabulary import (
     AlertCode,
     AlertState,
     Check,

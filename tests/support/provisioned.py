@@ -12,9 +12,9 @@ from pathlib import Path
 
 from fleet.provisioning import home as homes
 from fleet.provisioning import mosquitto
+from fleet.provisioning.connections import dynsec_of
 from fleet.provisioning.enrolment import Credential, Enroller
 from fleet.provisioning.mosquitto import Plan
-from fleet.provisioning.reach import dynsec_of
 from fleet.settings import Settings, load
 from tests.support.broker import free_port
 from tests.support.waiting import wait_until

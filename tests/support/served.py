@@ -15,7 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from fleet.gateway.tokens import Principal, Tokens
+from fleet.tokens import Principal, Tokens
 from tests.support.broker import Mosquitto, free_port
 from tests.support.waiting import wait_until
 

@@ -16,10 +16,10 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from fleet.contract.judge import judges
-from fleet.contract.stamps import timestamp, ulid
+from fleet.contract.schema_validator import judges
+from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.topics import Topics
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from fleet.domain.sequences import Sequence
 from tests.support.waiting import wait_until
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fleet.contract.messages import Alert, Heartbeat, Message, Status
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
-from fleet.contract.words import MessageKind
-from fleet.domain.facts import Event, Fact
+from fleet.contract.vocabulary import MessageKind
+from fleet.domain.events import Event, Fact
 from fleet.domain.roster import Roster
 
 NOON = 1_800_000_000.0

@@ -104,7 +104,7 @@ def test_the_sidecar_imports_nothing_heavy() -> None:
         f"{path} imports {name}"
         for path in below("agent_sidecar")
         for name in imports(path)
-        if belongs(name, *HEAVY, "fleet.contract.messages", "fleet.contract.reading")
+        if belongs(name, *HEAVY, "fleet.contract.messages", "fleet.contract.reader")
     ]
     assert found == []
 

@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("performance", ROOT / "scripts/performance.py")
+    spec = importlib.util.spec_from_file_location(
+        "performance", ROOT / "scripts/docs/performance.py"
+    )
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -14,23 +14,23 @@ from typing import Any, Final
 
 import click
 
-from fleet.bus.connect import connection_of
+from fleet.bus.connect_options import connection_of
 from fleet.bus.local_broker import LocalBroker
 from fleet.bus.mqtt import MqttBus
 from fleet.cli.common import paint
 from fleet.cli.demo.agent import HEALTH, furnish
 from fleet.cli.demo.stage import AGENTS, Member, Stage, clean_environment, end, free_port
 from fleet.cli.status import print_fleet
-from fleet.client import HubClient, HubError
 from fleet.contract.errors import BrokerError
-from fleet.contract.reading import Reader
+from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
-from fleet.contract.stamps import timestamp
-from fleet.contract.words import MessageKind, State, Verb
+from fleet.contract.timestamps import timestamp
+from fleet.contract.vocabulary import MessageKind, State, Verb
 from fleet.domain.verdict import Verdict
-from fleet.gateway.tokens import Principal, Role, Tokens
-from fleet.remembered import look
+from fleet.hub_client import HubClient, HubError
+from fleet.retained import look
 from fleet.settings import Settings, load
+from fleet.tokens import Principal, Role, Tokens
 
 PATIENCE: Final = 30.0
 """Seconds a step may take before it counts as not observed; most take milliseconds."""

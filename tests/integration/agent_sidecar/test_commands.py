@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fleet.contract import signing
-from fleet.contract.stamps import timestamp, ulid
+from fleet.contract.timestamps import timestamp, ulid
 from tests.support.sidecar import Listener, Sidecar
 from tests.support.waiting import wait_until
 

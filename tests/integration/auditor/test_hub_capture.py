@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.auditor import capture
-from fleet.auditor.capture import Captured, Gap, GapKind
+from fleet.auditor.capture import line_format
+from fleet.auditor.capture.line_format import Captured, Gap, GapKind
 from tests.support.broker import Mosquitto
 from tests.support.hub import HubProcess, Publisher
 from tests.support.waiting import wait_until
@@ -22,8 +22,8 @@ LEAK = b'{"ok":true,"ts":"2026-03-18T21:30:00Z","note":"jane.roe@example.com"}'
 def read_all(home: Path) -> list[Captured | Gap]:
     return [
         item
-        for path in sorted((home / "capture").glob(capture.PATTERN))
-        for item in capture.read(path)
+        for path in sorted((home / "capture").glob(line_format.PATTERN))
+        for item in line_format.read(path)
     ]
 
 

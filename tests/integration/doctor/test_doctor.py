@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fleet.contract.topics import Topics
-from fleet.contract.words import MessageKind
+from fleet.contract.vocabulary import MessageKind
 from tests.support.broker import SHIPPED, Mosquitto, free_port
 from tests.support.provisioned import ProvisionedBroker
 from tests.support.served import Served, environment, fleet

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from tests.support.broker import Mosquitto
 from tests.support.hub import Publisher
 from tests.support.served import Served, fleet

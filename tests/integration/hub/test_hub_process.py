@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from tests.support.broker import Mosquitto
 from tests.support.hub import HubProcess, Publisher, wait_stored
 from tests.support.waiting import wait_until

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from fleet.contract.stamps import timestamp
-from fleet.contract.words import MessageKind
+from fleet.contract.timestamps import timestamp
+from fleet.contract.vocabulary import MessageKind
 from fleet.store.port import Batch, Stored
 from fleet.store.sqlite import FILE_NAME, SqliteStore
 from tests.support.broker import Mosquitto

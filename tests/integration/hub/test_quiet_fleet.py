@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from fleet.provisioning.registry import Enrolled, Registry
 from tests.support.broker import Mosquitto
 from tests.support.hub import Publisher

@@ -11,9 +11,9 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from fleet.exporter.families import FAMILIES, METRIC_PREFIX
-from fleet.exporter.hub_families import HUB_FAMILIES
-from fleet.exporter.reference import SIDECAR
+from fleet.metrics.agent_families import FAMILIES, METRIC_PREFIX
+from fleet.metrics.hub_families import HUB_FAMILIES
+from fleet.metrics.reference import SIDECAR
 from tests.integration.observe.conftest import scrape
 from tests.support.served import Served
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from fleet.export.alarms import RECORDINGS
-from fleet.export.prometheus import RULES
+from fleet.integrations.alert_rules import RECORDINGS
+from fleet.integrations.prometheus import RULES
 from tests.support.broker import free_port
 from tests.support.prometheus import (
     ALERTMANAGER,

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from fleet import acl_test
-from fleet.bus.visit import Version, Visit
+from fleet.acl import proof
+from fleet.bus.raw_client import Version, Visit
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import BrokerError, ConfigError
 from fleet.contract.secret_file import write_secret
-from fleet.contract.words import MessageKind
-from fleet.provisioning import rights
+from fleet.contract.vocabulary import MessageKind
+from fleet.provisioning import acl_rules
+from fleet.provisioning.connections import connection_as, connection_by_certificate, dynsec_of
 from fleet.provisioning.enrolment import Credential, NotProvenError
-from fleet.provisioning.reach import connection_as, connection_by_certificate, dynsec_of
 from fleet.provisioning.registry import Registry
-from fleet.provisioning.securing import secure
+from fleet.provisioning.secure_broker import secure
 from tests.support.provisioned import ProvisionedBroker
 from tests.support.waiting import eventually
 
@@ -58,8 +58,8 @@ async def test_an_enrolled_agent_reads_back_as_the_template_says(
     assert account is not None
     assert (account.client_id, account.roles) == ("alpha", ("agent-alpha",))
     assert role is not None
-    assert set(role.rights) == set(rights.agent(provisioned.settings.topics, "alpha").rights)
-    assert defaults == {str(kind): allow for kind, allow in rights.DEFAULTS.items()}
+    assert set(role.rights) == set(acl_rules.agent(provisioned.settings.topics, "alpha").rights)
+    assert defaults == {str(kind): allow for kind, allow in acl_rules.DEFAULTS.items()}
     assert set(Registry(provisioned.home).agents() or {}) == {"alpha"}
 
 
@@ -85,14 +85,14 @@ async def test_an_account_that_is_there_already_is_not_taken_over(
 async def test_what_cannot_be_proven_is_taken_back(
     provisioned: ProvisionedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = rights.agent
+    real = acl_rules.agent
     async with provisioned.enroller() as enroller:
         with monkeypatch.context() as patch:
-            too_much = rights.Right(rights.Acl.SUBSCRIBE_PATTERN, "#")
+            too_much = acl_rules.Right(acl_rules.Acl.SUBSCRIBE_PATTERN, "#")
             patch.setattr(
-                rights,
+                acl_rules,
                 "agent",
-                lambda topics, name: rights.Role(
+                lambda topics, name: acl_rules.Role(
                     f"agent-{name}", (*real(topics, name).rights, too_much)
                 ),
             )
@@ -266,5 +266,5 @@ async def test_a_broker_that_runs_already_is_brought_to_the_rules(
     for path in (provisioned.plan.hub_password, provisioned.plan.admin_password):
         path.unlink()
     assert await secure(settings, "owner", foreign) == ["zephyr-admin", "zephyr"]
-    assert await acl_test.prove(settings) == []
+    assert await proof.prove(settings) == []
     await provisioned.enrol("alpha")

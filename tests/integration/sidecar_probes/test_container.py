@@ -10,7 +10,7 @@ import pytest
 
 from agent_sidecar.probes.base import Finding
 from agent_sidecar.probes.container import ContainerProbe
-from fleet.contract.words import Check
+from fleet.contract.vocabulary import Check
 from tests.support.docker import NEEDS_ENGINE, Docker, engine
 from tests.support.http_stub import Stub, answer
 from tests.support.waiting import wait_until

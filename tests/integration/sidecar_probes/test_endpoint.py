@@ -13,7 +13,7 @@ from agent_sidecar.probes.base import Finding
 from agent_sidecar.probes.endpoint import EndpointProbe, Judge, common, parse
 from agent_sidecar.probes.http import MAX_ANSWER, Address, get
 from fleet.contract.errors import ConfigError
-from fleet.contract.words import Check
+from fleet.contract.vocabulary import Check
 from tests.support.broker import free_port
 from tests.support.http_stub import Stub, answer, drips, hanging, says
 

@@ -13,7 +13,7 @@ import pytest
 from agent_sidecar.config import load
 from agent_sidecar.kinds import assemble
 from agent_sidecar.probes.base import Assembly, Finding
-from fleet.contract.words import Check
+from fleet.contract.vocabulary import Check
 from tests.support.http_stub import Stub, answer
 from tests.support.nanobot import REASON, Nanobot, find_nanobot, job
 from tests.support.waiting import wait_until

@@ -15,7 +15,7 @@ import pytest
 
 from agent_sidecar.probes.process import PidFile, ProcessProbe, by_name
 from agent_sidecar.probes.processes import ProcTable, PsTable, Table, runs
-from fleet.contract.words import Check
+from fleet.contract.vocabulary import Check
 from tests.support.waiting import wait_until
 
 Start = Callable[..., subprocess.Popen[bytes]]

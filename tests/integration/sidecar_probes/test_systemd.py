@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent_sidecar.probes.systemd import UnitProbe
-from fleet.contract.words import Check
+from fleet.contract.vocabulary import Check
 
 ACTIVE = {
     "LoadState": "loaded",

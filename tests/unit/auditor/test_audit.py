@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fleet.auditor.audit import MAX_FINDINGS
 from fleet.contract.messages import MODELS, Message
+from fleet.contract.reserved import PROBES, payload
 from fleet.contract.signing import key_id, sign
 from fleet.contract.topics import Topics
-from fleet.contract.words import MessageKind
-from fleet.provisioning.probes import PROBES, payload
+from fleet.contract.vocabulary import MessageKind
 from tests.support.audits import NOON, TS, an_audit, beat, beat_rules, findings, rules, take
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from fleet.contract.amendments import added_words, front_matter, read_folder
 from fleet.contract.errors import ConfigError
-from fleet.contract.judge import judges
 from fleet.contract.messages import Heartbeat
-from fleet.contract.reading import Reader
+from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
-from fleet.contract.words import AlertCode, MessageKind, Plane, Reason
+from fleet.contract.schema_validator import judges
+from fleet.contract.vocabulary import AlertCode, MessageKind, Plane, Reason
 
 GPU = "---\nstatus: accepted\nadds: {alert_codes: [gpu-hot], planes: [gpu, vram]}\n---\n# GPU\n"
 ADDED = {"alert_codes": ("gpu-hot",), "planes": ("gpu", "vram")}

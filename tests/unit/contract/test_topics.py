@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fleet.contract.patterns import AGENT
 from fleet.contract.rejection import Rejected
 from fleet.contract.topics import Address, Topics, is_agent_name
-from fleet.contract.words import MessageKind, Reason
+from fleet.contract.vocabulary import MessageKind, Reason
 
 names = st.from_regex(AGENT, fullmatch=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.contract.words import AlertState, Severity
+from fleet.contract.vocabulary import AlertState, Severity
 from fleet.domain.alerts import (
     GROUP_WAIT,
     MAX_MAINTENANCE,

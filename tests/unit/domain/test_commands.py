@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.contract.words import Priority, ReplyCode, Result, Verb
+from fleet.contract.vocabulary import Priority, ReplyCode, Result, Verb
 from fleet.domain.commands import (
     ENDS,
     GRACE,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.contract.words import Severity
-from fleet.domain.facts import Event, Fact
+from fleet.contract.vocabulary import Severity
+from fleet.domain.events import Event, Fact
 from fleet.domain.roster import Roster
 from tests.support.telemetry import NOON, Story, beat, status
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.contract.words import Check, HubAlertCode, State
+from fleet.contract.vocabulary import Check, HubAlertCode, State
 from fleet.domain import liveness
 from fleet.domain.liveness import dissent, health, presence, verdict
 from fleet.domain.verdict import Verdict

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from fleet.contract.stamps import timestamp
+from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
-from fleet.contract.words import MessageKind
-from fleet.domain.facts import Fact
+from fleet.contract.vocabulary import MessageKind
+from fleet.domain.events import Fact
 from fleet.domain.roster import MAX_GHOSTS, Enrolment, Roster
 from fleet.domain.verdict import Verdict
 from tests.support.telemetry import NOON, Story, alert, beat, facts, status, words

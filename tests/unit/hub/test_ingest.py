@@ -10,9 +10,9 @@ import pytest
 
 from fleet.bus.port import Inbound
 from fleet.contract.limits import MAX_PAYLOAD
-from fleet.contract.words import AlertCode
-from fleet.domain.facts import Fact
-from fleet.ingest import BACKLOG, IN_HAND
+from fleet.contract.vocabulary import AlertCode
+from fleet.domain.events import Fact
+from fleet.hub.ingest import BACKLOG, IN_HAND
 from fleet.store.port import StoreError
 from tests.support.intake import Intake, beat, status
 from tests.support.waiting import eventually
@@ -84,7 +84,7 @@ async def test_a_slow_disk_leaves_the_rest_with_the_broker(intake: Intake):
 async def test_a_full_disk_pauses_raises_an_alert_and_loses_nothing(
     intake: Intake, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("fleet.ledger.RETRY", 0.01)
+    monkeypatch.setattr("fleet.hub.committer.RETRY", 0.01)
     intake.store.full = True
     intake.desk.put(beat(boot=5, seq=0))
     await eventually(lambda: intake.store.attempts > 2)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from fleet.contract.words import AlertState, Severity
+from fleet.contract.vocabulary import AlertState, Severity
 from fleet.domain.alerts import Alert, Tidings
 from fleet.notifier import delivery
 from fleet.notifier.delivery import Delivery
-from fleet.notifier.notices import Group
+from fleet.notifier.notification import Group
 from fleet.notifier.routes import Channel, Route
 from fleet.notifier.senders import SendError
 from tests.support.waiting import eventually

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleet.contract.errors import ConfigError
-from fleet.contract.words import Severity
+from fleet.contract.vocabulary import Severity
 from fleet.notifier.routes import Channel, Route, routes_of
 from fleet.settings import load
 

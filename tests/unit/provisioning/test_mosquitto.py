@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.bus.link import IN_FLIGHT
+from fleet.bus.connection import IN_FLIGHT
 from fleet.bus.local_broker import LIMITS
 from fleet.contract.errors import ConfigError
 from fleet.provisioning.mosquitto import (

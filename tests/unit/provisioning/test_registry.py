@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fleet.contract.errors import ConfigError
-from fleet.contract.words import Kind
+from fleet.contract.vocabulary import Kind
 from fleet.provisioning.registry import FILE, Enrolled, Registry
 
 ALPHA = Enrolled("alpha", Kind.NANOBOT, {"site": "lab"}, ("edge",), ("alpha",), 5.0, None, ("a1",))

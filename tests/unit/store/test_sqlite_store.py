@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from fleet.contract.words import AlertState, MessageKind, Priority, Result, Severity, Verb
+from fleet.contract.vocabulary import AlertState, MessageKind, Priority, Result, Severity, Verb
 from fleet.domain.alerts import Alert, Silence
 from fleet.domain.commands import CommandState, Order
-from fleet.domain.facts import Event, Fact
+from fleet.domain.events import Event, Fact
 from fleet.store.port import Batch, DeadLetter, Stored, StoreError, Told
+from fleet.store.retention import Retention
 from fleet.store.sqlite import FILE_NAME, SqliteStore
-from fleet.store.upkeep import Retention
 
 NOON = 1_800_000_000.0
 BEAT, STATUS, ALERT = MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT

@@ -15,7 +15,7 @@ from agent_sidecar.probes.inventory import fingerprint, inventory
 from agent_sidecar.probes.profile import ProfileProbe
 from agent_sidecar.probes.restarts import LOOP, WINDOW, Restarts
 from agent_sidecar.probes.work import WorkProbe, newest_of
-from fleet.contract.words import Check
+from fleet.contract.vocabulary import Check
 
 
 def test_work_is_as_old_as_its_newest_file(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from agent_sidecar.kinds.nanobot import Gateway, health, outcomes
 from agent_sidecar.kinds.nanobot_calls import UsageLog
 from agent_sidecar.probes.cron import Outcomes
 from fleet.contract.errors import ConfigError
-from fleet.contract.words import Check, Kind, Plane
+from fleet.contract.vocabulary import Check, Kind, Plane
 
 
 def config(**settings: object) -> Config:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent_sidecar.probes.limits import LimitProbe, Usage, disk_probe, memory_left, memory_probe
-from fleet.contract.words import AlertCode, Check, Plane, Severity
+from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 
 def probe(usage: Usage | None) -> LimitProbe:

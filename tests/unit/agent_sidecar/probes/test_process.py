@@ -14,7 +14,7 @@ import pytest
 
 from agent_sidecar.probes.process import PidFile, ProcessProbe
 from agent_sidecar.probes.processes import Process
-from fleet.contract.words import Check
+from fleet.contract.vocabulary import Check
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs pidfds and inotify")
 

@@ -13,7 +13,7 @@ import pytest
 from agent_sidecar.config import load
 from agent_sidecar.kinds.nanobot_calls import UsageLog
 from agent_sidecar.probes.usage import Calls, IdleCost, UsageProbe
-from fleet.contract.words import Check
+from fleet.contract.vocabulary import Check
 
 NOW = time.time()
 GOOD = Calls(

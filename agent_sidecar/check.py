@@ -1,0 +1,97 @@
+"""`agent-sidecar check`: what would be sent, and why; what is read and what never is."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from agent_sidecar import kinds
+from agent_sidecar.config import Config
+from agent_sidecar.probes.base import Assembly
+from agent_sidecar.probes.pool import Pool
+from agent_sidecar.probes.profile import ProfileProbe
+from agent_sidecar.settings import ALL
+from agent_sidecar.telemetry import encoding
+from agent_sidecar.telemetry.findings import Board
+from fleet.contract.schema_validator import judges
+from fleet.contract.timestamps import timestamp
+from fleet.contract.vocabulary import Kind, MessageKind
+
+LOOK: Final = 6.0
+"""Seconds a look at everything may take; a slower probe shows as unknown."""
+
+
+def explain(config: Config) -> Iterator[str]:
+    """Lines for a person. Nothing is published and nothing is written.
+
+    Raises:
+        FleetError: a setting, secret or key is not usable, as `run` would say.
+    """
+    yield f"agent   {config.agent}"
+    yield f"broker  {config.broker} ({config.origins['FLEET_BROKER']})"
+    yield f"state   {config.state}"
+    yield from _settings(config)
+    assembly = kinds.assemble(config)
+    yield ""
+    yield f"kind    {assembly.kind}: {Kind(assembly.kind).meaning}"
+    yield from (f"        {line}" for line in assembly.found)
+    board = Board(max_age=2.5 * config.interval)
+    yield ""
+    yield from _probes(assembly, board)
+    yield ""
+    yield from _message(config, board)
+    config.password()
+
+
+def _settings(config: Config) -> Iterator[str]:
+    given = [name for name in ALL if config.origins[name.variable] != "default"]
+    for name in given:
+        value, origin = config.text(name.variable), config.origins[name.variable]
+        yield f"        {name.variable}={value} ({origin})"
+
+
+def _probes(assembly: Assembly, board: Board) -> Iterator[str]:
+    if not assembly.probes:
+        yield "probes  none: the bus heartbeat says that the sidecar runs, and no more"
+        return
+    pool = Pool(assembly.probes, wake=lambda: None)
+    found = {}
+    started = time.monotonic()
+    pool.submit(started)
+    while pool.pending() and time.monotonic() < started + LOOK:
+        time.sleep(0.01)
+        for probe, finding in pool.collect(time.monotonic()):
+            found[probe.name] = finding
+            board.put(probe.name, finding, time.monotonic())
+    pool.close()
+    for probe in assembly.probes:
+        seen = found.get(probe.name)
+        verdict = f"{seen.check} in {seen.took * 1000:.0f} ms" if seen else "unknown: no answer"
+        yield f"probe   {probe.name} ({probe.plane}): {verdict}"
+        if seen and seen.why:
+            yield f"        because {seen.why}"
+        yield f"        reads   {probe.reads}"
+        yield f"        ignores {probe.ignores}"
+        if isinstance(probe, ProfileProbe):
+            yield from (f"        holds   {line}" for line in probe.holds())
+        for sign in seen.signs if seen else ():
+            if sign.firing:
+                yield f"        would raise {sign.code} ({sign.severity})"
+
+
+def _message(config: Config, board: Board) -> Iterator[str]:
+    now = time.monotonic()
+    message = encoding.present(
+        ok=board.ok(now),
+        ts=timestamp(time.time()),
+        uptime=board.uptime(now),
+        interval=encoding.number(config.interval),
+        checks=board.checks(now),
+        metrics=encoding.metrics(*board.metrics(now)),
+    )
+    judges(config.added_words())[MessageKind.HEARTBEAT].check(message)
+    topic = config.topics.of(MessageKind.HEARTBEAT, config.agent)
+    yield f"would publish on {topic} every {config.interval:g} s, retained:"
+    yield json.dumps(message)

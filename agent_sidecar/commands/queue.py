@@ -1,0 +1,206 @@
+"""The command desk: which of the messages that come in are carried out, and in which order.
+
+Everything that is refused is counted, and answered where the contract has an answer for it.
+Time is an argument: `wall` is s since the epoch, `now` is monotonic s.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agent_sidecar.commands.trusted_keys import Keys
+from agent_sidecar.state.seen_ids import SeenIds
+from fleet.contract import signing
+from fleet.contract.limits import DEFAULT_TTL, MAX_TTL
+from fleet.contract.rejection import Rejected
+from fleet.contract.schema_validator import Judge
+from fleet.contract.timestamps import epoch
+from fleet.contract.vocabulary import MessageKind, Notice, Priority, Reason, ReplyCode, Result, Verb
+
+MAX_WAITING: Final = 32
+"""Commands that may wait; more are answered `busy`."""
+
+RATE, BURST = 2.0, 20.0
+"""Commands a second, and at once: far above any honest hub."""
+
+NOTICE_AGE: Final = 300.0
+"""Seconds a signed notice counts: an old one that is sent again is a replay."""
+
+_ORDER: Final = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message as it came in."""
+
+    kind: MessageKind
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What becomes the `reply` of a status message."""
+
+    verb: str
+    result: Result
+    code: ReplyCode
+    to: str | None = None
+    took: float | None = None
+
+    def message(self) -> dict[str, Any]:
+        fields = {"to": self.to, "verb": self.verb, "result": self.result.value,
+                  "code": self.code.value, "took": self.took}  # fmt: skip
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+@dataclass(order=True, frozen=True, slots=True)
+class Order:
+    """One command to carry out; sorts by priority, then by arrival."""
+
+    rank: int
+    number: int
+    verb: Verb = field(compare=False)
+    id: str | None = field(compare=False, default=None)
+    until: float = field(compare=False, default=0.0)
+    arrived: float = field(compare=False, default=0.0)
+
+    def answer(self, result: Result, code: ReplyCode, now: float) -> Answer:
+        return Answer(self.verb.value, result, code, self.id, round(now - self.arrived, 6))
+
+
+class Bucket:
+    """A token bucket: `burst` at once, `rate` a second."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._last: float | None = None
+
+    def take(self, now: float) -> bool:
+        if self._last is not None:
+            self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate)
+        self._last = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Desk:
+    """Takes commands and notices in; gives orders out, urgent first.
+
+    Attributes:
+        dropped: what was dropped without an answer, by reason.
+    """
+
+    def __init__(self, judges: Mapping[MessageKind, Judge], keys: Keys, seen: SeenIds) -> None:
+        self._judges = judges
+        self._keys = keys
+        self._seen = seen
+        self._waiting: list[Order] = []
+        self._numbers = 0
+        self._running: set[str] = set()
+        self._orders = Bucket(RATE, BURST)
+        self._answers = Bucket(RATE, BURST)
+        self.dropped: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def take(self, letter: Letter, wall: float, now: float) -> Answer | Notice | None:
+        """Judge one message: an answer to send at once, a notice, or None (queued or dropped)."""
+        topic = letter.topic
+        if letter.retain:
+            self.dropped[Reason.RETAINED_COMMAND.value] += 1
+            return None
+        try:
+            message = self._judges[letter.kind].read(letter.payload)
+        except Rejected as rejected:
+            self.dropped[rejected.reason.value] += 1
+            return None
+        if "notice" in message:
+            return self._notice(topic, message, wall)
+        answer = self._command(topic, message, wall, now)
+        if answer is not None and not self._answers.take(now):
+            self.dropped["unanswered"] += 1
+            return None
+        return answer
+
+    def next(self) -> Order | None:
+        """The most urgent order that may run now: one of a verb at a time."""
+        for order in sorted(self._waiting):
+            if order.verb not in self._running:
+                self._waiting.remove(order)
+                heapq.heapify(self._waiting)
+                self._running.add(order.verb)
+                if order.verb is Verb.CONFIG_RELOAD:
+                    # The one verb that changes something: its id is on disk before it runs, so
+                    # that it runs once even if we die meanwhile. A full disk must not stop it.
+                    self._seen.save()
+                return order
+        return None
+
+    def finished(self, order: Order) -> None:
+        self._running.discard(order.verb)
+
+    def _notice(self, topic: str, message: Mapping[str, Any], wall: float) -> Notice | None:
+        if self._keys:
+            if self._distrust(topic, message) is not None:
+                self.dropped["untrusted-notice"] += 1
+                return None
+            id_ = str(message["id"])
+            if abs(wall - epoch(message["ts"])) > NOTICE_AGE or id_ in self._seen:
+                self.dropped["repeated"] += 1
+                return None
+            self._seen.add(id_, wall + 2 * NOTICE_AGE, wall)
+        return Notice(message["notice"])
+
+    def _command(
+        self, topic: str, message: Mapping[str, Any], wall: float, now: float
+    ) -> Answer | None:
+        verb, id_ = Verb(message["verb"]), message.get("id")
+        if id_ is not None and id_ in self._seen:
+            self.dropped["repeated"] += 1
+            return None
+        distrust = self._distrust(topic, message) if self._keys else None
+        if distrust is not None:
+            return Answer(verb.value, Result.REJECTED, distrust, id_)
+        until = _until(message, wall)
+        expired = "ts" in message and wall > until
+        # Old commands that somebody plays again must not use up what the hub's own may take.
+        if not expired and not self._orders.take(now):
+            return Answer(verb.value, Result.REJECTED, ReplyCode.RATE_EXCEEDED, id_)
+        if id_ is not None:
+            self._seen.add(id_, until, wall)
+        if expired:
+            return Answer(verb.value, Result.EXPIRED, ReplyCode.TTL_EXPIRED, id_)
+        if len(self._waiting) >= MAX_WAITING:
+            return Answer(verb.value, Result.BUSY, ReplyCode.RATE_EXCEEDED, id_)
+        self._numbers += 1
+        rank = _ORDER[Priority(message.get("priority", Priority.NORMAL))]
+        heapq.heappush(self._waiting, Order(rank, self._numbers, verb, id_, until, now))
+        return None
+
+    def _distrust(self, topic: str, message: Mapping[str, Any]) -> ReplyCode | None:
+        """Why `message` on `topic` is not the hub's, or None if it is."""
+        if "sig" not in message or "kid" not in message:
+            return ReplyCode.UNSIGNED
+        key = self._keys.get(message["kid"])
+        if key is None:
+            return ReplyCode.UNKNOWN_KEY
+        return None if signing.verify(key, topic, message) else ReplyCode.BAD_SIGNATURE
+
+
+def _until(message: Mapping[str, Any], wall: float) -> float:
+    """When the command expires; one that does not say when it was sent expires from now."""
+    ttl = float(message.get("ttl", DEFAULT_TTL))
+    if "ts" in message:
+        return epoch(message["ts"]) + ttl
+    return wall + (ttl if "ttl" in message else MAX_TTL)

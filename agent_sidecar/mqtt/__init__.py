@@ -1,0 +1,1 @@
+"""The sidecar's link to the broker: one client, what it receives, what it sends."""

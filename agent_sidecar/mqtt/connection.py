@@ -1,0 +1,315 @@
+"""The one connection of the sidecar: paho-mqtt driven by the runner's own loop.
+
+Each attempt gets a fresh client: what was in flight belongs to the outbox, not to the client.
+Only the connect itself (name look-up, TCP, TLS) may block, so it runs in a thread. MQTT 5
+first, because only there a denied publish can be told from a good one; a broker that does not
+speak it gets 3.1.1.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from agent_sidecar.config import Config
+from agent_sidecar.mqtt import client as attempt
+from agent_sidecar.mqtt.client import CONNECT_TIMEOUT, RECEIVE_MAXIMUM, WINDOW, keepalive
+from fleet.contract.errors import FleetError
+
+log = logging.getLogger(__name__)
+
+FIRST_BACKOFF, MAX_BACKOFF = 0.5, 60.0
+"""Seconds; each wait is drawn between half and all of it, so a fleet does not return at once."""
+
+LOST: Final = "lost"
+
+UNWANTED: Final = frozenset(
+    f"refused: {reason}"
+    for reason in ("Not authorized", "Bad user name or password", "Client identifier not valid")
+)
+"""Answers that stay the same however often one asks: the credential is not, or no longer, good."""
+
+
+class Handler(Protocol):
+    """What the link tells its owner, always in the owner's thread."""
+
+    def link_up(self, window: int) -> None: ...
+    def link_down(self, why: str) -> None: ...
+    def message(self, topic: str, payload: bytes, retain: bool) -> None: ...
+    def acked(self, mid: int, denied: bool) -> None: ...
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened on the link since the start."""
+
+    attempts: int = 0
+    connects: int = 0
+    denied: int = 0
+    refused_filters: int = 0
+
+
+class Link:
+    """A connection that comes back by itself.
+
+    The owner calls `tick` when `deadline` passes or after a wake-up, and `ready` when the
+    socket is. `wake` is called from the connect thread.
+    """
+
+    def __init__(
+        self, config: Config, filters: tuple[str, ...], handler: Handler, wake: Callable[[], None]
+    ) -> None:
+        self._config = config
+        self._filters = filters
+        self._handler = handler
+        self._wake = wake
+        self._client: mqtt.Client | None = None
+        self._connecting = False
+        self._outcome: tuple[mqtt.Client, str] | None = None
+        self._version = MQTTProtocolVersion.MQTTv5
+        self._unsupported = False
+        self._up = False
+        self._closing = False
+        self._told: set[str] = set()
+        self._backoff = FIRST_BACKOFF
+        self._next_attempt = 0.0
+        self._answer_by = 0.0
+        self._why = ""
+        self.will: Callable[[], tuple[str, bytes] | None] = lambda: None
+        self.counters = Counters()
+
+    @property
+    def up(self) -> bool:
+        return self._up
+
+    @property
+    def why(self) -> str:
+        """Why the last attempt failed or the link went down; empty: no trouble."""
+        return self._why
+
+    @property
+    def refused(self) -> bool:
+        """Whether the broker knows us and does not want us: trying again changes nothing."""
+        return self._why in UNWANTED
+
+    @property
+    def remedy(self) -> str:
+        if self.refused:
+            return f"the newest join line; fleet agent rotate {self._config.agent} makes one"
+        if self._why.startswith(LOST) and self._config.path("FLEET_CERT_FILE"):
+            return f"fleet agent list: is {self._config.agent}'s certificate still good?"
+        return f"start the broker, or set FLEET_BROKER (now {self._config.broker})"
+
+    @property
+    def protocol(self) -> str:
+        return "MQTT 5" if self._version == MQTTProtocolVersion.MQTTv5 else "MQTT 3.1.1"
+
+    @property
+    def tried(self) -> bool:
+        """Whether a connection was ever attempted."""
+        return self.counters.attempts > 0
+
+    @property
+    def descriptor(self) -> int:
+        """What to poll, or -1 while there is no socket."""
+        sock = self._client.socket() if self._client else None
+        return sock.fileno() if sock is not None else -1
+
+    @property
+    def wants_write(self) -> bool:
+        return self._client is not None and self._client.want_write()
+
+    def deadline(self, now: float) -> float:
+        """When `tick` is due (monotonic s)."""
+        if self._connecting:
+            return now + CONNECT_TIMEOUT
+        if self._client is None:
+            return self._next_attempt
+        return now + keepalive(self._config.interval) if self._up else self._answer_by
+
+    def tick(self, now: float) -> None:
+        """Connect, notice a silent broker, keep alive."""
+        if self._connecting:
+            self._take_outcome(now)
+        elif self._client is None:
+            if not self._closing and now >= self._next_attempt:
+                self._start_attempt(now)
+        elif not self._up and now >= self._answer_by:
+            self._lost("the broker does not answer", now)
+        else:
+            self._client.loop_misc()
+            self._reap(now)
+
+    def ready(self, now: float) -> None:
+        """Read and write what the socket allows."""
+        client = self._client
+        if client is None:
+            return
+        for _ in range(RECEIVE_MAXIMUM):  # all that waits, so that priorities can be compared
+            if not attempt.readable(client):
+                break
+            client.loop_read()
+        if client.want_write():
+            client.loop_write()
+        self._reap(now)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool) -> int | None:
+        """Publish at QoS 1; the message id that `acked` will name, or None if the link is down."""
+        if not self._up or self._client is None:
+            return None
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
+
+    def close(self) -> None:
+        """Say goodbye in order, which drops the last will. Safe to call twice."""
+        self._closing = True
+        client, self._client = self._client, None
+        self._up = False
+        if client is not None:
+            client.on_disconnect = None
+            client.disconnect()
+            if client.want_write():
+                client.loop_write()
+            attempt.hang_up(client)
+
+    def _start_attempt(self, now: float) -> None:
+        self.counters.attempts += 1
+        try:
+            client = attempt.make(self._config, self._version, self.will())
+        except (FleetError, OSError, ValueError) as error:  # a secret or certificate went away
+            self._retry_later(str(error).splitlines()[0], now)
+            return
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        self._connecting = True
+
+        def work() -> None:
+            self._outcome = (client, attempt.connect(client, self._config))
+            self._wake()
+
+        threading.Thread(target=work, name="connect", daemon=True).start()
+
+    def _take_outcome(self, now: float) -> None:
+        if self._outcome is None:
+            return
+        client, why = self._outcome
+        self._connecting, self._outcome = False, None
+        if self._closing:
+            attempt.hang_up(client)
+        elif why:
+            self._retry_later(why, now)
+        else:
+            self._client = client
+            self._why = ""
+            self._answer_by = now + CONNECT_TIMEOUT
+            self._reap(now)
+
+    def _reap(self, now: float) -> None:
+        """Notice that paho has closed the socket, whichever way it found out."""
+        if self._client is not None and self._client.socket() is None:
+            self._lost(self._why or LOST, now)
+
+    def _lost(self, why: str, now: float) -> None:
+        client, self._client = self._client, None
+        answered, self._up = self._up, False
+        tried = self._version
+        if client is not None:
+            client.on_disconnect = None
+            attempt.hang_up(client)
+        if answered:
+            self._handler.link_down(why)
+        if not self._unsupported:
+            self._version = MQTTProtocolVersion.MQTTv5
+        self._retry_later(why, now)
+        # A broker of MQTT 3.1.1 refuses an MQTT 5 CONNECT, or closes without a word.
+        older = self._unsupported or why.startswith(LOST)
+        if older and not answered and tried == MQTTProtocolVersion.MQTTv5:
+            self._version = MQTTProtocolVersion.MQTTv311
+            self._next_attempt = now
+
+    def _retry_later(self, why: str, now: float) -> None:
+        self._why = why
+        if why not in self._told:  # a broker that comes back may refuse us for another reason
+            self._told.add(why)
+            log.warning("no link to %s: %s", self._config.broker, why)
+            if self.refused:
+                log.warning("Try: %s", self.remedy)
+        self._next_attempt = now + self._backoff * random.uniform(0.5, 1.0)  # noqa: S311
+        self._backoff = min(self._backoff * 2, MAX_BACKOFF)
+
+    # --- paho's callbacks
+
+    def _on_connect(
+        self,
+        client: mqtt.Client,
+        _userdata: object,
+        _flags: mqtt.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._why = f"refused: {reason}"
+            self._unsupported = str(reason) == "Unsupported protocol version"
+            return
+        self._up = True
+        self._told.clear()
+        self._backoff = FIRST_BACKOFF
+        self._why = ""
+        self.counters.connects += 1
+        attempt.subscribe(client, self._filters)
+        log.info("connected to %s over %s", self._config.broker, self.protocol)
+        self._handler.link_up(min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW)))
+
+    def _on_subscribe(
+        self,
+        _client: mqtt.Client,
+        _userdata: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        self.counters.refused_filters = sum(reason.is_failure for reason in reasons)
+        for name, reason in zip(self._filters, reasons, strict=False):
+            if reason.is_failure:
+                log.warning("the broker refused the subscription to %s: %s", name, reason)
+
+    def _on_publish(
+        self,
+        _client: mqtt.Client,
+        _userdata: object,
+        mid: int,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self.counters.denied += 1
+            log.warning("the broker denied a publish: %s", reason)
+        self._handler.acked(mid, reason.is_failure)
+
+    def _on_message(
+        self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage
+    ) -> None:
+        self._handler.message(message.topic, bytes(message.payload), message.retain)
+
+    def _on_disconnect(
+        self,
+        _client: mqtt.Client,
+        _userdata: object,
+        _flags: mqtt.DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if not self._why:
+            self._why = f"{LOST}: {reason}"

@@ -1,0 +1,209 @@
+"""Alerts: what the signs of the probes come to, with hysteresis, across restarts.
+
+A code fires after so many looks in a row that say so, and resolves after so many that do not:
+one slow answer is no incident, and one good one no recovery. What is half way there is written
+down too, since a one-shot `beat` is a new process at each look.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from agent_sidecar.files import replace_text
+from agent_sidecar.probes.base import AlertEvent, Finding, Sign
+from fleet.contract.timestamps import ulid
+from fleet.contract.vocabulary import AlertCode, AlertState, Severity
+
+FIRE_AFTER: Final = 2
+CLEAR_AFTER: Final = 2
+"""Looks in a row. Two, so that a single look never decides."""
+
+AT_ONCE: Final = frozenset(
+    {
+        AlertCode.PROCESS_DOWN.value,
+        AlertCode.CONFIG_INVALID.value,
+        AlertCode.CRON_FAILURE.value,
+        AlertCode.AUTH_FAILURE.value,
+        AlertCode.RESTART_LOOP.value,
+    }
+)
+"""Codes whose one look is a fact and no measurement; they fire and end with it."""
+
+MARGIN: Final = 0.03
+"""Share of a threshold that a value must fall below it before its alert ends."""
+
+_RANK: Final = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """One source of one code: its settled word, and how many looks in a row contradict that."""
+
+    firing: bool = False
+    severity: Severity = Severity.WARNING
+    against: int = 0
+    value: float | None = None
+    threshold: float | None = None
+
+    def weigh(self, code: str, sign: Sign) -> None:
+        firing = bool(sign.firing) or (self.firing and _near(sign))
+        self.value, self.threshold = sign.value, sign.threshold
+        self.against = 0 if firing == self.firing else self.against + 1
+        needed = 1 if code in AT_ONCE else FIRE_AFTER if firing else CLEAR_AFTER
+        if self.against >= needed:
+            self.firing, self.against = firing, 0
+        if sign.firing:
+            self.severity = sign.severity
+
+
+@dataclass(slots=True)
+class _Condition:
+    """One code: what is published of it, and what its sources say. No id: it does not fire."""
+
+    id: str = ""
+    severity: Severity = Severity.WARNING
+    sources: dict[str, _Evidence] = field(default_factory=dict)
+
+    def worst(self) -> _Evidence | None:
+        firing = [evidence for evidence in self.sources.values() if evidence.firing]
+        return max(firing, key=lambda evidence: _RANK.index(evidence.severity), default=None)
+
+
+class AlarmBoard:
+    """Holds what is firing, across restarts, in one small file at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._conditions, self._told, self._said = _load(path)
+        self._untold = list(self._told)
+        self._written = self._text()
+
+    def update(self, findings: Iterable[Finding], now: float) -> list[AlertEvent]:
+        """Events of the codes that start or end with these findings, in order of code.
+
+        After a crash, the first call also repeats what may not have reached the outbox.
+        """
+        for finding in findings:
+            for sign in finding.signs:
+                if sign.firing is not None:
+                    condition = self._conditions.setdefault(str(sign.code), _Condition())
+                    evidence = condition.sources.setdefault(sign.source, _Evidence())
+                    evidence.weigh(str(sign.code), sign)
+        fresh = [event for code in sorted(self._conditions) for event in self._settle(code, now)]
+        self._said.difference_update(e.code for e in fresh if e.state is AlertState.RESOLVED)
+        events, self._untold = [*self._untold, *fresh], []
+        self._told += fresh
+        with suppress(OSError):  # a full disk must not silence an alert; `save` will say so
+            self._write()
+        return events
+
+    def said(self, code: str, state: str) -> None:
+        """The agent published an alert of its own. It rides in the heartbeats until the agent or
+        a probe ends it: a hub takes a code that is missing there for one that is over."""
+        if state == AlertState.FIRING:
+            self._said.add(code)
+        else:
+            self._said.discard(code)
+        with suppress(OSError):  # the alert itself is safe in the outbox
+            self._write()
+
+    def active(self) -> list[str]:
+        """Codes firing now, sorted."""
+        ours = {code for code, condition in self._conditions.items() if condition.id}
+        return sorted(ours | self._said)
+
+    def save(self) -> None:
+        """The events are in the outbox: forget them. A full disk raises `OSError`."""
+        self._told.clear()
+        self._write()
+
+    def retain(self, sources: Iterable[str]) -> None:
+        """Drop the word of probes that are no longer there; the sidecar's own has no name."""
+        known = {"", *sources}
+        for condition in self._conditions.values():
+            for source in condition.sources.keys() - known:
+                del condition.sources[source]
+
+    def _settle(self, code: str, now: float) -> Iterable[AlertEvent]:
+        """What is published of a code follows what its sources say.
+
+        A severity that rises ends the milder alert, so that start and end always pair up.
+        """
+        condition = self._conditions[code]
+        worst = condition.worst()
+        rises = worst is not None and _RANK.index(worst.severity) > _RANK.index(condition.severity)
+        if condition.id and (worst is None or rises):
+            last = worst or next(iter(condition.sources.values()), _Evidence())
+            yield _event(code, condition, AlertState.RESOLVED, last, now)
+            condition.id = ""
+        if worst is not None and not condition.id:
+            condition.id, condition.severity = ulid(time.time()), worst.severity
+            yield _event(code, condition, AlertState.FIRING, worst, now)
+
+    def _write(self) -> None:
+        text = self._text()
+        if text != self._written:
+            replace_text(self._path, text)
+            self._written = text
+
+    def _text(self) -> str:
+        codes = {
+            code: {
+                "id": condition.id,
+                "severity": condition.severity,
+                "sources": {
+                    source: [evidence.firing, evidence.severity, evidence.against]
+                    for source, evidence in condition.sources.items()
+                    if evidence.firing or evidence.against
+                },
+            }
+            for code, condition in self._conditions.items()
+            if condition.id or any(one.against for one in condition.sources.values())
+        }
+        told = [[e.code, e.severity, e.state, e.at, e.id, e.value, e.threshold] for e in self._told]
+        return json.dumps({"codes": codes, "untold": told, "said": sorted(self._said)})
+
+
+def _event(
+    code: str, condition: _Condition, state: AlertState, evidence: _Evidence, now: float
+) -> AlertEvent:
+    value, threshold = evidence.value, evidence.threshold
+    return AlertEvent(code, condition.severity, state, now, condition.id, value, threshold)
+
+
+def _near(sign: Sign) -> bool:
+    """Whether a value is still too close to the threshold it had crossed to call it over."""
+    if sign.value is None or sign.threshold is None:
+        return False
+    return sign.value > sign.threshold * (1 - MARGIN)
+
+
+def _load(path: Path) -> tuple[dict[str, _Condition], list[AlertEvent], set[str]]:
+    """What the file says; an unreadable one is as good as none."""
+    try:
+        stored: Any = json.loads(path.read_bytes())
+        conditions = {
+            code: _Condition(
+                id=one["id"],
+                severity=Severity(one["severity"]),
+                sources={
+                    source: _Evidence(firing, Severity(severity), against)
+                    for source, (firing, severity, against) in one["sources"].items()
+                },
+            )
+            for code, one in stored["codes"].items()
+        }
+        untold = [
+            AlertEvent(code, Severity(severity), AlertState(state), at, alert_id, value, threshold)
+            for code, severity, state, at, alert_id, value, threshold in stored["untold"]
+        ]
+        said = {str(code) for code in stored.get("said", ())}
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        return {}, [], set()
+    return conditions, untold, said

@@ -1,0 +1,1 @@
+"""What a sidecar keeps between runs: one directory, one file a concern."""

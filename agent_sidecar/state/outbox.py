@@ -1,0 +1,219 @@
+"""Status and alerts on disk until the hub has receipted them.
+
+When the disk is full, rows wait in memory (bounded) and are written as soon as there is room
+again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from agent_sidecar.state.database import Ledger
+from fleet.contract.vocabulary import MessageKind, Severity
+
+MAX_ROWS: Final = 10_000
+"""Rows on disk; at 4 KiB each at most 40 MiB. Days of outage of a talkative agent."""
+
+MAX_UNSAVED: Final = 256
+"""Rows in memory while the disk is full: at most 1 MiB."""
+
+LAZY: Final = 64
+"""Rows that may be receipted before that is written down at once: they would be sent again."""
+
+RANK: Final = {"": 0, Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+"""What goes first when the outbox is full: the oldest of the lowest rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that is to be kept until the hub has it; `rank` is one of `RANK`."""
+
+    boot: int
+    seq: int
+    kind: MessageKind
+    rank: int
+    retain: bool
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Draft):
+    """One message on its way; `id` gives the order over all sessions."""
+
+    id: int = 0
+
+
+def _values(draft: Draft) -> tuple[int, int, MessageKind, int, bool, bytes]:
+    return draft.boot, draft.seq, draft.kind, draft.rank, draft.retain, draft.payload
+
+
+class Outbox:
+    """Rows in order, until receipted.
+
+    What the broker acknowledged and the hub receipted is on disk with the next row, or when the
+    ledger settles: after a crash before that, rows are sent once more.
+
+    Attributes:
+        evicted: rows given up because the outbox was full.
+    """
+
+    def __init__(self, ledger: Ledger, max_rows: int = MAX_ROWS) -> None:
+        self._ledger = ledger
+        self._max_rows = max_rows
+        self._unsaved: deque[Row] = deque()
+        self._receipts: dict[int, int] = {}
+        self._freed = 0
+        self._excess = 0
+        self.evicted = 0
+        self._acked = self._meta("acked")
+        self._receipted = bool(self._meta("receipted"))
+        self._noted = self._notes()
+        self._last_id = max(
+            self._ledger.number("SELECT coalesce(max(id), 0) FROM message"), self._acked
+        )
+        self._saved = self._count()
+        ledger.join(self)
+
+    def __len__(self) -> int:
+        return self._saved + len(self._unsaved)
+
+    @property
+    def failures(self) -> int:
+        """Writes that the disk refused."""
+        return self._ledger.failures
+
+    @property
+    def unsaved(self) -> int:
+        """Rows that only memory holds."""
+        return len(self._unsaved)
+
+    @property
+    def receipted(self) -> bool:
+        """Whether a hub that sends receipts was ever met."""
+        return self._receipted
+
+    @property
+    def acked(self) -> int:
+        """Id up to which the broker has acknowledged every row."""
+        return self._acked
+
+    def waiting(self) -> int:
+        """Rows that matter as backlog: a plain broker without a hub never receipts any."""
+        if self._receipted or self._acked >= self._last_id:
+            return len(self) if self._receipted else 0
+        saved = self._ledger.number("SELECT count(*) FROM message WHERE id > ?", self._acked)
+        return saved + sum(row.id > self._acked for row in self._unsaved)
+
+    def add(self, draft: Draft, *, keep: bool = True) -> bool:
+        """Take one message; True: it is on disk. With `keep`, memory holds it until it is."""
+        self._last_id += 1
+        row = Row(*_values(draft), id=self._last_id)
+        self._unsaved.append(row)
+        saved = self._ledger.write()
+        if not (saved or keep):
+            self._unsaved.pop()
+        while len(self._unsaved) > MAX_UNSAVED:
+            self._evict_unsaved()
+        return saved
+
+    def flush(self) -> bool:
+        """Write the rows that only memory holds; False if the disk still refuses."""
+        return not self._unsaved or self._ledger.write()
+
+    def put(self, database: sqlite3.Connection) -> None:
+        self._forget()
+        database.executemany(
+            "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(r.id, r.boot, r.seq, r.kind, r.rank, r.retain, r.payload) for r in self._unsaved],
+        )
+        self._excess = max(0, self._count() - self._max_rows)
+        if self._excess:
+            database.execute(
+                "DELETE FROM message WHERE id IN"
+                " (SELECT id FROM message ORDER BY rank, id LIMIT ?)", (self._excess,)
+            )  # fmt: skip
+        self._note()
+
+    def ended(self, written: bool) -> None:
+        self._saved = self._count()
+        if written:
+            self.evicted += self._excess
+            self._unsaved.clear()
+            self._receipts.clear()
+            self._freed = 0
+            self._noted = self._notes()
+
+    def after(self, cursor: int, limit: int) -> list[Row]:
+        """Up to `limit` rows with an id above `cursor`, in order."""
+        rows: list[Row] = []
+        if cursor >= self._last_id:
+            return rows
+        try:
+            found = self._ledger.database.execute(
+                "SELECT id, boot, seq, kind, rank, retain, payload FROM message"
+                " WHERE id > ? ORDER BY id LIMIT ?", (cursor, limit)
+            )  # fmt: skip
+            for id_, boot, seq, kind, rank, retain, payload in found:
+                row = Row(boot, seq, MessageKind(kind), rank, bool(retain), payload, id_)
+                if seq > self._receipts.get(boot, -1):
+                    rows.append(row)
+        except sqlite3.Error:
+            self._ledger.failures += 1
+        waiting = (row for row in self._unsaved if row.id > cursor)
+        return [*rows, *waiting][:limit]
+
+    def oldest(self) -> Row | None:
+        rows = self.after(0, 1)
+        return rows[0] if rows else None
+
+    def receipt(self, boot: int, seq: int) -> int:
+        """The hub has committed session `boot` up to `seq`; returns how many rows that frees."""
+        before = len(self)
+        kept = [row for row in self._unsaved if row.boot != boot or row.seq > seq]
+        self._unsaved = deque(kept)
+        self._receipts[boot] = max(seq, self._receipts.get(boot, -1))
+        if self._ledger.stage(self._forget):
+            self._saved = self._count()
+        freed = before - len(self)
+        self._receipted = self._receipted or freed > 0
+        self._freed += freed
+        if self._freed >= LAZY:
+            self._ledger.write()
+        return freed
+
+    def note_acked(self, row_id: int) -> None:
+        """The broker has acknowledged every row up to `row_id`."""
+        if row_id > self._acked:
+            self._acked = row_id
+            self._ledger.stage(self._note)
+
+    def _forget(self) -> None:
+        for boot, seq in self._receipts.items():
+            self._ledger.database.execute(
+                "DELETE FROM message WHERE boot = ? AND seq <= ?", (boot, seq)
+            )
+
+    def _evict_unsaved(self) -> None:
+        lowest = min(self._unsaved, key=lambda row: (row.rank, row.id))
+        self._unsaved.remove(lowest)
+        self.evicted += 1
+
+    def _note(self) -> None:
+        if self._noted != self._notes():
+            self._ledger.database.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                [("acked", self._acked), ("receipted", self._receipted)],
+            )
+
+    def _count(self) -> int:
+        return self._ledger.number("SELECT count(*) FROM message")
+
+    def _notes(self) -> tuple[int, bool]:
+        return self._acked, self._receipted
+
+    def _meta(self, name: str) -> int:
+        query = "SELECT coalesce(max(value), 0) FROM meta WHERE name = ?"
+        return self._ledger.number(query, name)

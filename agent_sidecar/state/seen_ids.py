@@ -1,0 +1,54 @@
+"""Ids of commands that were answered, so that each is answered once, also after a restart."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from agent_sidecar.state.database import Ledger
+
+MAX_IDS: Final = 1024
+"""Only accepted commands are remembered, and those are rate-limited."""
+
+
+class SeenIds:
+    """Remembers ids until they expire (s since the epoch).
+
+    They reach the disk with the next thing that does, so with the answer; or by `save`.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._until: dict[str, float] = dict(ledger.database.execute("SELECT id, until FROM seen"))
+        self._fresh: dict[str, float] = {}
+        self._gone: set[str] = set()
+        ledger.join(self)
+
+    def __contains__(self, id_: str) -> bool:
+        return id_ in self._until
+
+    def add(self, id_: str, until: float, now: float) -> None:
+        for known in [known for known, end in self._until.items() if end <= now]:
+            self._drop(known)
+        while len(self._until) >= MAX_IDS:
+            self._drop(min(self._until, key=self._until.__getitem__))
+        self._until[id_] = self._fresh[id_] = until
+
+    def save(self) -> bool:
+        """Have them on disk now; False on a full one, where memory still knows them."""
+        return self._ledger.write()
+
+    def put(self, database: sqlite3.Connection) -> None:
+        if self._fresh or self._gone:
+            database.executemany("DELETE FROM seen WHERE id = ?", [(id_,) for id_ in self._gone])
+            database.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", self._fresh.items())
+
+    def ended(self, written: bool) -> None:
+        if written:
+            self._fresh.clear()
+            self._gone.clear()
+
+    def _drop(self, id_: str) -> None:
+        del self._until[id_]
+        self._fresh.pop(id_, None)
+        self._gone.add(id_)

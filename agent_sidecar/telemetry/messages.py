@@ -1,0 +1,138 @@
+"""What the sidecar says: builds each message, numbers it, and hands it to outbox or link."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import fleet
+from agent_sidecar.commands.queue import Answer
+from agent_sidecar.config import Config
+from agent_sidecar.probes.base import AlertEvent
+from agent_sidecar.state.directory import Memory
+from agent_sidecar.state.outbox import RANK, Draft
+from agent_sidecar.telemetry import encoding
+from agent_sidecar.telemetry.findings import Board
+from fleet.contract.rejection import Rejected
+from fleet.contract.schema_validator import Judge
+from fleet.contract.timestamps import timestamp
+from fleet.contract.vocabulary import MessageKind, Severity, State
+
+log = logging.getLogger(__name__)
+
+_OURS: Final = ("boot", "seq")
+"""Fields that only the sidecar may fill in."""
+
+
+class Reporter:
+    """Speaks for one agent. `now` is monotonic s, `wall` is s since the epoch.
+
+    Attributes:
+        withheld: own messages that the contract would have rejected: a bug, and visible.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        kind: str,
+        memory: Memory,
+        board: Board,
+        judges: Mapping[MessageKind, Judge],
+    ) -> None:
+        self._config = config
+        self._kind = kind
+        self._session = memory.session
+        self._outbox = memory.outbox
+        self._alarms = memory.alarms
+        self._board = board
+        self._judges = judges
+        self.withheld = 0
+
+    def heartbeat(
+        self,
+        now: float,
+        wall: float,
+        own: Mapping[str, float],
+        said: Mapping[str, Any] | None = None,
+    ) -> bytes | None:
+        """A bus heartbeat; `own` are the sidecar's metrics, `said` the agent's own heartbeat,
+        whose fields win. Alerts of both count: a hub takes one that is missing for one that is
+        over. None: it may not be sent."""
+        said = said or {}
+        message = encoding.present(
+            ok=self._board.ok(now),
+            ts=timestamp(wall),
+            uptime=self._board.uptime(now),
+            interval=encoding.number(self._config.interval),
+            checks=self._board.checks(now),
+        )
+        message.update({name: value for name, value in said.items() if name not in _OURS})
+        firing = {*self._alarms.active(), *self._board.alerts(now), *said.get("alerts", ())}
+        checks = {**self._board.checks(now), **said.get("checks", {})}
+        metrics = encoding.metrics(said.get("metrics", {}), *self._board.metrics(now), own)
+        alerts = encoding.codes(sorted(firing))
+        message |= encoding.present(checks=checks, metrics=metrics, alerts=alerts)
+        return self._numbered(MessageKind.HEARTBEAT, message)
+
+    def status(self, state: State, now: float, wall: float, answer: Answer | None = None) -> None:
+        """A full status; with an `answer` it is a reply, which is not retained."""
+        message = encoding.present(
+            state=state.value,
+            ts=timestamp(wall),
+            kind=self._kind,
+            versions={"sidecar": fleet.__version__, **self._board.versions()},
+            config=self._board.config(),
+            checks=self._board.checks(now),
+            reply=answer.message() if answer else None,
+        )
+        self.store(MessageKind.STATUS, message, retain=answer is None)
+
+    def alert(self, event: AlertEvent) -> None:
+        self.store(MessageKind.ALERT, encoding.alert(event), severity=event.severity)
+
+    def store(
+        self,
+        kind: MessageKind,
+        message: dict[str, Any],
+        *,
+        retain: bool = True,
+        severity: str = "",
+        keep: bool = True,
+    ) -> bool:
+        """Put a status or alert into the outbox; True once it is safe there."""
+        seq = self._session.issued
+        payload = self._numbered(kind, message)
+        if payload is None:
+            return True
+        draft = Draft(self._session.boot, seq, kind, RANK[severity], retain, payload)
+        stored = self._outbox.add(draft, keep=keep)
+        if not (stored or keep):
+            self._session.take_back(seq)
+        return stored
+
+    def will(self, wall: float) -> bytes:
+        """What the broker says when we vanish; without `seq`, for it may never be sent."""
+        message = {"state": State.OFFLINE.value, "ts": timestamp(wall), "boot": self._session.boot}
+        return encoding.encode(message)
+
+    def fingerprint(self, now: float) -> tuple[object, ...]:
+        """What a status says beside the time: when it changes, there is something to say."""
+        board = self._board
+        return (board.state(now).value, tuple(sorted(board.versions().items())), board.config())
+
+    def _numbered(self, kind: MessageKind, message: dict[str, Any]) -> bytes | None:
+        message = {name: value for name, value in message.items() if name not in _OURS}
+        try:
+            self._judges[kind].check(message)
+        except Rejected as rejected:
+            self.withheld += 1
+            log.warning("a %s of our own was withheld: %s", kind, rejected)
+            return None
+        numbers = {"boot": self._session.boot, "seq": self._session.next_seq()}
+        return encoding.encode({**message, **numbers})
+
+
+def severity_of(message: Mapping[str, Any]) -> str:
+    """The severity of an alert, or info for a status: the order of eviction."""
+    return str(message.get("severity", Severity.INFO.value))

@@ -1,0 +1,139 @@
+"""What the HTTP interface asks of the hub; the hub implements it, tests may too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fleet.api.agent_query import Selection
+from fleet.api.event_stream import Event, Interest
+from fleet.contract.vocabulary import MessageKind, Priority, Result, Verb
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which stored messages: times are seconds since the epoch, None leaves a side open.
+
+    `cursor` is what the page before returned as `next`.
+    """
+
+    since: float | None = None
+    until: float | None = None
+    agent: str | None = None
+    kind: MessageKind | None = None
+    cursor: str | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """A verb to send; no agents means all, by one broadcast."""
+
+    verb: Verb
+    agents: tuple[str, ...]
+    priority: Priority
+    ttl: int
+    reply_to: str | None
+    by: str
+    """Who sent it: the token's id and role, for the record."""
+
+
+class Backend(Protocol):
+    """The hub, seen from HTTP. Every returned object is ready for JSON."""
+
+    def ready(self) -> JsonObject:
+        """`{"ready": bool, …}`: link to the broker, store writable."""
+        ...
+
+    async def agents(self, wanted: Selection) -> tuple[list[JsonObject], JsonObject]:
+        """Agents, worst first, and what is known about the list: `next`, `total`, `counts`.
+
+        The loop has its turns meanwhile, however many they are.
+
+        Raises:
+            ValueError: the cursor is none of ours.
+        """
+        ...
+
+    def agent(self, name: str) -> JsonObject | None: ...
+
+    def stats(self) -> JsonObject:
+        """Counts: agents by verdict, messages, rejects by reason, alerts, commands, store."""
+        ...
+
+    async def history(self, span: Span) -> JsonObject:
+        """`{"messages": […], "next": cursor or null}`, oldest first."""
+        ...
+
+    async def rollups(self, span: Span) -> JsonObject:
+        """`{"hours": […], "next": cursor or null}`, oldest first; a span's kind means nothing."""
+        ...
+
+    async def send(self, dispatch: Dispatch) -> tuple[list[str], str | None]:
+        """Queue a command; one id an agent, and the id of the broadcast where it went to all.
+
+        Raises:
+            KeyError: there is no such agent.
+            OverflowError: too many commands are open.
+        """
+        ...
+
+    async def inbox(self, agent: str | None, *, unread: bool, reading: bool) -> list[JsonObject]:
+        """Commands for `agent` (all agents: None), newest last; those ended are kept 7 days.
+
+        `reading` marks them as read: the agent itself asks.
+        """
+        ...
+
+    async def ack(self, agent: str | None, command: str, result: Result) -> bool:
+        """Record the result of a command (read receipt); False if there is no such command.
+
+        `agent` is the caller's own name, None where an operator acknowledges for it.
+        """
+        ...
+
+    async def publish(self, kind: MessageKind, agent: str, payload: bytes) -> None:
+        """Put an agent's own message on the bus, as if it had published it.
+
+        Raises:
+            Rejected: the contract does not allow it.
+            BrokerError: the broker is away.
+        """
+        ...
+
+    def alerts(
+        self, *, history: bool, limit: int | None = None, code: str | None = None
+    ) -> list[JsonObject]:
+        """Alerts that fire, worst first and at most `limit`; then, with `history`, those over."""
+        ...
+
+    async def acknowledge_alert(self, agent: str | None, code: str, by: str) -> bool:
+        """`agent` None: an alert of the hub itself."""
+        ...
+
+    async def verified(self, agent: str, *, agrees: bool) -> bool:
+        """A second source was asked about `agent`; False if nobody knows the agent."""
+        ...
+
+    async def silence(self, agent: str | None, code: str | None, seconds: float, by: str) -> str:
+        """Silence matching alerts; the id of the silence."""
+        ...
+
+    async def lift(self, silence: str) -> bool: ...
+
+    def audit(self) -> JsonObject:
+        """Summaries of the latest audit reports; no matched value is in them."""
+        ...
+
+    def events(self, after: int | None, interest: Interest) -> AsyncIterator[list[Event]]:
+        """Events after id `after` (None: from now on) while the client listens; bounded."""
+        ...
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """(exposition, content type) as negotiated by the Accept header."""
+        ...
+
+    def silences(self) -> Sequence[JsonObject]: ...

@@ -1,0 +1,280 @@
+"""The hub as the HTTP interface sees it: every answer is ready for JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fleet
+from fleet.api.agent_query import Selection, choose
+from fleet.api.backend import Dispatch, JsonObject, Span
+from fleet.api.cooperative import in_slices
+from fleet.api.event_stream import Event, Interest, Name, Stream
+from fleet.commander.commander import Commander, TooManyOpenError
+from fleet.contract.timestamps import timestamp, ulid
+from fleet.contract.topics import FROM_AGENT
+from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result, Severity
+from fleet.domain.agent_view import AgentView, worst_first
+from fleet.domain.alerts import Silence
+from fleet.domain.commands import Order
+from fleet.domain.events import Event as DomainEvent
+from fleet.domain.events import Fact
+from fleet.hub.feed import Item
+from fleet.metrics.exporter import Exporter
+from fleet.store.port import DeadLetter, Stored, Told
+
+if TYPE_CHECKING:
+    from fleet.hub.hub import Hub
+
+
+class HubBackend:
+    """Implements `fleet.api.backend.Backend` over a running hub, and feeds its streams."""
+
+    name = "stream"
+
+    def __init__(self, hub: Hub, commander: Commander, exporter: Exporter) -> None:
+        self._hub = hub
+        self._commander = commander
+        self._exporter = exporter
+        self._stream = Stream()
+        commander.observe(self._tell_order)
+
+    async def run(self) -> None:
+        """Turn what the hub commits into events."""
+        # Ids go on from the clock, so that a client of an earlier hub resumes in the right place.
+        self._stream.number_from(int(self._hub.ledger.now() * 1000))
+        subscription = self._hub.feed.subscribe()
+        try:
+            async for items in subscription.batches():
+                for item in items:
+                    self._take(item)
+        finally:
+            subscription.close()
+            self._stream.end()
+
+    def ready(self) -> JsonObject:
+        counters = self._hub.counters
+        state = {"broker": counters.link_up, "store": not counters.paused}
+        return {"ready": all(state.values()), **state}
+
+    async def agents(self, wanted: Selection) -> tuple[list[JsonObject], JsonObject]:
+        roster, now = self._hub.roster, self._hub.ledger.now()
+        chosen = choose(roster, wanted)
+        about = {"next": chosen.next, "total": chosen.total, "counts": chosen.counts}
+        if wanted.brief:
+            return [{"agent": n, "state": roster.verdict(n).value} for n in chosen.names], about
+        views = await in_slices(chosen.names, lambda name: roster.view(name, now))
+        return await in_slices(worst_first(views), AgentView.as_dict), about
+
+    def agent(self, name: str) -> JsonObject | None:
+        if not self._hub.roster.knows(name):
+            return None
+        return self._hub.roster.view(name, self._hub.ledger.now()).as_dict()
+
+    def stats(self) -> JsonObject:
+        counters = self._hub.counters
+        started = self._hub.started_at
+        return {
+            "version": fleet.__version__,
+            "started": timestamp(started) if started else None,
+            "agents": {verdict.value: n for verdict, n in self._hub.roster.counts().items()},
+            "received": dict(counters.received),
+            "rejects": dict(counters.rejected),
+            "facts": {str(fact): count for fact, count in counters.facts.items()},
+            "missing": counters.missing,
+            "stored": counters.stored,
+            "commands_open": len(self._commander),
+            "alerts_firing": len(self._hub.ledger.book.firing()),
+            "broker_dropped": counters.broker_dropped,
+            "link_losses": counters.link_losses,
+        }
+
+    async def history(self, span: Span) -> JsonObject:
+        page = await self._hub.store.history(
+            since=span.since,
+            until=span.until,
+            agent=span.agent,
+            kind=span.kind,
+            cursor=span.cursor,
+            limit=span.limit,
+        )
+        return {"messages": [described_message(m) for m in page.messages], "next": page.next}
+
+    async def rollups(self, span: Span) -> JsonObject:
+        page = await self._hub.store.rollups(
+            since=span.since,
+            until=span.until,
+            agent=span.agent,
+            cursor=span.cursor,
+            limit=span.limit,
+        )
+        return {"hours": [rollup.as_dict() for rollup in page.rollups], "next": page.next}
+
+    async def send(self, dispatch: Dispatch) -> tuple[list[str], str | None]:
+        for agent in dispatch.agents:
+            if not self._hub.roster.knows(agent):
+                raise KeyError(agent)
+        try:
+            orders = await self._commander.send(
+                dispatch.verb,
+                dispatch.agents or sorted(self._hub.roster.names()),
+                priority=dispatch.priority,
+                ttl=dispatch.ttl,
+                by=dispatch.by,
+                reply_to=dispatch.reply_to,
+                broadcast=not dispatch.agents,
+            )
+        except TooManyOpenError:
+            raise OverflowError from None
+        return [order.id for order in orders], orders[0].broadcast if orders else None
+
+    async def inbox(self, agent: str | None, *, unread: bool, reading: bool) -> list[JsonObject]:
+        orders = await self._commander.inbox(agent, unread=unread, reading=reading)
+        return [described_order(order) for order in orders]
+
+    async def ack(self, agent: str | None, command: str, result: Result) -> bool:
+        return await self._commander.ack(agent, command, result)
+
+    async def publish(self, kind: MessageKind, agent: str, payload: bytes) -> None:
+        self._hub.reader.read(kind, payload)
+        await self._hub.bus.publish(
+            self._hub.topics.of(kind, agent), payload, retain=kind in FROM_AGENT
+        )
+
+    def alerts(
+        self, *, history: bool, limit: int | None = None, code: str | None = None
+    ) -> list[JsonObject]:
+        book = self._hub.ledger.book
+        firing = [alert for alert in book.firing() if code in (None, alert.code)][:limit]
+        over = [alert for alert in book.alerts.values() if not alert.firing] if history else []
+        ended = [alert for alert in over if code in (None, alert.code)]
+        newest = sorted(ended, key=lambda alert: -alert.since)[:200]
+        return [
+            alert.as_dict() | {"silenced": book.is_silenced(alert)} for alert in (*firing, *newest)
+        ]
+
+    async def acknowledge_alert(self, agent: str | None, code: str, by: str) -> bool:
+        return await self._hub.ledger.acknowledge(agent or "", code, by)
+
+    async def verified(self, agent: str, *, agrees: bool) -> bool:
+        if not self._hub.roster.knows(agent):
+            return False
+        ledger = self._hub.ledger
+        fact = Fact.ALERT_RESOLVED if agrees else Fact.ALERT_FIRING
+        dissent = DomainEvent(
+            fact, agent, ledger.now(), HubAlertCode.TELEMETRY_DISSENT, Severity.WARNING
+        )
+        await ledger.write(events=[dissent])
+        return True
+
+    async def silence(self, agent: str | None, code: str | None, seconds: float, by: str) -> str:
+        ledger = self._hub.ledger
+        now = ledger.now()
+        silence = Silence(ulid(now), now + seconds, agent or "", code or "", by)
+        ledger.silence(silence)
+        await self._flush()
+        return silence.id
+
+    async def lift(self, silence: str) -> bool:
+        done = self._hub.ledger.lift(silence)
+        if done:
+            await self._flush()
+        return done
+
+    def silences(self) -> list[JsonObject]:
+        return [silence.as_dict() for silence in self._hub.ledger.book.silences.values()]
+
+    def audit(self) -> JsonObject:
+        return {"reports": read_reports(self._hub.settings.home / "audit")}
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        return self._exporter.expose(accept)
+
+    def events(self, after: int | None, interest: Interest) -> AsyncIterator[list[Event]]:
+        return self._stream.listen(after, interest)
+
+    async def _flush(self) -> None:
+        await self._hub.ledger.write()
+
+    def _take(self, item: Item) -> None:
+        if isinstance(item, Told):
+            self._stream.tell(Name.FACT, item.event.agent, partial(_described_fact, item))
+        elif isinstance(item, Stored):
+            self._stream.tell(Name.BUS, item.agent, partial(described_message, item), item.kind)
+        elif isinstance(item, DeadLetter):
+            # The text stays in the store: it may be a leak.
+            self._stream.tell(Name.REJECT, "", partial(_described_letter, item))
+
+    def _tell_order(self, order: Order) -> None:
+        self._stream.tell(Name.COMMAND, order.agent, partial(described_order, order))
+
+
+def _described_fact(told: Told) -> JsonObject:
+    return told.event.as_dict()
+
+
+def _described_letter(letter: DeadLetter) -> JsonObject:
+    return {"at": timestamp(letter.at), "reason": letter.reason}
+
+
+def described_message(stored: Stored) -> JsonObject:
+    """A stored message; it satisfied the contract, so it can be shown."""
+    return {
+        "id": stored.id,
+        "ts": timestamp(stored.at),
+        "agent": stored.agent or None,
+        "kind": stored.kind.value,
+        "retained": stored.retained,
+        "message": json.loads(stored.payload),
+    }
+
+
+def described_order(order: Order) -> JsonObject:
+    """A command with all that is known of its life; unknown is null."""
+
+    def stamp(at: float | None) -> str | None:
+        return None if at is None else timestamp(at)
+
+    return {
+        "id": order.id,
+        "agent": order.agent,
+        "verb": order.verb.value,
+        "priority": order.priority.value,
+        "ttl": order.ttl,
+        "state": order.state.value,
+        "created": timestamp(order.created),
+        "sent": stamp(order.sent),
+        "ended": stamp(order.ended),
+        "code": order.code.value if order.code else None,
+        "took": order.took,
+        "reply_to": order.reply_to,
+        "by": order.by,
+        "broadcast": order.broadcast,
+    }
+
+
+def read_reports(folder: Path) -> list[JsonObject]:
+    """Summaries of audit reports, newest first; they hold counts and rules, never values."""
+    found: list[JsonObject] = []
+    for path in sorted(folder.glob("report-*.json"), reverse=True)[:60]:
+        try:
+            report: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            continue
+        rules: dict[str, int] = {}
+        for finding in report.get("findings", []):
+            rules[finding["rule"]] = rules.get(finding["rule"], 0) + 1
+        found.append(
+            {
+                "name": path.stem,
+                "ts": report.get("ts"),
+                "messages": report.get("messages"),
+                "findings": sum(rules.values()),
+                "rules": rules,
+                "gaps": len(report.get("gaps", [])),
+            }
+        )
+    return found

@@ -1,0 +1,170 @@
+"""Routes that read the fleet: agents, history, stats, audit, alerts; and what quiets alerts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from fleet.api.agent_query import Selection
+from fleet.api.auth import READERS, allow
+from fleet.api.backend import Span
+from fleet.api.cooperative import in_slices
+from fleet.api.problems import Problem
+from fleet.api.routes.messages import Hub, Operator
+from fleet.api.schemas import AgentName, AlertBody, Code, SilenceBody, SilenceId, VerifiedBody
+from fleet.contract.vocabulary import MessageKind
+from fleet.domain.verdict import Verdict
+from fleet.tokens import Principal
+
+router = APIRouter(prefix="/v1", tags=["fleet"])
+Reader = Annotated[Principal, Depends(allow(*READERS))]
+Cursor = Annotated[str | None, Query(max_length=64, pattern=r"^[0-9A-Za-z_.-]+$")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+@router.get("/agents", response_model=dict[str, Any])
+async def agents(
+    hub: Hub,
+    _: Reader,
+    state: Annotated[list[Verdict] | None, Query(description="in one of these states")] = None,
+    group: Annotated[str | None, Query(max_length=64, description="of this group")] = None,
+    q: Annotated[str, Query(max_length=64, description="part of the name or state")] = "",
+    cursor: Annotated[str | None, Query(max_length=64, pattern=r"^[0-9a-z.-]+$")] = None,
+    limit: Annotated[int | None, Query(ge=1, le=1000, description="absent: all")] = None,
+    brief: Annotated[bool, Query(description="name and state alone")] = False,
+) -> Response:
+    """Agents, worst first, and the problems named: all of them, or with `limit` a page.
+
+    `total` counts the agents on all pages, `counts` the whole fleet by state.
+    """
+    wanted = Selection(frozenset(state or ()), group, q, cursor, limit, brief)
+    with _own_cursor():
+        listed, about = await hub.agents(wanted)
+    found = await in_slices(listed, json.dumps)
+    alerts = [] if brief else hub.alerts(history=False, limit=limit)
+    problems = await in_slices(alerts, json.dumps)
+    lists = f'"agents":[{",".join(found)}],"problems":[{",".join(problems)}]'
+    return Response(f"{{{lists},{json.dumps(about)[1:]}", media_type="application/json")
+
+
+@router.get("/agents/{name}")
+async def agent(name: str, hub: Hub, _: Reader) -> dict[str, Any]:
+    """One agent in detail."""
+    found = hub.agent(name)
+    if found is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents")
+    return found
+
+
+@router.get("/stats")
+async def stats(hub: Hub, _: Reader) -> dict[str, Any]:
+    """Counts of everything."""
+    return hub.stats()
+
+
+@router.get("/history")
+async def history(
+    hub: Hub,
+    _: Reader,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    agent: AgentName | None = None,
+    kind: MessageKind | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> dict[str, Any]:
+    """Stored messages, oldest first, a page at a time."""
+    span = Span(_epoch(since), _epoch(until), agent, kind, cursor, limit)
+    with _own_cursor():
+        return await hub.history(span)
+
+
+@router.get("/rollups")
+async def rollups(
+    hub: Hub,
+    _: Reader,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    agent: AgentName | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> dict[str, Any]:
+    """Sums of each agent's hours, kept for a year; the hour that runs is not among them."""
+    span = Span(_epoch(since), _epoch(until), agent, None, cursor, limit)
+    with _own_cursor():
+        return await hub.rollups(span)
+
+
+@router.get("/audit")
+async def audit(hub: Hub, _: Reader) -> dict[str, Any]:
+    """Summaries of the latest audits."""
+    return hub.audit()
+
+
+@router.get("/alerts")
+async def alerts(
+    hub: Hub, _: Reader, history: bool = False, code: Code | None = None
+) -> dict[str, Any]:
+    """Alerts that fire now (and, with `history`, those that ended), and silences."""
+    return {"alerts": hub.alerts(history=history, code=code), "silences": list(hub.silences())}
+
+
+@router.post("/alerts/ack")
+async def acknowledge(body: AlertBody, hub: Hub, caller: Operator) -> dict[str, str | None]:
+    """Say that somebody looks at it."""
+    if not await hub.acknowledge_alert(body.agent, body.code, str(caller)):
+        raise Problem(HTTPStatus.NOT_FOUND, "no such alert is firing", "GET /v1/alerts")
+    return {"agent": body.agent, "code": body.code}
+
+
+@router.post("/verified", status_code=HTTPStatus.ACCEPTED)
+async def verified(body: VerifiedBody, hub: Hub, _: Operator) -> dict[str, bool]:
+    """Record what a second source said: dissent raises an alert, agreement ends it."""
+    if not await hub.verified(body.agent, agrees=body.agrees):
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents")
+    return {"agrees": body.agrees}
+
+
+@router.get("/silences")
+async def silences(hub: Hub, _: Reader) -> dict[str, Any]:
+    """What is held back now, by whom and until when."""
+    return {"silences": list(hub.silences())}
+
+
+@router.post("/silences", status_code=HTTPStatus.CREATED)
+async def silence(body: SilenceBody, hub: Hub, caller: Operator) -> SilenceId:
+    """Silence matching alerts for a while."""
+    return SilenceId(id=await hub.silence(body.agent, body.code, body.seconds, str(caller)))
+
+
+@router.delete("/silences/{silence_id}", status_code=HTTPStatus.NO_CONTENT)
+async def lift(silence_id: str, hub: Hub, _: Operator) -> None:
+    """End a silence."""
+    if not await hub.lift(silence_id):
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such silence", "GET /v1/alerts")
+
+
+@contextmanager
+def _own_cursor() -> Iterator[None]:
+    """The store's refusal of a cursor as a problem of the caller."""
+    try:
+        yield
+    except ValueError:
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "that cursor is not one of ours",
+            "start without a cursor, then pass `next`",
+        ) from None
+
+
+def _epoch(moment: datetime | None) -> float | None:
+    """Seconds since the epoch; a time without a zone is UTC."""
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,1 @@
+"""Captured traffic: how it is recorded, stored and read back, and where it lacks something."""

@@ -1,0 +1,197 @@
+"""The capture as it is written: bounded, 0600, rotating, with marks where something is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+import orjson
+
+from fleet.auditor.capture.line_format import PATTERN, GapKind
+from fleet.contract.errors import ConfigError
+
+FILE_BYTES: Final = 64 * 2**20
+"""One file: small enough to lose the oldest without losing a day, large enough to be few."""
+
+TOTAL_BYTES: Final = 8 * 2**30
+"""All files: about 40 million heartbeats, nine days of 50 a second."""
+
+KEEP_DAYS: Final = 9.0
+"""A week and a late audit."""
+
+DAY: Final = 86_400.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is kept; the table `[audit]` of `fleet.toml` may say otherwise."""
+
+    file_bytes: int = FILE_BYTES
+    total_bytes: int = TOTAL_BYTES
+    keep_days: float = KEEP_DAYS
+
+    @classmethod
+    def of(cls, table: dict[str, Any]) -> Bounds:
+        """
+        Raises:
+            ConfigError: a value is not a number above zero.
+        """
+        for name in ("capture_mb", "keep_days"):
+            value = table.get(name, 1)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise ConfigError(f"audit.{name} is not usable", "not a number above 0", "9")
+        total = int(table.get("capture_mb", TOTAL_BYTES / 2**20) * 2**20)
+        file_bytes = min(FILE_BYTES, max(4096, total // 8))
+        return cls(file_bytes, total, float(table.get("keep_days", KEEP_DAYS)))
+
+
+class Capture:
+    """One writer. A full disk stops nothing: what is not written becomes a gap.
+
+    Beyond its bounds the oldest files go, and a mark says until when.
+    """
+
+    def __init__(
+        self, folder: Path, bounds: Bounds | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._folder = folder
+        self._bounds = bounds or Bounds()
+        self._clock = clock
+        self._stream: IO[bytes] | None = None
+        self._size = 0
+        self._opened = False
+        self._lost_since: float | None = None
+        self.lost = 0
+        """Messages that could not be written."""
+
+    def open(self) -> None:
+        """Begin a file, and mark the time since the last line of the one before; once.
+
+        Raises:
+            ConfigError: the folder cannot be made or written.
+        """
+        if self._opened:
+            return
+        self._opened = True
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            last = self._last_time()
+            self._rotate()
+        except OSError as error:
+            raise ConfigError(
+                f"the capture {self._folder} cannot be written",
+                error.strerror or "",
+                f"ls -ld {self._folder}",
+            ) from None
+        if last is not None:
+            self.gap(GapKind.HUB_DOWN, last, self._clock())
+
+    def write(self, ts: float, topic: str, payload: bytes, retain: bool) -> None:
+        """Record one message; 2 µs."""
+        try:
+            text = payload.decode()
+            line = orjson.dumps({"ts": ts, "topic": topic, "payload": text, "retain": retain})
+        except (UnicodeDecodeError, ValueError):
+            text = payload.decode("utf-8", "surrogateescape")
+            item = {"ts": ts, "topic": topic, "payload": text, "retain": retain}
+            line = json.dumps(item).encode()
+        self._put(line + b"\n", ts)
+
+    def gap(self, kind: GapKind, since: float, until: float) -> None:
+        """Mark a time about which the capture may lack messages."""
+        mark = {"gap": kind.value, "since": since, "until": until}
+        self._put(orjson.dumps(mark) + b"\n", until)
+
+    def flush(self) -> None:
+        """Hand what is buffered to the system."""
+        if self._stream is not None:
+            try:
+                self._stream.flush()
+            except OSError:
+                self._fail(self._clock())
+
+    def close(self) -> None:
+        self.flush()
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _put(self, line: bytes, at: float) -> None:
+        if self._size >= self._bounds.file_bytes or self._stream is None:
+            try:
+                if self._opened:
+                    self._rotate()
+                else:
+                    self.open()
+            except ConfigError:
+                self._fail(at)
+            except OSError:
+                self._fail(at)
+        if self._stream is None:
+            self.lost += 1
+            return
+        try:
+            if self._lost_since is not None:
+                since, self._lost_since = self._lost_since, None
+                self.gap(GapKind.CAPTURE_FULL, since, at)
+            self._stream.write(line)
+            self._size += len(line)
+        except OSError:
+            self.lost += 1
+            self._fail(at)
+
+    def _fail(self, at: float) -> None:
+        """Go without a file until the next message tries again."""
+        if self._lost_since is None:
+            self._lost_since = at
+            _log.warning("the capture cannot be written: audits will show a gap")
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            with contextlib.suppress(OSError):  # its buffer is lost; the gap says so
+                stream.close()
+
+    def _rotate(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        self._forget()
+        now = self._clock()
+        path = self._folder / PATTERN.replace("*", f"{int(now * 1000):013d}")
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._stream = os.fdopen(handle, "ab", buffering=2**16)
+        self._size = path.stat().st_size
+
+    def _forget(self) -> None:
+        """Drop the oldest files beyond age and size."""
+        files = [(path, path.stat()) for path in sorted(self._folder.glob(PATTERN))]
+        total = sum(stat.st_size for _, stat in files)
+        oldest = self._clock() - self._bounds.keep_days * DAY
+        for path, stat in files:
+            over = total + self._bounds.file_bytes > self._bounds.total_bytes
+            if not over and stat.st_mtime >= oldest:
+                break
+            path.unlink(missing_ok=True)
+            total -= stat.st_size
+            if stat.st_mtime >= oldest:
+                _log.warning("the capture is at its bound: messages before their time are dropped")
+                self._lost_since = self._lost_since or _first_time(path) or stat.st_mtime
+
+    def _last_time(self) -> float | None:
+        """When the newest file was last written."""
+        files = sorted(self._folder.glob(PATTERN))
+        return files[-1].stat().st_mtime if files else None
+
+
+def _first_time(path: Path) -> float | None:
+    """The time in a capture file's name."""
+    digits = path.stem.rpartition("-")[2]
+    return int(digits) / 1000 if digits.isdigit() else None

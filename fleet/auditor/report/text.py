@@ -1,0 +1,70 @@
+"""The report for a terminal: grouped, worst first; a thousand like findings are one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from fleet.auditor.report.report import Outcome, Report
+from fleet.auditor.rules.catalogue import rule_named
+from fleet.auditor.rules.finding import Finding
+from fleet.contract.vocabulary import Severity
+
+_RANK: Final = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
+_SHOWN: Final = 200
+"""Groups of findings shown; the JSON report has every one."""
+
+
+def groups(report: Report) -> list[tuple[Finding, list[Finding]]]:
+    """Findings of one rule, topic, field and digest together, worst and most frequent first."""
+    found: dict[tuple[str, str, str, str], list[Finding]] = {}
+    for finding in report.findings:
+        key = (finding.rule.id, finding.topic, finding.field, finding.digest)
+        found.setdefault(key, []).append(finding)
+    ordered = sorted(
+        found.values(), key=lambda same: (_RANK[same[0].rule.severity], -len(same), same[0].line)
+    )
+    return [(same[0], same) for same in ordered]
+
+
+def render(report: Report) -> str:
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    period = f"{report.since} to {report.until}" if report.since else "no times"
+    yield f"{report.messages} messages, {period}"
+    for number, (first, same) in enumerate(groups(report)):
+        if number >= _SHOWN:
+            yield "… more, in the JSON report"
+            break
+        many = f" x{len(same)}, first" if len(same) > 1 else ""
+        where = f" at {first.field}" if first.field else ""
+        what = f" {first.length} characters" if first.length else ""
+        digest = f" {first.digest}" if first.digest else ""
+        yield (
+            f"{first.rule.severity.value:<8} {first.rule.id}{many} line {first.line}"
+            f" {first.topic}{where}{what}{digest} ({first.rule.clause.value})"
+        )
+    for rule, count in sorted(report.omitted.items()):
+        yield f"{rule_named(rule).severity.value:<8} {rule} x{count} more, not listed"
+    for gap in report.gaps:
+        told = gap.as_dict()
+        span = f" {told['since'] or '?'} to {told['until'] or '?'}" if told["since"] else ""
+        line = f" line {gap.line}" if gap.line else ""
+        yield f"gap      {gap.kind.value}{line}{span}: {gap.kind.meaning}"
+    if report.suppressed:
+        yield f"{len(report.suppressed)} findings are suppressed"
+    for expired in report.expired:
+        yield f"expired  the suppression of {expired.rule} by {expired.owner}: renew or remove it"
+    if report.trend is not None:
+        yield (
+            f"since {report.trend.before}: {report.trend.messages:+d} messages,"
+            f" {report.trend.findings:+d} findings"
+        )
+    if report.leak_budget:
+        bits = report.leak_budget["bits_per_day"]
+        yield f"leak budget: at most {bits:,} bits an agent and day could be smuggled"
+    yield f"{report.outcome.value}: {report.outcome.meaning}"
+    if report.outcome is Outcome.VIOLATION:
+        yield "Try: fleet audit explain RULE"

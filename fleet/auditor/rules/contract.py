@@ -1,0 +1,61 @@
+"""contract.*: what the closed contract rejects."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fleet.auditor.rules.rule import Clause, Rule
+from fleet.contract.vocabulary import Reason, Severity
+
+_MEND: Final = "`fleet validate` says what the publisher should have sent"
+
+UNKNOWN_TOPIC: Final = Rule(
+    "contract.unknown-topic",
+    Severity.CRITICAL,
+    Clause.CLOSED_VOCABULARY,
+    "a message on a topic that the contract does not have",
+    "find the publisher in the broker's log; its ACL is too wide",
+)
+UNKNOWN_FIELD: Final = Rule(
+    "contract.unknown-field",
+    Severity.CRITICAL,
+    Clause.CLOSED_VOCABULARY,
+    "a field that the contract does not have",
+    _MEND,
+)
+UNKNOWN_WORD: Final = Rule(
+    "contract.unknown-word",
+    Severity.CRITICAL,
+    Clause.CLOSED_VOCABULARY,
+    "a word outside the closed vocabulary",
+    f"{_MEND}; a word that is needed is added by an ADR",
+)
+SIZE: Final = Rule(
+    "contract.size",
+    Severity.CRITICAL,
+    Clause.SIZE_AND_FORM,
+    "a message or a list larger than the contract allows",
+    _MEND,
+)
+MALFORMED: Final = Rule(
+    "contract.malformed",
+    Severity.CRITICAL,
+    Clause.SIZE_AND_FORM,
+    "not the JSON object that is due here: form, type, format or range",
+    _MEND,
+)
+
+RULES: Final = (UNKNOWN_TOPIC, UNKNOWN_FIELD, UNKNOWN_WORD, SIZE, MALFORMED)
+
+_BY_REASON: Final = {
+    Reason.UNKNOWN_TOPIC: UNKNOWN_TOPIC,
+    Reason.UNKNOWN_FIELD: UNKNOWN_FIELD,
+    Reason.UNKNOWN_WORD: UNKNOWN_WORD,
+    Reason.TOO_LARGE: SIZE,
+    Reason.TOO_MANY: SIZE,
+}
+
+
+def rule_for(reason: Reason) -> Rule:
+    """The rule that a rejection for `reason` breaks."""
+    return _BY_REASON.get(reason, MALFORMED)

@@ -1,0 +1,177 @@
+"""The hub's two audit services: one records the bus, one audits what was recorded each week."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client.core import Metric
+
+from fleet.auditor import from_settings, replay
+from fleet.auditor.capture.line_format import GapKind
+from fleet.auditor.capture.recorder import Bounds, Capture
+from fleet.auditor.report import archive
+from fleet.auditor.report.leak_budget import budget
+from fleet.bus.port import Inbound
+from fleet.contract.errors import FleetError
+from fleet.contract.timestamps import epoch
+from fleet.contract.vocabulary import HubAlertCode, Severity
+from fleet.domain.events import Event, Fact
+from fleet.hub.committer import HUB
+from fleet.hub.counters import Counters
+from fleet.hub.hub import Hub
+from fleet.metrics import hub_families
+from fleet.metrics.collector import labelled, single
+from fleet.settings import Settings
+
+WEEK: Final = 7 * 86_400.0
+LOOK: Final = 1.0
+"""Seconds between looks at the link and at the broker's own count of drops."""
+
+AGAIN: Final = 3_600.0
+"""Seconds until an audit that could not be made is tried again."""
+
+STATISTICS: Final = "$"
+"""Topics of the broker itself begin so; they are no traffic."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an audit found, for whoever raises the alarm."""
+
+    report: str
+    violations: int
+    agents: tuple[str, ...]
+    gaps: int
+
+
+class Recorder:
+    """Writes every message that the hub sees into its capture."""
+
+    name = "recorder"
+
+    def __init__(self, hub: Hub) -> None:
+        self._counters: Counters = hub.counters
+        self._now = hub.ledger.now
+        bounds = Bounds.of(hub.settings.tables.get("audit", {}))
+        folder = hub.settings.home / from_settings.FOLDER
+        self.capture = Capture(folder, bounds, hub.ledger.now)
+        hub.ingest.tap = self.take
+
+    def take(self, at: float, batch: Sequence[Inbound]) -> None:
+        """Record a batch, before it is acknowledged: a crash repeats it, and loses nothing."""
+        for inbound in batch:
+            if not inbound.topic.startswith(STATISTICS):
+                self.capture.write(at, inbound.topic, inbound.payload, inbound.retain)
+        self.capture.flush()
+
+    def metrics(self) -> Iterable[Metric]:
+        """What the exporter shows: a capture that lacks something is visible at once."""
+        yield single(hub_families.AUDIT_LOST, self.capture.lost)
+
+    async def run(self) -> None:
+        self.capture.open()
+        try:
+            await self._watch()
+        finally:
+            self.capture.close()
+
+    async def _watch(self) -> None:
+        """Mark the times in which messages may be missing."""
+        down_since: float | None = None
+        dropped, looked = self._counters.broker_dropped, self._now()
+        while True:
+            await asyncio.sleep(LOOK)
+            now = self._now()
+            if not self._counters.link_up and down_since is None:
+                down_since = looked
+            elif self._counters.link_up and down_since is not None:
+                self.capture.gap(GapKind.LINK_DOWN, down_since, now)
+                down_since = None
+            count = self._counters.broker_dropped
+            if count is not None and dropped is not None and count > dropped:
+                self.capture.gap(GapKind.BROKER_DROPS, looked, now)
+            dropped, looked = count, now
+            self.capture.flush()
+
+
+class AuditService:
+    """Audits the hub's capture once a week and raises `audit-violation`."""
+
+    name = "audit"
+
+    def __init__(self, hub: Hub, on_verdict: Callable[[Verdict], None] | None = None) -> None:
+        self._hub = hub
+        self._on_verdict = on_verdict
+        table = hub.settings.tables.get("audit", {})
+        self._every = float(table.get("every_days", WEEK / 86_400)) * 86_400
+        self.last: Verdict | None = None
+        self._leak_budget = budget(hub.settings.interval).per_day
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._wait())
+            try:
+                await self.audit()
+            except FleetError as error:
+                _log.warning("the weekly audit could not be made: %s", error.what)
+                await asyncio.sleep(AGAIN)
+
+    async def audit(self) -> Verdict:
+        """Audit now, in a process of its own: the hub must not miss a beat meanwhile.
+
+        Raises:
+            FleetError: the capture, the reports or their log cannot be used.
+        """
+        loop = asyncio.get_running_loop()
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            verdict = await loop.run_in_executor(pool, audit_home, self._hub.settings)
+        self.last = verdict
+        await self._raise(verdict)
+        if self._on_verdict is not None:
+            self._on_verdict(verdict)
+        return verdict
+
+    def metrics(self) -> Iterable[Metric]:
+        """What the exporter shows of the newest audit; no value where none was made yet."""
+        last = self.last
+        yield labelled(hub_families.AUDIT_FINDINGS, {(): last.violations} if last else {})
+        yield labelled(hub_families.AUDIT_GAPS, {(): last.gaps} if last else {})
+        yield single(hub_families.LEAK_BUDGET, self._leak_budget / 8)
+
+    def _wait(self) -> float:
+        """Seconds until the next audit is due: a week after the last one, or after the start."""
+        latest = archive.latest(self._hub.settings.home)
+        since = self._hub.started_at or self._hub.ledger.now()
+        if latest is not None:
+            since = epoch(latest[1]["ts"])
+        return max(0.0, since + self._every - self._hub.ledger.now())
+
+    async def _raise(self, verdict: Verdict) -> None:
+        now = self._hub.ledger.now()
+        fact = Fact.ALERT_FIRING if verdict.violations else Fact.ALERT_RESOLVED
+        event = Event(fact, HUB, now, HubAlertCode.AUDIT_VIOLATION, Severity.CRITICAL)
+        await self._hub.ledger.write([event])
+
+
+def audit_home(settings: Settings) -> Verdict:
+    """Audit the hub's own capture and keep the report.
+
+    Raises:
+        FleetError: the capture, the reports or their log cannot be used.
+    """
+    auditor = from_settings.auditor(settings)
+    gaps = replay.over_files(auditor, from_settings.captures(settings.home))
+    report = from_settings.conclude(settings, auditor, gaps, save=True)
+    agents = tuple(sorted({finding.agent for finding in report.violations if finding.agent}))
+    return Verdict(
+        report.ts, len(report.violations) + report.omitted.total(), agents, len(report.gaps)
+    )

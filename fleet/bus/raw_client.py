@@ -1,0 +1,125 @@
+"""One plain connection for those who test a broker: one version, no reconnect, nothing hidden.
+
+The adapter in `mqtt` mends what goes wrong; a prover wants to see it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from enum import StrEnum
+from types import TracebackType
+from typing import Self
+
+import aiomqtt
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from fleet.bus import error_messages
+from fleet.bus.aiomqtt_connection import AioLink, number
+from fleet.bus.connect_options import Connection
+from fleet.bus.connection import FAILURE, TIMEOUT
+from fleet.bus.port import Inbound
+from fleet.contract.errors import BrokerError
+
+
+class Version(StrEnum):
+    """The versions of MQTT."""
+
+    V311 = "3.1.1"
+    V5 = "5"
+
+
+class Visit:
+    """A connection that ends when it ends.
+
+    Attributes:
+        received: everything that came, in order.
+    """
+
+    def __init__(self, connection: Connection, version: Version) -> None:
+        self._connection = connection
+        self._version = version
+        self._client: AioLink | None = None
+        self._inbound: asyncio.Queue[Inbound] = asyncio.Queue()
+        self._seen: list[Inbound] = []
+
+    async def __aenter__(self) -> Self:
+        five = self._version is Version.V5
+        version = MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311
+        client = AioLink(self._connection, version, self._inbound.put_nowait, 0)
+        url = self._connection.url
+        try:
+            self._client = await client.__aenter__()
+        except aiomqtt.MqttCodeError as error:
+            raise error_messages.refused(url, number(error.rc)) from None
+        except aiomqtt.MqttError as error:
+            raise error_messages.unreachable(url, error) from None
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(aiomqtt.MqttError):
+                await client.__aexit__(None, None, None)
+
+    @property
+    def received(self) -> list[Inbound]:
+        while not self._inbound.empty():
+            self._seen.append(self._inbound.get_nowait())
+        return self._seen
+
+    @property
+    def alive(self) -> bool:
+        """Whether the broker still holds the connection."""
+        return self._client is not None and not self._client.lost.is_set()
+
+    async def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False
+    ) -> bool:
+        """Publish, and whether the broker says that it was taken: in 3.1.1 it always says so."""
+        try:
+            await self._here().put(topic, payload, qos, retain)
+        except aiomqtt.MqttError:
+            return False
+        return True
+
+    async def subscribe(self, pattern: str) -> bool:
+        """Subscribe at QoS 1, and whether the broker says that it was granted."""
+        try:
+            codes = await self._here().subscribe(pattern, qos=1)
+        except aiomqtt.MqttError:
+            return False
+        return all(number(code) < FAILURE for code in codes)
+
+    async def unsubscribe(self, pattern: str) -> None:
+        with contextlib.suppress(aiomqtt.MqttError):
+            await self._here().unsubscribe(pattern)
+
+    async def wait_for(self, payload: bytes, seconds: float = TIMEOUT) -> bool:
+        """Wait until a message with `payload` has come; False when it did not in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                while all(message.payload != payload for message in self.received):
+                    self._seen.append(await self._inbound.get())
+        except TimeoutError:
+            return False
+        return True
+
+    async def ended(self, seconds: float = TIMEOUT) -> bool:
+        """Wait until the broker has ended the connection; False when it did not in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._here().lost.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _here(self) -> AioLink:
+        if self._client is None:
+            raise BrokerError("this visit is over", "", "enter it first")
+        return self._client

@@ -1,0 +1,177 @@
+"""Send one verb and gather the replies, straight over the broker.
+
+What `fleet command` does where no hub runs, and what the demo and one-shot collection use. It
+keeps nothing: an agent that is away hears nothing, and that is reported as silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fleet.bus.port import Bus, Inbound
+from fleet.contract.limits import DEFAULT_TTL
+from fleet.contract.messages import Status
+from fleet.contract.reader import Reader
+from fleet.contract.rejection import Rejected
+from fleet.contract.timestamps import timestamp, ulid
+from fleet.contract.topics import Topics
+from fleet.contract.vocabulary import MessageKind, Priority, ReplyCode, Result, State, Verb
+from fleet.snapshot import retained_state
+
+Sign = Callable[[str, Mapping[str, Any]], dict[str, Any]]
+"""Adds `sig` and `kid` to a message for a topic; what `fleet.contract.signing.sign` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One agent's reply.
+
+    Attributes:
+        latency: seconds from our publish to the reply's arrival here.
+        took: seconds the agent says it took; None if it does not say.
+    """
+
+    agent: str
+    verb: Verb
+    result: Result
+    code: ReplyCode | None
+    latency: float
+    took: float | None
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A verb on its way to some agents; `agents` empty means all, by broadcast."""
+
+    verb: Verb
+    agents: tuple[str, ...] = ()
+    ttl: int = DEFAULT_TTL
+    priority: Priority = Priority.NORMAL
+
+    def messages(self, topics: Topics, now: float) -> list[tuple[str, dict[str, Any]]]:
+        """(topic, message) of each publish this order takes, every one with its own id."""
+        targets = [topics.of(MessageKind.COMMAND, agent) for agent in self.agents]
+        return [(topic, self._message(now)) for topic in targets or [topics.broadcast]]
+
+    def _message(self, now: float) -> dict[str, Any]:
+        message: dict[str, Any] = {
+            "verb": self.verb.value,
+            "id": ulid(now),
+            "ts": timestamp(now),
+            "ttl": self.ttl,
+        }
+        if self.priority is not Priority.NORMAL:
+            message["priority"] = self.priority.value
+        return message
+
+
+async def send(
+    bus: Bus,
+    topics: Topics,
+    reader: Reader,
+    order: Order,
+    *,
+    expected: Sequence[str],
+    patience: float,
+    sign: Sign | None = None,
+) -> AsyncIterator[Answer]:
+    """Publish `order` and yield answers as they come, until all `expected` answered or `patience`
+    seconds are over. Whoever has not been yielded then was silent.
+
+    Raises:
+        BrokerError: the broker is away or refuses the publish.
+    """
+    await bus.subscribe(topics.every(MessageKind.STATUS))
+    started: dict[str, float] = {}
+    for topic, message in order.messages(topics, time.time()):
+        signed = sign(topic, message) if sign else message
+        started[message["id"]] = time.perf_counter()
+        await bus.publish(topic, json.dumps(signed, separators=(",", ":")).encode())
+    waiting = set(expected)
+    arrivals = bus.batches()
+    end = asyncio.get_running_loop().time() + patience
+    while waiting:
+        try:
+            async with asyncio.timeout_at(end):
+                batch = await anext(arrivals)
+        except (TimeoutError, StopAsyncIteration):
+            return
+        await bus.ack_many(batch)
+        for inbound in batch:
+            # Retained states come first, and most of what comes is no reply: read only those.
+            if inbound.retain or b'"reply"' not in inbound.payload:
+                continue
+            answer = _answer(topics, reader, inbound, started)
+            if answer and answer.agent in waiting:
+                waiting.discard(answer.agent)
+                yield answer
+
+
+def _answer(
+    topics: Topics, reader: Reader, inbound: Inbound, started: Mapping[str, float]
+) -> Answer | None:
+    """The answer in `inbound` to one of our ids; None for any other message."""
+    try:
+        address = topics.parse(inbound.topic)
+        message = reader.read(address.kind, inbound.payload)
+    except Rejected:
+        return None
+    if not isinstance(message, Status) or message.reply is None:
+        return None
+    reply = message.reply
+    if reply.to is None or reply.to not in started:
+        return None
+    latency = time.perf_counter() - started[reply.to]
+    return Answer(address.agent, reply.verb, reply.result, reply.code, latency, reply.took, message)
+
+
+async def known_agents(bus: Bus, topics: Topics) -> list[str]:
+    """Names of the agents with retained state on the bus that did not say they are offline."""
+    names: set[str] = set()
+    offline: set[str] = set()
+    filters = [topics.every(kind) for kind in (MessageKind.HEARTBEAT, MessageKind.STATUS)]
+    reader = Reader()
+    for inbound in await retained_state(bus, filters):
+        try:
+            address = topics.parse(inbound.topic)
+            message = reader.read(address.kind, inbound.payload)
+        except Rejected:
+            continue
+        names.add(address.agent)
+        if isinstance(message, Status) and message.state is State.OFFLINE:
+            offline.add(address.agent)
+    return sorted(names - offline)
+
+
+class Direct:
+    """The way to agents over the broker alone; whoever does not answer in time was silent."""
+
+    def __init__(self, bus: Bus, topics: Topics, reader: Reader, sign: Sign | None) -> None:
+        self._bus = bus
+        self._topics = topics
+        self._reader = reader
+        self._sign = sign
+
+    async def known(self) -> list[str]:
+        """Every agent that the bus remembers and that did not say it is offline."""
+        return await known_agents(self._bus, self._topics)
+
+    def send(self, order: Order, expected: Sequence[str], patience: float) -> AsyncIterator[Answer]:
+        return send(
+            self._bus,
+            self._topics,
+            self._reader,
+            order,
+            expected=expected,
+            patience=patience,
+            sign=self._sign,
+        )
+
+    async def fates(self, agents: Sequence[str]) -> dict[str, str]:
+        return dict.fromkeys(agents, "silent")

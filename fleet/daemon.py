@@ -1,0 +1,37 @@
+"""The services of a complete hub, in the order in which they are started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fleet.acl.self_check import SelfCheck
+from fleet.api.hub_backend import HubBackend
+from fleet.api.server import Gateway
+from fleet.auditor.weekly import AuditService, Recorder
+from fleet.commander.commander import Commander
+from fleet.commander.enrolment_sync import Enrolments
+from fleet.hub.hub import Hub, Plug, Service
+from fleet.metrics.exporter import Exporter
+from fleet.notifier.notifier import Notifier
+from fleet.notifier.routes import Route
+from fleet.otel.exporter import OpenTelemetry, endpoint_of
+
+
+def plug(gateway: Gateway, routes: Sequence[Route] = ()) -> Plug:
+    """What `fleet serve` runs beside ingest: capture, commands, routes, metrics, HTTP, audit."""
+
+    def build(hub: Hub) -> Sequence[Service]:
+        commander = Commander(hub)
+        notifier = Notifier(hub, routes)
+        recorder, audit = Recorder(hub), AuditService(hub)
+        extras = (notifier.metrics, recorder.metrics, audit.metrics)
+        exporter = Exporter(hub, commander, extras)
+        backend = HubBackend(hub, commander, exporter)
+        enrolments = Enrolments(hub, commander)
+        web = gateway.serve(backend)
+        check = SelfCheck(hub)
+        own = (recorder, commander, enrolments, notifier, exporter, backend, web, check, audit)
+        endpoint = endpoint_of(hub.settings)
+        return (*own, OpenTelemetry(hub, commander, exporter, endpoint)) if endpoint else own
+
+    return build

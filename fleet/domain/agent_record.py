@@ -1,0 +1,221 @@
+"""What the hub remembers of one agent, kept small: 100,000 of them must fit in 70 MB.
+
+What many agents say alike is shared (see `said`); numbers lie packed; what few agents have
+(holes, earlier sessions, drift) is kept aside.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import isnan, nan
+from typing import Final
+
+from fleet.contract.vocabulary import Check
+from fleet.domain.reported_state import NO_CODES, NOBODY, SILENT, Profile, Said, shared
+from fleet.domain.sequences import Sequence
+from fleet.domain.verdict import Verdict
+
+SINCE, SAID_TS, SKEW, UPTIME, METRICS = range(5)
+"""Places in `Record.numbers`; metrics fill the rest. NaN stands for unknown."""
+
+MAX_PAST: Final = 4
+"""Earlier sessions whose numbers are remembered: an outbox rarely spans more restarts."""
+
+_DIGEST: Final = "sha256:"
+
+
+class Bucket(list["Record"]):
+    """The agents to look at again in one second of the timing wheel."""
+
+    __slots__ = ("second",)
+
+    def __init__(self, second: int) -> None:
+        super().__init__()
+        self.second = second
+
+
+@dataclass(slots=True)
+class Aside:
+    """What few agents have: earlier sessions, holes, planes left out of the last report, drift.
+
+    `gap_at` is when a hole in the numbers was first noticed, `older` when the planes that the
+    last report left out were reported, `dissents` how many reports in a row contradicted
+    themselves, `config_before` the configuration from which the agent drifted.
+    """
+
+    past: tuple[tuple[int, Sequence], ...] = ()
+    gap_at: float | None = None
+    older: dict[str, float | None] = field(default_factory=dict)
+    dissents: int = 0
+    config_before: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != _EMPTY
+
+
+_EMPTY: Final = Aside()
+
+
+class Record:
+    """One agent. Times are seconds since the epoch on the hub's clock unless named `ts`.
+
+    `seen_at` is the last sign of life (bus heartbeat or birth), `beat_ts` the agent's own time
+    of its last heartbeat, `checks_at` when it last reported planes.
+    """
+
+    __slots__ = (
+        "_sequence",
+        "aside",
+        "beat_at",
+        "beat_ts",
+        "boot",
+        "bucket",
+        "checks_at",
+        "config",
+        "hub_codes",
+        "name",
+        "numbers",
+        "profile",
+        "said",
+        "seen_at",
+        "verdict",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.boot: int | None = None
+        self._sequence: Sequence | int | None = None
+        self.seen_at: float | None = None
+        self.beat_at: float | None = None
+        self.beat_ts: float | None = None
+        self.checks_at: float | None = None
+        self.said: Said = SILENT
+        self.profile: Profile = NOBODY
+        self.numbers = array("d", (nan, nan, nan, nan))
+        self.config: int | None = None
+        self.aside: Aside | None = None
+        self.verdict = Verdict.UNKNOWN
+        self.hub_codes: frozenset[str] = NO_CODES
+        self.bucket: Bucket | None = None
+
+    # Numbers
+
+    def number(self, place: int) -> float | None:
+        """What stands at `place`; None if it is unknown."""
+        value = self.numbers[place]
+        return None if isnan(value) else value
+
+    @property
+    def last_ts(self) -> float | None:
+        """The agent's latest own time in this session."""
+        said_ts = self.number(SAID_TS)
+        if said_ts is None or self.beat_ts is None:
+            return self.beat_ts if said_ts is None else said_ts
+        return max(self.beat_ts, said_ts)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        return dict(zip(self.profile.metrics, self.numbers[METRICS:], strict=True))
+
+    def set_metrics(self, metrics: Mapping[str, float]) -> None:
+        names = self.profile.metrics
+        self.numbers[METRICS:] = array("d", metrics.values())
+        if len(names) != len(metrics) or names != tuple(metrics):
+            self.profile = shared(replace(self.profile, metrics=tuple(metrics)))
+
+    # Sequence
+
+    @property
+    def sequence(self) -> Sequence | None:
+        """The numbers seen in this session."""
+        seen = self._sequence
+        return Sequence(0, seen, 0) if type(seen) is int else seen  # type: ignore[return-value]
+
+    @sequence.setter
+    def sequence(self, seen: Sequence | None) -> None:
+        whole = seen is not None and seen.low == seen.settled == 0 and not seen.holes
+        self._sequence = seen.high if seen is not None and whole else seen
+
+    def follows(self, seq: int) -> bool:
+        """Enter `seq` if it is simply the next one of a session without holes."""
+        seen = self._sequence
+        if isinstance(seen, Sequence):
+            if seen.holes or seq != seen.high + 1:
+                return False
+            self._sequence = seen.seen(seq)
+            return True
+        if seen is None or seq != seen + 1:
+            return False
+        self._sequence = seq
+        return True
+
+    @property
+    def gap_at(self) -> float | None:
+        return self.aside.gap_at if self.aside else None
+
+    @property
+    def past(self) -> tuple[tuple[int, Sequence], ...]:
+        return self.aside.past if self.aside else ()
+
+    # Changes
+
+    def apart(self) -> Aside:
+        """The place for what few agents have, made when it is needed."""
+        if self.aside is None:
+            self.aside = Aside()
+        return self.aside
+
+    def tidy(self) -> None:
+        """Give the place back when nothing is in it."""
+        if self.aside is not None and not self.aside:
+            self.aside = None
+
+    def see(self, at: float | None) -> None:
+        """A sign of life; an unknown time shows nothing, and an earlier one takes nothing back."""
+        if at is not None and (self.seen_at is None or at > self.seen_at):
+            self.seen_at = at
+
+    def report(self, checks: Mapping[str, Check], at: float | None) -> Mapping[str, Check]:
+        """Every plane's result after a report at `at`; what it leaves out keeps result and time."""
+        known = self.said.checks
+        before, self.checks_at = self.checks_at, at
+        if checks == known and not (self.aside and self.aside.older):
+            return known
+        left_out = [plane for plane in known if plane not in checks]
+        if left_out or self.aside:
+            older = self.apart().older
+            self.apart().older = {plane: older.get(plane, before) for plane in left_out}
+        return {**known, **checks} if left_out else checks
+
+    def planes(self) -> dict[str, tuple[Check, float | None]]:
+        """Every plane's last result and when it was reported."""
+        older = self.aside.older if self.aside else {}
+        return {
+            plane: (check, older.get(plane, self.checks_at))
+            for plane, check in self.said.checks.items()
+        }
+
+    def begin(self, boot: int) -> None:
+        """Forget what only the last session said."""
+        if self.boot is not None and self.sequence is not None:
+            past = ((self.boot, self.sequence), *self.past)
+            self.apart().past = past[:MAX_PAST]
+        if self.aside:
+            self.aside.gap_at, self.aside.older, self.aside.dissents = None, {}, 0
+        self.boot = boot
+        self.sequence = None
+        self.beat_ts = self.beat_at = self.checks_at = None
+        self.numbers[SAID_TS] = nan
+        self.said = self.said.but(ok=None, state=None, checks={})
+
+
+def digest_text(digest: int) -> str:
+    """`sha256:` and 64 hex digits."""
+    return f"{_DIGEST}{digest:064x}"
+
+
+def digest_number(text: str) -> int:
+    """A digest as a number: it takes less room than its text."""
+    return int(text.removeprefix(_DIGEST), 16)

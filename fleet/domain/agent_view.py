@@ -1,0 +1,102 @@
+"""One agent as operators, JSON and metrics see it, at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fleet.contract.timestamps import timestamp
+from fleet.contract.vocabulary import Check, Kind, State
+from fleet.domain.alerts import Silence
+from fleet.domain.verdict import Verdict, badness
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneView:
+    """A plane's last result; `age` in seconds since it was reported."""
+
+    check: Check
+    age: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """Ages in seconds, times in seconds since the epoch on the hub's clock; unknown is None.
+
+    `state` is the hub's verdict, `says` what the agent states itself. `age` is the time since
+    the last sign of life (bus heartbeat or birth). `goodbye`: it went offline by its own word;
+    `held`: what holds its alerts back, where somebody asked.
+    """
+
+    agent: str
+    state: Verdict
+    age: float | None
+    last_seen: float | None
+    since: float | None
+    says: State | None
+    ok: bool | None
+    enrolled: bool
+    kind: Kind | None
+    interval: float
+    uptime: float | None
+    skew: float | None
+    boot: int | None
+    seq: int | None
+    missing: int | None
+    config: str | None
+    versions: Mapping[str, str] | None
+    alerts: tuple[str, ...] = ()
+    planes: Mapping[str, PlaneView] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    goodbye: bool = False
+    held: tuple[Silence, ...] = ()
+
+    @property
+    def checks(self) -> dict[str, Check]:
+        return {plane: view.check for plane, view in self.planes.items()}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON item of `fleet status -o json` and `/v1/agents`."""
+        return {
+            "agent": self.agent,
+            "state": self.state.value,
+            "age": _rounded(self.age),
+            "last_seen": _stamp(self.last_seen),
+            "uptime": self.uptime,
+            "versions": dict(self.versions) if self.versions else None,
+            "alerts": list(self.alerts),
+            "checks": {plane: check.value for plane, check in self.checks.items()},
+            "since": _stamp(self.since),
+            "says": self.says.value if self.says else None,
+            "goodbye": self.goodbye,
+            "ok": self.ok,
+            "enrolled": self.enrolled,
+            "kind": self.kind.value if self.kind else None,
+            "labels": dict(self.labels),
+            "interval": self.interval,
+            "planes": {
+                plane: {"check": view.check.value, "age": _rounded(view.age)}
+                for plane, view in self.planes.items()
+            },
+            "skew": _rounded(self.skew),
+            "boot": self.boot,
+            "seq": self.seq,
+            "missing": self.missing,
+            "metrics": dict(self.metrics),
+            "config": self.config,
+        }
+
+
+def worst_first(views: Iterable[AgentView]) -> list[AgentView]:
+    """`views` as every table shows them: the worst first, then by name."""
+    return sorted(views, key=lambda view: (-badness(view.state), view.agent))
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def _stamp(at: float | None) -> str | None:
+    return None if at is None else timestamp(at)

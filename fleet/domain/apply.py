@@ -1,0 +1,131 @@
+"""One message applied to one agent's record: first whose session it is, then whether it was
+seen before. What it says is taken in `news`, presence and hub alerts follow in `roster`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fleet.contract.messages import Alert, Heartbeat, Status
+from fleet.contract.vocabulary import State
+from fleet.domain import apply_payload
+from fleet.domain.agent_record import MAX_PAST, SKEW, Record
+from fleet.domain.arrival import Arrival
+from fleet.domain.events import Event, Fact
+from fleet.domain.hub_alerts import interval_of
+from fleet.domain.liveness import late_at
+from fleet.domain.sequences import Sequence
+from fleet.domain.sessions import Session, session_of
+
+RESEND_AFTER: Final = 5.0
+"""Seconds of unbroken listening before a repetition proves that the sidecar sent its outbox
+again; sooner, it may be the broker that repeats what it had in flight."""
+
+FromAgent = Heartbeat | Status | Alert
+
+
+def apply(record: Record, message: FromAgent, arrival: Arrival) -> list[Event]:
+    """What `message` makes known; `record` is changed."""
+    if (
+        arrival.retained
+        and record.last_ts is not None
+        and arrival.moment(record.number(SKEW)) is None
+    ):
+        return [Event(Fact.RETAINED_FORGED, record.name, arrival.at)]
+    events: list[Event] = []
+    boot, seq = message.boot, message.seq
+    if boot is not None:
+        if boot != record.boot:
+            session = _session(record, message, boot, arrival)
+            if session in (Session.OLD, Session.LATE_WILL):
+                return [_earlier(record, boot, seq, session, arrival.at)]
+            record.begin(boot)
+            events += _begun(record, session, message, arrival.at)
+        if seq is not None and not record.follows(seq):
+            numbered = _number(record, message, seq, arrival)
+            if numbered is None:
+                return [Event(Fact.DUPLICATE, record.name, arrival.at, id=str(seq))]
+            events += numbered
+    return events + apply_payload.take(record, message, arrival)
+
+
+def _is_forged(record: Record, arrival: Arrival) -> bool:
+    """Whether retained state claims a future, against what was heard before."""
+    return record.last_ts is not None and arrival.moment(record.number(SKEW)) is None
+
+
+def _session(record: Record, message: FromAgent, boot: int, arrival: Arrival) -> Session:
+    live = not arrival.retained
+    return session_of(
+        boot,
+        record.boot,
+        offline=_is_goodbye(message),
+        newer=live and (record.last_ts is None or arrival.ts > record.last_ts),
+        overdue=live and isinstance(message, Heartbeat) and _is_overdue(record, arrival),
+    )
+
+
+def _is_overdue(record: Record, arrival: Arrival) -> bool:
+    """Whether the known session ended or is late already."""
+    if record.seen_at is None or record.said.state is State.OFFLINE:
+        return True
+    return arrival.at >= late_at(record.seen_at, interval_of(record, arrival.interval))
+
+
+def _begun(record: Record, session: Session, message: FromAgent, at: float) -> list[Event]:
+    """A session begins, unless all we hear of it is its will."""
+    if _is_goodbye(message):
+        return []
+    number = float(record.boot or 0)
+    birth = [Event(Fact.BIRTH, record.name, at, amount=number)]
+    back = [Event(Fact.BOOT_BACK, record.name, at, amount=number)]
+    return birth + back if session is Session.BACK else birth
+
+
+def _is_goodbye(message: FromAgent) -> bool:
+    return isinstance(message, Status) and message.state is State.OFFLINE
+
+
+def _earlier(record: Record, boot: int, seq: int | None, session: Session, at: float) -> Event:
+    """A message of an earlier session: entered, so that a repetition is known as one."""
+    fact = Fact.LATE_WILL if session is Session.LATE_WILL else Fact.OLD_SESSION
+    if seq is None:
+        return Event(fact, record.name, at, amount=float(boot))
+    past = dict(record.past)
+    seen = past.get(boot)
+    if seen is not None and seen.has(seq):
+        past[boot] = seen.given_up(seq)
+        fact = Fact.DUPLICATE
+    else:
+        past[boot] = seen.seen(seq) if seen else Sequence.starting(seq)
+    record.apart().past = tuple(sorted(past.items(), reverse=True)[:MAX_PAST])
+    return Event(fact, record.name, at, amount=float(boot), id=str(seq))
+
+
+def _number(record: Record, message: FromAgent, seq: int, arrival: Arrival) -> list[Event] | None:
+    """Enter `seq` and say what is missing, or no longer; None if it was seen before."""
+    seen = record.sequence
+    if seen is None:
+        record.sequence = Sequence.starting(seq)
+        return []
+    if seq == seen.high + 1:
+        record.sequence = seen.seen(seq)
+        return []
+    if seen.has(seq):
+        since = max(record.gap_at or 0.0, arrival.hearing_since)
+        resent = not arrival.retained and not isinstance(message, Heartbeat)
+        if resent and arrival.at - since >= RESEND_AFTER:
+            record.sequence = seen.given_up(seq)
+        return None
+    arrival.behind = seq < seen.high
+    lost = seen.lost(seq)
+    record.sequence = after = seen.seen(seq)
+    if lost:
+        record.apart().gap_at = arrival.at
+        return [Event(Fact.GAP, record.name, arrival.at, amount=float(lost))]
+    if seen.lacks(seq):
+        if not after.holes:
+            record.apart().gap_at = None
+            record.tidy()
+        return [Event(Fact.FILLED, record.name, arrival.at, id=str(seq))]
+    return []

@@ -1,0 +1,200 @@
+"""What a message says, taken into the agent's record: heartbeats, statuses, alerts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleet.contract.messages import Alert, Heartbeat, Reply, Status
+from fleet.contract.vocabulary import AlertState, Result, Severity, State, Verb
+from fleet.domain.agent_record import SAID_TS, SKEW, UPTIME, Record, digest_number
+from fleet.domain.arrival import Arrival
+from fleet.domain.clock_skew import confirmed
+from fleet.domain.events import Event, Fact
+from fleet.domain.reported_state import say, shared
+
+
+def take(record: Record, message: Heartbeat | Status | Alert, arrival: Arrival) -> list[Event]:
+    """What `message` makes known of the agent; `record` is changed."""
+    if isinstance(message, Heartbeat):
+        return _beat(record, message, arrival)
+    if isinstance(message, Status):
+        return _status(record, message, arrival)
+    return _alert(record, message, arrival)
+
+
+def _is_overtaken(known: float | None, arrival: Arrival) -> bool:
+    """Whether a later message of the same kind was taken already."""
+    if known is None:
+        return False
+    return arrival.ts <= known if arrival.retained else arrival.behind and arrival.ts < known
+
+
+def _beat(record: Record, beat: Heartbeat, arrival: Arrival) -> list[Event]:
+    at = arrival.at
+    if _is_overtaken(record.beat_ts, arrival):
+        return [] if beat.seq is not None else [Event(Fact.DUPLICATE, record.name, at)]
+    said = record.said
+    state = said.state
+    events: list[Event] = []
+    if state is State.OFFLINE:
+        state = _revived(record, arrival, events)
+    if not arrival.retained:
+        _learn_skew(record, arrival)
+    moment = arrival.moment(record.number(SKEW))
+    record.beat_at, record.beat_ts = moment, arrival.ts
+    record.see(moment)
+    if beat.uptime is not None:
+        record.numbers[UPTIME] = beat.uptime
+    if beat.interval is not None and beat.interval != record.profile.interval:
+        record.profile = shared(replace(record.profile, interval=beat.interval))
+    checks = said.checks if beat.checks is None else record.report(beat.checks, moment)
+    if beat.metrics is not None:
+        record.set_metrics(beat.metrics)
+    codes, lists = said.codes, said.lists_codes
+    if beat.alerts is not None:
+        codes, lists = frozenset(beat.alerts), True
+        if codes != said.codes:
+            events += _changed(record, said.codes, codes, at)
+    if not (
+        beat.ok is said.ok
+        and state is said.state
+        and checks is said.checks
+        and codes == said.codes
+        and lists is said.lists_codes
+    ):
+        record.said = say(beat.ok, state, checks, codes, lists, said.goodbye)
+    _weigh(record)
+    return events
+
+
+def _revived(record: Record, arrival: Arrival, events: list[Event]) -> State | None:
+    """A live beat ends an offline. A retained one was often kept from before the end, so it
+    does so only without session numbers and when it is dated later."""
+    if not arrival.retained:
+        events.append(Event(Fact.BIRTH, record.name, arrival.at))
+        return None
+    later = record.boot is None and arrival.ts > (record.number(SAID_TS) or 0.0)
+    return None if later else State.OFFLINE
+
+
+def _learn_skew(record: Record, arrival: Arrival) -> None:
+    if record.beat_ts is None or record.beat_at is None:
+        return
+    offset = arrival.at - arrival.ts
+    if confirmed(offset, arrival.ts, record.beat_at - record.beat_ts, record.beat_ts):
+        record.numbers[SKEW] = offset
+
+
+def _status(record: Record, status: Status, arrival: Arrival) -> list[Event]:
+    name, at = record.name, arrival.at
+    reply = status.reply
+    events = [Event(Fact.REPLY, name, at, word=reply.verb, id=reply.to or "")] if reply else []
+    offline = status.state is State.OFFLINE
+    if _is_overtaken(record.number(SAID_TS), arrival) and not (offline and arrival.retained):
+        repeated = arrival.retained and status.seq is None
+        return [*events, Event(Fact.DUPLICATE, name, at)] if repeated else events
+    if offline and arrival.retained and status.boot is None and arrival.ts < (record.beat_ts or 0):
+        return [*events, Event(Fact.DUPLICATE, name, at)]  # an unnumbered beat came after it
+    meant = _is_meant(status, arrival, record.last_ts)
+    record.numbers[SAID_TS] = arrival.ts
+    events += _state(record, status, arrival, meant=meant)
+    _facts(record, status)
+    if status.config is not None:
+        events += _config(record, status.config, reply, at)
+    if status.checks is not None:
+        checks = record.report(status.checks, arrival.moment(record.number(SKEW)))
+        record.said = record.said.but(checks=checks)
+    _weigh(record)
+    return events
+
+
+def _is_meant(status: Status, arrival: Arrival, last_ts: float | None) -> bool:
+    """Whether an offline is a goodbye and no last will, which was written at connect: so it has
+    no number, and where nothing has one it is dated before what was said since. In doubt it is
+    a will."""
+    if status.boot is None:
+        return last_ts is not None and arrival.ts > last_ts
+    return status.seq is not None
+
+
+def _state(record: Record, status: Status, arrival: Arrival, *, meant: bool) -> list[Event]:
+    """What the agent states, and for a birth the sign of life. Who said goodbye has said it,
+    whatever its link says afterwards."""
+    before = record.said.state
+    record.said = record.said.but(state=status.state, goodbye=meant or record.said.goodbye)
+    name, at = record.name, arrival.at
+    if status.state is State.OFFLINE:
+        return [] if before is State.OFFLINE else [Event(Fact.OFFLINE, name, at, word=before or "")]
+    if status.reply is None:
+        record.see(arrival.moment(record.number(SKEW)))
+    if before is status.state:
+        return []
+    events = [Event(Fact.STATE, name, at, word=status.state)]
+    if before is State.OFFLINE and not arrival.retained:
+        events.insert(0, Event(Fact.BIRTH, name, at))
+    return events
+
+
+def _facts(record: Record, status: Status) -> None:
+    profile = record.profile
+    if status.kind is not None:
+        profile = replace(profile, kind=status.kind)
+    if status.versions is not None:
+        told = status.versions
+        profile = replace(profile, versions=(told.agent, told.sidecar, told.runtime))
+    record.profile = shared(profile)
+    if status.metrics is not None:
+        record.set_metrics(status.metrics)
+
+
+def _config(record: Record, told: str, reply: Reply | None, at: float) -> list[Event]:
+    """A new fingerprint is drift until it is reverted, accepted, or was asked for."""
+    digest = digest_number(told)
+    before, record.config = record.config, digest
+    if before is None or before == digest:
+        return []
+    asked = reply and reply.verb is Verb.CONFIG_RELOAD and reply.result is Result.DONE
+    baseline = before if record.aside is None else record.aside.config_before or before
+    record.apart().config_before = None if asked or baseline == digest else baseline
+    record.tidy()
+    return [Event(Fact.CONFIG, record.name, at, word=told)]
+
+
+def _alert(record: Record, alert: Alert, arrival: Arrival) -> list[Event]:
+    said = record.said
+    if arrival.retained and said.lists_codes and arrival.ts <= (record.beat_ts or 0.0):
+        return []  # a later heartbeat already listed what fires
+    firing = alert.state is AlertState.FIRING
+    codes = said.codes | {alert.code} if firing else said.codes - {alert.code}
+    if codes == said.codes:
+        return []
+    record.said = said.but(codes=codes)
+    return _changed(record, said.codes, codes, arrival.at, alert)
+
+
+def _changed(
+    record: Record,
+    before: frozenset[str],
+    after: frozenset[str],
+    at: float,
+    alert: Alert | None = None,
+) -> list[Event]:
+    """The alerts that start or end; a heartbeat lists codes only: they count as warnings."""
+    severity = alert.severity if alert else Severity.WARNING
+    amount = alert.value if alert else None
+    changes = [(Fact.ALERT_FIRING, after - before), (Fact.ALERT_RESOLVED, before - after)]
+    return [
+        Event(fact, record.name, at, code, severity, amount)
+        for fact, codes in changes
+        for code in sorted(codes)
+    ]
+
+
+def _weigh(record: Record) -> None:
+    """Count reports in a row that contradict themselves."""
+    if record.said.dissent:
+        aside = record.apart()
+        aside.dissents = min(aside.dissents + 1, 255)
+    elif record.aside is not None and record.aside.dissents:
+        record.aside.dissents = 0
+        record.tidy()

@@ -1,0 +1,94 @@
+"""Which alerts the hub raises about one agent at one moment, and when to look again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fleet.contract.vocabulary import HubAlertCode as Code
+from fleet.contract.vocabulary import Severity, State
+from fleet.domain import liveness
+from fleet.domain.agent_record import SKEW, Record
+from fleet.domain.clock_skew import is_skewed
+from fleet.domain.reported_state import NO_CODES, shared
+from fleet.domain.verdict import Verdict
+
+GAP_PATIENCE: Final = 60.0
+"""Seconds a hole may stay before it is an alert: an outbox that is sent again fills most."""
+
+GAP_HOLD: Final = 3600.0
+"""Seconds after which a hole that nothing filled is history, and the alert resolves."""
+
+DISSENTS: Final = 2
+"""Contradicting reports in a row before it is an alert: one may be a change caught half-way."""
+
+
+def interval_of(record: Record, default: float) -> float:
+    """Seconds between bus heartbeats, as the agent says or as the settings do."""
+    interval = record.profile.interval
+    return default if interval is None else interval
+
+
+def verdict_of(record: Record, now: float, *, default: float, enrolled: bool) -> Verdict:
+    """The verdict of `record` at `now`."""
+    present = liveness.presence(
+        seen_at=record.seen_at,
+        offline=record.said.state is State.OFFLINE,
+        interval=interval_of(record, default),
+        now=now,
+    )
+    return liveness.verdict(present=present, healthy=record.said.health, enrolled=enrolled)
+
+
+def codes_of(
+    record: Record, verdict: Verdict, now: float, *, astray: bool = False
+) -> frozenset[str]:
+    """The hub's own alert codes that are true of `record` at `now`.
+
+    `astray`: its configuration is not the one of its group.
+    """
+    codes: list[str] = []
+    presence = liveness.PRESENCE_CODES.get(verdict)
+    if presence:
+        codes.append(presence)
+    if is_skewed(record.number(SKEW), Code.CLOCK_SKEW in record.hub_codes):
+        codes.append(Code.CLOCK_SKEW)
+    aside = record.aside
+    if aside is not None:
+        if aside.gap_at is not None and GAP_PATIENCE <= now - aside.gap_at < GAP_HOLD:
+            codes.append(Code.SEQ_GAP)
+        if aside.dissents >= DISSENTS:
+            codes.append(Code.TELEMETRY_DISSENT)
+    if astray or (aside is not None and aside.config_before is not None):
+        codes.append(Code.CONFIG_DRIFT)
+    return shared(frozenset(codes)) if codes else NO_CODES
+
+
+def severity_of(record: Record, code: str) -> Severity:
+    """How much the hub's alert `code` matters: who was stopped on purpose woke nobody up."""
+    return liveness.severity(Code(code), goodbye=record.said.goodbye)
+
+
+def look_again_at(record: Record, verdict: Verdict, *, default: float) -> float | None:
+    """When time alone may next change what is true of `record`; None: never."""
+    moments: list[float] = []
+    if record.seen_at is not None and record.said.state is not State.OFFLINE:
+        interval = interval_of(record, default)
+        if verdict is Verdict.LATE:
+            moments.append(liveness.stale_at(record.seen_at, interval))
+        elif verdict is not Verdict.STALE:
+            moments.append(liveness.late_at(record.seen_at, interval))
+    if record.gap_at is not None:
+        fired = Code.SEQ_GAP in record.hub_codes
+        moments.append(record.gap_at + (GAP_HOLD if fired else GAP_PATIENCE))
+    return min(moments, default=None)
+
+
+def is_unchanged(record: Record) -> bool:
+    """Whether after a live heartbeat that said nothing new there is nothing to judge anew."""
+    return (
+        record.verdict is record.said.health
+        and record.aside is None
+        and not record.hub_codes
+        and record.bucket is not None
+        and not is_skewed(record.numbers[SKEW], before=False)
+    )

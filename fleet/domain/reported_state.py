@@ -1,0 +1,99 @@
+"""What agents say of themselves, shared: most of a fleet says the same most of the time.
+
+Each distinct statement exists once, with what follows from it worked out once. So an agent
+costs a reference, and a heartbeat that says nothing new costs a comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from fleet.contract.vocabulary import Check, Kind, State
+from fleet.domain import liveness
+from fleet.domain.verdict import Verdict
+
+T = TypeVar("T")
+
+Versions = tuple[str | None, str | None, str | None]
+
+NO_CODES: Final[frozenset[str]] = frozenset()
+
+_MAX_SHARED: Final = 65_536
+"""Statements kept: hostile variety must not grow the table for ever."""
+
+_shared: dict[Any, Any] = {}
+
+
+def shared(key: T) -> T:
+    """The one copy of an equal, immutable value."""
+    kept: T = _keep(key, key)
+    return kept
+
+
+def _keep(key: Any, value: Any) -> Any:
+    if len(_shared) > _MAX_SHARED:
+        _shared.clear()
+    return _shared.setdefault(key, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An agent's latest words: its own verdict, its state, each plane's last result, its codes.
+
+    `lists_codes`: its heartbeats list what fires. `goodbye`: it said itself that it goes, where
+    a last will says that it is gone. `health` and `dissent` follow from the rest.
+    """
+
+    ok: bool | None
+    state: State | None
+    checks: Mapping[str, Check]
+    codes: frozenset[str]
+    lists_codes: bool
+    goodbye: bool
+    health: Verdict
+    dissent: bool
+
+    def but(self, **changes: Any) -> Said:
+        """The statement that differs in `changes`."""
+        words = {name: getattr(self, name) for name in _WORDS} | changes
+        return say(**words)
+
+
+_WORDS: Final = ("ok", "state", "checks", "codes", "lists_codes", "goodbye")
+
+
+def say(
+    ok: bool | None = None,
+    state: State | None = None,
+    checks: Mapping[str, Check] | None = None,
+    codes: frozenset[str] = NO_CODES,
+    lists_codes: bool = False,
+    goodbye: bool = False,
+) -> Said:
+    """The one copy of a statement; only an offline can be a goodbye."""
+    checks = checks or {}
+    goodbye = goodbye and state is State.OFFLINE
+    key = (Said, ok, state, tuple(checks.items()), codes, lists_codes, goodbye)
+    known: Said | None = _shared.get(key)
+    if known is not None:
+        return known
+    health = liveness.health(ok=ok, state=state, checks=checks.values())
+    dissent = liveness.dissent(ok=ok, state=state, checks=checks)
+    said: Said = _keep(key, Said(ok, state, checks, codes, lists_codes, goodbye, health, dissent))
+    return said
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What seldom changes: kind, versions, interval in seconds, the names of its metrics."""
+
+    kind: Kind | None = None
+    versions: Versions | None = None
+    interval: float | None = None
+    metrics: tuple[str, ...] = ()
+
+
+SILENT: Final = say()
+NOBODY: Final = shared(Profile())

@@ -1,0 +1,276 @@
+"""The hub: builds every part, owns every task, starts and stops them in a written order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+from fleet.bus.connect_options import Connection, connection_of
+from fleet.bus.port import Bus
+from fleet.contract.errors import BrokerError
+from fleet.contract.reader import Reader
+from fleet.contract.timestamps import timestamp, ulid
+from fleet.contract.vocabulary import HubAlertCode, Notice, Severity
+from fleet.domain.events import Event, Fact
+from fleet.domain.roster import Roster
+from fleet.hub.committer import HUB, Ledger
+from fleet.hub.counters import Counters
+from fleet.hub.feed import Feed
+from fleet.hub.ingest import BROKER, BROKER_STATISTICS, RECENT, Ingest
+from fleet.hub.receipts import Receipts
+from fleet.keys import load_signer
+from fleet.settings import Settings
+from fleet.store.port import Store, StoreFullError
+
+TICK: Final = 1.0
+"""Seconds between looks at time alone: the shortest interval an agent may have."""
+
+STALL: Final = 2.0
+"""Seconds between looks from which on the hub itself was away: suspended, starved, without room
+on its disk, or its clock was set forward. The shortest interval is late after as much."""
+
+SETTLE: Final = 5.0
+"""Seconds of listening, without a backlog, before silence counts again: retained state and
+births after `hub-online` come first."""
+
+SWITCH: Final = 0.001
+"""Seconds that a busy event loop may keep Python's lock from the store's writer (Python's own
+choice is 0.005): a commit takes the lock some five times, and a tenth more gets in so."""
+
+FAREWELL: Final = 3.0
+"""Seconds that the goodbye may take on a link that hangs."""
+
+UPKEEP_BUSY, UPKEEP_IDLE = 0.05, 5.0
+"""Seconds between steps of upkeep while work waits, and while none does."""
+
+UPKEEP_BEHIND: Final = 100_000
+"""Messages that upkeep may fall behind while a backlog is worked off: a page of history reads as
+many without their index in some 20 ms."""
+
+_log = logging.getLogger(__name__)
+
+
+class Service(Protocol):
+    """A part that plugs into the hub; cancelled at the end, after which the bus still works."""
+
+    name: str
+
+    async def run(self) -> None: ...
+
+
+Plug = Callable[["Hub"], Sequence[Service]]
+"""Builds the services of a hub; they are started in this order and cancelled in reverse."""
+
+
+BusFactory = Callable[[Connection], Bus]
+
+
+def mqtt(connection: Connection) -> Bus:
+    """The hub's link to a real broker."""
+    from fleet.bus.mqtt import ingest_bus
+
+    return ingest_bus(connection)
+
+
+class Hub:
+    """One hub. `run` serves until `stop` is called or its task is cancelled."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        plug: Plug = lambda _: (),
+        *,
+        bus: BusFactory = mqtt,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self.topics = settings.topics
+        self.store = store
+        self.counters = Counters()
+        self.feed = Feed(self.counters)
+        self.roster = Roster(interval=settings.interval)
+        self.ledger = Ledger(store, self.roster, self.feed, self.counters, clock)
+        self.reader = Reader(settings.added_words())
+        self.bus = bus(
+            connection_of(
+                settings,
+                client_id=settings.topics.manager,
+                persistent=True,
+                manual_ack=True,
+                on_link=self._on_link,
+            )
+        )
+        self.receipts = Receipts(self.bus, self.topics, self.counters)
+        self.ingest = Ingest(self.bus, self.topics, self.reader, self.ledger, self.receipts)
+        self.started_at: float | None = None
+        self._signer = load_signer(settings.home)
+        self._plug = plug
+        self._stopping = asyncio.Event()
+        self._link = asyncio.Event()
+        self._listening_from = 0.0
+
+    async def run(self, ready: Callable[[], None] | None = None) -> None:
+        """Start, serve, stop; `ready` is called once messages flow.
+
+        Raises:
+            StoreError: the store cannot be used.
+            BrokerError: the broker cannot be reached at the start.
+        """
+        sys.setswitchinterval(SWITCH)
+        memory = await asyncio.to_thread(self.store.open)
+        try:
+            self.ledger.restore(memory, self.reader.read)
+            # A first start listens before it judges, too: retained state is dated by the agents'
+            # own clocks, and the birth that each is asked for shows how far off they are.
+            self.roster.deaf(float("-inf"))
+            self.ingest.remember(self.store.replay(memory.last_id - 4 * RECENT))
+            async with self.bus:
+                await self._serve(ready)
+        finally:
+            await self.store.close()
+
+    def stop(self) -> None:
+        """Ask `run` to end; safe to call twice."""
+        self._stopping.set()
+
+    async def announce(self, notice: Notice) -> None:
+        """Publish a notice to all.
+
+        Raises:
+            BrokerError: the link is down.
+        """
+        now = self.ledger.now()
+        message = {"notice": notice.value, "ts": timestamp(now), "id": ulid(now)}
+        await self.bus.publish(self.topics.broadcast, self.signed(self.topics.broadcast, message))
+
+    def signed(self, topic: str, message: dict[str, Any]) -> bytes:
+        """A command or notice as it travels, signed where this home has keys."""
+        whole = self._signer.sign(topic, message) if self._signer else message
+        return json.dumps(whole, separators=(",", ":")).encode()
+
+    async def _serve(self, ready: Callable[[], None] | None) -> None:
+        services = self._plug(self)
+        try:
+            async with asyncio.TaskGroup() as group:
+                intake = group.create_task(self.ingest.run(), name=self.ingest.name)
+                own = (self.receipts.run, self._tick, self._tell, self._watch_link, self._upkeep)
+                tasks = [group.create_task(run(), name=run.__name__) for run in own]
+                tasks += [group.create_task(s.run(), name=s.name) for s in services]
+                await self.bus.subscribe(*self.ingest.filters())
+                with contextlib.suppress(BrokerError):  # not every broker or account has it
+                    statistics = [BROKER + statistic for statistic in BROKER_STATISTICS]
+                    await self.bus.subscribe(*statistics, qos=0)
+                await self.announce(Notice.HUB_ONLINE)
+                self.started_at = self.ledger.now()
+                if ready:
+                    ready()
+                await self._stopping.wait()
+                for task in reversed(tasks):
+                    task.cancel()
+                intake.cancel()
+        finally:
+            await self._say_goodbye()
+
+    async def _say_goodbye(self) -> None:
+        """What can still be kept is kept; a full disk or a dead link must not hold the end up."""
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(FAREWELL):
+                await self.ledger.write(save_all=True)
+        with contextlib.suppress(BrokerError, TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await self.announce(Notice.HUB_OFFLINE)
+
+    def _on_link(self, up: bool, detail: str) -> None:
+        now = self.ledger.now()
+        was = self.counters.link_up
+        self.counters.link_up = up
+        if up:
+            _log.info("linked to the broker: %s", detail)
+            self._listening_from = time.monotonic()
+            self.ingest.redelivered.expect()
+            self._link.set()
+        elif was:
+            _log.warning("link to the broker lost: %s", detail)
+            self.counters.link_losses += 1
+            self.roster.deaf(now)
+            self._link.set()
+
+    async def _watch_link(self) -> None:
+        """The `broker-down` alert, and when silence counts again."""
+        while True:
+            await self._link.wait()
+            self._link.clear()
+            now = self.ledger.now()
+            if not self.counters.link_up:
+                down = Event(
+                    Fact.ALERT_FIRING, HUB, now, HubAlertCode.BROKER_DOWN, Severity.CRITICAL
+                )
+                await self.ledger.write([down])
+                continue
+            if self.ledger.book.fires(HUB, HubAlertCode.BROKER_DOWN):
+                up = Event(Fact.ALERT_RESOLVED, HUB, now, HubAlertCode.BROKER_DOWN)
+                await self.ledger.write([up])
+            await self._settle()
+
+    async def _settle(self) -> None:
+        """Wait until births and backlog are in; a new loss of the link begins anew."""
+        looked = self.ledger.now()
+        while not self._link.is_set():
+            before, looked = looked, self.ledger.now()
+            if looked - before > STALL:
+                self._listening_from = time.monotonic()
+            if self.ingest.idle and time.monotonic() - self._listening_from >= SETTLE:
+                await self.ledger.write(self.roster.hear(looked))
+                return
+            await asyncio.sleep(0.2)
+
+    async def _tick(self) -> None:
+        looked = self.ledger.now()
+        while True:
+            await asyncio.sleep(TICK)
+            before, looked = looked, self.ledger.now()
+            if looked - before > STALL and self.counters.link_up:
+                await self._was_away(before, looked)
+            started = time.perf_counter()
+            events = self.roster.tick(looked)
+            self.counters.ticks += 1
+            self.counters.tick_seconds += time.perf_counter() - started
+            await self.ledger.write(events)
+
+    async def _was_away(self, since: float, now: float) -> None:
+        """The agents spoke and nobody listened: read what waits, ask for births, judge then."""
+        _log.warning("the hub stood still for %.1f s", now - since)
+        self.roster.deaf(since)
+        self._listening_from = time.monotonic()
+        self._link.set()
+        with contextlib.suppress(BrokerError):
+            await self.announce(Notice.HUB_ONLINE)
+
+    async def _tell(self) -> None:
+        """Alerts go out also while the disk is full and intake waits."""
+        while True:
+            await asyncio.sleep(TICK)
+            tidings = self.ledger.book.due(self.ledger.now())
+            if tidings and self.feed:
+                self.feed.put(list(tidings))
+
+    async def _upkeep(self) -> None:
+        caught_up = self.counters.stored
+        while True:
+            if not self.ingest.idle and self.counters.stored - caught_up < UPKEEP_BEHIND:
+                await asyncio.sleep(UPKEEP_BUSY)
+                continue
+            more = False
+            with contextlib.suppress(StoreFullError):  # intake says so; this can wait
+                more = await self.store.upkeep(self.ledger.now())
+            if not more:
+                caught_up = self.counters.stored
+                self.ledger.book.trim()
+            await asyncio.sleep(UPKEEP_BUSY if more else UPKEEP_IDLE)

@@ -1,0 +1,298 @@
+"""From the bus into the store: judge, observe, commit, and only then acknowledge.
+
+Two batches are in hand at a time: one is judged while the other is committed. While the disk
+is full or slow nothing is acknowledged, the broker keeps the rest, and memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from fleet.bus.port import Bus, Inbound
+from fleet.contract.heartbeat_fast_path import glance
+from fleet.contract.limits import MAX_PAYLOAD
+from fleet.contract.messages import Alert, Announcement, Heartbeat, Status
+from fleet.contract.reader import Reader
+from fleet.contract.rejection import Rejected
+from fleet.contract.reserved import PROBES
+from fleet.contract.topics import FROM_AGENT, Address, Topics
+from fleet.contract.vocabulary import MessageKind, Notice, Reason
+from fleet.domain.alerts import maintenance
+from fleet.domain.apply import FromAgent
+from fleet.domain.events import Event, Fact
+from fleet.hub.committer import Ledger
+from fleet.hub.counters import BROKER_DROPPED
+from fleet.hub.receipts import Receipts
+from fleet.store.port import DeadLetter, Stored
+
+RECORDED: Final = (*FROM_AGENT, MessageKind.COMMAND, MessageKind.BROADCAST)
+"""The kinds that are stored; receipts are the hub's own voice."""
+
+BROKER: Final = "$SYS/broker/"
+"""Where Mosquitto tells about itself; no part of the contract."""
+
+BROKER_STATISTICS: Final = (
+    BROKER_DROPPED, "clients/connected", "clients/disconnected", "messages/received",
+    "messages/sent", "retained messages/count", "store/messages/count", "store/messages/bytes",
+)  # fmt: skip
+"""What of it is kept for metrics; above all what it threw away."""
+
+EVERYTHING: Final = "#"
+"""All topics but `$SYS` and its like (MQTT 5, 4.7.2)."""
+
+NO_NEWS: Final = frozenset({Fact.DUPLICATE, Fact.CROWDED})
+"""Facts that say a message is not to be stored."""
+
+IN_HAND: Final = 2
+"""Batches: more would only wait."""
+
+COMMIT_STEPS: Final = 2
+"""Turns of the event loop until a commit has reached the writer's thread. Judging blocks the
+loop: without them two batches would be judged first, and then two committed."""
+
+BACKLOG: Final = 100
+"""Messages in a batch from which on there is a backlog to be worked off."""
+
+KEPT: Final = MAX_PAYLOAD + 1
+"""Bytes kept of a dead letter: as many as show that it is too large."""
+
+RECENT: Final = 4096
+"""Unnumbered messages remembered: more than a broker may have in flight to us."""
+
+
+MAX_ADDRESSES: Final = 300_000
+"""Parsed topics kept: three for each of 100,000 agents."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """One batch on its way: what to store, what was learned, whom to receipt."""
+
+    messages: list[Stored] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    sessions: set[tuple[str, int]] = field(default_factory=set)
+
+
+class Redelivered:
+    """Tells an unnumbered message that the broker delivers again after a break from a new one.
+
+    A broken link leaves messages committed but not acknowledged. Sidecars number theirs; for
+    the others the same text from the same agent, once each, right after the break, is one.
+    """
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[str, bytes]] = deque(maxlen=RECENT)
+        self._expected: Counter[tuple[str, bytes]] = Counter()
+
+    def committed(self, topic: str, payload: bytes) -> None:
+        self._recent.append((topic, payload))
+
+    def expect(self) -> None:
+        """The link broke: what was committed last may come again."""
+        self._expected = Counter(self._recent)
+
+    def is_one(self, topic: str, payload: bytes) -> bool:
+        key = (topic, payload)
+        if not self._expected or not self._expected[key]:
+            return False
+        self._expected[key] -= 1
+        return True
+
+
+class Ingest:
+    """A service: `run` ends only when the bus is closed or the task is cancelled."""
+
+    name = "ingest"
+
+    def __init__(
+        self,
+        bus: Bus,
+        topics: Topics,
+        reader: Reader,
+        ledger: Ledger,
+        receipts: Receipts,
+    ) -> None:
+        self._bus = bus
+        self._topics = topics
+        self._reader = reader
+        self._ledger = ledger
+        self._receipts = receipts
+        self._counters = ledger.counters
+        self._addresses: dict[str, Address] = {}
+        self.tap: Callable[[float, list[Inbound]], None] | None = None
+        """Given each batch before it is acknowledged: for the audit's capture."""
+        self.redelivered = Redelivered()
+        self._large = False
+        self._in_hand = 0
+
+    def remember(self, stored: Iterable[Stored]) -> None:
+        """Know the messages that the last hub stored last: it may not have acknowledged them."""
+        for one in stored:
+            message = self._reader.read(one.kind, one.payload)
+            if isinstance(message, (Heartbeat, Status, Alert)) and message.seq is None:
+                self.redelivered.committed(self._topics.of(one.kind, one.agent), one.payload)
+
+    def filters(self) -> list[str]:
+        """What to subscribe to: everything, so that a topic outside the contract is seen too."""
+        return [EVERYTHING]
+
+    @property
+    def idle(self) -> bool:
+        """Whether no backlog is being worked off: the last batch was small, or is done with."""
+        return not (self._large and self._in_hand)
+
+    async def run(self) -> None:
+        room = asyncio.Semaphore(IN_HAND)
+
+        def done_with(_task: asyncio.Task[None]) -> None:
+            self._in_hand -= 1
+            room.release()
+
+        async with asyncio.TaskGroup() as group:
+            async for batch in self._bus.batches():
+                await room.acquire()
+                self._large = len(batch) >= BACKLOG
+                done = self._finish(batch, *self._take(batch))
+                self._in_hand += 1
+                group.create_task(done, name="commit").add_done_callback(done_with)
+                for _ in range(COMMIT_STEPS):
+                    await asyncio.sleep(0)
+
+    def _take(self, batch: list[Inbound]) -> tuple[int, list[tuple[str, int, int | None]]]:
+        """Judge and enter a batch: its ticket, and how far sessions are receipted by it."""
+        draft = Draft()
+        at = self._ledger.now()
+        if self.tap is not None:
+            self.tap(at, batch)
+        self._judge_all(batch, at, draft)
+        ticket = self._ledger.enter(draft.messages, draft.letters, draft.events)
+        return ticket, [(*key, self._ledger.roster.receipt(*key)) for key in draft.sessions]
+
+    async def _finish(
+        self, batch: list[Inbound], ticket: int, receipts: list[tuple[str, int, int | None]]
+    ) -> None:
+        await self._ledger.commit(ticket)
+        await self._bus.ack_many(batch)
+        for agent, boot, seq in receipts:
+            if seq is not None:
+                self._receipts.note(agent, boot, seq)
+
+    def _judge_all(self, batch: list[Inbound], at: float, draft: Draft) -> None:
+        """Nine messages of ten are the next heartbeat of an agent that goes on as before."""
+        known, messages = self._addresses, draft.messages
+        goes_on, next_id = self._ledger.roster.goes_on, self._ledger.next_id
+        heartbeat = MessageKind.HEARTBEAT
+        for inbound in batch:
+            topic, payload, _, retain, _ = inbound
+            address = known.get(topic)
+            if address is not None and address.kind is heartbeat and not retain:
+                beat, agent = glance(payload), address.agent
+                if beat is not None and goes_on(agent, beat, at):
+                    messages.append(Stored(next_id(), at, agent, heartbeat, False, payload))
+                    self._counters.received[heartbeat] += 1
+                    continue
+            self._judge(inbound, at, draft)
+
+    def _judge(self, inbound: Inbound, at: float, draft: Draft) -> None:
+        topic, payload = inbound.topic, inbound.payload
+        known = address = self._addresses.get(topic)
+        try:
+            if address is None:
+                if topic.startswith(BROKER):
+                    self._hear_broker(topic, payload, inbound.retain)
+                    return
+                address = self._parse(topic)
+            kind = address.kind
+            if kind not in RECORDED:
+                return
+            self._counters.received[kind] += 1
+            if not payload:
+                draft.events += self._ledger.roster.observe_cleared(address, at=at)
+                return
+            message = self._reader.read(kind, payload)
+            if known is None:
+                self._know(topic, address)
+        except Rejected as rejected:
+            if not topic.startswith("$"):  # NATS shows its own traffic to `#`, against MQTT 4.7.2
+                self._reject(inbound, rejected, at, draft)
+            return
+        if kind in FROM_AGENT:
+            if not self._observe(inbound, address, cast("FromAgent", message), at, draft):
+                return
+        elif inbound.retain:
+            self._reject(inbound, Rejected(Reason.RETAINED_COMMAND), at, draft)
+            return
+        elif isinstance(message, Announcement):
+            self._hear_notice(message, at)
+        draft.messages.append(
+            Stored(self._ledger.next_id(), at, address.agent, kind, inbound.retain, payload)
+        )
+
+    def _hear_broker(self, topic: str, payload: bytes, retained: bool) -> None:
+        told = self._counters.broker
+        if payload.isdigit():
+            told[topic.removeprefix(BROKER)] = int(payload)
+        if not retained:
+            # Mosquitto tells only what changed within a minute: a hub that came later would first
+            # hear of drops as a large number out of nowhere, which is no increase to Prometheus.
+            told.setdefault(BROKER_DROPPED, 0)
+
+    def _parse(self, topic: str) -> Address:
+        address = self._topics.parse(topic)
+        if address.agent in PROBES:  # the ACL proof talks to itself: like receipts, not recorded
+            return Address(address.agent, MessageKind.RECEIPT)
+        return address
+
+    def _know(self, topic: str, address: Address) -> None:
+        """Keep the address of `topic`: a fleet has few topics and many messages. Only a good
+        message earns it, lest a flood of invented topics fill the memory."""
+        if len(self._addresses) >= MAX_ADDRESSES:
+            self._addresses.clear()
+        self._addresses[topic] = address
+
+    def _observe(
+        self,
+        inbound: Inbound,
+        address: Address,
+        message: FromAgent,
+        at: float,
+        draft: Draft,
+    ) -> bool:
+        """Feed the roster; whether the message is to be stored."""
+        if message.seq is None:
+            if self.redelivered.is_one(inbound.topic, inbound.payload):
+                self._counters.repeated += 1
+                return False
+            self.redelivered.committed(inbound.topic, inbound.payload)
+        events = self._ledger.roster.observe(address, message, at=at, retained=inbound.retain)
+        if events:
+            draft.events += events
+        if address.kind is not MessageKind.HEARTBEAT and message.boot is not None:
+            draft.sessions.add((address.agent, message.boot))
+        return not events or all(event.fact not in NO_NEWS for event in events)
+
+    def _hear_notice(self, message: Announcement, at: float) -> None:
+        silence = maintenance("notice", at)
+        if message.notice is Notice.MAINTENANCE_BEGIN:
+            self._ledger.silence(silence)
+        elif message.notice is Notice.MAINTENANCE_END:
+            self._ledger.lift(silence.id)
+
+    def _reject(self, inbound: Inbound, rejected: Rejected, at: float, draft: Draft) -> None:
+        self._counters.rejected[rejected.reason] += 1
+        draft.letters.append(
+            DeadLetter(
+                self._ledger.next_id(),
+                at,
+                inbound.topic,
+                inbound.payload[:KEPT],
+                inbound.retain,
+                rejected.reason,
+                rejected.field,
+            )
+        )

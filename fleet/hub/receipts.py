@@ -1,0 +1,74 @@
+"""Receipts: tell each sidecar how far its status and alerts are committed.
+
+Noted after the commit, sent a little later and once an agent, however many messages came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from fleet.bus.port import Bus
+from fleet.contract.errors import BrokerError
+from fleet.contract.messages import Receipt
+from fleet.contract.topics import Topics
+from fleet.contract.vocabulary import MessageKind
+from fleet.hub.counters import Counters
+
+COALESCE: Final = 0.1
+"""Seconds that receipts wait for more of the same agent."""
+
+BUSY_WAIT: Final = 2.0
+"""Seconds that receipts wait at most while one agent after the other talks: what they say is
+read first. A sidecar sends again only after 5."""
+
+AT_ONCE: Final = 200
+"""Publishes in flight together: the broker's round trip must not add up over the fleet."""
+
+MAX_NOTED: Final = 200_000
+"""Sessions waiting for their receipt; beyond that the sidecars ask again by sending again."""
+
+
+class Receipts:
+    """A service: `run` sends what `note` noted."""
+
+    name = "receipts"
+
+    def __init__(self, bus: Bus, topics: Topics, counters: Counters) -> None:
+        self._bus = bus
+        self._topics = topics
+        self._counters = counters
+        self._noted: dict[tuple[str, int], int] = {}
+        self._wake = asyncio.Event()
+
+    def note(self, agent: str, boot: int, seq: int) -> None:
+        """Session `boot` is committed up to `seq`, or it sent again for want of a receipt."""
+        if len(self._noted) < MAX_NOTED:
+            self._noted[agent, boot] = seq
+            self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._wake.wait()
+            await self._wait_for_more()
+            self._wake.clear()
+            noted, self._noted = list(self._noted.items()), {}
+            for start in range(0, len(noted), AT_ONCE):
+                some = noted[start : start + AT_ONCE]
+                await asyncio.gather(*(self._send(*session, seq) for session, seq in some))
+
+    async def _wait_for_more(self) -> None:
+        """Until no other session speaks, or for as long as a receipt may wait."""
+        clock = asyncio.get_running_loop().time
+        end, before = clock() + BUSY_WAIT, -1
+        while len(self._noted) > before and clock() < end:
+            before = len(self._noted)
+            await asyncio.sleep(COALESCE)
+
+    async def _send(self, agent: str, boot: int, seq: int) -> None:
+        topic = self._topics.of(MessageKind.RECEIPT, agent)
+        try:
+            await self._bus.publish(topic, Receipt(boot=boot, seq=seq).to_payload())
+            self._counters.receipts += 1
+        except BrokerError:
+            self._counters.receipts_failed += 1  # the sidecar sends again and so asks again

@@ -1,0 +1,136 @@
+"""The hub's HTTP interface as the command line uses it, with the token the hub leaves in its home.
+
+`fleet serve` writes `hub.json` (0600): who may read it owns the home and could do all of it anyway.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+from fleet.contract.errors import ConfigError, FleetError
+from fleet.contract.secret_file import read_secret, write_secret
+
+FILE: Final = "hub.json"
+AT_HOME: Final = {"GET /v1/agents": "fleet status"}
+"""What the hub's remedies, which speak of HTTP, are at the command line."""
+
+TIMEOUT: Final = 10.0
+"""Seconds; the hub answers on loopback in milliseconds."""
+
+
+class HubError(FleetError):
+    """The hub is away, or refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubClient:
+    """Asks one hub."""
+
+    url: str
+    token: str = field(repr=False)
+
+    @classmethod
+    def of(cls, home: Path) -> Self:
+        """The hub that serves this home.
+
+        Raises:
+            HubError: no hub runs here.
+        """
+        path = home / FILE
+        if not path.exists():
+            raise HubError("no hub serves this home", f"there is no {path}", "fleet serve")
+        try:
+            return cls(**json.loads(read_secret(path)))
+        except (ValueError, TypeError):
+            raise ConfigError(f"{path} is damaged", "", "restart fleet serve") from None
+
+    @classmethod
+    def serving(cls, home: Path) -> Self | None:
+        """The hub that serves this home; None where none does, or where it was killed.
+
+        Only a refused connection is a death: a hub that is slow to answer still serves.
+        """
+        if not (home / FILE).exists():
+            return None
+        hub = cls.of(home)
+        address = urlsplit(hub.url)
+        try:
+            socket.create_connection((address.hostname, address.port or 80), TIMEOUT).close()
+        except ConnectionRefusedError:
+            return None
+        except OSError:
+            return hub  # its first request says what is wrong
+        return hub
+
+    def write(self, home: Path) -> None:
+        """Leave the address and token for the command line."""
+        write_secret(home / FILE, json.dumps({"url": self.url, "token": self.token}))
+
+    @staticmethod
+    def withdraw(home: Path) -> None:
+        """Take back what `write` left, this hub or one that was killed, token and all."""
+        from fleet.tokens import Tokens
+
+        path = home / FILE
+        if not path.exists():
+            return
+        tokens = Tokens(home)
+        bearer = tokens.principal(HubClient.of(home).token)
+        if bearer is not None:
+            tokens.revoke(bearer.id)
+        path.unlink(missing_ok=True)
+
+    def get(self, path: str) -> Any:
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        return self._ask("POST", path, body)
+
+    def delete(self, path: str) -> None:
+        self._ask("DELETE", path, None)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        """
+        Raises:
+            HubError: the hub is away or refuses; its own words are passed on.
+        """
+        request = urllib.request.Request(  # noqa: S310 - the scheme is the hub's own http
+            self.url + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            method=method,
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=TIMEOUT) as response:
+                text = response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _refused(error) from None
+        except OSError as error:
+            reason = getattr(error, "reason", error)
+            why = getattr(reason, "strerror", None) or str(reason)
+            raise HubError(f"the hub at {self.url} does not answer", why, "fleet serve") from None
+        return json.loads(text) if text else None
+
+
+def _refused(error: urllib.error.HTTPError) -> HubError:
+    try:
+        problem = json.loads(error.read())
+    except ValueError:
+        problem = {}
+    lacks = [name for name, good in problem.items() if good is False and name != "ready"]
+    if lacks:  # what /readyz says with its 503
+        why = f"no {', no '.join(lacks)}"
+        return HubError("the hub is not ready", why, "the log of fleet serve says more")
+    remedy = problem.get("try", "")
+    return HubError(
+        "the hub refuses", problem.get("detail", f"HTTP {error.code}"), AT_HOME.get(remedy, remedy)
+    )

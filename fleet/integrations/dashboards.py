@@ -1,0 +1,138 @@
+"""The two dashboards as tables: what each panel asks, and how it shows the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from fleet.contract.vocabulary import Word
+
+
+class Look(Word):
+    """How a panel shows its numbers; the values are Grafana's panel types."""
+
+    STAT = "stat", "the last value, large"
+    LINES = "timeseries", "values over time"
+    TABLE = "table", "the last values, one line each"
+    STATES = "state-timeline", "words over time"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One PromQL question; `legend` names its series."""
+
+    expr: str
+    legend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """`width` is of 24 columns; `unit` is one of Grafana's."""
+
+    title: str
+    look: Look
+    queries: tuple[Query, ...]
+    unit: str = "short"
+    width: int = 12
+    height: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """`per_agent` adds the choice of an agent, `$agent` in queries."""
+
+    uid: str
+    title: str
+    panels: tuple[Panel, ...]
+    per_agent: bool = False
+
+
+def _stat(title: str, expr: str, unit: str = "short") -> Panel:
+    return Panel(title, Look.STAT, (Query(expr),), unit, width=4, height=4)
+
+
+def _lines(title: str, *queries: Query, unit: str = "short") -> Panel:
+    return Panel(title, Look.LINES, queries, unit)
+
+
+def _declared(name: str, legend: str) -> Query:
+    return Query(f'rate(fleet_agent_metric_{name}{{agent=~"$agent"}}[$__rate_interval])', legend)
+
+
+FLEET: Final = Dashboard(
+    "fleet",
+    "Fleet",
+    (
+        _stat("Agents ok", 'fleet_agents{state="ok"}'),
+        _stat("Agents not ok", 'sum(fleet_agents{state!="ok"})'),
+        _stat("Alerts firing", "sum(fleet_alert_firing) or vector(0)"),
+        _stat("Link to the broker", "fleet_link_up"),
+        _stat("Commands open", "fleet_commands_open"),
+        _stat("Room for the store", "fleet_store_free_bytes", "bytes"),
+        Panel("Verdicts", Look.STATES,
+              (Query("sum by (agent, state) (fleet_agent_state)", "{{agent}} {{state}}"),)),
+        Panel("Alerts", Look.TABLE, (Query("fleet_alert_firing"),)),
+        _lines("Time since the last bus heartbeat",
+               Query("topk(10, fleet_agent_heartbeat_age_seconds)", "{{agent}}"), unit="s"),
+        _lines("Agents by verdict", Query("fleet_agents", "{{state}}")),
+        _lines("Messages",
+               Query("sum by (kind) (rate(fleet_bus_messages_total[$__rate_interval]))",
+                     "{{kind}}"), unit="cps"),
+        _lines("Rejects, losses and drops",
+               Query("sum by (reason) (rate(fleet_bus_rejects_total[$__rate_interval]))",
+                     "rejected: {{reason}}"),
+               Query("rate(fleet_missing_messages_total[$__rate_interval])", "missing"),
+               Query("rate(fleet_broker_dropped_messages_total[$__rate_interval])",
+                     "dropped by the broker"), unit="cps"),
+        _lines("Commands by outcome",
+               Query("sum by (outcome) (increase(fleet_commands_total[$__rate_interval]))",
+                     "{{outcome}}")),
+        _lines("Latency of commands",
+               Query("histogram_quantile(0.5, sum by (le) "
+                     "(rate(fleet_command_latency_seconds_bucket[$__rate_interval])))", "median"),
+               Query("histogram_quantile(0.95, sum by (le) "
+                     "(rate(fleet_command_latency_seconds_bucket[$__rate_interval])))", "95 %"),
+               unit="s"),
+        _lines("Broker's clients", Query("fleet_broker_clients_connected", "connected"),
+               Query("fleet_broker_clients_away", "away")),
+        _lines("Store", Query("fleet_store_bytes", "{{file}}"), unit="bytes"),
+        _lines("Time spent in commits",
+               Query("rate(fleet_commit_seconds_total[$__rate_interval])", "commits"),
+               unit="percentunit"),
+        _lines("The hub's own process", Query("process_resident_memory_bytes", "memory"),
+               unit="bytes"),
+    ),
+)  # fmt: skip
+
+AGENT: Final = Dashboard(
+    "fleet-agent",
+    "Fleet: one agent",
+    (
+        _stat("Up", 'fleet_agent_up{agent=~"$agent"}'),
+        _stat("Since the last bus heartbeat",
+              'fleet_agent_heartbeat_age_seconds{agent=~"$agent"}', "s"),
+        _stat("Uptime", 'fleet_agent_uptime_seconds{agent=~"$agent"}', "s"),
+        _stat("Clock skew", 'fleet_agent_clock_skew_seconds{agent=~"$agent"}', "s"),
+        _stat("Missing messages", 'fleet_agent_missing_messages{agent=~"$agent"}'),
+        _stat("Availability, 1 day",
+              'avg_over_time(fleet_agent_up{agent=~"$agent"}[1d])', "percentunit"),
+        Panel("Verdict", Look.STATES, (Query('fleet_agent_state{agent=~"$agent"}', "{{state}}"),)),
+        Panel("Checks", Look.STATES,
+              (Query('fleet_agent_check{agent=~"$agent"}', "{{plane}} {{result}}"),)),
+        Panel("Alerts", Look.TABLE, (Query('fleet_alert_firing{agent=~"$agent"}'),)),
+        Panel("What runs", Look.TABLE, (Query('fleet_agent_info{agent=~"$agent"}'),)),
+        _lines("Tokens", _declared("tokens_input_total", "input"), unit="cps"),
+        _lines("Cost", _declared("cost_usd_total", "USD"), unit="currencyUSD"),
+        _lines("Errors", _declared("errors_total", "errors"), unit="cps"),
+        _lines("Memory",
+               Query('fleet_agent_metric_memory_bytes{agent=~"$agent"}', "used"),
+               Query('fleet_agent_metric_memory_available_bytes{agent=~"$agent"}', "available"),
+               unit="bytes"),
+        _lines("Outbox", Query('fleet_agent_metric_outbox_messages{agent=~"$agent"}', "messages")),
+        _lines("All declared metrics",
+               Query('{__name__=~"fleet_agent_metric_.+", agent=~"$agent"}', "{{__name__}}")),
+    ),
+    per_agent=True,
+)  # fmt: skip
+
+DASHBOARDS: Final = (FLEET, AGENT)

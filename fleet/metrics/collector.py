@@ -1,0 +1,137 @@
+"""The hub's own families, read from its state when somebody scrapes."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+import fleet
+from fleet.commander.commander import Commander
+from fleet.contract.vocabulary import MessageKind, Reason, Verb
+from fleet.domain.commands import OPEN, CommandState
+from fleet.domain.events import Fact
+from fleet.metrics import hub_families as families
+from fleet.metrics.agent_families import Family
+from fleet.metrics.exposition import Exposition
+from fleet.store.sqlite import FILE_NAME
+
+if TYPE_CHECKING:
+    from fleet.hub.hub import Hub
+
+Extra = Callable[[], Iterable[Metric]]
+"""Another service's families."""
+
+_ENDS: Final = frozenset(CommandState) - OPEN
+
+
+class HubCollector(Collector):
+    """Every family of `HUB_FAMILIES` but the histogram, which keeps itself.
+
+    Counters with a label from a closed vocabulary start with each word at 0: a rate over the
+    first rejection is then not nothing.
+    """
+
+    def __init__(
+        self, hub: Hub, commander: Commander, exposition: Exposition, extras: Iterable[Extra]
+    ) -> None:
+        self._hub = hub
+        self._commander = commander
+        self._exposition = exposition
+        self._extras = tuple(extras)
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._traffic()
+        yield from self._fleet()
+        yield from self._store()
+        yield from self._broker()
+        for extra in self._extras:
+            yield from extra()
+        build = (fleet.__version__, platform.python_version())
+        yield labelled(families.BUILD, {build: 1})
+
+    def _traffic(self) -> Iterable[Metric]:
+        counters = self._hub.counters
+        yield words(families.MESSAGES, MessageKind, counters.received)
+        yield words(families.REJECTS, Reason, counters.rejected)
+        yield single(families.LETTERS_DROPPED, self._hub.store.letters_dropped)
+        yield words(families.FACTS, Fact, counters.facts)
+        yield single(families.LOST, counters.missing)
+        yield single(families.REPEATED, counters.repeated)
+        yield single(families.RECEIPTS, counters.receipts)
+        yield single(families.RECEIPTS_FAILED, counters.receipts_failed)
+        yield single(families.LINK_UP, counters.link_up)
+        yield single(families.LINK_LOSSES, counters.link_losses)
+        yield single(families.FEED_DROPPED, counters.feed_dropped)
+        yield single(families.FEED_QUEUE, self._hub.feed.backlog)
+
+    def _fleet(self) -> Iterable[Metric]:
+        book = self._hub.ledger.book
+        counts = self._hub.roster.counts()
+        yield labelled(families.AGENTS, {(v.value,): n for v, n in counts.items()})
+        yield labelled(
+            families.FIRING,
+            {(a.agent or "hub", a.code, a.severity.value): 1 for a in book.firing()},
+        )
+        yield single(families.SILENCES, len(book.silences))
+        outcomes = self._commander.outcomes
+        pairs = outcomes.keys() | {(verb.value, end.value) for verb in Verb for end in _ENDS}
+        yield labelled(families.COMMANDS, {pair: outcomes.get(pair, 0) for pair in sorted(pairs)})
+        yield single(families.COMMANDS_OPEN, len(self._commander))
+        yield single(families.NAMES_REFUSED, self._exposition.metric_names_refused)
+
+    def _store(self) -> Iterable[Metric]:
+        counters = self._hub.counters
+        yield single(families.STORED, counters.stored)
+        yield single(families.COMMITS, counters.commits)
+        yield single(families.COMMIT_SECONDS, counters.commit_seconds)
+        yield single(families.COMMIT_FAILURES, counters.commit_failures)
+        yield single(families.PAUSED, counters.paused)
+        home = self._hub.settings.home
+        sizes = {"database": home / FILE_NAME, "log": home / f"{FILE_NAME}-wal"}
+        yield labelled(families.STORE_BYTES, {(n,): _size(path) for n, path in sizes.items()})
+        disk = os.statvfs(home)
+        yield single(families.STORE_FREE, disk.f_bavail * disk.f_frsize)
+        yield single(families.TICKS, counters.ticks)
+        yield single(families.TICK_SECONDS, counters.tick_seconds)
+        if self._hub.started_at is not None:
+            yield single(families.STARTED, self._hub.started_at)
+
+    def _broker(self) -> Iterable[Metric]:
+        for topic, value in self._hub.counters.broker.items():
+            yield single(families.BROKER[topic], value)
+
+
+def single(family: Family, value: float) -> Metric:
+    """A family with one series."""
+    return labelled(family, {(): value})
+
+
+def words(family: Family, vocabulary: Iterable[str], counts: Mapping[str, int]) -> Metric:
+    """A family with one label, whose every word is there from the start."""
+    known = {str(word): 0 for word in vocabulary}
+    known |= {str(word): count for word, count in counts.items()}
+    return labelled(family, {(word,): count for word, count in known.items()})
+
+
+def labelled(family: Family, values: Mapping[tuple[str, ...], float]) -> Metric:
+    """A family with a series for each tuple of label values."""
+    kind = CounterMetricFamily if family.type == "counter" else GaugeMetricFamily
+    metric: CounterMetricFamily | GaugeMetricFamily = kind(
+        family.name, family.help, labels=family.labels
+    )
+    for label_values, value in values.items():
+        metric.add_metric(label_values, value)
+    return metric
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,73 @@
+"""What a scrape gets: the hub's own counters by prometheus-client, the agents' by `exposition`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from fleet.commander.commander import Commander
+from fleet.hub.feed import Item
+from fleet.metrics.collector import Extra, HubCollector
+from fleet.metrics.exposition import Exposition
+from fleet.metrics.hub_families import LATENCY
+from fleet.store.port import Stored, Told
+
+if TYPE_CHECKING:
+    from fleet.hub.hub import Hub
+
+BUCKETS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 20, 60)
+"""Seconds of a command's round trip: a millisecond on a LAN, a minute for a busy agent."""
+
+
+class Exporter:
+    """A service that keeps the exposition current; `expose` is one scrape."""
+
+    name = "exporter"
+
+    def __init__(self, hub: Hub, commander: Commander, extras: Iterable[Extra] = ()) -> None:
+        self._hub = hub
+        self._commander = commander
+        self._exposition = Exposition()
+        self._registry = CollectorRegistry()
+        self._registry.register(HubCollector(hub, commander, self._exposition, extras))
+        ProcessCollector(registry=self._registry)
+        self._latency = Histogram(
+            LATENCY.name, LATENCY.help, buckets=BUCKETS, registry=self._registry
+        )
+
+    async def run(self) -> None:
+        subscription = self._hub.feed.subscribe()
+        try:
+            self._exposition.touch(self._hub.roster.names())
+            async for items in subscription.batches():
+                self._exposition.touch(filter(None, map(_agent_of, items)))
+        finally:
+            subscription.close()
+
+    def expose(self, accept: str) -> tuple[bytes, str]:
+        """(body, content type); OpenMetrics where the scraper asks for it."""
+        openmetrics = "application/openmetrics-text" in accept
+        for seconds in self._commander.take_latencies():
+            self._latency.observe(seconds)
+        now = self._hub.ledger.now()
+        agents = self._exposition.render(
+            lambda name: self._hub.roster.view(name, now), now, openmetrics=openmetrics
+        ).encode()
+        if openmetrics:
+            own = bytes(
+                generate_openmetrics(self._registry)  # type: ignore[no-untyped-call]
+            ).removesuffix(b"# EOF\n")
+            return own + agents + b"# EOF\n", OPENMETRICS
+        return generate_latest(self._registry) + agents, CONTENT_TYPE_PLAIN_0_0_4
+
+
+def _agent_of(item: Item) -> str:
+    """Whose series it changes; empty: nobody's."""
+    if isinstance(item, Stored):
+        return item.agent
+    return item.event.agent if isinstance(item, Told) else ""

@@ -1,0 +1,183 @@
+"""Every metric family about the hub itself and its broker; the docs are made from this table."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fleet.metrics.agent_families import Family
+
+_NONE: Final[tuple[str, ...]] = ()
+
+
+def _counter(name: str, text: str, *labels: str, series: str = "1") -> Family:
+    return Family(name, "counter", text, labels, series)
+
+
+def _gauge(name: str, text: str, *labels: str, series: str = "1") -> Family:
+    return Family(name, "gauge", text, labels, series)
+
+
+MESSAGES: Final = _counter(
+    "fleet_bus_messages_total",
+    "messages received, repetitions included",
+    "kind",
+    series="one a kind of message: 6",
+)
+REJECTS: Final = _counter(
+    "fleet_bus_rejects_total",
+    "messages the contract rejected; the newest are kept as dead letters",
+    "reason",
+    series="one a reason: 15",
+)
+LETTERS_DROPPED: Final = _counter(
+    "fleet_dead_letters_dropped_total", "dead letters that had to make room for newer ones"
+)
+FACTS: Final = _counter(
+    "fleet_facts_total",
+    "what the hub learned of agents, such as births, gaps and ignored wills",
+    "fact",
+    series="one a fact: 18",
+)
+LOST: Final = _counter(
+    "fleet_missing_messages_total", "messages that gaps in numbered sessions showed to be missing"
+)
+REPEATED: Final = _counter(
+    "fleet_repeated_messages_total", "unnumbered messages the broker delivered again, ignored"
+)
+RECEIPTS: Final = _counter("fleet_receipts_total", "receipts sent to sidecars")
+RECEIPTS_FAILED: Final = _counter(
+    "fleet_receipt_failures_total", "receipts that could not be sent; the next one covers them"
+)
+LINK_UP: Final = _gauge("fleet_link_up", "1 while the hub is linked to the broker, else 0")
+LINK_LOSSES: Final = _counter("fleet_link_losses_total", "times the link to the broker was lost")
+FEED_DROPPED: Final = _counter(
+    "fleet_feed_dropped_total", "events that services of the hub were too slow for; all are stored"
+)
+FEED_QUEUE: Final = _gauge(
+    "fleet_feed_queue_events", "events that the slowest service of the hub has yet to take"
+)
+
+AGENTS: Final = _gauge(
+    "fleet_agents", "agents by the hub's verdict", "state", series="one a verdict: 7"
+)
+FIRING: Final = _gauge(
+    "fleet_alert_firing",
+    "1 for each alert that fires; agent is hub for the hub's own",
+    "agent",
+    "code",
+    "severity",
+    series="one a firing alert",
+)
+SILENCES: Final = _gauge("fleet_silences", "silences in force, maintenance included")
+ROUTE_UP: Final = _gauge(
+    "fleet_route_up",
+    "1 if the last attempt of an alert route was taken, else 0",
+    "route",
+    series="one a route",
+)
+ROUTE_SENT: Final = _counter(
+    "fleet_route_sent_total", "messages an alert route delivered", "route", series="one a route"
+)
+ROUTE_FAILURES: Final = _counter(
+    "fleet_route_failures_total",
+    "attempts of an alert route that failed",
+    "route",
+    series="one a route",
+)
+ROUTE_DROPPED: Final = _counter(
+    "fleet_route_dropped_total",
+    "messages an alert route gave up: too many waited",
+    "route",
+    series="one a route",
+)
+ROUTE_WAITING: Final = _gauge(
+    "fleet_route_waiting_messages",
+    "messages an alert route has yet to deliver",
+    "route",
+    series="one a route",
+)
+COMMANDS: Final = _counter(
+    "fleet_commands_total",
+    "commands that ended",
+    "verb",
+    "outcome",
+    series="4 verbs times 6 outcomes",
+)
+COMMANDS_OPEN: Final = _gauge(
+    "fleet_commands_open", "commands without an end yet: waiting for an agent, or for its reply"
+)
+NAMES_REFUSED: Final = _counter(
+    "fleet_metric_names_refused_total",
+    "agents' metrics left out: too many names, or one that another name rules out",
+)
+LATENCY: Final = Family(
+    "fleet_command_latency_seconds",
+    "histogram",
+    "from sending a command to the arrival of its reply",
+    _NONE,
+    "12",
+)
+
+STORED: Final = _counter("fleet_stored_messages_total", "messages committed")
+COMMITS: Final = _counter("fleet_commits_total", "batches committed")
+COMMIT_SECONDS: Final = _counter("fleet_commit_seconds_total", "time spent in commits")
+COMMIT_FAILURES: Final = _counter("fleet_commit_failures_total", "commits that failed")
+PAUSED: Final = _gauge(
+    "fleet_intake_paused", "1 while the disk is full and the hub acknowledges nothing, else 0"
+)
+STORE_BYTES: Final = _gauge(
+    "fleet_store_bytes", "size of the store", "file", series="2: database and log"
+)
+STORE_FREE: Final = _gauge("fleet_store_free_bytes", "room left on the disk of the store")
+TICKS: Final = _counter("fleet_liveness_ticks_total", "times the hub looked for silent agents")
+TICK_SECONDS: Final = _counter("fleet_liveness_seconds_total", "time spent in these looks")
+STARTED: Final = _gauge("fleet_hub_start_time_seconds", "when the hub started, since the epoch")
+BUILD: Final = _gauge("fleet_build_info", "1, with what runs", "version", "python")
+
+AUDIT_FINDINGS: Final = _gauge(
+    "fleet_audit_findings", "violations that the newest audit of this hub found"
+)
+AUDIT_GAPS: Final = _gauge(
+    "fleet_audit_gaps", "gaps in the capture that the newest audit of this hub judged"
+)
+AUDIT_LOST: Final = _counter(
+    "fleet_capture_lost_messages_total", "messages that could not be captured: audits show a gap"
+)
+LEAK_BUDGET: Final = _gauge(
+    "fleet_leak_budget_bytes",
+    "the most an agent could hide in a day of messages the contract allows, by its types",
+)
+
+BROKER_DROPPED: Final = _counter(
+    "fleet_broker_dropped_messages_total", "messages the broker says it dropped: queues were full"
+)
+BROKER: Final = {
+    "publish/messages/dropped": BROKER_DROPPED,
+    "clients/connected": _gauge("fleet_broker_clients_connected", "clients linked to the broker"),
+    "clients/disconnected": _gauge(
+        "fleet_broker_clients_away", "clients whose session the broker keeps while they are away"
+    ),
+    "messages/received": _counter(
+        "fleet_broker_messages_received_total", "MQTT packets the broker received"
+    ),
+    "messages/sent": _counter("fleet_broker_messages_sent_total", "MQTT packets the broker sent"),
+    "retained messages/count": _gauge(
+        "fleet_broker_retained_messages", "messages the broker retains, its own statistics included"
+    ),
+    "store/messages/count": _gauge(
+        "fleet_broker_stored_messages", "messages the broker holds: retained and queued"
+    ),
+    "store/messages/bytes": _gauge(
+        "fleet_broker_stored_bytes", "size of the messages the broker holds"
+    ),
+}
+"""Mosquitto's own statistics, by their topic below `$SYS/broker/`; other brokers have none."""
+
+HUB_FAMILIES: Final = (
+    MESSAGES, REJECTS, LETTERS_DROPPED, FACTS, LOST, REPEATED, RECEIPTS, RECEIPTS_FAILED, LINK_UP,
+    LINK_LOSSES, FEED_DROPPED, FEED_QUEUE, AGENTS, FIRING, SILENCES, ROUTE_UP, ROUTE_SENT,
+    ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, COMMANDS, COMMANDS_OPEN, LATENCY,
+    NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,
+    STORE_FREE, TICKS, TICK_SECONDS, STARTED, BUILD, AUDIT_FINDINGS, AUDIT_GAPS, AUDIT_LOST,
+    LEAK_BUDGET, *BROKER.values(),
+)  # fmt: skip

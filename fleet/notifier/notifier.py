@@ -1,0 +1,85 @@
+"""The hub's notifier: takes what is to be told from the feed, and gives it to every route."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client.core import Metric
+
+from fleet.contract.vocabulary import AlertState
+from fleet.domain.alerts import Alert, Tidings
+from fleet.metrics import hub_families as families
+from fleet.metrics.collector import labelled
+from fleet.notifier.delivery import Delivery, Send
+from fleet.notifier.notification import Group
+from fleet.notifier.routes import Channel, Route
+from fleet.notifier.senders import LASTS, send
+
+if TYPE_CHECKING:
+    from fleet.hub.hub import Hub
+
+FOLDER: Final = "routes"
+REPEAT: Final = LASTS / 5
+"""Seconds between repetitions of what fires: Alertmanager takes silence for the end."""
+
+
+class Notifier:
+    """A service of the hub."""
+
+    name = "notifier"
+
+    def __init__(self, hub: Hub, routes: Sequence[Route], attempt: Send = send) -> None:
+        self._hub = hub
+        folder = hub.settings.home / FOLDER
+        self._deliveries = [Delivery(route, folder, attempt) for route in routes]
+
+    async def run(self) -> None:
+        subscription = self._hub.feed.subscribe()
+        try:
+            for delivery in self._deliveries:
+                delivery.restore()
+            async with asyncio.TaskGroup() as group:
+                for delivery in self._deliveries:
+                    group.create_task(delivery.run(), name=f"route-{delivery.route.name}")
+                    if delivery.route.channel is Channel.ALERTMANAGER:
+                        group.create_task(self._repeat(delivery), name="route-repeat")
+                async for item in subscription:
+                    if isinstance(item, Tidings):
+                        told = Group.of(item)
+                        for delivery in self._deliveries:
+                            delivery.put(told)
+        finally:
+            subscription.close()
+
+    def metrics(self) -> Iterable[Metric]:
+        """What the exporter shows: a route that fails is itself visible."""
+        for family, value in (
+            (families.ROUTE_UP, lambda d: int(d.working)),
+            (families.ROUTE_SENT, lambda d: d.sent),
+            (families.ROUTE_FAILURES, lambda d: d.failures),
+            (families.ROUTE_DROPPED, lambda d: d.dropped),
+            (families.ROUTE_WAITING, len),
+        ):
+            yield labelled(family, {(d.route.name,): value(d) for d in self._deliveries})
+
+    async def _repeat(self, delivery: Delivery) -> None:
+        """Say again what fires and was told; nothing is queued, the next round says it anew."""
+        while True:
+            await asyncio.sleep(REPEAT)
+            for group in _told(self._hub.ledger.book.firing()):
+                if delivery.route.wants(group.severity) and not len(delivery):
+                    await delivery.try_once(group)
+
+
+def _told(firing: Iterable[Alert]) -> list[Group]:
+    """The firing alerts that operators know of, by code."""
+    codes: dict[str, list[Alert]] = {}
+    for alert in firing:
+        if alert.told is AlertState.FIRING:
+            codes.setdefault(alert.code, []).append(alert)
+    return [
+        Group.of(Tidings(code, AlertState.FIRING, alerts[0].severity, tuple(alerts)))
+        for code, alerts in codes.items()
+    ]

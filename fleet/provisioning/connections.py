@@ -1,0 +1,69 @@
+"""Connections of the provisioning side: as the admin, as the hub, as an agent on trial."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from fleet.bus.connect_options import Connection
+from fleet.bus.mqtt import MqttBus
+from fleet.bus.port import Will
+from fleet.contract.broker_url import BrokerUrl
+from fleet.contract.errors import ConfigError
+from fleet.contract.secret_file import read_secret
+from fleet.contract.timestamps import ulid
+from fleet.provisioning.dynsec import Dynsec
+from fleet.provisioning.mosquitto import plan_of
+from fleet.provisioning.names import admin_account
+from fleet.settings import Settings
+
+
+def connection_as(
+    settings: Settings,
+    account: str,
+    password: str | None,
+    client_id: str | None = None,
+    will: Will | None = None,
+) -> Connection:
+    """A connection by `account`; without `client_id` a name nobody else has."""
+    return Connection(
+        replace(settings.broker, user=account),
+        client_id or f"{account}-{ulid(time.time())[10:].lower()}",
+        password=password,
+        ca_file=settings.ca_file,
+        will=will,
+    )
+
+
+def connection_by_certificate(
+    settings: Settings, url: BrokerUrl, client_id: str, files: tuple[Path, Path]
+) -> Connection:
+    """A connection by (certificate, key) to an mTLS listener."""
+    ca = settings.home / "ca" / "ca.pem"
+    return Connection(url, client_id, ca_file=ca, cert_file=files[0], key_file=files[1])
+
+
+@asynccontextmanager
+async def dynsec_of(
+    settings: Settings, *, account: str | None = None, password_file: Path | None = None
+) -> AsyncIterator[Dynsec]:
+    """The broker's dynamic security, by the admin account of this home or by another.
+
+    Raises:
+        ConfigError: the account's password is not here.
+        BrokerError: the broker cannot be reached or refuses.
+    """
+    path = password_file or plan_of(settings).admin_password
+    if not path.exists():
+        raise ConfigError(
+            f"there is no {path}",
+            "accounts are made from the hub's home",
+            "fleet init; for a broker that runs already: fleet broker secure --help",
+        )
+    user = account or admin_account(settings.topics)
+    connection = connection_as(settings, user, read_secret(path))
+    async with MqttBus(connection) as bus, Dynsec(bus) as dynsec:
+        yield dynsec

@@ -1,0 +1,92 @@
+"""Names of agents that run already, out of other programs' lists; nothing else is taken over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fleet.contract.errors import ConfigError
+from fleet.contract.topics import is_agent_name
+from fleet.contract.vocabulary import Kind
+
+_NAME_KEYS: Final = ("tenant", "name", "id")
+"""`openclaw fleet list --json` calls a cell's owner `tenant`; the container is
+`openclaw-cell-<tenant>`. Its output may change between releases, so near names are taken too."""
+
+_SIDECAR: Final = ("fleet-sidecar", "Dockerfile.sidecar")
+_NOT_AGENTS: Final = ("mosquitto", "nats", "postgres", "redis", "prometheus", "grafana", "traefik",
+                      "nginx", "caddy", "alertmanager", "rabbitmq")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An agent in somebody's list."""
+
+    name: str
+    kind: Kind
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(text: str) -> list[Found]:
+    """The agents in `openclaw fleet list --json` or a compose file, by what the text looks like.
+
+    Raises:
+        ConfigError: neither, or a name that cannot be an agent's.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = _yaml(text)
+    if isinstance(document, dict) and isinstance(document.get("services"), dict):
+        found = list(_compose(document["services"]))
+    else:
+        found = list(_openclaw(document))
+    if not found:
+        raise ConfigError("no agent was found", "", "openclaw fleet list --json, or a compose file")
+    for agent in found:
+        if not is_agent_name(agent.name):
+            why = "a name is 1 to 40 of a-z, 0-9 and -"
+            raise ConfigError(f"{agent.name!r} cannot be an agent's name", why, "rename it there")
+    return found
+
+
+def _openclaw(document: object) -> Iterator[Found]:
+    items = document
+    if isinstance(document, dict):
+        items = next((value for value in document.values() if isinstance(value, list)), [])
+    if not isinstance(items, list):
+        return
+    for item in items:
+        name = _name(item)
+        if name:
+            yield Found(name, Kind.OPENCLAW, {"container": f"openclaw-cell-{name}"})
+
+
+def _name(item: object) -> str:
+    if isinstance(item, str):
+        return item
+    if isinstance(item, dict):
+        return next((str(item[key]) for key in _NAME_KEYS if item.get(key)), "")
+    return ""
+
+
+def _compose(services: Mapping[str, Any]) -> Iterator[Found]:
+    for name, service in services.items():
+        text = json.dumps(service, default=str)
+        if any(word in text for word in (*_SIDECAR, *_NOT_AGENTS)) or name in ("broker", "hub"):
+            continue
+        kinds = (kind for kind in Kind if kind.value in f"{name} {text}".lower())
+        container = str((service or {}).get("container_name") or "")
+        yield Found(name, next(kinds, Kind.GENERIC), {"container": container} if container else {})
+
+
+def _yaml(text: str) -> object:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        why = str(error).splitlines()[0]
+        raise ConfigError("the list is neither JSON nor YAML", why, "a compose file") from None

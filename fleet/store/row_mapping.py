@@ -1,0 +1,112 @@
+"""Rows to values and back; each pair of functions stands together."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fleet.contract.vocabulary import (
+    AlertState,
+    MessageKind,
+    Priority,
+    ReplyCode,
+    Severity,
+    Verb,
+)
+from fleet.domain.alerts import Alert, Silence
+from fleet.domain.commands import CommandState, Order
+from fleet.domain.events import Event, Fact
+from fleet.store.port import DeadLetter, Stored, Told
+
+Row = tuple[Any, ...]
+
+KINDS: Final = (
+    MessageKind.HEARTBEAT,
+    MessageKind.STATUS,
+    MessageKind.ALERT,
+    MessageKind.COMMAND,
+    MessageKind.BROADCAST,
+)
+"""A kind is stored as its place here: append only."""
+
+KIND_NUMBER: Final = {kind: number for number, kind in enumerate(KINDS)}
+
+
+KEY_STEP: Final = 8
+"""Index keys an agent: its number times this, plus the kind."""
+
+
+def key_of(agent: int, kind: int) -> int:
+    """The index key of one agent's messages of one kind; agent 0 stands for all."""
+    return agent * KEY_STEP + kind
+
+
+def stored(row: Row, names: dict[int, str]) -> Stored:
+    """From `id, at, agent, kind, retained, payload`."""
+    id_, at, agent, kind, retained, payload = row
+    return Stored(id_, at, names[agent], KINDS[kind], bool(retained), payload)
+
+
+def event_row(told: Told) -> Row:
+    event = told.event
+    severity = event.severity.value if event.severity else None
+    return (told.id, event.at, event.fact.value, event.agent, str(event.word), severity,
+            event.amount, event.id)  # fmt: skip
+
+
+def told(row: Row) -> Told:
+    id_, at, fact, agent, word, severity, amount, ref = row
+    level = Severity(severity) if severity else None
+    return Told(id_, Event(Fact(fact), agent, at, word, level, amount, ref))
+
+
+def dead_letter_row(letter: DeadLetter) -> Row:
+    return (letter.id, letter.at, letter.topic, letter.payload, letter.retained, letter.reason,
+            letter.field)  # fmt: skip
+
+
+def dead_letter(row: Row) -> DeadLetter:
+    id_, at, topic, payload, retained, reason, field = row
+    return DeadLetter(id_, at, topic, payload, bool(retained), reason, field)
+
+
+def alert_row(alert: Alert) -> Row:
+    return (alert.agent, str(alert.code), alert.severity.value, alert.state.value, alert.since,
+            alert.told.value, alert.value, alert.acknowledged_by,
+            alert.acknowledged_at)  # fmt: skip
+
+
+def alert(row: Row) -> Alert:
+    agent, code, severity, state, since, told_state, value, by, at = row
+    return Alert(agent, code, Severity(severity), AlertState(state), since,
+                 AlertState(told_state), value, by, at)  # fmt: skip
+
+
+def silence_row(silence_: Silence) -> Row:
+    return silence_.id, silence_.until, silence_.agent, silence_.code, silence_.by
+
+
+def silence(row: Row) -> Silence:
+    id_, until, agent, code, by = row
+    return Silence(id_, until, agent, code, by)
+
+
+ORDER_KNOWN: Final = (
+    "ON CONFLICT (id) DO UPDATE SET state = excluded.state, sent = excluded.sent,"
+    " ended = excluded.ended, code = excluded.code, took = excluded.took"
+)
+"""What cannot change is not written again: the indices of a stored order stay as they are."""
+
+
+def order_row(order: Order) -> Row:
+    code = order.code.value if order.code else None
+    return (order.id, order.agent, order.verb.value, order.priority.value, order.ttl,
+            order.created, order.by, order.reply_to, order.state.value, order.sent, order.ended,
+            code, order.took, order.broadcast)  # fmt: skip
+
+
+def order(row: Row) -> Order:
+    (id_, agent, verb, priority, ttl, created, by, reply_to, state, sent, ended, code, took,
+     broadcast) = row  # fmt: skip
+    return Order(id_, agent, Verb(verb), Priority(priority), ttl, created, by, reply_to,
+                 CommandState(state), sent, ended, ReplyCode(code) if code else None,
+                 took, broadcast)  # fmt: skip

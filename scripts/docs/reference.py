@@ -1,0 +1,236 @@
+"""The reference pages, made from code: `python scripts/docs/reference.py` writes `docs/reference/`.
+
+The page of metrics has its own maker, `python -m fleet.metrics.reference`. A test makes every
+page again and compares.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from agent_sidecar.cli import cli as agent_sidecar
+from agent_sidecar.settings import CORE, PROBES
+from fleet.cli.main import fleet
+from fleet.contract import vocabulary
+from fleet.contract.limits import MAX_PAYLOAD
+from fleet.contract.topics import Topics
+from fleet.mcp.runbooks import STEPS
+from fleet.settings import SETTINGS
+from fleet.toolkit import TOOLS
+
+FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference"
+MADE: Final = "<!-- Made by: python scripts/docs/reference.py -->"
+COMMON: Final = {f"--{s.name.replace('_', '-')}" for s in SETTINGS} | {"--help", "--no-color"}
+"""Options that stand on the page of settings, or are everywhere the same."""
+
+
+def table(head: str, rows: Iterable[Iterable[object]]) -> str:
+    """A Markdown table; `head` has its columns divided by `|`."""
+    columns = head.split("|")
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    return "\n".join(lines + [f"| {' | '.join(_cell(c) for c in row)} |" for row in rows])
+
+
+def _cell(value: object) -> str:
+    return " ".join(str(value).split()).replace("|", "\\|")
+
+
+def commands(root: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
+    """Every command below `root` that does something, with the words that call it."""
+    if not isinstance(root, click.Group):
+        yield " ".join(path), root
+        return
+    if root.invoke_without_command:
+        yield " ".join(path), root
+    context = click.Context(root, info_name=path[-1])
+    for name in root.list_commands(context):
+        command = root.get_command(context, name)
+        if command is not None:
+            yield from commands(command, (*path, name))
+
+
+def every_command() -> Iterator[tuple[str, click.Command]]:
+    yield from commands(fleet, ("fleet",))
+    yield from commands(agent_sidecar, ("agent-sidecar",))
+
+
+def cli() -> str:
+    """Commands, with their options."""
+    names = ((f"`{tool}`", f"`fleet {' '.join(call)}`") for tool, call in sorted(TOOLS.items()))
+    parts = [
+        f"# Commands\n\n{MADE}\n\n"
+        "Each command has `-h` and `--help`. Commands that show data take `-o` (`--output`) and\n"
+        "`--no-color`; `NO_COLOR` does the same. Data goes to stdout, everything else to stderr.\n"
+        "A wrong call exits with 3, as does every error that is no outcome; it says what, why and\n"
+        "what to try. The options named under *Settings* are explained in\n"
+        "[settings](settings.md).",
+        "## Other names\n\n"
+        + table("Name|Is", [*names, ("`bus-command-handler`", "`agent-sidecar handle`")])
+        + "\n\n`bus-publish` is a shell script: [the one-liner](../how-to/one-liner.md).",
+    ]
+    for name, command in every_command():
+        parts.append(_command(name, command))
+    return "\n\n".join(parts) + "\n"
+
+
+def _command(name: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=name)
+    pieces = command.collect_usage_pieces(context)
+    help_text = inspect.cleandoc(command.help or "").replace("\b\n", "")
+    parts = [f"## {name}", f"    {' '.join((name, *pieces))}", help_text]
+    rows, settings = [], []
+    for parameter in command.get_params(context):
+        if not isinstance(parameter, click.Option):
+            continue
+        long = max(parameter.opts, key=len)
+        if long in COMMON and parameter.metavar == "VALUE":
+            settings.append(f"`{long}`")
+        elif long not in COMMON:
+            record = parameter.get_help_record(context)
+            rows.append((f"`{record[0]}`", record[1]) if record else (f"`{long}`", ""))
+    if rows:
+        parts.append(table("Option|Meaning", rows))
+    if settings:
+        parts.append(f"Settings: {' '.join(settings)}")
+    if command.epilog:
+        title, *examples = command.epilog.removeprefix("\b\n").splitlines()
+        parts.append("\n".join([title, "", *(f"  {example}" for example in examples)]))
+    return "\n\n".join(parts)
+
+
+def settings() -> str:
+    """Settings of the hub's programs and of the sidecar."""
+    hub = (
+        (f"`{s.name}`", f"`{s.variable}`", f"`{s.default}`" if s.default else "", s.meaning)
+        for s in SETTINGS
+    )
+
+    def sidecar(names: Iterable[Any]) -> str:
+        rows = (
+            (f"`{n.variable}`", f"`{n.default}`" if n.default else "", n.meaning) for n in names
+        )
+        return table("Variable|Default|Meaning", rows)
+
+    return f"""\
+# Settings
+
+{MADE}
+
+## Of `fleet`
+
+A flag comes before the environment, that before `fleet.toml` in the home, that before the default.
+`fleet config show` says where each value came from. A flag is the name with `--` and dashes.
+
+{table("In fleet.toml|Variable|Default|Meaning", hub)}
+
+## Of `agent-sidecar` and `bus-publish`
+
+They stand in `agent.env`: lines `KEY=VALUE`, never run as shell. The file is the one that
+`FLEET_AGENT_ENV` names, else `~/.config/fleet/agent.env`, else `/etc/fleet/agent.env`. A flag comes
+before the environment, that before the file. `agent-sidecar check` shows what is in force.
+
+{sidecar(CORE)}
+
+### Probes and thresholds
+
+{sidecar(PROBES)}
+"""
+
+
+def alerts() -> str:
+    """A section a code: its meaning and what to do."""
+    parts = [
+        f"# Alert codes\n\n{MADE}\n\n"
+        "The first list is published by agents and their sidecars, the second raised by the hub.\n"
+        "`describe`, `versions` and `audit` are tools of [MCP](../how-to/mcp.md); a person takes\n"
+        "`fleet status AGENT`, `fleet status --drift` and `fleet audit report`. Verbs are sent\n"
+        "with `fleet command VERB AGENT`."
+    ]
+    for title, codes in (
+        ("By agents", vocabulary.AlertCode),
+        ("By the hub", vocabulary.HubAlertCode),
+    ):
+        parts.append(f"## {title}")
+        for code in codes:
+            steps = "\n".join(f"{n}. {step}" for n, step in enumerate(STEPS[code], 1))
+            meaning = code.meaning[:1].upper() + code.meaning[1:]
+            parts.append(f"### {code}\n\n{meaning}.\n\n{steps}")
+    return "\n\n".join(parts) + "\n"
+
+
+def http() -> str:
+    """The routes of the hub, as its OpenAPI document tells them."""
+    from fleet.api.app import create_app
+    from fleet.tokens import Tokens
+
+    no_backend: Any = None  # routes are listed, none is called
+    document = create_app(no_backend, Tokens(Path())).openapi()
+    rows = []
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            given = " ".join(f"`{p['name']}`" for p in operation.get("parameters", ()))
+            what = operation.get("description") or operation["summary"]
+            rows.append((f"`{method.upper()} {path}`", given, what.split("\n\n")[0]))
+    return f"""\
+# HTTP
+
+{MADE}
+
+The hub serves it at `FLEET_HTTP`. A caller shows `Authorization: Bearer TOKEN`, made by
+`fleet token create`. `/healthz` and `/readyz` need none, and `/metrics` none on the hub's own
+machine. The whole description, with bodies and answers, is at `GET /v1/openapi.json`. Errors are
+`application/problem+json`. Free text is refused with 422 and the clause of the ADR. How to:
+[an agent by curl](../how-to/agent-by-http.md).
+
+{table("Route|Parameters|Does", rows)}
+"""
+
+
+def contract() -> str:
+    """Topics and every word of the bus."""
+    topics = Topics()
+    parts = [
+        f"# Words of the bus\n\n{MADE}\n\n"
+        f"A payload is one JSON object of at most {MAX_PAYLOAD} bytes. The shapes, with examples,\n"
+        "are the [JSON Schemas](../../schemas/). The law is\n"
+        "[ADR-0005](../../adr/0005-scoped-bus.md).",
+        "## Topics\n\n"
+        + table(
+            "Topic|Carries",
+            (
+                (f"`{topics.every(kind).replace('+', 'AGENT')}`", kind.meaning)
+                for kind in vocabulary.MessageKind
+            ),
+        ),
+    ]
+    for name, enum in vars(vocabulary).items():
+        if isinstance(enum, type) and issubclass(enum, vocabulary.Word) and len(enum):
+            if enum in (vocabulary.MessageKind, vocabulary.AlertCode, vocabulary.HubAlertCode):
+                continue
+            rows = ((f"`{word.value}`", word.meaning) for word in enum)
+            intro = inspect.cleandoc(enum.__doc__ or "")
+            parts.append(f"## {name}\n\n{intro}\n\n{table('Word|Meaning', rows)}")
+    parts.append("## AlertCode, HubAlertCode\n\nSee [alert codes](alerts.md).")
+    return "\n\n".join(parts) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """File name → text."""
+    return {
+        "cli.md": cli(),
+        "settings.md": settings(),
+        "alerts.md": alerts(),
+        "http.md": http(),
+        "words.md": contract(),
+    }
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text)

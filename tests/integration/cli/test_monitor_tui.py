@@ -1,0 +1,79 @@
+"""The full screen shows the fleet and its events, driven as a terminal would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("textual", reason="the extra tui is not installed")
+
+from textual.widgets import DataTable, RichLog, Static
+
+from fleet.bus.mqtt import open_bus
+from fleet.cli import monitor
+from fleet.cli.monitor_tui import Events, Screen, Views
+from fleet.contract.reader import Reader
+from fleet.domain.roster import Roster
+from fleet.domain.verdict import Verdict
+from fleet.settings import load
+from tests.support.broker import Mosquitto
+
+NOBODY = Roster().view("nobody", 0.0)
+VIEWS = [
+    replace(NOBODY, agent="gone", state=Verdict.OFFLINE, age=30.0),
+    replace(NOBODY, agent="well", state=Verdict.OK, age=1.0),
+]
+
+
+async def events() -> AsyncIterator[str]:
+    yield "21:30:00  well  heartbeat  ok"
+
+
+async def test_agents_and_events_are_on_the_screen() -> None:
+    async with Screen(lambda: VIEWS, events).run_test(size=(110, 30)) as pilot:
+        await pilot.pause()
+        table = pilot.app.query_one("#agents", DataTable)
+        assert [table.get_row_at(n)[:3] for n in range(2)] == [
+            ["gone", "offline", "30s ago"],
+            ["well", "ok", "1s ago"],
+        ]
+        assert "critical gone agent-offline" in str(
+            pilot.app.query_one("#problems", Static).content
+        )
+        log = pilot.app.query_one("#events", RichLog)
+        assert "heartbeat  ok" in "\n".join(line.text for line in log.lines)
+        await pilot.press("p")
+        assert pilot.app.sub_title == "events paused"
+        await pilot.press("q")
+
+
+async def test_each_event_is_on_the_screen_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broker: Mosquitto
+) -> None:
+    settings = load({"home": str(tmp_path), "broker": broker.url})
+    lens = monitor.Lens(settings.topics, Reader(), frozenset(), frozenset())
+    shown: list[str] = []
+
+    class Watcher:
+        def __init__(self, views: Views, lines: Events) -> None:
+            self._views, self._lines = views, lines
+
+        async def run_async(self) -> None:
+            async with open_bus(settings) as agent:
+                for ok in ("true", "false"):
+                    beat = f'{{"ok":{ok},"ts":"2026-03-18T21:30:00Z"}}'.encode()
+                    await agent.publish("fleet/well/heartbeat", beat)
+            async with asyncio.timeout(30):
+                async for line in self._lines():
+                    shown.append(line)
+                    if "not ok" in line:
+                        break
+            assert [view.agent for view in self._views()] == ["well"]
+
+    monkeypatch.setattr("fleet.cli.monitor_tui.Screen", Watcher)
+    await monitor._on_screen(settings, lens)
+    assert len(shown) == 2

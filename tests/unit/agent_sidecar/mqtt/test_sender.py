@@ -1,0 +1,163 @@
+"""The courier sends in order, again after an outage, and less and less where nobody answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent_sidecar.mqtt.sender import MAX_PATIENCE, PATIENCE, Courier
+from agent_sidecar.state.database import Ledger
+from agent_sidecar.state.outbox import Draft, Outbox, Row
+from fleet.contract.vocabulary import MessageKind
+
+
+class Link:
+    """Takes rows, gives message ids; `refusing` is a link that is down."""
+
+    def __init__(self) -> None:
+        self.sent: list[int] = []
+        self.refusing = False
+
+    def send(self, row: Row) -> int | None:
+        if self.refusing:
+            return None
+        self.sent.append(row.seq)
+        return len(self.sent)
+
+
+class Bench:
+    def __init__(self, folder: Path, rows: int) -> None:
+        self.outbox = Outbox(Ledger(folder / "outbox.sqlite3"))
+        self.link = Link()
+        self.courier = Courier(self.outbox, self.link.send)
+        for _ in range(rows):
+            self.add()
+
+    def add(self) -> None:
+        seq = len(self.outbox)
+        self.outbox.add(Draft(1, seq, MessageKind.STATUS, 0, True, b"{}"))
+
+    def pump(self, now: float) -> list[int]:
+        """What is sent until nothing moves; the broker acknowledges everything at once."""
+        begin = len(self.link.sent)
+        while True:
+            before = len(self.link.sent)
+            self.courier.pump(now)
+            for mid in range(before + 1, len(self.link.sent) + 1):
+                self.courier.acked(mid)
+            if len(self.link.sent) == before:
+                return self.link.sent[begin:]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path, 40)
+
+
+def test_everything_is_sent_once_in_order(bench: Bench) -> None:
+    bench.courier.link_up(0, 16)
+    assert bench.pump(0) == list(range(40))
+    assert bench.pump(1) == []
+    assert bench.courier.idle
+
+
+def test_no_more_than_the_window_is_on_its_way(bench: Bench) -> None:
+    bench.courier.link_up(0, 16)
+    bench.courier.pump(0)
+    bench.courier.pump(0)
+    assert len(bench.link.sent) == 16
+    assert not bench.courier.idle
+
+
+def test_nothing_is_sent_while_the_link_is_down(bench: Bench) -> None:
+    assert bench.pump(0) == []
+    bench.courier.link_up(0, 16)
+    bench.courier.link_down()
+    assert bench.pump(0) == []
+    assert bench.courier.due() is None
+
+
+def test_a_link_that_breaks_in_the_middle_goes_on_where_it_was(bench: Bench) -> None:
+    bench.courier.link_up(0, 16)
+    bench.courier.pump(0)
+    bench.link.refusing = True
+    bench.courier.link_down()
+    bench.link.refusing = False
+    bench.courier.link_up(1, 16)
+    assert bench.pump(1) == list(range(40))
+
+
+def test_what_the_hub_has_not_receipted_is_sent_again_after_a_reconnect(bench: Bench) -> None:
+    bench.courier.link_up(0, 16)
+    bench.pump(0)
+    bench.courier.receipt(1, 29, 0)
+    bench.courier.link_down()
+    bench.courier.link_up(1, 16)
+    assert bench.pump(1) == list(range(30, 40))
+
+
+def test_a_bus_without_a_hub_is_not_flooded_at_each_reconnect(bench: Bench) -> None:
+    bench.courier.link_up(0, 16)
+    bench.pump(0)
+    bench.courier.link_down()
+    bench.courier.link_up(1, 16)
+    assert bench.pump(1) == []
+
+
+def test_a_hub_that_comes_up_gets_everything(bench: Bench) -> None:
+    bench.courier.link_up(0, 16)
+    bench.pump(0)
+    bench.courier.hub_online(1)
+    assert bench.pump(1) == list(range(40))
+
+
+def test_without_a_receipt_a_few_are_sent_again_ever_more_rarely(bench: Bench) -> None:
+    bench.courier.link_up(0, 16)
+    bench.pump(0)
+    now, gaps = 0.0, []
+    for _ in range(12):
+        due = bench.courier.due()
+        assert due is not None
+        assert bench.pump(due - 0.01) == []
+        assert bench.pump(due) == list(range(16))
+        gaps.append(due - now)
+        now = due
+    assert gaps[0] == PATIENCE
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == MAX_PATIENCE
+
+
+def test_a_hub_that_answers_to_a_second_sending_gets_all_the_rest(bench: Bench) -> None:
+    """A broker that lost a stretch is repaired at once, not a few rows at a time."""
+    bench.courier.link_up(0, 16)
+    bench.pump(0)
+    due = bench.courier.due()
+    assert due is not None
+    assert bench.pump(due) == list(range(16))
+    bench.courier.receipt(1, 15, due)
+    assert bench.pump(due) == list(range(16, 40))
+    bench.courier.receipt(1, 39, due)
+    assert len(bench.outbox) == 0
+
+
+def test_a_slow_hub_is_not_pushed_ever_harder(bench: Bench) -> None:
+    bench.courier.link_up(0, 16)
+    bench.pump(0)
+    gaps = []
+    now = 0.0
+    for seq in range(4):
+        due = bench.courier.due()
+        assert due is not None
+        gaps.append(due - now)
+        now = due
+        bench.pump(now)
+        bench.courier.receipt(1, seq, now)
+    assert gaps == [PATIENCE, 2 * PATIENCE, 4 * PATIENCE, 8 * PATIENCE]
+
+
+def test_a_new_row_is_sent_although_others_wait_for_their_receipt(bench: Bench) -> None:
+    bench.courier.link_up(0, 16)
+    bench.pump(0)
+    bench.add()
+    assert bench.pump(0.5) == [40]

@@ -1,0 +1,247 @@
+"""Alarms: hysteresis, several sources, restarts and crashes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent_sidecar.probes.base import AlertEvent, Finding, Sign
+from agent_sidecar.probes.hysteresis import AlarmBoard
+from fleet.contract.schema_validator import judges
+from fleet.contract.vocabulary import AlertCode, AlertState, Check, MessageKind, Severity
+
+SLOW = AlertCode.ENDPOINT_DOWN.value
+FACT = AlertCode.PROCESS_DOWN.value
+
+
+def look(board: AlarmBoard, *signs: Sign) -> list[AlertEvent]:
+    events = board.update([Finding("process", Check.PASS, signs)], 1000.0)
+    board.save()
+    return events
+
+
+def told(events: list[AlertEvent]) -> list[tuple[str, str]]:
+    return [(event.code, event.state.value) for event in events]
+
+
+def test_one_bad_look_is_no_incident_and_one_good_one_no_recovery(tmp_path: Path) -> None:
+    board = AlarmBoard(tmp_path / "alarms.json")
+    bad, good = Sign(SLOW, True), Sign(SLOW, False)
+    assert look(board, bad) == []
+    assert look(board, good) == []
+    assert look(board, bad) == []
+    (fired,) = look(board, bad)
+    assert board.active() == [SLOW]
+    assert look(board, good) == []
+    assert look(board, bad) == []
+    assert look(board, good) == []
+    (resolved,) = look(board, good)
+    assert (fired.state, resolved.state) == (AlertState.FIRING, AlertState.RESOLVED)
+    assert fired.id == resolved.id
+    assert board.active() == []
+
+
+def test_a_fact_fires_at_once(tmp_path: Path) -> None:
+    board = AlarmBoard(tmp_path / "alarms.json")
+    assert told(look(board, Sign(FACT, True))) == [(FACT, "firing")]
+    assert told(look(board, Sign(FACT, False))) == [(FACT, "resolved")]
+
+
+def test_what_could_not_be_told_changes_nothing(tmp_path: Path) -> None:
+    board = AlarmBoard(tmp_path / "alarms.json")
+    look(board, Sign(FACT, True))
+    for _ in range(5):
+        assert look(board, Sign(FACT, None)) == []
+    assert board.active() == [FACT]
+
+
+def test_a_value_must_fall_clear_of_the_threshold_it_crossed(tmp_path: Path) -> None:
+    board = AlarmBoard(tmp_path / "alarms.json")
+
+    def disk(used: float) -> list[AlertEvent]:
+        return look(board, Sign("disk-pressure", used >= 90, value=used, threshold=90))
+
+    assert disk(91) == []
+    assert told(disk(91)) == [("disk-pressure", "firing")]
+    assert disk(89.5) == disk(89.5) == disk(88) == []
+    assert disk(80) == []
+    (resolved,) = disk(80)
+    assert (resolved.value, resolved.threshold) == (80, 90)
+
+
+def test_a_code_fires_while_any_of_its_sources_says_so(tmp_path: Path) -> None:
+    board = AlarmBoard(tmp_path / "alarms.json")
+    assert told(look(board, Sign(FACT, True, source="process"))) == [(FACT, "firing")]
+    assert look(board, Sign(FACT, False, source="unit")) == []
+    assert look(board, Sign(FACT, True, source="unit")) == []
+    assert look(board, Sign(FACT, False, source="process")) == []
+    assert told(look(board, Sign(FACT, False, source="unit"))) == [(FACT, "resolved")]
+
+
+def test_a_severity_that_rises_ends_the_milder_alert(tmp_path: Path) -> None:
+    board = AlarmBoard(tmp_path / "alarms.json")
+    (mild,) = look(board, Sign(FACT, True, Severity.WARNING))
+    ended, worse = look(board, Sign(FACT, True, Severity.CRITICAL))
+    assert (ended.id, ended.state, ended.severity) == (mild.id, "resolved", "warning")
+    assert (worse.state, worse.severity) == ("firing", "critical")
+    assert look(board, Sign(FACT, True, Severity.WARNING)) == []
+    (over,) = look(board, Sign(FACT, False))
+    assert (over.id, over.severity) == (worse.id, "critical")
+
+
+def test_an_alert_that_fires_resolves_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "alarms.json"
+    (fired,) = look(AlarmBoard(path), Sign(FACT, True))
+    again = AlarmBoard(path)
+    assert again.active() == [FACT]
+    assert look(again, Sign(FACT, True)) == []
+    (resolved,) = look(again, Sign(FACT, False))
+    assert resolved.id == fired.id
+
+
+def test_looks_count_across_processes_so_that_one_shot_beats_raise_alerts(tmp_path: Path) -> None:
+    path = tmp_path / "alarms.json"
+    assert look(AlarmBoard(path), Sign(SLOW, True)) == []
+    assert told(look(AlarmBoard(path), Sign(SLOW, True))) == [(SLOW, "firing")]
+    assert look(AlarmBoard(path), Sign(SLOW, False)) == []
+    assert told(look(AlarmBoard(path), Sign(SLOW, False))) == [(SLOW, "resolved")]
+
+
+def test_a_crash_before_the_commit_repeats_the_event_with_its_id(tmp_path: Path) -> None:
+    path = tmp_path / "alarms.json"
+    board = AlarmBoard(path)
+    (lost,) = board.update([Finding("process", Check.FAIL, [Sign(FACT, True)])], 1000.0)
+    after = AlarmBoard(path)
+    (repeated,) = look(after, Sign(FACT, True))
+    assert repeated == lost
+    assert look(after, Sign(FACT, True)) == []
+
+
+def test_what_a_vanished_probe_had_raised_ends(tmp_path: Path) -> None:
+    path = tmp_path / "alarms.json"
+    look(AlarmBoard(path), Sign(FACT, True, source="unit"), Sign("auth-failure", True))
+    board = AlarmBoard(path)
+    board.retain(["process"])
+    assert told(look(board)) == [(FACT, "resolved")]
+    assert board.active() == ["auth-failure"]
+
+
+def test_a_full_disk_silences_no_alert(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    board = AlarmBoard(folder / "alarms.json")
+    signs = [Finding("process", Check.FAIL, [Sign(FACT, True)])]
+    assert told(board.update(signs, 1.0)) == [(FACT, "firing")]
+    with pytest.raises(OSError, match="alarms"):
+        board.save()
+    folder.mkdir()
+    board.save()
+    assert AlarmBoard(folder / "alarms.json").active() == [FACT]
+
+
+def test_a_quiet_board_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "alarms.json"
+    board = AlarmBoard(path)
+    for _ in range(3):
+        look(board, Sign(FACT, False), Sign(SLOW, False, value=3, threshold=9))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"codes": 3, "untold": []}', "\0"])
+def test_a_broken_file_is_as_good_as_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "alarms.json"
+    path.write_text(text)
+    board = AlarmBoard(path)
+    assert board.active() == []
+    assert told(look(board, Sign(FACT, True))) == [(FACT, "firing")]
+
+
+SIGNS = st.builds(
+    Sign,
+    code=st.sampled_from([SLOW, FACT, "disk-pressure"]),
+    firing=st.sampled_from([True, False, None]),
+    severity=st.sampled_from(list(Severity)),
+    value=st.sampled_from([None, 50.0, 89.0, 95.0]),
+    threshold=st.sampled_from([None, 90.0]),
+    source=st.sampled_from(["", "process", "unit"]),
+)
+STEPS = st.lists(
+    st.one_of(
+        st.lists(SIGNS, max_size=3), st.sampled_from(["restart", "crash", "lose unit", "settle"])
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS)
+@settings(deadline=None, max_examples=150)
+def test_firing_and_resolved_alternate_and_pair_up_whatever_happens(
+    steps: list[list[Sign] | str],
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "alarms.json"
+        board = AlarmBoard(path)
+        published: dict[str, AlertEvent] = {}  # by id and state: the hub knows a repeated one
+        order: list[AlertEvent] = []
+
+        def publish(events: list[AlertEvent]) -> None:
+            order.extend(
+                event
+                for event in events
+                if published.setdefault(f"{event.id}{event.state}", event) is event
+            )
+
+        for step in steps:
+            if isinstance(step, list):
+                publish(board.update([Finding("work", Check.PASS, step)], 5.0))
+                board.save()
+            elif step == "crash":  # after the events were made, before anything was sent
+                board.update([Finding("work", Check.FAIL, [Sign(FACT, True)])], 6.0)
+                board = AlarmBoard(path)
+            elif step == "restart":
+                before = board.active()
+                board = AlarmBoard(path)
+                assert board.active() == before
+            elif step == "lose unit":
+                board.retain(["process"])
+            publish(board.update([], 7.0))
+            board.save()
+        for code in {event.code for event in order}:
+            events = [event for event in order if event.code == code]
+            states = [event.state.value for event in events]
+            assert states == (["firing", "resolved"] * len(states))[: len(states)]
+            for first, second in zip(events[::2], events[1::2], strict=False):
+                assert (first.id, first.severity) == (second.id, second.severity)
+            assert (code in board.active()) == (len(events) % 2 == 1)
+
+
+def test_an_event_makes_a_valid_alert(tmp_path: Path) -> None:
+    from agent_sidecar.telemetry.encoding import alert
+
+    (event,) = look(AlarmBoard(tmp_path / "alarms.json"), Sign(FACT, True, value=1.5))
+    judges({})[MessageKind.ALERT].check(json.loads(json.dumps(alert(event))))
+
+
+def test_an_alert_of_the_agents_own_is_active_until_it_ends_also_across_a_restart(
+    tmp_path: Path,
+) -> None:
+    board = AlarmBoard(tmp_path / "alarms.json")
+    board.said("disk-pressure", "firing")
+    look(board, Sign(FACT, True))
+    assert board.active() == ["disk-pressure", FACT]
+    again = AlarmBoard(tmp_path / "alarms.json")
+    assert again.active() == ["disk-pressure", FACT]
+    again.said("disk-pressure", "resolved")
+    assert AlarmBoard(tmp_path / "alarms.json").active() == [FACT]
+
+
+def test_a_probe_that_ends_a_code_ends_it_for_the_agent_too(tmp_path: Path) -> None:
+    board = AlarmBoard(tmp_path / "alarms.json")
+    look(board, Sign(FACT, True))
+    board.said(FACT, "firing")
+    look(board, Sign(FACT, False))
+    assert board.active() == []

@@ -1,0 +1,69 @@
+"""A round ends when all have answered or its time is up; a probe may wake one early."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from agent_sidecar.probes.base import Finding
+from agent_sidecar.probes.rounds import DEAF, GRACE, Rounds
+from fleet.contract.vocabulary import Check
+
+
+class Watching:
+    """A probe with a descriptor that stays readable."""
+
+    plane, name, timeout, reads, ignores = "process", "p", 5.0, "", ""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def run(self) -> Finding:
+        return Finding("process", Check.FAIL)
+
+
+@pytest.fixture
+def readable() -> Iterator[int]:
+    read, write = os.pipe()
+    os.write(write, b"x")
+    yield read
+    os.close(read)
+    os.close(write)
+
+
+def test_a_round_without_probes_is_over_at_once() -> None:
+    rounds = Rounds([], lambda: None)
+    rounds.start(0)
+    assert rounds.running
+    assert rounds.ended(0)
+    assert not rounds.ended(0)
+
+
+def test_a_round_is_over_when_its_time_is_up(readable: int) -> None:
+    rounds = Rounds([Watching(readable)], lambda: None)
+    rounds.start(0)
+    assert rounds.ended(GRACE)
+    rounds.close()
+
+
+def test_a_descriptor_that_stays_readable_does_not_spin(readable: int) -> None:
+    rounds = Rounds([Watching(readable)], lambda: None)
+    assert rounds.descriptors(0) == [readable]
+    rounds.woken({readable}, 10)
+    assert rounds.running
+    assert rounds.ended(10 + GRACE)
+    assert rounds.descriptors(10 + DEAF / 2) == []
+    assert rounds.due(10 + DEAF / 2) is not None
+    assert rounds.descriptors(10 + DEAF) == [readable]
+    rounds.close()
+
+
+def test_what_no_probe_asked_for_wakes_nothing(readable: int) -> None:
+    rounds = Rounds([Watching(readable)], lambda: None)
+    rounds.woken({readable + 100}, 0)
+    assert not rounds.running

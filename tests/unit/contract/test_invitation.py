@@ -1,0 +1,113 @@
+"""Invitations, and what is printed for the agent's side."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agent_sidecar.config import read_env_file
+from agent_sidecar.join import join
+from fleet.contract.errors import ConfigError
+from fleet.contract.invitation import Invitation
+from fleet.contract.vocabulary import Kind
+from fleet.provisioning import snippets
+
+INVITATION = Invitation(
+    "alpha", "mqtts://alpha@broker.example:8883", "nanobot", "CA\n", "ab  # cd\n", "", "ops", "hub"
+)
+SECRET = "s3cr3t-of-alpha"  # noqa: S105
+
+
+def test_what_is_encoded_is_decoded() -> None:
+    word = INVITATION.encode()
+    assert Invitation.decode(word) == INVITATION
+    assert word.replace(".", "").replace("-", "").replace("_", "").isalnum()
+
+
+@pytest.mark.parametrize(
+    "word", ["", "fleet1.", "fleet1.!!", "fleet1.AAAA", INVITATION.encode()[:-9], "fleet2.eJw"]
+)
+def test_a_word_that_is_not_whole_is_refused(word: str) -> None:
+    with pytest.raises(ConfigError, match="the invitation is not usable"):
+        Invitation.decode(word)
+
+
+def test_an_invitation_cannot_add_lines_to_agent_env() -> None:
+    hostile = Invitation("alpha", "mqtt://h", "x\nFLEET_RELOAD=rm")
+    with pytest.raises(ConfigError):
+        Invitation.decode(hostile.encode())
+
+
+def test_join_writes_private_files_and_keeps_what_the_owner_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "fleet"
+    folder.mkdir()
+    env = folder / "agent.env"
+    env.write_text("# mine\nFLEET_RELOAD=signal:HUP\nFLEET_BROKER=mqtt://old\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{SECRET}\n"))
+    join(INVITATION.encode(), folder)
+    values = read_env_file(env)
+    assert values["FLEET_RELOAD"] == "signal:HUP"
+    assert values["FLEET_BROKER"] == INVITATION.broker
+    assert "# mine" in env.read_text()
+    assert Path(values["FLEET_PASSWORD_FILE"]).read_text() == f"{SECRET}\n"
+    assert SECRET not in env.read_text()
+    for path in folder.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_join_from_secret_to_certificate_leaves_no_password_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{SECRET}\n"))
+    join(INVITATION.encode(), tmp_path)
+    by_certificate = Invitation("alpha", "mqtts://h:8884", certificate="CERT\n")
+    key = "-----BEGIN PRIVATE KEY-----\nAA\n-----END PRIVATE KEY-----\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(key))
+    join(by_certificate.encode(), tmp_path)
+    values = read_env_file(tmp_path / "agent.env")
+    assert "FLEET_PASSWORD_FILE" not in values
+    assert Path(values["FLEET_KEY_FILE"]).read_text() == key
+
+
+def test_without_a_secret_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with pytest.raises(ConfigError, match="there is no secret"):
+        join(INVITATION.encode(), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_secret_stands_in_its_own_file_and_nowhere_else() -> None:
+    texts = snippets.files(INVITATION, SECRET, Kind.NANOBOT)
+    assert [name for name, text in texts.items() if SECRET in text] == ["fleet/secret"]
+    assert SECRET not in snippets.join_line(INVITATION)
+    assert SECRET not in snippets.shell_lines(INVITATION)
+
+
+def test_the_compose_service_is_hardened() -> None:
+    document = yaml.safe_load(snippets.compose_service("alpha"))
+    [service] = document["services"].values()
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert not any("PASS" in name for name in service.get("environment", {}))
+    assert set(document["volumes"]) == {"alpha-state", "alpha-drop"}
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / "fleet-alpha.service"
+    unit.write_text(snippets.systemd_unit("alpha"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(unit)],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""

@@ -1,0 +1,97 @@
+"""What is silenced or in maintenance is shown, and wakes nobody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fleet.cli.check import CRITICAL, OK, UNKNOWN, WARNING, verdict
+from fleet.contract.vocabulary import Severity, State
+from fleet.domain.agent_view import AgentView
+from fleet.domain.alerts import MAX_MAINTENANCE, Silence, maintenance
+from fleet.domain.apply_silences import quieted
+from fleet.domain.problems import alarm_of, problems_of
+from fleet.domain.roster import Roster
+from fleet.domain.verdict import Verdict
+from tests.support.telemetry import NOON
+
+SILENT_1H = Silence("s", NOON + 3600, agent="gone")
+
+
+def view(agent: str, state: Verdict, **fields: object) -> AgentView:
+    blank = Roster().view(agent, NOON)
+    return replace(blank, state=state, last_seen=NOON - 60, age=60.0, **fields)
+
+
+GONE = view("gone", Verdict.OFFLINE)
+STOPPED = view("gone", Verdict.OFFLINE, goodbye=True)
+STALE = view("gone", Verdict.STALE)
+ILL = view("gone", Verdict.DEGRADED, alerts=("disk-pressure", "rate-limited"))
+WELL = view("well", Verdict.OK, alerts=("disk-pressure",))
+
+
+@pytest.mark.parametrize(
+    ("agent", "silences", "expected"),
+    [
+        (GONE, [], Severity.CRITICAL),
+        (STALE, [], Severity.CRITICAL),
+        (STOPPED, [], Severity.WARNING),
+        (ILL, [], Severity.WARNING),
+        (WELL, [], None),
+        (view("new", Verdict.UNKNOWN), [], None),
+        (GONE, [SILENT_1H], Severity.INFO),
+        (GONE, [Silence("s", NOON + 1)], Severity.INFO),
+        (GONE, [Silence("s", NOON)], Severity.CRITICAL),
+        (GONE, [Silence("s", NOON + 1, agent="other")], Severity.CRITICAL),
+        (GONE, [Silence("s", NOON + 1, code="agent-offline")], Severity.INFO),
+        (STALE, [Silence("s", NOON + 1, code="agent-offline")], Severity.CRITICAL),
+        (ILL, [Silence("s", NOON + 1, code="disk-pressure")], Severity.WARNING),
+        (ILL, [SILENT_1H], Severity.INFO),
+    ],
+)
+def test_the_alarm_is_the_worst_that_nobody_holds_back(
+    agent: AgentView, silences: list[Silence], expected: Severity | None
+):
+    [seen] = quieted([agent], silences, NOON)
+    assert alarm_of(seen) is expected
+
+
+def test_an_agent_in_maintenance_needs_no_hub_to_be_quiet_and_is_not_for_ever():
+    ill = replace(STALE, says=State.MAINTENANCE)
+    [seen] = quieted([ill], [], NOON)
+    assert [str(p) for p in problems_of([seen])] == ["gone: agent-stale (in maintenance)"]
+    [seen] = quieted([ill], [], NOON + MAX_MAINTENANCE)
+    assert alarm_of(seen) is Severity.CRITICAL
+    [seen] = quieted([replace(ill, last_seen=None)], [], NOON)
+    assert alarm_of(seen) is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("views", "silences", "code", "line"),
+    [
+        ([GONE, WELL], [], CRITICAL, "FLEET CRITICAL - 1 offline (gone), 1 ok"),
+        ([STOPPED, WELL], [], WARNING, "FLEET WARNING - 1 stopped (gone), 1 ok"),
+        ([GONE, WELL], [SILENT_1H], OK, "FLEET OK - 1 silenced (gone), 1 ok"),
+        ([GONE], [maintenance("mia", NOON)], OK, "FLEET OK - 1 in maintenance (gone)"),
+        ([view("new", Verdict.UNKNOWN)], [], UNKNOWN, "FLEET UNKNOWN - 1 unknown (new)"),
+        ([WELL, view("new", Verdict.UNKNOWN)], [], OK, "FLEET OK - 1 ok, 1 unknown (new)"),
+        ([], [], UNKNOWN, "FLEET UNKNOWN - no agent has been heard of"),
+    ],
+)
+def test_the_line_names_who_is_held_back(
+    views: list[AgentView], silences: list[Silence], code: int, line: str
+):
+    found, text = verdict(quieted(views, silences, NOON), ())
+    assert (found, text.partition(" | ")[0]) == (code, line)
+
+
+def test_who_is_asked_for_and_was_never_heard_of_is_named():
+    code, text = verdict([WELL], ["well", "nobody"])
+    assert code == UNKNOWN
+    assert "1 never heard of (nobody)" in text
+
+
+def test_a_silence_reads_what_it_wrote():
+    for silence in (SILENT_1H, Silence("t", NOON, code="clock-skew", by="mia")):
+        assert Silence.of(silence.as_dict()) == silence

@@ -1,0 +1,210 @@
+"""The short way of a heartbeat leads to where the long way does, or is not taken."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.contract.heartbeat_fast_path import Beat, glance
+from fleet.contract.messages import Heartbeat
+from fleet.contract.reader import Reader
+from fleet.contract.rejection import Rejected
+from fleet.contract.timestamps import timestamp
+from fleet.contract.topics import Address
+from fleet.contract.vocabulary import AlertCode, MessageKind, Plane
+from fleet.domain.roster import Roster
+from tests.support.payloads import VALID, anything, damaged, text
+
+NOON = 1_800_000_000.0
+ADA = Address("ada", MessageKind.HEARTBEAT)
+READER = Reader()
+BEAT = {
+    "ok": True,
+    "ts": timestamp(NOON),
+    "uptime": 5,
+    "interval": 60,
+    "boot": 7,
+    "seq": 3,
+    "checks": {"process": "pass", "disk": "warn"},
+    "alerts": ["disk-pressure"],
+    "metrics": {"memory_bytes": 5, "cpu_seconds_total": 1.5},
+}
+
+
+def heard(roster: Roster, payload: bytes, at: float) -> None:
+    roster.observe(ADA, READER.read(MessageKind.HEARTBEAT, payload), at=at)
+
+
+def both() -> tuple[Roster, Roster]:
+    """Two rosters that heard the same beat."""
+    rosters = (Roster(), Roster())
+    for roster in rosters:
+        heard(roster, text(BEAT), NOON)
+    return rosters
+
+
+def state(roster: Roster) -> Any:
+    (frozen,) = roster.freeze()
+    return frozen, roster.view("ada", NOON + 500)
+
+
+def next_beat(**changes: Any) -> dict[str, Any]:
+    return BEAT | {"seq": 4, "ts": timestamp(NOON + 60)} | changes
+
+
+def goes_on(roster: Roster, message: dict[str, Any], at: float = NOON + 60.2) -> bool:
+    beat = glance(text(message))
+    return beat is not None and roster.goes_on("ada", beat, at)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"uptime": 6.5}, {"metrics": {"memory_bytes": 6, "cpu_seconds_total": 2}}],
+)
+def test_a_beat_that_says_nothing_new_takes_the_short_way(changes: dict[str, Any]) -> None:
+    short, long = both()
+    assert goes_on(short, next_beat(**changes))
+    heard(long, text(next_beat(**changes)), NOON + 60.2)
+    assert state(short) == state(long)
+
+
+@pytest.mark.parametrize("field", ["interval", "checks", "alerts", "metrics", "uptime"])
+def test_what_a_beat_leaves_out_stays_as_it_was(field: str) -> None:
+    short, long = both()
+    message = {name: value for name, value in next_beat().items() if name != field}
+    assert goes_on(short, message)
+    heard(long, text(message), NOON + 60.2)
+    assert state(short) == state(long)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ok": False},
+        {"boot": 8},
+        {"seq": 3},
+        {"seq": 5},
+        {"interval": 30},
+        {"checks": {"process": "fail", "disk": "warn"}},
+        {"checks": {"process": "pass"}},
+        {"checks": {"process": "pass", "disk": "warn", "mood": "pass"}},
+        {"alerts": []},
+        {"alerts": ["idle-cost"]},
+        {"alerts": ["no-such-code"]},
+        {"metrics": {"memory_bytes": 5}},
+        {"metrics": {"Memory": 5, "cpu_seconds_total": 1.5}},
+        {"ts": "yesterday"},
+        {"note": "hello"},
+    ],
+)
+def test_anything_else_takes_the_long_way(changes: dict[str, Any]) -> None:
+    roster, untouched = both()
+    assert not goes_on(roster, next_beat(**changes))
+    assert state(roster) == state(untouched)
+
+
+def test_a_wrong_clock_takes_the_long_way_once_it_is_confirmed() -> None:
+    roster, _ = both()
+    assert goes_on(roster, next_beat(ts=timestamp(NOON + 20)))
+    assert not goes_on(roster, next_beat(seq=5, ts=timestamp(NOON + 80)), NOON + 120.2)
+
+
+def test_beats_that_waited_in_a_queue_take_the_short_way() -> None:
+    short, long = both()
+    for seq in range(4, 50):
+        message = next_beat(seq=seq, ts=timestamp(NOON + seq))
+        at = NOON + 3600 + seq / 1000
+        assert goes_on(short, message, at)
+        heard(long, text(message), at)
+    assert state(short) == state(long)
+
+
+def test_an_agent_that_nobody_heard_of_takes_the_long_way() -> None:
+    assert not goes_on(Roster(), BEAT)
+
+
+LIKE_BEFORE = st.fixed_dictionaries(
+    {},
+    optional={
+        "ok": st.booleans(),
+        "seq": st.integers(2, 6),
+        "boot": st.sampled_from([6, 7, 8]),
+        "ts": st.sampled_from([NOON - 3600, NOON + 30, NOON + 60]).map(timestamp),
+        "checks": st.sampled_from([{}, {"process": "pass"}, BEAT["checks"]]),
+        "alerts": st.sampled_from([[], ["disk-pressure"] * 2, ["disk-pressure"] * 40]),
+        "interval": st.sampled_from([60, 60.0, 30]),
+        "metrics": st.sampled_from([{}, {"cpu_seconds_total": 1, "memory_bytes": 2}]),
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(turns=st.lists(st.tuples(LIKE_BEFORE, st.floats(0, 400)), max_size=8))
+def test_both_ways_end_alike_whatever_comes(turns: list[tuple[dict[str, Any], float]]) -> None:
+    short, long = both()
+    at = NOON
+    for number, (changes, later) in enumerate(turns):
+        at += later
+        payload = text(next_beat(**({"seq": 4 + number} | changes)))
+        beat = glance(payload)
+        try:
+            message = READER.read(MessageKind.HEARTBEAT, payload)
+        except Rejected:
+            assert beat is None or not short.goes_on("ada", beat, at)
+            continue
+        events = long.observe(ADA, message, at=at)
+        if beat is not None and short.goes_on("ada", beat, at):
+            assert events == []
+        else:
+            short.observe(ADA, message, at=at)
+        assert state(short) == state(long)
+
+
+@settings(max_examples=300, deadline=None)
+@given(message=st.one_of(VALID[MessageKind.HEARTBEAT], damaged(MessageKind.HEARTBEAT), anything))
+def test_a_glance_sees_what_the_model_sees(message: object) -> None:
+    payload = text(message)
+    beat = glance(payload)
+    if beat is None or set(beat.metrics or ()) - set("abc"):
+        return
+    if set(beat.checks or ()) - set(Plane) or set(beat.alerts or ()) - set(AlertCode):
+        return  # a glance looks up no words
+    whole = READER.read(MessageKind.HEARTBEAT, payload)
+    for field in type(beat).__struct_fields__:
+        seen = getattr(beat, field)
+        assert getattr(whole, field) == (seen if field in json.loads(payload) else None)
+
+
+@settings(max_examples=300, deadline=None)
+@given(payload=st.binary(max_size=200))
+def test_bytes_never_crash_a_glance(payload: bytes) -> None:
+    glance(payload)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"ok":false,"ok":true,"ts":"2026-03-18T21:30:00Z"}',
+        b'{"ok":true,"ts":"2026-03-18T21:30:00Z","metrics":{"a":1,"a":2}}',
+        b'{"ok":true,"ts":"2026-03-18T21:30:00Z","checks":{"disk":"pass","disk":"fail"}}',
+        b'{"ok":false,"ok":true,"ok":true,"ts":"2026-03-18T21\\u003a30\\u003a00Z"}',
+        b'{"ok":true,"ts":"2026-03-18T21:30:00Z","uptime":1e999}',
+        b'{"ok":true,"ts":"2026-03-18T21:30:00Z","uptime":null}',
+        b'{"ok":true,"ts":"2026-03-18T21:30:00Z","boot":1.0}',
+        b'{"ok":true,"ts":"2026-03-18T21:30:00Z","note":"\xff"}',
+        b'{"ok":true,"ts":"2026-02-30T21:30:00Z"}',
+        b'{"ok":true,"ts":"2026-03-18T21:30:00Z"}' + b" " * 4096,
+        b"[" * 4000,
+        b"",
+    ],
+)
+def test_what_is_not_told_at_a_glance_is_left_to_the_reader(payload: bytes) -> None:
+    assert glance(payload) is None
+
+
+def test_a_glance_knows_the_fields_of_the_model() -> None:
+    assert set(Beat.__struct_fields__) == set(Heartbeat.model_fields)

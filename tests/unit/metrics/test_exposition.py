@@ -1,0 +1,128 @@
+"""The exposition is what Prometheus and OpenMetrics parsers read back, number by number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as parse_openmetrics,
+)
+from prometheus_client.parser import text_string_to_metric_families as parse
+
+from fleet.contract.vocabulary import Check, Kind, State
+from fleet.domain.agent_view import AgentView, PlaneView
+from fleet.domain.verdict import Verdict
+from fleet.metrics.agent_families import MAX_METRIC_NAMES
+from fleet.metrics.exposition import Exposition
+
+VIEW = AgentView(
+    agent="ada",
+    state=Verdict.OK,
+    age=1.0,
+    last_seen=1000.0,
+    since=900.0,
+    says=State.RUNNING,
+    ok=True,
+    enrolled=True,
+    kind=Kind.NANOBOT,
+    interval=60.0,
+    uptime=86400.0,
+    skew=-0.25,
+    boot=1,
+    seq=7,
+    missing=0,
+    config=None,
+    versions={"agent": "0.3.5"},
+    alerts=("idle-cost",),
+    planes={"disk": PlaneView(Check.WARN, 1.0)},
+    metrics={"memory_bytes": 1.5e8, "tokens_input_total": 12.0},
+)
+
+
+def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in parse(text)
+        for sample in family.samples
+    }
+
+
+def exposition_of(*views: AgentView) -> Exposition:
+    exposition = Exposition()
+    exposition.touch(view.agent for view in views)
+    exposition.render({view.agent: view for view in views}.__getitem__, 1010.0)
+    return exposition
+
+
+def test_every_fact_of_an_agent_is_read_back() -> None:
+    found = samples(exposition_of(VIEW).render(lambda _: VIEW, 1010.0))
+    agent = ("agent", "ada")
+    assert found["fleet_agent_up", (agent,)] == 1
+    assert found["fleet_agent_state", (agent, ("state", "ok"))] == 1
+    assert found["fleet_agent_heartbeat_age_seconds", (agent,)] == 10
+    assert found["fleet_agent_uptime_seconds", (agent,)] == 86400
+    assert found["fleet_agent_clock_skew_seconds", (agent,)] == -0.25
+    assert found["fleet_agent_check", (agent, ("plane", "disk"), ("result", "warn"))] == 1
+    assert found["fleet_agent_alert_firing", (agent, ("code", "idle-cost"))] == 1
+    assert found["fleet_agent_metric_memory_bytes", (agent,)] == 1.5e8
+    assert found["fleet_agent_metric_tokens_input_total", (agent,)] == 12
+
+
+def test_openmetrics_reads_it_too_and_sees_a_counter() -> None:
+    text = exposition_of(VIEW).render(lambda _: VIEW, 1010.0, openmetrics=True) + "# EOF\n"
+    types = {family.name: family.type for family in parse_openmetrics(text)}
+    assert types["fleet_agent_metric_tokens_input"] == "counter"
+    assert types["fleet_agent_metric_memory_bytes"] == "gauge"
+
+
+def test_an_unknown_value_has_no_series_rather_than_an_invented_one() -> None:
+    unknown = replace(VIEW, uptime=None, skew=None, last_seen=None)
+    names = {name for name, _ in samples(exposition_of(unknown).render(lambda _: unknown, 1010.0))}
+    assert not names & {
+        "fleet_agent_uptime_seconds",
+        "fleet_agent_clock_skew_seconds",
+        "fleet_agent_heartbeat_age_seconds",
+    }
+
+
+def test_what_an_agent_no_longer_says_is_gone_from_the_next_scrape() -> None:
+    exposition = exposition_of(VIEW)
+    quiet = replace(VIEW, alerts=(), metrics={})
+    exposition.touch(["ada"])
+    names = {name for name, _ in samples(exposition.render(lambda _: quiet, 1010.0))}
+    assert "fleet_agent_alert_firing" not in names
+    assert "fleet_agent_metric_memory_bytes" not in names
+
+
+def test_a_forgotten_agent_leaves_nothing() -> None:
+    exposition = exposition_of(VIEW)
+    exposition.forget("ada")
+    assert "ada" not in exposition.render(lambda _: VIEW, 1010.0)
+
+
+def test_agents_cannot_invent_families_without_bound() -> None:
+    views = [
+        replace(VIEW, agent=f"a{n}", metrics={f"m{n}_{i}": 1.0 for i in range(32)})
+        for n in range(20)
+    ]
+    exposition = exposition_of(*views)
+    lookup = {view.agent: view for view in views}.__getitem__
+    text = exposition.render(lookup, 1010.0)
+    assert text.count("# TYPE fleet_agent_metric_") == MAX_METRIC_NAMES
+    assert exposition.metric_names_refused == 20 * 32 - MAX_METRIC_NAMES
+
+
+def test_a_name_that_another_one_rules_out_is_refused_and_openmetrics_still_parses() -> None:
+    sly = {"x": 1.0, "x_total": 2.0, "x_created": 3.0, "y_total": 4.0, "y": 5.0, "z": 6.0}
+    view = replace(VIEW, metrics=sly)
+    exposition = exposition_of(view)
+    text = exposition.render(lambda _: view, 1010.0, openmetrics=True) + "# EOF\n"
+    names = {family.name.rpartition("metric_")[2] for family in parse_openmetrics(text)}
+    assert names & {"x", "y", "z"} == {"x", "y", "z"}
+    assert exposition.metric_names_refused == 2
+
+
+def test_a_scrape_does_not_show_what_a_refused_name_holds() -> None:
+    view = replace(VIEW, metrics={"x": 1.0, "x_total": 2.0})
+    text = exposition_of(view).render(lambda _: view, 1010.0)
+    assert "x_total" not in text

@@ -1,0 +1,47 @@
+"""Whether a hub serves a home, and what it refuses, in words for a command line."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import urllib.error
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from fleet.hub_client import HubClient, _refused
+
+
+def test_a_home_without_a_hub_is_served_by_none(tmp_path: Path) -> None:
+    assert HubClient.serving(tmp_path) is None
+
+
+def test_what_a_killed_hub_left_in_its_home_does_not_stand_for_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        hub = HubClient(f"http://127.0.0.1:{listener.getsockname()[1]}", "secret")
+        hub.write(tmp_path)
+        assert HubClient.serving(tmp_path) == hub
+    assert HubClient.serving(tmp_path) is None
+
+
+def refused(status: int, body: bytes) -> str:
+    error = urllib.error.HTTPError("http://hub/", status, "", Message(), io.BytesIO(body))
+    return str(_refused(error))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"detail": "there is no such agent", "try": "GET /v1/agents"}, "Try: fleet status"),
+        ({"detail": "no", "try": "fleet token create"}, "Try: fleet token create"),
+        ({"ready": False, "broker": False, "store": True}, "the hub is not ready: no broker"),
+    ],
+)
+def test_the_hubs_remedies_become_commands(body: dict[str, object], said: str) -> None:
+    assert said in refused(503, json.dumps(body).encode())
+
+
+def test_an_answer_that_is_not_json_is_told_by_its_status() -> None:
+    assert "HTTP 502" in refused(502, b"<html>")
