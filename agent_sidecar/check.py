@@ -14,8 +14,8 @@ from agent_sidecar.probes.pool import Pool
 from agent_sidecar.probes.profile import ProfileProbe
 from agent_sidecar.settings import ALL
 from agent_sidecar.telemetry import encoding
-from agent_sidecar.telemetry.findings import Board
-from fleet.contract.schema_validator import judges
+from agent_sidecar.telemetry.findings import ObservedState
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Kind, MessageKind
 
@@ -37,11 +37,11 @@ def explain(config: Config) -> Iterator[str]:
     yield ""
     yield f"kind    {assembly.kind}: {Kind(assembly.kind).meaning}"
     yield from (f"        {line}" for line in assembly.found)
-    board = Board(max_age=2.5 * config.interval)
+    observed = ObservedState(max_age=2.5 * config.interval)
     yield ""
-    yield from _probes(assembly, board)
+    yield from _probes(assembly, observed)
     yield ""
-    yield from _message(config, board)
+    yield from _message(config, observed)
     config.password()
 
 
@@ -52,7 +52,7 @@ def _settings(config: Config) -> Iterator[str]:
         yield f"        {name.variable}={value} ({origin})"
 
 
-def _probes(assembly: Assembly, board: Board) -> Iterator[str]:
+def _probes(assembly: Assembly, observed: ObservedState) -> Iterator[str]:
     if not assembly.probes:
         yield "probes  none: the bus heartbeat says that the sidecar runs, and no more"
         return
@@ -64,7 +64,7 @@ def _probes(assembly: Assembly, board: Board) -> Iterator[str]:
         time.sleep(0.01)
         for probe, finding in pool.collect(time.monotonic()):
             found[probe.name] = finding
-            board.put(probe.name, finding, time.monotonic())
+            observed.put(probe.name, finding, time.monotonic())
     pool.close()
     for probe in assembly.probes:
         seen = found.get(probe.name)
@@ -81,17 +81,17 @@ def _probes(assembly: Assembly, board: Board) -> Iterator[str]:
                 yield f"        would raise {sign.code} ({sign.severity})"
 
 
-def _message(config: Config, board: Board) -> Iterator[str]:
+def _message(config: Config, observed: ObservedState) -> Iterator[str]:
     now = time.monotonic()
     message = encoding.present(
-        ok=board.ok(now),
+        ok=observed.ok(now),
         ts=timestamp(time.time()),
-        uptime=board.uptime(now),
+        uptime=observed.uptime(now),
         interval=encoding.number(config.interval),
-        checks=board.checks(now),
-        metrics=encoding.metrics(*board.metrics(now)),
+        checks=observed.checks(now),
+        metrics=encoding.metrics(*observed.metrics(now)),
     )
-    judges(config.added_words())[MessageKind.HEARTBEAT].check(message)
+    schema_validators(config.added_words())[MessageKind.HEARTBEAT].check(message)
     topic = config.topics.of(MessageKind.HEARTBEAT, config.agent)
     yield f"would publish on {topic} every {config.interval:g} s, retained:"
     yield json.dumps(message)

@@ -14,27 +14,27 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from agent_sidecar.commands.executor import Hands, Reload
-from agent_sidecar.commands.queue import Answer, Desk
+from agent_sidecar.commands.executor import Executor, Reload
+from agent_sidecar.commands.queue import CommandQueue, CommandReply
 from agent_sidecar.commands.trusted_keys import load as load_keys
 from agent_sidecar.config import Config
-from agent_sidecar.drop.watcher import Hatch
+from agent_sidecar.drop.watcher import DropWatcher
 from agent_sidecar.mqtt.client import require_files
-from agent_sidecar.mqtt.connection import Link
-from agent_sidecar.mqtt.dispatch import Inbox
-from agent_sidecar.mqtt.sender import Courier
+from agent_sidecar.mqtt.connection import BrokerConnection
+from agent_sidecar.mqtt.dispatch import Dispatcher
+from agent_sidecar.mqtt.sender import OutboxSender
 from agent_sidecar.one_shot import HOPE, QUIET, Purpose
 from agent_sidecar.probes.base import Assembly
 from agent_sidecar.probes.rounds import Rounds
 from agent_sidecar.reactor import Reactor
-from agent_sidecar.state.directory import Memory
-from agent_sidecar.state.outbox import Row
-from agent_sidecar.telemetry.findings import Board
-from agent_sidecar.telemetry.messages import Reporter
-from agent_sidecar.telemetry.publisher import Herald
-from agent_sidecar.telemetry.self_metrics import SelfWatch
+from agent_sidecar.state.directory import StateDirectory
+from agent_sidecar.state.outbox import OutboxRow
+from agent_sidecar.telemetry.findings import ObservedState
+from agent_sidecar.telemetry.messages import MessageBuilder
+from agent_sidecar.telemetry.publisher import Publisher
+from agent_sidecar.telemetry.self_metrics import SelfMetrics
 from fleet.contract.errors import FleetError
-from fleet.contract.schema_validator import judges as load_judges
+from fleet.contract.schema_validator import schema_validators as load_judges
 from fleet.contract.vocabulary import MessageKind, Notice, ReplyCode
 
 log = logging.getLogger(__name__)
@@ -112,36 +112,36 @@ class Runner:
 
     def _build(self) -> None:
         config, wake = self._config, self._reactor.wake
-        judges = load_judges(config.added_words())
+        validators = load_judges(config.added_words())
         keys = load_keys(config.path("FLEET_COMMAND_KEYS"))
         require_files(config)
         reload = _reload_action(config, self._assembly)
         daemon = self._purpose is Purpose.DAEMON
-        self._hatch = Hatch(config, judges, self._deliver) if daemon else None
-        memory = self._memory = Memory.open(config.state, time.time(), resume=not daemon)
+        self._drop_watcher = DropWatcher(config, validators, self._deliver) if daemon else None
+        memory = self._memory = StateDirectory.open(config.state, time.time(), resume=not daemon)
         memory.alarms.retain(probe.name for probe in self._assembly.probes)
         self._outbox = memory.outbox
         self._rounds = Rounds(self._assembly.probes, wake)
-        self._courier = Courier(memory.outbox, self._send_row)
-        desk = Desk(judges, keys, memory.seen)
-        self._hands = Hands(desk, reload, self)
-        self._inbox = Inbox(config, judges, memory.session, self._courier, desk)
-        self._link = Link(config, self._inbox.filters, self, wake)
-        board = Board(max_age=2.5 * config.interval)
-        reporter = Reporter(config, self._assembly.kind, memory, board, judges)
-        watch = SelfWatch(self._link, memory.outbox, desk, reporter, self._hatch)
-        self._herald = Herald(
-            config, self._purpose, memory, board, reporter, watch, self._courier, self._link
+        self._sender = OutboxSender(memory.outbox, self._send_row)
+        queue = CommandQueue(validators, keys, memory.seen)
+        self._executor = Executor(queue, reload, self)
+        self._dispatcher = Dispatcher(config, validators, memory.session, self._sender, queue)
+        self._connection = BrokerConnection(config, self._dispatcher.filters, self, wake)
+        observed = ObservedState(max_age=2.5 * config.interval)
+        builder = MessageBuilder(config, self._assembly.kind, memory, observed, validators)
+        watch = SelfMetrics(self._connection, memory.outbox, queue, builder, self._drop_watcher)
+        self._publisher = Publisher(
+            config, self._purpose, memory, observed, builder, watch, self._sender, self._connection
         )
         if daemon:
             status = config.topics.of(MessageKind.STATUS, config.agent)
-            self._link.will = lambda: (status, reporter.will(time.time()))
+            self._connection.will = lambda: (status, builder.will(time.time()))
 
     def _close(self) -> None:
         self._rounds.close()
-        self._link.close()
-        if self._hatch is not None:
-            self._hatch.close()
+        self._connection.close()
+        if self._drop_watcher is not None:
+            self._drop_watcher.close()
         self._memory.close()
 
     # --- the loop
@@ -156,7 +156,7 @@ class Runner:
             self._work(now)
             if self._purpose.ends and self._is_done(now):
                 return
-            hopeless = self._purpose.ends and self._link.refused
+            hopeless = self._purpose.ends and self._connection.refused
             if hopeless or (deadline is not None and now >= deadline):
                 raise self._not_through()
             self._wait(now, deadline)
@@ -164,45 +164,45 @@ class Runner:
     def _work(self, now: float) -> None:
         results = self._rounds.collect(now)
         if results:
-            self._herald.found(results, now)
-        if self._hatch is not None:
-            self._hatch.look(now)
+            self._publisher.found(results, now)
+        if self._drop_watcher is not None:
+            self._drop_watcher.look(now)
         if now >= self._next_beat:
             self._next_beat = self._beat_after(now)
             if self._purpose in (Purpose.DAEMON, Purpose.BEAT):
                 self._rounds.start(now)
-        if self._rounds.ended(now) or self._hands.overdue(now):
-            self._herald.round_over(now)
-            self._hands.looked(self._rounds.pending, now)
-        if not self._rounds.running or self._link.tried:  # a birth needs something to say
-            self._link.tick(now)
+        if self._rounds.ended(now) or self._executor.overdue(now):
+            self._publisher.round_over(now)
+            self._executor.looked(self._rounds.pending, now)
+        if not self._rounds.running or self._connection.tried:  # a birth needs something to say
+            self._connection.tick(now)
         if self._birth_at is not None and now >= self._birth_at:
             self._birth_at = None
-            self._herald.birth(now)
-        self._hands.work(time.time(), now)
+            self._publisher.birth(now)
+        self._executor.work(time.time(), now)
         self._outbox.flush()
-        self._courier.pump(now)
+        self._sender.pump(now)
         self._settle(now)
 
     def _settle(self, now: float) -> None:
         """Write down what can wait when nobody has waited for us for a while."""
-        if not self._memory.ledger.staged:
+        if not self._memory.database.staged:
             self._settle_at = None
         elif self._settle_at is None:
             self._settle_at = now + SETTLE
         elif now >= self._settle_at:
-            self._memory.ledger.settle()
+            self._memory.database.settle()
             self._settle_at = None
 
     def _wait(self, now: float, deadline: float | None) -> None:
-        link_waits = self._rounds.running and not self._link.tried
+        link_waits = self._rounds.running and not self._connection.tried
         moments = (
             self._next_beat,
             self._rounds.due(now),
-            None if link_waits else self._link.deadline(now),
-            self._courier.due(),
-            self._hands.due(),
-            self._hatch.due if self._hatch else None,
+            None if link_waits else self._connection.deadline(now),
+            self._sender.due(),
+            self._executor.due(),
+            self._drop_watcher.due if self._drop_watcher else None,
             self._birth_at,
             self._settle_at,
             deadline,
@@ -211,21 +211,23 @@ class Runner:
         )
         until = min(moment for moment in moments if moment is not None)
         readable = self._rounds.descriptors(now)
-        if self._hatch is not None:
-            readable += self._hatch.descriptors()
-        link = self._link.descriptor
-        if link >= 0:
-            readable.append(link)
-        ready = self._reactor.wait(until - now, readable, link if self._link.wants_write else -1)
+        if self._drop_watcher is not None:
+            readable += self._drop_watcher.descriptors()
+        connection = self._connection.descriptor
+        if connection >= 0:
+            readable.append(connection)
+        ready = self._reactor.wait(
+            until - now, readable, connection if self._connection.wants_write else -1
+        )
         self._serve(ready)
 
     def _serve(self, ready: set[int]) -> None:
         now = time.monotonic()
-        if self._link.descriptor in ready:
-            ready.discard(self._link.descriptor)
-            self._link.ready(now)
-        if self._hatch is not None:
-            ready = self._hatch.woken(ready)
+        if self._connection.descriptor in ready:
+            ready.discard(self._connection.descriptor)
+            self._connection.ready(now)
+        if self._drop_watcher is not None:
+            ready = self._drop_watcher.woken(ready)
         self._rounds.woken(ready, now)
 
     def _beat_after(self, now: float) -> float:
@@ -238,82 +240,89 @@ class Runner:
     def start_round(self) -> None:
         self._rounds.start(time.monotonic())
 
-    def reply(self, answer: Answer) -> None:
-        self._herald.reply(answer, time.monotonic())
+    def reply(self, answer: CommandReply) -> None:
+        self._publisher.reply(answer, time.monotonic())
 
     def call(self, function: Callable[[], None]) -> None:
         self._reactor.call(function)
 
     def _deliver(self, kind: MessageKind, message: dict[str, Any]) -> bool:
-        return self._herald.deliver(kind, message)
+        return self._publisher.deliver(kind, message)
 
     # --- what the link tells
 
     def link_up(self, window: int) -> None:
         now = self._quiet_since = time.monotonic()
-        self._courier.link_up(now, window)
+        self._sender.link_up(now, window)
         self._birth_at = None
-        self._herald.link_up(now)
+        self._publisher.link_up(now)
         for kind, message in self._mail:
             if kind is MessageKind.HEARTBEAT:
-                self._herald.beat(now, message)
+                self._publisher.beat(now, message)
 
     def link_down(self, why: str) -> None:
         log.warning("link down: %s", why)
-        self._herald.link_down()
-        self._courier.link_down()
+        self._publisher.link_down()
+        self._sender.link_down()
 
     def acked(self, mid: int, denied: bool) -> None:
-        self._herald.acked(mid)
-        self._courier.acked(mid)
+        self._publisher.acked(mid)
+        self._sender.acked(mid)
 
     def message(self, topic: str, payload: bytes, retain: bool) -> None:
         now = self._quiet_since = time.monotonic()
-        got = self._inbox.take(topic, payload, retain, now)
-        if isinstance(got, Answer):
+        got = self._dispatcher.take(topic, payload, retain, now)
+        if isinstance(got, CommandReply):
             self.reply(got)
         elif got is Notice.HUB_ONLINE:
-            self._courier.hub_online(now)
+            self._sender.hub_online(now)
             if self._purpose is Purpose.DAEMON:
                 self._birth_at = now + random.uniform(0, BIRTH_SPREAD)  # noqa: S311
 
-    def _send_row(self, row: Row) -> int | None:
+    def _send_row(self, row: OutboxRow) -> int | None:
         topic = self._config.topics.of(row.kind, self._config.agent)
-        return self._link.publish(topic, row.payload, retain=row.retain)
+        return self._connection.publish(topic, row.payload, retain=row.retain)
 
     # --- the end
 
     def _is_done(self, now: float) -> bool:
-        waits_for_beat = self._purpose is Purpose.BEAT and not self._herald.beaten
-        if not self._link.up or self._herald.unheard or self._hands.busy or waits_for_beat:
+        waits_for_beat = self._purpose is Purpose.BEAT and not self._publisher.beaten
+        if (
+            not self._connection.up
+            or self._publisher.unheard
+            or self._executor.busy
+            or waits_for_beat
+        ):
             return False
         hoping = self._outbox.receipted and len(self._outbox) > 0
         quiet = now - self._quiet_since >= (HOPE if hoping else QUIET)
-        return quiet and self._courier.idle
+        return quiet and self._sender.idle
 
     def _not_through(self) -> FleetError:
         broker = self._config.broker
-        if self._link.up:
+        if self._connection.up:
             why = f"{broker} did not acknowledge; what matters stays in the outbox"
             remedy = "agent-sidecar check, or a longer --timeout"
             return FleetError("not everything got through in time", why, remedy)
-        why = self._link.why or "no answer in time"
-        return FleetError(f"no link to {broker}", why, self._link.remedy)
+        why = self._connection.why or "no answer in time"
+        return FleetError(f"no link to {broker}", why, self._connection.remedy)
 
     def _say_goodbye(self) -> None:
         """The last status is `offline`; closing the link then drops the will."""
         now = time.monotonic()
         until, receipt_until = now + GOODBYE, now + RECEIPT_HOPE
-        self._herald.farewell(now)
-        while self._link.up and now < until:
-            self._courier.pump(now)
+        self._publisher.farewell(now)
+        while self._connection.up and now < until:
+            self._sender.pump(now)
             hoping = self._outbox.receipted and len(self._outbox) > 0 and now < receipt_until
-            if self._courier.idle and not self._herald.unheard and not hoping:
+            if self._sender.idle and not self._publisher.unheard and not hoping:
                 return
-            link = self._link.descriptor
-            self._reactor.wait(0.1, [link], link if self._link.wants_write else -1)
+            connection = self._connection.descriptor
+            self._reactor.wait(
+                0.1, [connection], connection if self._connection.wants_write else -1
+            )
             now = time.monotonic()
-            self._link.ready(now)
+            self._connection.ready(now)
 
 
 def _reload_action(config: Config, assembly: Assembly) -> Reload | None:

@@ -32,10 +32,10 @@ from benchmarks import wire  # noqa: E402  # run as a file, too
 from benchmarks.fleet_sim import Cost, Fleet, took  # noqa: E402
 from benchmarks.result import tell  # noqa: E402
 from benchmarks.round_trip import client  # noqa: E402
-from fleet.bus.connect_options import Connection  # noqa: E402
+from fleet.bus.connect_options import ConnectOptions  # noqa: E402
 from fleet.bus.local_broker import LIMITS, STATE  # noqa: E402
 from fleet.bus.mqtt import ingest_bus  # noqa: E402
-from fleet.commander.over_broker import Direct, Order  # noqa: E402
+from fleet.commander.over_broker import CommandMessage, OverBroker  # noqa: E402
 from fleet.commander.through_hub import ThroughHub  # noqa: E402
 from fleet.contract.broker_url import BrokerUrl  # noqa: E402
 from fleet.contract.reader import Reader  # noqa: E402
@@ -86,8 +86,8 @@ def bare_paho(port: int, agents: int) -> float:
 
 async def direct(port: int, names: list[str]) -> float:
     """As `fleet command --all --direct`, once the fleet is known."""
-    async with ingest_bus(Connection(BrokerUrl("127.0.0.1", port), "asker")) as bus:
-        return await gather(Direct(bus, TOPICS, Reader(), None), names)
+    async with ingest_bus(ConnectOptions(BrokerUrl("127.0.0.1", port), "asker")) as bus:
+        return await gather(OverBroker(bus, TOPICS, Reader(), None), names)
 
 
 async def through_hub(home: Path, names: list[str]) -> float:
@@ -95,9 +95,9 @@ async def through_hub(home: Path, names: list[str]) -> float:
     return await gather(ThroughHub(HubClient.of(home), Reader()), names)
 
 
-async def gather(way: Direct | ThroughHub, names: list[str]) -> float:
+async def gather(way: OverBroker | ThroughHub, names: list[str]) -> float:
     began = time.perf_counter()
-    answers = way.send(Order(Verb.HEALTH_CHECK), names, PATIENCE)
+    answers = way.send(CommandMessage(Verb.HEALTH_CHECK), names, PATIENCE)
     count = len([answer.agent async for answer in answers])
     seconds = time.perf_counter() - began
     assert count == len(names), f"{count} of {len(names)} replies"

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from benchmarks.result import tell
 from fleet.contract.vocabulary import MessageKind
-from fleet.store.port import Batch, Stored
+from fleet.store.port import Batch, StoredMessage
 from fleet.store.sqlite import SqliteStore
 
 START: Final = 1_800_000_000.0
@@ -34,7 +34,7 @@ async def fill(store: SqliteStore, rows: int, agents: int) -> float:
     began = time.perf_counter()
     for first in range(1, rows + 1, BATCH):
         messages = [
-            Stored(
+            StoredMessage(
                 id_,
                 START + SPAN * id_ / rows,
                 "rare" if id_ % 1_000_003 == 7 else f"agent-{id_ % agents:05d}",

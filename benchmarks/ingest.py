@@ -24,7 +24,7 @@ from fleet.contract.reader import Reader
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
 from fleet.domain.roster import Roster
-from fleet.hub.committer import Ledger
+from fleet.hub.committer import Committer
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
 from fleet.hub.ingest import Ingest
@@ -75,11 +75,11 @@ async def through_the_hub(batches: list[list[Inbound]], home: Path) -> float:
     store = SqliteStore(home)
     bus: Any = Canned(batches)
     roster = Roster()
-    ledger = Ledger(store, roster, Feed(counters), counters)
+    committer = Committer(store, roster, Feed(counters), counters)
     reader = Reader()
-    ledger.restore(store.open(), reader.read)
+    committer.restore(store.open(), reader.read)
     topics = Topics()
-    ingest = Ingest(bus, topics, reader, ledger, Receipts(bus, topics, counters))
+    ingest = Ingest(bus, topics, reader, committer, Receipts(bus, topics, counters))
     began = time.perf_counter()
     await ingest.run()
     spent = time.perf_counter() - began

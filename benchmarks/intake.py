@@ -27,8 +27,8 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import exporters  # noqa: E402  # run as a file, too
 from benchmarks.result import tell  # noqa: E402
-from fleet.auditor.weekly import Recorder  # noqa: E402
-from fleet.bus.connect_options import Connection  # noqa: E402
+from fleet.auditor.weekly import BusRecorder  # noqa: E402
+from fleet.bus.connect_options import ConnectOptions  # noqa: E402
 from fleet.bus.local_broker import LocalBroker  # noqa: E402
 from fleet.bus.mqtt import MqttBus, ingest_bus  # noqa: E402
 from fleet.contract.broker_url import BrokerUrl  # noqa: E402
@@ -52,7 +52,7 @@ def hub(kind: str, port: int, messages: int, home: Path) -> None:
 
     async def bare_link() -> None:
         url = BrokerUrl("127.0.0.1", port)
-        connection = Connection(url, "zephyr", persistent=True, manual_ack=True)
+        connection = ConnectOptions(url, "zephyr", persistent=True, manual_ack=True)
         async with ingest_bus(connection) as bus:
             await bus.subscribe("#")
             print("ready", flush=True)
@@ -66,8 +66,8 @@ def hub(kind: str, port: int, messages: int, home: Path) -> None:
 
     async def serve() -> None:
         settings = load({"home": str(home), "broker": f"mqtt://127.0.0.1:{port}"}, {})
-        bus: Callable[[Connection], MqttBus] = ingest_bus if kind == "codec" else MqttBus
-        one = Hub(settings, SqliteStore(home), lambda hub: [Recorder(hub)], bus=bus)
+        bus: Callable[[ConnectOptions], MqttBus] = ingest_bus if kind == "codec" else MqttBus
+        one = Hub(settings, SqliteStore(home), lambda hub: [BusRecorder(hub)], bus=bus)
         running = asyncio.create_task(one.run(lambda: print("ready", flush=True)))
         await asyncio.sleep(1)  # its own announcement is stored by then
         before = one.counters.stored

@@ -32,10 +32,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.result import tell  # noqa: E402  # run as a file, too
-from fleet.bus.connect_options import Connection  # noqa: E402
+from fleet.bus.connect_options import ConnectOptions  # noqa: E402
 from fleet.bus.local_broker import LocalBroker  # noqa: E402
 from fleet.bus.mqtt import MqttBus  # noqa: E402
-from fleet.commander.over_broker import Order, known_agents, send  # noqa: E402
+from fleet.commander.over_broker import CommandMessage, known_agents, send  # noqa: E402
 from fleet.contract.broker_url import BrokerUrl  # noqa: E402
 from fleet.contract.reader import Reader  # noqa: E402
 from fleet.contract.topics import Topics  # noqa: E402
@@ -96,7 +96,7 @@ def bare_paho(port: int, trips: int) -> list[float]:
 
 async def our_bus(port: int, trips: int) -> list[float]:
     taken = []
-    async with MqttBus(Connection(BrokerUrl("127.0.0.1", port), "asker")) as bus:
+    async with MqttBus(ConnectOptions(BrokerUrl("127.0.0.1", port), "asker")) as bus:
         await bus.subscribe(ANSWER)
         answers = bus.messages()
         for _ in range(trips):
@@ -111,9 +111,9 @@ async def our_bus(port: int, trips: int) -> list[float]:
 async def command(port: int) -> list[float]:
     """As `fleet command` sends them, without the start of a program."""
     taken = []
-    async with MqttBus(Connection(BrokerUrl("127.0.0.1", port), "asker")) as bus:
+    async with MqttBus(ConnectOptions(BrokerUrl("127.0.0.1", port), "asker")) as bus:
         for agent in AGENTS * COMMANDS:
-            order = Order(Verb.VERSION_REPORT, (agent,))
+            order = CommandMessage(Verb.VERSION_REPORT, (agent,))
             answers = send(bus, Topics(), Reader(), order, expected=[agent], patience=10)
             found = [answer async for answer in answers]
             assert found, f"{agent} did not answer"
@@ -124,7 +124,7 @@ async def command(port: int) -> list[float]:
 
 async def born(port: int) -> None:
     """Wait until all sidecars are on the bus."""
-    async with MqttBus(Connection(BrokerUrl("127.0.0.1", port), "watcher")) as bus:
+    async with MqttBus(ConnectOptions(BrokerUrl("127.0.0.1", port), "watcher")) as bus:
         found: list[str] = []
         while len(found) < len(AGENTS):
             await asyncio.sleep(0.1)

@@ -28,8 +28,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from agent_sidecar.state.database import Ledger  # noqa: E402  # run as a file, too
-from agent_sidecar.state.outbox import Draft, Outbox  # noqa: E402
+from agent_sidecar.state.database import Database  # noqa: E402  # run as a file, too
+from agent_sidecar.state.outbox import Outbox, OutboxEntry  # noqa: E402
 from benchmarks import cost, peers  # noqa: E402
 from benchmarks.result import tell  # noqa: E402
 from fleet.contract.vocabulary import MessageKind  # noqa: E402
@@ -148,14 +148,14 @@ def drain(folder: Path, rows: int = 10_000) -> dict[str, float]:
     hub = Listener(broker.port, receipts=True).start()
     sidecar = Sidecar(folder / "drain", broker.url, FLEET_INTERVAL="10")
     sidecar.state.mkdir(parents=True)
-    ledger = Ledger(sidecar.state / "outbox.sqlite3")
-    outbox = Outbox(ledger)
+    committer = Database(sidecar.state / "outbox.sqlite3")
+    outbox = Outbox(committer)
     alert = {"code": "disk-pressure", "severity": "warning", "state": "firing",
              "ts": "2026-03-18T21:30:00Z", "boot": 1}  # fmt: skip
     for seq in range(rows):
         payload = json.dumps({**alert, "seq": seq, "value": seq}).encode()
-        outbox.add(Draft(1, seq, MessageKind.ALERT, 1, True, payload))
-    ledger.close()
+        outbox.add(OutboxEntry(1, seq, MessageKind.ALERT, 1, True, payload))
+    committer.close()
     sidecar.start()
     assert sidecar.process
     hub.wait("alert")

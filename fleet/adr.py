@@ -48,7 +48,7 @@ What becomes easier, what becomes harder, and the test that notices when it no l
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class DecisionRecord:
     """One ADR as it stands in its file; `number` is empty for an amendment without one."""
 
     path: Path
@@ -71,7 +71,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Defect:
     """Something about a file that must be mended."""
 
     path: Path
@@ -81,7 +81,7 @@ class Problem:
         return f"{self.path}: {self.what}"
 
 
-def read(path: Path) -> Record:
+def read(path: Path) -> DecisionRecord:
     """
     Raises:
         ConfigError: the file cannot be read.
@@ -91,10 +91,10 @@ def read(path: Path) -> Record:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"the ADR {path} cannot be read", why, f"ls -l {path}") from None
-    return Record(path, front_matter(text), text)
+    return DecisionRecord(path, front_matter(text), text)
 
 
-def records(folder: Path) -> list[Record]:
+def records(folder: Path) -> list[DecisionRecord]:
     """The ADRs of `folder` by file name, without index and template.
 
     Raises:
@@ -106,7 +106,7 @@ def records(folder: Path) -> list[Record]:
     return [read(path) for path in sorted(folder.glob("*.md")) if _is_record(path)]
 
 
-def check(folder: Path) -> list[Problem]:
+def check(folder: Path) -> list[Defect]:
     """What is wrong in `folder`: each record, their numbers, their links and the index."""
     found = records(folder)
     problems = [problem for record in found for problem in check_record(record)]
@@ -115,41 +115,41 @@ def check(folder: Path) -> list[Problem]:
     for record in numbered:
         taken = first.setdefault(record.number, record.path)
         if taken != record.path:
-            problems.append(Problem(record.path, f"number {record.number} is {taken.name}'s"))
+            problems.append(Defect(record.path, f"number {record.number} is {taken.name}'s"))
     problems += _check_succession(numbered)
     index_path = folder / INDEX
     if numbered and _text_of(index_path) != index(numbered):
-        problems.append(Problem(index_path, "the index is stale; run: fleet adr check --write"))
+        problems.append(Defect(index_path, "the index is stale; run: fleet adr check --write"))
     return problems
 
 
-def check_record(record: Record) -> Iterator[Problem]:
+def check_record(record: DecisionRecord) -> Iterator[Defect]:
     """What is wrong with one ADR, seen by itself."""
     fields, path = record.fields, record.path
     if not fields:
-        yield Problem(path, "no front matter between two --- lines")
+        yield Defect(path, "no front matter between two --- lines")
         return
     for name in fields.keys() - set(FIELDS):
-        yield Problem(path, f"unknown field {name!r}; known: {', '.join(FIELDS)}")
+        yield Defect(path, f"unknown field {name!r}; known: {', '.join(FIELDS)}")
     try:
         status_of(path.name, fields)
         if "adds" in fields:
             parse_adds(path.name, fields["adds"])
     except ConfigError as error:
-        yield Problem(path, error.why)
+        yield Defect(path, error.why)
     if record.number:
         if not re.search(rf"^# {record.number}: \S", record.text, re.MULTILINE):
-            yield Problem(path, f"no heading '# {record.number}: Title'")
+            yield Defect(path, f"no heading '# {record.number}: Title'")
         if "date" not in fields:
-            yield Problem(path, "no date")
+            yield Defect(path, "no date")
     if "date" in fields and not _is_date(fields["date"]):
-        yield Problem(path, f"date {fields['date']!r} is not like 2026-11-21")
+        yield Defect(path, f"date {fields['date']!r} is not like 2026-11-21")
     for link in _LINK.finditer(_CODE.sub("", record.text)):
         if not _resolves(path, link["target"]):
-            yield Problem(path, f"the link {link['target']} leads nowhere")
+            yield Defect(path, f"the link {link['target']} leads nowhere")
 
 
-def index(numbered: list[Record]) -> str:
+def index(numbered: list[DecisionRecord]) -> str:
     """The text of `README.md` for the records of a folder."""
     lines = [
         "# Architecture decision records",
@@ -198,7 +198,7 @@ def new(folder: Path, title: str, today: date) -> Path:
     return path
 
 
-def _check_succession(numbered: list[Record]) -> Iterator[Problem]:
+def _check_succession(numbered: list[DecisionRecord]) -> Iterator[Defect]:
     """Supersession is said by both sides, and the older one's status says so too."""
     known = {record.number: record for record in numbered}
     for record in numbered:
@@ -206,10 +206,10 @@ def _check_succession(numbered: list[Record]) -> Iterator[Problem]:
             other = record.fields.get(mine)
             if other and (other not in known or known[other].fields.get(theirs) != record.number):
                 what = f"{mine} {other}, but {other} does not say {theirs}: {record.number}"
-                yield Problem(record.path, what)
+                yield Defect(record.path, what)
         replaced = "superseded-by" in record.fields
         if replaced != (record.status == AdrStatus.SUPERSEDED):
-            yield Problem(record.path, "status superseded and superseded-by go together")
+            yield Defect(record.path, "status superseded and superseded-by go together")
 
 
 def _is_record(path: Path) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from fleet.acl.self_check import SelfCheck
 from fleet.api.hub_backend import HubBackend
-from fleet.api.server import Gateway
-from fleet.auditor.weekly import AuditService, Recorder
+from fleet.api.server import ApiServer
+from fleet.auditor.weekly import BusRecorder, WeeklyAudit
 from fleet.commander.commander import Commander
-from fleet.commander.enrolment_sync import Enrolments
+from fleet.commander.enrolment_sync import EnrolmentSync
 from fleet.hub.hub import Hub, Plug, Service
 from fleet.metrics.exporter import Exporter
 from fleet.notifier.notifier import Notifier
@@ -17,18 +17,18 @@ from fleet.notifier.routes import Route
 from fleet.otel.exporter import OpenTelemetry, endpoint_of
 
 
-def plug(gateway: Gateway, routes: Sequence[Route] = ()) -> Plug:
+def plug(api_server: ApiServer, routes: Sequence[Route] = ()) -> Plug:
     """What `fleet serve` runs beside ingest: capture, commands, routes, metrics, HTTP, audit."""
 
     def build(hub: Hub) -> Sequence[Service]:
         commander = Commander(hub)
         notifier = Notifier(hub, routes)
-        recorder, audit = Recorder(hub), AuditService(hub)
+        recorder, audit = BusRecorder(hub), WeeklyAudit(hub)
         extras = (notifier.metrics, recorder.metrics, audit.metrics)
         exporter = Exporter(hub, commander, extras)
         backend = HubBackend(hub, commander, exporter)
-        enrolments = Enrolments(hub, commander)
-        web = gateway.serve(backend)
+        enrolments = EnrolmentSync(hub, commander)
+        web = api_server.serve(backend)
         check = SelfCheck(hub)
         own = (recorder, commander, enrolments, notifier, exporter, backend, web, check, audit)
         endpoint = endpoint_of(hub.settings)

@@ -29,7 +29,7 @@ from fleet.snapshot import retained_state
 
 
 @dataclass(frozen=True, slots=True)
-class Hearsay:
+class HubHints:
     """What no retained message tells and a hub may: what is held back, and by how many seconds
     agents' clocks are off."""
 
@@ -91,9 +91,9 @@ async def look(settings: Settings) -> list[AgentView]:
     Raises:
         BrokerError: the broker is away or refuses.
     """
-    hearsay = await asyncio.to_thread(Hearsay.of, settings.home)
+    hints = await asyncio.to_thread(HubHints.of, settings.home)
     async with open_bus(settings) as bus:
-        roster = await remembered(bus, settings, skews=hearsay.skews)
+        roster = await remembered(bus, settings, skews=hints.skews)
     known: dict[str, Enrolled] = {}
     with suppress(ConfigError):  # a damaged list is the hub's to tell of; health is needed now
         known = Registry(settings.home).agents() or {}
@@ -103,4 +103,4 @@ async def look(settings: Settings) -> list[AgentView]:
     roster.enrol(members, at=now)
     # Of a session only the last messages are retained: what lay between them is not known.
     views = [replace(view, missing=None) for view in roster.views(now)]
-    return quieted(views, hearsay.silences, now)
+    return quieted(views, hints.silences, now)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from agent_sidecar.commands.queue import Answer, Desk, Order
+from agent_sidecar.commands.queue import CommandQueue, CommandReply, QueuedCommand
 from fleet.contract.vocabulary import ReplyCode, Result, Verb
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Body(Protocol):
         """Probe now."""
         ...
 
-    def reply(self, answer: Answer) -> None:
+    def reply(self, answer: CommandReply) -> None:
         """Publish a full status that carries `answer`."""
         ...
 
@@ -34,31 +34,31 @@ class Body(Protocol):
         ...
 
 
-class Hands:
+class Executor:
     """Takes orders from the desk. `reload` is the local action; None: not configured."""
 
-    def __init__(self, desk: Desk, reload: Reload | None, body: Body) -> None:
-        self._desk = desk
+    def __init__(self, queue: CommandQueue, reload: Reload | None, body: Body) -> None:
+        self._queue = queue
         self._reload = reload
         self._body = body
-        self._checking: list[tuple[Order, float]] = []
+        self._checking: list[tuple[QueuedCommand, float]] = []
         self._reloading = 0
 
     @property
     def busy(self) -> bool:
-        return bool(self._checking or self._reloading or len(self._desk))
+        return bool(self._checking or self._reloading or len(self._queue))
 
     def work(self, wall: float, now: float) -> None:
         """Start what waits, urgent first."""
-        while (order := self._desk.next()) is not None:
-            if order.until < wall:
-                self._finish(order, Result.EXPIRED, ReplyCode.TTL_EXPIRED, now)
-            elif order.verb is Verb.HEALTH_CHECK:
-                self._check(order, now)
-            elif order.verb is Verb.CONFIG_RELOAD:
-                self._start_reload(order, now)
+        while (command := self._queue.next()) is not None:
+            if command.until < wall:
+                self._finish(command, Result.EXPIRED, ReplyCode.TTL_EXPIRED, now)
+            elif command.verb is Verb.HEALTH_CHECK:
+                self._check(command, now)
+            elif command.verb is Verb.CONFIG_RELOAD:
+                self._start_reload(command, now)
             else:
-                self._finish(order, Result.DONE, ReplyCode.OK, now)
+                self._finish(command, Result.DONE, ReplyCode.OK, now)
 
     def overdue(self, now: float) -> bool:
         """Whether a health-check has waited long enough."""
@@ -76,34 +76,34 @@ class Hands:
     def due(self) -> float | None:
         return min((until for _, until in self._checking), default=None)
 
-    def _check(self, order: Order, now: float) -> None:
-        self._checking.append((order, now + CHECK_TIME))
+    def _check(self, command: QueuedCommand, now: float) -> None:
+        self._checking.append((command, now + CHECK_TIME))
         self._body.start_round()
 
-    def _start_reload(self, order: Order, now: float) -> None:
+    def _start_reload(self, command: QueuedCommand, now: float) -> None:
         action = self._reload
         if action is None:
-            self._finish(order, Result.UNSUPPORTED, ReplyCode.NOT_CONFIGURED, now)
+            self._finish(command, Result.UNSUPPORTED, ReplyCode.NOT_CONFIGURED, now)
             return
 
         def work() -> None:
             code = action()
-            self._body.call(lambda: self._reloaded(order, code))
+            self._body.call(lambda: self._reloaded(command, code))
 
         self._reloading += 1
         threading.Thread(target=work, name="reload", daemon=True).start()
 
-    def _reloaded(self, order: Order, code: ReplyCode) -> None:
+    def _reloaded(self, command: QueuedCommand, code: ReplyCode) -> None:
         """The new digest comes with the next round of probes, which starts now."""
         from time import monotonic
 
         self._reloading -= 1
         if code is ReplyCode.OK:
-            self._check(order, monotonic())
+            self._check(command, monotonic())
         else:
-            self._finish(order, Result.FAILED, code, monotonic())
+            self._finish(command, Result.FAILED, code, monotonic())
 
-    def _finish(self, order: Order, result: Result, code: ReplyCode, now: float) -> None:
-        log.info("%s: %s (%s)", order.verb, result, code)
-        self._desk.finished(order)
-        self._body.reply(order.answer(result, code, now))
+    def _finish(self, command: QueuedCommand, result: Result, code: ReplyCode, now: float) -> None:
+        log.info("%s: %s (%s)", command.verb, result, code)
+        self._queue.finished(command)
+        self._body.reply(command.answer(result, code, now))

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from agent_sidecar.commands.trusted_keys import Keys
+from agent_sidecar.commands.trusted_keys import TrustedKeys
 from agent_sidecar.state.seen_ids import SeenIds
 from fleet.contract import signing
 from fleet.contract.limits import DEFAULT_TTL, MAX_TTL
 from fleet.contract.rejection import Rejected
-from fleet.contract.schema_validator import Judge
+from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.timestamps import epoch
 from fleet.contract.vocabulary import MessageKind, Notice, Priority, Reason, ReplyCode, Result, Verb
 
@@ -34,7 +34,7 @@ _ORDER: Final = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class InboundMessage:
     """A message as it came in."""
 
     kind: MessageKind
@@ -44,7 +44,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandReply:
     """What becomes the `reply` of a status message."""
 
     verb: str
@@ -60,7 +60,7 @@ class Answer:
 
 
 @dataclass(order=True, frozen=True, slots=True)
-class Order:
+class QueuedCommand:
     """One command to carry out; sorts by priority, then by arrival."""
 
     rank: int
@@ -70,11 +70,11 @@ class Order:
     until: float = field(compare=False, default=0.0)
     arrived: float = field(compare=False, default=0.0)
 
-    def answer(self, result: Result, code: ReplyCode, now: float) -> Answer:
-        return Answer(self.verb.value, result, code, self.id, round(now - self.arrived, 6))
+    def answer(self, result: Result, code: ReplyCode, now: float) -> CommandReply:
+        return CommandReply(self.verb.value, result, code, self.id, round(now - self.arrived, 6))
 
 
-class Bucket:
+class TokenBucket:
     """A token bucket: `burst` at once, `rate` a second."""
 
     def __init__(self, rate: float, burst: float) -> None:
@@ -93,35 +93,39 @@ class Bucket:
         return True
 
 
-class Desk:
+class CommandQueue:
     """Takes commands and notices in; gives orders out, urgent first.
 
     Attributes:
         dropped: what was dropped without an answer, by reason.
     """
 
-    def __init__(self, judges: Mapping[MessageKind, Judge], keys: Keys, seen: SeenIds) -> None:
-        self._judges = judges
+    def __init__(
+        self, validators: Mapping[MessageKind, SchemaValidator], keys: TrustedKeys, seen: SeenIds
+    ) -> None:
+        self._validators = validators
         self._keys = keys
         self._seen = seen
-        self._waiting: list[Order] = []
+        self._waiting: list[QueuedCommand] = []
         self._numbers = 0
         self._running: set[str] = set()
-        self._orders = Bucket(RATE, BURST)
-        self._answers = Bucket(RATE, BURST)
+        self._commands = TokenBucket(RATE, BURST)
+        self._answers = TokenBucket(RATE, BURST)
         self.dropped: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def take(self, letter: Letter, wall: float, now: float) -> Answer | Notice | None:
+    def take(
+        self, inbound: InboundMessage, wall: float, now: float
+    ) -> CommandReply | Notice | None:
         """Judge one message: an answer to send at once, a notice, or None (queued or dropped)."""
-        topic = letter.topic
-        if letter.retain:
+        topic = inbound.topic
+        if inbound.retain:
             self.dropped[Reason.RETAINED_COMMAND.value] += 1
             return None
         try:
-            message = self._judges[letter.kind].read(letter.payload)
+            message = self._validators[inbound.kind].read(inbound.payload)
         except Rejected as rejected:
             self.dropped[rejected.reason.value] += 1
             return None
@@ -133,22 +137,22 @@ class Desk:
             return None
         return answer
 
-    def next(self) -> Order | None:
+    def next(self) -> QueuedCommand | None:
         """The most urgent order that may run now: one of a verb at a time."""
-        for order in sorted(self._waiting):
-            if order.verb not in self._running:
-                self._waiting.remove(order)
+        for command in sorted(self._waiting):
+            if command.verb not in self._running:
+                self._waiting.remove(command)
                 heapq.heapify(self._waiting)
-                self._running.add(order.verb)
-                if order.verb is Verb.CONFIG_RELOAD:
+                self._running.add(command.verb)
+                if command.verb is Verb.CONFIG_RELOAD:
                     # The one verb that changes something: its id is on disk before it runs, so
                     # that it runs once even if we die meanwhile. A full disk must not stop it.
                     self._seen.save()
-                return order
+                return command
         return None
 
-    def finished(self, order: Order) -> None:
-        self._running.discard(order.verb)
+    def finished(self, command: QueuedCommand) -> None:
+        self._running.discard(command.verb)
 
     def _notice(self, topic: str, message: Mapping[str, Any], wall: float) -> Notice | None:
         if self._keys:
@@ -164,28 +168,28 @@ class Desk:
 
     def _command(
         self, topic: str, message: Mapping[str, Any], wall: float, now: float
-    ) -> Answer | None:
+    ) -> CommandReply | None:
         verb, id_ = Verb(message["verb"]), message.get("id")
         if id_ is not None and id_ in self._seen:
             self.dropped["repeated"] += 1
             return None
         distrust = self._distrust(topic, message) if self._keys else None
         if distrust is not None:
-            return Answer(verb.value, Result.REJECTED, distrust, id_)
+            return CommandReply(verb.value, Result.REJECTED, distrust, id_)
         until = _until(message, wall)
         expired = "ts" in message and wall > until
         # Old commands that somebody plays again must not use up what the hub's own may take.
-        if not expired and not self._orders.take(now):
-            return Answer(verb.value, Result.REJECTED, ReplyCode.RATE_EXCEEDED, id_)
+        if not expired and not self._commands.take(now):
+            return CommandReply(verb.value, Result.REJECTED, ReplyCode.RATE_EXCEEDED, id_)
         if id_ is not None:
             self._seen.add(id_, until, wall)
         if expired:
-            return Answer(verb.value, Result.EXPIRED, ReplyCode.TTL_EXPIRED, id_)
+            return CommandReply(verb.value, Result.EXPIRED, ReplyCode.TTL_EXPIRED, id_)
         if len(self._waiting) >= MAX_WAITING:
-            return Answer(verb.value, Result.BUSY, ReplyCode.RATE_EXCEEDED, id_)
+            return CommandReply(verb.value, Result.BUSY, ReplyCode.RATE_EXCEEDED, id_)
         self._numbers += 1
         rank = _ORDER[Priority(message.get("priority", Priority.NORMAL))]
-        heapq.heappush(self._waiting, Order(rank, self._numbers, verb, id_, until, now))
+        heapq.heappush(self._waiting, QueuedCommand(rank, self._numbers, verb, id_, until, now))
         return None
 
     def _distrust(self, topic: str, message: Mapping[str, Any]) -> ReplyCode | None:

@@ -27,14 +27,14 @@ FindPid = Callable[[], int | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class ReloadAction:
     """A reload action that was read and understood; run it in a thread of its own."""
 
     text: str
     run: Callable[[], ReplyCode]
 
 
-def parse(text: str, find_pid: FindPid, timeout: float = TIMEOUT) -> Action | None:
+def parse(text: str, find_pid: FindPid, timeout: float = TIMEOUT) -> ReloadAction | None:
     """The action that `text` describes, or None where none is configured.
 
     Raises:
@@ -44,16 +44,16 @@ def parse(text: str, find_pid: FindPid, timeout: float = TIMEOUT) -> Action | No
         return None
     if text.startswith("signal:"):
         number = _signal(text.removeprefix("signal:"))
-        return Action(text, lambda: _send_signal(find_pid(), number))
+        return ReloadAction(text, lambda: _send_signal(find_pid(), number))
     if text.startswith(("http://", "https://")):
-        return Action(text.partition("?")[0], lambda: _post(text, timeout))
+        return ReloadAction(text.partition("?")[0], lambda: _post(text, timeout))
     try:
         argv = shlex.split(text)
     except ValueError as error:
         raise ConfigError(
             "the reload command is not usable", str(error), 'FLEET_RELOAD="nginx -s reload"'
         ) from None
-    return Action(argv[0], lambda: _run(argv, timeout))
+    return ReloadAction(argv[0], lambda: _run(argv, timeout))
 
 
 def _signal(name: str) -> signal.Signals:

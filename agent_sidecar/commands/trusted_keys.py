@@ -9,11 +9,11 @@ from pathlib import Path
 from fleet.contract.errors import ConfigError
 from fleet.contract.signing import key_id
 
-Keys = dict[str, bytes]
+TrustedKeys = dict[str, bytes]
 """Raw Ed25519 public keys (32 bytes) by key id; empty: signing is off."""
 
 
-def load(path: Path | None) -> Keys:
+def load(path: Path | None) -> TrustedKeys:
     """The keys in `path`: one a line, 64 hex digits, base64, or PEM; `#` starts a comment.
 
     Raises:
@@ -27,7 +27,7 @@ def load(path: Path | None) -> Keys:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not text"
         raise ConfigError(f"the key file {path} cannot be read", why, f"ls -l {path}") from None
-    keys: Keys = {}
+    keys: TrustedKeys = {}
     for number, line in enumerate(lines, 1):
         word = line.partition("#")[0].strip()
         if not word or word.startswith("-----"):

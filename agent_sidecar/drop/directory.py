@@ -19,7 +19,7 @@ from typing import Any, Final
 from fleet.contract.errors import FleetError
 from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.rejection import Rejected
-from fleet.contract.schema_validator import Judge
+from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.strict_json import decode
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import MessageKind, Reason
@@ -57,9 +57,9 @@ class DropDirectory:
         rejected: files that were not, by reason.
     """
 
-    def __init__(self, folder: Path, judges: Mapping[MessageKind, Judge]) -> None:
+    def __init__(self, folder: Path, validators: Mapping[MessageKind, SchemaValidator]) -> None:
         self._folder = folder
-        self._judges = judges
+        self._validators = validators
         self._fd = -1
         self.taken = 0
         self.rejected: Counter[str] = Counter()
@@ -179,7 +179,7 @@ class DropDirectory:
         try:
             message = decode(self._read(name))
             message.setdefault("ts", timestamp(modified))
-            self._judges[kind].check(message)
+            self._validators[kind].check(message)
             if not deliver(kind, message):
                 return True
         except FileNotFoundError:

@@ -14,7 +14,7 @@ from typing import Final
 _ARRIVED: Final = 0x00000008 | 0x00000080  # IN_CLOSE_WRITE | IN_MOVED_TO
 
 
-class Watch:
+class DirectoryWatch:
     """Readable (`fileno`) when something was written or renamed into `folder`.
 
     Raises:

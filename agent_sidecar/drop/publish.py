@@ -15,7 +15,7 @@ from agent_sidecar.config import Config
 from agent_sidecar.drop.directory import MAX_FILES, owner_of
 from fleet.contract.errors import FleetError
 from fleet.contract.rejection import Rejected
-from fleet.contract.schema_validator import Judge, load_schema
+from fleet.contract.schema_validator import SchemaValidator, load_schema
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.vocabulary import MessageKind
 
@@ -34,7 +34,7 @@ def compose(config: Config, kind: MessageKind, words: Sequence[str], wall: float
     Raises:
         FleetError: the contract rejects it; says what is allowed.
     """
-    judge = Judge(load_schema(kind), config.added_words())
+    judge = SchemaValidator(load_schema(kind), config.added_words())
     fields = load_schema(kind)["properties"]
     try:
         message = _parse(words, fields)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 from agent_sidecar.config import Config
 from agent_sidecar.drop.directory import Deliver, DropDirectory
 from fleet.contract.errors import FleetError
-from fleet.contract.schema_validator import Judge
+from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.vocabulary import MessageKind
 
 if TYPE_CHECKING:
-    from agent_sidecar.drop.inotify import Watch
+    from agent_sidecar.drop.inotify import DirectoryWatch
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ POLL: Final = 0.08
 a message may wait."""
 
 
-class Hatch:
+class DropWatcher:
     """The way in for messages from the agent; without a usable folder it stays shut.
 
     Raises:
@@ -35,18 +35,18 @@ class Hatch:
     """
 
     def __init__(
-        self, config: Config, judges: Mapping[MessageKind, Judge], deliver: Deliver
+        self, config: Config, validators: Mapping[MessageKind, SchemaValidator], deliver: Deliver
     ) -> None:
         self._agent = config.agent
         self._deliver = deliver
-        self._watch: Watch | None = None
+        self._watch: DirectoryWatch | None = None
         self._drop: DropDirectory | None = None
         self._due = 0.0
         self._lost = False
         path = config.path("FLEET_DROP")
         if path is None or str(path) == "-":
             return
-        drop = DropDirectory(path, judges)
+        drop = DropDirectory(path, validators)
         try:
             self._open(drop)
         except FleetError as error:
@@ -60,9 +60,9 @@ class Hatch:
         drop.open()
         drop.claim(self._agent)
         try:
-            from agent_sidecar.drop.inotify import Watch
+            from agent_sidecar.drop.inotify import DirectoryWatch
 
-            self._watch = Watch(drop.folder)
+            self._watch = DirectoryWatch(drop.folder)
         except (ImportError, OSError) as error:
             log.warning(
                 "nothing wakes us for %s (%s): looking every %g s", drop.folder, error, POLL

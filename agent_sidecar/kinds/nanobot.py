@@ -19,7 +19,7 @@ from agent_sidecar.kinds import common
 from agent_sidecar.kinds.nanobot_calls import UsageLog
 from agent_sidecar.probes.base import Assembly, Probe
 from agent_sidecar.probes.cron import CronProbe, Outcomes
-from agent_sidecar.probes.endpoint import EndpointProbe, Reading
+from agent_sidecar.probes.endpoint import EndpointProbe, HealthReading
 from agent_sidecar.probes.installed import InstalledProbe
 from agent_sidecar.probes.processes import ProcTable, Table, table
 from agent_sidecar.probes.usage import UsageProbe
@@ -94,13 +94,13 @@ class Gateway:
             return datetime.fromisoformat(_text(load(self.run_file), "started_at")).timestamp()
         return None
 
-    def health(self, document: Mapping[str, Any]) -> Reading | None:
+    def health(self, document: Mapping[str, Any]) -> HealthReading | None:
         """An answer of `/health`; that it came proves that the run file is of this gateway."""
         reading = health(document)
         started = self.started()
         if reading is None or started is None:
             return reading
-        return Reading(reading.check, uptime=max(0.0, time.time() - started))
+        return HealthReading(reading.check, uptime=max(0.0, time.time() - started))
 
 
 def assemble(config: Config) -> Assembly:
@@ -137,12 +137,12 @@ def assemble(config: Config) -> Assembly:
     return Assembly(Kind.NANOBOT.value, probes, found, "none", find or (lambda: None))
 
 
-def health(document: Mapping[str, Any]) -> Reading | None:
+def health(document: Mapping[str, Any]) -> HealthReading | None:
     """nanobot's `/health`: `status` ok or degraded, `ready` true or false."""
     if document.get("status") not in ("ok", "degraded") or "ready" not in document:
         return None
     good = document["status"] == "ok" and document["ready"] is True
-    return Reading(Check.PASS if good else Check.WARN)
+    return HealthReading(Check.PASS if good else Check.WARN)
 
 
 def outcomes(path: Path, usage: UsageLog, now: float) -> Outcomes | None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from agent_sidecar.config import Config
 from agent_sidecar.kinds import common
 from agent_sidecar.probes.base import Assembly, Probe
-from agent_sidecar.probes.endpoint import EndpointProbe, Reading
+from agent_sidecar.probes.endpoint import EndpointProbe, HealthReading
 from agent_sidecar.probes.process import by_name
 from fleet.contract.patterns import VERSION
 from fleet.contract.vocabulary import Check, Kind
@@ -64,23 +64,23 @@ def assemble(config: Config) -> Assembly:
     return Assembly(Kind.OPENCLAW.value, probes, found, "none", find or (lambda: None))
 
 
-def live(document: Mapping[str, Any]) -> Reading | None:
+def live(document: Mapping[str, Any]) -> HealthReading | None:
     if not isinstance(document.get("ok"), bool) or document.get("status") != "live":
         return None
-    return Reading(Check.PASS if document["ok"] else Check.FAIL)
+    return HealthReading(Check.PASS if document["ok"] else Check.FAIL)
 
 
-def ready(document: Mapping[str, Any]) -> Reading | None:
+def ready(document: Mapping[str, Any]) -> HealthReading | None:
     """A degraded event loop is slow, and slow is not dead."""
     if not isinstance(document.get("ready"), bool):
         return None
     loop = document.get("eventLoop")
     slow = isinstance(loop, dict) and loop.get("degraded") is True
     good = document["ready"] and not slow
-    return Reading(Check.PASS if good else Check.WARN, _seconds(document))
+    return HealthReading(Check.PASS if good else Check.WARN, _seconds(document))
 
 
-def startup(document: Mapping[str, Any]) -> Reading | None:
+def startup(document: Mapping[str, Any]) -> HealthReading | None:
     import re
 
     if not isinstance(document.get("ok"), bool):
@@ -88,7 +88,7 @@ def startup(document: Mapping[str, Any]) -> Reading | None:
     version = document.get("version")
     shaped = isinstance(version, str) and re.fullmatch(VERSION, version)
     check = Check.PASS if document["ok"] else Check.FAIL
-    return Reading(check, _seconds(document), version if shaped else None)
+    return HealthReading(check, _seconds(document), version if shaped else None)
 
 
 def _seconds(document: Mapping[str, Any]) -> float | None:

@@ -49,7 +49,7 @@ class Handler(Protocol):
 
 
 @dataclass(slots=True)
-class Counters:
+class ConnectionCounters:
     """What happened on the link since the start."""
 
     attempts: int = 0
@@ -58,7 +58,7 @@ class Counters:
     refused_filters: int = 0
 
 
-class Link:
+class BrokerConnection:
     """A connection that comes back by itself.
 
     The owner calls `tick` when `deadline` passes or after a wake-up, and `ready` when the
@@ -85,7 +85,7 @@ class Link:
         self._answer_by = 0.0
         self._why = ""
         self.will: Callable[[], tuple[str, bytes] | None] = lambda: None
-        self.counters = Counters()
+        self.counters = ConnectionCounters()
 
     @property
     def up(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from agent_sidecar.state.outbox import Outbox, Row
+from agent_sidecar.state.outbox import Outbox, OutboxRow
 
 PATIENCE: Final = 5.0
 """Seconds without a receipt before rows are sent again; a hub commits in milliseconds."""
@@ -21,11 +21,11 @@ MAX_PATIENCE: Final = 600.0
 BURST: Final = 16
 """Rows sent again to see whether a hub is there."""
 
-Send = Callable[[Row], int | None]
+Send = Callable[[OutboxRow], int | None]
 """Publishes a row and returns the message id to expect back, or None if the link cannot."""
 
 
-class Courier:
+class OutboxSender:
     """Moves rows from `outbox` to the bus. `window` bounds unacknowledged ones."""
 
     def __init__(self, outbox: Outbox, send: Send, window: int = 16) -> None:
@@ -35,7 +35,7 @@ class Courier:
         self._up = False
         self._cursor = 0
         self._in_flight: dict[int, int] = {}
-        self._again: list[Row] = []
+        self._again: list[OutboxRow] = []
         self._patience = PATIENCE
         self._resent = False
         self._resend_at = 0.0
@@ -109,7 +109,7 @@ class Courier:
         """Whether everything was sent and acknowledged by the broker."""
         return not self._in_flight and not self._outbox.after(self._cursor, 1)
 
-    def _publish(self, row: Row) -> bool:
+    def _publish(self, row: OutboxRow) -> bool:
         mid = self._send(row)
         if mid is None:
             return False

@@ -15,7 +15,7 @@ from fleet.contract.vocabulary import AlertState, Check, Severity
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class AlertEvidence:
     """Evidence for or against one alert code, before hysteresis.
 
     `firing` is what this one look says; None means that it could not be told and changes
@@ -32,7 +32,7 @@ class Sign:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ProbeResult:
     """What one run of one probe found on one plane.
 
     Attributes:
@@ -50,7 +50,7 @@ class Finding:
 
     plane: str
     check: Check
-    signs: Sequence[Sign] = ()
+    signs: Sequence[AlertEvidence] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     uptime: float | None = None
@@ -84,7 +84,7 @@ class Probe(Protocol):
     @property
     def ignores(self) -> str: ...
 
-    def run(self) -> Finding: ...
+    def run(self) -> ProbeResult: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Alarms(Protocol):
     and never loses one.
     """
 
-    def update(self, findings: Iterable[Finding], now: float) -> list[AlertEvent]: ...
+    def update(self, findings: Iterable[ProbeResult], now: float) -> list[AlertEvent]: ...
 
     def active(self) -> list[str]:
         """Codes firing now, sorted."""

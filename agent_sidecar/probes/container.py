@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from agent_sidecar.probes.base import Finding, Sign
-from agent_sidecar.probes.http import Address, get
+from agent_sidecar.probes.base import AlertEvidence, ProbeResult
+from agent_sidecar.probes.http import HttpAddress, get
 from agent_sidecar.probes.restarts import Restarts
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
@@ -41,24 +41,24 @@ class ContainerProbe:
 
     def __init__(self, container: str, path: Path) -> None:
         self._container = quote(container, safe="")
-        self._address = Address("docker", path=str(path))
+        self._address = HttpAddress("docker", path=str(path))
         self._restarts = Restarts(self.name)
         self._started: object = None
         self._killed: float | None = None
         self.reads = f"state, health, restarts, memory and CPU of {container} through {path}"
 
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         try:
             status, document = self._get(f"/containers/{self._container}/json")
             usage = self._usage() if status == 200 else {}
         except OSError as error:
             why = error.strerror or type(error).__name__
-            return Finding(self.plane, Check.UNKNOWN, why=f"Docker does not answer: {why}")
+            return ProbeResult(self.plane, Check.UNKNOWN, why=f"Docker does not answer: {why}")
         state = document.get("State")
         if status == 404:
-            return Finding(self.plane, Check.FAIL, [self._down(firing=True)])
+            return ProbeResult(self.plane, Check.FAIL, [self._down(firing=True)])
         if status != 200 or not isinstance(state, dict):
-            return Finding(self.plane, Check.UNKNOWN, why=f"Docker answers HTTP {status}")
+            return ProbeResult(self.plane, Check.UNKNOWN, why=f"Docker answers HTTP {status}")
         return self._judged(document, state, usage, time.monotonic())
 
     def _judged(
@@ -67,20 +67,22 @@ class ContainerProbe:
         state: Mapping[str, Any],
         usage: dict[str, float],
         now: float,
-    ) -> Finding:
+    ) -> ProbeResult:
         running = state.get("Running") is True
         self._count_restarts(document, state, now)
         if state.get("OOMKilled") is True:
             self._killed = now
         killed = self._killed is not None and now - self._killed <= OOM_WINDOW
         source = self.name
-        return Finding(
+        return ProbeResult(
             self.plane,
             _check(state) if running else Check.FAIL,
             [
                 self._down(firing=not running),
                 self._restarts.sign(now),
-                Sign(AlertCode.MEMORY_PRESSURE.value, killed, Severity.CRITICAL, source=source),
+                AlertEvidence(
+                    AlertCode.MEMORY_PRESSURE.value, killed, Severity.CRITICAL, source=source
+                ),
             ],
             metrics={"restarts_total": self._restarts.total, **usage},
             uptime=_uptime(state.get("StartedAt")) if running else None,
@@ -118,8 +120,10 @@ class ContainerProbe:
         answer = get(self._address, target, PATIENCE)
         return answer.status, answer.document() or {}
 
-    def _down(self, *, firing: bool) -> Sign:
-        return Sign(AlertCode.PROCESS_DOWN.value, firing, Severity.CRITICAL, source=self.name)
+    def _down(self, *, firing: bool) -> AlertEvidence:
+        return AlertEvidence(
+            AlertCode.PROCESS_DOWN.value, firing, Severity.CRITICAL, source=self.name
+        )
 
 
 def _check(state: Mapping[str, Any]) -> Check:

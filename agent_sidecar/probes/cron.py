@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_sidecar.probes.base import Finding, Sign
+from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from fleet.contract.vocabulary import AlertCode, Check, Plane
 
 
@@ -32,15 +32,15 @@ class CronProbe:
         self._read = read
         self.reads = reads
 
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         outcomes = self._read()
         if outcomes is None:
-            return Finding(self.plane, Check.UNKNOWN, why="no outcome of a job can be read")
+            return ProbeResult(self.plane, Check.UNKNOWN, why="no outcome of a job can be read")
         failed = outcomes.failed
-        sign = Sign(
+        sign = AlertEvidence(
             AlertCode.CRON_FAILURE.value, failed > 0, value=failed, threshold=1, source=self.name
         )
-        return Finding(
+        return ProbeResult(
             self.plane,
             Check.FAIL if failed else Check.PASS,
             [sign],

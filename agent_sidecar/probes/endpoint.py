@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from agent_sidecar.probes.base import Finding, Sign
-from agent_sidecar.probes.http import Address, get, listens
+from agent_sidecar.probes.base import AlertEvidence, ProbeResult
+from agent_sidecar.probes.http import HttpAddress, get, listens
 from fleet.contract.errors import ConfigError
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
@@ -22,7 +22,7 @@ GRACE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class HealthReading:
     """What a health document says, reduced to our words."""
 
     check: Check
@@ -30,7 +30,7 @@ class Reading:
     version: str | None = None
 
 
-Judge = Callable[[Mapping[str, Any]], Reading | None]
+ReadHealth = Callable[[Mapping[str, Any]], HealthReading | None]
 """Reads a decoded document; None means: not the document that is due here."""
 
 
@@ -49,7 +49,7 @@ class EndpointProbe:
     def __init__(
         self,
         url: str | Callable[[], str],
-        judge: Judge,
+        judge: ReadHealth,
         *,
         slow: float,
         timeout: float,
@@ -65,17 +65,17 @@ class EndpointProbe:
         scheme = "https" if address.secure else "http"
         self.reads = f"{keys} of GET {scheme}://{address.header}{target.partition('?')[0]}"
 
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         address, target = parse(self._url())
         began = time.monotonic()
         reading = self._ask(address, target)
         took = time.monotonic() - began
         if reading is None:
-            return Finding(self.plane, Check.FAIL, [self._down(firing=True)])
+            return ProbeResult(self.plane, Check.FAIL, [self._down(firing=True)])
         check = reading.check
         if check is Check.PASS and took >= self._slow:
             check = Check.WARN
-        return Finding(
+        return ProbeResult(
             self.plane,
             check,
             [self._down(firing=check is Check.FAIL)],
@@ -89,7 +89,7 @@ class EndpointProbe:
         address, _ = parse(self._url())
         return listens(address, min(1.0, self._patience))
 
-    def _ask(self, address: Address, target: str) -> Reading | None:
+    def _ask(self, address: HttpAddress, target: str) -> HealthReading | None:
         """What the answer says; a 503 may carry a document too (nanobot says `degraded` so)."""
         try:
             answer = get(address, target, self._patience)
@@ -98,12 +98,12 @@ class EndpointProbe:
         document = answer.document() if answer.status in (200, 503) else None
         return None if document is None else self._judge(document)
 
-    def _down(self, *, firing: bool) -> Sign:
+    def _down(self, *, firing: bool) -> AlertEvidence:
         code = AlertCode.ENDPOINT_DOWN.value
-        return Sign(code, firing, Severity.CRITICAL, source=self.name)
+        return AlertEvidence(code, firing, Severity.CRITICAL, source=self.name)
 
 
-def parse(url: str) -> tuple[Address, str]:
+def parse(url: str) -> tuple[HttpAddress, str]:
     """Where to ask and what for.
 
     Raises:
@@ -123,7 +123,7 @@ def parse(url: str) -> tuple[Address, str]:
         )
     secure = parts.scheme == "https"
     query = f"?{parts.query}" if parts.query else ""
-    return Address(parts.hostname, port or (443 if secure else 80), secure), (
+    return HttpAddress(parts.hostname, port or (443 if secure else 80), secure), (
         f"{parts.path or '/'}{query}"
     )
 
@@ -132,15 +132,15 @@ _GOOD: Final = frozenset({"ok", "up", "pass", "healthy", "alive", "live", "ready
 _FAIR: Final = frozenset({"degraded", "warn", "starting"})
 
 
-def common(document: Mapping[str, Any]) -> Reading | None:
+def common(document: Mapping[str, Any]) -> HealthReading | None:
     """The usual shapes: `{"status": "ok"}`, `{"ok": true}`, `{"healthy": true}`."""
     status = document.get("status")
     if isinstance(status, str):
         word = status.lower()
         if word in _GOOD:
-            return Reading(Check.PASS)
-        return Reading(Check.WARN if word in _FAIR else Check.FAIL)
+            return HealthReading(Check.PASS)
+        return HealthReading(Check.WARN if word in _FAIR else Check.FAIL)
     for key in ("ok", "healthy", "ready"):
         if isinstance(document.get(key), bool):
-            return Reading(Check.PASS if document[key] else Check.FAIL)
+            return HealthReading(Check.PASS if document[key] else Check.FAIL)
     return None

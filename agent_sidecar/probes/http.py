@@ -24,7 +24,7 @@ class BadAnswer(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class HttpAddress:
     """Where to ask: a Unix socket at `path`, else `host` and `port`; both as one `Host` header."""
 
     host: str
@@ -40,7 +40,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     status: int
     kind: str
     body: bytes
@@ -56,7 +56,7 @@ class Answer:
         return value if isinstance(value, dict) else None
 
 
-def get(address: Address, target: str, timeout: float) -> Answer:
+def get(address: HttpAddress, target: str, timeout: float) -> HttpResponse:
     """The answer to `GET target`, with `timeout` seconds for all of it. No redirect, no proxy.
 
     Raises:
@@ -74,7 +74,7 @@ def get(address: Address, target: str, timeout: float) -> Answer:
         return _read(connection, deadline)
 
 
-def listens(address: Address, timeout: float) -> bool:
+def listens(address: HttpAddress, timeout: float) -> bool:
     """Whether a connection is taken; the system takes it, even for a process that hangs."""
     try:
         socket.create_connection((address.host, address.port), timeout).close()
@@ -83,7 +83,7 @@ def listens(address: Address, timeout: float) -> bool:
     return True
 
 
-def _connect(address: Address, timeout: float) -> socket.socket:
+def _connect(address: HttpAddress, timeout: float) -> socket.socket:
     if address.path:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -106,7 +106,7 @@ def _connect(address: Address, timeout: float) -> socket.socket:
         raise
 
 
-def _read(connection: socket.socket, deadline: float) -> Answer:
+def _read(connection: socket.socket, deadline: float) -> HttpResponse:
     received = bytearray()
     length: int | None = None
     while length is None or len(received) < length:
@@ -131,13 +131,13 @@ def _length(received: bytearray) -> int | None:
     return len(head) + 4 + int(size) if size.isdecimal() and len(size) < 10 else None
 
 
-def _parse(received: bytes) -> Answer:
+def _parse(received: bytes) -> HttpResponse:
     head, found, body = received.partition(b"\r\n\r\n")
     status = _STATUS.match(head)
     if not found or status is None:
         raise BadAnswer("not HTTP")
     kind = _headers(head).get("content-type", "").partition(";")[0].strip().lower()
-    return Answer(int(status[1]), kind, body)
+    return HttpResponse(int(status[1]), kind, body)
 
 
 def _headers(head: bytes) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent_sidecar.files import replace_text
-from agent_sidecar.probes.base import AlertEvent, Finding, Sign
+from agent_sidecar.probes.base import AlertEvent, AlertEvidence, ProbeResult
 from fleet.contract.timestamps import ulid
 from fleet.contract.vocabulary import AlertCode, AlertState, Severity
 
@@ -51,7 +51,7 @@ class _Evidence:
     value: float | None = None
     threshold: float | None = None
 
-    def weigh(self, code: str, sign: Sign) -> None:
+    def weigh(self, code: str, sign: AlertEvidence) -> None:
         firing = bool(sign.firing) or (self.firing and _near(sign))
         self.value, self.threshold = sign.value, sign.threshold
         self.against = 0 if firing == self.firing else self.against + 1
@@ -75,7 +75,7 @@ class _Condition:
         return max(firing, key=lambda evidence: _RANK.index(evidence.severity), default=None)
 
 
-class AlarmBoard:
+class Hysteresis:
     """Holds what is firing, across restarts, in one small file at `path`."""
 
     def __init__(self, path: Path) -> None:
@@ -84,7 +84,7 @@ class AlarmBoard:
         self._untold = list(self._told)
         self._written = self._text()
 
-    def update(self, findings: Iterable[Finding], now: float) -> list[AlertEvent]:
+    def update(self, findings: Iterable[ProbeResult], now: float) -> list[AlertEvent]:
         """Events of the codes that start or end with these findings, in order of code.
 
         After a crash, the first call also repeats what may not have reached the outbox.
@@ -177,7 +177,7 @@ def _event(
     return AlertEvent(code, condition.severity, state, now, condition.id, value, threshold)
 
 
-def _near(sign: Sign) -> bool:
+def _near(sign: AlertEvidence) -> bool:
     """Whether a value is still too close to the threshold it had crossed to call it over."""
     if sign.value is None or sign.threshold is None:
         return False

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from agent_sidecar.probes.base import Finding, Sign
+from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from fleet.contract.patterns import VERSION
 from fleet.contract.vocabulary import AlertCode, Check, Plane
 
@@ -49,20 +49,20 @@ class InstalledProbe:
         self._running: tuple[float, str] | None = None
         self.reads = f"name and time of the folder {package}-VERSION.dist-info"
 
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         found = self._installed()
         started = self._started()
         if found is None or started is None:
-            return Finding(self.plane, Check.PASS)
+            return ProbeResult(self.plane, Check.PASS)
         version, written = found
         drifted = written > started + SLACK
         if not drifted:
             self._running = (started, version)
         known = self._running
         running = known[1] if known and known[0] == started else None
-        sign = Sign(AlertCode.VERSION_DRIFT.value, drifted, source=self.name)
+        sign = AlertEvidence(AlertCode.VERSION_DRIFT.value, drifted, source=self.name)
         versions = {"agent": running} if running else {}
-        return Finding(self.plane, Check.PASS, [sign], versions=versions)
+        return ProbeResult(self.plane, Check.PASS, [sign], versions=versions)
 
     def _installed(self) -> tuple[str, float] | None:
         """(version, when it was written in s since the epoch)"""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from agent_sidecar.probes.base import Finding, Sign
+from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 Usage = tuple[float, float]
@@ -38,10 +38,10 @@ class LimitProbe:
         self._warn = warn
         self._fail = fail
 
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         usage = self._measure()
         if usage is None or usage[1] <= 0:
-            return Finding(self.plane, Check.UNKNOWN, why="the system does not say")
+            return ProbeResult(self.plane, Check.UNKNOWN, why="the system does not say")
         free, total = usage
         used = round(100 * (1 - free / total), 2)
         check = (
@@ -49,11 +49,11 @@ class LimitProbe:
         )
         severity = Severity.CRITICAL if check is Check.FAIL else Severity.WARNING
         firing = check is not Check.PASS
-        sign = Sign(
+        sign = AlertEvidence(
             self._code.value, firing, severity, value=used, threshold=self._warn, source=self.name
         )
         name = f"{self.plane}_available_bytes"
-        return Finding(self.plane, check, [sign], metrics={name: free})
+        return ProbeResult(self.plane, check, [sign], metrics={name: free})
 
 
 def disk_probe(path: Path, *, warn: float, fail: float) -> LimitProbe:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from agent_sidecar.probes.base import Finding, Probe
+from agent_sidecar.probes.base import Probe, ProbeResult
 from fleet.contract.vocabulary import Check
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Pool:
         self._lock = threading.Condition()
         self._waiting: deque[Probe] = deque()
         self._started: dict[str, float] = {}
-        self._results: list[tuple[Probe, Finding]] = []
+        self._results: list[tuple[Probe, ProbeResult]] = []
         self._overdue: set[str] = set()
         self._idle = 0
         self._threads = 0
@@ -50,7 +50,7 @@ class Pool:
             if self._waiting and not self._idle:
                 self._spawn()
 
-    def collect(self, now: float) -> list[tuple[Probe, Finding]]:
+    def collect(self, now: float) -> list[tuple[Probe, ProbeResult]]:
         """Findings since the last call; a probe past its time-out is `UNKNOWN` once."""
         with self._lock:
             results, self._results = self._results, []
@@ -60,7 +60,7 @@ class Pool:
                 if late and probe.name not in self._overdue:
                     self._overdue.add(probe.name)
                     results.append(
-                        (probe, Finding(probe.plane, Check.UNKNOWN, why="no answer in time"))
+                        (probe, ProbeResult(probe.plane, Check.UNKNOWN, why="no answer in time"))
                     )
             if self._waiting and now >= self._look_at and not self._idle:
                 self._look_at = now + PATIENCE
@@ -120,9 +120,11 @@ class Pool:
                 self._wake()
 
 
-def _run(probe: Probe) -> Finding:
+def _run(probe: Probe) -> ProbeResult:
     try:
         return probe.run()
     except Exception as error:  # noqa: BLE001  a bug of one probe must not silence the others
         log.warning("probe %s broke: %s", probe.name, type(error).__name__)
-        return Finding(probe.plane, Check.UNKNOWN, why=f"the probe broke: {type(error).__name__}")
+        return ProbeResult(
+            probe.plane, Check.UNKNOWN, why=f"the probe broke: {type(error).__name__}"
+        )

@@ -14,13 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agent_sidecar.probes.base import Finding, Sign
+from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from agent_sidecar.probes.processes import Process, Table, table
 from agent_sidecar.probes.restarts import Restarts
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 if TYPE_CHECKING:
-    from agent_sidecar.drop.inotify import Watch
+    from agent_sidecar.drop.inotify import DirectoryWatch
 
 FindPid = Callable[[], int | None]
 """Says which process is the agent's, or None where it cannot be found."""
@@ -55,7 +55,7 @@ class ProcessProbe:
     ) -> None:
         self._find = find
         self._supervised = supervised
-        self._births: Watch | None = None
+        self._births: DirectoryWatch | None = None
         self._elsewhere = elsewhere
         self._table = processes or table()
         self._known: Process | None = None
@@ -67,7 +67,7 @@ class ProcessProbe:
         """A descriptor that becomes readable when the process ends or comes back (Linux)."""
         return self._births.fileno() if self._births else self._watched
 
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         if self._births is not None:
             self._births.drain()  # before the look: whatever comes after it wakes us again
         process = self._look()
@@ -82,7 +82,7 @@ class ProcessProbe:
         self._known = process
         self._close_births()
         family = [process, *self._table.descendants(process.pid)]
-        return Finding(
+        return ProbeResult(
             self.plane,
             Check.WARN if process.stopped else Check.PASS,
             [self._down(firing=False), self._restarts.sign(now)],
@@ -111,18 +111,18 @@ class ProcessProbe:
         elif process and self._known and self._known.identity != process.identity:
             self._restarts.happened(now)
 
-    def _absent(self, now: float) -> Finding:
+    def _absent(self, now: float) -> ProbeResult:
         unseen = self._elsewhere()
         signs = [self._down(firing=None if unseen else True), self._restarts.sign(now)]
         why = "it lives where its process cannot be seen: another container?" if unseen else ""
         check = Check.UNKNOWN if unseen else Check.FAIL
-        return Finding(self.plane, check, signs, why=why)
+        return ProbeResult(self.plane, check, signs, why=why)
 
     def _await_birth(self, folder: Path) -> None:
         with suppress(ImportError, OSError):  # not Linux: the next round sees it
-            from agent_sidecar.drop.inotify import Watch
+            from agent_sidecar.drop.inotify import DirectoryWatch
 
-            self._births = Watch(folder)
+            self._births = DirectoryWatch(folder)
 
     def _close_births(self) -> None:
         if self._births is not None:
@@ -149,8 +149,10 @@ class ProcessProbe:
         if descriptor is not None:
             os.close(descriptor)
 
-    def _down(self, *, firing: bool | None) -> Sign:
-        return Sign(AlertCode.PROCESS_DOWN.value, firing, Severity.CRITICAL, source=self.name)
+    def _down(self, *, firing: bool | None) -> AlertEvidence:
+        return AlertEvidence(
+            AlertCode.PROCESS_DOWN.value, firing, Severity.CRITICAL, source=self.name
+        )
 
 
 class PidFile:

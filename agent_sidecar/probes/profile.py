@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from agent_sidecar.probes.base import Finding, Sign
+from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from agent_sidecar.probes.inventory import files_of, fingerprint, inventory
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
@@ -27,18 +27,18 @@ class ProfileProbe:
         self.reads = f"a SHA-256 over {names}"
         self.ignores = "what the files say: only the digest leaves"
 
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         stamps = [(name, _stamp(path)) for name, path in files_of(self._files)]
         if stamps != self._seen:
             self._digest = fingerprint(self._files)
             self._valid = self._must_parse is None or _is_json(self._must_parse)
             self._seen = stamps
         code = AlertCode.CONFIG_INVALID.value
-        sign = Sign(code, not self._valid, Severity.CRITICAL, source=self.name)
+        sign = AlertEvidence(code, not self._valid, Severity.CRITICAL, source=self.name)
         check = Check.PASS if self._valid else Check.FAIL
         if self._digest is None:
-            return Finding(self.plane, Check.UNKNOWN, why="none of the files is there")
-        return Finding(self.plane, check, [sign], config=self._digest)
+            return ProbeResult(self.plane, Check.UNKNOWN, why="none of the files is there")
+        return ProbeResult(self.plane, check, [sign], config=self._digest)
 
     def holds(self) -> Iterator[str]:
         """A line for each file and MCP server, with its digest; for eyes on this machine only."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from agent_sidecar.probes.base import Sign
+from agent_sidecar.probes.base import AlertEvidence
 from fleet.contract.vocabulary import AlertCode, Severity
 
 WINDOW: Final = 600.0
@@ -44,9 +44,9 @@ class Restarts:
         self.total = count
         self._moments = deque(moments, maxlen=LOOP)
 
-    def sign(self, now: float) -> Sign:
+    def sign(self, now: float) -> AlertEvidence:
         recent = sum(1 for moment in self._moments if 0 <= now - moment <= WINDOW)
-        return Sign(
+        return AlertEvidence(
             AlertCode.RESTART_LOOP.value,
             recent >= LOOP,
             Severity.CRITICAL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from agent_sidecar.probes.base import Finding, Probe, Watcher
+from agent_sidecar.probes.base import Probe, ProbeResult, Watcher
 from agent_sidecar.probes.pool import Pool
 
 GRACE: Final = 1.0
@@ -39,7 +39,7 @@ class Rounds:
         self._pool.submit(now)
         self._until = now + GRACE
 
-    def collect(self, now: float) -> list[tuple[Probe, Finding]]:
+    def collect(self, now: float) -> list[tuple[Probe, ProbeResult]]:
         return self._pool.collect(now)
 
     def ended(self, now: float) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from agent_sidecar.probes.base import Finding, Sign
+from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from agent_sidecar.probes.restarts import Restarts
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
@@ -35,12 +35,12 @@ class UnitProbe:
         self._restarts = Restarts(self.name)
         self.reads = f"systemctl show {unit}: {_PROPERTIES}"
 
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         shown = self._show()
         check = _CHECKS.get(shown.get("ActiveState", ""), Check.UNKNOWN)
         if check is Check.UNKNOWN or shown.get("LoadState") == "not-found":
             why = "systemd does not answer, or knows no such unit"
-            return Finding(self.plane, Check.UNKNOWN, why=why)
+            return ProbeResult(self.plane, Check.UNKNOWN, why=why)
         now = time.monotonic()
         self._restarts.counted(_number(shown, "NRestarts") or 0, now)
         metrics = {
@@ -52,11 +52,13 @@ class UnitProbe:
         uptime = now - entered if entered and check is Check.PASS else None
         # While it starts or stops, nobody can tell; a loop of starts is the other alert.
         down = None if check is Check.WARN else check is Check.FAIL
-        return Finding(
+        return ProbeResult(
             self.plane,
             check,
             [
-                Sign(AlertCode.PROCESS_DOWN.value, down, Severity.CRITICAL, source=self.name),
+                AlertEvidence(
+                    AlertCode.PROCESS_DOWN.value, down, Severity.CRITICAL, source=self.name
+                ),
                 self._restarts.sign(now),
             ],
             metrics={name: value for name, value in metrics.items() if value is not None},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent_sidecar.config import Config
-from agent_sidecar.probes.base import Finding, Sign
+from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from agent_sidecar.probes.work import newest_of
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
@@ -69,10 +69,12 @@ class UsageProbe:
         patterns = config.words("FLEET_WORK_FILES")
         self._files = newest_of(patterns) if patterns else lambda: None
 
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         calls = self._read()
         if calls is None:
-            return Finding(self.plane, Check.UNKNOWN, why="no record of model calls can be read")
+            return ProbeResult(
+                self.plane, Check.UNKNOWN, why="no record of model calls can be read"
+            )
         now = time.time()
         age = None if calls.last_good is None else max(0.0, now - calls.last_good)
         share = 100 * calls.recent_failed / calls.recent if calls.recent >= MIN_CALLS else 0.0
@@ -94,9 +96,9 @@ class UsageProbe:
             self._idle_sign(calls, now),
         ]
         check = Check.FAIL if stalled or erring else Check.PASS
-        return Finding(self.plane, check, signs, metrics=metrics, work_age=age)
+        return ProbeResult(self.plane, check, signs, metrics=metrics, work_age=age)
 
-    def _idle_sign(self, calls: Calls, now: float) -> Sign:
+    def _idle_sign(self, calls: Calls, now: float) -> AlertEvidence:
         worked = self._files()
         if calls.source_known:
             worked = max(worked or 0.0, calls.last_user or 0.0)
@@ -141,5 +143,5 @@ def _sign(
     value: float | None = None,
     threshold: float | None = None,
     severity: Severity = Severity.WARNING,
-) -> Sign:
-    return Sign(code.value, firing, severity, value, threshold, source=UsageProbe.name)
+) -> AlertEvidence:
+    return AlertEvidence(code.value, firing, severity, value, threshold, source=UsageProbe.name)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from agent_sidecar.probes.base import Finding, Sign
+from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 LastWork = Callable[[], float | None]
@@ -28,13 +28,13 @@ class WorkProbe:
         self._stalled = stalled
         self.reads = reads
 
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         last = self._last()
         if last is None:
-            return Finding(self.plane, Check.UNKNOWN, why="nothing tells of useful work")
+            return ProbeResult(self.plane, Check.UNKNOWN, why="nothing tells of useful work")
         age = max(0.0, time.time() - last)
         stalled = bool(self._stalled) and age >= self._stalled
-        sign = Sign(
+        sign = AlertEvidence(
             AlertCode.WORK_STALLED.value,
             stalled,
             Severity.WARNING,
@@ -42,7 +42,7 @@ class WorkProbe:
             threshold=self._stalled or None,
             source=self.name,
         )
-        return Finding(
+        return ProbeResult(
             self.plane,
             Check.FAIL if stalled else Check.PASS,
             [sign],

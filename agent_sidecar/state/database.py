@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, until REAL NOT NULL) WITHO
 """
 
 
-class Part(Protocol):
+class Table(Protocol):
     """One concern that keeps something in the database, and in memory until it is there."""
 
     def put(self, database: sqlite3.Connection) -> None:
@@ -37,7 +37,7 @@ class Part(Protocol):
         ...
 
 
-class Ledger:
+class Database:
     """One process at a time opens it (see `lock`).
 
     Attributes:
@@ -47,9 +47,9 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.failures = 0
         self.database = _open(path)
-        self._parts: list[Part] = []
+        self._parts: list[Table] = []
 
-    def join(self, part: Part) -> None:
+    def join(self, part: Table) -> None:
         self._parts.append(part)
 
     def write(self) -> bool:

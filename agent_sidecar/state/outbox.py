@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from agent_sidecar.state.database import Ledger
+from agent_sidecar.state.database import Database
 from fleet.contract.vocabulary import MessageKind, Severity
 
 MAX_ROWS: Final = 10_000
@@ -28,7 +28,7 @@ RANK: Final = {"": 0, Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class OutboxEntry:
     """A message that is to be kept until the hub has it; `rank` is one of `RANK`."""
 
     boot: int
@@ -40,13 +40,13 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Row(Draft):
+class OutboxRow(OutboxEntry):
     """One message on its way; `id` gives the order over all sessions."""
 
     id: int = 0
 
 
-def _values(draft: Draft) -> tuple[int, int, MessageKind, int, bool, bytes]:
+def _values(draft: OutboxEntry) -> tuple[int, int, MessageKind, int, bool, bytes]:
     return draft.boot, draft.seq, draft.kind, draft.rank, draft.retain, draft.payload
 
 
@@ -60,10 +60,10 @@ class Outbox:
         evicted: rows given up because the outbox was full.
     """
 
-    def __init__(self, ledger: Ledger, max_rows: int = MAX_ROWS) -> None:
-        self._ledger = ledger
+    def __init__(self, database: Database, max_rows: int = MAX_ROWS) -> None:
+        self._database = database
         self._max_rows = max_rows
-        self._unsaved: deque[Row] = deque()
+        self._unsaved: deque[OutboxRow] = deque()
         self._receipts: dict[int, int] = {}
         self._freed = 0
         self._excess = 0
@@ -72,10 +72,10 @@ class Outbox:
         self._receipted = bool(self._meta("receipted"))
         self._noted = self._notes()
         self._last_id = max(
-            self._ledger.number("SELECT coalesce(max(id), 0) FROM message"), self._acked
+            self._database.number("SELECT coalesce(max(id), 0) FROM message"), self._acked
         )
         self._saved = self._count()
-        ledger.join(self)
+        database.join(self)
 
     def __len__(self) -> int:
         return self._saved + len(self._unsaved)
@@ -83,7 +83,7 @@ class Outbox:
     @property
     def failures(self) -> int:
         """Writes that the disk refused."""
-        return self._ledger.failures
+        return self._database.failures
 
     @property
     def unsaved(self) -> int:
@@ -104,15 +104,15 @@ class Outbox:
         """Rows that matter as backlog: a plain broker without a hub never receipts any."""
         if self._receipted or self._acked >= self._last_id:
             return len(self) if self._receipted else 0
-        saved = self._ledger.number("SELECT count(*) FROM message WHERE id > ?", self._acked)
+        saved = self._database.number("SELECT count(*) FROM message WHERE id > ?", self._acked)
         return saved + sum(row.id > self._acked for row in self._unsaved)
 
-    def add(self, draft: Draft, *, keep: bool = True) -> bool:
+    def add(self, draft: OutboxEntry, *, keep: bool = True) -> bool:
         """Take one message; True: it is on disk. With `keep`, memory holds it until it is."""
         self._last_id += 1
-        row = Row(*_values(draft), id=self._last_id)
+        row = OutboxRow(*_values(draft), id=self._last_id)
         self._unsaved.append(row)
-        saved = self._ledger.write()
+        saved = self._database.write()
         if not (saved or keep):
             self._unsaved.pop()
         while len(self._unsaved) > MAX_UNSAVED:
@@ -121,7 +121,7 @@ class Outbox:
 
     def flush(self) -> bool:
         """Write the rows that only memory holds; False if the disk still refuses."""
-        return not self._unsaved or self._ledger.write()
+        return not self._unsaved or self._database.write()
 
     def put(self, database: sqlite3.Connection) -> None:
         self._forget()
@@ -146,26 +146,26 @@ class Outbox:
             self._freed = 0
             self._noted = self._notes()
 
-    def after(self, cursor: int, limit: int) -> list[Row]:
+    def after(self, cursor: int, limit: int) -> list[OutboxRow]:
         """Up to `limit` rows with an id above `cursor`, in order."""
-        rows: list[Row] = []
+        rows: list[OutboxRow] = []
         if cursor >= self._last_id:
             return rows
         try:
-            found = self._ledger.database.execute(
+            found = self._database.database.execute(
                 "SELECT id, boot, seq, kind, rank, retain, payload FROM message"
                 " WHERE id > ? ORDER BY id LIMIT ?", (cursor, limit)
             )  # fmt: skip
             for id_, boot, seq, kind, rank, retain, payload in found:
-                row = Row(boot, seq, MessageKind(kind), rank, bool(retain), payload, id_)
+                row = OutboxRow(boot, seq, MessageKind(kind), rank, bool(retain), payload, id_)
                 if seq > self._receipts.get(boot, -1):
                     rows.append(row)
         except sqlite3.Error:
-            self._ledger.failures += 1
+            self._database.failures += 1
         waiting = (row for row in self._unsaved if row.id > cursor)
         return [*rows, *waiting][:limit]
 
-    def oldest(self) -> Row | None:
+    def oldest(self) -> OutboxRow | None:
         rows = self.after(0, 1)
         return rows[0] if rows else None
 
@@ -175,24 +175,24 @@ class Outbox:
         kept = [row for row in self._unsaved if row.boot != boot or row.seq > seq]
         self._unsaved = deque(kept)
         self._receipts[boot] = max(seq, self._receipts.get(boot, -1))
-        if self._ledger.stage(self._forget):
+        if self._database.stage(self._forget):
             self._saved = self._count()
         freed = before - len(self)
         self._receipted = self._receipted or freed > 0
         self._freed += freed
         if self._freed >= LAZY:
-            self._ledger.write()
+            self._database.write()
         return freed
 
     def note_acked(self, row_id: int) -> None:
         """The broker has acknowledged every row up to `row_id`."""
         if row_id > self._acked:
             self._acked = row_id
-            self._ledger.stage(self._note)
+            self._database.stage(self._note)
 
     def _forget(self) -> None:
         for boot, seq in self._receipts.items():
-            self._ledger.database.execute(
+            self._database.database.execute(
                 "DELETE FROM message WHERE boot = ? AND seq <= ?", (boot, seq)
             )
 
@@ -203,17 +203,17 @@ class Outbox:
 
     def _note(self) -> None:
         if self._noted != self._notes():
-            self._ledger.database.executemany(
+            self._database.database.executemany(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 [("acked", self._acked), ("receipted", self._receipted)],
             )
 
     def _count(self) -> int:
-        return self._ledger.number("SELECT count(*) FROM message")
+        return self._database.number("SELECT count(*) FROM message")
 
     def _notes(self) -> tuple[int, bool]:
         return self._acked, self._receipted
 
     def _meta(self, name: str) -> int:
         query = "SELECT coalesce(max(value), 0) FROM meta WHERE name = ?"
-        return self._ledger.number(query, name)
+        return self._database.number(query, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from agent_sidecar.state.database import Ledger
+from agent_sidecar.state.database import Database
 
 MAX_IDS: Final = 1024
 """Only accepted commands are remembered, and those are rate-limited."""
@@ -17,12 +17,14 @@ class SeenIds:
     They reach the disk with the next thing that does, so with the answer; or by `save`.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._until: dict[str, float] = dict(ledger.database.execute("SELECT id, until FROM seen"))
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._until: dict[str, float] = dict(
+            database.database.execute("SELECT id, until FROM seen")
+        )
         self._fresh: dict[str, float] = {}
         self._gone: set[str] = set()
-        ledger.join(self)
+        database.join(self)
 
     def __contains__(self, id_: str) -> bool:
         return id_ in self._until
@@ -36,7 +38,7 @@ class SeenIds:
 
     def save(self) -> bool:
         """Have them on disk now; False on a full one, where memory still knows them."""
-        return self._ledger.write()
+        return self._database.write()
 
     def put(self, database: sqlite3.Connection) -> None:
         if self._fresh or self._gone:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from agent_sidecar.probes.base import Finding
+from agent_sidecar.probes.base import ProbeResult
 from fleet.contract.vocabulary import Check, State
 
 _WORST: Final = (Check.FAIL, Check.WARN, Check.UNKNOWN, Check.PASS)
@@ -20,7 +20,7 @@ _HELD: Final = (State.STARTING, State.MAINTENANCE, State.DEGRADED, State.STOPPIN
 
 
 @dataclass(slots=True)
-class Claim:
+class SelfReport:
     """What the agent last said of itself through the drop directory."""
 
     ok: bool = True
@@ -30,15 +30,15 @@ class Claim:
     alerts: Sequence[str] = ()
 
 
-class Board:
+class ObservedState:
     """Collects findings; `max_age` (s) is how long one counts."""
 
     def __init__(self, max_age: float) -> None:
         self._max_age = max_age
-        self._latest: dict[str, tuple[float, Finding]] = {}
-        self._claim = Claim()
+        self._latest: dict[str, tuple[float, ProbeResult]] = {}
+        self._claim = SelfReport()
 
-    def put(self, probe: str, finding: Finding, now: float) -> None:
+    def put(self, probe: str, finding: ProbeResult, now: float) -> None:
         self._latest[probe] = (now, finding)
 
     def heartbeat_said(self, message: Mapping[str, Any], now: float) -> None:
@@ -51,7 +51,7 @@ class Board:
     def status_said(self, state: str) -> None:
         self._claim.state = state
 
-    def findings(self, now: float) -> list[Finding]:
+    def findings(self, now: float) -> list[ProbeResult]:
         return [self._aged(when, finding, now) for when, finding in self._latest.values()]
 
     def checks(self, now: float) -> dict[str, str]:
@@ -97,7 +97,7 @@ class Board:
         digests = (finding.config for _, finding in self._latest.values())
         return next((digest for digest in digests if digest), None)
 
-    def _aged(self, when: float, finding: Finding, now: float) -> Finding:
+    def _aged(self, when: float, finding: ProbeResult, now: float) -> ProbeResult:
         if now - when <= self._max_age:
             return finding
-        return Finding(finding.plane, Check.UNKNOWN)
+        return ProbeResult(finding.plane, Check.UNKNOWN)

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import fleet
-from agent_sidecar.commands.queue import Answer
+from agent_sidecar.commands.queue import CommandReply
 from agent_sidecar.config import Config
 from agent_sidecar.probes.base import AlertEvent
-from agent_sidecar.state.directory import Memory
-from agent_sidecar.state.outbox import RANK, Draft
+from agent_sidecar.state.directory import StateDirectory
+from agent_sidecar.state.outbox import RANK, OutboxEntry
 from agent_sidecar.telemetry import encoding
-from agent_sidecar.telemetry.findings import Board
+from agent_sidecar.telemetry.findings import ObservedState
 from fleet.contract.rejection import Rejected
-from fleet.contract.schema_validator import Judge
+from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import MessageKind, Severity, State
 
@@ -25,7 +25,7 @@ _OURS: Final = ("boot", "seq")
 """Fields that only the sidecar may fill in."""
 
 
-class Reporter:
+class MessageBuilder:
     """Speaks for one agent. `now` is monotonic s, `wall` is s since the epoch.
 
     Attributes:
@@ -36,17 +36,17 @@ class Reporter:
         self,
         config: Config,
         kind: str,
-        memory: Memory,
-        board: Board,
-        judges: Mapping[MessageKind, Judge],
+        memory: StateDirectory,
+        observed: ObservedState,
+        validators: Mapping[MessageKind, SchemaValidator],
     ) -> None:
         self._config = config
         self._kind = kind
         self._session = memory.session
         self._outbox = memory.outbox
         self._alarms = memory.alarms
-        self._board = board
-        self._judges = judges
+        self._observed = observed
+        self._validators = validators
         self.withheld = 0
 
     def heartbeat(
@@ -61,29 +61,31 @@ class Reporter:
         over. None: it may not be sent."""
         said = said or {}
         message = encoding.present(
-            ok=self._board.ok(now),
+            ok=self._observed.ok(now),
             ts=timestamp(wall),
-            uptime=self._board.uptime(now),
+            uptime=self._observed.uptime(now),
             interval=encoding.number(self._config.interval),
-            checks=self._board.checks(now),
+            checks=self._observed.checks(now),
         )
         message.update({name: value for name, value in said.items() if name not in _OURS})
-        firing = {*self._alarms.active(), *self._board.alerts(now), *said.get("alerts", ())}
-        checks = {**self._board.checks(now), **said.get("checks", {})}
-        metrics = encoding.metrics(said.get("metrics", {}), *self._board.metrics(now), own)
+        firing = {*self._alarms.active(), *self._observed.alerts(now), *said.get("alerts", ())}
+        checks = {**self._observed.checks(now), **said.get("checks", {})}
+        metrics = encoding.metrics(said.get("metrics", {}), *self._observed.metrics(now), own)
         alerts = encoding.codes(sorted(firing))
         message |= encoding.present(checks=checks, metrics=metrics, alerts=alerts)
         return self._numbered(MessageKind.HEARTBEAT, message)
 
-    def status(self, state: State, now: float, wall: float, answer: Answer | None = None) -> None:
+    def status(
+        self, state: State, now: float, wall: float, answer: CommandReply | None = None
+    ) -> None:
         """A full status; with an `answer` it is a reply, which is not retained."""
         message = encoding.present(
             state=state.value,
             ts=timestamp(wall),
             kind=self._kind,
-            versions={"sidecar": fleet.__version__, **self._board.versions()},
-            config=self._board.config(),
-            checks=self._board.checks(now),
+            versions={"sidecar": fleet.__version__, **self._observed.versions()},
+            config=self._observed.config(),
+            checks=self._observed.checks(now),
             reply=answer.message() if answer else None,
         )
         self.store(MessageKind.STATUS, message, retain=answer is None)
@@ -105,7 +107,7 @@ class Reporter:
         payload = self._numbered(kind, message)
         if payload is None:
             return True
-        draft = Draft(self._session.boot, seq, kind, RANK[severity], retain, payload)
+        draft = OutboxEntry(self._session.boot, seq, kind, RANK[severity], retain, payload)
         stored = self._outbox.add(draft, keep=keep)
         if not (stored or keep):
             self._session.take_back(seq)
@@ -118,13 +120,17 @@ class Reporter:
 
     def fingerprint(self, now: float) -> tuple[object, ...]:
         """What a status says beside the time: when it changes, there is something to say."""
-        board = self._board
-        return (board.state(now).value, tuple(sorted(board.versions().items())), board.config())
+        observed = self._observed
+        return (
+            observed.state(now).value,
+            tuple(sorted(observed.versions().items())),
+            observed.config(),
+        )
 
     def _numbered(self, kind: MessageKind, message: dict[str, Any]) -> bytes | None:
         message = {name: value for name, value in message.items() if name not in _OURS}
         try:
-            self._judges[kind].check(message)
+            self._validators[kind].check(message)
         except Rejected as rejected:
             self.withheld += 1
             log.warning("a %s of our own was withheld: %s", kind, rejected)

@@ -11,23 +11,23 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from agent_sidecar.commands.queue import Answer, Bucket
+from agent_sidecar.commands.queue import CommandReply, TokenBucket
 from agent_sidecar.config import Config
-from agent_sidecar.mqtt.connection import Link
-from agent_sidecar.mqtt.sender import Courier
+from agent_sidecar.mqtt.connection import BrokerConnection
+from agent_sidecar.mqtt.sender import OutboxSender
 from agent_sidecar.one_shot import Purpose, is_news
-from agent_sidecar.probes.base import Finding, Probe
-from agent_sidecar.state.directory import Memory
-from agent_sidecar.telemetry.findings import Board
-from agent_sidecar.telemetry.messages import Reporter, severity_of
-from agent_sidecar.telemetry.self_metrics import SelfWatch
+from agent_sidecar.probes.base import Probe, ProbeResult
+from agent_sidecar.state.directory import StateDirectory
+from agent_sidecar.telemetry.findings import ObservedState
+from agent_sidecar.telemetry.messages import MessageBuilder, severity_of
+from agent_sidecar.telemetry.self_metrics import SelfMetrics
 from fleet.contract.rejection import Rejected
 from fleet.contract.vocabulary import MessageKind, Reason, State
 
 log = logging.getLogger(__name__)
 
 
-class Herald:
+class Publisher:
     """Speaks for one agent; `now` is monotonic s.
 
     Attributes:
@@ -38,24 +38,24 @@ class Herald:
         self,
         config: Config,
         purpose: Purpose,
-        memory: Memory,
-        board: Board,
-        reporter: Reporter,
-        watch: SelfWatch,
-        courier: Courier,
-        link: Link,
+        memory: StateDirectory,
+        observed: ObservedState,
+        builder: MessageBuilder,
+        watch: SelfMetrics,
+        sender: OutboxSender,
+        connection: BrokerConnection,
     ) -> None:
         self._config = config
         self._purpose = purpose
         self._memory = memory
-        self._board = board
-        self._reporter = reporter
+        self._observed = observed
+        self._builder = builder
         self._watch = watch
-        self._courier = courier
-        self._link = link
+        self._sender = sender
+        self._connection = connection
         self._said: tuple[object, ...] | None = None
         self._beats: set[int] = set()
-        self._drop_beats = Bucket(20.0, 50.0)
+        self._drop_beats = TokenBucket(20.0, 50.0)
         self.beaten = False
 
     @property
@@ -65,10 +65,10 @@ class Herald:
 
     # --- what was found
 
-    def found(self, results: Iterable[tuple[Probe, Finding]], now: float) -> None:
+    def found(self, results: Iterable[tuple[Probe, ProbeResult]], now: float) -> None:
         """Probes have answered: alarms need not wait for the rest of the round."""
         for probe, finding in results:
-            self._board.put(probe.name, finding, now)
+            self._observed.put(probe.name, finding, now)
         self._raise_alarms([finding for _, finding in results])
         self._tell_change(now)
 
@@ -77,18 +77,18 @@ class Herald:
         self._look_at_link(now)
         self._tell_change(now)
         self._memory.session.save()
-        self._memory.ledger.settle()
+        self._memory.database.settle()
         self.beat(now)
 
     def _look_at_link(self, now: float) -> None:
         finding = self._watch.look()
-        self._board.put("link", finding, now)
+        self._observed.put("link", finding, now)
         self._raise_alarms([finding])
 
-    def _raise_alarms(self, findings: list[Finding]) -> None:
+    def _raise_alarms(self, findings: list[ProbeResult]) -> None:
         events = self._memory.alarms.update(findings, time.time())
         for event in events:
-            self._reporter.alert(event)
+            self._builder.alert(event)
         if events:
             try:
                 self._memory.alarms.save()
@@ -100,14 +100,14 @@ class Herald:
     def beat(self, now: float, said: dict[str, Any] | None = None) -> None:
         """A bus heartbeat, if the link is up; `said` is one of the agent's own."""
         silent = said is None and self._purpose not in (Purpose.DAEMON, Purpose.BEAT)
-        if silent or not self._link.up:
+        if silent or not self._connection.up:
             return
-        self._courier.pump(now)  # what has a lower number goes first
+        self._sender.pump(now)  # what has a lower number goes first
         own = {} if self._purpose is Purpose.PUBLISH else self._watch.metrics()
-        payload = self._reporter.heartbeat(now, time.time(), own, said)
+        payload = self._builder.heartbeat(now, time.time(), own, said)
         if payload is not None:
             topic = self._config.topics.of(MessageKind.HEARTBEAT, self._config.agent)
-            mid = self._link.publish(topic, payload, retain=True)
+            mid = self._connection.publish(topic, payload, retain=True)
             if mid is not None:
                 self._beats.add(mid)
                 self.beaten = True
@@ -124,31 +124,31 @@ class Herald:
         if self._purpose is Purpose.DAEMON:
             self.birth(now)
         elif self._purpose is Purpose.BEAT:
-            told = repr((self._memory.session.boot, self._reporter.fingerprint(now)))
+            told = repr((self._memory.session.boot, self._builder.fingerprint(now)))
             if is_news(self._config.state / "told.json", told):
-                self._reporter.status(self._board.state(now), now, time.time())
+                self._builder.status(self._observed.state(now), now, time.time())
         self.beat(now)
 
     def link_down(self) -> None:
         self._beats.clear()
 
     def birth(self, now: float) -> None:
-        self._reporter.status(State.RUNNING, now, time.time())
-        self._said = (State.RUNNING.value, *self._reporter.fingerprint(now)[1:])
+        self._builder.status(State.RUNNING, now, time.time())
+        self._said = (State.RUNNING.value, *self._builder.fingerprint(now)[1:])
         self._tell_change(now)
 
     def farewell(self, now: float) -> None:
-        self._reporter.status(State.OFFLINE, now, time.time())
+        self._builder.status(State.OFFLINE, now, time.time())
 
-    def reply(self, answer: Answer, now: float) -> None:
+    def reply(self, answer: CommandReply, now: float) -> None:
         """One commit keeps both the answer and the id of what it answers."""
-        self._reporter.status(self._board.state(now), now, time.time(), answer)
+        self._builder.status(self._observed.state(now), now, time.time(), answer)
 
     def _tell_change(self, now: float) -> None:
         """A status whenever state, versions or configuration are not what was said last."""
-        if self._said is not None and self._reporter.fingerprint(now) != self._said:
-            self._said = self._reporter.fingerprint(now)
-            self._reporter.status(self._board.state(now), now, time.time())
+        if self._said is not None and self._builder.fingerprint(now) != self._said:
+            self._said = self._builder.fingerprint(now)
+            self._builder.status(self._observed.state(now), now, time.time())
 
     # --- what the agent says itself
 
@@ -160,16 +160,16 @@ class Herald:
         """
         now = time.monotonic()
         if kind is MessageKind.HEARTBEAT:
-            self._board.heartbeat_said(message, now)
+            self._observed.heartbeat_said(message, now)
             if self._drop_beats.take(now):
                 self.beat(now, message)
             return True
         if "reply" in message:  # only the sidecar answers commands
             raise Rejected(Reason.UNKNOWN_FIELD, "reply")
-        stored = self._reporter.store(kind, message, severity=severity_of(message), keep=False)
+        stored = self._builder.store(kind, message, severity=severity_of(message), keep=False)
         if stored and kind is MessageKind.STATUS:
-            self._board.status_said(message["state"])
-            self._said = self._reporter.fingerprint(now)
+            self._observed.status_said(message["state"])
+            self._said = self._builder.fingerprint(now)
         if stored and kind is MessageKind.ALERT:
             self._memory.alarms.said(message["code"], message["state"])
         return stored

@@ -19,7 +19,7 @@ from typing import Final
 
 from fleet.acl import attempts
 from fleet.bus.port import Will
-from fleet.bus.raw_client import Version, Visit
+from fleet.bus.raw_client import RawClient, Version
 from fleet.contract import reserved
 from fleet.contract.errors import BrokerError, FleetError
 from fleet.contract.topics import CONTROL
@@ -66,7 +66,7 @@ class Opening:
 
 
 @dataclass(slots=True)
-class Report:
+class ProofReport:
     """What was tried and what was found."""
 
     attempts: int = 0
@@ -85,7 +85,7 @@ async def prove(settings: Settings) -> list[Opening]:
     return (await examine(settings)).openings
 
 
-async def examine(settings: Settings, credential: Credential | None = None) -> Report:
+async def examine(settings: Settings, credential: Credential | None = None) -> ProofReport:
     """`prove`, and the roles of all who are enrolled against the one that was proven.
 
     With an agent's own `credential` that is what tries; its client id is bound to the account, so
@@ -94,22 +94,24 @@ async def examine(settings: Settings, credential: Credential | None = None) -> R
     Raises:
         FleetError: as `prove`.
     """
-    report = Report()
+    report = ProofReport()
     with only_one(settings.home / "acl-proof.lock", "a proof of the ACL"):
         await _examine(settings, credential, report)
     return report
 
 
-async def _examine(settings: Settings, credential: Credential | None, report: Report) -> None:
+async def _examine(settings: Settings, credential: Credential | None, report: ProofReport) -> None:
     async with dynsec_of(settings) as dynsec:
         async with _probe_agents(settings, dynsec) as (prober, victim):
             await Prover(settings, dynsec, credential or prober, [victim.agent], report).run()
         await _read_roles(settings, dynsec, report)
 
 
-async def examine_agent(settings: Settings, credential: Credential, victims: list[str]) -> Report:
+async def examine_agent(
+    settings: Settings, credential: Credential, victims: list[str]
+) -> ProofReport:
     """Try everything with this agent's own credential, against `victims` (at least one)."""
-    report = Report()
+    report = ProofReport()
     async with dynsec_of(settings) as dynsec:
         await Prover(settings, dynsec, credential, victims, report).run()
     return report
@@ -124,7 +126,7 @@ class Prover:
         dynsec: Dynsec,
         credential: Credential,
         victims: Sequence[str],
-        report: Report,
+        report: ProofReport,
     ) -> None:
         self._settings = settings
         self._topics = settings.topics
@@ -138,8 +140,8 @@ class Prover:
     async def run(self) -> None:
         self._report.agents.append(self._agent)
         hub = names.hub_account(self._topics)
-        connection = connection_as(self._settings, hub, self._settings.password())
-        async with Visit(connection, Version.V5) as witness:
+        options = connection_as(self._settings, hub, self._settings.password())
+        async with RawClient(options, Version.V5) as witness:
             await self._see(witness)
             for version in Version:
                 await self._publish(witness, version)
@@ -149,14 +151,14 @@ class Prover:
                 await self._connect(version)
             await self._clear(witness)
 
-    async def _see(self, witness: Visit) -> None:
+    async def _see(self, witness: RawClient) -> None:
         """Let the witness see exactly the topics that will be tried, not the whole fleet's."""
         tried = attempts.foreign_publishes(self._topics, self._agent, self._victims)
         for topic in dict.fromkeys((self._barrier, *tried)):
             if topic != CONTROL and not await witness.subscribe(topic):
                 raise _blind(f"the hub may not read {topic}")
 
-    async def _publish(self, witness: Visit, version: Version) -> None:
+    async def _publish(self, witness: RawClient, version: Version) -> None:
         topics = attempts.foreign_publishes(self._topics, self._agent, self._victims)
         tried: dict[bytes, tuple[Way, str]] = {}
         async with self._visit(version) as prober:
@@ -173,7 +175,7 @@ class Prover:
             self._found(Way.CONTROL, CONTROL, version)
             await self._dynsec.run({"command": "deleteClient", "username": INTRUDER})
 
-    async def _will(self, witness: Visit, version: Version) -> None:
+    async def _will(self, witness: RawClient, version: Version) -> None:
         """Each connection pushes the one before it out, and the broker sends that one's will
         before it lets the next one in: no waiting is needed."""
         topics = attempts.foreign_wills(self._topics, self._agent, self._victims)
@@ -189,7 +191,7 @@ class Prover:
             await stack.enter_async_context(self._visit(version))
         await self._judge(witness, tried, version)
 
-    async def _subscribe(self, witness: Visit, version: Version) -> None:
+    async def _subscribe(self, witness: RawClient, version: Version) -> None:
         """All filters at once; only where something came through, one by one to name it."""
         filters = attempts.foreign_filters(self._topics, self._agent, self._victims)
         self._report.attempts += len(filters)
@@ -198,7 +200,7 @@ class Prover:
                 if await self._heard(witness, version, [pattern]):
                     self._found(Way.SUBSCRIBE, pattern, version)
 
-    async def _heard(self, witness: Visit, version: Version, filters: Sequence[str]) -> bool:
+    async def _heard(self, witness: RawClient, version: Version, filters: Sequence[str]) -> bool:
         """Whether subscribing to `filters` brings anything but the control message."""
         async with self._visit(version) as prober:
             if not await prober.subscribe(self._barrier):
@@ -214,7 +216,7 @@ class Prover:
                 raise _blind(f"{self._agent} did not get its own command")
             return any(message.payload != control for message in prober.received)
 
-    async def _share(self, witness: Visit, version: Version) -> None:
+    async def _share(self, witness: RawClient, version: Version) -> None:
         """By what the hub loses, since a denied delivery to a thief is a lost message."""
         for pattern, topic in attempts.shared_filters(self._topics, self._victims):
             self._report.attempts += 1
@@ -245,13 +247,13 @@ class Prover:
         self, way: Way, account: str, secret: str | None, client_id: str, version: Version
     ) -> None:
         self._report.attempts += 1
-        connection = replace(connection_as(self._settings, account, secret), client_id=client_id)
+        options = replace(connection_as(self._settings, account, secret), client_id=client_id)
         with contextlib.suppress(BrokerError):
-            async with Visit(connection, version):
+            async with RawClient(options, version):
                 self._found(way, client_id, version)
 
     async def _judge(
-        self, witness: Visit, tried: dict[bytes, tuple[Way, str]], version: Version
+        self, witness: RawClient, tried: dict[bytes, tuple[Way, str]], version: Version
     ) -> None:
         """Everything tried that reached the witness is an opening."""
         self._report.attempts += len(tried)
@@ -264,7 +266,7 @@ class Prover:
         }:
             self._found(way, topic, version)
 
-    async def _clear(self, witness: Visit) -> None:
+    async def _clear(self, witness: RawClient) -> None:
         """Take away what an opening left retained."""
         for opening in self._report.openings:
             if opening.way in (Way.RETAIN, Way.WILL):
@@ -279,22 +281,22 @@ class Prover:
         bait = {self._topics.of(kind, agent) for agent in agents for kind in kinds}
         return sorted(bait - allowed)
 
-    def _visit(self, version: Version, will: Will | None = None) -> Visit:
+    def _visit(self, version: Version, will: Will | None = None) -> RawClient:
         credential = self._credential
-        return Visit(
+        return RawClient(
             connection_as(self._settings, credential.account, credential.secret, self._agent, will),
             version,
         )
 
-    def _hub(self) -> Visit:
+    def _hub(self) -> RawClient:
         hub = names.hub_account(self._topics)
-        return Visit(connection_as(self._settings, hub, self._settings.password()), Version.V5)
+        return RawClient(connection_as(self._settings, hub, self._settings.password()), Version.V5)
 
     def _found(self, way: Way, topic: str, version: Version) -> None:
         self._report.openings.append(Opening(self._agent, way, topic, version.value))
 
 
-async def _read_roles(settings: Settings, dynsec: Dynsec, report: Report) -> None:
+async def _read_roles(settings: Settings, dynsec: Dynsec, report: ProofReport) -> None:
     """Hold each enrolled agent's accounts and role against the template that was proven."""
     enrolled = Registry(settings.home).agents() or {}
     for agent in enrolled.values():

@@ -57,12 +57,12 @@ class SelfCheck:
             return
         for opening in openings:
             _log.error("the ACL is open: %s by %s", opening.way, opening.agent or "everybody")
-        ledger = self._hub.ledger
-        now = ledger.now()
+        committer = self._hub.committer
+        now = committer.now()
         if openings:
             event = Event(Fact.ALERT_FIRING, HUB, now, HubAlertCode.ACL_OPEN, Severity.CRITICAL)
-        elif ledger.book.fires(HUB, HubAlertCode.ACL_OPEN):
+        elif committer.book.fires(HUB, HubAlertCode.ACL_OPEN):
             event = Event(Fact.ALERT_RESOLVED, HUB, now, HubAlertCode.ACL_OPEN)
         else:
             return
-        await ledger.write([event])
+        await committer.write([event])

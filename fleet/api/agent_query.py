@@ -17,7 +17,7 @@ from fleet.domain.verdict import Verdict, badness
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class AgentQuery:
     """What to list; each part that is given narrows it.
 
     Attributes:
@@ -37,7 +37,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class AgentPage:
     """Names of one page, worst first; `total` on all pages together; `next` is the cursor;
     `counts` tells the whole fleet by state, whatever was wanted."""
 
@@ -47,7 +47,7 @@ class Chosen:
     counts: dict[str, int]
 
 
-def choose(roster: Roster, wanted: Selection) -> Chosen:
+def choose(roster: Roster, wanted: AgentQuery) -> AgentPage:
     """
     Raises:
         ValueError: the cursor is none of ours.
@@ -66,11 +66,11 @@ def choose(roster: Roster, wanted: Selection) -> Chosen:
     names = list(islice(rest, wanted.limit))
     more = wanted.limit is not None and next(rest, None) is not None
     cursor = f"{verdicts[names[-1]]}.{names[-1]}" if more else None
-    return Chosen(names, total, cursor, dict(Counter(map(str, verdicts.values()))))
+    return AgentPage(names, total, cursor, dict(Counter(map(str, verdicts.values()))))
 
 
 def _by_badness(
-    roster: Roster, verdicts: Mapping[str, Verdict], wanted: Selection
+    roster: Roster, verdicts: Mapping[str, Verdict], wanted: AgentQuery
 ) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     text = wanted.text.strip().lower()

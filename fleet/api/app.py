@@ -13,10 +13,10 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 import fleet
-from fleet.api.auth import Access
+from fleet.api.auth import Authenticator
 from fleet.api.backend import Backend
-from fleet.api.middleware import Guards
-from fleet.api.problems import Problem
+from fleet.api.middleware import HttpGuard
+from fleet.api.problems import HttpProblem
 from fleet.api.routes import events, health, messages, session
 from fleet.api.routes import fleet as readings
 from fleet.tokens import Tokens
@@ -37,7 +37,7 @@ def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBAC
         license_info={"name": "MIT"},
     )
     app.state.backend = backend
-    app.state.access = Access(tokens)
+    app.state.access = Authenticator(tokens)
     for router in (
         messages.router,
         readings.router,
@@ -46,10 +46,10 @@ def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBAC
         health.router,
     ):
         app.include_router(router)
-    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(HttpProblem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_middleware(Guards, hosts=hosts)
+    app.add_middleware(HttpGuard, hosts=hosts)
     app.mount("/static", StaticFiles(directory=PAGE), name="static")
 
     @app.get("/", include_in_schema=False)
@@ -60,7 +60,7 @@ def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBAC
 
 
 async def _on_problem(_: Request, problem: Exception) -> Response:
-    assert isinstance(problem, Problem)  # noqa: S101 - registered for this class only
+    assert isinstance(problem, HttpProblem)  # noqa: S101 - registered for this class only
     return problem.response()
 
 
@@ -72,7 +72,7 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
         for fault in error.errors()
     ]
     prose = any(fault["fault"] in ("extra_forbidden", "enum") for fault in faults)
-    return Problem(
+    return HttpProblem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "the request does not fit the contract",
         "GET /v1/openapi.json describes every field",
@@ -90,4 +90,4 @@ def _place(location: tuple[Any, ...], fault: str) -> list[str]:
 async def _on_http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     status = HTTPStatus(error.status_code)
-    return Problem(status, status.phrase, headers=error.headers).response()
+    return HttpProblem(status, status.phrase, headers=error.headers).response()

@@ -14,8 +14,8 @@ from typing import Final
 
 from starlette.requests import Request
 
-from fleet.api.problems import Problem
-from fleet.api.rate_limit import Rates
+from fleet.api.problems import HttpProblem
+from fleet.api.rate_limit import RateLimits
 from fleet.tokens import Principal, Role, Tokens
 
 COOKIE: Final = "fleet_session"
@@ -32,7 +32,7 @@ _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class BrowserSession:
     """A browser's stay: the token was checked once, the cookie names the session."""
 
     principal: Principal
@@ -40,7 +40,7 @@ class Session:
     ends: float
 
 
-class Access:
+class Authenticator:
     """Checks bearer tokens and session cookies.
 
     A caller (by address) that shows bad tokens has to wait ever longer; the wait is checked
@@ -49,9 +49,9 @@ class Access:
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._failures = Rates(per_second=0.2, burst=10)
-        self._requests = Rates(per_second=50, burst=200)
+        self._sessions: OrderedDict[str, BrowserSession] = OrderedDict()
+        self._failures = RateLimits(per_second=0.2, burst=10)
+        self._requests = RateLimits(per_second=50, burst=200)
         self.refused = 0
 
     def principal(self, request: Request) -> Principal:
@@ -68,7 +68,7 @@ class Access:
             self.refused += 1
             if "authorization" in request.headers or COOKIE in request.cookies:
                 self._failures.wait(address, now)
-            raise Problem(
+            raise HttpProblem(
                 HTTPStatus.UNAUTHORIZED,
                 "a token is needed",
                 "Authorization: Bearer TOKEN; fleet token create --role viewer makes one",
@@ -77,7 +77,7 @@ class Access:
         self._wait(self._requests.wait(found.id or address, now), "too many requests")
         return found
 
-    def open_session(self, token: str, address: str) -> tuple[str, Session]:
+    def open_session(self, token: str, address: str) -> tuple[str, BrowserSession]:
         """Exchange a token for a session; (cookie value, session).
 
         Raises:
@@ -89,17 +89,17 @@ class Access:
         if principal is None:
             self.refused += 1
             self._failures.wait(address, now)
-            raise Problem(
+            raise HttpProblem(
                 HTTPStatus.UNAUTHORIZED, "this token is not valid", "fleet token create --role …"
             )
-        session = Session(principal, secrets.token_urlsafe(24), now + SESSION_SECONDS)
+        session = BrowserSession(principal, secrets.token_urlsafe(24), now + SESSION_SECONDS)
         name = secrets.token_urlsafe(24)
         self._sessions[name] = session
         if len(self._sessions) > MAX_SESSIONS:
             self._sessions.popitem(last=False)
         return name, session
 
-    def session(self, request: Request) -> Session | None:
+    def session(self, request: Request) -> BrowserSession | None:
         """The live session of the request's cookie, if its token is still valid."""
         name = request.cookies.get(COOKIE, "")
         session = self._sessions.get(name)
@@ -127,24 +127,24 @@ class Access:
         if request.method not in _SAFE_METHODS:
             shown = request.headers.get(CSRF_HEADER, "")
             if not hmac.compare_digest(shown.encode(), session.csrf.encode()):
-                raise Problem(HTTPStatus.FORBIDDEN, "the CSRF token is missing or wrong")
+                raise HttpProblem(HTTPStatus.FORBIDDEN, "the CSRF token is missing or wrong")
         return session.principal
 
     @staticmethod
     def _wait(seconds: float, why: str) -> None:
         if seconds > 0:
             headers = {"Retry-After": str(math.ceil(seconds))}
-            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, why, headers=headers)
+            raise HttpProblem(HTTPStatus.TOO_MANY_REQUESTS, why, headers=headers)
 
 
 def allow(*roles: Role) -> Callable[[Request], Awaitable[Principal]]:
     """A dependency that lets only bearers of `roles` pass, and hands the principal on."""
 
     async def check(request: Request) -> Principal:
-        access: Access = request.app.state.access
+        access: Authenticator = request.app.state.access
         principal = access.principal(request)
         if principal.role not in roles:
-            raise Problem(
+            raise HttpProblem(
                 HTTPStatus.FORBIDDEN,
                 f"the role {principal.role} may not do this",
                 f"a token of role {' or '.join(roles)}",

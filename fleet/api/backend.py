@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fleet.api.agent_query import Selection
-from fleet.api.event_stream import Event, Interest
+from fleet.api.agent_query import AgentQuery
+from fleet.api.event_stream import Interest, StreamEvent
 from fleet.contract.vocabulary import MessageKind, Priority, Result, Verb
 
 JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class HistoryQuery:
     """Which stored messages: times are seconds since the epoch, None leaves a side open.
 
     `cursor` is what the page before returned as `next`.
@@ -29,7 +29,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Dispatch:
+class CommandRequest:
     """A verb to send; no agents means all, by one broadcast."""
 
     verb: Verb
@@ -48,7 +48,7 @@ class Backend(Protocol):
         """`{"ready": bool, …}`: link to the broker, store writable."""
         ...
 
-    async def agents(self, wanted: Selection) -> tuple[list[JsonObject], JsonObject]:
+    async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], JsonObject]:
         """Agents, worst first, and what is known about the list: `next`, `total`, `counts`.
 
         The loop has its turns meanwhile, however many they are.
@@ -64,15 +64,15 @@ class Backend(Protocol):
         """Counts: agents by verdict, messages, rejects by reason, alerts, commands, store."""
         ...
 
-    async def history(self, span: Span) -> JsonObject:
+    async def history(self, span: HistoryQuery) -> JsonObject:
         """`{"messages": […], "next": cursor or null}`, oldest first."""
         ...
 
-    async def rollups(self, span: Span) -> JsonObject:
+    async def rollups(self, span: HistoryQuery) -> JsonObject:
         """`{"hours": […], "next": cursor or null}`, oldest first; a span's kind means nothing."""
         ...
 
-    async def send(self, dispatch: Dispatch) -> tuple[list[str], str | None]:
+    async def send(self, dispatch: CommandRequest) -> tuple[list[str], str | None]:
         """Queue a command; one id an agent, and the id of the broadcast where it went to all.
 
         Raises:
@@ -128,7 +128,7 @@ class Backend(Protocol):
         """Summaries of the latest audit reports; no matched value is in them."""
         ...
 
-    def events(self, after: int | None, interest: Interest) -> AsyncIterator[list[Event]]:
+    def events(self, after: int | None, interest: Interest) -> AsyncIterator[list[StreamEvent]]:
         """Events after id `after` (None: from now on) while the client listens; bounded."""
         ...
 

@@ -26,7 +26,7 @@ AT_ONCE: Final = 200
 """Events in one piece of an answer: written one by one they cost ten times as much."""
 
 
-class Name(Word):
+class EventName(Word):
     """What an event is about."""
 
     FACT = "fact", "something became true: a verdict, an alert, a birth"
@@ -37,7 +37,7 @@ class Name(Word):
 
 
 @dataclass(slots=True)
-class Event:
+class StreamEvent:
     """One thing that happened, with the id a client resumes from.
 
     Attributes:
@@ -47,7 +47,7 @@ class Event:
     """
 
     id: int
-    name: Name
+    name: EventName
     agent: str
     kind: MessageKind | None
     describe: Callable[[], dict[str, Any]]
@@ -65,11 +65,11 @@ class Event:
 class Interest:
     """Which events a client wants; empty and None: all."""
 
-    names: frozenset[Name] = frozenset()
+    names: frozenset[EventName] = frozenset()
     kind: MessageKind | None = None
     agent: str | None = None
 
-    def __contains__(self, event: Event) -> bool:
+    def __contains__(self, event: StreamEvent) -> bool:
         return (
             (not self.names or event.name in self.names)
             and self.kind in (None, event.kind)
@@ -80,19 +80,19 @@ class Interest:
 class _Client:
     """One listener's events that it has not read yet."""
 
-    def __init__(self, interest: Interest, missed: list[Event]) -> None:
+    def __init__(self, interest: Interest, missed: list[StreamEvent]) -> None:
         self.interest = interest
         self.waiting = deque(missed)
         self.news = asyncio.Event()
         self.over = False
 
 
-class Stream:
+class EventStream:
     """Keeps the last events, and hands each to the clients that want it."""
 
     def __init__(self) -> None:
         self._last = 0
-        self._ring: deque[Event] = deque(maxlen=RING)
+        self._ring: deque[StreamEvent] = deque(maxlen=RING)
         self._clients: set[_Client] = set()
 
     def number_from(self, last: int) -> None:
@@ -100,13 +100,13 @@ class Stream:
 
     def tell(
         self,
-        name: Name,
+        name: EventName,
         agent: str,
         describe: Callable[[], dict[str, Any]],
         kind: MessageKind | None = None,
     ) -> None:
         self._last += 1
-        event = Event(self._last, name, agent, kind, describe)
+        event = StreamEvent(self._last, name, agent, kind, describe)
         self._ring.append(event)
         for client in self._clients:
             if client.over or event not in client.interest:
@@ -123,11 +123,13 @@ class Stream:
             client.over = True
             client.news.set()
 
-    async def listen(self, after: int | None, interest: Interest) -> AsyncIterator[list[Event]]:
+    async def listen(
+        self, after: int | None, interest: Interest
+    ) -> AsyncIterator[list[StreamEvent]]:
         """Events after id `after` (None: from now on), as many as wait at a time."""
         oldest = self._ring[0].id if self._ring else self._last + 1
         if after is not None and after < oldest - 1:
-            yield [Event(oldest - 1, Name.GAP, "", None, lambda: {"after": after})]
+            yield [StreamEvent(oldest - 1, EventName.GAP, "", None, lambda: {"after": after})]
         kept = [e for e in self._ring if after is not None and e.id > after and e in interest]
         client = _Client(interest, kept)
         self._clients.add(client)

@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fleet
-from fleet.api.agent_query import Selection, choose
-from fleet.api.backend import Dispatch, JsonObject, Span
+from fleet.api.agent_query import AgentQuery, choose
+from fleet.api.backend import CommandRequest, HistoryQuery, JsonObject
 from fleet.api.cooperative import in_slices
-from fleet.api.event_stream import Event, Interest, Name, Stream
+from fleet.api.event_stream import EventName, EventStream, Interest, StreamEvent
 from fleet.commander.commander import Commander, TooManyOpenError
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.topics import FROM_AGENT
 from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result, Severity
 from fleet.domain.agent_view import AgentView, worst_first
 from fleet.domain.alerts import Silence
-from fleet.domain.commands import Order
+from fleet.domain.commands import IssuedCommand
 from fleet.domain.events import Event as DomainEvent
 from fleet.domain.events import Fact
 from fleet.hub.feed import Item
 from fleet.metrics.exporter import Exporter
-from fleet.store.port import DeadLetter, Stored, Told
+from fleet.store.port import DeadLetter, StoredEvent, StoredMessage
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
@@ -39,13 +39,13 @@ class HubBackend:
         self._hub = hub
         self._commander = commander
         self._exporter = exporter
-        self._stream = Stream()
-        commander.observe(self._tell_order)
+        self._stream = EventStream()
+        commander.observe(self._tell_command)
 
     async def run(self) -> None:
         """Turn what the hub commits into events."""
         # Ids go on from the clock, so that a client of an earlier hub resumes in the right place.
-        self._stream.number_from(int(self._hub.ledger.now() * 1000))
+        self._stream.number_from(int(self._hub.committer.now() * 1000))
         subscription = self._hub.feed.subscribe()
         try:
             async for items in subscription.batches():
@@ -60,8 +60,8 @@ class HubBackend:
         state = {"broker": counters.link_up, "store": not counters.paused}
         return {"ready": all(state.values()), **state}
 
-    async def agents(self, wanted: Selection) -> tuple[list[JsonObject], JsonObject]:
-        roster, now = self._hub.roster, self._hub.ledger.now()
+    async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], JsonObject]:
+        roster, now = self._hub.roster, self._hub.committer.now()
         chosen = choose(roster, wanted)
         about = {"next": chosen.next, "total": chosen.total, "counts": chosen.counts}
         if wanted.brief:
@@ -72,7 +72,7 @@ class HubBackend:
     def agent(self, name: str) -> JsonObject | None:
         if not self._hub.roster.knows(name):
             return None
-        return self._hub.roster.view(name, self._hub.ledger.now()).as_dict()
+        return self._hub.roster.view(name, self._hub.committer.now()).as_dict()
 
     def stats(self) -> JsonObject:
         counters = self._hub.counters
@@ -87,12 +87,12 @@ class HubBackend:
             "missing": counters.missing,
             "stored": counters.stored,
             "commands_open": len(self._commander),
-            "alerts_firing": len(self._hub.ledger.book.firing()),
+            "alerts_firing": len(self._hub.committer.book.firing()),
             "broker_dropped": counters.broker_dropped,
             "link_losses": counters.link_losses,
         }
 
-    async def history(self, span: Span) -> JsonObject:
+    async def history(self, span: HistoryQuery) -> JsonObject:
         page = await self._hub.store.history(
             since=span.since,
             until=span.until,
@@ -103,7 +103,7 @@ class HubBackend:
         )
         return {"messages": [described_message(m) for m in page.messages], "next": page.next}
 
-    async def rollups(self, span: Span) -> JsonObject:
+    async def rollups(self, span: HistoryQuery) -> JsonObject:
         page = await self._hub.store.rollups(
             since=span.since,
             until=span.until,
@@ -113,12 +113,12 @@ class HubBackend:
         )
         return {"hours": [rollup.as_dict() for rollup in page.rollups], "next": page.next}
 
-    async def send(self, dispatch: Dispatch) -> tuple[list[str], str | None]:
+    async def send(self, dispatch: CommandRequest) -> tuple[list[str], str | None]:
         for agent in dispatch.agents:
             if not self._hub.roster.knows(agent):
                 raise KeyError(agent)
         try:
-            orders = await self._commander.send(
+            commands = await self._commander.send(
                 dispatch.verb,
                 dispatch.agents or sorted(self._hub.roster.names()),
                 priority=dispatch.priority,
@@ -129,11 +129,11 @@ class HubBackend:
             )
         except TooManyOpenError:
             raise OverflowError from None
-        return [order.id for order in orders], orders[0].broadcast if orders else None
+        return [command.id for command in commands], commands[0].broadcast if commands else None
 
     async def inbox(self, agent: str | None, *, unread: bool, reading: bool) -> list[JsonObject]:
-        orders = await self._commander.inbox(agent, unread=unread, reading=reading)
-        return [described_order(order) for order in orders]
+        commands = await self._commander.inbox(agent, unread=unread, reading=reading)
+        return [described_command(command) for command in commands]
 
     async def ack(self, agent: str | None, command: str, result: Result) -> bool:
         return await self._commander.ack(agent, command, result)
@@ -147,7 +147,7 @@ class HubBackend:
     def alerts(
         self, *, history: bool, limit: int | None = None, code: str | None = None
     ) -> list[JsonObject]:
-        book = self._hub.ledger.book
+        book = self._hub.committer.book
         firing = [alert for alert in book.firing() if code in (None, alert.code)][:limit]
         over = [alert for alert in book.alerts.values() if not alert.firing] if history else []
         ended = [alert for alert in over if code in (None, alert.code)]
@@ -157,35 +157,35 @@ class HubBackend:
         ]
 
     async def acknowledge_alert(self, agent: str | None, code: str, by: str) -> bool:
-        return await self._hub.ledger.acknowledge(agent or "", code, by)
+        return await self._hub.committer.acknowledge(agent or "", code, by)
 
     async def verified(self, agent: str, *, agrees: bool) -> bool:
         if not self._hub.roster.knows(agent):
             return False
-        ledger = self._hub.ledger
+        committer = self._hub.committer
         fact = Fact.ALERT_RESOLVED if agrees else Fact.ALERT_FIRING
         dissent = DomainEvent(
-            fact, agent, ledger.now(), HubAlertCode.TELEMETRY_DISSENT, Severity.WARNING
+            fact, agent, committer.now(), HubAlertCode.TELEMETRY_DISSENT, Severity.WARNING
         )
-        await ledger.write(events=[dissent])
+        await committer.write(events=[dissent])
         return True
 
     async def silence(self, agent: str | None, code: str | None, seconds: float, by: str) -> str:
-        ledger = self._hub.ledger
-        now = ledger.now()
+        committer = self._hub.committer
+        now = committer.now()
         silence = Silence(ulid(now), now + seconds, agent or "", code or "", by)
-        ledger.silence(silence)
+        committer.silence(silence)
         await self._flush()
         return silence.id
 
     async def lift(self, silence: str) -> bool:
-        done = self._hub.ledger.lift(silence)
+        done = self._hub.committer.lift(silence)
         if done:
             await self._flush()
         return done
 
     def silences(self) -> list[JsonObject]:
-        return [silence.as_dict() for silence in self._hub.ledger.book.silences.values()]
+        return [silence.as_dict() for silence in self._hub.committer.book.silences.values()]
 
     def audit(self) -> JsonObject:
         return {"reports": read_reports(self._hub.settings.home / "audit")}
@@ -193,34 +193,36 @@ class HubBackend:
     def metrics(self, accept: str) -> tuple[bytes, str]:
         return self._exporter.expose(accept)
 
-    def events(self, after: int | None, interest: Interest) -> AsyncIterator[list[Event]]:
+    def events(self, after: int | None, interest: Interest) -> AsyncIterator[list[StreamEvent]]:
         return self._stream.listen(after, interest)
 
     async def _flush(self) -> None:
-        await self._hub.ledger.write()
+        await self._hub.committer.write()
 
     def _take(self, item: Item) -> None:
-        if isinstance(item, Told):
-            self._stream.tell(Name.FACT, item.event.agent, partial(_described_fact, item))
-        elif isinstance(item, Stored):
-            self._stream.tell(Name.BUS, item.agent, partial(described_message, item), item.kind)
+        if isinstance(item, StoredEvent):
+            self._stream.tell(EventName.FACT, item.event.agent, partial(_described_fact, item))
+        elif isinstance(item, StoredMessage):
+            self._stream.tell(
+                EventName.BUS, item.agent, partial(described_message, item), item.kind
+            )
         elif isinstance(item, DeadLetter):
             # The text stays in the store: it may be a leak.
-            self._stream.tell(Name.REJECT, "", partial(_described_letter, item))
+            self._stream.tell(EventName.REJECT, "", partial(_described_dead_letter, item))
 
-    def _tell_order(self, order: Order) -> None:
-        self._stream.tell(Name.COMMAND, order.agent, partial(described_order, order))
+    def _tell_command(self, command: IssuedCommand) -> None:
+        self._stream.tell(EventName.COMMAND, command.agent, partial(described_command, command))
 
 
-def _described_fact(told: Told) -> JsonObject:
+def _described_fact(told: StoredEvent) -> JsonObject:
     return told.event.as_dict()
 
 
-def _described_letter(letter: DeadLetter) -> JsonObject:
-    return {"at": timestamp(letter.at), "reason": letter.reason}
+def _described_dead_letter(dead_letter: DeadLetter) -> JsonObject:
+    return {"at": timestamp(dead_letter.at), "reason": dead_letter.reason}
 
 
-def described_message(stored: Stored) -> JsonObject:
+def described_message(stored: StoredMessage) -> JsonObject:
     """A stored message; it satisfied the contract, so it can be shown."""
     return {
         "id": stored.id,
@@ -232,27 +234,27 @@ def described_message(stored: Stored) -> JsonObject:
     }
 
 
-def described_order(order: Order) -> JsonObject:
+def described_command(command: IssuedCommand) -> JsonObject:
     """A command with all that is known of its life; unknown is null."""
 
     def stamp(at: float | None) -> str | None:
         return None if at is None else timestamp(at)
 
     return {
-        "id": order.id,
-        "agent": order.agent,
-        "verb": order.verb.value,
-        "priority": order.priority.value,
-        "ttl": order.ttl,
-        "state": order.state.value,
-        "created": timestamp(order.created),
-        "sent": stamp(order.sent),
-        "ended": stamp(order.ended),
-        "code": order.code.value if order.code else None,
-        "took": order.took,
-        "reply_to": order.reply_to,
-        "by": order.by,
-        "broadcast": order.broadcast,
+        "id": command.id,
+        "agent": command.agent,
+        "verb": command.verb.value,
+        "priority": command.priority.value,
+        "ttl": command.ttl,
+        "state": command.state.value,
+        "created": timestamp(command.created),
+        "sent": stamp(command.sent),
+        "ended": stamp(command.ended),
+        "code": command.code.value if command.code else None,
+        "took": command.took,
+        "reply_to": command.reply_to,
+        "by": command.by,
+        "broadcast": command.broadcast,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fleet.api.problems import Problem
+from fleet.api.problems import HttpProblem
 
 MAX_BODY: Final = 16 * 1024
 """Bytes of a request body: a payload of 4 KiB with room for its envelope."""
@@ -27,7 +27,7 @@ HEADERS: Final = {
 """No inline script, no foreign source, nothing kept by a shared cache."""
 
 
-class Guards:
+class HttpGuard:
     """ASGI middleware. A page on another site must not reach a hub on loopback: its requests
     carry that site's Origin, or (DNS rebinding) its Host, and both are checked here.
 
@@ -60,22 +60,22 @@ class Guards:
             return
         try:
             await self._app(scope, _limited(receive), send_with_headers)
-        except Problem as refused:
+        except HttpProblem as refused:
             if started:
                 raise
             await refused.response()(scope, receive, send_with_headers)
 
-    def _refusal(self, headers: Headers) -> Problem | None:
+    def _refusal(self, headers: Headers) -> HttpProblem | None:
         host = _name(headers.get("host", ""))
         if host not in self._hosts:
-            return Problem(
+            return HttpProblem(
                 HTTPStatus.MISDIRECTED_REQUEST,
                 "this host name is not served here",
                 "ask by the address the hub was bound to, or add it to http_hosts in fleet.toml",
             )
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != headers.get("host"):
-            return Problem(HTTPStatus.FORBIDDEN, "requests from other sites are refused")
+            return HttpProblem(HTTPStatus.FORBIDDEN, "requests from other sites are refused")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MAX_BODY:
             return _too_large()
@@ -97,9 +97,9 @@ def _limited(receive: Receive) -> Receive:
     return limited
 
 
-def _too_large() -> Problem:
+def _too_large() -> HttpProblem:
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return Problem(status, f"the body is larger than {MAX_BODY} bytes")
+    return HttpProblem(status, f"the body is larger than {MAX_BODY} bytes")
 
 
 def _name(host: str) -> str:

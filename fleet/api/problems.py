@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 
-class Problem(Exception):
+class HttpProblem(Exception):
     """An HTTP error: what, why and what to try.
 
     Attributes:

@@ -12,7 +12,7 @@ class _Bucket:
     at: float
 
 
-class Rates:
+class RateLimits:
     """One token bucket a key; the least recently used key is forgotten beyond `keys`.
 
     Args:

@@ -25,7 +25,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-class Gateway:
+class ApiServer:
     """The hub's HTTP service; `run` serves until it is cancelled."""
 
     name = "gateway"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fleet.auditor.detection.fast_path import MAX_REMEMBERED, Screen
+from fleet.auditor.detection.fast_path import MAX_REMEMBERED, FastPath
 from fleet.auditor.detection.scanner import Leak, scan_name, scan_payload, scan_text, shown
 from fleet.auditor.rules import retained, scope, traffic
 from fleet.auditor.rules.contract import rule_for
@@ -109,7 +109,7 @@ class Audit:
         self._keys = keys
         self._seen = seen
         self._on_finding = on_finding
-        self._screen = Screen()
+        self._screen = FastPath()
         self._known: dict[str, Known] = {}
         self._agents: dict[str, AgentTraffic] = {}
 

@@ -15,7 +15,7 @@ from fleet.auditor.capture import line_format
 from fleet.auditor.capture.line_format import Gap
 from fleet.auditor.report import archive, leak_budget
 from fleet.auditor.report import suppressions as suppress
-from fleet.auditor.report.report import Report
+from fleet.auditor.report.report import AuditReport
 from fleet.auditor.report.report import conclude as conclude_run
 from fleet.auditor.rules.finding import Digester
 from fleet.contract.amendments import added_words, front_matter
@@ -89,7 +89,7 @@ def conclude(
     suppressions: Path | None = None,
     *,
     save: bool = False,
-) -> Report:
+) -> AuditReport:
     """The report, with suppressions, trend and leak budget.
 
     Raises:

@@ -14,7 +14,7 @@ from prometheus_client.core import Metric
 
 from fleet.auditor import from_settings, replay
 from fleet.auditor.capture.line_format import GapKind
-from fleet.auditor.capture.recorder import Bounds, Capture
+from fleet.auditor.capture.recorder import Bounds, CaptureWriter
 from fleet.auditor.report import archive
 from fleet.auditor.report.leak_budget import budget
 from fleet.bus.port import Inbound
@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AuditResult:
     """What an audit found, for whoever raises the alarm."""
 
     report: str
@@ -52,17 +52,17 @@ class Verdict:
     gaps: int
 
 
-class Recorder:
+class BusRecorder:
     """Writes every message that the hub sees into its capture."""
 
     name = "recorder"
 
     def __init__(self, hub: Hub) -> None:
         self._counters: Counters = hub.counters
-        self._now = hub.ledger.now
+        self._now = hub.committer.now
         bounds = Bounds.of(hub.settings.tables.get("audit", {}))
         folder = hub.settings.home / from_settings.FOLDER
-        self.capture = Capture(folder, bounds, hub.ledger.now)
+        self.capture = CaptureWriter(folder, bounds, hub.committer.now)
         hub.ingest.tap = self.take
 
     def take(self, at: float, batch: Sequence[Inbound]) -> None:
@@ -102,17 +102,17 @@ class Recorder:
             self.capture.flush()
 
 
-class AuditService:
+class WeeklyAudit:
     """Audits the hub's capture once a week and raises `audit-violation`."""
 
     name = "audit"
 
-    def __init__(self, hub: Hub, on_verdict: Callable[[Verdict], None] | None = None) -> None:
+    def __init__(self, hub: Hub, on_verdict: Callable[[AuditResult], None] | None = None) -> None:
         self._hub = hub
         self._on_verdict = on_verdict
         table = hub.settings.tables.get("audit", {})
         self._every = float(table.get("every_days", WEEK / 86_400)) * 86_400
-        self.last: Verdict | None = None
+        self.last: AuditResult | None = None
         self._leak_budget = budget(hub.settings.interval).per_day
 
     async def run(self) -> None:
@@ -124,7 +124,7 @@ class AuditService:
                 _log.warning("the weekly audit could not be made: %s", error.what)
                 await asyncio.sleep(AGAIN)
 
-    async def audit(self) -> Verdict:
+    async def audit(self) -> AuditResult:
         """Audit now, in a process of its own: the hub must not miss a beat meanwhile.
 
         Raises:
@@ -150,19 +150,19 @@ class AuditService:
     def _wait(self) -> float:
         """Seconds until the next audit is due: a week after the last one, or after the start."""
         latest = archive.latest(self._hub.settings.home)
-        since = self._hub.started_at or self._hub.ledger.now()
+        since = self._hub.started_at or self._hub.committer.now()
         if latest is not None:
             since = epoch(latest[1]["ts"])
-        return max(0.0, since + self._every - self._hub.ledger.now())
+        return max(0.0, since + self._every - self._hub.committer.now())
 
-    async def _raise(self, verdict: Verdict) -> None:
-        now = self._hub.ledger.now()
+    async def _raise(self, verdict: AuditResult) -> None:
+        now = self._hub.committer.now()
         fact = Fact.ALERT_FIRING if verdict.violations else Fact.ALERT_RESOLVED
         event = Event(fact, HUB, now, HubAlertCode.AUDIT_VIOLATION, Severity.CRITICAL)
-        await self._hub.ledger.write([event])
+        await self._hub.committer.write([event])
 
 
-def audit_home(settings: Settings) -> Verdict:
+def audit_home(settings: Settings) -> AuditResult:
     """Audit the hub's own capture and keep the report.
 
     Raises:
@@ -172,6 +172,6 @@ def audit_home(settings: Settings) -> Verdict:
     gaps = replay.over_files(auditor, from_settings.captures(settings.home))
     report = from_settings.conclude(settings, auditor, gaps, save=True)
     agents = tuple(sorted({finding.agent for finding in report.violations if finding.agent}))
-    return Verdict(
+    return AuditResult(
         report.ts, len(report.violations) + report.omitted.total(), agents, len(report.gaps)
     )

@@ -21,7 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from fleet.bus.connect_options import Connection
+from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.connection import FAILURE, IN_FLIGHT, SESSION_EXPIRY, TIMEOUT
 from fleet.bus.port import Inbound
 
@@ -35,31 +35,31 @@ _log.propagate = False
 person. What matters of a link comes as errors and through its observer."""
 
 
-class AioLink(aiomqtt.Client):
+class AiomqttConnection(aiomqtt.Client):
     """One connection, from CONNECT to its loss."""
 
     def __init__(
         self,
-        connection: Connection,
+        options: ConnectOptions,
         version: MQTTProtocolVersion,
         deliver: Callable[[Inbound], None],
         tag: int,
     ) -> None:
         five = version is MQTTProtocolVersion.MQTTv5
-        will = connection.will
+        will = options.will
         super().__init__(
-            connection.url.host,
-            connection.url.port,
-            identifier=connection.client_id,
-            username=connection.url.user or None,
-            password=connection.password,
+            options.url.host,
+            options.url.port,
+            identifier=options.client_id,
+            username=options.url.user or None,
+            password=options.password,
             protocol=aiomqtt.ProtocolVersion(version),
-            clean_session=None if five else not connection.persistent,
-            clean_start=not connection.persistent if five else 3,
-            properties=_properties(connection) if five else None,
+            clean_session=None if five else not options.persistent,
+            clean_start=not options.persistent if five else 3,
+            properties=_properties(options) if five else None,
             will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
-            keepalive=connection.keepalive,
-            tls_context=connection.tls_context(),
+            keepalive=options.keepalive,
+            tls_context=options.tls_context(),
             socket_options=[NODELAY],
             timeout=TIMEOUT,
             logger=_log,
@@ -69,7 +69,7 @@ class AioLink(aiomqtt.Client):
         self._tag = tag
         self.lost = asyncio.Event()
         self._refusals: dict[int, int] = {}
-        self._client.manual_ack_set(connection.manual_ack)
+        self._client.manual_ack_set(options.manual_ack)
 
     def hang_up(self) -> None:
         """Give the connection up at once; paho sees the end and clears away."""
@@ -136,9 +136,9 @@ def number(code: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _properties(connection: Connection) -> Properties:
+def _properties(options: ConnectOptions) -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.ReceiveMaximum = IN_FLIGHT
-    if connection.persistent:
+    if options.persistent:
         properties.SessionExpiryInterval = SESSION_EXPIRY
     return properties

@@ -24,7 +24,7 @@ def _ignore(_up: bool, _detail: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class ConnectOptions:
     """Everything one connection needs.
 
     Attributes:
@@ -66,7 +66,7 @@ class Connection:
         return context
 
 
-def connection_of(
+def connect_options(
     settings: Settings,
     *,
     client_id: str | None = None,
@@ -74,11 +74,11 @@ def connection_of(
     manual_ack: bool = False,
     will: Will | None = None,
     on_link: LinkObserver = _ignore,
-) -> Connection:
+) -> ConnectOptions:
     """The connection that `settings` describe; without `client_id` a name of its own."""
     import time
 
-    return Connection(
+    return ConnectOptions(
         settings.broker,
         client_id or f"{settings.topics.manager}-{ulid(time.time())[10:].lower()}",
         password=settings.password(),

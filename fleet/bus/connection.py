@@ -29,7 +29,7 @@ SILENT: Final = "Operation timed out"
 """How a connection fails whose peer does not understand our CONNECT."""
 
 
-class Link(Protocol):
+class Connection(Protocol):
     """One connection.
 
     Attributes:

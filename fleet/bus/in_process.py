@@ -17,8 +17,8 @@ from typing import Self
 from paho.mqtt.client import topic_matches_sub
 
 from fleet.bus import backoff
-from fleet.bus.connect_options import Connection
-from fleet.bus.inbound_queue import Arrivals
+from fleet.bus.connect_options import ConnectOptions
+from fleet.bus.inbound_queue import InboundQueue
 from fleet.bus.port import Inbound, Will
 from fleet.contract.errors import BrokerError
 
@@ -31,7 +31,7 @@ class _Session:
     filters: dict[str, int] = field(default_factory=dict)
     unacknowledged: dict[int, Inbound] = field(default_factory=dict)
     queued: deque[Inbound] = field(default_factory=deque)
-    bus: MemoryBus | None = None
+    bus: InProcessBus | None = None
     last_mid: int = 0
 
     def wants(self, topic: str) -> int | None:
@@ -50,16 +50,16 @@ class _Session:
         return message
 
 
-class MemoryBroker:
+class InProcessBroker:
     """Sessions and retained state; `connect` makes the buses that share them."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, _Session] = {}
         self._retained: dict[str, Inbound] = {}
 
-    def connect(self, connection: Connection) -> MemoryBus:
+    def connect(self, options: ConnectOptions) -> InProcessBus:
         """A bus on this broker; the connection's address and credential do not matter here."""
-        return MemoryBus(self, connection)
+        return InProcessBus(self, options)
 
     def cut(self, client_id: str) -> None:
         """Break a client's link without a goodbye, as a dead network does."""
@@ -71,7 +71,7 @@ class MemoryBroker:
             if bus.will:
                 self.route(_from_will(bus.will))
 
-    def open(self, client_id: str, persistent: bool, bus: MemoryBus) -> None:
+    def open(self, client_id: str, persistent: bool, bus: InProcessBus) -> None:
         """A client connects; an older connection of the same id is pushed out."""
         self.cut(client_id)
         if not persistent:
@@ -126,24 +126,24 @@ class MemoryBroker:
             del self._sessions[client_id]
 
 
-class MemoryBus:
-    """A `Bus` on a `MemoryBroker`; see `fleet.bus.port.Bus`."""
+class InProcessBus:
+    """A `Bus` on a `InProcessBroker`; see `fleet.bus.port.Bus`."""
 
-    def __init__(self, broker: MemoryBroker, connection: Connection) -> None:
+    def __init__(self, broker: InProcessBroker, options: ConnectOptions) -> None:
         self._broker = broker
-        self._connection = connection
+        self._options = options
         self._filters: dict[str, int] = {}
-        self._arrivals = Arrivals()
+        self._inbound = InboundQueue()
         self._up = False
         self._return: asyncio.Task[None] | None = None
 
     @property
     def manual_ack(self) -> bool:
-        return self._connection.manual_ack
+        return self._options.manual_ack
 
     @property
     def will(self) -> Will | None:
-        return self._connection.will
+        return self._options.will
 
     async def __aenter__(self) -> Self:
         self._open()
@@ -161,8 +161,8 @@ class MemoryBus:
                 await self._return
         if self._up:
             self._up = False
-            self._broker.leave(self._connection.client_id)
-        self._arrivals.close()
+            self._broker.leave(self._options.client_id)
+        self._inbound.close()
 
     async def publish(
         self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False
@@ -177,40 +177,40 @@ class MemoryBus:
         self._require_link()
         wanted = dict.fromkeys(filters, qos)
         self._filters |= wanted
-        self._broker.subscribe(self._connection.client_id, wanted)
+        self._broker.subscribe(self._options.client_id, wanted)
 
     def messages(self) -> AsyncIterator[Inbound]:
-        return self._arrivals.messages()
+        return self._inbound.messages()
 
     def batches(self) -> AsyncIterator[list[Inbound]]:
-        return self._arrivals.batches()
+        return self._inbound.batches()
 
     async def ack(self, message: Inbound) -> None:
         await self.ack_many([message])
 
     async def ack_many(self, messages: list[Inbound]) -> None:
         if self._up and self.manual_ack:
-            self._broker.acknowledge(self._connection.client_id, messages)
+            self._broker.acknowledge(self._options.client_id, messages)
 
     def arrive(self, message: Inbound) -> None:
         """The broker delivers."""
-        self._arrivals.put(message)
+        self._inbound.put(message)
 
     def lost(self) -> None:
         """The broker broke the link."""
         self._up = False
-        self._connection.on_link(False, "the broker hung up")
+        self._options.on_link(False, "the broker hung up")
         self._return = asyncio.get_running_loop().create_task(self._come_back(), name="bus-link")
 
     async def _come_back(self) -> None:
         await asyncio.sleep(backoff.delay(0))
         self._open()
-        self._broker.subscribe(self._connection.client_id, self._filters)
+        self._broker.subscribe(self._options.client_id, self._filters)
 
     def _open(self) -> None:
-        self._broker.open(self._connection.client_id, self._connection.persistent, self)
+        self._broker.open(self._options.client_id, self._options.persistent, self)
         self._up = True
-        self._connection.on_link(True, "in process")
+        self._options.on_link(True, "in process")
 
     def _require_link(self) -> None:
         if not self._up:

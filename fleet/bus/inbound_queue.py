@@ -13,7 +13,7 @@ MAX_BATCH: Final = 1_000
 """Messages handed over at once: enough to fill a commit, small enough to acknowledge in time."""
 
 
-class Arrivals:
+class InboundQueue:
     """Messages in order of arrival, for one reader, until `close`.
 
     It has no bound of its own: with manual acknowledgement the broker sends no more than it may

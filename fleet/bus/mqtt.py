@@ -12,10 +12,10 @@ import aiomqtt
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from fleet.bus import backoff, error_messages
-from fleet.bus.aiomqtt_connection import AioLink, number
-from fleet.bus.connect_options import Connection, connection_of
-from fleet.bus.connection import FAILURE, HUNG_UP, SILENT, Link
-from fleet.bus.inbound_queue import Arrivals
+from fleet.bus.aiomqtt_connection import AiomqttConnection, number
+from fleet.bus.connect_options import ConnectOptions, connect_options
+from fleet.bus.connection import FAILURE, HUNG_UP, SILENT, Connection
+from fleet.bus.inbound_queue import InboundQueue
 from fleet.bus.port import Inbound
 from fleet.contract.errors import BrokerError
 
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 MIDS: Final = 65_536
 """Packet ids are 16 bits; above them an `Inbound.mid` carries the connection's number."""
 
-LinkFactory = Callable[[Connection, MQTTProtocolVersion, Arrivals, int], Link]
+LinkFactory = Callable[[ConnectOptions, MQTTProtocolVersion, InboundQueue, int], Connection]
 """Makes a link from: connection, version, where arrivals go, what is added to their mids."""
 
 
 def plain(
-    connection: Connection, version: MQTTProtocolVersion, arrivals: Arrivals, tag: int
-) -> Link:
+    options: ConnectOptions, version: MQTTProtocolVersion, inbound: InboundQueue, tag: int
+) -> Connection:
     """Links for all uses but intake at full speed."""
-    return AioLink(connection, version, arrivals.put, tag)
+    return AiomqttConnection(options, version, inbound.put, tag)
 
 
 def fast(
-    connection: Connection, version: MQTTProtocolVersion, arrivals: Arrivals, tag: int
-) -> Link:
+    options: ConnectOptions, version: MQTTProtocolVersion, inbound: InboundQueue, tag: int
+) -> Connection:
     """Links for intake: the compiled codec where MQTT 5 is spoken."""
     if version is not MQTTProtocolVersion.MQTTv5:
-        return plain(connection, version, arrivals, tag)
-    from fleet.bus.mqtt5_connection import CodecLink
+        return plain(options, version, inbound, tag)
+    from fleet.bus.mqtt5_connection import Mqtt5Connection
 
-    return CodecLink(connection, arrivals, tag)
+    return Mqtt5Connection(options, inbound, tag)
 
 
 class MqttBus:
@@ -55,13 +55,13 @@ class MqttBus:
         open_link: makes the connections; `plain` or `fast`.
     """
 
-    def __init__(self, connection: Connection, open_link: LinkFactory = plain) -> None:
-        self._connection = connection
+    def __init__(self, options: ConnectOptions, open_link: LinkFactory = plain) -> None:
+        self._options = options
         self._open_link = open_link
         self._version = MQTTProtocolVersion.MQTTv5
-        self._client: Link | None = None
+        self._client: Connection | None = None
         self._filters: dict[str, int] = {}
-        self._arrivals = Arrivals()
+        self._inbound = InboundQueue()
         self._generation = 0
         self._keeper: asyncio.Task[None] | None = None
         self._closed = False
@@ -91,12 +91,12 @@ class MqttBus:
         if client is not None:
             with contextlib.suppress(aiomqtt.MqttError):
                 await client.__aexit__(None, None, None)
-        self._arrivals.close()
+        self._inbound.close()
 
     async def publish(
         self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False
     ) -> None:
-        client = self._link()
+        client = self._connection()
         try:
             await client.put(topic, payload, qos, retain)
         except aiomqtt.MqttCodeError as error:
@@ -111,30 +111,30 @@ class MqttBus:
     async def subscribe(self, *filters: str, qos: int = 1) -> None:
         if not filters:
             return
-        await self._subscribe(self._link(), dict.fromkeys(filters, qos))
+        await self._subscribe(self._connection(), dict.fromkeys(filters, qos))
         self._filters |= dict.fromkeys(filters, qos)
 
     def messages(self) -> AsyncIterator[Inbound]:
-        return self._arrivals.messages()
+        return self._inbound.messages()
 
     def batches(self) -> AsyncIterator[list[Inbound]]:
-        return self._arrivals.batches()
+        return self._inbound.batches()
 
     async def ack(self, message: Inbound) -> None:
         await self.ack_many([message])
 
     async def ack_many(self, messages: list[Inbound]) -> None:
         client = self._client
-        if client is None or not self._connection.manual_ack:
+        if client is None or not self._options.manual_ack:
             return
         # A packet id of an earlier connection would acknowledge somebody else's message.
         first = self._generation * MIDS
         mids = [m.mid - first for m in messages if m.qos and m.mid >= first]
         client.acknowledge(mids)
 
-    def _link(self) -> Link:
+    def _connection(self) -> Connection:
         if self._client is None:
-            url = self._connection.url
+            url = self._options.url
             raise BrokerError(f"the link to {url} is down", "", "it reconnects by itself")
         return self._client
 
@@ -148,7 +148,7 @@ class MqttBus:
         if client is None:
             client = await self._open(MQTTProtocolVersion.MQTTv311)
         if client is None:
-            raise error_messages.not_mqtt(self._connection.url)
+            raise error_messages.not_mqtt(self._options.url)
         self._generation += 1
         if self._filters:
             try:
@@ -157,13 +157,13 @@ class MqttBus:
                 client.hang_up()
                 raise
         self._client = client
-        self._connection.on_link(True, f"MQTT {self.protocol}")
+        self._options.on_link(True, f"MQTT {self.protocol}")
 
-    async def _open(self, version: MQTTProtocolVersion) -> Link | None:
+    async def _open(self, version: MQTTProtocolVersion) -> Connection | None:
         """A connection in `version`; None if the peer does not answer it as a broker of it does."""
         tag = (self._generation + 1) * MIDS
-        client = self._open_link(self._connection, version, self._arrivals, tag)
-        url = self._connection.url
+        client = self._open_link(self._options, version, self._inbound, tag)
+        url = self._options.url
         try:
             await client.__aenter__()
         except aiomqtt.MqttCodeError as error:
@@ -182,7 +182,7 @@ class MqttBus:
         self._version = version
         return client
 
-    async def _subscribe(self, client: Link, filters: dict[str, int]) -> None:
+    async def _subscribe(self, client: Connection, filters: dict[str, int]) -> None:
         try:
             codes = await client.grant(filters)
         except aiomqtt.MqttError as error:
@@ -203,21 +203,21 @@ class MqttBus:
             if self._client is not None:
                 await self._client.lost.wait()
                 self._client = None
-                self._connection.on_link(False, "the broker hung up")
+                self._options.on_link(False, "the broker hung up")
                 attempt = 0
             await asyncio.sleep(backoff.delay(attempt))
             attempt += 1
             try:
                 await self._connect()
             except BrokerError as error:
-                self._connection.on_link(False, error.why or error.what)
+                self._options.on_link(False, error.why or error.what)
 
 
-def ingest_bus(connection: Connection) -> MqttBus:
+def ingest_bus(options: ConnectOptions) -> MqttBus:
     """The bus for a reader that must keep up with a whole fleet."""
-    return MqttBus(connection, fast)
+    return MqttBus(options, fast)
 
 
 def open_bus(settings: Settings, *, client_id: str | None = None) -> MqttBus:
     """A bus for a short visit, as the command line makes."""
-    return ingest_bus(connection_of(settings, client_id=client_id))
+    return ingest_bus(connect_options(settings, client_id=client_id))

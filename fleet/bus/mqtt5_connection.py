@@ -16,9 +16,9 @@ from typing import Any, Final, cast
 import mqtt5
 from aiomqtt import MqttCodeError, MqttError
 
-from fleet.bus.connect_options import Connection
+from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.connection import FAILURE, HUNG_UP, IN_FLIGHT, SESSION_EXPIRY, SILENT, TIMEOUT
-from fleet.bus.inbound_queue import Arrivals
+from fleet.bus.inbound_queue import InboundQueue
 from fleet.bus.port import Inbound
 
 MAX_PACKET: Final = 1 << 20
@@ -29,14 +29,14 @@ _PUBACK: Final = b"\x40\x02"
 """Header of an acknowledgement that says success; the packet id follows."""
 
 
-class CodecLink(asyncio.Protocol):
+class Mqtt5Connection(asyncio.Protocol):
     """See `fleet.bus.connection.Link`. Arrivals carry `tag` + packet id as their mid."""
 
-    def __init__(self, connection: Connection, arrivals: Arrivals, tag: int) -> None:
-        self._connection = connection
-        self._arrivals = arrivals
+    def __init__(self, options: ConnectOptions, inbound: InboundQueue, tag: int) -> None:
+        self._options = options
+        self._inbound = inbound
         self._tag = tag
-        self._manual_ack = connection.manual_ack
+        self._manual_ack = options.manual_ack
         self._transport: asyncio.Transport | None = None
         self._unread = b""
         self._unsent: list[bytes] = []
@@ -50,14 +50,14 @@ class CodecLink(asyncio.Protocol):
 
     # Link
 
-    async def __aenter__(self) -> CodecLink:
+    async def __aenter__(self) -> Mqtt5Connection:
         loop = asyncio.get_running_loop()
         self._greeting = loop.create_future()
-        url = self._connection.url
+        url = self._options.url
         try:
             async with asyncio.timeout(TIMEOUT):
                 await loop.create_connection(
-                    lambda: self, url.host, url.port, ssl=self._connection.tls_context()
+                    lambda: self, url.host, url.port, ssl=self._options.tls_context()
                 )
         except TimeoutError:
             raise MqttError("no answer to a TCP connection") from None
@@ -74,7 +74,7 @@ class CodecLink(asyncio.Protocol):
             self.hang_up()
             raise MqttCodeError(int(answer.reason_code), "refused")
         self._room = asyncio.Semaphore(answer.receive_max)
-        keepalive = answer.server_keep_alive or self._connection.keepalive
+        keepalive = answer.server_keep_alive or self._options.keepalive
         self._pulse = loop.call_later(keepalive / 2, self._beat, keepalive / 2)
         return self
 
@@ -152,7 +152,7 @@ class CodecLink(asyncio.Protocol):
         if len(self._unread) > MAX_PACKET:
             self.hang_up()
         if found:
-            self._arrivals.put_many(found)
+            self._inbound.put_many(found)
             if not self._manual_ack:
                 self.acknowledge([message.mid - tag for message in found if message.qos])
 
@@ -228,20 +228,20 @@ class CodecLink(asyncio.Protocol):
             self._transport.write(b"".join(unsent))
 
     def _connect_packet(self) -> mqtt5.ConnectPacket:
-        connection = self._connection
-        will = connection.will
+        options = self._options
+        will = options.will
         return mqtt5.ConnectPacket(
-            connection.client_id,
-            username=connection.url.user or None,
-            password=connection.password.encode() if connection.password is not None else None,
-            clean_start=not connection.persistent,
+            options.client_id,
+            username=options.url.user or None,
+            password=options.password.encode() if options.password is not None else None,
+            clean_start=not options.persistent,
             will=mqtt5.Will(
                 will.topic, payload=will.payload, qos=mqtt5.QoS(will.qos), retain=will.retain
             )
             if will
             else None,
-            keep_alive=connection.keepalive,
-            session_expiry_interval=SESSION_EXPIRY if connection.persistent else 0,
+            keep_alive=options.keepalive,
+            session_expiry_interval=SESSION_EXPIRY if options.persistent else 0,
             receive_max=IN_FLIGHT,
             max_packet_size=MAX_PACKET,
         )

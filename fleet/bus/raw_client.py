@@ -15,8 +15,8 @@ import aiomqtt
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from fleet.bus import error_messages
-from fleet.bus.aiomqtt_connection import AioLink, number
-from fleet.bus.connect_options import Connection
+from fleet.bus.aiomqtt_connection import AiomqttConnection, number
+from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.connection import FAILURE, TIMEOUT
 from fleet.bus.port import Inbound
 from fleet.contract.errors import BrokerError
@@ -29,25 +29,25 @@ class Version(StrEnum):
     V5 = "5"
 
 
-class Visit:
+class RawClient:
     """A connection that ends when it ends.
 
     Attributes:
         received: everything that came, in order.
     """
 
-    def __init__(self, connection: Connection, version: Version) -> None:
-        self._connection = connection
+    def __init__(self, options: ConnectOptions, version: Version) -> None:
+        self._options = options
         self._version = version
-        self._client: AioLink | None = None
+        self._client: AiomqttConnection | None = None
         self._inbound: asyncio.Queue[Inbound] = asyncio.Queue()
         self._seen: list[Inbound] = []
 
     async def __aenter__(self) -> Self:
         five = self._version is Version.V5
         version = MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311
-        client = AioLink(self._connection, version, self._inbound.put_nowait, 0)
-        url = self._connection.url
+        client = AiomqttConnection(self._options, version, self._inbound.put_nowait, 0)
+        url = self._options.url
         try:
             self._client = await client.__aenter__()
         except aiomqtt.MqttCodeError as error:
@@ -119,7 +119,7 @@ class Visit:
             return False
         return True
 
-    def _here(self) -> AioLink:
+    def _here(self) -> AiomqttConnection:
         if self._client is None:
             raise BrokerError("this visit is over", "", "enter it first")
         return self._client

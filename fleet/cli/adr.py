@@ -45,7 +45,7 @@ def check(settings: Settings, paths: tuple[Path, ...], write: bool) -> int:
         adds: {alert_codes: [gpu-hot], planes: [gpu]}
         ---
     """
-    problems: list[decisions.Problem] = []
+    problems: list[decisions.Defect] = []
     checked = 0
     for path in paths or (_folder(settings, None),):
         if path.suffix == ".md":

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from fleet.cli import agent_output
-from fleet.cli.agent_output import Place, with_place
+from fleet.cli.agent_output import Destination, with_place
 from fleet.cli.common import note, table, with_connection, with_output, with_settings, write_json
 from fleet.contract.errors import ConfigError
 from fleet.contract.vocabulary import Kind
@@ -45,7 +45,7 @@ def add(
     kind: str,
     labels: tuple[str, ...],
     groups: tuple[str, ...],
-    place: Place,
+    place: Destination,
     output: str,
     **how: bool,
 ) -> None:
@@ -109,7 +109,7 @@ def rotate(
     name: str,
     finish: bool,
     wait: float,
-    place: Place,
+    place: Destination,
     output: str,
 ) -> None:
     """Give NAME a second credential, proven before the first one goes.
@@ -119,10 +119,10 @@ def rotate(
     from fleet.provisioning.connections import dynsec_of
     from fleet.provisioning.enrolment import Enroller
     from fleet.provisioning.registry import Registry
-    from fleet.provisioning.rotation import Watch
+    from fleet.provisioning.rotation import ConnectionWatch
 
     async def work() -> None:
-        async with dynsec_of(settings) as dynsec, Watch(settings, name) as watch:
+        async with dynsec_of(settings) as dynsec, ConnectionWatch(settings, name) as watch:
             enroller = Enroller(settings, dynsec, time.time)
             if not finish:
                 credential = await enroller.rotate(name)
@@ -166,7 +166,7 @@ def import_(
     file: IO[str],
     dry_run: bool,
     groups: tuple[str, ...],
-    place: Place,
+    place: Destination,
 ) -> None:
     """Enrol everyone in FILE: `openclaw fleet list --json`, or a compose file; - reads stdin.
 

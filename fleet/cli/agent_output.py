@@ -28,7 +28,7 @@ KEY_HEADINGS: Final = ("key", "state", "signs_from", "trusted_until")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """Where a credential goes: a folder, or stdout where `out` is None."""
 
     broker: str | None
@@ -49,7 +49,7 @@ def with_place(function: F) -> F:
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        place = Place(kwargs.pop("agent_broker"), kwargs.pop("out"))
+        place = Destination(kwargs.pop("agent_broker"), kwargs.pop("out"))
         return function(*args, place=place, **kwargs)
 
     decorated: Any = click.option(
@@ -69,7 +69,7 @@ def show(
     settings: Settings,
     credential: Credential,
     kind: Kind,
-    place: Place,
+    place: Destination,
     output: str,
 ) -> None:
     """Print everything, or write it to the place's folder and print the paths."""

@@ -115,12 +115,12 @@ def test(context: click.Context, settings: Settings, name: str | None) -> None:
 
 
 def _tested(route: Route) -> bool:
-    from fleet.notifier.notification import Group
+    from fleet.notifier.notification import Notification
     from fleet.notifier.senders import send
 
     try:
         for state in AlertState:
-            send(route, Group.test(state, time.time()))
+            send(route, Notification.test(state, time.time()))
     except FleetError as error:
         click.echo(f"{route.name} ({route.channel}): {paint('critical', 'failed')}, {error.why}")
         return False

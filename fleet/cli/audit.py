@@ -14,7 +14,7 @@ from fleet.cli.common import finish, note, table, with_connection, with_settings
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.auditor.report.report import Report
+    from fleet.auditor.report.report import AuditReport
 
 FORMATS = ("text", "json", "html", "sarif")
 
@@ -61,7 +61,7 @@ def _audit(
     suppressions: Path | None,
     save: bool,
     quiet: bool,
-) -> Report:
+) -> AuditReport:
     from fleet.auditor import from_settings
     from fleet.auditor import replay as runs
 
@@ -87,7 +87,7 @@ def _audit(
     return from_settings.conclude(settings, auditor, gaps, suppressions, save=save)
 
 
-def _write(done: Report, output: str) -> None:
+def _write(done: AuditReport, output: str) -> None:
     if output == "text":
         from fleet.auditor.report.text import render
 

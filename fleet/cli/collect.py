@@ -32,7 +32,7 @@ def collect(settings: Settings, patience: float, output: str) -> int:
 async def _run(settings: Settings, patience: float, output: str) -> int:
     from fleet.bus.mqtt import open_bus
     from fleet.cli.status import print_fleet
-    from fleet.commander.over_broker import Order, known_agents, send
+    from fleet.commander.over_broker import CommandMessage, known_agents, send
     from fleet.contract.reader import Reader
     from fleet.keys import load_signer
     from fleet.lock import only_one
@@ -42,7 +42,7 @@ async def _run(settings: Settings, patience: float, output: str) -> int:
         signer = load_signer(settings.home)
         async with open_bus(settings) as bus:
             known = await known_agents(bus, settings.topics)
-            order = Order(Verb.HEALTH_CHECK, tuple(known), DEFAULT_TTL, Priority.NORMAL)
+            command = CommandMessage(Verb.HEALTH_CHECK, tuple(known), DEFAULT_TTL, Priority.NORMAL)
             reader = Reader(settings.added_words())
             answered: set[str] = set()
             if known:
@@ -51,7 +51,7 @@ async def _run(settings: Settings, patience: float, output: str) -> int:
                     bus,
                     settings.topics,
                     reader,
-                    order,
+                    command,
                     expected=known,
                     patience=patience,
                     sign=signer.sign if signer else None,

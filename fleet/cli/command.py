@@ -18,17 +18,17 @@ from fleet.contract.vocabulary import Priority, Result, Verb
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.commander.over_broker import Answer, Order
+    from fleet.commander.over_broker import AgentReply, CommandMessage
 
 
-class Way(Protocol):
+class CommandTransport(Protocol):
     """How commands reach agents and answers come back."""
 
     async def known(self) -> list[str]: ...
 
     def send(
-        self, order: Order, expected: Sequence[str], patience: float
-    ) -> AsyncIterator[Answer]: ...
+        self, order: CommandMessage, expected: Sequence[str], patience: float
+    ) -> AsyncIterator[AgentReply]: ...
 
     async def fates(self, agents: Sequence[str]) -> dict[str, str]: ...
 
@@ -115,18 +115,18 @@ def command(
         if not is_agent_name(name):
             raise ConfigError(f"{name!r} is not an agent name", "", "fleet status lists them")
     _limit(plan.limit, 1)
-    report = Report(output)
+    report = AnswerPrinter(output)
     return finish(_carry_out(settings, plan, report, direct=direct, dry_run=dry_run))
 
 
-class Report:
+class AnswerPrinter:
     """Prints answers as they come and keeps the tally."""
 
     def __init__(self, output: str) -> None:
         self.output = output
         self.results: dict[str, str] = {}
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: AgentReply) -> None:
         self.results[answer.agent] = answer.result.value
         if self.output == "jsonl":
             write_jsonl(
@@ -173,10 +173,10 @@ class Report:
 
 
 @asynccontextmanager
-async def _way(settings: Settings, *, direct: bool) -> AsyncIterator[Way]:
+async def _way(settings: Settings, *, direct: bool) -> AsyncIterator[CommandTransport]:
     """By the hub where one serves this home, since it keeps what cannot be delivered yet."""
     from fleet.bus.mqtt import open_bus
-    from fleet.commander.over_broker import Direct
+    from fleet.commander.over_broker import OverBroker
     from fleet.commander.through_hub import ThroughHub
     from fleet.contract.reader import Reader
     from fleet.hub_client import HubClient
@@ -189,13 +189,13 @@ async def _way(settings: Settings, *, direct: bool) -> AsyncIterator[Way]:
         return
     signer = load_signer(settings.home)
     async with open_bus(settings) as bus:
-        yield Direct(bus, settings.topics, reader, signer.sign if signer else None)
+        yield OverBroker(bus, settings.topics, reader, signer.sign if signer else None)
 
 
 async def _carry_out(
-    settings: Settings, plan: Plan, report: Report, *, direct: bool, dry_run: bool
+    settings: Settings, plan: Plan, report: AnswerPrinter, *, direct: bool, dry_run: bool
 ) -> int:
-    from fleet.commander.over_broker import Order
+    from fleet.commander.over_broker import CommandMessage
 
     async with _way(settings, direct=direct) as way:
         known = await way.known() if plan.everyone else []
@@ -210,7 +210,7 @@ async def _carry_out(
             if index:
                 await asyncio.sleep(plan.pause)
             whole_fleet = plan.everyone and len(batch) == len(known)
-            order = Order(plan.verb, () if whole_fleet else batch, plan.ttl, plan.priority)
+            order = CommandMessage(plan.verb, () if whole_fleet else batch, plan.ttl, plan.priority)
             async for answer in way.send(order, batch, plan.patience):
                 report.answer(answer)
             missing = [agent for agent in batch if agent not in report.results]
@@ -232,7 +232,7 @@ def _members(settings: Settings, group: str) -> list[str]:
     return members
 
 
-def _detail(answer: Answer) -> str:
+def _detail(answer: AgentReply) -> str:
     words = [answer.code.value] if answer.code and answer.code != "ok" else []
     if answer.verb is Verb.VERSION_REPORT and answer.status.versions:
         versions = answer.status.versions.model_dump(exclude_none=True)

@@ -27,17 +27,17 @@ def dead_letters() -> None:
 @with_connection
 def list_(settings: Settings, limit: int, before: int | None, output: str) -> None:
     """Newest first: id, time, topic, reason, field and size; no text."""
-    letters = finish(_read(settings, before, limit))
+    dead_letters = finish(_read(settings, before, limit))
     rows = [
         {
-            "id": letter.id,
-            "ts": timestamp(letter.at),
-            "topic": _shown(settings, letter.topic),
-            "reason": letter.reason,
-            "field": letter.field,
-            "size": len(letter.payload),
+            "id": dead_letter.id,
+            "ts": timestamp(dead_letter.at),
+            "topic": _shown(settings, dead_letter.topic),
+            "reason": dead_letter.reason,
+            "field": dead_letter.field,
+            "size": len(dead_letter.payload),
         }
-        for letter in letters
+        for dead_letter in dead_letters
     ]
     if output == "jsonl":
         write_jsonl(rows)
@@ -52,9 +52,9 @@ def list_(settings: Settings, limit: int, before: int | None, output: str) -> No
 @with_connection
 def show(settings: Settings, letter_id: int) -> None:
     """The raw text of one, on a screen of yours: it may be what had to be kept off the bus."""
-    letter = finish(_one(settings, letter_id))
-    note(f"{timestamp(letter.at)} {letter.reason} {letter.field}".rstrip())
-    click.echo(letter.payload.decode(errors="backslashreplace"))
+    dead_letter = finish(_one(settings, letter_id))
+    note(f"{timestamp(dead_letter.at)} {dead_letter.reason} {dead_letter.field}".rstrip())
+    click.echo(dead_letter.payload.decode(errors="backslashreplace"))
 
 
 @dead_letters.command()
@@ -86,10 +86,10 @@ async def _replay(settings: Settings, letter_id: int) -> None:
     from fleet.contract.rejection import Rejected
     from fleet.contract.topics import FROM_AGENT
 
-    letter = await _one(settings, letter_id)
+    dead_letter = await _one(settings, letter_id)
     try:
-        address = settings.topics.parse(letter.topic)
-        Reader(settings.added_words()).read(address.kind, letter.payload)
+        address = settings.topics.parse(dead_letter.topic)
+        Reader(settings.added_words()).read(address.kind, dead_letter.payload)
     except Rejected as rejected:
         raise ConfigError(
             f"dead letter {letter_id} is still against the contract",
@@ -99,7 +99,7 @@ async def _replay(settings: Settings, letter_id: int) -> None:
     if address.kind not in FROM_AGENT:
         raise ConfigError(f"dead letter {letter_id} is a command", "commands are not replayed")
     async with open_bus(settings) as bus:
-        await bus.publish(letter.topic, letter.payload, retain=letter.retained)
+        await bus.publish(dead_letter.topic, dead_letter.payload, retain=dead_letter.retained)
 
 
 def _shown(settings: Settings, topic: str) -> str:

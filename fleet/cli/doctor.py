@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from fleet.cli.common import finish, paint, table, with_connection, with_output, write_json
-from fleet.doctor.findings import Finding
+from fleet.doctor.findings import Diagnosis
 from fleet.settings import Settings
 
 
@@ -36,7 +36,7 @@ def doctor(settings: Settings, output: str) -> int:
     return EXITS[level]
 
 
-async def _examine(settings: Settings) -> list[Finding]:
+async def _examine(settings: Settings) -> list[Diagnosis]:
     from fleet.doctor import broker, host
 
     here = list(host.examine(settings))

@@ -17,7 +17,7 @@ from fleet.settings import Settings
 
 if TYPE_CHECKING:
     from fleet.contract.reader import Reader
-    from fleet.store.port import Rollup, Stored
+    from fleet.store.port import Rollup, StoredMessage
     from fleet.store.sqlite import SqliteStore
 
 PAGE = 500
@@ -81,7 +81,7 @@ async def _page(
     return page.messages, page.next
 
 
-def _print(reader: Reader, stored: Stored, output: str) -> None:
+def _print(reader: Reader, stored: StoredMessage, output: str) -> None:
     from fleet.api.hub_backend import described_message
     from fleet.cli.message_line import describe
 

@@ -55,7 +55,7 @@ def monitor(
     for name in agents:
         if not is_agent_name(name):
             raise ConfigError(f"{name!r} is not an agent name", "", "fleet status lists them")
-    lens = Lens(
+    lens = MonitorFilter(
         settings.topics,
         Reader(settings.added_words()),
         frozenset(agents),
@@ -69,7 +69,7 @@ def monitor(
 
 
 @dataclass(frozen=True)
-class Lens:
+class MonitorFilter:
     """What to show, and how a message is read."""
 
     topics: Topics
@@ -136,7 +136,7 @@ def _line(event: dict[str, Any]) -> str:
 
 
 async def _watch(
-    settings: Settings, lens: Lens, printer: Printer, *, live: bool, since: float | None
+    settings: Settings, lens: MonitorFilter, printer: Printer, *, live: bool, since: float | None
 ) -> None:
     from fleet.bus.mqtt import open_bus
     from fleet.snapshot import retained_state
@@ -162,7 +162,7 @@ async def _watch(
                 return
 
 
-async def _recall(settings: Settings, lens: Lens, printer: Printer, since: float) -> bool:
+async def _recall(settings: Settings, lens: MonitorFilter, printer: Printer, since: float) -> bool:
     """Write what the store has; True when no more are wanted.
 
     Raises:
@@ -184,7 +184,7 @@ async def _recall(settings: Settings, lens: Lens, printer: Printer, since: float
             cursor = page.next
 
 
-async def _on_screen(settings: Settings, lens: Lens) -> None:
+async def _on_screen(settings: Settings, lens: MonitorFilter) -> None:
     """One connection feeds both the table and the events."""
     from fleet.bus.mqtt import open_bus
     from fleet.cli.monitor_tui import Screen

@@ -26,7 +26,7 @@ def serve(settings: Settings, verbose: bool) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    from fleet.api.server import Gateway
+    from fleet.api.server import ApiServer
     from fleet.contract.timestamps import timestamp
     from fleet.daemon import plug
     from fleet.hub.hub import Hub
@@ -38,9 +38,9 @@ async def _serve(settings: Settings) -> None:
 
     retention = Retention.of(settings.tables.get("retention", {}))
     routes = routes_of(settings)
-    gateway = Gateway(settings)
-    host, port = gateway.bind()
-    hub = Hub(settings, SqliteStore(settings.home, retention), plug(gateway, routes))
+    api_server = ApiServer(settings)
+    host, port = api_server.bind()
+    hub = Hub(settings, SqliteStore(settings.home, retention), plug(api_server, routes))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, hub.stop)
@@ -57,7 +57,7 @@ async def _serve(settings: Settings) -> None:
     try:
         await hub.run(ready)
     finally:
-        gateway.close()
+        api_server.close()
         if hub.started_at is not None:
             HubClient.withdraw(settings.home)
 

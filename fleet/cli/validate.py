@@ -10,7 +10,7 @@ import click
 
 from fleet.cli.common import with_output, with_settings, write_jsonl
 from fleet.contract.rejection import Rejected
-from fleet.contract.schema_validator import Judge, judges
+from fleet.contract.schema_validator import SchemaValidator, schema_validators
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
 from fleet.settings import Settings
@@ -35,7 +35,7 @@ def validate(
         raise click.UsageError("give TOPIC and PAYLOAD, or --jsonl FILE")
     if jsonl is not None and topic is not None:
         raise click.UsageError("give either TOPIC and PAYLOAD, or --jsonl FILE")
-    known = judges(settings.added_words())
+    known = schema_validators(settings.added_words())
     if jsonl is None:
         items: Iterable[tuple[int, object, object]] = [(1, topic, payload)]
     else:
@@ -65,7 +65,11 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[int, object, object]]:
 
 
 def _judge(
-    topics: Topics, known: dict[MessageKind, Judge], line: int, topic: object, payload: object
+    topics: Topics,
+    known: dict[MessageKind, SchemaValidator],
+    line: int,
+    topic: object,
+    payload: object,
 ) -> dict[str, Any]:
     verdict: dict[str, Any] = {"line": line, "topic": topic, "valid": True}
     text = payload if isinstance(payload, str) else json.dumps(payload)

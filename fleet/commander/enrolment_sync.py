@@ -19,7 +19,7 @@ PAUSE: Final = 0.5
 _log = logging.getLogger(__name__)
 
 
-class Enrolments:
+class EnrolmentSync:
     """A service of the hub."""
 
     name = "enrolments"
@@ -46,11 +46,11 @@ class Enrolments:
     async def _take(self, agents: dict[str, Enrolled] | None) -> None:
         hub = self._hub
         members = None if agents is None else {n: a.as_member() for n, a in agents.items()}
-        await hub.ledger.write(hub.roster.enrol(members, at=hub.ledger.now()))
+        await hub.committer.write(hub.roster.enrol(members, at=hub.committer.now()))
         gone = self._members - frozenset(members or ()) if members is not None else frozenset()
         for name in gone:
             await self._commander.cancel(name)
             hub.roster.forget(name)
-            hub.ledger.book.forget(name)
-            await hub.ledger.write()
+            hub.committer.book.forget(name)
+            await hub.committer.write()
         self._members = frozenset(members or ())

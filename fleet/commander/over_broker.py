@@ -28,7 +28,7 @@ Sign = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AgentReply:
     """One agent's reply.
 
     Attributes:
@@ -46,7 +46,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CommandMessage:
     """A verb on its way to some agents; `agents` empty means all, by broadcast."""
 
     verb: Verb
@@ -75,12 +75,12 @@ async def send(
     bus: Bus,
     topics: Topics,
     reader: Reader,
-    order: Order,
+    command: CommandMessage,
     *,
     expected: Sequence[str],
     patience: float,
     sign: Sign | None = None,
-) -> AsyncIterator[Answer]:
+) -> AsyncIterator[AgentReply]:
     """Publish `order` and yield answers as they come, until all `expected` answered or `patience`
     seconds are over. Whoever has not been yielded then was silent.
 
@@ -89,17 +89,17 @@ async def send(
     """
     await bus.subscribe(topics.every(MessageKind.STATUS))
     started: dict[str, float] = {}
-    for topic, message in order.messages(topics, time.time()):
+    for topic, message in command.messages(topics, time.time()):
         signed = sign(topic, message) if sign else message
         started[message["id"]] = time.perf_counter()
         await bus.publish(topic, json.dumps(signed, separators=(",", ":")).encode())
     waiting = set(expected)
-    arrivals = bus.batches()
+    batches = bus.batches()
     end = asyncio.get_running_loop().time() + patience
     while waiting:
         try:
             async with asyncio.timeout_at(end):
-                batch = await anext(arrivals)
+                batch = await anext(batches)
         except (TimeoutError, StopAsyncIteration):
             return
         await bus.ack_many(batch)
@@ -115,7 +115,7 @@ async def send(
 
 def _answer(
     topics: Topics, reader: Reader, inbound: Inbound, started: Mapping[str, float]
-) -> Answer | None:
+) -> AgentReply | None:
     """The answer in `inbound` to one of our ids; None for any other message."""
     try:
         address = topics.parse(inbound.topic)
@@ -128,7 +128,9 @@ def _answer(
     if reply.to is None or reply.to not in started:
         return None
     latency = time.perf_counter() - started[reply.to]
-    return Answer(address.agent, reply.verb, reply.result, reply.code, latency, reply.took, message)
+    return AgentReply(
+        address.agent, reply.verb, reply.result, reply.code, latency, reply.took, message
+    )
 
 
 async def known_agents(bus: Bus, topics: Topics) -> list[str]:
@@ -149,7 +151,7 @@ async def known_agents(bus: Bus, topics: Topics) -> list[str]:
     return sorted(names - offline)
 
 
-class Direct:
+class OverBroker:
     """The way to agents over the broker alone; whoever does not answer in time was silent."""
 
     def __init__(self, bus: Bus, topics: Topics, reader: Reader, sign: Sign | None) -> None:
@@ -162,12 +164,14 @@ class Direct:
         """Every agent that the bus remembers and that did not say it is offline."""
         return await known_agents(self._bus, self._topics)
 
-    def send(self, order: Order, expected: Sequence[str], patience: float) -> AsyncIterator[Answer]:
+    def send(
+        self, command: CommandMessage, expected: Sequence[str], patience: float
+    ) -> AsyncIterator[AgentReply]:
         return send(
             self._bus,
             self._topics,
             self._reader,
-            order,
+            command,
             expected=expected,
             patience=patience,
             sign=self._sign,

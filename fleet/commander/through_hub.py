@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from fleet.commander.over_broker import Answer, Order
+from fleet.commander.over_broker import AgentReply, CommandMessage
 from fleet.contract.messages import Status
 from fleet.contract.reader import Reader
 from fleet.contract.vocabulary import MessageKind
@@ -44,8 +44,8 @@ class ThroughHub:
         return sorted(item["agent"] for item in answer["agents"])
 
     async def send(
-        self, order: Order, expected: Sequence[str], patience: float
-    ) -> AsyncIterator[Answer]:
+        self, command: CommandMessage, expected: Sequence[str], patience: float
+    ) -> AsyncIterator[AgentReply]:
         """Hand the order to the hub and yield answers until all came or `patience` is over.
 
         Raises:
@@ -68,7 +68,7 @@ class ThroughHub:
         stream.start()
         async with asyncio.timeout(STREAM_TIMEOUT):
             await opened.wait()
-        started = await self._post(order)
+        started = await self._post(command)
         waiting = set(expected)
         end = time.monotonic() + patience
         while waiting:
@@ -99,12 +99,12 @@ class ThroughHub:
         found = {agent: ours.get(agent, "silent") for agent in agents}
         return {agent: "silent" if s == "sent" else s for agent, s in found.items()}
 
-    async def _post(self, order: Order) -> dict[str, float]:
+    async def _post(self, command: CommandMessage) -> dict[str, float]:
         """Ids on the bus, with the moment each was handed to the hub."""
-        body = {"verb": order.verb.value, "ttl": order.ttl, "priority": order.priority.value}
+        body = {"verb": command.verb.value, "ttl": command.ttl, "priority": command.priority.value}
         started: dict[str, float] = {}
-        for start in range(0, max(len(order.agents), 1), NAMED):
-            named = order.agents[start : start + NAMED]
+        for start in range(0, max(len(command.agents), 1), NAMED):
+            named = command.agents[start : start + NAMED]
             now = time.perf_counter()
             answer = await asyncio.to_thread(
                 self._client.post, "/v1/send", body | ({"to": list(named)} if named else {})
@@ -132,7 +132,7 @@ class ThroughHub:
             opened()
             put(None)
 
-    def _answer(self, event: dict[str, Any], started: dict[str, float]) -> Answer | None:
+    def _answer(self, event: dict[str, Any], started: dict[str, float]) -> AgentReply | None:
         message = event["message"]
         reply = message.get("reply") or {}
         if reply.get("to") not in started:
@@ -140,7 +140,7 @@ class ThroughHub:
         status = self._reader.read(MessageKind.STATUS, json.dumps(message).encode())
         if not isinstance(status, Status) or status.reply is None:
             return None
-        return Answer(
+        return AgentReply(
             event["agent"],
             status.reply.verb,
             status.reply.result,

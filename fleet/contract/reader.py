@@ -42,7 +42,7 @@ class Reader:
     """Reads payloads of every kind, with the words that accepted ADRs add."""
 
     def __init__(self, added: Added | None = None) -> None:
-        self._judges = schema_validator.judges(added)
+        self._validators = schema_validator.schema_validators(added)
         models = _extended(added) if added else MODELS
         self._parse = {kind: _parser(models[kind]) for kind in MessageKind}
 
@@ -57,11 +57,11 @@ class Reader:
         try:
             message = self._parse[kind](payload)
         except ValidationError:
-            self._judges[kind].read(payload)
+            self._validators[kind].read(payload)
             raise Rejected(Reason.WRONG_TYPE) from None  # the judges agree; a test holds them to it
         colons = _beat_colons if kind is MessageKind.HEARTBEAT else _colons
         if b"\\" in payload or payload.count(b":") != colons(message):
-            self._judges[kind].read(payload)
+            self._validators[kind].read(payload)
         return message
 
 

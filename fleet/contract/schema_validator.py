@@ -38,7 +38,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 }
 
 
-class Judge:
+class SchemaValidator:
     """Judges one kind of message.
 
     Args:
@@ -180,6 +180,8 @@ def load_schema(kind: MessageKind) -> dict[str, Any]:
     return schema
 
 
-def judges(added: Mapping[str, tuple[str, ...]] | None = None) -> dict[MessageKind, Judge]:
+def schema_validators(
+    added: Mapping[str, tuple[str, ...]] | None = None,
+) -> dict[MessageKind, SchemaValidator]:
     """A judge for every kind, with the words that accepted ADRs add."""
-    return {kind: Judge(load_schema(kind), added) for kind in MessageKind}
+    return {kind: SchemaValidator(load_schema(kind), added) for kind in MessageKind}

@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final
 
-from fleet.bus.connect_options import Connection, connection_of
-from fleet.bus.raw_client import Version, Visit
+from fleet.bus.connect_options import ConnectOptions, connect_options
+from fleet.bus.raw_client import RawClient, Version
 from fleet.contract.errors import FleetError
 from fleet.contract.vocabulary import MessageKind
 from fleet.doctor.broker_limits import limits
-from fleet.doctor.findings import Finding, Level
+from fleet.doctor.findings import Diagnosis, Level
 from fleet.settings import Settings
 
 SLOW: Final = 0.02
@@ -33,25 +33,25 @@ NOBODY: Final = "fleet-doctor"
 _NODELAY: Final = "set_tcp_nodelay true in mosquitto.conf"
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
+async def examine(settings: Settings) -> AsyncIterator[Diagnosis]:
     """Every finding of the broker; ends early if it cannot be reached or goes away."""
     try:
-        connection = connection_of(settings)
-        async for finding in _examine(settings, connection):
+        options = connect_options(settings)
+        async for finding in _examine(settings, options):
             yield finding
     except FleetError as error:
-        yield Finding("broker", Level.CRITICAL, f"{error.what}: {error.why}", error.remedy)
+        yield Diagnosis("broker", Level.CRITICAL, f"{error.what}: {error.why}", error.remedy)
     except OSError as error:
         said = f"{settings.broker} went away: {error.strerror}"
-        yield Finding("broker", Level.CRITICAL, said, "fleet doctor again")
+        yield Diagnosis("broker", Level.CRITICAL, said, "fleet doctor again")
 
 
-async def _examine(settings: Settings, connection: Connection) -> AsyncIterator[Finding]:
+async def _examine(settings: Settings, options: ConnectOptions) -> AsyncIterator[Diagnosis]:
     spoken = []
     refusal: FleetError | None = None
     for version in (Version.V5, Version.V311):
         try:
-            async with asyncio.timeout(PATIENCE * 2), Visit(connection, version):
+            async with asyncio.timeout(PATIENCE * 2), RawClient(options, version):
                 spoken.append(f"MQTT {version}")
         except FleetError as error:
             refusal = error
@@ -59,38 +59,38 @@ async def _examine(settings: Settings, connection: Connection) -> AsyncIterator[
             refusal = FleetError("the broker does not answer", f"{settings.broker}", "FLEET_BROKER")
     if not spoken and refusal is not None:
         raise refusal
-    yield Finding("broker", Level.OK, f"{settings.broker} speaks {' and '.join(spoken)}")
+    yield Diagnosis("broker", Level.OK, f"{settings.broker} speaks {' and '.join(spoken)}")
     version = Version.V5 if "MQTT 5" in spoken else Version.V311
-    async with Visit(connection, version) as visit:
+    async with RawClient(options, version) as visit:
         yield await _round_trip(settings, visit)
         dropped = await _dropped(visit)
     for finding in limits(settings, dropped):
         yield finding
-    async with Visit(replace(connection, client_id=f"{connection.client_id}-p"), version) as visit:
+    async with RawClient(replace(options, client_id=f"{options.client_id}-p"), version) as visit:
         yield await _poison(settings, visit)
-    yield await _door(settings, connection, version)
+    yield await _door(settings, options, version)
     if settings.broker.tls:
-        yield await asyncio.to_thread(_server_certificate, connection)
+        yield await asyncio.to_thread(_server_certificate, options)
 
 
-async def _round_trip(settings: Settings, visit: Visit) -> Finding:
+async def _round_trip(settings: Settings, visit: RawClient) -> Diagnosis:
     """The median of a few messages to ourselves, against what the network alone takes."""
     topic = settings.topics.of(MessageKind.RECEIPT, NOBODY)
     if not await visit.subscribe(topic):
-        return Finding("round trip", Level.UNKNOWN, "this account may not listen to receipts")
+        return Diagnosis("round trip", Level.UNKNOWN, "this account may not listen to receipts")
     times = []
     for number in range(ROUNDS):
         payload = b'{"boot":0,"seq":%d}' % number
         began = time.perf_counter()
         await visit.publish(topic, payload)
         if not await visit.wait_for(payload, PATIENCE):
-            return Finding("round trip", Level.UNKNOWN, "this account may not send receipts")
+            return Diagnosis("round trip", Level.UNKNOWN, "this account may not send receipts")
         times.append(time.perf_counter() - began)
     spent, network = statistics.median(times), await asyncio.to_thread(_connect_time, settings)
     said = f"{spent * 1e3:.1f} ms through the broker, {network * 1e3:.1f} ms to connect"
     if spent - 2 * network >= SLOW:
-        return Finding("round trip", Level.WARNING, f"{said}: TCP delays small packets", _NODELAY)
-    return Finding("round trip", Level.OK, said)
+        return Diagnosis("round trip", Level.WARNING, f"{said}: TCP delays small packets", _NODELAY)
+    return Diagnosis("round trip", Level.OK, said)
 
 
 def _connect_time(settings: Settings) -> float:
@@ -99,7 +99,7 @@ def _connect_time(settings: Settings) -> float:
         return time.perf_counter() - began
 
 
-async def _dropped(visit: Visit) -> int | None:
+async def _dropped(visit: RawClient) -> int | None:
     """The broker's own count of what it threw away; None if it does not say."""
     if not await visit.subscribe(DROPPED):
         return None
@@ -111,7 +111,7 @@ async def _dropped(visit: Visit) -> int | None:
     return None
 
 
-async def _poison(settings: Settings, visit: Visit) -> Finding:
+async def _poison(settings: Settings, visit: RawClient) -> Diagnosis:
     """Retained commands and notices, which reach every agent at each of its connects."""
     topics = settings.topics
     marker = topics.of(MessageKind.RECEIPT, NOBODY)
@@ -121,36 +121,38 @@ async def _poison(settings: Settings, visit: Visit) -> Finding:
     ]
     await visit.publish(marker, b'{"boot":0,"seq":99}')
     if not all(granted) or not await visit.wait_for(b'{"boot":0,"seq":99}', PATIENCE):
-        return Finding("retained", Level.UNKNOWN, "this account may not look for retained commands")
+        return Diagnosis(
+            "retained", Level.UNKNOWN, "this account may not look for retained commands"
+        )
     poison = {message.topic for message in visit.received if message.retain} - {marker}
     if poison:
-        return Finding(
+        return Diagnosis(
             "retained",
             Level.CRITICAL,
             f"{len(poison)} retained commands or notices: agents drop them, each time they connect",
             "clear each: mosquitto_pub -r -n -t TOPIC (fleet dead-letters lists them)",
         )
-    return Finding("retained", Level.OK, "no command is retained")
+    return Diagnosis("retained", Level.OK, "no command is retained")
 
 
-async def _door(settings: Settings, connection: Connection, version: Version) -> Finding:
+async def _door(settings: Settings, options: ConnectOptions, version: Version) -> Diagnosis:
     """Whether somebody without a name gets in."""
     nameless = replace(
-        connection,
-        url=replace(connection.url, user=""),
+        options,
+        url=replace(options.url, user=""),
         password=None,
         cert_file=None,
         key_file=None,
-        client_id=f"{connection.client_id}-n",
+        client_id=f"{options.client_id}-n",
     )
     try:
-        async with asyncio.timeout(PATIENCE), Visit(nameless, version):
+        async with asyncio.timeout(PATIENCE), RawClient(nameless, version):
             pass
     except (FleetError, TimeoutError):
-        return Finding("door", Level.OK, "the broker shuts out who has no account; "
+        return Diagnosis("door", Level.OK, "the broker shuts out who has no account; "
                        "what accounts may do: fleet acl test")  # fmt: skip
     local = settings.broker.host in ("127.0.0.1", "localhost", "::1")
-    return Finding(
+    return Diagnosis(
         "door",
         Level.WARNING if local else Level.CRITICAL,
         f"the broker lets in {'anybody on this machine' if local else 'whoever connects'}",
@@ -158,20 +160,20 @@ async def _door(settings: Settings, connection: Connection, version: Version) ->
     )
 
 
-def _server_certificate(connection: Connection) -> Finding:
+def _server_certificate(options: ConnectOptions) -> Diagnosis:
     """When the broker's own certificate ends."""
-    context = connection.tls_context()
+    context = options.tls_context()
     assert context is not None  # noqa: S101 - asked for TLS addresses only
-    address = (connection.url.host, connection.url.port)
+    address = (options.url.host, options.url.port)
     try:
         with (
             socket.create_connection(address, PATIENCE) as plain,
-            context.wrap_socket(plain, server_hostname=connection.url.host) as secured,
+            context.wrap_socket(plain, server_hostname=options.url.host) as secured,
         ):
             ends = str((secured.getpeercert() or {})["notAfter"])
     except (OSError, KeyError) as error:
-        return Finding("server certificate", Level.UNKNOWN, f"not seen: {type(error).__name__}")
+        return Diagnosis("server certificate", Level.UNKNOWN, f"not seen: {type(error).__name__}")
     days = (ssl.cert_time_to_seconds(ends) - time.time()) / 86_400
     level = Level.WARNING if days < 30 else Level.OK
     remedy = "fleet broker config" if days < 30 else ""
-    return Finding("server certificate", level, f"the broker's ends in {days:.0f} days", remedy)
+    return Diagnosis("server certificate", level, f"the broker's ends in {days:.0f} days", remedy)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from fleet.doctor.findings import Finding, Level
+from fleet.doctor.findings import Diagnosis, Level
 from fleet.provisioning.mosquitto import plan_of
 from fleet.settings import Settings
 
@@ -20,36 +20,36 @@ _REMEDY: Final = (
 )
 
 
-def limits(settings: Settings, dropped: int | None) -> Iterator[Finding]:
+def limits(settings: Settings, dropped: int | None) -> Iterator[Diagnosis]:
     """What the broker says it dropped, and what its configuration allows it to."""
     if dropped:
         said = f"the broker has dropped {dropped} messages it had acknowledged"
-        yield Finding("dropped", Level.CRITICAL, said, _REMEDY)
+        yield Diagnosis("dropped", Level.CRITICAL, said, _REMEDY)
     elif dropped == 0:
-        yield Finding("dropped", Level.OK, "the broker has dropped nothing since its start")
+        yield Diagnosis("dropped", Level.OK, "the broker has dropped nothing since its start")
     else:
         said = "the broker dropped nothing within the last minute, or does not say"
         remedy = "fleet serve counts while it runs: fleet_broker_dropped_messages_total in /metrics"
-        yield Finding("dropped", Level.UNKNOWN, said, remedy)
+        yield Diagnosis("dropped", Level.UNKNOWN, said, remedy)
     path = configuration(settings)
     if path is None:
         said = (
             "its configuration cannot be seen from here;"
             " Mosquitto's defaults lose half of a burst, acknowledged and unsaid"
         )
-        yield Finding("queues", Level.UNKNOWN, said, _REMEDY)
+        yield Diagnosis("queues", Level.UNKNOWN, said, _REMEDY)
         return
     lines = dict(_lines(path))
     queued = lines.get("max_queued_messages", "")
     if queued.isdigit() and (int(queued) == 0 or int(queued) >= ENOUGH):
-        yield Finding("queues", Level.OK, f"{path}: queues hold a burst")
+        yield Diagnosis("queues", Level.OK, f"{path}: queues hold a burst")
     else:
         why = f"max_queued_messages is {queued}" if queued else "the default limit holds"
         said = f"{path}: {why}; the rest of a burst is acknowledged and dropped"
-        yield Finding("queues", Level.CRITICAL, said, _REMEDY)
+        yield Diagnosis("queues", Level.CRITICAL, said, _REMEDY)
     if lines.get("set_tcp_nodelay") != "true":
         remedy = "set_tcp_nodelay true in mosquitto.conf"
-        yield Finding("nodelay", Level.WARNING, f"{path}: round trips take 44 to 88 ms", remedy)
+        yield Diagnosis("nodelay", Level.WARNING, f"{path}: round trips take 44 to 88 ms", remedy)
 
 
 def configuration(settings: Settings) -> Path | None:

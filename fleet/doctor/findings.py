@@ -22,7 +22,7 @@ EXITS = {Level.OK: 0, Level.UNKNOWN: 0, Level.WARNING: 1, Level.CRITICAL: 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One thing that was looked at."""
 
     check: str
@@ -39,7 +39,7 @@ class Finding:
         }
 
 
-def worst(findings: Iterable[Finding]) -> Level:
+def worst(findings: Iterable[Diagnosis]) -> Level:
     """The worst level of `findings`, ok if there is none."""
     order = list(Level)
     return max((finding.level for finding in findings), key=order.index, default=Level.OK)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet.contract.errors import FleetError
-from fleet.doctor.findings import Finding, Level
+from fleet.doctor.findings import Diagnosis, Level
 from fleet.domain.clock_skew import SKEW_FIRES
 from fleet.hub_client import FILE as HUB_FILE
 from fleet.hub_client import HubClient
@@ -28,53 +28,53 @@ DAYS: Final = 30
 """Days before its end that a certificate is worth a warning."""
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[Diagnosis]:
     """Every finding of this machine."""
     for look in (home, disk, secrets, clock, certificates, routes, hub):
         yield from _guarded(look, settings)
 
 
-def home(settings: Settings) -> Iterator[Finding]:
+def home(settings: Settings) -> Iterator[Diagnosis]:
     """It exists, is ours, and is closed to others."""
     path = settings.home
     if not path.is_dir():
-        yield Finding("home", Level.WARNING, f"there is no {path}", "fleet init, or FLEET_HOME")
+        yield Diagnosis("home", Level.WARNING, f"there is no {path}", "fleet init, or FLEET_HOME")
         return
     found = path.stat()
     if found.st_uid != os.geteuid():
-        yield Finding("home", Level.CRITICAL, f"{path} belongs to another account",
+        yield Diagnosis("home", Level.CRITICAL, f"{path} belongs to another account",
                       f"run as uid {found.st_uid}, or chown {path}")  # fmt: skip
     elif stat.S_IMODE(found.st_mode) & 0o077:
         mode = stat.S_IMODE(found.st_mode)
-        yield Finding("home", Level.WARNING, f"{path} is open to others, mode {mode:04o}",
+        yield Diagnosis("home", Level.WARNING, f"{path} is open to others, mode {mode:04o}",
                       f"chmod 700 {path}")  # fmt: skip
         yield from _readable(path)
     else:
-        yield Finding("home", Level.OK, f"{path} is closed to others")
+        yield Diagnosis("home", Level.OK, f"{path} is closed to others")
 
 
-def disk(settings: Settings) -> Iterator[Finding]:
+def disk(settings: Settings) -> Iterator[Diagnosis]:
     """Room for the store: when there is none, the hub takes nothing in."""
     path = next((p for p in (settings.home, *settings.home.parents) if p.exists()), Path("/"))
     free = shutil.disk_usage(path).free
     level = Level.CRITICAL if free < FULL else Level.WARNING if free < LOW else Level.OK
     remedy = "" if level is Level.OK else "free space, or shorten [retention] in fleet.toml"
-    yield Finding("disk", level, f"{free / 2**30:.1f} GiB free for the store", remedy)
+    yield Diagnosis("disk", level, f"{free / 2**30:.1f} GiB free for the store", remedy)
 
 
-def secrets(settings: Settings) -> Iterator[Finding]:
+def secrets(settings: Settings) -> Iterator[Diagnosis]:
     """The hub's own password can be read, and by nobody else."""
     if settings.password_file is None:
         return
     try:
         settings.password()
     except FleetError as error:
-        yield Finding("password", Level.CRITICAL, f"{error.what}: {error.why}", error.remedy)
+        yield Diagnosis("password", Level.CRITICAL, f"{error.what}: {error.why}", error.remedy)
     else:
-        yield Finding("password", Level.OK, f"{settings.password_file} is closed to others")
+        yield Diagnosis("password", Level.OK, f"{settings.password_file} is closed to others")
 
 
-def clock(_: Settings) -> Iterator[Finding]:
+def clock(_: Settings) -> Iterator[Diagnosis]:
     """Whether this machine keeps its clock; receipt times of all agents hang on it."""
     try:
         done = subprocess.run(
@@ -85,15 +85,17 @@ def clock(_: Settings) -> Iterator[Finding]:
     except (OSError, subprocess.TimeoutExpired):
         answer = ""
     if answer == "yes":
-        yield Finding("clock", Level.OK, "this machine's clock is synchronised")
+        yield Diagnosis("clock", Level.OK, "this machine's clock is synchronised")
     elif answer == "no":
-        yield Finding("clock", Level.WARNING, "this machine's clock is not synchronised",
+        yield Diagnosis("clock", Level.WARNING, "this machine's clock is not synchronised",
                       "timedatectl set-ntp true")  # fmt: skip
     else:
-        yield Finding("clock", Level.UNKNOWN, "nobody here says whether the clock is synchronised")
+        yield Diagnosis(
+            "clock", Level.UNKNOWN, "nobody here says whether the clock is synchronised"
+        )
 
 
-def certificates(settings: Settings) -> Iterator[Finding]:
+def certificates(settings: Settings) -> Iterator[Diagnosis]:
     """What this home issued and what it connects with, before it ends."""
     from fleet.provisioning.certificates import Authority, validity
 
@@ -108,53 +110,53 @@ def certificates(settings: Settings) -> Iterator[Finding]:
         bad = True
         said = f"{one.file} ended" if left < 0 else f"{one.file} ends in {left:.0f} days"
         level = Level.CRITICAL if left < 0 else Level.WARNING
-        yield Finding("certificates", level, said, "fleet agent rotate, or fleet broker config")
+        yield Diagnosis("certificates", level, said, "fleet agent rotate, or fleet broker config")
     if found and not bad:
-        yield Finding("certificates", Level.OK, f"{len(found)} certificates, none ends soon")
+        yield Diagnosis("certificates", Level.OK, f"{len(found)} certificates, none ends soon")
 
 
-def routes(settings: Settings) -> Iterator[Finding]:
+def routes(settings: Settings) -> Iterator[Diagnosis]:
     """The alert routes can be used; whether they deliver, `fleet alerts test` says."""
     from fleet.notifier.routes import routes_of
 
     found = routes_of(settings)
     if found:
         names = ", ".join(route.name for route in found)
-        yield Finding("routes", Level.OK, f"alerts go to {names}")
+        yield Diagnosis("routes", Level.OK, f"alerts go to {names}")
     else:
-        yield Finding("routes", Level.WARNING, "alerts go nowhere: there is no route",
+        yield Diagnosis("routes", Level.WARNING, "alerts go nowhere: there is no route",
                       "[routes.NAME] in fleet.toml, then fleet alerts test")  # fmt: skip
 
 
-def hub(settings: Settings) -> Iterator[Finding]:
+def hub(settings: Settings) -> Iterator[Diagnosis]:
     """A hub serves this home, can work, and what it knows of the agents' clocks."""
     if not (settings.home / HUB_FILE).exists():
-        yield Finding("hub", Level.WARNING, f"no hub serves {settings.home}", "fleet serve")
+        yield Diagnosis("hub", Level.WARNING, f"no hub serves {settings.home}", "fleet serve")
         return
     client = HubClient.of(settings.home)
     client.get("/readyz")
-    yield Finding("hub", Level.OK, f"the hub at {client.url} is ready")
+    yield Diagnosis("hub", Level.OK, f"the hub at {client.url} is ready")
     stats = client.get("/v1/stats")
     if stats["missing"]:
-        yield Finding("losses", Level.WARNING, f"{stats['missing']} messages went missing",
+        yield Diagnosis("losses", Level.WARNING, f"{stats['missing']} messages went missing",
                       "fleet history; look at the broker's limits below")  # fmt: skip
     rejects = sum(stats["rejects"].values())
     if rejects:
-        yield Finding("rejects", Level.WARNING, f"{rejects} messages broke the contract",
+        yield Diagnosis("rejects", Level.WARNING, f"{rejects} messages broke the contract",
                       "fleet dead-letters")  # fmt: skip
     yield _clocks(client.get("/v1/agents")["agents"])
 
 
-def _clocks(agents: list[dict[str, Any]]) -> Finding:
+def _clocks(agents: list[dict[str, Any]]) -> Diagnosis:
     off = [one["agent"] for one in agents if abs(one["skew"] or 0.0) > SKEW_FIRES]
     if off:
-        return Finding("clocks", Level.WARNING, f"the clocks of {_named(off)} are off",
+        return Diagnosis("clocks", Level.WARNING, f"the clocks of {_named(off)} are off",
                        "set up time synchronisation there")  # fmt: skip
     known = sum(one["skew"] is not None for one in agents)
-    return Finding("clocks", Level.OK, f"{known} agents' clocks agree with the hub's")
+    return Diagnosis("clocks", Level.OK, f"{known} agents' clocks agree with the hub's")
 
 
-def _readable(path: Path) -> Iterator[Finding]:
+def _readable(path: Path) -> Iterator[Diagnosis]:
     """Files below an open home that others can read."""
     open_ones = [
         str(file.relative_to(path))
@@ -162,21 +164,21 @@ def _readable(path: Path) -> Iterator[Finding]:
         if file.is_file() and not file.is_symlink() and file.stat().st_mode & 0o077
     ]
     if open_ones:
-        yield Finding("files", Level.CRITICAL, f"others can read {_named(sorted(open_ones))}",
+        yield Diagnosis("files", Level.CRITICAL, f"others can read {_named(sorted(open_ones))}",
                       f"chmod -R go= {path}")  # fmt: skip
 
 
 def _guarded(
-    look: Callable[[Settings], Iterator[Finding]], settings: Settings
-) -> Iterator[Finding]:
+    look: Callable[[Settings], Iterator[Diagnosis]], settings: Settings
+) -> Iterator[Diagnosis]:
     """What `look` finds; what it cannot look at is a finding too."""
     try:
         yield from look(settings)
     except FleetError as error:
         said = f"{error.what}: {error.why}" if error.why else error.what
-        yield Finding(look.__name__, Level.CRITICAL, said, error.remedy)
+        yield Diagnosis(look.__name__, Level.CRITICAL, said, error.remedy)
     except OSError as error:
-        yield Finding(look.__name__, Level.UNKNOWN, f"it cannot be looked at: {error.strerror}")
+        yield Diagnosis(look.__name__, Level.UNKNOWN, f"it cannot be looked at: {error.strerror}")
 
 
 def _named(names: list[str]) -> str:

@@ -13,12 +13,12 @@ from math import isnan, nan
 from typing import Final
 
 from fleet.contract.vocabulary import Check
-from fleet.domain.reported_state import NO_CODES, NOBODY, SILENT, Profile, Said, shared
+from fleet.domain.reported_state import NO_CODES, NOBODY, SILENT, Profile, ReportedState, shared
 from fleet.domain.sequences import Sequence
 from fleet.domain.verdict import Verdict
 
 SINCE, SAID_TS, SKEW, UPTIME, METRICS = range(5)
-"""Places in `Record.numbers`; metrics fill the rest. NaN stands for unknown."""
+"""Places in `AgentRecord.numbers`; metrics fill the rest. NaN stands for unknown."""
 
 MAX_PAST: Final = 4
 """Earlier sessions whose numbers are remembered: an outbox rarely spans more restarts."""
@@ -26,7 +26,7 @@ MAX_PAST: Final = 4
 _DIGEST: Final = "sha256:"
 
 
-class Bucket(list["Record"]):
+class TimingWheelSlot(list["AgentRecord"]):
     """The agents to look at again in one second of the timing wheel."""
 
     __slots__ = ("second",)
@@ -37,7 +37,7 @@ class Bucket(list["Record"]):
 
 
 @dataclass(slots=True)
-class Aside:
+class RareState:
     """What few agents have: earlier sessions, holes, planes left out of the last report, drift.
 
     `gap_at` is when a hole in the numbers was first noticed, `older` when the planes that the
@@ -55,10 +55,10 @@ class Aside:
         return self != _EMPTY
 
 
-_EMPTY: Final = Aside()
+_EMPTY: Final = RareState()
 
 
-class Record:
+class AgentRecord:
     """One agent. Times are seconds since the epoch on the hub's clock unless named `ts`.
 
     `seen_at` is the last sign of life (bus heartbeat or birth), `beat_ts` the agent's own time
@@ -91,14 +91,14 @@ class Record:
         self.beat_at: float | None = None
         self.beat_ts: float | None = None
         self.checks_at: float | None = None
-        self.said: Said = SILENT
+        self.said: ReportedState = SILENT
         self.profile: Profile = NOBODY
         self.numbers = array("d", (nan, nan, nan, nan))
         self.config: int | None = None
-        self.aside: Aside | None = None
+        self.aside: RareState | None = None
         self.verdict = Verdict.UNKNOWN
         self.hub_codes: frozenset[str] = NO_CODES
-        self.bucket: Bucket | None = None
+        self.bucket: TimingWheelSlot | None = None
 
     # Numbers
 
@@ -161,10 +161,10 @@ class Record:
 
     # Changes
 
-    def apart(self) -> Aside:
+    def apart(self) -> RareState:
         """The place for what few agents have, made when it is needed."""
         if self.aside is None:
-            self.aside = Aside()
+            self.aside = RareState()
         return self.aside
 
     def tidy(self) -> None:

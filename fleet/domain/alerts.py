@@ -102,7 +102,7 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
-class Tidings:
+class AlertGroup:
     """What operators are to be told: one code that fires or is over, for all agents of a group."""
 
     code: str
@@ -193,7 +193,7 @@ class AlertBook:
     def is_silenced(self, alert: Alert) -> bool:
         return any(silence.covers(alert) for silence in self.silences.values())
 
-    def due(self, now: float) -> list[Tidings]:
+    def due(self, now: float) -> list[AlertGroup]:
         """What is to be told now, grouped by code; what is returned counts as told."""
         for silence in [s for s in self.silences.values() if s.until <= now]:
             self.lift(silence.id, silence.until)
@@ -208,7 +208,7 @@ class AlertBook:
             for alert in alerts:
                 self._put(replace(alert, told=alert.state))
         return [
-            Tidings(code, state, max(alerts, key=_weight).severity, tuple(alerts))
+            AlertGroup(code, state, max(alerts, key=_weight).severity, tuple(alerts))
             for (code, state), alerts in groups.items()
         ]
 

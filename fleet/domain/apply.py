@@ -9,13 +9,13 @@ from typing import Final
 from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.vocabulary import State
 from fleet.domain import apply_payload
-from fleet.domain.agent_record import MAX_PAST, SKEW, Record
+from fleet.domain.agent_record import MAX_PAST, SKEW, AgentRecord
 from fleet.domain.arrival import Arrival
 from fleet.domain.events import Event, Fact
 from fleet.domain.hub_alerts import interval_of
 from fleet.domain.liveness import late_at
 from fleet.domain.sequences import Sequence
-from fleet.domain.sessions import Session, session_of
+from fleet.domain.sessions import SessionAge, session_of
 
 RESEND_AFTER: Final = 5.0
 """Seconds of unbroken listening before a repetition proves that the sidecar sent its outbox
@@ -24,7 +24,7 @@ again; sooner, it may be the broker that repeats what it had in flight."""
 FromAgent = Heartbeat | Status | Alert
 
 
-def apply(record: Record, message: FromAgent, arrival: Arrival) -> list[Event]:
+def apply(record: AgentRecord, message: FromAgent, arrival: Arrival) -> list[Event]:
     """What `message` makes known; `record` is changed."""
     if (
         arrival.retained
@@ -37,7 +37,7 @@ def apply(record: Record, message: FromAgent, arrival: Arrival) -> list[Event]:
     if boot is not None:
         if boot != record.boot:
             session = _session(record, message, boot, arrival)
-            if session in (Session.OLD, Session.LATE_WILL):
+            if session in (SessionAge.OLD, SessionAge.LATE_WILL):
                 return [_earlier(record, boot, seq, session, arrival.at)]
             record.begin(boot)
             events += _begun(record, session, message, arrival.at)
@@ -49,12 +49,12 @@ def apply(record: Record, message: FromAgent, arrival: Arrival) -> list[Event]:
     return events + apply_payload.take(record, message, arrival)
 
 
-def _is_forged(record: Record, arrival: Arrival) -> bool:
+def _is_forged(record: AgentRecord, arrival: Arrival) -> bool:
     """Whether retained state claims a future, against what was heard before."""
     return record.last_ts is not None and arrival.moment(record.number(SKEW)) is None
 
 
-def _session(record: Record, message: FromAgent, boot: int, arrival: Arrival) -> Session:
+def _session(record: AgentRecord, message: FromAgent, boot: int, arrival: Arrival) -> SessionAge:
     live = not arrival.retained
     return session_of(
         boot,
@@ -65,30 +65,32 @@ def _session(record: Record, message: FromAgent, boot: int, arrival: Arrival) ->
     )
 
 
-def _is_overdue(record: Record, arrival: Arrival) -> bool:
+def _is_overdue(record: AgentRecord, arrival: Arrival) -> bool:
     """Whether the known session ended or is late already."""
     if record.seen_at is None or record.said.state is State.OFFLINE:
         return True
     return arrival.at >= late_at(record.seen_at, interval_of(record, arrival.interval))
 
 
-def _begun(record: Record, session: Session, message: FromAgent, at: float) -> list[Event]:
+def _begun(record: AgentRecord, session: SessionAge, message: FromAgent, at: float) -> list[Event]:
     """A session begins, unless all we hear of it is its will."""
     if _is_goodbye(message):
         return []
     number = float(record.boot or 0)
     birth = [Event(Fact.BIRTH, record.name, at, amount=number)]
     back = [Event(Fact.BOOT_BACK, record.name, at, amount=number)]
-    return birth + back if session is Session.BACK else birth
+    return birth + back if session is SessionAge.BACK else birth
 
 
 def _is_goodbye(message: FromAgent) -> bool:
     return isinstance(message, Status) and message.state is State.OFFLINE
 
 
-def _earlier(record: Record, boot: int, seq: int | None, session: Session, at: float) -> Event:
+def _earlier(
+    record: AgentRecord, boot: int, seq: int | None, session: SessionAge, at: float
+) -> Event:
     """A message of an earlier session: entered, so that a repetition is known as one."""
-    fact = Fact.LATE_WILL if session is Session.LATE_WILL else Fact.OLD_SESSION
+    fact = Fact.LATE_WILL if session is SessionAge.LATE_WILL else Fact.OLD_SESSION
     if seq is None:
         return Event(fact, record.name, at, amount=float(boot))
     past = dict(record.past)
@@ -102,7 +104,9 @@ def _earlier(record: Record, boot: int, seq: int | None, session: Session, at: f
     return Event(fact, record.name, at, amount=float(boot), id=str(seq))
 
 
-def _number(record: Record, message: FromAgent, seq: int, arrival: Arrival) -> list[Event] | None:
+def _number(
+    record: AgentRecord, message: FromAgent, seq: int, arrival: Arrival
+) -> list[Event] | None:
     """Enter `seq` and say what is missing, or no longer; None if it was seen before."""
     seen = record.sequence
     if seen is None:

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from fleet.contract.messages import Alert, Heartbeat, Reply, Status
 from fleet.contract.vocabulary import AlertState, Result, Severity, State, Verb
-from fleet.domain.agent_record import SAID_TS, SKEW, UPTIME, Record, digest_number
+from fleet.domain.agent_record import SAID_TS, SKEW, UPTIME, AgentRecord, digest_number
 from fleet.domain.arrival import Arrival
 from fleet.domain.clock_skew import confirmed
 from fleet.domain.events import Event, Fact
 from fleet.domain.reported_state import say, shared
 
 
-def take(record: Record, message: Heartbeat | Status | Alert, arrival: Arrival) -> list[Event]:
+def take(record: AgentRecord, message: Heartbeat | Status | Alert, arrival: Arrival) -> list[Event]:
     """What `message` makes known of the agent; `record` is changed."""
     if isinstance(message, Heartbeat):
         return _beat(record, message, arrival)
@@ -29,7 +29,7 @@ def _is_overtaken(known: float | None, arrival: Arrival) -> bool:
     return arrival.ts <= known if arrival.retained else arrival.behind and arrival.ts < known
 
 
-def _beat(record: Record, beat: Heartbeat, arrival: Arrival) -> list[Event]:
+def _beat(record: AgentRecord, beat: Heartbeat, arrival: Arrival) -> list[Event]:
     at = arrival.at
     if _is_overtaken(record.beat_ts, arrival):
         return [] if beat.seq is not None else [Event(Fact.DUPLICATE, record.name, at)]
@@ -67,7 +67,7 @@ def _beat(record: Record, beat: Heartbeat, arrival: Arrival) -> list[Event]:
     return events
 
 
-def _revived(record: Record, arrival: Arrival, events: list[Event]) -> State | None:
+def _revived(record: AgentRecord, arrival: Arrival, events: list[Event]) -> State | None:
     """A live beat ends an offline. A retained one was often kept from before the end, so it
     does so only without session numbers and when it is dated later."""
     if not arrival.retained:
@@ -77,7 +77,7 @@ def _revived(record: Record, arrival: Arrival, events: list[Event]) -> State | N
     return None if later else State.OFFLINE
 
 
-def _learn_skew(record: Record, arrival: Arrival) -> None:
+def _learn_skew(record: AgentRecord, arrival: Arrival) -> None:
     if record.beat_ts is None or record.beat_at is None:
         return
     offset = arrival.at - arrival.ts
@@ -85,7 +85,7 @@ def _learn_skew(record: Record, arrival: Arrival) -> None:
         record.numbers[SKEW] = offset
 
 
-def _status(record: Record, status: Status, arrival: Arrival) -> list[Event]:
+def _status(record: AgentRecord, status: Status, arrival: Arrival) -> list[Event]:
     name, at = record.name, arrival.at
     reply = status.reply
     events = [Event(Fact.REPLY, name, at, word=reply.verb, id=reply.to or "")] if reply else []
@@ -117,7 +117,7 @@ def _is_meant(status: Status, arrival: Arrival, last_ts: float | None) -> bool:
     return status.seq is not None
 
 
-def _state(record: Record, status: Status, arrival: Arrival, *, meant: bool) -> list[Event]:
+def _state(record: AgentRecord, status: Status, arrival: Arrival, *, meant: bool) -> list[Event]:
     """What the agent states, and for a birth the sign of life. Who said goodbye has said it,
     whatever its link says afterwards."""
     before = record.said.state
@@ -135,7 +135,7 @@ def _state(record: Record, status: Status, arrival: Arrival, *, meant: bool) -> 
     return events
 
 
-def _facts(record: Record, status: Status) -> None:
+def _facts(record: AgentRecord, status: Status) -> None:
     profile = record.profile
     if status.kind is not None:
         profile = replace(profile, kind=status.kind)
@@ -147,7 +147,7 @@ def _facts(record: Record, status: Status) -> None:
         record.set_metrics(status.metrics)
 
 
-def _config(record: Record, told: str, reply: Reply | None, at: float) -> list[Event]:
+def _config(record: AgentRecord, told: str, reply: Reply | None, at: float) -> list[Event]:
     """A new fingerprint is drift until it is reverted, accepted, or was asked for."""
     digest = digest_number(told)
     before, record.config = record.config, digest
@@ -160,7 +160,7 @@ def _config(record: Record, told: str, reply: Reply | None, at: float) -> list[E
     return [Event(Fact.CONFIG, record.name, at, word=told)]
 
 
-def _alert(record: Record, alert: Alert, arrival: Arrival) -> list[Event]:
+def _alert(record: AgentRecord, alert: Alert, arrival: Arrival) -> list[Event]:
     said = record.said
     if arrival.retained and said.lists_codes and arrival.ts <= (record.beat_ts or 0.0):
         return []  # a later heartbeat already listed what fires
@@ -173,7 +173,7 @@ def _alert(record: Record, alert: Alert, arrival: Arrival) -> list[Event]:
 
 
 def _changed(
-    record: Record,
+    record: AgentRecord,
     before: frozenset[str],
     after: frozenset[str],
     at: float,
@@ -190,7 +190,7 @@ def _changed(
     ]
 
 
-def _weigh(record: Record) -> None:
+def _weigh(record: AgentRecord) -> None:
     """Count reports in a row that contradict themselves."""
     if record.said.dissent:
         aside = record.apart()

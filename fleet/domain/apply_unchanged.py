@@ -12,11 +12,11 @@ from msgspec import UNSET
 
 from fleet.contract.heartbeat_fast_path import Beat
 from fleet.contract.vocabulary import State
-from fleet.domain.agent_record import METRICS, SKEW, UPTIME, Record
+from fleet.domain.agent_record import METRICS, SKEW, UPTIME, AgentRecord
 from fleet.domain.clock_skew import SKEW_RESOLVES, confirmed
 
 
-def goes_on(record: Record, beat: Beat, at: float, ts: float) -> bool:
+def goes_on(record: AgentRecord, beat: Beat, at: float, ts: float) -> bool:
     """Take `beat`, received at `at` and dated `ts`; False, and nothing is changed, if it must be
     looked at as a whole."""
     said, profile = record.said, record.profile

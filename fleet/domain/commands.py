@@ -61,7 +61,7 @@ _RANK: Final = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class IssuedCommand:
     """One command for one agent. Times are seconds since the epoch, None where not yet known.
 
     Attributes:
@@ -100,7 +100,7 @@ class Order:
         """When an unsent one expires; a sent one has a little longer for its reply."""
         return self.created + self.ttl + (0 if self.state is CommandState.QUEUED else GRACE)
 
-    def step(self, step: Step, now: float) -> Order:
+    def step(self, step: Step, now: float) -> IssuedCommand:
         """The order after `step`; itself where the table has none."""
         state = STEPS.get((self.state, step))
         if state is None or (state is self.state and step is not Step.SEND):
@@ -111,76 +111,80 @@ class Order:
 
     def replied(
         self, result: Result, code: ReplyCode | None, took: float | None, now: float
-    ) -> Order:
+    ) -> IssuedCommand:
         """The order after the agent's reply; a late reply corrects `silent`, no other end."""
         if not self.open and self.state is not CommandState.SILENT:
             return self
         return replace(self, state=ENDS[result], code=code, took=took, ended=now)
 
 
-def in_order(orders: Iterable[Order]) -> list[Order]:
+def in_order(commands: Iterable[IssuedCommand]) -> list[IssuedCommand]:
     """Urgent before high before normal, older first."""
-    return sorted(orders, key=lambda order: (_RANK[order.priority], order.created, order.id))
+    return sorted(
+        commands, key=lambda command: (_RANK[command.priority], command.created, command.id)
+    )
 
 
-class Book:
+class CommandBook:
     """The open orders of the fleet, by id and by agent; knows whom to send what, and what is over.
 
     Memory is bounded by the number of open orders, and each ends with its time to live.
     """
 
-    def __init__(self, orders: Iterable[Order] = ()) -> None:
-        self._orders: dict[str, Order] = {}
-        self._by_agent: dict[str, dict[str, Order]] = {}
+    def __init__(self, commands: Iterable[IssuedCommand] = ()) -> None:
+        self._commands: dict[str, IssuedCommand] = {}
+        self._by_agent: dict[str, dict[str, IssuedCommand]] = {}
         self._soonest = float("inf")  # no order is over before
-        for order in orders:
-            self.put(order)
+        for command in commands:
+            self.put(command)
 
     def __len__(self) -> int:
-        return len(self._orders)
+        return len(self._commands)
 
-    def __iter__(self) -> Iterator[Order]:
-        return iter(self._orders.values())
+    def __iter__(self) -> Iterator[IssuedCommand]:
+        return iter(self._commands.values())
 
-    def get(self, order_id: str) -> Order | None:
-        return self._orders.get(order_id)
+    def get(self, command_id: str) -> IssuedCommand | None:
+        return self._commands.get(command_id)
 
-    def put(self, order: Order) -> None:
+    def put(self, command: IssuedCommand) -> None:
         """Keep the newest version of an order; one that has ended is forgotten."""
-        own = self._by_agent.setdefault(order.agent, {})
-        if order.open:
-            self._orders[order.id] = own[order.id] = order
-            self._soonest = min(self._soonest, order.deadline)
+        own = self._by_agent.setdefault(command.agent, {})
+        if command.open:
+            self._commands[command.id] = own[command.id] = command
+            self._soonest = min(self._soonest, command.deadline)
             return
-        self._orders.pop(order.id, None)
-        own.pop(order.id, None)
+        self._commands.pop(command.id, None)
+        own.pop(command.id, None)
         if not own:
-            del self._by_agent[order.agent]
+            del self._by_agent[command.agent]
 
-    def asked(self, agent: str, wire: str | None) -> Order | None:
+    def asked(self, agent: str, wire: str | None) -> IssuedCommand | None:
         """The order that a reply of `agent` to the message `wire` is about. The id alone proves
         nothing: only the agent that was asked may answer."""
         return next((o for o in self.of_agent(agent) if o.wire == wire), None)
 
-    def waiting(self, agent: str, now: float) -> list[Order]:
+    def waiting(self, agent: str, now: float) -> list[IssuedCommand]:
         """What to send to `agent` now that it is here, in order; expired ones are not."""
         queued = CommandState.QUEUED
         own = self.of_agent(agent)
-        return in_order(order for order in own if order.state is queued and order.deadline > now)
+        return in_order(
+            command for command in own if command.state is queued and command.deadline > now
+        )
 
-    def inbox(self, agent: str | None) -> list[Order]:
+    def inbox(self, agent: str | None) -> list[IssuedCommand]:
         """Open orders for `agent` (None: for all), in order."""
-        return in_order(self._orders.values() if agent is None else self.of_agent(agent))
+        return in_order(self._commands.values() if agent is None else self.of_agent(agent))
 
-    def over(self, now: float) -> list[Order]:
+    def over(self, now: float) -> list[IssuedCommand]:
         """Open orders whose time is over, already changed to their end; not yet put back."""
         if now < self._soonest:
             return []
-        late = [order for order in self._orders.values() if order.deadline <= now]
-        still = (order.deadline for order in self._orders.values() if order.deadline > now)
+        late = [command for command in self._commands.values() if command.deadline <= now]
+        still = (command.deadline for command in self._commands.values() if command.deadline > now)
         self._soonest = min(still, default=float("inf")) if not late else now
-        return [order.step(Step.END_OF_TIME, now) for order in late]
+        return [command.step(Step.END_OF_TIME, now) for command in late]
 
-    def of_agent(self, agent: str) -> list[Order]:
+    def of_agent(self, agent: str) -> list[IssuedCommand]:
         """Every open order of `agent`, for instance to cancel them when it is revoked."""
         return list(self._by_agent.get(agent, {}).values())

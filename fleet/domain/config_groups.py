@@ -10,7 +10,7 @@ FEWEST: Final = 3
 """Members that tell a configuration before there is a majority to differ from."""
 
 
-class Group:
+class ConfigGroup:
     """The fingerprints of one group, and the one that more than half of its members share.
 
     Where everyone differs (each with a port or key of its own, say) nobody differs from the group.

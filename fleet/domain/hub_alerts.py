@@ -7,7 +7,7 @@ from typing import Final
 from fleet.contract.vocabulary import HubAlertCode as Code
 from fleet.contract.vocabulary import Severity, State
 from fleet.domain import liveness
-from fleet.domain.agent_record import SKEW, Record
+from fleet.domain.agent_record import SKEW, AgentRecord
 from fleet.domain.clock_skew import is_skewed
 from fleet.domain.reported_state import NO_CODES, shared
 from fleet.domain.verdict import Verdict
@@ -22,13 +22,13 @@ DISSENTS: Final = 2
 """Contradicting reports in a row before it is an alert: one may be a change caught half-way."""
 
 
-def interval_of(record: Record, default: float) -> float:
+def interval_of(record: AgentRecord, default: float) -> float:
     """Seconds between bus heartbeats, as the agent says or as the settings do."""
     interval = record.profile.interval
     return default if interval is None else interval
 
 
-def verdict_of(record: Record, now: float, *, default: float, enrolled: bool) -> Verdict:
+def verdict_of(record: AgentRecord, now: float, *, default: float, enrolled: bool) -> Verdict:
     """The verdict of `record` at `now`."""
     present = liveness.presence(
         seen_at=record.seen_at,
@@ -40,7 +40,7 @@ def verdict_of(record: Record, now: float, *, default: float, enrolled: bool) ->
 
 
 def codes_of(
-    record: Record, verdict: Verdict, now: float, *, astray: bool = False
+    record: AgentRecord, verdict: Verdict, now: float, *, astray: bool = False
 ) -> frozenset[str]:
     """The hub's own alert codes that are true of `record` at `now`.
 
@@ -63,12 +63,12 @@ def codes_of(
     return shared(frozenset(codes)) if codes else NO_CODES
 
 
-def severity_of(record: Record, code: str) -> Severity:
+def severity_of(record: AgentRecord, code: str) -> Severity:
     """How much the hub's alert `code` matters: who was stopped on purpose woke nobody up."""
     return liveness.severity(Code(code), goodbye=record.said.goodbye)
 
 
-def look_again_at(record: Record, verdict: Verdict, *, default: float) -> float | None:
+def look_again_at(record: AgentRecord, verdict: Verdict, *, default: float) -> float | None:
     """When time alone may next change what is true of `record`; None: never."""
     moments: list[float] = []
     if record.seen_at is not None and record.said.state is not State.OFFLINE:
@@ -83,7 +83,7 @@ def look_again_at(record: Record, verdict: Verdict, *, default: float) -> float 
     return min(moments, default=None)
 
 
-def is_unchanged(record: Record) -> bool:
+def is_unchanged(record: AgentRecord) -> bool:
     """Whether after a live heartbeat that said nothing new there is nothing to judge anew."""
     return (
         record.verdict is record.said.health

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fleet.contract.vocabulary import Check, Kind, State
-from fleet.domain.agent_record import SAID_TS, SINCE, SKEW, UPTIME, Aside, Record
+from fleet.domain.agent_record import SAID_TS, SINCE, SKEW, UPTIME, AgentRecord, RareState
 from fleet.domain.reported_state import Profile, say, shared
 from fleet.domain.sequences import Sequence
 from fleet.domain.verdict import Verdict
@@ -15,7 +15,7 @@ _PLAIN: Final = ("boot", "seen_at", "beat_at", "beat_ts", "checks_at", "config")
 _NUMBERS: Final = {"since": SINCE, "said_ts": SAID_TS, "skew": SKEW, "uptime": UPTIME}
 
 
-def freeze(record: Record) -> dict[str, Any]:
+def freeze(record: AgentRecord) -> dict[str, Any]:
     """`record` as JSON, without what is absent."""
     said, profile = record.said, record.profile
     values: dict[str, Any] = {key: getattr(record, key) for key in _PLAIN}
@@ -39,9 +39,9 @@ def freeze(record: Record) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def thaw(name: str, frozen: Mapping[str, Any]) -> Record:
+def thaw(name: str, frozen: Mapping[str, Any]) -> AgentRecord:
     """The record that `freeze` wrote."""
-    record = Record(name)
+    record = AgentRecord(name)
     for key in _PLAIN:
         setattr(record, key, frozen.get(key))
     for key, place in _NUMBERS.items():
@@ -71,7 +71,7 @@ def thaw(name: str, frozen: Mapping[str, Any]) -> Record:
     return record
 
 
-def _aside_out(aside: Aside) -> dict[str, Any]:
+def _aside_out(aside: RareState) -> dict[str, Any]:
     return {
         "past": [[boot, _out(seen)] for boot, seen in aside.past],
         "gap_at": aside.gap_at,
@@ -81,9 +81,9 @@ def _aside_out(aside: Aside) -> dict[str, Any]:
     }
 
 
-def _aside_in(values: Mapping[str, Any]) -> Aside:
+def _aside_in(values: Mapping[str, Any]) -> RareState:
     past = tuple((boot, _in(seen)) for boot, seen in values["past"])
-    return Aside(**{**values, "past": past})
+    return RareState(**{**values, "past": past})
 
 
 def _out(seen: Sequence) -> list[Any]:

@@ -39,7 +39,7 @@ def _keep(key: Any, value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ReportedState:
     """An agent's latest words: its own verdict, its state, each plane's last result, its codes.
 
     `lists_codes`: its heartbeats list what fires. `goodbye`: it said itself that it goes, where
@@ -55,7 +55,7 @@ class Said:
     health: Verdict
     dissent: bool
 
-    def but(self, **changes: Any) -> Said:
+    def but(self, **changes: Any) -> ReportedState:
         """The statement that differs in `changes`."""
         words = {name: getattr(self, name) for name in _WORDS} | changes
         return say(**words)
@@ -71,17 +71,19 @@ def say(
     codes: frozenset[str] = NO_CODES,
     lists_codes: bool = False,
     goodbye: bool = False,
-) -> Said:
+) -> ReportedState:
     """The one copy of a statement; only an offline can be a goodbye."""
     checks = checks or {}
     goodbye = goodbye and state is State.OFFLINE
-    key = (Said, ok, state, tuple(checks.items()), codes, lists_codes, goodbye)
-    known: Said | None = _shared.get(key)
+    key = (ReportedState, ok, state, tuple(checks.items()), codes, lists_codes, goodbye)
+    known: ReportedState | None = _shared.get(key)
     if known is not None:
         return known
     health = liveness.health(ok=ok, state=state, checks=checks.values())
     dissent = liveness.dissent(ok=ok, state=state, checks=checks)
-    said: Said = _keep(key, Said(ok, state, checks, codes, lists_codes, goodbye, health, dissent))
+    said: ReportedState = _keep(
+        key, ReportedState(ok, state, checks, codes, lists_codes, goodbye, health, dissent)
+    )
     return said
 
 

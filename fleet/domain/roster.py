@@ -18,11 +18,11 @@ from fleet.contract.timestamps import epoch
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import HubAlertCode, Kind
 from fleet.domain import apply, hub_alerts
-from fleet.domain.agent_record import SINCE, SKEW, UPTIME, Bucket, Record, digest_text
+from fleet.domain.agent_record import SINCE, SKEW, UPTIME, AgentRecord, TimingWheelSlot, digest_text
 from fleet.domain.agent_view import AgentView, PlaneView, worst_first
 from fleet.domain.apply_unchanged import goes_on
 from fleet.domain.arrival import Arrival
-from fleet.domain.config_groups import Group
+from fleet.domain.config_groups import ConfigGroup
 from fleet.domain.events import Event, Fact
 from fleet.domain.record_json import freeze, thaw
 from fleet.domain.verdict import Verdict
@@ -54,9 +54,9 @@ class Roster:
     ) -> None:
         self._interval = interval
         self._enrolled = enrolled
-        self._records: dict[str, Record] = {}
-        self._groups: dict[str, Group] = {}
-        self._wheel: dict[int, Bucket] = {}
+        self._records: dict[str, AgentRecord] = {}
+        self._groups: dict[str, ConfigGroup] = {}
+        self._wheel: dict[int, TimingWheelSlot] = {}
         self._turned_to: int | None = None
         self._ghosts = 0
         self._deaf_at: float | None = None
@@ -179,7 +179,7 @@ class Roster:
     def view(self, name: str, now: float) -> AgentView:
         """One agent at `now`; a name nobody heard of is unknown, not an error."""
         clock = self._clock(now)
-        record = self._records.get(name) or Record(name)
+        record = self._records.get(name) or AgentRecord(name)
         return self._view(record, now, clock)
 
     def verdict(self, name: str) -> Verdict:
@@ -241,24 +241,24 @@ class Roster:
     def _is_enrolled(self, name: str) -> bool:
         return self._enrolled is None or name in self._enrolled
 
-    def _admit(self, name: str, at: float, events: list[Event]) -> Record | None:
+    def _admit(self, name: str, at: float, events: list[Event]) -> AgentRecord | None:
         if not self._is_enrolled(name):
             if self._ghosts >= MAX_GHOSTS:
                 events.append(Event(Fact.CROWDED, name, at))
                 return None
             events.append(Event(Fact.GHOST, name, at))
-        record = self._records[name] = Record(name)
+        record = self._records[name] = AgentRecord(name)
         return record
 
-    def _tell_group(self, record: Record) -> Group | None:
+    def _tell_group(self, record: AgentRecord) -> ConfigGroup | None:
         """The group, if by this configuration another one became usual in it."""
         name = self.group(record.name)
         if name is None or record.config is None:
             return None
-        group = self._groups.setdefault(name, Group())
+        group = self._groups.setdefault(name, ConfigGroup())
         return group if group.tell(record.name, record.config) else None
 
-    def _compare(self, record: Record, now: float, events: list[Event]) -> None:
+    def _compare(self, record: AgentRecord, now: float, events: list[Event]) -> None:
         """A new configuration may set its agent, or others, apart from their group."""
         group = self._tell_group(record)
         for name in group.members if group else ():
@@ -266,12 +266,12 @@ class Roster:
             if other is not None and other is not record:
                 self._judge(other, now, events)
 
-    def _codes(self, record: Record, verdict: Verdict, clock: float) -> frozenset[str]:
+    def _codes(self, record: AgentRecord, verdict: Verdict, clock: float) -> frozenset[str]:
         group = self._groups.get(self.group(record.name) or "")
         astray = group is not None and group.differs(record.name)
         return hub_alerts.codes_of(record, verdict, clock, astray=astray)
 
-    def _judge(self, record: Record, now: float, events: list[Event]) -> None:
+    def _judge(self, record: AgentRecord, now: float, events: list[Event]) -> None:
         """Hold verdict and hub alerts against the record, and tell what changed."""
         clock = self._clock(now)
         verdict = hub_alerts.verdict_of(
@@ -293,7 +293,7 @@ class Roster:
             ]
         self._schedule(record)
 
-    def _schedule(self, record: Record) -> None:
+    def _schedule(self, record: AgentRecord) -> None:
         """Keep the record in the wheel, no later than the next moment that matters."""
         moment = hub_alerts.look_again_at(record, record.verdict, default=self._interval)
         if moment is None:
@@ -305,13 +305,13 @@ class Roster:
             return
         bucket = self._wheel.get(second)
         if bucket is None:
-            bucket = self._wheel[second] = Bucket(second)
+            bucket = self._wheel[second] = TimingWheelSlot(second)
             if self._turned_to is not None:
                 self._turned_to = min(self._turned_to, second)
         bucket.append(record)
         record.bucket = bucket
 
-    def _view(self, record: Record, now: float, clock: float) -> AgentView:
+    def _view(self, record: AgentRecord, now: float, clock: float) -> AgentView:
         name = record.name
         enrolled = self._is_enrolled(name)
         enrolment = (self._enrolled or {}).get(name)
@@ -348,7 +348,7 @@ class Roster:
         )
 
 
-def _hub_alert(fact: Fact, record: Record, code: str, at: float) -> Event:
+def _hub_alert(fact: Fact, record: AgentRecord, code: str, at: float) -> Event:
     skew = record.number(SKEW) if code == HubAlertCode.CLOCK_SKEW else None
     return Event(fact, record.name, at, code, hub_alerts.severity_of(record, code), skew)
 

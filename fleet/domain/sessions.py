@@ -5,7 +5,7 @@ from __future__ import annotations
 from fleet.contract.vocabulary import Word
 
 
-class Session(Word):
+class SessionAge(Word):
     """What a message's `boot` makes of it."""
 
     UNNUMBERED = "unnumbered", "no boot: a one-liner without a sidecar, taken as it comes"
@@ -23,7 +23,7 @@ def session_of(
     offline: bool,
     newer: bool,
     overdue: bool,
-) -> Session:
+) -> SessionAge:
     """The session that a message with `boot` belongs to when `known` is the live one.
 
     A smaller boot is normally old news: a stale will, or an outbox that is emptied after a
@@ -32,11 +32,11 @@ def session_of(
     nor a lost state directory can lock an agent out for good. A goodbye never proves life.
     """
     if boot is None:
-        return Session.UNNUMBERED
+        return SessionAge.UNNUMBERED
     if known is None or boot > known:
-        return Session.NEW
+        return SessionAge.NEW
     if boot == known:
-        return Session.CURRENT
+        return SessionAge.CURRENT
     if offline:
-        return Session.LATE_WILL
-    return Session.BACK if newer or overdue else Session.OLD
+        return SessionAge.LATE_WILL
+    return SessionAge.BACK if newer or overdue else SessionAge.OLD

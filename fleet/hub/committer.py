@@ -21,7 +21,15 @@ from fleet.domain.events import Event, Fact
 from fleet.domain.roster import Roster
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
-from fleet.store.port import Batch, DeadLetter, Memory, Store, Stored, StoreFullError, Told
+from fleet.store.port import (
+    Batch,
+    DeadLetter,
+    HubState,
+    Store,
+    StoredEvent,
+    StoredMessage,
+    StoreFullError,
+)
 
 HUB: Final = ""
 """The agent of an alert that is the hub's own."""
@@ -48,7 +56,7 @@ UNSTORED: Final = frozenset({Fact.DUPLICATE, Fact.OLD_SESSION, Fact.FILLED, Fact
 _log = logging.getLogger(__name__)
 
 
-class Ledger:
+class Committer:
     """Owns ids, the hub's clock of record (which never goes back), and what is not yet stored."""
 
     def __init__(
@@ -78,7 +86,7 @@ class Ledger:
         self._committed = 0
         self._turn = asyncio.Lock()
 
-    def restore(self, memory: Memory, read: Callable[[MessageKind, bytes], Message]) -> None:
+    def restore(self, memory: HubState, read: Callable[[MessageKind, bytes], Message]) -> None:
         """Begin where the last hub ended: records, then the messages newer than they are."""
         self._last_id, self._last_at = memory.last_id, memory.last_at
         self.book = AlertBook.of(memory.alerts, memory.silences)
@@ -128,8 +136,8 @@ class Ledger:
 
     def enter(
         self,
-        messages: list[Stored] | None = None,
-        letters: list[DeadLetter] | None = None,
+        messages: list[StoredMessage] | None = None,
+        dead_letters: list[DeadLetter] | None = None,
         events: list[Event] | None = None,
         *,
         save_all: bool = False,
@@ -139,7 +147,7 @@ class Ledger:
         Called in the same breath as the observation it follows: no record may be stored that
         knows of a message which is not stored before or with it.
         """
-        batch = Batch(messages or [], letters or [])
+        batch = Batch(messages or [], dead_letters or [])
         batch.events = self._facts(events or [])
         self._add_state(batch, save_all=save_all)
         self._queue.append(batch)
@@ -174,7 +182,7 @@ class Ledger:
                 self._queue.popleft()
             self._committed += waiting
         if self.feed:
-            items: list[Stored | DeadLetter | Told] = []
+            items: list[StoredMessage | DeadLetter | StoredEvent] = []
             items += [*batch.messages, *batch.dead_letters, *batch.events]
             items.sort(key=lambda item: item.id)
             self.feed.put(list(items))
@@ -183,9 +191,9 @@ class Ledger:
         """Enter and commit; `save_all` stores every changed record, as at a clean stop."""
         await self.commit(self.enter(events=events, save_all=save_all))
 
-    def _facts(self, events: list[Event]) -> list[Told]:
+    def _facts(self, events: list[Event]) -> list[StoredEvent]:
         """Count events, let them change alerts and silences; those worth storing get ids."""
-        told: list[Told] = []
+        told: list[StoredEvent] = []
         for event in events:
             self.counters.facts[event.fact] += 1
             if event.fact in UNSTORED:
@@ -195,7 +203,7 @@ class Ledger:
             elif event.fact is Fact.STATE:
                 self._note_maintenance(event)
             self.book.take(event)
-            told.append(Told(self.next_id(), event))
+            told.append(StoredEvent(self.next_id(), event))
         return told
 
     def _note_maintenance(self, event: Event) -> None:

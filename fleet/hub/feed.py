@@ -10,11 +10,11 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 
-from fleet.domain.alerts import Tidings
+from fleet.domain.alerts import AlertGroup
 from fleet.hub.counters import Counters
-from fleet.store.port import DeadLetter, Stored, Told
+from fleet.store.port import DeadLetter, StoredEvent, StoredMessage
 
-Item = Stored | DeadLetter | Told | Tidings
+Item = StoredMessage | DeadLetter | StoredEvent | AlertGroup
 
 Wanted = Callable[[Item], bool]
 """Which items a subscriber has a use for; the others take no room in its queue."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from fleet.bus.connect_options import Connection, connection_of
+from fleet.bus.connect_options import ConnectOptions, connect_options
 from fleet.bus.port import Bus
 from fleet.contract.errors import BrokerError
 from fleet.contract.reader import Reader
@@ -19,7 +19,7 @@ from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.vocabulary import HubAlertCode, Notice, Severity
 from fleet.domain.events import Event, Fact
 from fleet.domain.roster import Roster
-from fleet.hub.committer import HUB, Ledger
+from fleet.hub.committer import HUB, Committer
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
 from fleet.hub.ingest import BROKER, BROKER_STATISTICS, RECENT, Ingest
@@ -68,14 +68,14 @@ Plug = Callable[["Hub"], Sequence[Service]]
 """Builds the services of a hub; they are started in this order and cancelled in reverse."""
 
 
-BusFactory = Callable[[Connection], Bus]
+BusFactory = Callable[[ConnectOptions], Bus]
 
 
-def mqtt(connection: Connection) -> Bus:
+def mqtt(options: ConnectOptions) -> Bus:
     """The hub's link to a real broker."""
     from fleet.bus.mqtt import ingest_bus
 
-    return ingest_bus(connection)
+    return ingest_bus(options)
 
 
 class Hub:
@@ -96,10 +96,10 @@ class Hub:
         self.counters = Counters()
         self.feed = Feed(self.counters)
         self.roster = Roster(interval=settings.interval)
-        self.ledger = Ledger(store, self.roster, self.feed, self.counters, clock)
+        self.committer = Committer(store, self.roster, self.feed, self.counters, clock)
         self.reader = Reader(settings.added_words())
         self.bus = bus(
-            connection_of(
+            connect_options(
                 settings,
                 client_id=settings.topics.manager,
                 persistent=True,
@@ -108,7 +108,7 @@ class Hub:
             )
         )
         self.receipts = Receipts(self.bus, self.topics, self.counters)
-        self.ingest = Ingest(self.bus, self.topics, self.reader, self.ledger, self.receipts)
+        self.ingest = Ingest(self.bus, self.topics, self.reader, self.committer, self.receipts)
         self.started_at: float | None = None
         self._signer = load_signer(settings.home)
         self._plug = plug
@@ -126,7 +126,7 @@ class Hub:
         sys.setswitchinterval(SWITCH)
         memory = await asyncio.to_thread(self.store.open)
         try:
-            self.ledger.restore(memory, self.reader.read)
+            self.committer.restore(memory, self.reader.read)
             # A first start listens before it judges, too: retained state is dated by the agents'
             # own clocks, and the birth that each is asked for shows how far off they are.
             self.roster.deaf(float("-inf"))
@@ -146,7 +146,7 @@ class Hub:
         Raises:
             BrokerError: the link is down.
         """
-        now = self.ledger.now()
+        now = self.committer.now()
         message = {"notice": notice.value, "ts": timestamp(now), "id": ulid(now)}
         await self.bus.publish(self.topics.broadcast, self.signed(self.topics.broadcast, message))
 
@@ -168,7 +168,7 @@ class Hub:
                     statistics = [BROKER + statistic for statistic in BROKER_STATISTICS]
                     await self.bus.subscribe(*statistics, qos=0)
                 await self.announce(Notice.HUB_ONLINE)
-                self.started_at = self.ledger.now()
+                self.started_at = self.committer.now()
                 if ready:
                     ready()
                 await self._stopping.wait()
@@ -182,13 +182,13 @@ class Hub:
         """What can still be kept is kept; a full disk or a dead link must not hold the end up."""
         with contextlib.suppress(Exception):
             async with asyncio.timeout(FAREWELL):
-                await self.ledger.write(save_all=True)
+                await self.committer.write(save_all=True)
         with contextlib.suppress(BrokerError, TimeoutError):
             async with asyncio.timeout(FAREWELL):
                 await self.announce(Notice.HUB_OFFLINE)
 
     def _on_link(self, up: bool, detail: str) -> None:
-        now = self.ledger.now()
+        now = self.committer.now()
         was = self.counters.link_up
         self.counters.link_up = up
         if up:
@@ -207,42 +207,42 @@ class Hub:
         while True:
             await self._link.wait()
             self._link.clear()
-            now = self.ledger.now()
+            now = self.committer.now()
             if not self.counters.link_up:
                 down = Event(
                     Fact.ALERT_FIRING, HUB, now, HubAlertCode.BROKER_DOWN, Severity.CRITICAL
                 )
-                await self.ledger.write([down])
+                await self.committer.write([down])
                 continue
-            if self.ledger.book.fires(HUB, HubAlertCode.BROKER_DOWN):
+            if self.committer.book.fires(HUB, HubAlertCode.BROKER_DOWN):
                 up = Event(Fact.ALERT_RESOLVED, HUB, now, HubAlertCode.BROKER_DOWN)
-                await self.ledger.write([up])
+                await self.committer.write([up])
             await self._settle()
 
     async def _settle(self) -> None:
         """Wait until births and backlog are in; a new loss of the link begins anew."""
-        looked = self.ledger.now()
+        looked = self.committer.now()
         while not self._link.is_set():
-            before, looked = looked, self.ledger.now()
+            before, looked = looked, self.committer.now()
             if looked - before > STALL:
                 self._listening_from = time.monotonic()
             if self.ingest.idle and time.monotonic() - self._listening_from >= SETTLE:
-                await self.ledger.write(self.roster.hear(looked))
+                await self.committer.write(self.roster.hear(looked))
                 return
             await asyncio.sleep(0.2)
 
     async def _tick(self) -> None:
-        looked = self.ledger.now()
+        looked = self.committer.now()
         while True:
             await asyncio.sleep(TICK)
-            before, looked = looked, self.ledger.now()
+            before, looked = looked, self.committer.now()
             if looked - before > STALL and self.counters.link_up:
                 await self._was_away(before, looked)
             started = time.perf_counter()
             events = self.roster.tick(looked)
             self.counters.ticks += 1
             self.counters.tick_seconds += time.perf_counter() - started
-            await self.ledger.write(events)
+            await self.committer.write(events)
 
     async def _was_away(self, since: float, now: float) -> None:
         """The agents spoke and nobody listened: read what waits, ask for births, judge then."""
@@ -257,9 +257,9 @@ class Hub:
         """Alerts go out also while the disk is full and intake waits."""
         while True:
             await asyncio.sleep(TICK)
-            tidings = self.ledger.book.due(self.ledger.now())
-            if tidings and self.feed:
-                self.feed.put(list(tidings))
+            alert_group = self.committer.book.due(self.committer.now())
+            if alert_group and self.feed:
+                self.feed.put(list(alert_group))
 
     async def _upkeep(self) -> None:
         caught_up = self.counters.stored
@@ -269,8 +269,8 @@ class Hub:
                 continue
             more = False
             with contextlib.suppress(StoreFullError):  # intake says so; this can wait
-                more = await self.store.upkeep(self.ledger.now())
+                more = await self.store.upkeep(self.committer.now())
             if not more:
                 caught_up = self.counters.stored
-                self.ledger.book.trim()
+                self.committer.book.trim()
             await asyncio.sleep(UPKEEP_BUSY if more else UPKEEP_IDLE)

@@ -24,10 +24,10 @@ from fleet.contract.vocabulary import MessageKind, Notice, Reason
 from fleet.domain.alerts import maintenance
 from fleet.domain.apply import FromAgent
 from fleet.domain.events import Event, Fact
-from fleet.hub.committer import Ledger
+from fleet.hub.committer import Committer
 from fleet.hub.counters import BROKER_DROPPED
 from fleet.hub.receipts import Receipts
-from fleet.store.port import DeadLetter, Stored
+from fleet.store.port import DeadLetter, StoredMessage
 
 RECORDED: Final = (*FROM_AGENT, MessageKind.COMMAND, MessageKind.BROADCAST)
 """The kinds that are stored; receipts are the hub's own voice."""
@@ -72,8 +72,8 @@ MAX_ADDRESSES: Final = 300_000
 class Draft:
     """One batch on its way: what to store, what was learned, whom to receipt."""
 
-    messages: list[Stored] = field(default_factory=list)
-    letters: list[DeadLetter] = field(default_factory=list)
+    messages: list[StoredMessage] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     sessions: set[tuple[str, int]] = field(default_factory=set)
 
@@ -114,15 +114,15 @@ class Ingest:
         bus: Bus,
         topics: Topics,
         reader: Reader,
-        ledger: Ledger,
+        committer: Committer,
         receipts: Receipts,
     ) -> None:
         self._bus = bus
         self._topics = topics
         self._reader = reader
-        self._ledger = ledger
+        self._committer = committer
         self._receipts = receipts
-        self._counters = ledger.counters
+        self._counters = committer.counters
         self._addresses: dict[str, Address] = {}
         self.tap: Callable[[float, list[Inbound]], None] | None = None
         """Given each batch before it is acknowledged: for the audit's capture."""
@@ -130,7 +130,7 @@ class Ingest:
         self._large = False
         self._in_hand = 0
 
-    def remember(self, stored: Iterable[Stored]) -> None:
+    def remember(self, stored: Iterable[StoredMessage]) -> None:
         """Know the messages that the last hub stored last: it may not have acknowledged them."""
         for one in stored:
             message = self._reader.read(one.kind, one.payload)
@@ -166,17 +166,17 @@ class Ingest:
     def _take(self, batch: list[Inbound]) -> tuple[int, list[tuple[str, int, int | None]]]:
         """Judge and enter a batch: its ticket, and how far sessions are receipted by it."""
         draft = Draft()
-        at = self._ledger.now()
+        at = self._committer.now()
         if self.tap is not None:
             self.tap(at, batch)
         self._judge_all(batch, at, draft)
-        ticket = self._ledger.enter(draft.messages, draft.letters, draft.events)
-        return ticket, [(*key, self._ledger.roster.receipt(*key)) for key in draft.sessions]
+        ticket = self._committer.enter(draft.messages, draft.dead_letters, draft.events)
+        return ticket, [(*key, self._committer.roster.receipt(*key)) for key in draft.sessions]
 
     async def _finish(
         self, batch: list[Inbound], ticket: int, receipts: list[tuple[str, int, int | None]]
     ) -> None:
-        await self._ledger.commit(ticket)
+        await self._committer.commit(ticket)
         await self._bus.ack_many(batch)
         for agent, boot, seq in receipts:
             if seq is not None:
@@ -185,7 +185,7 @@ class Ingest:
     def _judge_all(self, batch: list[Inbound], at: float, draft: Draft) -> None:
         """Nine messages of ten are the next heartbeat of an agent that goes on as before."""
         known, messages = self._addresses, draft.messages
-        goes_on, next_id = self._ledger.roster.goes_on, self._ledger.next_id
+        goes_on, next_id = self._committer.roster.goes_on, self._committer.next_id
         heartbeat = MessageKind.HEARTBEAT
         for inbound in batch:
             topic, payload, _, retain, _ = inbound
@@ -193,7 +193,7 @@ class Ingest:
             if address is not None and address.kind is heartbeat and not retain:
                 beat, agent = glance(payload), address.agent
                 if beat is not None and goes_on(agent, beat, at):
-                    messages.append(Stored(next_id(), at, agent, heartbeat, False, payload))
+                    messages.append(StoredMessage(next_id(), at, agent, heartbeat, False, payload))
                     self._counters.received[heartbeat] += 1
                     continue
             self._judge(inbound, at, draft)
@@ -212,7 +212,7 @@ class Ingest:
                 return
             self._counters.received[kind] += 1
             if not payload:
-                draft.events += self._ledger.roster.observe_cleared(address, at=at)
+                draft.events += self._committer.roster.observe_cleared(address, at=at)
                 return
             message = self._reader.read(kind, payload)
             if known is None:
@@ -230,7 +230,9 @@ class Ingest:
         elif isinstance(message, Announcement):
             self._hear_notice(message, at)
         draft.messages.append(
-            Stored(self._ledger.next_id(), at, address.agent, kind, inbound.retain, payload)
+            StoredMessage(
+                self._committer.next_id(), at, address.agent, kind, inbound.retain, payload
+            )
         )
 
     def _hear_broker(self, topic: str, payload: bytes, retained: bool) -> None:
@@ -269,7 +271,7 @@ class Ingest:
                 self._counters.repeated += 1
                 return False
             self.redelivered.committed(inbound.topic, inbound.payload)
-        events = self._ledger.roster.observe(address, message, at=at, retained=inbound.retain)
+        events = self._committer.roster.observe(address, message, at=at, retained=inbound.retain)
         if events:
             draft.events += events
         if address.kind is not MessageKind.HEARTBEAT and message.boot is not None:
@@ -279,15 +281,15 @@ class Ingest:
     def _hear_notice(self, message: Announcement, at: float) -> None:
         silence = maintenance("notice", at)
         if message.notice is Notice.MAINTENANCE_BEGIN:
-            self._ledger.silence(silence)
+            self._committer.silence(silence)
         elif message.notice is Notice.MAINTENANCE_END:
-            self._ledger.lift(silence.id)
+            self._committer.lift(silence.id)
 
     def _reject(self, inbound: Inbound, rejected: Rejected, at: float, draft: Draft) -> None:
         self._counters.rejected[rejected.reason] += 1
-        draft.letters.append(
+        draft.dead_letters.append(
             DeadLetter(
-                self._ledger.next_id(),
+                self._committer.next_id(),
                 at,
                 inbound.topic,
                 inbound.payload[:KEPT],

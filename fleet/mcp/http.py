@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fleet.api.app import LOOPBACK
-from fleet.api.auth import OPERATORS, READERS, Access
-from fleet.api.middleware import Guards
-from fleet.api.problems import Problem
+from fleet.api.auth import OPERATORS, READERS, Authenticator
+from fleet.api.middleware import HttpGuard
+from fleet.api.problems import HttpProblem
 from fleet.settings import Settings
 from fleet.tokens import Tokens
 
@@ -20,7 +20,7 @@ from fleet.tokens import Tokens
 class BearersOnly:
     """ASGI middleware: no token of the right role, no tools."""
 
-    def __init__(self, app: ASGIApp, access: Access, *, allow_commands: bool) -> None:
+    def __init__(self, app: ASGIApp, access: Authenticator, *, allow_commands: bool) -> None:
         self._app = app
         self._access = access
         self._roles = OPERATORS if allow_commands else READERS
@@ -33,14 +33,14 @@ class BearersOnly:
                 return
         await self._app(scope, receive, send)
 
-    def _refusal(self, request: Request) -> Problem | None:
+    def _refusal(self, request: Request) -> HttpProblem | None:
         try:
             principal = self._access.principal(request)
-        except Problem as problem:
+        except HttpProblem as problem:
             return problem
         if principal.role in self._roles:
             return None
-        return Problem(HTTPStatus.FORBIDDEN, "this role may not use these tools")
+        return HttpProblem(HTTPStatus.FORBIDDEN, "this role may not use these tools")
 
 
 async def serve(
@@ -48,8 +48,8 @@ async def serve(
 ) -> None:
     """Serve until cancelled."""
     app: ASGIApp = server.streamable_http_app(host=host)
-    access = Access(Tokens(settings.home))
-    guarded = Guards(BearersOnly(app, access, allow_commands=allow_commands), LOOPBACK | {host})
+    access = Authenticator(Tokens(settings.home))
+    guarded = HttpGuard(BearersOnly(app, access, allow_commands=allow_commands), LOOPBACK | {host})
     config = uvicorn.Config(
         guarded, host=host, port=port, log_level="warning", access_log=False, server_header=False
     )

@@ -18,7 +18,7 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 import fleet
-from fleet.commander.over_broker import Order, known_agents, send
+from fleet.commander.over_broker import CommandMessage, known_agents, send
 from fleet.contract.errors import FleetError
 from fleet.contract.reader import Reader
 from fleet.contract.schema_validator import load_schema
@@ -68,7 +68,7 @@ def build(settings: Settings, *, allow_commands: bool, caller: str) -> MCPServer
             "with its verdict. It holds operations only, never what agents talk about."
         ),
     )
-    helm = Helm(settings, caller)
+    helm = FleetTools(settings, caller)
     tools: list[tuple[Callable[..., Awaitable[str]], str]] = [
         (helm.status, "Health of all agents: what is down, stale, broken or late, worst first."),
         (helm.describe, "Everything known of one agent: health, checks, versions, alerts."),
@@ -101,7 +101,7 @@ def build(settings: Settings, *, allow_commands: bool, caller: str) -> MCPServer
     return server
 
 
-class Helm:
+class FleetTools:
     """The tools over one fleet."""
 
     def __init__(self, settings: Settings, caller: str) -> None:
@@ -143,12 +143,12 @@ class Helm:
         limit: Annotated[int, Field(ge=1, le=50, description="messages at most")] = 20,
     ) -> str:
         from fleet.api.hub_backend import described_message
-        from fleet.store.port import Stored
+        from fleet.store.port import StoredMessage
         from fleet.store.read_only import open_store
 
         async with open_store(self._settings.home) as store:
             cursor: str | None = None
-            newest: list[Stored] = []
+            newest: list[StoredMessage] = []
             for _ in range(100):  # pages run forward; only the newest are wanted
                 page = await store.history(
                     since=time.time() - hours * 3600,
@@ -191,13 +191,13 @@ class Helm:
         async with open_bus(settings) as bus:
             targets = await known_agents(bus, settings.topics) if everyone else sorted(set(agents))
             outcomes = dict.fromkeys(targets, "silent: no reply")
-            order = Order(Verb(verb), tuple(targets))
+            command = CommandMessage(Verb(verb), tuple(targets))
             if targets:
                 async for answer in send(
                     bus,
                     settings.topics,
                     Reader(settings.added_words()),
-                    order,
+                    command,
                     expected=targets,
                     patience=PATIENCE,
                     sign=signer.sign if signer else None,

@@ -71,7 +71,7 @@ class HubCollector(Collector):
         yield single(families.FEED_QUEUE, self._hub.feed.backlog)
 
     def _fleet(self) -> Iterable[Metric]:
-        book = self._hub.ledger.book
+        book = self._hub.committer.book
         counts = self._hub.roster.counts()
         yield labelled(families.AGENTS, {(v.value,): n for v, n in counts.items()})
         yield labelled(

@@ -15,7 +15,7 @@ from fleet.hub.feed import Item
 from fleet.metrics.collector import Extra, HubCollector
 from fleet.metrics.exposition import Exposition
 from fleet.metrics.hub_families import LATENCY
-from fleet.store.port import Stored, Told
+from fleet.store.port import StoredEvent, StoredMessage
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
@@ -54,7 +54,7 @@ class Exporter:
         openmetrics = "application/openmetrics-text" in accept
         for seconds in self._commander.take_latencies():
             self._latency.observe(seconds)
-        now = self._hub.ledger.now()
+        now = self._hub.committer.now()
         agents = self._exposition.render(
             lambda name: self._hub.roster.view(name, now), now, openmetrics=openmetrics
         ).encode()
@@ -68,6 +68,6 @@ class Exporter:
 
 def _agent_of(item: Item) -> str:
     """Whose series it changes; empty: nobody's."""
-    if isinstance(item, Stored):
+    if isinstance(item, StoredMessage):
         return item.agent
-    return item.event.agent if isinstance(item, Told) else ""
+    return item.event.agent if isinstance(item, StoredEvent) else ""

@@ -13,7 +13,7 @@ from typing import Final
 
 from fleet.contract.errors import ConfigError, FleetError
 from fleet.contract.secret_file import write_secret
-from fleet.notifier.notification import Group
+from fleet.notifier.notification import Notification
 from fleet.notifier.routes import Route
 from fleet.notifier.senders import send
 
@@ -27,7 +27,7 @@ MOST: Final = 1_000
 REMEMBERED: Final = 1_000
 """Delivered ids kept, so that a restart does not tell the same again."""
 
-Send = Callable[[Route, Group], None]
+Send = Callable[[Route, Notification], None]
 _log = logging.getLogger(__name__)
 
 
@@ -47,7 +47,7 @@ class Delivery:
         self.working = True
         self._attempt = attempt
         self._file = folder / f"{route.name}.json"
-        self._waiting: OrderedDict[str, Group] = OrderedDict()
+        self._waiting: OrderedDict[str, Notification] = OrderedDict()
         self._delivered: OrderedDict[str, None] = OrderedDict()
         self._more = asyncio.Event()
 
@@ -58,7 +58,7 @@ class Delivery:
         """Take up what the last hub could not deliver."""
         try:
             kept = json.loads(self._file.read_text())
-            self._waiting.update((g["id"], Group.from_json(g)) for g in kept["waiting"])
+            self._waiting.update((g["id"], Notification.from_json(g)) for g in kept["waiting"])
             self._delivered.update(dict.fromkeys(map(str, kept["delivered"])))
         except FileNotFoundError:
             pass
@@ -67,7 +67,7 @@ class Delivery:
         if self._waiting:
             self._more.set()
 
-    def put(self, group: Group) -> None:
+    def put(self, group: Notification) -> None:
         """Queue a group, unless it is below the route's severity or was delivered already."""
         if not self.route.wants(group.severity):
             return
@@ -100,7 +100,7 @@ class Delivery:
                 attempt = min(attempt + 1, 16)
                 await asyncio.sleep(random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter
 
-    async def try_once(self, group: Group) -> bool:
+    async def try_once(self, group: Notification) -> bool:
         """One attempt; says once in the log when the route fails, and when it works again."""
         try:
             await asyncio.to_thread(self._attempt, self.route, group)

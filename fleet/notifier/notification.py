@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import AlertCode, AlertState, HubAlertCode, Severity
-from fleet.domain.alerts import Alert, Tidings
+from fleet.domain.alerts import Alert, AlertGroup
 
 TEST_CODE: Final = "route-test"
 """The code of `fleet alerts test`; never on the bus."""
@@ -23,7 +23,7 @@ NAMED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class NotifiedAlert:
     """One alert of a group; `agent` is empty for the hub's own, `since` RFC 3339."""
 
     agent: str
@@ -33,30 +33,30 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Notification:
     """One message to operators. The same group has the same `id`, whoever makes it and when."""
 
     id: str
     code: str
     state: AlertState
     severity: Severity
-    members: tuple[Member, ...]
+    members: tuple[NotifiedAlert, ...]
 
     @classmethod
-    def of(cls, tidings: Tidings) -> Self:
-        members = tuple(map(member_of, tidings.alerts))
+    def of(cls, alert_group: AlertGroup) -> Self:
+        members = tuple(map(member_of, alert_group.alerts))
         return cls(
-            _digest(tidings.code, tidings.state, members),
-            tidings.code,
-            tidings.state,
-            tidings.severity,
+            _digest(alert_group.code, alert_group.state, members),
+            alert_group.code,
+            alert_group.state,
+            alert_group.severity,
             members,
         )
 
     @classmethod
     def test(cls, state: AlertState, at: float) -> Self:
         """A group that only shows whether a route works."""
-        members = (Member("", Severity.INFO, timestamp(at)),)
+        members = (NotifiedAlert("", Severity.INFO, timestamp(at)),)
         digest = _digest(TEST_CODE, state, members)
         return cls(digest, TEST_CODE, state, Severity.INFO, members)
 
@@ -67,7 +67,7 @@ class Group:
             KeyError, TypeError, ValueError: it is not one of ours.
         """
         members = tuple(
-            Member(m["agent"], Severity(m["severity"]), m["since"], m["value"])
+            NotifiedAlert(m["agent"], Severity(m["severity"]), m["since"], m["value"])
             for m in data["members"]
         )
         state, severity = AlertState(data["state"]), Severity(data["severity"])
@@ -91,10 +91,10 @@ class Group:
         return f"{self.code} ({word}): {named}{more}"
 
 
-def member_of(alert: Alert) -> Member:
-    return Member(alert.agent, alert.severity, timestamp(alert.since), alert.value)
+def member_of(alert: Alert) -> NotifiedAlert:
+    return NotifiedAlert(alert.agent, alert.severity, timestamp(alert.since), alert.value)
 
 
-def _digest(code: str, state: AlertState, members: tuple[Member, ...]) -> str:
+def _digest(code: str, state: AlertState, members: tuple[NotifiedAlert, ...]) -> str:
     text = "\n".join([code, state.value, *(f"{m.agent} {m.since}" for m in members)])
     return hashlib.sha256(text.encode()).hexdigest()[:32]

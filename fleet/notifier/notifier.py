@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client.core import Metric
 
 from fleet.contract.vocabulary import AlertState
-from fleet.domain.alerts import Alert, Tidings
+from fleet.domain.alerts import Alert, AlertGroup
 from fleet.metrics import hub_families as families
 from fleet.metrics.collector import labelled
 from fleet.notifier.delivery import Delivery, Send
-from fleet.notifier.notification import Group
+from fleet.notifier.notification import Notification
 from fleet.notifier.routes import Channel, Route
 from fleet.notifier.senders import LASTS, send
 
@@ -46,8 +46,8 @@ class Notifier:
                     if delivery.route.channel is Channel.ALERTMANAGER:
                         group.create_task(self._repeat(delivery), name="route-repeat")
                 async for item in subscription:
-                    if isinstance(item, Tidings):
-                        told = Group.of(item)
+                    if isinstance(item, AlertGroup):
+                        told = Notification.of(item)
                         for delivery in self._deliveries:
                             delivery.put(told)
         finally:
@@ -68,18 +68,18 @@ class Notifier:
         """Say again what fires and was told; nothing is queued, the next round says it anew."""
         while True:
             await asyncio.sleep(REPEAT)
-            for group in _told(self._hub.ledger.book.firing()):
+            for group in _told(self._hub.committer.book.firing()):
                 if delivery.route.wants(group.severity) and not len(delivery):
                     await delivery.try_once(group)
 
 
-def _told(firing: Iterable[Alert]) -> list[Group]:
+def _told(firing: Iterable[Alert]) -> list[Notification]:
     """The firing alerts that operators know of, by code."""
     codes: dict[str, list[Alert]] = {}
     for alert in firing:
         if alert.told is AlertState.FIRING:
             codes.setdefault(alert.code, []).append(alert)
     return [
-        Group.of(Tidings(code, AlertState.FIRING, alerts[0].severity, tuple(alerts)))
+        Notification.of(AlertGroup(code, AlertState.FIRING, alerts[0].severity, tuple(alerts)))
         for code, alerts in codes.items()
     ]

@@ -22,7 +22,7 @@ import fleet
 from fleet.contract.errors import FleetError
 from fleet.contract.secret_file import read_secret
 from fleet.contract.vocabulary import AlertState
-from fleet.notifier.notification import Group, Member
+from fleet.notifier.notification import Notification, NotifiedAlert
 from fleet.notifier.routes import Channel, Route
 
 TIMEOUT: Final = 10.0
@@ -36,7 +36,7 @@ class SendError(FleetError):
     """An attempt failed; it is tried again."""
 
 
-def send(route: Route, group: Group) -> None:
+def send(route: Route, group: Notification) -> None:
     """Hand `group` to the receiver of `route`.
 
     Raises:
@@ -50,7 +50,7 @@ def signature(secret: str, stamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def _webhook(route: Route, group: Group) -> None:
+def _webhook(route: Route, group: Notification) -> None:
     document = {
         "version": 1,
         **group.as_json(),
@@ -66,13 +66,13 @@ def _webhook(route: Route, group: Group) -> None:
     _post(route, route.address(), body, headers)
 
 
-def _alertmanager(route: Route, group: Group) -> None:
+def _alertmanager(route: Route, group: Notification) -> None:
     alerts = list(_alerts(group))
     url = route.address().rstrip("/") + "/api/v2/alerts"
     _post(route, url, json.dumps(alerts, separators=(",", ":")).encode(), {})
 
 
-def _alerts(group: Group) -> Iterable[Mapping[str, Any]]:
+def _alerts(group: Notification) -> Iterable[Mapping[str, Any]]:
     """Alertmanager's shape. A firing alert ends by itself unless it is repeated."""
     over = group.state is AlertState.RESOLVED
     lasts = (datetime.now(UTC) + timedelta(seconds=LASTS)).isoformat()
@@ -87,7 +87,7 @@ def _alerts(group: Group) -> Iterable[Mapping[str, Any]]:
         }  # fmt: skip
 
 
-def _labels(group: Group, member: Member) -> dict[str, str]:
+def _labels(group: Notification, member: NotifiedAlert) -> dict[str, str]:
     return {
         "alertname": group.code,
         "agent": member.agent or "hub",
@@ -96,7 +96,7 @@ def _labels(group: Group, member: Member) -> dict[str, str]:
     }
 
 
-def _apprise(route: Route, group: Group) -> None:
+def _apprise(route: Route, group: Notification) -> None:
     import apprise
 
     logging.getLogger("apprise").disabled = True  # it logs addresses, which hold passwords
@@ -155,7 +155,7 @@ def _post(route: Route, url: str, body: bytes, headers: Mapping[str, str]) -> No
     raise SendError(f"route {route.name} failed", why, f"fleet alerts test {route.name}")
 
 
-_SENDERS: Final[Mapping[Channel, Callable[[Route, Group], None]]] = {
+_SENDERS: Final[Mapping[Channel, Callable[[Route, Notification], None]]] = {
     Channel.ALERTMANAGER: _alertmanager,
     Channel.WEBHOOK: _webhook,
     Channel.APPRISE: _apprise,

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet.contract.errors import ConfigError
-from fleet.domain.commands import Order
+from fleet.domain.commands import IssuedCommand
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class OpenTelemetry:
         self._exporter = exporter
         self._endpoint = endpoint
         self._every = float(hub.settings.tables["otel"].get("metrics_every", 60))
-        self._ended: deque[Order] = deque(maxlen=MAX_WAITING)
+        self._ended: deque[IssuedCommand] = deque(maxlen=MAX_WAITING)
         self._failing = False
         commander.observe(self._note)
 
@@ -78,16 +78,16 @@ class OpenTelemetry:
         while True:
             await asyncio.sleep(FLUSH)
             await self._send(partial(self._send_spans, spans, resource))
-            now = self._hub.ledger.now()
+            now = self._hub.committer.now()
             if now >= due:
                 text = self._exporter.expose("")[0].decode()
                 started = self._hub.started_at or now
                 await self._send(partial(_send_metrics, metrics, resource, text, started, now))
                 due = now + self._every
 
-    def _note(self, order: Order) -> None:
-        if order.ended is not None:
-            self._ended.append(order)
+    def _note(self, command: IssuedCommand) -> None:
+        if command.ended is not None:
+            self._ended.append(command)
 
     async def _send(self, work: Callable[[], bool]) -> None:
         """In a thread: a collector that hangs must not stop the hub. Its absence is said once."""
@@ -101,13 +101,13 @@ class OpenTelemetry:
 
         from fleet.otel.spans import spans_of
 
-        orders = [self._ended.popleft() for _ in range(min(len(self._ended), 500))]
-        if not orders:
+        commands = [self._ended.popleft() for _ in range(min(len(self._ended), 500))]
+        if not commands:
             return not self._failing
-        spans = [span for order in orders for span in spans_of(order, resource)]
+        spans = [span for command in commands for span in spans_of(command, resource)]
         if exporter.export(spans) is SpanExportResult.SUCCESS:
             return True
-        self._ended.extendleft(reversed(orders))
+        self._ended.extendleft(reversed(commands))
         return False
 
 

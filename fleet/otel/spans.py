@@ -8,45 +8,47 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from fleet.domain.commands import CommandState, Order
+from fleet.domain.commands import CommandState, IssuedCommand
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _NANO: Final = 1_000_000_000
 
 
-def trace_id(order_id: str) -> int:
+def trace_id(command_id: str) -> int:
     """The trace of a command: the 128 bits of its ULID."""
     number = 0
-    for character in order_id:
+    for character in command_id:
         number = number << 5 | _CROCKFORD.index(character)
     return number
 
 
-def spans_of(order: Order, resource: Resource) -> list[ReadableSpan]:
+def spans_of(command: IssuedCommand, resource: Resource) -> list[ReadableSpan]:
     """The root span and its parts; none for a command that has not ended."""
-    if order.ended is None:
+    if command.ended is None:
         return []
-    root = _context(order, 1)
+    root = _context(command, 1)
     parts: list[tuple[str, float, float, int, SpanContext | None]] = [
-        ("command", order.created, order.ended, 1, None)
+        ("command", command.created, command.ended, 1, None)
     ]
-    sent = order.sent if order.sent is not None else order.ended
-    if sent > order.created:
-        parts.append(("queued at the hub", order.created, sent, 2, root))
-    if order.sent is not None:
-        parts.append(("sent, until the reply", order.sent, order.ended, 3, root))
-        if order.took is not None:
-            began = max(order.sent, order.ended - order.took)
-            parts.append(("carried out by the agent", began, order.ended, 4, _context(order, 3)))
+    sent = command.sent if command.sent is not None else command.ended
+    if sent > command.created:
+        parts.append(("queued at the hub", command.created, sent, 2, root))
+    if command.sent is not None:
+        parts.append(("sent, until the reply", command.sent, command.ended, 3, root))
+        if command.took is not None:
+            began = max(command.sent, command.ended - command.took)
+            parts.append(
+                ("carried out by the agent", began, command.ended, 4, _context(command, 3))
+            )
     return [
         ReadableSpan(
-            name=f"{name} {order.verb}" if number == 1 else name,
-            context=_context(order, number),
+            name=f"{name} {command.verb}" if number == 1 else name,
+            context=_context(command, number),
             parent=parent,
             resource=resource,
-            attributes=_attributes(order) if number == 1 else {},
+            attributes=_attributes(command) if number == 1 else {},
             kind=SpanKind.CLIENT if number == 1 else SpanKind.INTERNAL,
-            status=_status(order) if number == 1 else Status(),
+            status=_status(command) if number == 1 else Status(),
             start_time=int(start * _NANO),
             end_time=int(max(start, end) * _NANO),
         )
@@ -54,26 +56,26 @@ def spans_of(order: Order, resource: Resource) -> list[ReadableSpan]:
     ]
 
 
-def _context(order: Order, number: int) -> SpanContext:
+def _context(command: IssuedCommand, number: int) -> SpanContext:
     """A span id of its own within the trace: the low bits of the ULID are random already."""
-    trace = trace_id(order.id)
+    trace = trace_id(command.id)
     span = (trace & (2**64 - 1)) ^ number or number
     return SpanContext(trace, span, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
-def _attributes(order: Order) -> dict[str, str | int]:
+def _attributes(command: IssuedCommand) -> dict[str, str | int]:
     found: dict[str, str | int] = {
-        "fleet.command.id": order.id,
-        "fleet.command.verb": order.verb.value,
-        "fleet.command.outcome": order.state.value,
-        "fleet.command.priority": order.priority.value,
-        "fleet.agent": order.agent,
+        "fleet.command.id": command.id,
+        "fleet.command.verb": command.verb.value,
+        "fleet.command.outcome": command.state.value,
+        "fleet.command.priority": command.priority.value,
+        "fleet.agent": command.agent,
     }
-    if order.code is not None:
-        found["fleet.command.code"] = order.code.value
+    if command.code is not None:
+        found["fleet.command.code"] = command.code.value
     return found
 
 
-def _status(order: Order) -> Status:
-    good = order.state is CommandState.DONE
-    return Status(StatusCode.OK) if good else Status(StatusCode.ERROR, order.state.value)
+def _status(command: IssuedCommand) -> Status:
+    good = command.state is CommandState.DONE
+    return Status(StatusCode.OK) if good else Status(StatusCode.ERROR, command.state.value)

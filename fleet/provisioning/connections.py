@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from fleet.bus.connect_options import Connection
+from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.mqtt import MqttBus
 from fleet.bus.port import Will
 from fleet.contract.broker_url import BrokerUrl
@@ -27,9 +27,9 @@ def connection_as(
     password: str | None,
     client_id: str | None = None,
     will: Will | None = None,
-) -> Connection:
+) -> ConnectOptions:
     """A connection by `account`; without `client_id` a name nobody else has."""
-    return Connection(
+    return ConnectOptions(
         replace(settings.broker, user=account),
         client_id or f"{account}-{ulid(time.time())[10:].lower()}",
         password=password,
@@ -40,10 +40,10 @@ def connection_as(
 
 def connection_by_certificate(
     settings: Settings, url: BrokerUrl, client_id: str, files: tuple[Path, Path]
-) -> Connection:
+) -> ConnectOptions:
     """A connection by (certificate, key) to an mTLS listener."""
     ca = settings.home / "ca" / "ca.pem"
-    return Connection(url, client_id, ca_file=ca, cert_file=files[0], key_file=files[1])
+    return ConnectOptions(url, client_id, ca_file=ca, cert_file=files[0], key_file=files[1])
 
 
 @asynccontextmanager
@@ -64,6 +64,6 @@ async def dynsec_of(
             "fleet init; for a broker that runs already: fleet broker secure --help",
         )
     user = account or admin_account(settings.topics)
-    connection = connection_as(settings, user, read_secret(path))
-    async with MqttBus(connection) as bus, Dynsec(bus) as dynsec:
+    options = connection_as(settings, user, read_secret(path))
+    async with MqttBus(options) as bus, Dynsec(bus) as dynsec:
         yield dynsec

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from fleet.bus.raw_client import Version, Visit
+from fleet.bus.raw_client import RawClient, Version
 from fleet.contract.errors import BrokerError, ConfigError, FleetError
 from fleet.contract.topics import FROM_AGENT
 from fleet.contract.vocabulary import Kind, MessageKind
@@ -189,9 +189,9 @@ class Enroller:
 
     async def _empty(self, name: str, account: str, password: str) -> None:
         """A clean session in place of the agent's, and empty retained messages."""
-        connection = connection_as(self._settings, account, password, name)
+        options = connection_as(self._settings, account, password, name)
         with contextlib.suppress(BrokerError):  # the account goes next, whatever came of this
-            async with Visit(connection, Version.V311) as visit:
+            async with RawClient(options, Version.V311) as visit:
                 for kind in FROM_AGENT:
                     await visit.publish(self._topics.of(kind, name), b"", retain=True)
 
@@ -212,10 +212,10 @@ class Enroller:
         for wrong_password, wrong_id in ((secret + "x", client_id), (secret, f"{client_id}-x")):
             wrong = connection_as(self._settings, account, wrong_password, wrong_id)
             with contextlib.suppress(BrokerError):
-                async with Visit(wrong, Version.V5):
+                async with RawClient(wrong, Version.V5):
                     raise _not_proven(f"account {account}", "a wrong login was let in")
         right = connection_as(self._settings, account, secret, client_id)
-        async with Visit(right, Version.V5) as visit:
+        async with RawClient(right, Version.V5) as visit:
             own = self._topics.of(MessageKind.COMMAND, agent or client_id)
             if not await visit.subscribe(own):
                 raise _not_proven(f"account {account}", "it may not read its own commands")

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Final, Self
 
-from fleet.bus.connect_options import connection_of
+from fleet.bus.connect_options import connect_options
 from fleet.bus.mqtt import MqttBus
 from fleet.contract.errors import FleetError
 from fleet.contract.topics import STATISTICS
@@ -15,7 +15,7 @@ from fleet.settings import Settings
 LOG: Final = STATISTICS.replace("#", "broker/log/#")
 
 
-class Watch(AsyncExitStack):
+class ConnectionWatch(AsyncExitStack):
     """Watches who connects from before a credential is shown, so that no agent is too quick.
 
     The production configuration publishes connections below `$SYS`; another broker may not.
@@ -24,7 +24,7 @@ class Watch(AsyncExitStack):
     def __init__(self, settings: Settings, agent: str) -> None:
         super().__init__()
         self._agent = agent
-        self._bus = MqttBus(connection_of(settings))
+        self._bus = MqttBus(connect_options(settings))
 
     async def __aenter__(self) -> Self:
         await self.enter_async_context(self._bus)

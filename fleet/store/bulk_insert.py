@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain
 from typing import Any, Final
 
-from fleet.store.port import Stored
+from fleet.store.port import StoredMessage
 from fleet.store.row_mapping import KIND_NUMBER, Row
 
 SIZES: Final = (500, 50, 5, 1)
@@ -34,7 +34,7 @@ def put(
 
 
 def append_messages(
-    database: sqlite3.Connection, messages: list[Stored], agents: dict[str, int]
+    database: sqlite3.Connection, messages: list[StoredMessage], agents: dict[str, int]
 ) -> None:
     """Append `messages`, whose agents have the numbers `agents`, inside a transaction."""
     values = [

@@ -23,10 +23,10 @@ def recount(database: sqlite3.Connection) -> None:
         put_meta(database, _NUMBER, number)
 
 
-def put(database: sqlite3.Connection, letters: list[DeadLetter], most: int) -> int:
+def put(database: sqlite3.Connection, dead_letters: list[DeadLetter], most: int) -> int:
     """Keep `letters`, but no more than `most` in all; how many old ones had to go."""
-    bulk_insert.put(database, "dead_letter", 7, map(dead_letter_row, letters))
-    number = meta(database, _NUMBER) + len(letters)
+    bulk_insert.put(database, "dead_letter", 7, map(dead_letter_row, dead_letters))
+    number = meta(database, _NUMBER) + len(dead_letters)
     over = max(0, number - most)
     if over:
         database.execute(

@@ -12,7 +12,7 @@ from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.alerts import Alert, Silence
-from fleet.domain.commands import Order
+from fleet.domain.commands import IssuedCommand
 from fleet.domain.events import Event
 
 
@@ -24,7 +24,7 @@ class StoreFullError(StoreError):
     """The disk takes no more; nothing of the batch was written."""
 
 
-class Stored(NamedTuple):
+class StoredMessage(NamedTuple):
     """One message as committed; `at` is the hub's clock at receipt, seconds since the epoch."""
 
     id: int
@@ -60,7 +60,7 @@ class Captured:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StoredEvent:
     """An event with the id under which it is stored and streamed."""
 
     id: int
@@ -75,9 +75,9 @@ class Batch:
     that a restart must apply again, because a record older than it is stored.
     """
 
-    messages: list[Stored] = field(default_factory=list)
+    messages: list[StoredMessage] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
-    events: list[Told] = field(default_factory=list)
+    events: list[StoredEvent] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     forgotten_alerts: list[tuple[str, str]] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
@@ -121,7 +121,7 @@ class Batch:
 class Page:
     """Messages oldest first; `next` is the cursor of the following page, None at the end."""
 
-    messages: list[Stored]
+    messages: list[StoredMessage]
     next: str | None
 
 
@@ -166,7 +166,7 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class HubState:
     """What a restart begins with: records with the id of the last message each one holds."""
 
     last_id: int
@@ -174,7 +174,7 @@ class Memory:
     records: list[tuple[str, int, dict[str, Any]]]
     alerts: list[Alert]
     silences: list[Silence]
-    orders: list[Order]
+    commands: list[IssuedCommand]
     replay_from: int
 
 
@@ -186,7 +186,7 @@ class Store(Protocol):
 
     letters_dropped: int
 
-    def open(self) -> Memory:
+    def open(self) -> HubState:
         """Open, migrate and check.
 
         Raises:
@@ -205,7 +205,7 @@ class Store(Protocol):
         """
         ...
 
-    def replay(self, after: int) -> Iterable[Stored]:
+    def replay(self, after: int) -> Iterable[StoredMessage]:
         """Messages with an id above `after`, in order; only before the hub serves."""
         ...
 
@@ -241,7 +241,7 @@ class Store(Protocol):
         """
         ...
 
-    async def events(self, *, after: int, limit: int = 1000) -> list[Told]:
+    async def events(self, *, after: int, limit: int = 1000) -> list[StoredEvent]:
         """Stored events with an id above `after`, in order."""
         ...
 
@@ -249,9 +249,11 @@ class Store(Protocol):
         """Newest first."""
         ...
 
-    async def save_orders(self, orders: list[Order]) -> None: ...
+    async def save_commands(self, commands: list[IssuedCommand]) -> None: ...
 
-    async def orders(self, *, agent: str | None, since: float, limit: int) -> list[Order]: ...
+    async def commands(
+        self, *, agent: str | None, since: float, limit: int
+    ) -> list[IssuedCommand]: ...
 
     async def upkeep(self, now: float) -> bool:
         """A little of the work that waits: index, roll up, forget. True if more is left."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from fleet.contract.errors import ConfigError
-from fleet.store import dead_letters as letters
+from fleet.store import dead_letters
 from fleet.store.connection import meta, put_meta
 from fleet.store.port import HOUR
 from fleet.store.row_mapping import KEY_STEP
@@ -93,9 +93,9 @@ class Upkeep:
         ).fetchall()
         if not rows:
             return False
-        sums: dict[tuple[int, int], Hour] = {}
+        sums: dict[tuple[int, int], HourTotals] = {}
         for _id, at, agent, kind, payload in rows:
-            sums.setdefault((int(at // HOUR), agent), Hour()).add(kind, json.loads(payload))
+            sums.setdefault((int(at // HOUR), agent), HourTotals()).add(kind, json.loads(payload))
         for key, hour in sums.items():
             known = database.execute(
                 "SELECT beats, failing, statuses, alerts, metrics FROM rollup"
@@ -113,7 +113,7 @@ class Upkeep:
         keep = self._keep
         if self._forget_messages(database, now - keep.raw * DAY):
             return True
-        if letters.forget(database, now - keep.dead_letters * DAY, CHUNK):
+        if dead_letters.forget(database, now - keep.dead_letters * DAY, CHUNK):
             return True
         values = (CHUNK, now - keep.events * DAY, keep.max_events)
         if database.execute(_FORGET_EVENTS, values).rowcount > 0:
@@ -152,7 +152,7 @@ _FORGET_EVENTS: Final = (
 )
 
 
-class Hour:
+class HourTotals:
     """One agent's hour: counts, and each metric's least, greatest and last value."""
 
     def __init__(self) -> None:

@@ -13,9 +13,9 @@ from fleet.contract.vocabulary import (
     Verb,
 )
 from fleet.domain.alerts import Alert, Silence
-from fleet.domain.commands import CommandState, Order
+from fleet.domain.commands import CommandState, IssuedCommand
 from fleet.domain.events import Event, Fact
-from fleet.store.port import DeadLetter, Stored, Told
+from fleet.store.port import DeadLetter, StoredEvent, StoredMessage
 
 Row = tuple[Any, ...]
 
@@ -40,28 +40,28 @@ def key_of(agent: int, kind: int) -> int:
     return agent * KEY_STEP + kind
 
 
-def stored(row: Row, names: dict[int, str]) -> Stored:
+def stored(row: Row, names: dict[int, str]) -> StoredMessage:
     """From `id, at, agent, kind, retained, payload`."""
     id_, at, agent, kind, retained, payload = row
-    return Stored(id_, at, names[agent], KINDS[kind], bool(retained), payload)
+    return StoredMessage(id_, at, names[agent], KINDS[kind], bool(retained), payload)
 
 
-def event_row(told: Told) -> Row:
+def event_row(told: StoredEvent) -> Row:
     event = told.event
     severity = event.severity.value if event.severity else None
     return (told.id, event.at, event.fact.value, event.agent, str(event.word), severity,
             event.amount, event.id)  # fmt: skip
 
 
-def told(row: Row) -> Told:
+def told(row: Row) -> StoredEvent:
     id_, at, fact, agent, word, severity, amount, ref = row
     level = Severity(severity) if severity else None
-    return Told(id_, Event(Fact(fact), agent, at, word, level, amount, ref))
+    return StoredEvent(id_, Event(Fact(fact), agent, at, word, level, amount, ref))
 
 
-def dead_letter_row(letter: DeadLetter) -> Row:
-    return (letter.id, letter.at, letter.topic, letter.payload, letter.retained, letter.reason,
-            letter.field)  # fmt: skip
+def dead_letter_row(dead_letter: DeadLetter) -> Row:
+    return (dead_letter.id, dead_letter.at, dead_letter.topic, dead_letter.payload,
+            dead_letter.retained, dead_letter.reason, dead_letter.field)  # fmt: skip
 
 
 def dead_letter(row: Row) -> DeadLetter:
@@ -97,16 +97,16 @@ ORDER_KNOWN: Final = (
 """What cannot change is not written again: the indices of a stored order stay as they are."""
 
 
-def order_row(order: Order) -> Row:
-    code = order.code.value if order.code else None
-    return (order.id, order.agent, order.verb.value, order.priority.value, order.ttl,
-            order.created, order.by, order.reply_to, order.state.value, order.sent, order.ended,
-            code, order.took, order.broadcast)  # fmt: skip
+def order_row(command: IssuedCommand) -> Row:
+    code = command.code.value if command.code else None
+    return (command.id, command.agent, command.verb.value, command.priority.value, command.ttl,
+            command.created, command.by, command.reply_to, command.state.value, command.sent,
+            command.ended, code, command.took, command.broadcast)  # fmt: skip
 
 
-def order(row: Row) -> Order:
+def command(row: Row) -> IssuedCommand:
     (id_, agent, verb, priority, ttl, created, by, reply_to, state, sent, ended, code, took,
      broadcast) = row  # fmt: skip
-    return Order(id_, agent, Verb(verb), Priority(priority), ttl, created, by, reply_to,
+    return IssuedCommand(id_, agent, Verb(verb), Priority(priority), ttl, created, by, reply_to,
                  CommandState(state), sent, ended, ReplyCode(code) if code else None,
                  took, broadcast)  # fmt: skip

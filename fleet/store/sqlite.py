@@ -18,9 +18,8 @@ from typing import Any, Final, TypeVar
 
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
-from fleet.domain.commands import OPEN, Order
-from fleet.store import dead_letters as letters
-from fleet.store import history, rollups, row_mapping
+from fleet.domain.commands import OPEN, IssuedCommand
+from fleet.store import dead_letters, history, rollups, row_mapping
 from fleet.store.bulk_insert import append_messages, put
 from fleet.store.connection import (
     check,
@@ -38,11 +37,11 @@ from fleet.store.port import (
     Captured,
     DeadLetter,
     Hours,
-    Memory,
+    HubState,
     Page,
-    Stored,
+    StoredEvent,
+    StoredMessage,
     StoreError,
-    Told,
 )
 from fleet.store.retention import Retention, Upkeep
 
@@ -74,7 +73,7 @@ class SqliteStore:
 
     # Opening and closing
 
-    def open(self) -> Memory:
+    def open(self) -> HubState:
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = take_lock(self._home / "hub.lock")
         try:
@@ -83,7 +82,7 @@ class SqliteStore:
             self._database.execute(f"PRAGMA cache_size = -{CACHE}")
             check(self._database, self.path)
             migrate(self._database)
-            letters.recount(self._database)
+            dead_letters.recount(self._database)
             return self._remember(self._database)
         except sqlite3.DatabaseError as error:
             raise damaged(self.path, str(error)) from None
@@ -108,7 +107,7 @@ class SqliteStore:
             os.close(self._lock)
             self._lock = None
 
-    def _remember(self, database: sqlite3.Connection) -> Memory:
+    def _remember(self, database: sqlite3.Connection) -> HubState:
         self._agents = dict(database.execute("SELECT name, id FROM agent"))
         ids = [
             database.execute(f"SELECT max(id) FROM {table}").fetchone()[0] or 0  # noqa: S608 - our own names
@@ -120,7 +119,7 @@ class SqliteStore:
             " coalesce((SELECT at FROM event ORDER BY id DESC LIMIT 1), 0))"
         ).fetchone()
         marks = ",".join("?" * len(OPEN))
-        return Memory(
+        return HubState(
             last_id=max(last),
             last_at=at,
             records=[
@@ -131,8 +130,8 @@ class SqliteStore:
             silences=[
                 row_mapping.silence(row) for row in database.execute("SELECT * FROM silence")
             ],
-            orders=[
-                row_mapping.order(row)
+            commands=[
+                row_mapping.command(row)
                 for row in database.execute(
                     f"SELECT * FROM command WHERE state IN ({marks})",  # noqa: S608 - placeholders
                     tuple(OPEN),
@@ -149,8 +148,8 @@ class SqliteStore:
         if batch.messages:
             self._last_moment = _moment(batch.messages[0])
 
-    async def save_orders(self, orders: list[Order]) -> None:
-        values = [row_mapping.order_row(order) for order in orders]
+    async def save_commands(self, commands: list[IssuedCommand]) -> None:
+        values = [row_mapping.order_row(command) for command in commands]
 
         def save(database: sqlite3.Connection) -> None:
             # Cursors must end on this thread: let go of on another, one resets the statement
@@ -182,7 +181,7 @@ class SqliteStore:
         many = database.executemany
         dropped = 0
         if batch.dead_letters:
-            dropped = letters.put(database, batch.dead_letters, self._keep.max_dead_letters)
+            dropped = dead_letters.put(database, batch.dead_letters, self._keep.max_dead_letters)
         if batch.events:
             put(database, "event", 8, map(row_mapping.event_row, batch.events))
         if batch.alerts:
@@ -203,7 +202,9 @@ class SqliteStore:
             put_meta(database, "replay_from", batch.replay_from)
         return agents, dropped
 
-    def _numbered(self, database: sqlite3.Connection, messages: list[Stored]) -> dict[str, int]:
+    def _numbered(
+        self, database: sqlite3.Connection, messages: list[StoredMessage]
+    ) -> dict[str, int]:
         """The agents' numbers; new ones are entered, and forgotten if the batch fails."""
         new = {message.agent for message in messages if message.agent not in self._agents}
         if not new:
@@ -213,7 +214,7 @@ class SqliteStore:
 
     # Reading
 
-    def replay(self, after: int) -> Iterator[Stored]:
+    def replay(self, after: int) -> Iterator[StoredMessage]:
         if self._database is None:
             raise StoreError("the store is closed")
         names = {number: name for name, number in self._agents.items()}
@@ -287,7 +288,7 @@ class SqliteStore:
             return self._agents
         return dict(database.execute("SELECT name, id FROM agent"))
 
-    async def events(self, *, after: int, limit: int = 1000) -> list[Told]:
+    async def events(self, *, after: int, limit: int = 1000) -> list[StoredEvent]:
         query = "SELECT * FROM event WHERE id > ? ORDER BY id LIMIT ?"
         return [row_mapping.told(row) for row in await self._all(query, (after, limit))]
 
@@ -296,13 +297,13 @@ class SqliteStore:
         found = await self._all(query, (before or 2**62, limit))
         return [row_mapping.dead_letter(row) for row in found]
 
-    async def orders(self, *, agent: str | None, since: float, limit: int) -> list[Order]:
+    async def commands(self, *, agent: str | None, since: float, limit: int) -> list[IssuedCommand]:
         query = (
             "SELECT * FROM command WHERE created >= ? AND (? IS NULL OR agent = ?)"
             " ORDER BY created DESC LIMIT ?"
         )
         found = await self._all(query, (since, agent, agent, limit))
-        return [row_mapping.order(row) for row in reversed(found)]
+        return [row_mapping.command(row) for row in reversed(found)]
 
     async def capture(self, since: float, until: float) -> AsyncIterator[Captured]:
         query = (
@@ -360,5 +361,5 @@ class SqliteStore:
         return reader
 
 
-def _moment(first: Stored) -> int:
+def _moment(first: StoredMessage) -> int:
     return int(first.at) // history.MOMENT * history.MOMENT

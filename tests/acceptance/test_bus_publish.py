@@ -15,14 +15,14 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
-from fleet.contract.schema_validator import judges
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
 from tests.support.broker import SHIPPED, Mosquitto
 from tests.support.one_liner import PRESENT, SCRIPT, run
 from tests.support.waiting import wait_until
 
-JUDGES = judges()
+JUDGES = schema_validators()
 TOPICS = Topics()
 ROOT = str(Path(__file__).parents[2])
 HORSE = "right horse#1"

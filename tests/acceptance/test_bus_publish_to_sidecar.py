@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.contract.schema_validator import judges
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
 from tests.support.broker import Mosquitto
@@ -50,7 +50,7 @@ def retained(broker: Mosquitto, kind: MessageKind) -> dict[str, object] | None:
          "-W", "1", "--retained-only"],
         capture_output=True, check=False,
     ).stdout  # fmt: skip
-    return judges()[kind].read(found) if found else None
+    return schema_validators()[kind].read(found) if found else None
 
 
 def test_a_dropped_alert_reaches_the_broker(drop: Path, broker: Mosquitto, tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from fleet.contract.schema_validator import judges
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import MessageKind
 from tests.acceptance.wrong_calls import CALLS
 from tests.support.one_liner import run
 
-JUDGES = judges()
+JUDGES = schema_validators()
 SHELLS = ["dash", "busybox"]
 
 

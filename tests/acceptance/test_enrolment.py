@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from fleet.bus.raw_client import Version, Visit
+from fleet.bus.raw_client import RawClient, Version
 from fleet.contract.secret_file import read_secret
 from fleet.contract.topics import FROM_AGENT, STATISTICS
 from fleet.contract.vocabulary import MessageKind
@@ -136,13 +136,13 @@ def json_document(process: subprocess.Popen[str]) -> dict[str, Any]:
     return document
 
 
-async def reachable(site: Site) -> Visit:
+async def reachable(site: Site) -> RawClient:
     settings = load({"home": str(site.home)}, {})
-    visit = Visit(connection_as(settings, "zephyr", settings.password()), Version.V5)
+    visit = RawClient(connection_as(settings, "zephyr", settings.password()), Version.V5)
     return await visit.__aenter__()
 
 
-def said(watcher: Visit, kinds: tuple[str, ...] = FROM_AGENT) -> list[dict[str, Any]]:
+def said(watcher: RawClient, kinds: tuple[str, ...] = FROM_AGENT) -> list[dict[str, Any]]:
     """What alpha has published live, in order."""
     topics = {f"fleet/alpha/{kind}" for kind in kinds}
     return [
@@ -152,7 +152,7 @@ def said(watcher: Visit, kinds: tuple[str, ...] = FROM_AGENT) -> list[dict[str, 
     ]
 
 
-def heartbeats(watcher: Visit) -> list[dict[str, Any]]:
+def heartbeats(watcher: RawClient) -> list[dict[str, Any]]:
     return said(watcher, (MessageKind.HEARTBEAT,))
 
 

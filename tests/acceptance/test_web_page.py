@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fleet.bus.connect_options import Connection
+from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.mqtt import MqttBus
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.messages import Alert, Heartbeat, Status
@@ -56,7 +56,7 @@ def fill(broker: Mosquitto, count: int) -> None:
     messages += [(f"agent-{n}", Heartbeat(ok=True, ts=now, interval=600)) for n in range(count)]
 
     async def publish() -> None:
-        async with MqttBus(Connection(BrokerUrl.parse(broker.url), "test")) as bus:
+        async with MqttBus(ConnectOptions(BrokerUrl.parse(broker.url), "test")) as bus:
             for start in range(0, len(messages), 200):
                 await asyncio.gather(
                     *(

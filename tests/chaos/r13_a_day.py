@@ -17,7 +17,7 @@ from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.roster import Roster
-from fleet.hub.committer import Ledger
+from fleet.hub.committer import Committer
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
 from fleet.hub.ingest import Ingest
@@ -50,15 +50,15 @@ class Day:
         self.store = SqliteStore(home, Retention(raw=KEPT, rollups=KEPT))
         self.roster = Roster(interval=INTERVAL)
         counters = Counters()
-        self.ledger = Ledger(
+        self.committer = Committer(
             self.store, self.roster, Feed(counters), counters, lambda: self.now, lambda: self.now
         )
         self.desk = Desk()
         reader = Reader()
         bus = self.desk
         receipts = Receipts(bus, Topics(), counters)  # type: ignore[arg-type]
-        self.ingest = Ingest(bus, Topics(), reader, self.ledger, receipts)  # type: ignore[arg-type]
-        self.ledger.restore(self.store.open(), reader.read)
+        self.ingest = Ingest(bus, Topics(), reader, self.committer, receipts)  # type: ignore[arg-type]
+        self.committer.restore(self.store.open(), reader.read)
         self.sent = 0
         self.false = 0
 
@@ -75,7 +75,7 @@ class Day:
             self.desk.acked.clear()
             events = self.roster.tick(self.now)
             self.false += len(events)
-            await self.ledger.write(events)
+            await self.committer.write(events)
         while await self.store.upkeep(self.now):
             pass
 

@@ -26,7 +26,7 @@ for module in pkgutil.walk_packages(agent_sidecar.__path__, "agent_sidecar."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
         print(module.name)
-schema_validator.judges({"planes": ("gpu",)})
+schema_validator.schema_validators({"planes": ("gpu",)})
 """
 
 

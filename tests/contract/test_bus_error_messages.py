@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fleet.bus import aiomqtt_connection, mqtt5_connection
-from fleet.bus.connect_options import Connection
+from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.mqtt import MqttBus, ingest_bus
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import BrokerError
@@ -20,7 +20,7 @@ from tests.support.broker import Mosquitto, free_port
 from tests.support.proxy import Proxy, Refusal
 from tests.support.waiting import eventually
 
-Make = Callable[[Connection], MqttBus]
+Make = Callable[[ConnectOptions], MqttBus]
 
 
 @pytest.fixture(params=[MqttBus, ingest_bus], ids=["plain", "fast"])
@@ -52,8 +52,8 @@ async def stranger() -> AsyncIterator[Callable[[bytes | None], asyncio.Future[in
         server.close()
 
 
-def at(port: int, host: str = "127.0.0.1", **options: object) -> Connection:
-    return Connection(BrokerUrl(host, port), "visitor", **options)  # type: ignore[arg-type]
+def at(port: int, host: str = "127.0.0.1", **options: object) -> ConnectOptions:
+    return ConnectOptions(BrokerUrl(host, port), "visitor", **options)  # type: ignore[arg-type]
 
 
 async def refusal(bus: MqttBus) -> str:
@@ -123,19 +123,19 @@ async def test_a_wrong_password_is_told_without_showing_it(
     broker = Mosquitto(tmp_path / "broker", lines, anonymous=False).start()
     try:
         url = BrokerUrl("127.0.0.1", broker.port, user="hub")
-        connection = Connection(url, "hub", password="hunter2-wrong")  # noqa: S106
-        said = await refusal(make(connection))
+        options = ConnectOptions(url, "hub", password="hunter2-wrong")  # noqa: S106
+        said = await refusal(make(options))
     finally:
         broker.stop()
     assert "not authorised" in said or "wrong user name or password" in said
-    assert "hunter2" not in said + caplog.text + repr(connection)
+    assert "hunter2" not in said + caplog.text + repr(options)
 
 
 # paho leaves a socket whose TLS handshake failed to the garbage collector, which complains.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_plain_broker_does_not_pass_for_a_tls_one(broker: Mosquitto, make: Make) -> None:
     url = BrokerUrl("127.0.0.1", broker.port, tls=True)
-    said = await refusal(make(Connection(url, "visitor")))
+    said = await refusal(make(ConnectOptions(url, "visitor")))
     assert "TLS" in said or "cannot be reached" in said
     gc.collect()
 
@@ -156,8 +156,8 @@ async def test_a_link_that_went_deaf_is_noticed_and_replaced(make: Make, broker:
     """No reset, no end of file: only the missing answer to a ping tells."""
     changes: list[bool] = []
     async with Proxy(broker.port) as proxy:
-        connection = at(proxy.port, keepalive=2, on_link=lambda up, _detail: changes.append(up))
-        async with make(connection) as bus:
+        options = at(proxy.port, keepalive=2, on_link=lambda up, _detail: changes.append(up))
+        async with make(options) as bus:
             proxy.hold()
             await eventually(lambda: False in changes, what="the loss of the link")
             proxy.release()
@@ -171,7 +171,7 @@ async def test_every_connection_of_ours_sends_at_once(make: Make, broker: Mosqui
         link = bus._client
         found = (
             link._client.socket()
-            if isinstance(link, aiomqtt_connection.AioLink)
+            if isinstance(link, aiomqtt_connection.AiomqttConnection)
             else link._transport.get_extra_info("socket")  # type: ignore[union-attr]
         )
         assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -22,13 +22,13 @@ from fleet.contract.generate import schema_of
 from fleet.contract.limits import MAX_ALERTS, MAX_METRICS, MAX_PAYLOAD
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
-from fleet.contract.schema_validator import Judge, judges
+from fleet.contract.schema_validator import SchemaValidator, schema_validators
 from fleet.contract.vocabulary import MessageKind, Reason
 from tests.support.payloads import VALID, anything, damaged, text
 
 KINDS = list(MessageKind)
 READER = Reader()
-JUDGES = judges()
+JUDGES = schema_validators()
 
 
 def ecma_pattern(_: Any, pattern: str, instance: object, __: Any) -> Iterator[ValidationError]:
@@ -49,7 +49,7 @@ def verdict_of_reader(kind: MessageKind, payload: bytes) -> str:
     return "valid"
 
 
-def verdict_of_judge(judge: Judge, payload: bytes) -> str:
+def verdict_of_judge(judge: SchemaValidator, payload: bytes) -> str:
     try:
         judge.read(payload)
     except Rejected as rejected:
@@ -215,4 +215,6 @@ def test_a_plane_s_name_is_the_contract_s_and_stands_in_the_path() -> None:
 
 def test_a_judge_refuses_a_schema_keyword_it_does_not_know() -> None:
     with pytest.raises(ValueError, match="uniqueItems"):
-        Judge({"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}})
+        SchemaValidator(
+            {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
+        )

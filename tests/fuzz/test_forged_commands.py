@@ -11,11 +11,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from agent_sidecar.commands.queue import Desk, Letter
-from agent_sidecar.state.database import Ledger
+from agent_sidecar.commands.queue import CommandQueue, InboundMessage
+from agent_sidecar.state.database import Database
 from agent_sidecar.state.seen_ids import SeenIds
 from fleet.contract import signing
-from fleet.contract.schema_validator import judges
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import MessageKind, Notice
 from tests.support.broker import Mosquitto
 from tests.support.fuzz import TOPIC, Forger, amount
@@ -25,33 +25,35 @@ NOW = 1_773_869_400.0
 SEED = 5
 
 
-def new_desk(key: Ed25519PrivateKey, folder: Path) -> Desk:
+def new_desk(key: Ed25519PrivateKey, folder: Path) -> CommandQueue:
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return Desk(
-        judges(), {signing.key_id(public): public}, SeenIds(Ledger(folder / "outbox.sqlite3"))
+    return CommandQueue(
+        schema_validators(),
+        {signing.key_id(public): public},
+        SeenIds(Database(folder / "outbox.sqlite3")),
     )
 
 
-def executed(desk: Desk, payload: bytes, retain: bool, now: float) -> int:
+def executed(queue: CommandQueue, payload: bytes, retain: bool, now: float) -> int:
     """How many orders come out after one message."""
-    desk.take(Letter(MessageKind.COMMAND, TOPIC, payload, retain), NOW, now)
-    orders = 0
-    while order := desk.next():
-        desk.finished(order)
-        orders += 1
-    return orders
+    queue.take(InboundMessage(MessageKind.COMMAND, TOPIC, payload, retain), NOW, now)
+    commands = 0
+    while command := queue.next():
+        queue.finished(command)
+        commands += 1
+    return commands
 
 
 @pytest.mark.timeout(1800)
 def test_forged_tampered_retargeted_and_retained_commands_run_zero_times(tmp_path: Path) -> None:
     key = Ed25519PrivateKey.generate()
     forger = Forger(key, Random(SEED), NOW)
-    desk = new_desk(key, tmp_path)
+    queue = new_desk(key, tmp_path)
     genuine = forged = 0
     for number, (payload, retain) in enumerate(forger.forgeries(amount(4_500, 80_000))):
-        forged += executed(desk, payload, retain, float(number))
+        forged += executed(queue, payload, retain, float(number))
         if number % 500 == 0:
-            genuine += executed(desk, forger.genuine(), False, float(number))
+            genuine += executed(queue, forger.genuine(), False, float(number))
     assert forged == 0
     assert genuine == len(range(0, amount(4_500, 80_000), 500)), "the desk must work meanwhile"
 
@@ -60,31 +62,31 @@ def test_forged_tampered_retargeted_and_retained_commands_run_zero_times(tmp_pat
 def test_a_replayed_command_runs_zero_times_also_after_a_restart(tmp_path: Path) -> None:
     key = Ed25519PrivateKey.generate()
     forger = Forger(key, Random(SEED), NOW)
-    desk = new_desk(key, tmp_path)
+    queue = new_desk(key, tmp_path)
     old = [forger.genuine() for _ in range(amount(100, 900))]
-    first = sum(executed(desk, payload, False, float(n)) for n, payload in enumerate(old))
+    first = sum(executed(queue, payload, False, float(n)) for n, payload in enumerate(old))
     assert first == len(old)
-    desk._seen.save()
+    queue._seen.save()
     replayed, clock = 0, float(len(old))
     for _ in range(amount(5, 12)):
-        replayed += sum(executed(desk, payload, False, clock) for payload in old)
-    desk = new_desk(key, tmp_path)
+        replayed += sum(executed(queue, payload, False, clock) for payload in old)
+    queue = new_desk(key, tmp_path)
     for _ in range(amount(5, 12)):
-        replayed += sum(executed(desk, payload, False, clock) for payload in old)
+        replayed += sum(executed(queue, payload, False, clock) for payload in old)
     assert replayed == 0
 
 
 def test_a_notice_of_another_is_not_believed(tmp_path: Path) -> None:
     hub, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-    desk = new_desk(hub, tmp_path)
+    queue = new_desk(hub, tmp_path)
     forger = Forger(hub, Random(SEED), NOW)
     command = forger.command()
     notice = {"notice": "hub-online", "id": command["id"], "ts": command["ts"]}
     topic = "zephyr/broadcast"
 
     def heard(message: dict[str, object]) -> object:
-        letter = Letter(MessageKind.BROADCAST, topic, json.dumps(message).encode(), False)
-        return desk.take(letter, NOW, 0.0)
+        message = InboundMessage(MessageKind.BROADCAST, topic, json.dumps(message).encode(), False)
+        return queue.take(message, NOW, 0.0)
 
     assert heard(notice) is None
     assert heard(signing.sign(other, topic, notice)) is None
@@ -126,8 +128,8 @@ def test_a_reload_is_written_down_before_it_runs(tmp_path: Path) -> None:
     forger = Forger(key, Random(SEED), NOW)
     command = forger.command() | {"verb": "config-reload"}
     payload = json.dumps(signing.sign(key, TOPIC, command)).encode()
-    desk = new_desk(key, tmp_path)
-    desk.take(Letter(MessageKind.COMMAND, TOPIC, payload), NOW, 0.0)
-    assert desk.next() is not None
+    queue = new_desk(key, tmp_path)
+    queue.take(InboundMessage(MessageKind.COMMAND, TOPIC, payload), NOW, 0.0)
+    assert queue.next() is not None
     # The sidecar dies here, without a reply.
     assert executed(new_desk(key, tmp_path), payload, False, 0.0) == 0

@@ -13,7 +13,7 @@ import pytest
 from fleet.bus.port import Bus, Inbound
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
-from fleet.contract.schema_validator import judges
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.topics import FROM_AGENT, Topics
 from fleet.contract.vocabulary import MessageKind
 from fleet.hub.hub import Hub
@@ -36,7 +36,7 @@ def accepts(read: Callable[[bytes], object], payload: bytes) -> bool:
 
 @pytest.mark.timeout(3600)
 def test_the_contract_reads_or_rejects_and_its_two_readers_agree() -> None:
-    reader, known = Reader(), judges()
+    reader, known = Reader(), schema_validators()
     accepted = rejected = 0
     for kind, payload in hostile_payloads(Random(SEED), amount(20_000, 500_000)):
         ok = accepts(partial(reader.read, kind), payload)
@@ -75,10 +75,10 @@ async def test_the_hub_stores_valid_rows_and_dead_letters_only(tmp_path: Path) -
     store = SqliteStore(tmp_path)
     feeder = Feeder(amount(10_000, 500_000))
     hub = Hub(load({"home": str(tmp_path)}, {}), store, bus=lambda _: cast("Bus", feeder))
-    hub.ledger.restore(store.open(), hub.reader.read)
+    hub.committer.restore(store.open(), hub.reader.read)
     await hub.ingest.run()
     assert feeder.acknowledged == feeder.count
-    known = judges()
+    known = schema_validators()
     rows = 0
     for row in store.replay(0):
         rows += 1

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.bus.connect_options import Connection
-from fleet.bus.raw_client import Version, Visit
+from fleet.bus.connect_options import ConnectOptions
+from fleet.bus.raw_client import RawClient, Version
 from fleet.contract.broker_url import BrokerUrl
 from tests.support.broker import free_port
 from tests.support.waiting import wait_until
@@ -48,9 +48,9 @@ def port(tmp_path: Path) -> Iterator[int]:
     process.wait(10)
 
 
-def visit(port: int, user: str, password: str) -> Visit:
+def visit(port: int, user: str, password: str) -> RawClient:
     url = BrokerUrl("127.0.0.1", port, user=user)
-    return Visit(Connection(url, user, password=password), Version.V311)
+    return RawClient(ConnectOptions(url, user, password=password), Version.V311)
 
 
 async def test_an_agent_on_nats_reaches_its_own_topics_and_no_others(port: int) -> None:

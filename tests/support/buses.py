@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet.bus.connect_options import Connection
-from fleet.bus.in_process import MemoryBroker
+from fleet.bus.connect_options import ConnectOptions
+from fleet.bus.in_process import InProcessBroker
 from fleet.bus.local_broker import LocalBroker
 from fleet.bus.mqtt import MqttBus, ingest_bus
 from fleet.bus.port import Bus
@@ -22,7 +22,7 @@ from tests.support.proxy import Proxy, Refusal
 class World:
     """A broker, how to get a bus on it, and how to break a client's link.
 
-    `bus("name", **options)` takes the options of `Connection`.
+    `bus("name", **options)` takes the options of `ConnectOptions`.
     """
 
     bus: Callable[..., Bus]
@@ -31,10 +31,10 @@ class World:
 
 @contextlib.asynccontextmanager
 async def memory(folder: Path) -> AsyncIterator[World]:
-    broker = MemoryBroker()
+    broker = InProcessBroker()
 
     def bus(client_id: str, **options: Any) -> Bus:
-        return broker.connect(Connection(BrokerUrl("memory"), client_id, **options))
+        return broker.connect(ConnectOptions(BrokerUrl("memory"), client_id, **options))
 
     yield World(bus, broker.cut)
 
@@ -42,7 +42,7 @@ async def memory(folder: Path) -> AsyncIterator[World]:
 @contextlib.asynccontextmanager
 async def behind_a_proxy(
     folder: Path,
-    make: Callable[[Connection], Bus],
+    make: Callable[[ConnectOptions], Bus],
     *,
     refusal: Refusal | None = None,
     embedded: bool = False,
@@ -52,7 +52,7 @@ async def behind_a_proxy(
             url = BrokerUrl("127.0.0.1", proxy.port)
 
             def bus(client_id: str, **options: Any) -> Bus:
-                return make(Connection(url, client_id, **options))
+                return make(ConnectOptions(url, client_id, **options))
 
             yield World(bus, proxy.cut)
 

@@ -28,15 +28,15 @@ def answer(
 
 
 def says(whole: bytes) -> Script:
-    return lambda connection, _path: connection.sendall(whole)
+    return lambda options, _path: options.sendall(whole)
 
 
 def drips(whole: bytes, pause: float = 0.05) -> Script:
     """One byte at a time, so that no single read ever times out."""
 
-    def script(connection: socket.socket, _path: str) -> None:
+    def script(options: socket.socket, _path: str) -> None:
         for byte in whole:
-            connection.sendall(bytes([byte]))
+            options.sendall(bytes([byte]))
             time.sleep(pause)
 
     return script
@@ -71,25 +71,25 @@ class Stub:
         for thread in self._threads:
             thread.join(10)
 
-    def hangs(self, connection: socket.socket, _path: str) -> None:
+    def hangs(self, options: socket.socket, _path: str) -> None:
         """Use as a script through `hanging`: accepts, and says nothing until the stub closes."""
         self._closed.wait(30)
 
     def _accept(self) -> None:
         while not self._closed.is_set():
             try:
-                connection, _ = self._listener.accept()
+                options, _ = self._listener.accept()
             except OSError:
                 return
-            thread = threading.Thread(target=self._serve, args=(connection,), name="stub")
+            thread = threading.Thread(target=self._serve, args=(options,), name="stub")
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
-            connection.settimeout(10)
-            asked = connection.recv(4096).decode("latin-1").split(" ")
-            self._script(connection, asked[1] if len(asked) > 1 else "")
+    def _serve(self, options: socket.socket) -> None:
+        with options, contextlib.suppress(OSError):
+            options.settimeout(10)
+            asked = options.recv(4096).decode("latin-1").split(" ")
+            self._script(options, asked[1] if len(asked) > 1 else "")
 
 
 @contextlib.contextmanager
@@ -97,9 +97,9 @@ def hanging(first: bytes = b"") -> Iterator[Stub]:
     """A server that takes the connection, perhaps says a little, and then nothing more."""
     stub: Stub
 
-    def script(connection: socket.socket, path: str) -> None:
-        connection.sendall(first)
-        stub.hangs(connection, path)
+    def script(options: socket.socket, path: str) -> None:
+        options.sendall(first)
+        stub.hangs(options, path)
 
     stub = Stub(script)
     with stub:

@@ -13,7 +13,7 @@ from fleet.contract.reader import Reader
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
 from fleet.domain.roster import Roster
-from fleet.hub.committer import Ledger
+from fleet.hub.committer import Committer
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
 from fleet.hub.ingest import Ingest
@@ -58,7 +58,7 @@ class Intake:
         self.roster = Roster(interval=10)
         self.feed = Feed(self.counters)
         self.passed = 0.0
-        self.ledger = Ledger(
+        self.committer = Committer(
             self.store,
             self.roster,
             self.feed,
@@ -69,9 +69,9 @@ class Intake:
         reader = Reader()
         bus: Any = self.desk
         self.receipts = Receipts(bus, Topics(), self.counters)
-        self.ingest = Ingest(bus, Topics(), reader, self.ledger, self.receipts)
+        self.ingest = Ingest(bus, Topics(), reader, self.committer, self.receipts)
         memory = self.store.open()
-        self.ledger.restore(memory, reader.read)
+        self.committer.restore(memory, reader.read)
         self.ingest.remember(self.store.replay(0))
 
     async def stored(self) -> list[bytes]:

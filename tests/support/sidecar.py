@@ -16,7 +16,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from fleet.contract.schema_validator import judges
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
@@ -24,7 +24,7 @@ from fleet.domain.sequences import Sequence
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-JUDGES = judges()
+JUDGES = schema_validators()
 
 
 class Sidecar:

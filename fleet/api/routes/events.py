@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query
 from sse_starlette import EventSourceResponse
 
 from fleet.api.backend import Backend
-from fleet.api.event_stream import Interest, Name
+from fleet.api.event_stream import EventName, Interest
 from fleet.api.routes.fleet import Reader
 from fleet.api.routes.messages import Hub
 from fleet.api.schemas import AgentName
@@ -24,7 +24,7 @@ async def events(
     _: Reader,
     last_event_id: Annotated[str | None, Header()] = None,
     after: int | None = None,
-    only: Annotated[list[Name] | None, Query(description="what they are about")] = None,
+    only: Annotated[list[EventName] | None, Query(description="what they are about")] = None,
     kind: Annotated[MessageKind | None, Query(description="messages of this kind")] = None,
     agent: Annotated[AgentName | None, Query(description="about this agent")] = None,
 ) -> EventSourceResponse:

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from fleet.api.agent_query import Selection
+from fleet.api.agent_query import AgentQuery
 from fleet.api.auth import READERS, allow
-from fleet.api.backend import Span
+from fleet.api.backend import HistoryQuery
 from fleet.api.cooperative import in_slices
-from fleet.api.problems import Problem
+from fleet.api.problems import HttpProblem
 from fleet.api.routes.messages import Hub, Operator
 from fleet.api.schemas import AgentName, AlertBody, Code, SilenceBody, SilenceId, VerifiedBody
 from fleet.contract.vocabulary import MessageKind
@@ -43,7 +43,7 @@ async def agents(
 
     `total` counts the agents on all pages, `counts` the whole fleet by state.
     """
-    wanted = Selection(frozenset(state or ()), group, q, cursor, limit, brief)
+    wanted = AgentQuery(frozenset(state or ()), group, q, cursor, limit, brief)
     with _own_cursor():
         listed, about = await hub.agents(wanted)
     found = await in_slices(listed, json.dumps)
@@ -58,7 +58,7 @@ async def agent(name: str, hub: Hub, _: Reader) -> dict[str, Any]:
     """One agent in detail."""
     found = hub.agent(name)
     if found is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents")
+        raise HttpProblem(HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents")
     return found
 
 
@@ -80,7 +80,7 @@ async def history(
     limit: Limit = 100,
 ) -> dict[str, Any]:
     """Stored messages, oldest first, a page at a time."""
-    span = Span(_epoch(since), _epoch(until), agent, kind, cursor, limit)
+    span = HistoryQuery(_epoch(since), _epoch(until), agent, kind, cursor, limit)
     with _own_cursor():
         return await hub.history(span)
 
@@ -96,7 +96,7 @@ async def rollups(
     limit: Limit = 100,
 ) -> dict[str, Any]:
     """Sums of each agent's hours, kept for a year; the hour that runs is not among them."""
-    span = Span(_epoch(since), _epoch(until), agent, None, cursor, limit)
+    span = HistoryQuery(_epoch(since), _epoch(until), agent, None, cursor, limit)
     with _own_cursor():
         return await hub.rollups(span)
 
@@ -119,7 +119,7 @@ async def alerts(
 async def acknowledge(body: AlertBody, hub: Hub, caller: Operator) -> dict[str, str | None]:
     """Say that somebody looks at it."""
     if not await hub.acknowledge_alert(body.agent, body.code, str(caller)):
-        raise Problem(HTTPStatus.NOT_FOUND, "no such alert is firing", "GET /v1/alerts")
+        raise HttpProblem(HTTPStatus.NOT_FOUND, "no such alert is firing", "GET /v1/alerts")
     return {"agent": body.agent, "code": body.code}
 
 
@@ -127,7 +127,7 @@ async def acknowledge(body: AlertBody, hub: Hub, caller: Operator) -> dict[str, 
 async def verified(body: VerifiedBody, hub: Hub, _: Operator) -> dict[str, bool]:
     """Record what a second source said: dissent raises an alert, agreement ends it."""
     if not await hub.verified(body.agent, agrees=body.agrees):
-        raise Problem(HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents")
+        raise HttpProblem(HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents")
     return {"agrees": body.agrees}
 
 
@@ -147,7 +147,7 @@ async def silence(body: SilenceBody, hub: Hub, caller: Operator) -> SilenceId:
 async def lift(silence_id: str, hub: Hub, _: Operator) -> None:
     """End a silence."""
     if not await hub.lift(silence_id):
-        raise Problem(HTTPStatus.NOT_FOUND, "there is no such silence", "GET /v1/alerts")
+        raise HttpProblem(HTTPStatus.NOT_FOUND, "there is no such silence", "GET /v1/alerts")
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def _own_cursor() -> Iterator[None]:
     try:
         yield
     except ValueError:
-        raise Problem(
+        raise HttpProblem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "that cursor is not one of ours",
             "start without a cursor, then pass `next`",

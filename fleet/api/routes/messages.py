@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from fleet.api.auth import EVERYONE, OPERATORS, allow
-from fleet.api.backend import Backend, Dispatch
-from fleet.api.problems import Problem
+from fleet.api.backend import Backend, CommandRequest
+from fleet.api.problems import HttpProblem
 from fleet.api.schemas import AckBody, SendBody, SentIds
 from fleet.contract.errors import BrokerError
 from fleet.contract.rejection import Rejected
@@ -44,17 +44,19 @@ class Publishable(Word):
 async def send(body: SendBody, hub: Hub, caller: Operator) -> SentIds:
     """Queue one of the four verbs for an agent, for some, or for all."""
     named = (body.to,) if isinstance(body.to, str) else tuple(body.to or ())
-    dispatch = Dispatch(
+    dispatch = CommandRequest(
         body.verb, named, body.priority, body.ttl, body.reply_to, f"{caller.id} {caller}"
     )
     try:
         ids, broadcast = await hub.send(dispatch)
         return SentIds(ids=ids, broadcast=broadcast)
     except KeyError:
-        raise Problem(HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents") from None
+        raise HttpProblem(
+            HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents"
+        ) from None
     except OverflowError:
         status = HTTPStatus.SERVICE_UNAVAILABLE
-        raise Problem(status, "too many commands are open", "wait for some to end") from None
+        raise HttpProblem(status, "too many commands are open", "wait for some to end") from None
 
 
 @router.get("/inbox")
@@ -64,10 +66,10 @@ async def inbox(
     """Commands for an agent. An agent reads its own; others may name one or read all."""
     if caller.role is Role.AGENT:
         if agent not in (None, caller.agent):
-            raise Problem(HTTPStatus.FORBIDDEN, "an agent reads its own inbox only")
+            raise HttpProblem(HTTPStatus.FORBIDDEN, "an agent reads its own inbox only")
         agent = caller.agent
     elif agent is not None and not is_agent_name(agent):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "that is not an agent name")
+        raise HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "that is not an agent name")
     reading = caller.role is Role.AGENT
     return {"messages": await hub.inbox(agent, unread=unread, reading=reading)}
 
@@ -76,10 +78,10 @@ async def inbox(
 async def ack(body: AckBody, hub: Hub, caller: Anyone) -> dict[str, str]:
     """Record how a command ended (read receipt)."""
     if caller.role is Role.VIEWER:
-        raise Problem(HTTPStatus.FORBIDDEN, "the role viewer may not do this")
+        raise HttpProblem(HTTPStatus.FORBIDDEN, "the role viewer may not do this")
     own = caller.agent if caller.role is Role.AGENT else None
     if not await hub.ack(own, body.id, body.result):
-        raise Problem(HTTPStatus.NOT_FOUND, "there is no such command in this inbox")
+        raise HttpProblem(HTTPStatus.NOT_FOUND, "there is no such command in this inbox")
     return {"id": body.id, "result": body.result.value}
 
 
@@ -94,11 +96,11 @@ async def publish(
     except Rejected as rejected:
         raise refused(rejected) from None
     except BrokerError as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.what, error.remedy) from None
+        raise HttpProblem(HTTPStatus.SERVICE_UNAVAILABLE, error.what, error.remedy) from None
     return {"agent": caller.agent, "kind": kind.value}
 
 
-def refused(rejected: Rejected) -> Problem:
+def refused(rejected: Rejected) -> HttpProblem:
     """422 with the reason, the field and the clause that forbids it."""
     extra: dict[str, Any] = {
         "reason": rejected.reason.value,
@@ -107,7 +109,7 @@ def refused(rejected: Rejected) -> Problem:
     }
     if rejected.allowed:
         extra["allowed"] = list(rejected.allowed)
-    return Problem(
+    return HttpProblem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         f"the contract does not allow this payload: {rejected.reason.meaning}",
         "fleet validate TOPIC PAYLOAD explains it",

@@ -6,8 +6,8 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 
-from fleet.api.auth import COOKIE, SESSION_SECONDS, Access, Session
-from fleet.api.problems import Problem
+from fleet.api.auth import COOKIE, SESSION_SECONDS, Authenticator, BrowserSession
+from fleet.api.problems import HttpProblem
 from fleet.api.schemas import SessionBody
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/session", tags=["session"])
 @router.post("")
 async def open_session(body: SessionBody, request: Request, response: Response) -> dict[str, str]:
     """Exchange a token for a session cookie; the token goes in the body, never in a URL."""
-    access: Access = request.app.state.access
+    access: Authenticator = request.app.state.access
     address = request.client.host if request.client else "unknown"
     name, session = access.open_session(body.token, address)
     response.set_cookie(
@@ -33,20 +33,20 @@ async def open_session(body: SessionBody, request: Request, response: Response) 
 @router.get("")
 async def current(request: Request) -> dict[str, str]:
     """The session's role and CSRF token."""
-    access: Access = request.app.state.access
+    access: Authenticator = request.app.state.access
     session = access.session(request)
     if session is None:
-        raise Problem(HTTPStatus.UNAUTHORIZED, "no session", "open one with a token")
+        raise HttpProblem(HTTPStatus.UNAUTHORIZED, "no session", "open one with a token")
     return _described(session)
 
 
 @router.delete("", status_code=HTTPStatus.NO_CONTENT)
 async def close(request: Request, response: Response) -> None:
     """End the session."""
-    access: Access = request.app.state.access
+    access: Authenticator = request.app.state.access
     access.close_session(request)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
 
 
-def _described(session: Session) -> dict[str, str]:
+def _described(session: BrowserSession) -> dict[str, str]:
     return {"role": session.principal.role.value, "csrf": session.csrf}

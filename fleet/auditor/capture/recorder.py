@@ -54,7 +54,7 @@ class Bounds:
         return cls(file_bytes, total, float(table.get("keep_days", KEEP_DAYS)))
 
 
-class Capture:
+class CaptureWriter:
     """One writer. A full disk stops nothing: what is not written becomes a gap.
 
     Beyond its bounds the oldest files go, and a mark says until when.

@@ -37,7 +37,7 @@ Session = Heartbeat | Status | Alert | Receipt
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class MetricSet:
     """One set of metric names: what they leak themselves, and how large each value may be."""
 
     leaks: tuple[Leak, ...]
@@ -46,11 +46,11 @@ class Shape:
     """Names without a word of operations, if there are two or more: values may be pieces."""
 
 
-class Screen:
+class FastPath:
     """Screens messages that satisfy the contract."""
 
     def __init__(self) -> None:
-        self._shapes: dict[tuple[str, ...], Shape] = {}
+        self._shapes: dict[tuple[str, ...], MetricSet] = {}
         self._names: dict[str, tuple[Leak, ...]] = {}
         self._versions: dict[str, tuple[Leak, ...]] = {}
         self._digests: dict[str, Rule | None] = {}
@@ -134,7 +134,7 @@ class Screen:
             found = (found or []) + _pieced(shape.foreign, metrics)
         return found
 
-    def _number(self, metrics: dict[str, float], shape: Shape) -> list[Leak]:
+    def _number(self, metrics: dict[str, float], shape: MetricSet) -> list[Leak]:
         found: list[Leak] = []
         for (name, value), limit in zip(metrics.items(), shape.limits, strict=True):
             if abs(value) > limit:
@@ -142,7 +142,7 @@ class Screen:
                 found += scan_number(value, f"metrics.{shown(name)}", hint, limit)
         return found
 
-    def _meet(self, names: tuple[str, ...]) -> Shape:
+    def _meet(self, names: tuple[str, ...]) -> MetricSet:
         leaks: list[Leak] = []
         for name in names:
             leaks += self._name(name)
@@ -153,7 +153,7 @@ class Screen:
             foreign = ()
         elif not leaks:
             leaks += self._name("_".join(foreign))
-        shape = Shape(tuple(leaks), limits, foreign)
+        shape = MetricSet(tuple(leaks), limits, foreign)
         if len(self._shapes) >= MAX_REMEMBERED:
             self._shapes.clear()
         self._shapes[names] = shape
@@ -213,8 +213,8 @@ def _ulid(field: str, ulid: str) -> list[Leak]:
 def _pieced(foreign: tuple[str, ...], metrics: dict[str, float]) -> list[Leak]:
     """A text or number cut into the values of metrics that are numbered or lettered alike."""
     stems = {_INDEXED.fullmatch(name) and name.rstrip("0123456789").rstrip("_") for name in foreign}
-    letters = all(len(name) == 1 for name in foreign)
-    if len(stems) > 1 and not letters:
+    dead_letters = all(len(name) == 1 for name in foreign)
+    if len(stems) > 1 and not dead_letters:
         return []
     values = [metrics[name] for name in foreign]
     if any(value != int(value) or value < 0 for value in values):

@@ -148,34 +148,34 @@ def _inside(name: str) -> Rule | None:
 
 def _is_hidden_text(reading: str) -> bool:
     """Whether what an encoding gave is text at all; chance gives no run of letters."""
-    letters = sum(c.isalpha() or c == " " for c in reading)
-    return len(reading) >= 8 and letters >= 0.8 * len(reading)
+    dead_letters = sum(c.isalpha() or c == " " for c in reading)
+    return len(reading) >= 8 and dead_letters >= 0.8 * len(reading)
 
 
 def _spelled(name: str, words: Sequence[str]) -> Iterator[Rule]:
     yield from _numbers(name, words)
-    letters = [word for word in words if word.isalpha()]
-    if not letters:
+    dead_letters = [word for word in words if word.isalpha()]
+    if not dead_letters:
         return
     for pair in itertools.pairwise(words):
         if pair in _COMPOUNDS and pair != ("api", "key"):
             yield _COMPOUNDS[pair]
-    yield from (KEYWORDS[word] for word in letters if word in KEYWORDS)
-    yield from (pii.HEALTH for word in letters if word in HEALTH_WORDS)
-    yield from (pii.FINANCE for word in letters if word in FINANCE_WORDS)
-    if _is_mail(letters):
+    yield from (KEYWORDS[word] for word in dead_letters if word in KEYWORDS)
+    yield from (pii.HEALTH for word in dead_letters if word in HEALTH_WORDS)
+    yield from (pii.FINANCE for word in dead_letters if word in FINANCE_WORDS)
+    if _is_mail(dead_letters):
         yield pii.EMAIL
-    if _has_person(letters):
+    if _has_person(dead_letters):
         yield pii.NAME
     if any(word in _STREETS for word in words[1:]) and any(word.isdigit() for word in words):
         yield pii.ADDRESS
     if any(_is_password(part) for part in re.split(r"[-_.]", name.lower())):
         yield secret.CREDENTIAL
-    if any(_is_gibberish(word) for word in letters):
+    if any(_is_gibberish(word) for word in dead_letters):
         yield secret.HIGH_ENTROPY
     if _names_a_record(words):
         yield text.RECORD
-    if text.prose_words(letters):
+    if text.prose_words(dead_letters):
         yield text.FREE_TEXT
 
 

@@ -11,7 +11,7 @@ from fleet.auditor.detection import identifiers, numeric_bounds
 from fleet.auditor.detection.decoding import MAX_TEXT, readings
 from fleet.auditor.detection.wordlists import FIELD_NOUNS, OPERATIONS, words
 from fleet.auditor.rules import pii, secret, text
-from fleet.auditor.rules.rule import Group, Hit, Rule
+from fleet.auditor.rules.rule import Hit, Rule, RuleGroup
 from fleet.contract import patterns
 from fleet.contract.vocabulary import (
     AlertCode,
@@ -253,4 +253,4 @@ def _fits(hint: Rule, value: str) -> bool:
         return sum(c.isdigit() for c in value) >= 4
     if hint is pii.NAME:
         return value[:1].isupper() or " " in value
-    return hint.group is Group.SECRET or hint is pii.ADDRESS
+    return hint.group is RuleGroup.SECRET or hint is pii.ADDRESS

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fleet.auditor.report.report import Report, Trend
+from fleet.auditor.report.report import AuditReport, Trend
 from fleet.contract.errors import ConfigError
 from fleet.contract.secret_file import write_secret
 
@@ -38,7 +38,7 @@ class Entry:
         )
 
 
-def save(home: Path, report: Report) -> Path:
+def save(home: Path, report: AuditReport) -> Path:
     """Keep the report as JSON, 0600, and enter its hash in the log; the file's path.
 
     Raises:
@@ -159,7 +159,7 @@ def shapes(home: Path) -> dict[str, frozenset[str]] | None:
     return {agent: frozenset(names) for agent, names in found[1].get("shapes", {}).items()}
 
 
-def trend(home: Path, report: Report) -> Trend | None:
+def trend(home: Path, report: AuditReport) -> Trend | None:
     """`report` beside the newest kept one."""
     found = latest(home)
     if found is None:

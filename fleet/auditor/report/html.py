@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
-from fleet.auditor.report.report import Outcome, Report
+from fleet.auditor.report.report import AuditReport, Outcome
 from fleet.auditor.report.text import groups
 from fleet.auditor.rules.catalogue import rule_named
 
@@ -57,12 +57,12 @@ table{font-size:9px}tr,.tile,svg{break-inside:avoid}h2{break-after:avoid}}
 """
 
 
-def render(report: Report) -> str:
+def render(report: AuditReport) -> str:
     """The whole page. Everything that is not ours is escaped; matched values are not in it."""
     return "".join(_page(report))
 
 
-def _page(report: Report) -> Iterator[str]:
+def _page(report: AuditReport) -> Iterator[str]:
     outcome = report.outcome
     period = f"{report.since} to {report.until}" if report.since else "a capture without times"
     yield (
@@ -89,7 +89,7 @@ def _page(report: Report) -> Iterator[str]:
     )
 
 
-def _tiles(report: Report) -> Iterator[str]:
+def _tiles(report: AuditReport) -> Iterator[str]:
     trend = report.trend
     before = "" if trend is None else f"{trend.findings:+,} since the last"
     agents = {row["agent"] for row in report.traffic()} - {"", "*"}
@@ -106,7 +106,7 @@ def _tiles(report: Report) -> Iterator[str]:
     yield "</div>\n"
 
 
-def _charts(report: Report) -> Iterator[str]:
+def _charts(report: AuditReport) -> Iterator[str]:
     messages: Counter[str] = Counter()
     found: Counter[str] = Counter()
     days: Counter[str] = Counter()
@@ -156,7 +156,7 @@ def _bars(title: str, rows: Sequence[tuple[str, int, int]]) -> str:
     return "".join(parts)
 
 
-def _findings(report: Report) -> Iterator[str]:
+def _findings(report: AuditReport) -> Iterator[str]:
     yield "<h2>Findings</h2>"
     found = groups(report)
     if not found:
@@ -195,7 +195,7 @@ def _findings(report: Report) -> Iterator[str]:
     yield "\n"
 
 
-def _gaps(report: Report) -> Iterator[str]:
+def _gaps(report: AuditReport) -> Iterator[str]:
     if not report.gaps:
         return
     yield "<h2>Gaps that could hide something</h2>"
@@ -210,7 +210,7 @@ def _gaps(report: Report) -> Iterator[str]:
         yield f"<p class=soft>{len(report.gaps) - _MAX_GAPS:,} more are in the JSON report.</p>"
 
 
-def _suppressed(report: Report) -> Iterator[str]:
+def _suppressed(report: AuditReport) -> Iterator[str]:
     by = Counter(suppression for _, suppression in report.suppressed)
     if not by and not report.expired:
         return
@@ -225,7 +225,7 @@ def _suppressed(report: Report) -> Iterator[str]:
         yield f'<p class="warning">{len(report.expired)} have expired and hold nothing back.</p>'
 
 
-def _budget(report: Report) -> Iterator[str]:
+def _budget(report: AuditReport) -> Iterator[str]:
     if not report.leak_budget:
         return
     bits = report.leak_budget["bits_per_day"]

@@ -39,7 +39,7 @@ class Trend:
 
 
 @dataclass(slots=True)
-class Report:
+class AuditReport:
     """One audit.
 
     Attributes:
@@ -131,7 +131,7 @@ def conclude(
     at: float,
     suppressions: Iterable[Suppression] = (),
     leak_budget: Mapping[str, Any] | None = None,
-) -> Report:
+) -> AuditReport:
     """The report of a finished run at time `at`."""
     suppressions = list(suppressions)
     live = [one for one in suppressions if one.until > at]
@@ -144,7 +144,7 @@ def conclude(
         else:
             held.append((finding, by))
     tally = audit.tally
-    return Report(
+    return AuditReport(
         ts=timestamp(at),
         messages=tally.messages,
         since=None if tally.first is None else _stamp(tally.first),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fleet import __version__
-from fleet.auditor.report.report import Report
+from fleet.auditor.report.report import AuditReport
 from fleet.auditor.report.suppressions import Suppression
 from fleet.auditor.rules.catalogue import RULES
 from fleet.auditor.rules.finding import Finding
@@ -20,7 +20,7 @@ _LEVELS: Final = {
 _PLACES: Final = {rule.id: place for place, rule in enumerate(RULES)}
 
 
-def as_sarif(report: Report) -> dict[str, Any]:
+def as_sarif(report: AuditReport) -> dict[str, Any]:
     results = [_result(finding) for finding in report.findings]
     results += [_result(finding, by) for finding, by in report.suppressed]
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fleet.auditor.report.report import Outcome, Report
+from fleet.auditor.report.report import AuditReport, Outcome
 from fleet.auditor.rules.catalogue import rule_named
 from fleet.auditor.rules.finding import Finding
 from fleet.contract.vocabulary import Severity
@@ -15,7 +15,7 @@ _SHOWN: Final = 200
 """Groups of findings shown; the JSON report has every one."""
 
 
-def groups(report: Report) -> list[tuple[Finding, list[Finding]]]:
+def groups(report: AuditReport) -> list[tuple[Finding, list[Finding]]]:
     """Findings of one rule, topic, field and digest together, worst and most frequent first."""
     found: dict[tuple[str, str, str, str], list[Finding]] = {}
     for finding in report.findings:
@@ -27,11 +27,11 @@ def groups(report: Report) -> list[tuple[Finding, list[Finding]]]:
     return [(same[0], same) for same in ordered]
 
 
-def render(report: Report) -> str:
+def render(report: AuditReport) -> str:
     return "\n".join(_lines(report)) + "\n"
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: AuditReport) -> Iterator[str]:
     period = f"{report.since} to {report.until}" if report.since else "no times"
     yield f"{report.messages} messages, {period}"
     for number, (first, same) in enumerate(groups(report)):

@@ -8,7 +8,7 @@ from typing import Final
 from fleet.contract.vocabulary import Severity, Word
 
 
-class Group(Word):
+class RuleGroup(Word):
     """What a rule is about; the part of its id before the dot."""
 
     CONTRACT = "contract", "the message is not one of the bus contract"
@@ -52,8 +52,8 @@ class Rule:
     remedy: str
 
     @property
-    def group(self) -> Group:
-        return Group(self.id.partition(".")[0])
+    def group(self) -> RuleGroup:
+        return RuleGroup(self.id.partition(".")[0])
 
 
 @dataclass(frozen=True, slots=True)

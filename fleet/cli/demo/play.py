@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import click
 
-from fleet.bus.connect_options import connection_of
+from fleet.bus.connect_options import connect_options
 from fleet.bus.local_broker import LocalBroker
 from fleet.bus.mqtt import MqttBus
 from fleet.cli.common import paint
@@ -290,7 +290,7 @@ class Play:
         return load(flags, {})
 
     def _bus(self) -> MqttBus:
-        return MqttBus(connection_of(self.settings))
+        return MqttBus(connect_options(self.settings))
 
     def _hub_trouble(self) -> str:
         return self.stage.complaint("hub")

@@ -26,7 +26,7 @@ async def test_an_opened_acl_raises_acl_open_and_closing_it_resolves_it(
     await eventually(lambda: hub.started_at, what="the hub's start")
 
     def open_now() -> bool:
-        return hub.ledger.book.fires(HUB, HubAlertCode.ACL_OPEN)
+        return hub.committer.book.fires(HUB, HubAlertCode.ACL_OPEN)
 
     await check.check()
     assert not open_now()

@@ -44,7 +44,7 @@ def state_of(hub: Served, name: str) -> str | None:
     return agent["state"] if status == 200 else None
 
 
-def orders(hub: Served, name: str) -> list[dict[str, Any]]:
+def commands(hub: Served, name: str) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = hub.ask("GET", f"/v1/inbox?agent={name}")[1]["messages"]
     return messages
 
@@ -62,8 +62,8 @@ def test_an_answer_streams_back_with_its_latency(
         assert (answer["agent"], answer["result"]) == ("alpha", "done")
         assert answer["versions"]["sidecar"]
         assert answer["latency"] > 0
-        [order] = orders(served, "alpha")
-        assert order["state"] == "done"
+        [command] = commands(served, "alpha")
+        assert command["state"] == "done"
     finally:
         agent.stop()
         served.stop()
@@ -100,14 +100,14 @@ def test_a_sleeper_gets_its_commands_on_return_urgent_ones_first_also_after_a_hu
         served.start()
         agent.start()
         wait_until(
-            lambda: [o["state"] for o in orders(served, "alpha")].count("done") == 2,
+            lambda: [o["state"] for o in commands(served, "alpha")].count("done") == 2,
             what="the answers of the agent that returned",
         )
         wait_until(
-            lambda: "expired" in {o["state"] for o in orders(served, "alpha")},
+            lambda: "expired" in {o["state"] for o in commands(served, "alpha")},
             what="the end of the one whose time was over",
         )
-        by_verb = {order["verb"]: order for order in orders(served, "alpha")}
+        by_verb = {command["verb"]: command for command in commands(served, "alpha")}
         assert by_verb["health-check"]["state"] == "expired"
         assert by_verb["version-report"]["ended"] <= by_verb["status-report"]["ended"]
     finally:
@@ -132,8 +132,8 @@ def test_a_broadcast_reaches_all_at_once_and_a_sleeper_when_it_returns(
         results = {line["agent"]: line["result"] for line in map(json.loads, asked.stdout.split())}
         assert results == {"alpha": "done", "beta": "done", "gamma": "queued"}, asked.stderr
         agents[2].start()
-        wait_until(lambda: [o["state"] for o in orders(served, "gamma")] == ["done"])
-        told = [o for name in ("alpha", "beta", "gamma") for o in orders(served, name)]
+        wait_until(lambda: [o["state"] for o in commands(served, "gamma")] == ["done"])
+        told = [o for name in ("alpha", "beta", "gamma") for o in commands(served, name)]
         assert len({o["broadcast"] for o in told}) == 1
         assert len({o["id"] for o in told}) == 3
         sent = served.ask("GET", "/v1/history?kind=broadcast")[1]["messages"]
@@ -155,7 +155,7 @@ def test_a_command_that_nobody_answers_is_silent_in_the_end(hub: Served) -> None
     wait_until(lambda: state_of(hub, "ada") is not None)
     sent = hub.ask("POST", "/v1/send", body={"to": "ada", "verb": "health-check", "ttl": 1})[1]
     wait_until(
-        lambda: {o["id"]: o["state"] for o in orders(hub, "ada")}[sent["ids"][0]] == "silent"
+        lambda: {o["id"]: o["state"] for o in commands(hub, "ada")}[sent["ids"][0]] == "silent"
     )
 
 

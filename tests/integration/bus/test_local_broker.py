@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.bus.connect_options import Connection
+from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.local_broker import LocalBroker
 from fleet.bus.mqtt import MqttBus
 from fleet.contract.broker_url import BrokerUrl
@@ -18,8 +18,8 @@ from tests.support.broker import free_port
 MAKES = pytest.mark.parametrize("embedded", [False, True], ids=["mosquitto", "embedded"])
 
 
-def connection(broker: LocalBroker) -> Connection:
-    return Connection(BrokerUrl.parse(broker.url), "visitor")
+def connection(broker: LocalBroker) -> ConnectOptions:
+    return ConnectOptions(BrokerUrl.parse(broker.url), "visitor")
 
 
 @MAKES

@@ -55,7 +55,7 @@ async def test_each_event_is_on_the_screen_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broker: Mosquitto
 ) -> None:
     settings = load({"home": str(tmp_path), "broker": broker.url})
-    lens = monitor.Lens(settings.topics, Reader(), frozenset(), frozenset())
+    lens = monitor.MonitorFilter(settings.topics, Reader(), frozenset(), frozenset())
     shown: list[str] = []
 
     class Watcher:

@@ -36,7 +36,7 @@ def ada(broker: Mosquitto) -> Iterator[Publisher]:
     publisher.close()
 
 
-def letters(hub: Served) -> list[dict[str, Any]]:
+def dead_letters(hub: Served) -> list[dict[str, Any]]:
     done = fleet("dead-letters", "list", "-o", "jsonl", environ=hub.environ)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -54,10 +54,10 @@ def test_a_letter_is_listed_shown_and_replayed_once_the_contract_has_its_word(
     alert = {"code": "gpu-hot", "severity": "warning", "state": "firing"}
     text = json.dumps({**alert, "ts": timestamp(time.time())})
     ada.publish("alert", text).wait_for_publish(10)
-    [letter] = wait_until(lambda: letters(hub), what="the letter")
-    assert (letter["topic"], letter["reason"]) == ("fleet/ada/alert", "unknown-word")
-    assert (letter["field"], letter["size"]) == ("code", len(text))
-    number = str(letter["id"])
+    [dead_letter] = wait_until(lambda: dead_letters(hub), what="the letter")
+    assert (dead_letter["topic"], dead_letter["reason"]) == ("fleet/ada/alert", "unknown-word")
+    assert (dead_letter["field"], dead_letter["size"]) == ("code", len(text))
+    number = str(dead_letter["id"])
     listed = fleet("dead-letters", "list", environ=hub.environ).stdout
     assert number in listed
     assert "gpu-hot" not in listed, "its text is shown on demand only"
@@ -78,7 +78,7 @@ def test_a_letter_is_listed_shown_and_replayed_once_the_contract_has_its_word(
     done = fleet("dead-letters", "replay", number, environ=hub.environ)
     assert done.returncode == 0, done.stderr
     wait_until(lambda: ("ada", "gpu-hot") in firing(hub), what="the alert of the replayed letter")
-    assert len(letters(hub)) == 1, "no second one"
+    assert len(dead_letters(hub)) == 1, "no second one"
     assert fleet("dead-letters", "show", "999999", environ=hub.environ).returncode == 3
 
 
@@ -94,10 +94,10 @@ def test_a_flood_pushes_the_oldest_out_and_is_counted(hub: Served, ada: Publishe
     for wave in range(6):
         ada.publish_all("heartbeat", [b'{"ok":true,"n":%d}' % n for n in range(200)])
         wait_until(lambda: metric(hub, "fleet_bus_rejects_total") == 200 * (wave + 1))  # noqa: B023
-        most = max(most, len(letters(hub)))
+        most = max(most, len(dead_letters(hub)))
     assert most == 50
     assert metric(hub, "fleet_dead_letters_dropped_total") == 1200 - 50
-    newest = str(letters(hub)[0]["id"])
+    newest = str(dead_letters(hub)[0]["id"])
     shown = fleet("dead-letters", "show", newest, environ=hub.environ)
     assert json.loads(shown.stdout)["n"] == 199
 
@@ -114,4 +114,4 @@ def test_a_retained_command_that_an_operator_clears_is_counted_as_cleared(
         )  # fmt: skip
     cleared = 'fleet_facts_total{fact="retained-cleared"}'
     wait_until(lambda: metric(hub, cleared) == 2, what="both in the counter")
-    assert letters(hub) == []
+    assert dead_letters(hub) == []

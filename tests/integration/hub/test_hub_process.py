@@ -153,8 +153,8 @@ def test_a_rejected_message_is_a_dead_letter_and_changes_nothing(
     larry = Publisher(broker, "larry")
     larry.publish("heartbeat", b'{"ok":true,"note":"call me"}')
     larry.publish("command", b'{"verb":"health-check"}', retain=True)
-    letters = wait_until(lambda: hub.query("SELECT topic, reason, field FROM dead_letter"))
-    assert letters == [("fleet/larry/heartbeat", "unknown-field", "*")]
+    dead_letters = wait_until(lambda: hub.query("SELECT topic, reason, field FROM dead_letter"))
+    assert dead_letters == [("fleet/larry/heartbeat", "unknown-field", "*")]
     assert not hub.stored()
     hub.stop()
     hub.start()  # the retained command is found at connect

@@ -16,7 +16,7 @@ import pytest
 
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import MessageKind
-from fleet.store.port import Batch, Stored
+from fleet.store.port import Batch, StoredMessage
 from fleet.store.sqlite import FILE_NAME, SqliteStore
 from tests.support.broker import Mosquitto
 from tests.support.hub import Publisher
@@ -60,7 +60,7 @@ async def test_hours_are_summed_up_by_the_hub_and_read_by_command_and_http(hub: 
     store = SqliteStore(hub.home)
     store.open()
     old = [
-        Stored(n + 1, then + n * 1200, "ada", MessageKind.HEARTBEAT, False,
+        StoredMessage(n + 1, then + n * 1200, "ada", MessageKind.HEARTBEAT, False,
                beat(then + n * 1200, metrics={"memory_bytes": 100 + n}))
         for n in range(6)
     ]  # fmt: skip

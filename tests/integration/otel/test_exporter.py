@@ -65,10 +65,10 @@ def test_a_command_is_a_trace_named_by_its_id_and_the_metrics_are_those_of_prome
         hub.ask("POST", "/v1/publish/heartbeat", "agent:ada", beat)
         wait_until(lambda: hub.ask("GET", "/v1/agents/ada")[0] == 200)
         sent = hub.ask("POST", "/v1/send", body={"to": "ada", "verb": "health-check"})[1]
-        [order] = sent["ids"]
-        hub.ask("POST", "/v1/ack", "agent:ada", {"id": order, "result": "done"})
+        [command] = sent["ids"]
+        hub.ask("POST", "/v1/ack", "agent:ada", {"id": command, "result": "done"})
         spans = wait_until(lambda: spans_in(received["/v1/traces"]), what="the trace")
-        assert {span.trace_id for span in spans} == {trace_id(order).to_bytes(16, "big")}
+        assert {span.trace_id for span in spans} == {trace_id(command).to_bytes(16, "big")}
         root = next(span for span in spans if not span.parent_span_id)
         assert root.name == "command health-check"
         attributes = {item.key: item.value.string_value for item in root.attributes}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet.acl import proof
-from fleet.bus.raw_client import Version, Visit
+from fleet.bus.raw_client import RawClient, Version
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import BrokerError, ConfigError
 from fleet.contract.secret_file import write_secret
@@ -23,22 +23,22 @@ from tests.support.provisioned import ProvisionedBroker
 from tests.support.waiting import eventually
 
 
-def login(broker: ProvisionedBroker, credential: Credential, client_id: str = "alpha") -> Visit:
+def login(broker: ProvisionedBroker, credential: Credential, client_id: str = "alpha") -> RawClient:
     settings = broker.settings
     connection = connection_as(settings, credential.account, credential.secret, client_id)
-    return Visit(connection, Version.V5)
+    return RawClient(connection, Version.V5)
 
 
-def by_certificate(broker: ProvisionedBroker, credential: Credential, folder: Path) -> Visit:
+def by_certificate(broker: ProvisionedBroker, credential: Credential, folder: Path) -> RawClient:
     assert credential.issued is not None
     files = folder / "client.pem", folder / "client.key"
     files[0].write_text(credential.issued.certificate)
     files[1].write_text(credential.issued.key)
     url = BrokerUrl("localhost", broker.plan.mtls_port, tls=True)
-    return Visit(connection_by_certificate(broker.settings, url, "whatever", files), Version.V5)
+    return RawClient(connection_by_certificate(broker.settings, url, "whatever", files), Version.V5)
 
 
-async def refused(visit: Visit) -> bool:
+async def refused(visit: RawClient) -> bool:
     """Whether it is turned away. TLS 1.3 tells of a refused certificate after the handshake."""
     try:
         async with visit:
@@ -117,9 +117,9 @@ async def test_a_revoked_agent_is_kicked_within_a_second_and_leaves_nothing(
     topics = provisioned.settings.topics
     credential = (await provisioned.enrol("alpha"))["alpha"]
     hub = connection_as(provisioned.settings, "zephyr", provisioned.settings.password())
-    async with Visit(hub, Version.V5) as watcher:
+    async with RawClient(hub, Version.V5) as watcher:
         connection = connection_as(provisioned.settings, "alpha", credential.secret, "alpha")
-        async with Visit(replace(connection, persistent=True), Version.V5) as agent:
+        async with RawClient(replace(connection, persistent=True), Version.V5) as agent:
             await agent.subscribe(topics.of(MessageKind.COMMAND, "alpha"))
             await agent.publish(topics.of(MessageKind.HEARTBEAT, "alpha"), b"{}", retain=True)
             async with provisioned.enroller() as enroller:
@@ -139,10 +139,10 @@ async def test_a_revoked_agent_is_kicked_within_a_second_and_leaves_nothing(
             await enroller.add("alpha")
         again = await enroller.add("alpha", reuse=True)
     connection = connection_as(provisioned.settings, "alpha", again.secret, "alpha")
-    async with Visit(replace(connection, persistent=True), Version.V5) as agent:
+    async with RawClient(replace(connection, persistent=True), Version.V5) as agent:
         own = topics.of(MessageKind.COMMAND, "alpha")
         await agent.subscribe(own)
-        async with Visit(hub, Version.V5) as watcher:
+        async with RawClient(hub, Version.V5) as watcher:
             await watcher.publish(own, b"fresh")
         assert await agent.wait_for(b"fresh")
         assert [message.payload for message in agent.received] == [b"fresh"]
@@ -203,15 +203,15 @@ async def test_commands_that_waited_for_a_revoked_agent_are_gone(
     own = provisioned.settings.topics.of(MessageKind.COMMAND, "alpha")
     credential = (await provisioned.enrol("alpha"))["alpha"]
     connection = connection_as(provisioned.settings, "alpha", credential.secret, "alpha")
-    async with Visit(replace(connection, persistent=True), Version.V5) as agent:
+    async with RawClient(replace(connection, persistent=True), Version.V5) as agent:
         await agent.subscribe(own)
     hub = connection_as(provisioned.settings, "zephyr", provisioned.settings.password())
-    async with Visit(hub, Version.V5) as sender, provisioned.enroller() as enroller:
+    async with RawClient(hub, Version.V5) as sender, provisioned.enroller() as enroller:
         await sender.publish(own, b"waiting")
         await enroller.revoke("alpha")
         again = await enroller.add("alpha", reuse=True)
         connection = connection_as(provisioned.settings, "alpha", again.secret, "alpha")
-        async with Visit(replace(connection, persistent=True), Version.V5) as agent:
+        async with RawClient(replace(connection, persistent=True), Version.V5) as agent:
             await agent.subscribe(own)
             await sender.publish(own, b"fresh")
             assert await agent.wait_for(b"fresh")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sidecar.probes.base import Finding
+from agent_sidecar.probes.base import ProbeResult
 from agent_sidecar.probes.container import ContainerProbe
 from fleet.contract.vocabulary import Check
 from tests.support.docker import NEEDS_ENGINE, Docker, engine
@@ -22,7 +22,7 @@ def docker() -> Iterator[Docker]:
         yield docker
 
 
-def raised(finding: Finding) -> set[str]:
+def raised(finding: ProbeResult) -> set[str]:
     return {str(sign.code) for sign in finding.signs if sign.firing}
 
 
@@ -94,7 +94,7 @@ STATS = {
 }
 
 
-def look(tmp_path: Path, **answers: object) -> Finding:
+def look(tmp_path: Path, **answers: object) -> ProbeResult:
     """A look at recorded answers of the engine, by the end of the path."""
 
     def script(connection: socket.socket, path: str) -> None:

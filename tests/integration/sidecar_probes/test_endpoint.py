@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent_sidecar.kinds.openclaw import live, ready, startup
-from agent_sidecar.probes.base import Finding
-from agent_sidecar.probes.endpoint import EndpointProbe, Judge, common, parse
-from agent_sidecar.probes.http import MAX_ANSWER, Address, get
+from agent_sidecar.probes.base import ProbeResult
+from agent_sidecar.probes.endpoint import EndpointProbe, ReadHealth, common, parse
+from agent_sidecar.probes.http import MAX_ANSWER, HttpAddress, get
 from fleet.contract.errors import ConfigError
 from fleet.contract.vocabulary import Check
 from tests.support.broker import free_port
@@ -20,11 +20,13 @@ from tests.support.http_stub import Stub, answer, drips, hanging, says
 GOOD = answer({"status": "ok"})
 
 
-def look(url: str, judge: Judge = common, *, slow: float = 10.0, timeout: float = 5.0) -> Finding:
+def look(
+    url: str, judge: ReadHealth = common, *, slow: float = 10.0, timeout: float = 5.0
+) -> ProbeResult:
     return EndpointProbe(url, judge, slow=slow, timeout=timeout, keys="status").run()
 
 
-def check_of(whole: bytes, judge: Judge = common) -> Check:
+def check_of(whole: bytes, judge: ReadHealth = common) -> Check:
     with Stub(says(whole)) as stub:
         finding = look(f"{stub.url}/health", judge)
     (sign,) = finding.signs
@@ -134,7 +136,7 @@ def test_no_password_of_an_address_is_shown() -> None:
 def test_the_same_get_speaks_over_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "docker.sock"
     with Stub(says(answer({"Id": "1"})), path):
-        assert get(Address("docker", path=str(path)), "/x", 2).document() == {"Id": "1"}
+        assert get(HttpAddress("docker", path=str(path)), "/x", 2).document() == {"Id": "1"}
 
 
 def openclaw(connection: socket.socket, path: str) -> None:
@@ -174,7 +176,7 @@ def test_openclaw_is_read_by_its_three_endpoints() -> None:
         (startup, {"ok": True, "version": "see the client's letter of May 3"}, Check.PASS),
     ],
 )
-def test_openclaw_in_trouble(judge: Judge, document: object, check: Check) -> None:
+def test_openclaw_in_trouble(judge: ReadHealth, document: object, check: Check) -> None:
     with Stub(says(answer(document))) as stub:
         finding = look(stub.url, judge)
     assert finding.check is check

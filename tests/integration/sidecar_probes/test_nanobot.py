@@ -12,7 +12,7 @@ import pytest
 
 from agent_sidecar.config import load
 from agent_sidecar.kinds import assemble
-from agent_sidecar.probes.base import Assembly, Finding
+from agent_sidecar.probes.base import Assembly, ProbeResult
 from fleet.contract.vocabulary import Check
 from tests.support.http_stub import Stub, answer
 from tests.support.nanobot import REASON, Nanobot, find_nanobot, job
@@ -67,11 +67,11 @@ def assembled(nanobot: Nanobot, **settings: str) -> Assembly:
     return assemble(load(environ=environ))
 
 
-def look(assembly: Assembly) -> dict[str, Finding]:
+def look(assembly: Assembly) -> dict[str, ProbeResult]:
     return {probe.name: probe.run() for probe in assembly.probes}
 
 
-def raised(findings: dict[str, Finding]) -> set[str]:
+def raised(findings: dict[str, ProbeResult]) -> set[str]:
     return {str(s.code) for finding in findings.values() for s in finding.signs if s.firing}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.api.agent_query import Selection, choose
+from fleet.api.agent_query import AgentQuery, choose
 from fleet.contract.messages import Heartbeat
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
@@ -28,7 +28,7 @@ def roster() -> Roster:
 def pages(roster: Roster, **wanted: object) -> list[list[str]]:
     found, cursor = [], None
     while True:
-        chosen = choose(roster, Selection(cursor=cursor, **wanted))  # type: ignore[arg-type]
+        chosen = choose(roster, AgentQuery(cursor=cursor, **wanted))  # type: ignore[arg-type]
         found.append(chosen.names)
         cursor = chosen.next
         if cursor is None:
@@ -45,23 +45,23 @@ def test_pages_go_on_where_the_last_one_ended(roster: Roster) -> None:
 
 
 def test_an_agent_that_recovers_meanwhile_moves_to_its_new_place(roster: Roster) -> None:
-    first = choose(roster, Selection(limit=2))
+    first = choose(roster, AgentQuery(limit=2))
     beat = Heartbeat(ok=True, ts=timestamp(NOW))
     roster.observe(Address("a3", MessageKind.HEARTBEAT), beat, at=NOW)
-    rest = choose(roster, Selection(cursor=first.next))
+    rest = choose(roster, AgentQuery(cursor=first.next))
     assert rest.names == ["a6", "a1", "a2", "a3", "a4", "a5"]
 
 
 def test_states_text_and_group_narrow_the_list_and_its_total(roster: Roster) -> None:
-    ok = choose(roster, Selection(states=frozenset({Verdict.OK}), limit=1))
+    ok = choose(roster, AgentQuery(states=frozenset({Verdict.OK}), limit=1))
     assert (ok.names, ok.total) == (["a1"], 4)
-    assert choose(roster, Selection(text=" DEGR")).names == ["a0", "a3", "a6"]
-    assert choose(roster, Selection(text="a5")).names == ["a5"]
+    assert choose(roster, AgentQuery(text=" DEGR")).names == ["a0", "a3", "a6"]
+    assert choose(roster, AgentQuery(text="a5")).names == ["a5"]
     roster.enrol({"a2": Enrolment({"group": "web"}), "a4": Enrolment()}, at=NOW)
-    assert choose(roster, Selection(group="web")).names == ["a2"]
+    assert choose(roster, AgentQuery(group="web")).names == ["a2"]
 
 
 @pytest.mark.parametrize("cursor", ["", "ok", "ok.", "fine.a1", "ok.A"])
 def test_a_cursor_of_somebody_elses_is_refused(roster: Roster, cursor: str) -> None:
     with pytest.raises(ValueError, match="not a cursor"):
-        choose(roster, Selection(cursor=cursor))
+        choose(roster, AgentQuery(cursor=cursor))

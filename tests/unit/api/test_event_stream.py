@@ -6,16 +6,18 @@ import asyncio
 import json
 from typing import Any
 
-from fleet.api.event_stream import AT_ONCE, BEHIND, Interest, Name, Stream
+from fleet.api.event_stream import AT_ONCE, BEHIND, EventName, EventStream, Interest
 from fleet.contract.vocabulary import MessageKind
 
 
-def tell(stream: Stream, number: int, name: Name = Name.BUS, agent: str = "ada") -> None:
-    kind = MessageKind.STATUS if name is Name.BUS else None
+def tell(
+    stream: EventStream, number: int, name: EventName = EventName.BUS, agent: str = "ada"
+) -> None:
+    kind = MessageKind.STATUS if name is EventName.BUS else None
     stream.tell(name, agent, lambda: {"number": number}, kind)
 
 
-async def read(stream: Stream, interest: Interest, after: int | None = 0) -> list[Any]:
+async def read(stream: EventStream, interest: Interest, after: int | None = 0) -> list[Any]:
     """All that waits for a client, which then hears of the end."""
     found = b""
     async for batch in stream.listen(after, interest):
@@ -29,24 +31,29 @@ async def read(stream: Stream, interest: Interest, after: int | None = 0) -> lis
 
 
 async def test_a_client_resumes_after_an_id_and_takes_what_it_wants() -> None:
-    stream = Stream()
+    stream = EventStream()
     for number in range(1, 301):
-        tell(stream, number, Name.FACT if number % 2 else Name.BUS, "ada" if number < 9 else "bob")
+        tell(
+            stream,
+            number,
+            EventName.FACT if number % 2 else EventName.BUS,
+            "ada" if number < 9 else "bob",
+        )
     assert await read(stream, Interest(), after=298) == [299, 300]
-    assert await read(stream, Interest(frozenset({Name.FACT}), agent="ada")) == [1, 3, 5, 7]
+    assert await read(stream, Interest(frozenset({EventName.FACT}), agent="ada")) == [1, 3, 5, 7]
     assert await read(stream, Interest(kind=MessageKind.STATUS, agent="ada")) == [2, 4, 6, 8]
     assert await read(stream, Interest()) == list(range(1, 301))
 
 
 async def test_an_event_that_nobody_reads_is_never_described() -> None:
-    stream = Stream()
-    stream.tell(Name.FACT, "ada", lambda: 1 / 0)  # type: ignore[arg-type,return-value]
-    stream.tell(Name.FACT, "bob", lambda: {"number": 2})
+    stream = EventStream()
+    stream.tell(EventName.FACT, "ada", lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+    stream.tell(EventName.FACT, "bob", lambda: {"number": 2})
     assert await read(stream, Interest(agent="bob")) == [2]
 
 
 async def test_a_client_that_lags_too_far_behind_is_cut_off() -> None:
-    stream = Stream()
+    stream = EventStream()
     listening = stream.listen(None, Interest())
     first = asyncio.ensure_future(anext(listening))
     await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from fleet.contract.errors import ConfigError
 from fleet.contract.messages import Heartbeat
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
-from fleet.contract.schema_validator import judges
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import AlertCode, MessageKind, Plane, Reason
 
 GPU = "---\nstatus: accepted\nadds: {alert_codes: [gpu-hot], planes: [gpu, vram]}\n---\n# GPU\n"
@@ -85,8 +85,11 @@ def test_added_words_count_for_reader_and_judge_alike(
 ) -> None:
     payload = json.dumps(message).encode()
     assert Reader(ADDED).read(kind, payload)
-    assert judges(ADDED)[kind].read(payload) == message
-    for read in (lambda: Reader().read(kind, payload), lambda: judges()[kind].read(payload)):
+    assert schema_validators(ADDED)[kind].read(payload) == message
+    for read in (
+        lambda: Reader().read(kind, payload),
+        lambda: schema_validators()[kind].read(payload),
+    ):
         with pytest.raises(Rejected) as found:
             read()
         assert found.value.reason is Reason.UNKNOWN_WORD
@@ -105,7 +108,7 @@ def test_an_amended_contract_keeps_its_old_words_and_types() -> None:
 def test_a_rejection_lists_the_added_words_too() -> None:
     payload = json.dumps({"ok": True, "ts": TS, "checks": {"mood": "pass"}}).encode()
     with pytest.raises(Rejected) as found:
-        judges(ADDED)[MessageKind.HEARTBEAT].read(payload)
+        schema_validators(ADDED)[MessageKind.HEARTBEAT].read(payload)
     assert found.value.allowed == (*Plane, "gpu", "vram")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from fleet.doctor import broker_limits as looked_at
 from fleet.doctor.broker_limits import limits
-from fleet.doctor.findings import Finding, Level, worst
+from fleet.doctor.findings import Diagnosis, Level, worst
 from fleet.settings import load
 
 
@@ -70,7 +70,7 @@ def test_what_the_broker_dropped_is_critical_whatever_the_file_says(
 
 
 def test_unknown_is_neither_good_nor_bad_but_shown() -> None:
-    well, unknown = Finding("a", Level.OK, "a"), Finding("b", Level.UNKNOWN, "b")
+    well, unknown = Diagnosis("a", Level.OK, "a"), Diagnosis("b", Level.UNKNOWN, "b")
     assert worst([well, unknown]) is Level.UNKNOWN
-    assert worst([unknown, Finding("c", Level.WARNING, "c")]) is Level.WARNING
+    assert worst([unknown, Diagnosis("c", Level.WARNING, "c")]) is Level.WARNING
     assert worst([]) is Level.OK

@@ -12,16 +12,16 @@ from fleet.domain.alerts import (
     SETTLE,
     Alert,
     AlertBook,
+    AlertGroup,
     Silence,
-    Tidings,
     maintenance,
 )
 
 CRITICAL = Severity.CRITICAL
 
 
-def told(tidings: list[Tidings]) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [(one.code, one.state.value, one.agents) for one in tidings]
+def told(alert_group: list[AlertGroup]) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(one.code, one.state.value, one.agents) for one in alert_group]
 
 
 def test_a_problem_fires_once_and_resolves_once():

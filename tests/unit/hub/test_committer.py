@@ -21,13 +21,13 @@ async def test_a_restart_has_the_same_roster_and_knows_what_it_saw(
     intake.desk.put(beat("moe", ok=False), status("curly", state="offline", boot=9))
     await eventually(lambda: len(intake.desk.acked) == 42)
     if clean:
-        await intake.ledger.write(save_all=True)
+        await intake.committer.write(save_all=True)
     before = [view.as_dict() for view in intake.roster.views(NOON)]
-    firing = intake.ledger.book.firing()
+    firing = intake.committer.book.firing()
     await intake.store.close()
     again = Intake(tmp_path / "home")
     assert [view.as_dict() for view in again.roster.views(NOON)] == before
-    assert again.ledger.book.firing() == firing
+    assert again.committer.book.firing() == firing
     again.roster.hear(NOON)
     assert again.roster.tick(NOON + 1) == []
     events = again.roster.observe(*_beat_again(), at=NOON)
@@ -48,7 +48,7 @@ async def test_records_are_stored_when_they_have_waited(intake: Intake):
     await eventually(lambda: len(intake.desk.acked) == 1)
     assert await _records(intake) == []
     intake.now += 6
-    await intake.ledger.write()
+    await intake.committer.write()
     assert await _records(intake) == ["larry"]
 
 
@@ -60,10 +60,10 @@ async def _records(intake: Intake) -> list[str]:
 async def test_an_acknowledged_drift_is_the_new_normal(intake: Intake):
     one, two = ("sha256:" + digit * 64 for digit in "12")
     intake.desk.put(status(config=one), status(config=two))
-    await eventually(intake.ledger.book.firing)
-    assert await intake.ledger.acknowledge("larry", "config-drift", "mia")
-    assert not intake.ledger.book.firing()
-    assert not await intake.ledger.acknowledge("larry", "config-drift", "mia")
+    await eventually(intake.committer.book.firing)
+    assert await intake.committer.acknowledge("larry", "config-drift", "mia")
+    assert not intake.committer.book.firing()
+    assert not await intake.committer.acknowledge("larry", "config-drift", "mia")
 
 
 async def test_a_stop_in_mid_commit_lets_the_commit_end_and_the_rest_be_saved(tmp_path: Path):
@@ -75,19 +75,19 @@ async def test_a_stop_in_mid_commit_lets_the_commit_end_and_the_rest_be_saved(tm
     task.cancel()
     asyncio.get_running_loop().call_later(0.05, intake.store.gate.set)
     await asyncio.wait({task})
-    await intake.ledger.write(save_all=True)
+    await intake.committer.write(save_all=True)
     assert len(await intake.stored()) == 1
     assert await _records(intake) == ["larry"]
     await intake.store.close()
 
 
 async def test_a_clock_set_back_goes_on_slower_until_it_is_true_again(intake: Intake):
-    intake.ledger.now()
+    intake.committer.now()
     intake.now -= 100
     intake.passed += 10
-    assert intake.ledger.now() == pytest.approx(NOON + 9)
+    assert intake.committer.now() == pytest.approx(NOON + 9)
     intake.now += 110
-    assert intake.ledger.now() == NOON + 10
+    assert intake.committer.now() == NOON + 10
 
 
 async def test_a_slow_subscriber_loses_the_oldest_and_is_told(intake: Intake):

@@ -43,8 +43,8 @@ async def test_what_the_contract_rejects_is_a_dead_letter_and_acknowledged(intak
     foreign = Inbound("fleet/larry/gossip", b"{}", 1)
     intake.desk.put(bad, poison, foreign)
     await eventually(lambda: len(intake.desk.acked) == 3)
-    letters = await intake.store.dead_letters(before=None, limit=9)
-    assert [letter.reason for letter in letters] == [
+    dead_letters = await intake.store.dead_letters(before=None, limit=9)
+    assert [dead_letter.reason for dead_letter in dead_letters] == [
         "unknown-topic",
         "retained-command",
         "missing-field",
@@ -55,8 +55,8 @@ async def test_what_the_contract_rejects_is_a_dead_letter_and_acknowledged(intak
 async def test_of_a_message_too_large_only_so_much_is_kept_as_shows_it(intake: Intake):
     intake.desk.put(Inbound("fleet/larry/heartbeat", b"x" * 1_000_000, 1))
     await eventually(lambda: len(intake.desk.acked) == 1)
-    [letter] = await intake.store.dead_letters(before=None, limit=9)
-    assert (letter.reason, len(letter.payload)) == ("too-large", MAX_PAYLOAD + 1)
+    [dead_letter] = await intake.store.dead_letters(before=None, limit=9)
+    assert (dead_letter.reason, len(dead_letter.payload)) == ("too-large", MAX_PAYLOAD + 1)
 
 
 async def test_cleared_retained_state_is_news_and_no_dead_letter(intake: Intake):
@@ -90,12 +90,12 @@ async def test_a_full_disk_pauses_raises_an_alert_and_loses_nothing(
     await eventually(lambda: intake.store.attempts > 2)
     assert intake.counters.paused
     assert intake.desk.acked == []
-    (tidings,) = intake.ledger.book.due(intake.now + 60)
-    assert (tidings.code, tidings.agents) == (AlertCode.DISK_PRESSURE, ("",))
+    (alert_group,) = intake.committer.book.due(intake.now + 60)
+    assert (alert_group.code, alert_group.agents) == (AlertCode.DISK_PRESSURE, ("",))
     intake.store.full = False
     await eventually(lambda: len(intake.desk.acked) == 1)
     assert not intake.counters.paused
-    assert not intake.ledger.book.firing()
+    assert not intake.committer.book.firing()
     assert len(await intake.stored()) == 1
 
 
@@ -130,16 +130,16 @@ async def test_a_notice_of_maintenance_silences_until_its_end(intake: Intake):
         return Inbound("zephyr/broadcast", json.dumps(body).encode(), 1)
 
     intake.desk.put(notice("maintenance-begin"))
-    await eventually(lambda: intake.ledger.book.silences)
+    await eventually(lambda: intake.committer.book.silences)
     intake.desk.put(notice("maintenance-end"))
-    await eventually(lambda: not intake.ledger.book.silences)
+    await eventually(lambda: not intake.committer.book.silences)
 
 
 async def test_an_agent_in_maintenance_is_silent_and_no_longer_when_it_runs(intake: Intake):
     intake.desk.put(status(state="maintenance"))
-    await eventually(lambda: intake.ledger.book.silences)
+    await eventually(lambda: intake.committer.book.silences)
     intake.desk.put(status(state="running"))
-    await eventually(lambda: not intake.ledger.book.silences)
+    await eventually(lambda: not intake.committer.book.silences)
 
 
 async def test_one_receipt_covers_many_messages(intake: Intake):

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from fleet.contract.vocabulary import AlertState, Severity
-from fleet.domain.alerts import Alert, Tidings
+from fleet.domain.alerts import Alert, AlertGroup
 from fleet.notifier import delivery
 from fleet.notifier.delivery import Delivery
-from fleet.notifier.notification import Group
+from fleet.notifier.notification import Notification
 from fleet.notifier.routes import Channel, Route
 from fleet.notifier.senders import SendError
 from tests.support.waiting import eventually
@@ -29,9 +29,9 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def group(
     code: str = "disk-pressure", since: float = 1e9, severity: Severity = Severity.WARNING
-) -> Group:
+) -> Notification:
     alerts = tuple(Alert(name, code, severity, AlertState.FIRING, since) for name in ("ada", "bob"))
-    return Group.of(Tidings(code, AlertState.FIRING, severity, alerts))
+    return Notification.of(AlertGroup(code, AlertState.FIRING, severity, alerts))
 
 
 class Receiver:
@@ -41,7 +41,7 @@ class Receiver:
         self.failures = failures
         self.got: list[str] = []
 
-    def __call__(self, route: Route, group: Group) -> None:
+    def __call__(self, route: Route, group: Notification) -> None:
         if self.failures:
             self.failures -= 1
             raise SendError("route oncall failed", "HTTP 500")
@@ -116,7 +116,7 @@ async def test_a_damaged_file_is_no_reason_to_stay_silent(tmp_path: Path) -> Non
 
 def test_a_group_is_read_back_as_it_was_written() -> None:
     one = group()
-    assert Group.from_json(one.as_json()) == one
+    assert Notification.from_json(one.as_json()) == one
     assert one.title == "disk-pressure (warning): ada, bob"
     assert one.meaning == "the disk is nearly full"
 

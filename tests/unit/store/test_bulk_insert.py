@@ -9,15 +9,15 @@ import pytest
 from fleet.contract.vocabulary import MessageKind
 from fleet.store.bulk_insert import SIZES, append_messages, put
 from fleet.store.migrations import migrate
-from fleet.store.port import Stored
+from fleet.store.port import StoredMessage
 
 AGENTS = {"ada": 1, "bob": 2}
 
 
-def message(number: int) -> Stored:
+def message(number: int) -> StoredMessage:
     kind = (MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT)[number % 3]
     agent = "ada" if number % 2 else "bob"
-    return Stored(number + 1, 5.5 + number, agent, kind, number % 5 == 0, b"%d" % number)
+    return StoredMessage(number + 1, 5.5 + number, agent, kind, number % 5 == 0, b"%d" % number)
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 49, 56, 500, 1234])

@@ -14,9 +14,9 @@ import pytest
 
 from fleet.contract.vocabulary import AlertState, MessageKind, Priority, Result, Severity, Verb
 from fleet.domain.alerts import Alert, Silence
-from fleet.domain.commands import CommandState, Order
+from fleet.domain.commands import CommandState, IssuedCommand
 from fleet.domain.events import Event, Fact
-from fleet.store.port import Batch, DeadLetter, Stored, StoreError, Told
+from fleet.store.port import Batch, DeadLetter, StoredEvent, StoredMessage, StoreError
 from fleet.store.retention import Retention
 from fleet.store.sqlite import FILE_NAME, SqliteStore
 
@@ -24,8 +24,10 @@ NOON = 1_800_000_000.0
 BEAT, STATUS, ALERT = MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT
 
 
-def stored(id_: int, agent: str = "larry", kind: MessageKind = BEAT, at: float = NOON) -> Stored:
-    return Stored(id_, at, agent, kind, False, b'{"ok":true,"ts":"2027-01-15T08:00:00Z"}')
+def stored(
+    id_: int, agent: str = "larry", kind: MessageKind = BEAT, at: float = NOON
+) -> StoredMessage:
+    return StoredMessage(id_, at, agent, kind, False, b'{"ok":true,"ts":"2027-01-15T08:00:00Z"}')
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ async def test_what_was_committed_is_there_after_a_restart(store: SqliteStore, t
     batch = Batch(
         [stored(1)],
         [DeadLetter(2, NOON, "fleet/larry/alert", b"\xff", True, "not-utf8", "")],
-        [Told(3, event)],
+        [StoredEvent(3, event)],
         [alert],
         silences=[silence],
         records=[("larry", 1, {"verdict": "ok"})],
@@ -65,10 +67,10 @@ async def test_what_was_committed_is_there_after_a_restart(store: SqliteStore, t
     assert memory.records == [("larry", 1, {"verdict": "ok"})]
     assert (memory.alerts, memory.silences) == ([alert], [silence])
     assert list(again.replay(0)) == [stored(1)]
-    assert await again.events(after=0) == [Told(3, event)]
-    assert [letter.payload for letter in await again.dead_letters(before=None, limit=5)] == [
-        b"\xff"
-    ]
+    assert await again.events(after=0) == [StoredEvent(3, event)]
+    assert [
+        dead_letter.payload for dead_letter in await again.dead_letters(before=None, limit=5)
+    ] == [b"\xff"]
     await again.close()
 
 
@@ -164,13 +166,13 @@ async def test_what_a_restart_must_still_apply_is_never_forgotten(tmp_path: Path
 async def test_dead_letters_are_bounded(tmp_path: Path):
     store = SqliteStore(tmp_path / "home", Retention(max_dead_letters=10))
     store.open()
-    letters = [DeadLetter(n, NOON, "x", b"", False, "not-json", "") for n in range(1, 31)]
+    dead_letters = [DeadLetter(n, NOON, "x", b"", False, "not-json", "") for n in range(1, 31)]
 
     async def kept() -> list[int]:
-        return [letter.id for letter in await store.dead_letters(before=None, limit=100)]
+        return [dead_letter.id for dead_letter in await store.dead_letters(before=None, limit=100)]
 
     for start in range(0, 30, 6):
-        await store.commit(Batch(dead_letters=letters[start : start + 6]))
+        await store.commit(Batch(dead_letters=dead_letters[start : start + 6]))
         assert len(await kept()) <= 10, "not even between two steps of upkeep"
     assert await kept() == list(range(30, 20, -1))
     assert store.letters_dropped == 20
@@ -192,7 +194,7 @@ async def test_metrics_are_rolled_up_as_least_greatest_and_last(store: SqliteSto
         {"ok": n != 2, "ts": "2027-01-15T08:00:00Z", "metrics": {"load": n}} for n in (3, 1, 2)
     ]
     messages = [
-        Stored(n, NOON, "larry", BEAT, False, json.dumps(p).encode())
+        StoredMessage(n, NOON, "larry", BEAT, False, json.dumps(p).encode())
         for n, p in enumerate(payloads, 1)
     ]
     await store.commit(Batch(messages))
@@ -249,16 +251,16 @@ async def test_a_foreign_cursor_of_roll_ups_is_refused(store: SqliteStore, curso
 
 
 async def test_orders_are_kept_and_open_ones_come_back(store: SqliteStore, tmp_path: Path):
-    order = Order("01JZ", "larry", Verb.HEALTH_CHECK, Priority.HIGH, 60, NOON, "cli")
-    done = Order(
+    command = IssuedCommand("01JZ", "larry", Verb.HEALTH_CHECK, Priority.HIGH, 60, NOON, "cli")
+    done = IssuedCommand(
         "01JY", "larry", Verb.HEALTH_CHECK, Priority.NORMAL, 60, NOON - 9, state=CommandState.DONE
     )
-    await store.save_orders([order, done])
-    assert await store.orders(agent="larry", since=0, limit=10) == [done, order]
-    assert await store.orders(agent="moe", since=0, limit=10) == []
+    await store.save_commands([command, done])
+    assert await store.commands(agent="larry", since=0, limit=10) == [done, command]
+    assert await store.commands(agent="moe", since=0, limit=10) == []
     await store.close()
     again = SqliteStore(tmp_path / "home")
-    assert again.open().orders == [order]
+    assert again.open().commands == [command]
     await again.close()
 
 
@@ -304,8 +306,8 @@ async def test_a_newer_schema_is_refused(tmp_path: Path):
 
 
 async def test_a_capture_has_accepted_and_rejected_messages_in_order(store: SqliteStore):
-    letter = DeadLetter(2, NOON + 1, "fleet/x/alert", b"nonsense", True, "not-json", "")
-    await store.commit(Batch([stored(1), stored(3, kind=ALERT, at=NOON + 2)], [letter]))
+    dead_letter = DeadLetter(2, NOON + 1, "fleet/x/alert", b"nonsense", True, "not-json", "")
+    await store.commit(Batch([stored(1), stored(3, kind=ALERT, at=NOON + 2)], [dead_letter]))
     found = [one async for one in store.capture(NOON, NOON + 10)]
     assert [(one.topic, one.address and one.address.kind) for one in found] == [
         ("", BEAT),
@@ -316,19 +318,19 @@ async def test_a_capture_has_accepted_and_rejected_messages_in_order(store: Sqli
 
 
 async def test_orders_saved_by_many_at_once_are_all_saved(store: SqliteStore):
-    orders = [
-        Order(f"{n:026d}", "larry", Verb.HEALTH_CHECK, Priority.NORMAL, 60, NOON)
+    commands = [
+        IssuedCommand(f"{n:026d}", "larry", Verb.HEALTH_CHECK, Priority.NORMAL, 60, NOON)
         for n in range(300)
     ]
-    await asyncio.gather(*(store.save_orders([order]) for order in orders * 3))
-    assert len(await store.orders(agent=None, since=0, limit=1000)) == 300
+    await asyncio.gather(*(store.save_commands([command]) for command in commands * 3))
+    assert len(await store.commands(agent=None, since=0, limit=1000)) == 300
 
 
 async def test_the_carrying_broadcast_of_an_order_is_kept(store: SqliteStore):
-    order = Order(
+    command = IssuedCommand(
         "01JZ", "larry", Verb.HEALTH_CHECK, Priority.HIGH, 60, NOON, "cli", broadcast="01JB"
     )
-    await store.save_orders([order])
-    ended = order.replied(Result.DONE, None, 0.5, NOON + 1)
-    await store.save_orders([ended])
-    assert await store.orders(agent="larry", since=0, limit=10) == [ended]
+    await store.save_commands([command])
+    ended = command.replied(Result.DONE, None, 0.5, NOON + 1)
+    await store.save_commands([ended])
+    assert await store.commands(agent="larry", since=0, limit=10) == [ended]

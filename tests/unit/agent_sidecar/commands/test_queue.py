@@ -8,42 +8,48 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent_sidecar.commands.queue import BURST, MAX_WAITING, Answer, Desk, Letter
-from agent_sidecar.commands.trusted_keys import Keys
-from agent_sidecar.state.database import Ledger
+from agent_sidecar.commands.queue import (
+    BURST,
+    MAX_WAITING,
+    CommandQueue,
+    CommandReply,
+    InboundMessage,
+)
+from agent_sidecar.commands.trusted_keys import TrustedKeys
+from agent_sidecar.state.database import Database
 from agent_sidecar.state.seen_ids import SeenIds
 from agent_sidecar.telemetry.encoding import encode
 from fleet.contract import signing
-from fleet.contract.schema_validator import judges
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.vocabulary import MessageKind, Notice, ReplyCode, Result, Verb
 
 NOON = 1_800_000_000.0
 TOPIC = "fleet/alpha/command"
-JUDGES = judges()
+JUDGES = schema_validators()
 
 
 class Bench:
     """A desk with a clock; `send` returns what the desk says to one message."""
 
-    def __init__(self, folder: Path, keys: Keys | None = None) -> None:
-        self.seen = SeenIds(Ledger(folder / "outbox.sqlite3"))
-        self.desk = Desk(JUDGES, keys or {}, self.seen)
+    def __init__(self, folder: Path, keys: TrustedKeys | None = None) -> None:
+        self.seen = SeenIds(Database(folder / "outbox.sqlite3"))
+        self.queue = CommandQueue(JUDGES, keys or {}, self.seen)
         self.now = 0.0
 
-    def send(self, message: dict[str, Any] | bytes, **more: Any) -> Answer | Notice | None:
+    def send(self, message: dict[str, Any] | bytes, **more: Any) -> CommandReply | Notice | None:
         payload = message if isinstance(message, bytes) else encode(message)
-        letter = Letter(
+        message = InboundMessage(
             more.get("kind", MessageKind.COMMAND), more.get("topic", TOPIC), payload,
             more.get("retain", False),
         )  # fmt: skip
-        return self.desk.take(letter, NOON + self.now, self.now)
+        return self.queue.take(message, NOON + self.now, self.now)
 
     def verbs(self) -> list[str]:
         found = []
-        while (order := self.desk.next()) is not None:
-            found.append(order.verb.value)
-            self.desk.finished(order)
+        while (command := self.queue.next()) is not None:
+            found.append(command.verb.value)
+            self.queue.finished(command)
         return found
 
 
@@ -52,8 +58,8 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def outcome(answer: Answer | Notice | None) -> tuple[Result, ReplyCode]:
-    assert isinstance(answer, Answer)
+def outcome(answer: CommandReply | Notice | None) -> tuple[Result, ReplyCode]:
+    assert isinstance(answer, CommandReply)
     return answer.result, answer.code
 
 
@@ -68,7 +74,7 @@ def test_urgent_goes_before_high_before_normal_and_each_in_its_turn(bench: Bench
 def test_a_retained_command_is_poison(bench: Bench) -> None:
     assert bench.send({"verb": "health-check"}, retain=True) is None
     assert bench.verbs() == []
-    assert bench.desk.dropped == {"retained-command": 1}
+    assert bench.queue.dropped == {"retained-command": 1}
 
 
 @pytest.mark.parametrize(
@@ -88,8 +94,8 @@ def test_a_malformed_command_is_counted_by_reason_and_not_answered(
     bench: Bench, payload: bytes, reason: str
 ) -> None:
     assert bench.send(payload) is None
-    assert bench.desk.dropped == {reason: 1}
-    assert len(bench.desk) == 0
+    assert bench.queue.dropped == {reason: 1}
+    assert len(bench.queue) == 0
 
 
 def test_a_repeated_id_is_carried_out_once(bench: Bench) -> None:
@@ -97,7 +103,7 @@ def test_a_repeated_id_is_carried_out_once(bench: Bench) -> None:
     for _ in range(3):
         assert bench.send(command) is None
     assert bench.verbs() == ["health-check"]
-    assert bench.desk.dropped == {"repeated": 2}
+    assert bench.queue.dropped == {"repeated": 2}
 
 
 def test_a_repeated_id_is_known_after_a_restart(tmp_path: Path) -> None:
@@ -132,22 +138,22 @@ def test_one_of_a_verb_runs_at_a_time(bench: Bench) -> None:
     bench.send({"verb": "config-reload"})
     bench.send({"verb": "config-reload"})
     bench.send({"verb": "version-report"})
-    first, second = bench.desk.next(), bench.desk.next()
+    first, second = bench.queue.next(), bench.queue.next()
     assert first is not None
     assert second is not None
     assert (first.verb, second.verb) == (Verb.CONFIG_RELOAD, Verb.VERSION_REPORT)
-    assert bench.desk.next() is None
-    bench.desk.finished(first)
+    assert bench.queue.next() is None
+    bench.queue.finished(first)
     assert bench.verbs() == ["config-reload"]
 
 
 def test_a_flood_is_refused_and_costs_bounded_memory(bench: Bench) -> None:
     answers = [bench.send({"verb": "health-check", "id": ulid(NOON)}) for _ in range(10_000)]
     refused = [answer for answer in answers if answer is not None]
-    assert len(bench.desk) == BURST <= MAX_WAITING
+    assert len(bench.queue) == BURST <= MAX_WAITING
     assert outcome(refused[0]) == (Result.REJECTED, ReplyCode.RATE_EXCEEDED)
     assert len(refused) == BURST
-    assert bench.desk.dropped["unanswered"] == 10_000 - 2 * BURST
+    assert bench.queue.dropped["unanswered"] == 10_000 - 2 * BURST
 
 
 def test_a_full_desk_is_busy(bench: Bench) -> None:
@@ -175,21 +181,21 @@ def guarded(tmp_path: Path) -> Bench:
     return Bench(tmp_path, {signing.key_id(PUBLIC): PUBLIC})
 
 
-def order(**more: Any) -> dict[str, Any]:
+def command(**more: Any) -> dict[str, Any]:
     return {"verb": "health-check", "id": ulid(NOON), "ts": timestamp(NOON), "ttl": 60, **more}
 
 
 def test_a_command_of_the_hub_is_carried_out(guarded: Bench) -> None:
-    assert guarded.send(signing.sign(KEY, TOPIC, order())) is None
+    assert guarded.send(signing.sign(KEY, TOPIC, command())) is None
     assert guarded.verbs() == ["health-check"]
 
 
 def test_an_unsigned_command_is_refused(guarded: Bench) -> None:
-    assert outcome(guarded.send(order())) == (Result.REJECTED, ReplyCode.UNSIGNED)
+    assert outcome(guarded.send(command())) == (Result.REJECTED, ReplyCode.UNSIGNED)
 
 
 def test_a_command_of_a_stranger_is_refused(guarded: Bench) -> None:
-    stranger = signing.sign(OTHER, TOPIC, order())
+    stranger = signing.sign(OTHER, TOPIC, command())
     assert outcome(guarded.send(stranger)) == (Result.REJECTED, ReplyCode.UNKNOWN_KEY)
     forged = {**stranger, "kid": signing.key_id(PUBLIC)}
     assert outcome(guarded.send(forged)) == (Result.REJECTED, ReplyCode.BAD_SIGNATURE)
@@ -197,28 +203,28 @@ def test_a_command_of_a_stranger_is_refused(guarded: Bench) -> None:
 
 
 def test_a_command_for_another_agent_is_refused(guarded: Bench) -> None:
-    signed = signing.sign(KEY, "fleet/beta/command", order())
+    signed = signing.sign(KEY, "fleet/beta/command", command())
     assert outcome(guarded.send(signed)) == (Result.REJECTED, ReplyCode.BAD_SIGNATURE)
 
 
 @pytest.mark.parametrize("change", [{"verb": "config-reload"}, {"ttl": 604_800}])
 def test_a_command_that_was_changed_is_refused(guarded: Bench, change: dict[str, Any]) -> None:
-    signed = signing.sign(KEY, TOPIC, order()) | change
+    signed = signing.sign(KEY, TOPIC, command()) | change
     assert outcome(guarded.send(signed)) == (Result.REJECTED, ReplyCode.BAD_SIGNATURE)
 
 
 def test_a_replayed_command_is_dropped_while_it_is_valid_and_expired_after(guarded: Bench) -> None:
-    signed = signing.sign(KEY, TOPIC, order())
+    signed = signing.sign(KEY, TOPIC, command())
     guarded.send(signed)
     assert guarded.send(signed) is None
     guarded.now = 3600
-    guarded.send(signing.sign(KEY, TOPIC, order(id=ulid(NOON), ts=timestamp(NOON + 3600))))
+    guarded.send(signing.sign(KEY, TOPIC, command(id=ulid(NOON), ts=timestamp(NOON + 3600))))
     assert outcome(guarded.send(signed))[0] is Result.EXPIRED
     assert len(guarded.verbs()) == 2
 
 
 def test_a_signed_command_without_id_is_refused(guarded: Bench) -> None:
-    signed = signing.sign(KEY, TOPIC, order())
+    signed = signing.sign(KEY, TOPIC, command())
     del signed["id"]
     assert outcome(guarded.send(signed)) == (Result.REJECTED, ReplyCode.BAD_SIGNATURE)
 
@@ -226,8 +232,8 @@ def test_a_signed_command_without_id_is_refused(guarded: Bench) -> None:
 def test_a_broadcast_must_be_signed_for_the_broadcast(guarded: Bench) -> None:
     topic = "zephyr/broadcast"
     more = {"kind": MessageKind.BROADCAST, "topic": topic}
-    assert guarded.send(signing.sign(KEY, topic, order()), **more) is None
-    assert outcome(guarded.send(signing.sign(KEY, TOPIC, order()), **more))[0] is Result.REJECTED
+    assert guarded.send(signing.sign(KEY, topic, command()), **more) is None
+    assert outcome(guarded.send(signing.sign(KEY, TOPIC, command()), **more))[0] is Result.REJECTED
     assert guarded.verbs() == ["health-check"]
 
 
@@ -241,4 +247,4 @@ def test_a_notice_must_be_signed_fresh_and_new(guarded: Bench) -> None:
     assert guarded.send(signed, **more) is None
     guarded.now = 3600
     assert guarded.send(signing.sign(KEY, topic, {**plain, "id": ulid(NOON)}), **more) is None
-    assert guarded.desk.dropped == {"untrusted-notice": 1, "repeated": 2}
+    assert guarded.queue.dropped == {"untrusted-notice": 1, "repeated": 2}

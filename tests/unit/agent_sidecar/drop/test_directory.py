@@ -14,10 +14,10 @@ import pytest
 from agent_sidecar.drop import directory as module
 from agent_sidecar.drop.directory import DropDirectory
 from fleet.contract.errors import FleetError
-from fleet.contract.schema_validator import judges
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import MessageKind
 
-JUDGES = judges()
+JUDGES = schema_validators()
 ALERT = {"code": "disk-pressure", "severity": "warning", "state": "firing"}
 
 

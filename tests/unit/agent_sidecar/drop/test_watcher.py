@@ -13,14 +13,14 @@ import pytest
 
 from agent_sidecar.config import load
 from agent_sidecar.drop.directory import OWNER
-from agent_sidecar.drop.watcher import RESCAN, Hatch
+from agent_sidecar.drop.watcher import RESCAN, DropWatcher
 from fleet.contract.errors import FleetError
-from fleet.contract.schema_validator import judges
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import MessageKind
 
 ALERT = {"code": "disk-pressure", "severity": "warning", "state": "firing"}
 
-Open = Callable[..., Hatch]
+Open = Callable[..., DropWatcher]
 
 
 @pytest.fixture
@@ -41,11 +41,11 @@ def make(tmp_path: Path, folder: Path, got: list[dict[str, Any]]) -> Iterator[Op
             got.append(message)
             return True
 
-        def run(agent: str = "alpha") -> Hatch:
+        def run(agent: str = "alpha") -> DropWatcher:
             given = {"FLEET_AGENT": agent, "FLEET_HOME": str(tmp_path), "FLEET_DROP": str(folder)}
-            hatch = Hatch(load({}, given), judges(), deliver)
-            stack.callback(hatch.close)
-            return hatch
+            drop_watcher = DropWatcher(load({}, given), schema_validators(), deliver)
+            stack.callback(drop_watcher.close)
+            return drop_watcher
 
         yield run
 
@@ -57,26 +57,26 @@ def put(folder: Path, name: str) -> None:
 def test_a_folder_that_was_removed_and_made_again_is_taken_up_again(
     make: Open, folder: Path, got: list[dict[str, Any]]
 ) -> None:
-    hatch = make()
-    hatch.look(0.0)
+    drop_watcher = make()
+    drop_watcher.look(0.0)
     shutil.rmtree(folder)
     folder.mkdir()
     put(folder, "late")
-    hatch.look(RESCAN)
+    drop_watcher.look(RESCAN)
     assert (folder / OWNER).read_text() == "alpha\n"
-    assert hatch.due is not None
-    hatch.look(hatch.due)
+    assert drop_watcher.due is not None
+    drop_watcher.look(drop_watcher.due)
     assert len(got) == 1
-    assert hatch.descriptors(), "the next message wakes it"
+    assert drop_watcher.descriptors(), "the next message wakes it"
 
 
 def test_what_lay_in_a_folder_that_was_moved_away_is_taken_up_first(
     make: Open, folder: Path, got: list[dict[str, Any]]
 ) -> None:
-    hatch = make()
+    drop_watcher = make()
     put(folder, "old")
     folder.rename(folder.with_name("aside"))
-    hatch.look(0.0)
+    drop_watcher.look(0.0)
     assert len(got) == 1
     assert (folder / OWNER).exists()
 
@@ -84,24 +84,24 @@ def test_what_lay_in_a_folder_that_was_moved_away_is_taken_up_first(
 def test_a_folder_that_cannot_be_had_back_is_said_once_and_tried_again(
     make: Open, folder: Path, got: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    hatch = make()
+    drop_watcher = make()
     shutil.rmtree(folder)
     folder.write_text("in the way")
     for number in range(3):
-        hatch.look(number * RESCAN)
+        drop_watcher.look(number * RESCAN)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert hatch.descriptors() == []
+    assert drop_watcher.descriptors() == []
     folder.unlink()
-    hatch.look(3 * RESCAN)
+    drop_watcher.look(3 * RESCAN)
     put(folder, "new")
-    hatch.look(4 * RESCAN)
+    drop_watcher.look(4 * RESCAN)
     assert len(got) == 1
 
 
 def test_a_mark_that_somebody_took_away_is_set_again(make: Open, folder: Path) -> None:
-    hatch = make()
+    drop_watcher = make()
     (folder / OWNER).unlink()
-    hatch.look(0.0)
+    drop_watcher.look(0.0)
     assert (folder / OWNER).exists()
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent_sidecar.mqtt.sender import MAX_PATIENCE, PATIENCE, Courier
-from agent_sidecar.state.database import Ledger
-from agent_sidecar.state.outbox import Draft, Outbox, Row
+from agent_sidecar.mqtt.sender import MAX_PATIENCE, PATIENCE, OutboxSender
+from agent_sidecar.state.database import Database
+from agent_sidecar.state.outbox import Outbox, OutboxEntry, OutboxRow
 from fleet.contract.vocabulary import MessageKind
 
 
@@ -19,7 +19,7 @@ class Link:
         self.sent: list[int] = []
         self.refusing = False
 
-    def send(self, row: Row) -> int | None:
+    def send(self, row: OutboxRow) -> int | None:
         if self.refusing:
             return None
         self.sent.append(row.seq)
@@ -28,26 +28,26 @@ class Link:
 
 class Bench:
     def __init__(self, folder: Path, rows: int) -> None:
-        self.outbox = Outbox(Ledger(folder / "outbox.sqlite3"))
-        self.link = Link()
-        self.courier = Courier(self.outbox, self.link.send)
+        self.outbox = Outbox(Database(folder / "outbox.sqlite3"))
+        self.connection = Link()
+        self.sender = OutboxSender(self.outbox, self.connection.send)
         for _ in range(rows):
             self.add()
 
     def add(self) -> None:
         seq = len(self.outbox)
-        self.outbox.add(Draft(1, seq, MessageKind.STATUS, 0, True, b"{}"))
+        self.outbox.add(OutboxEntry(1, seq, MessageKind.STATUS, 0, True, b"{}"))
 
     def pump(self, now: float) -> list[int]:
         """What is sent until nothing moves; the broker acknowledges everything at once."""
-        begin = len(self.link.sent)
+        begin = len(self.connection.sent)
         while True:
-            before = len(self.link.sent)
-            self.courier.pump(now)
-            for mid in range(before + 1, len(self.link.sent) + 1):
-                self.courier.acked(mid)
-            if len(self.link.sent) == before:
-                return self.link.sent[begin:]
+            before = len(self.connection.sent)
+            self.sender.pump(now)
+            for mid in range(before + 1, len(self.connection.sent) + 1):
+                self.sender.acked(mid)
+            if len(self.connection.sent) == before:
+                return self.connection.sent[begin:]
 
 
 @pytest.fixture
@@ -56,68 +56,68 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def test_everything_is_sent_once_in_order(bench: Bench) -> None:
-    bench.courier.link_up(0, 16)
+    bench.sender.link_up(0, 16)
     assert bench.pump(0) == list(range(40))
     assert bench.pump(1) == []
-    assert bench.courier.idle
+    assert bench.sender.idle
 
 
 def test_no_more_than_the_window_is_on_its_way(bench: Bench) -> None:
-    bench.courier.link_up(0, 16)
-    bench.courier.pump(0)
-    bench.courier.pump(0)
-    assert len(bench.link.sent) == 16
-    assert not bench.courier.idle
+    bench.sender.link_up(0, 16)
+    bench.sender.pump(0)
+    bench.sender.pump(0)
+    assert len(bench.connection.sent) == 16
+    assert not bench.sender.idle
 
 
 def test_nothing_is_sent_while_the_link_is_down(bench: Bench) -> None:
     assert bench.pump(0) == []
-    bench.courier.link_up(0, 16)
-    bench.courier.link_down()
+    bench.sender.link_up(0, 16)
+    bench.sender.link_down()
     assert bench.pump(0) == []
-    assert bench.courier.due() is None
+    assert bench.sender.due() is None
 
 
 def test_a_link_that_breaks_in_the_middle_goes_on_where_it_was(bench: Bench) -> None:
-    bench.courier.link_up(0, 16)
-    bench.courier.pump(0)
-    bench.link.refusing = True
-    bench.courier.link_down()
-    bench.link.refusing = False
-    bench.courier.link_up(1, 16)
+    bench.sender.link_up(0, 16)
+    bench.sender.pump(0)
+    bench.connection.refusing = True
+    bench.sender.link_down()
+    bench.connection.refusing = False
+    bench.sender.link_up(1, 16)
     assert bench.pump(1) == list(range(40))
 
 
 def test_what_the_hub_has_not_receipted_is_sent_again_after_a_reconnect(bench: Bench) -> None:
-    bench.courier.link_up(0, 16)
+    bench.sender.link_up(0, 16)
     bench.pump(0)
-    bench.courier.receipt(1, 29, 0)
-    bench.courier.link_down()
-    bench.courier.link_up(1, 16)
+    bench.sender.receipt(1, 29, 0)
+    bench.sender.link_down()
+    bench.sender.link_up(1, 16)
     assert bench.pump(1) == list(range(30, 40))
 
 
 def test_a_bus_without_a_hub_is_not_flooded_at_each_reconnect(bench: Bench) -> None:
-    bench.courier.link_up(0, 16)
+    bench.sender.link_up(0, 16)
     bench.pump(0)
-    bench.courier.link_down()
-    bench.courier.link_up(1, 16)
+    bench.sender.link_down()
+    bench.sender.link_up(1, 16)
     assert bench.pump(1) == []
 
 
 def test_a_hub_that_comes_up_gets_everything(bench: Bench) -> None:
-    bench.courier.link_up(0, 16)
+    bench.sender.link_up(0, 16)
     bench.pump(0)
-    bench.courier.hub_online(1)
+    bench.sender.hub_online(1)
     assert bench.pump(1) == list(range(40))
 
 
 def test_without_a_receipt_a_few_are_sent_again_ever_more_rarely(bench: Bench) -> None:
-    bench.courier.link_up(0, 16)
+    bench.sender.link_up(0, 16)
     bench.pump(0)
     now, gaps = 0.0, []
     for _ in range(12):
-        due = bench.courier.due()
+        due = bench.sender.due()
         assert due is not None
         assert bench.pump(due - 0.01) == []
         assert bench.pump(due) == list(range(16))
@@ -130,34 +130,34 @@ def test_without_a_receipt_a_few_are_sent_again_ever_more_rarely(bench: Bench) -
 
 def test_a_hub_that_answers_to_a_second_sending_gets_all_the_rest(bench: Bench) -> None:
     """A broker that lost a stretch is repaired at once, not a few rows at a time."""
-    bench.courier.link_up(0, 16)
+    bench.sender.link_up(0, 16)
     bench.pump(0)
-    due = bench.courier.due()
+    due = bench.sender.due()
     assert due is not None
     assert bench.pump(due) == list(range(16))
-    bench.courier.receipt(1, 15, due)
+    bench.sender.receipt(1, 15, due)
     assert bench.pump(due) == list(range(16, 40))
-    bench.courier.receipt(1, 39, due)
+    bench.sender.receipt(1, 39, due)
     assert len(bench.outbox) == 0
 
 
 def test_a_slow_hub_is_not_pushed_ever_harder(bench: Bench) -> None:
-    bench.courier.link_up(0, 16)
+    bench.sender.link_up(0, 16)
     bench.pump(0)
     gaps = []
     now = 0.0
     for seq in range(4):
-        due = bench.courier.due()
+        due = bench.sender.due()
         assert due is not None
         gaps.append(due - now)
         now = due
         bench.pump(now)
-        bench.courier.receipt(1, seq, now)
+        bench.sender.receipt(1, seq, now)
     assert gaps == [PATIENCE, 2 * PATIENCE, 4 * PATIENCE, 8 * PATIENCE]
 
 
 def test_a_new_row_is_sent_although_others_wait_for_their_receipt(bench: Bench) -> None:
-    bench.courier.link_up(0, 16)
+    bench.sender.link_up(0, 16)
     bench.pump(0)
     bench.add()
     assert bench.pump(0.5) == [40]

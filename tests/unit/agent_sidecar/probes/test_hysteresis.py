@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_sidecar.probes.base import AlertEvent, Finding, Sign
-from agent_sidecar.probes.hysteresis import AlarmBoard
-from fleet.contract.schema_validator import judges
+from agent_sidecar.probes.base import AlertEvent, AlertEvidence, ProbeResult
+from agent_sidecar.probes.hysteresis import Hysteresis
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import AlertCode, AlertState, Check, MessageKind, Severity
 
 SLOW = AlertCode.ENDPOINT_DOWN.value
 FACT = AlertCode.PROCESS_DOWN.value
 
 
-def look(board: AlarmBoard, *signs: Sign) -> list[AlertEvent]:
-    events = board.update([Finding("process", Check.PASS, signs)], 1000.0)
-    board.save()
+def look(observed: Hysteresis, *signs: AlertEvidence) -> list[AlertEvent]:
+    events = observed.update([ProbeResult("process", Check.PASS, signs)], 1000.0)
+    observed.save()
     return events
 
 
@@ -30,41 +30,41 @@ def told(events: list[AlertEvent]) -> list[tuple[str, str]]:
 
 
 def test_one_bad_look_is_no_incident_and_one_good_one_no_recovery(tmp_path: Path) -> None:
-    board = AlarmBoard(tmp_path / "alarms.json")
-    bad, good = Sign(SLOW, True), Sign(SLOW, False)
-    assert look(board, bad) == []
-    assert look(board, good) == []
-    assert look(board, bad) == []
-    (fired,) = look(board, bad)
-    assert board.active() == [SLOW]
-    assert look(board, good) == []
-    assert look(board, bad) == []
-    assert look(board, good) == []
-    (resolved,) = look(board, good)
+    observed = Hysteresis(tmp_path / "alarms.json")
+    bad, good = AlertEvidence(SLOW, True), AlertEvidence(SLOW, False)
+    assert look(observed, bad) == []
+    assert look(observed, good) == []
+    assert look(observed, bad) == []
+    (fired,) = look(observed, bad)
+    assert observed.active() == [SLOW]
+    assert look(observed, good) == []
+    assert look(observed, bad) == []
+    assert look(observed, good) == []
+    (resolved,) = look(observed, good)
     assert (fired.state, resolved.state) == (AlertState.FIRING, AlertState.RESOLVED)
     assert fired.id == resolved.id
-    assert board.active() == []
+    assert observed.active() == []
 
 
 def test_a_fact_fires_at_once(tmp_path: Path) -> None:
-    board = AlarmBoard(tmp_path / "alarms.json")
-    assert told(look(board, Sign(FACT, True))) == [(FACT, "firing")]
-    assert told(look(board, Sign(FACT, False))) == [(FACT, "resolved")]
+    observed = Hysteresis(tmp_path / "alarms.json")
+    assert told(look(observed, AlertEvidence(FACT, True))) == [(FACT, "firing")]
+    assert told(look(observed, AlertEvidence(FACT, False))) == [(FACT, "resolved")]
 
 
 def test_what_could_not_be_told_changes_nothing(tmp_path: Path) -> None:
-    board = AlarmBoard(tmp_path / "alarms.json")
-    look(board, Sign(FACT, True))
+    observed = Hysteresis(tmp_path / "alarms.json")
+    look(observed, AlertEvidence(FACT, True))
     for _ in range(5):
-        assert look(board, Sign(FACT, None)) == []
-    assert board.active() == [FACT]
+        assert look(observed, AlertEvidence(FACT, None)) == []
+    assert observed.active() == [FACT]
 
 
 def test_a_value_must_fall_clear_of_the_threshold_it_crossed(tmp_path: Path) -> None:
-    board = AlarmBoard(tmp_path / "alarms.json")
+    observed = Hysteresis(tmp_path / "alarms.json")
 
     def disk(used: float) -> list[AlertEvent]:
-        return look(board, Sign("disk-pressure", used >= 90, value=used, threshold=90))
+        return look(observed, AlertEvidence("disk-pressure", used >= 90, value=used, threshold=90))
 
     assert disk(91) == []
     assert told(disk(91)) == [("disk-pressure", "firing")]
@@ -75,79 +75,85 @@ def test_a_value_must_fall_clear_of_the_threshold_it_crossed(tmp_path: Path) -> 
 
 
 def test_a_code_fires_while_any_of_its_sources_says_so(tmp_path: Path) -> None:
-    board = AlarmBoard(tmp_path / "alarms.json")
-    assert told(look(board, Sign(FACT, True, source="process"))) == [(FACT, "firing")]
-    assert look(board, Sign(FACT, False, source="unit")) == []
-    assert look(board, Sign(FACT, True, source="unit")) == []
-    assert look(board, Sign(FACT, False, source="process")) == []
-    assert told(look(board, Sign(FACT, False, source="unit"))) == [(FACT, "resolved")]
+    observed = Hysteresis(tmp_path / "alarms.json")
+    assert told(look(observed, AlertEvidence(FACT, True, source="process"))) == [(FACT, "firing")]
+    assert look(observed, AlertEvidence(FACT, False, source="unit")) == []
+    assert look(observed, AlertEvidence(FACT, True, source="unit")) == []
+    assert look(observed, AlertEvidence(FACT, False, source="process")) == []
+    assert told(look(observed, AlertEvidence(FACT, False, source="unit"))) == [(FACT, "resolved")]
 
 
 def test_a_severity_that_rises_ends_the_milder_alert(tmp_path: Path) -> None:
-    board = AlarmBoard(tmp_path / "alarms.json")
-    (mild,) = look(board, Sign(FACT, True, Severity.WARNING))
-    ended, worse = look(board, Sign(FACT, True, Severity.CRITICAL))
+    observed = Hysteresis(tmp_path / "alarms.json")
+    (mild,) = look(observed, AlertEvidence(FACT, True, Severity.WARNING))
+    ended, worse = look(observed, AlertEvidence(FACT, True, Severity.CRITICAL))
     assert (ended.id, ended.state, ended.severity) == (mild.id, "resolved", "warning")
     assert (worse.state, worse.severity) == ("firing", "critical")
-    assert look(board, Sign(FACT, True, Severity.WARNING)) == []
-    (over,) = look(board, Sign(FACT, False))
+    assert look(observed, AlertEvidence(FACT, True, Severity.WARNING)) == []
+    (over,) = look(observed, AlertEvidence(FACT, False))
     assert (over.id, over.severity) == (worse.id, "critical")
 
 
 def test_an_alert_that_fires_resolves_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "alarms.json"
-    (fired,) = look(AlarmBoard(path), Sign(FACT, True))
-    again = AlarmBoard(path)
+    (fired,) = look(Hysteresis(path), AlertEvidence(FACT, True))
+    again = Hysteresis(path)
     assert again.active() == [FACT]
-    assert look(again, Sign(FACT, True)) == []
-    (resolved,) = look(again, Sign(FACT, False))
+    assert look(again, AlertEvidence(FACT, True)) == []
+    (resolved,) = look(again, AlertEvidence(FACT, False))
     assert resolved.id == fired.id
 
 
 def test_looks_count_across_processes_so_that_one_shot_beats_raise_alerts(tmp_path: Path) -> None:
     path = tmp_path / "alarms.json"
-    assert look(AlarmBoard(path), Sign(SLOW, True)) == []
-    assert told(look(AlarmBoard(path), Sign(SLOW, True))) == [(SLOW, "firing")]
-    assert look(AlarmBoard(path), Sign(SLOW, False)) == []
-    assert told(look(AlarmBoard(path), Sign(SLOW, False))) == [(SLOW, "resolved")]
+    assert look(Hysteresis(path), AlertEvidence(SLOW, True)) == []
+    assert told(look(Hysteresis(path), AlertEvidence(SLOW, True))) == [(SLOW, "firing")]
+    assert look(Hysteresis(path), AlertEvidence(SLOW, False)) == []
+    assert told(look(Hysteresis(path), AlertEvidence(SLOW, False))) == [(SLOW, "resolved")]
 
 
 def test_a_crash_before_the_commit_repeats_the_event_with_its_id(tmp_path: Path) -> None:
     path = tmp_path / "alarms.json"
-    board = AlarmBoard(path)
-    (lost,) = board.update([Finding("process", Check.FAIL, [Sign(FACT, True)])], 1000.0)
-    after = AlarmBoard(path)
-    (repeated,) = look(after, Sign(FACT, True))
+    observed = Hysteresis(path)
+    (lost,) = observed.update(
+        [ProbeResult("process", Check.FAIL, [AlertEvidence(FACT, True)])], 1000.0
+    )
+    after = Hysteresis(path)
+    (repeated,) = look(after, AlertEvidence(FACT, True))
     assert repeated == lost
-    assert look(after, Sign(FACT, True)) == []
+    assert look(after, AlertEvidence(FACT, True)) == []
 
 
 def test_what_a_vanished_probe_had_raised_ends(tmp_path: Path) -> None:
     path = tmp_path / "alarms.json"
-    look(AlarmBoard(path), Sign(FACT, True, source="unit"), Sign("auth-failure", True))
-    board = AlarmBoard(path)
-    board.retain(["process"])
-    assert told(look(board)) == [(FACT, "resolved")]
-    assert board.active() == ["auth-failure"]
+    look(
+        Hysteresis(path),
+        AlertEvidence(FACT, True, source="unit"),
+        AlertEvidence("auth-failure", True),
+    )
+    observed = Hysteresis(path)
+    observed.retain(["process"])
+    assert told(look(observed)) == [(FACT, "resolved")]
+    assert observed.active() == ["auth-failure"]
 
 
 def test_a_full_disk_silences_no_alert(tmp_path: Path) -> None:
     folder = tmp_path / "gone"
-    board = AlarmBoard(folder / "alarms.json")
-    signs = [Finding("process", Check.FAIL, [Sign(FACT, True)])]
-    assert told(board.update(signs, 1.0)) == [(FACT, "firing")]
+    observed = Hysteresis(folder / "alarms.json")
+    signs = [ProbeResult("process", Check.FAIL, [AlertEvidence(FACT, True)])]
+    assert told(observed.update(signs, 1.0)) == [(FACT, "firing")]
     with pytest.raises(OSError, match="alarms"):
-        board.save()
+        observed.save()
     folder.mkdir()
-    board.save()
-    assert AlarmBoard(folder / "alarms.json").active() == [FACT]
+    observed.save()
+    assert Hysteresis(folder / "alarms.json").active() == [FACT]
 
 
 def test_a_quiet_board_writes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "alarms.json"
-    board = AlarmBoard(path)
+    observed = Hysteresis(path)
     for _ in range(3):
-        look(board, Sign(FACT, False), Sign(SLOW, False, value=3, threshold=9))
+        look(observed, AlertEvidence(FACT, False), AlertEvidence(SLOW, False, value=3, threshold=9))
     assert not path.exists()
 
 
@@ -155,13 +161,13 @@ def test_a_quiet_board_writes_nothing(tmp_path: Path) -> None:
 def test_a_broken_file_is_as_good_as_none(tmp_path: Path, text: str) -> None:
     path = tmp_path / "alarms.json"
     path.write_text(text)
-    board = AlarmBoard(path)
-    assert board.active() == []
-    assert told(look(board, Sign(FACT, True))) == [(FACT, "firing")]
+    observed = Hysteresis(path)
+    assert observed.active() == []
+    assert told(look(observed, AlertEvidence(FACT, True))) == [(FACT, "firing")]
 
 
 SIGNS = st.builds(
-    Sign,
+    AlertEvidence,
     code=st.sampled_from([SLOW, FACT, "disk-pressure"]),
     firing=st.sampled_from([True, False, None]),
     severity=st.sampled_from(list(Severity)),
@@ -180,11 +186,11 @@ STEPS = st.lists(
 @given(STEPS)
 @settings(deadline=None, max_examples=150)
 def test_firing_and_resolved_alternate_and_pair_up_whatever_happens(
-    steps: list[list[Sign] | str],
+    steps: list[list[AlertEvidence] | str],
 ) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "alarms.json"
-        board = AlarmBoard(path)
+        observed = Hysteresis(path)
         published: dict[str, AlertEvent] = {}  # by id and state: the hub knows a repeated one
         order: list[AlertEvent] = []
 
@@ -197,51 +203,51 @@ def test_firing_and_resolved_alternate_and_pair_up_whatever_happens(
 
         for step in steps:
             if isinstance(step, list):
-                publish(board.update([Finding("work", Check.PASS, step)], 5.0))
-                board.save()
+                publish(observed.update([ProbeResult("work", Check.PASS, step)], 5.0))
+                observed.save()
             elif step == "crash":  # after the events were made, before anything was sent
-                board.update([Finding("work", Check.FAIL, [Sign(FACT, True)])], 6.0)
-                board = AlarmBoard(path)
+                observed.update([ProbeResult("work", Check.FAIL, [AlertEvidence(FACT, True)])], 6.0)
+                observed = Hysteresis(path)
             elif step == "restart":
-                before = board.active()
-                board = AlarmBoard(path)
-                assert board.active() == before
+                before = observed.active()
+                observed = Hysteresis(path)
+                assert observed.active() == before
             elif step == "lose unit":
-                board.retain(["process"])
-            publish(board.update([], 7.0))
-            board.save()
+                observed.retain(["process"])
+            publish(observed.update([], 7.0))
+            observed.save()
         for code in {event.code for event in order}:
             events = [event for event in order if event.code == code]
             states = [event.state.value for event in events]
             assert states == (["firing", "resolved"] * len(states))[: len(states)]
             for first, second in zip(events[::2], events[1::2], strict=False):
                 assert (first.id, first.severity) == (second.id, second.severity)
-            assert (code in board.active()) == (len(events) % 2 == 1)
+            assert (code in observed.active()) == (len(events) % 2 == 1)
 
 
 def test_an_event_makes_a_valid_alert(tmp_path: Path) -> None:
     from agent_sidecar.telemetry.encoding import alert
 
-    (event,) = look(AlarmBoard(tmp_path / "alarms.json"), Sign(FACT, True, value=1.5))
-    judges({})[MessageKind.ALERT].check(json.loads(json.dumps(alert(event))))
+    (event,) = look(Hysteresis(tmp_path / "alarms.json"), AlertEvidence(FACT, True, value=1.5))
+    schema_validators({})[MessageKind.ALERT].check(json.loads(json.dumps(alert(event))))
 
 
 def test_an_alert_of_the_agents_own_is_active_until_it_ends_also_across_a_restart(
     tmp_path: Path,
 ) -> None:
-    board = AlarmBoard(tmp_path / "alarms.json")
-    board.said("disk-pressure", "firing")
-    look(board, Sign(FACT, True))
-    assert board.active() == ["disk-pressure", FACT]
-    again = AlarmBoard(tmp_path / "alarms.json")
+    observed = Hysteresis(tmp_path / "alarms.json")
+    observed.said("disk-pressure", "firing")
+    look(observed, AlertEvidence(FACT, True))
+    assert observed.active() == ["disk-pressure", FACT]
+    again = Hysteresis(tmp_path / "alarms.json")
     assert again.active() == ["disk-pressure", FACT]
     again.said("disk-pressure", "resolved")
-    assert AlarmBoard(tmp_path / "alarms.json").active() == [FACT]
+    assert Hysteresis(tmp_path / "alarms.json").active() == [FACT]
 
 
 def test_a_probe_that_ends_a_code_ends_it_for_the_agent_too(tmp_path: Path) -> None:
-    board = AlarmBoard(tmp_path / "alarms.json")
-    look(board, Sign(FACT, True))
-    board.said(FACT, "firing")
-    look(board, Sign(FACT, False))
-    assert board.active() == []
+    observed = Hysteresis(tmp_path / "alarms.json")
+    look(observed, AlertEvidence(FACT, True))
+    observed.said(FACT, "firing")
+    look(observed, AlertEvidence(FACT, False))
+    assert observed.active() == []

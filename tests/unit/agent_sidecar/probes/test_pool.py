@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from agent_sidecar.probes.base import Finding, Probe
+from agent_sidecar.probes.base import Probe, ProbeResult
 from agent_sidecar.probes.pool import Pool
 from fleet.contract.vocabulary import Check
 from tests.support.waiting import wait_until
@@ -24,36 +24,36 @@ class Quick:
     ignores: str = ""
     runs: int = 0
 
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         self.runs += 1
-        return Finding(self.plane, Check.PASS)
+        return ProbeResult(self.plane, Check.PASS)
 
 
 @dataclass
 class Hanging(Quick):
     release: threading.Event = field(default_factory=threading.Event)
 
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         self.runs += 1
         self.release.wait(30)
-        return Finding(self.plane, Check.PASS)
+        return ProbeResult(self.plane, Check.PASS)
 
 
 @dataclass
 class Broken(Quick):
-    def run(self) -> Finding:
+    def run(self) -> ProbeResult:
         raise RuntimeError("the client's secret")
 
 
 class Bench:
     def __init__(self, *probes: Probe) -> None:
         self.pool = Pool(probes, lambda: None)
-        self.found: dict[str, Finding] = {}
+        self.found: dict[str, ProbeResult] = {}
 
     def submit(self) -> None:
         self.pool.submit(time.monotonic())
 
-    def collect(self) -> dict[str, Finding]:
+    def collect(self) -> dict[str, ProbeResult]:
         for probe, finding in self.pool.collect(time.monotonic()):
             self.found[probe.name] = finding
         return self.found

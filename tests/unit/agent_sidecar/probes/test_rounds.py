@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent_sidecar.probes.base import Finding
+from agent_sidecar.probes.base import ProbeResult
 from agent_sidecar.probes.rounds import DEAF, GRACE, Rounds
 from fleet.contract.vocabulary import Check
 
@@ -23,8 +23,8 @@ class Watching:
     def fileno(self) -> int:
         return self._descriptor
 
-    def run(self) -> Finding:
-        return Finding("process", Check.FAIL)
+    def run(self) -> ProbeResult:
+        return ProbeResult("process", Check.FAIL)
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from agent_sidecar.state.database import Ledger
-from agent_sidecar.state.outbox import LAZY, MAX_UNSAVED, Draft, Outbox
+from agent_sidecar.state.database import Database
+from agent_sidecar.state.outbox import LAZY, MAX_UNSAVED, Outbox, OutboxEntry
 from fleet.contract.vocabulary import MessageKind
 
 
-def draft(seq: int, boot: int = 1, rank: int = 0) -> Draft:
-    return Draft(boot, seq, MessageKind.ALERT, rank, True, b"%d" % seq)
+def draft(seq: int, boot: int = 1, rank: int = 0) -> OutboxEntry:
+    return OutboxEntry(boot, seq, MessageKind.ALERT, rank, True, b"%d" % seq)
 
 
 def payloads(outbox: Outbox) -> list[bytes]:
@@ -26,14 +26,14 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_rows_outlive_the_process_in_order(path: Path) -> None:
-    first = Outbox(Ledger(path))
+    first = Outbox(Database(path))
     assert all(first.add(draft(seq)) for seq in range(3))
-    second = Outbox(Ledger(path))  # the first was never closed, as after kill -9
+    second = Outbox(Database(path))  # the first was never closed, as after kill -9
     assert payloads(second) == [b"0", b"1", b"2"]
 
 
 def test_only_a_receipt_removes_a_row(path: Path) -> None:
-    outbox = Outbox(Ledger(path))
+    outbox = Outbox(Database(path))
     for seq in range(4):
         outbox.add(draft(seq))
     outbox.note_acked(4)
@@ -43,7 +43,7 @@ def test_only_a_receipt_removes_a_row(path: Path) -> None:
 
 
 def test_a_receipt_counts_for_its_own_session_only(path: Path) -> None:
-    outbox = Outbox(Ledger(path))
+    outbox = Outbox(Database(path))
     outbox.add(draft(5, boot=1))
     outbox.add(draft(0, boot=2))
     outbox.receipt(2, 9)
@@ -51,7 +51,7 @@ def test_a_receipt_counts_for_its_own_session_only(path: Path) -> None:
 
 
 def test_the_oldest_of_the_least_weight_goes_first(path: Path) -> None:
-    outbox = Outbox(Ledger(path), max_rows=3)
+    outbox = Outbox(Database(path), max_rows=3)
     for seq, rank in enumerate((2, 0, 1, 0, 2)):
         outbox.add(draft(seq, rank=rank))
     assert payloads(outbox) == [b"0", b"2", b"4"]
@@ -59,7 +59,7 @@ def test_the_oldest_of_the_least_weight_goes_first(path: Path) -> None:
 
 
 def test_a_plain_broker_without_a_hub_is_no_backlog(path: Path) -> None:
-    outbox = Outbox(Ledger(path))
+    outbox = Outbox(Database(path))
     outbox.add(draft(0))
     outbox.add(draft(1))
     outbox.note_acked(1)
@@ -69,46 +69,46 @@ def test_a_plain_broker_without_a_hub_is_no_backlog(path: Path) -> None:
 
 
 def test_what_was_acknowledged_and_receipted_is_known_after_a_restart(path: Path) -> None:
-    ledger = Ledger(path)
-    outbox = Outbox(ledger)
+    database = Database(path)
+    outbox = Outbox(database)
     for seq in range(3):
         outbox.add(draft(seq))
     outbox.note_acked(2)
     outbox.receipt(1, 0)
-    ledger.close()
-    again = Outbox(Ledger(path))
+    database.close()
+    again = Outbox(Database(path))
     assert (again.acked, again.receipted, len(again)) == (2, True, 2)
 
 
 def test_ids_never_return_after_all_rows_are_gone(path: Path) -> None:
-    ledger = Ledger(path)
-    outbox = Outbox(ledger)
+    database = Database(path)
+    outbox = Outbox(database)
     outbox.add(draft(0))
     outbox.note_acked(1)
     outbox.receipt(1, 0)
-    ledger.close()
-    again = Outbox(Ledger(path))
+    database.close()
+    again = Outbox(Database(path))
     again.add(draft(1))
     assert [row.id for row in again.after(again.acked, 10)] == [2]
 
 
 def test_a_receipt_waits_for_the_next_write_and_many_do_not(path: Path) -> None:
-    ledger = Ledger(path)
-    outbox = Outbox(ledger)
+    database = Database(path)
+    outbox = Outbox(database)
     for seq in range(2 * LAZY):
         outbox.add(draft(seq))
     outbox.receipt(1, 0)
     assert len(outbox) == 2 * LAZY - 1
-    assert len(Outbox(Ledger(path))) == 2 * LAZY, "after a crash it is sent once more"
-    ledger.settle()
-    assert len(Outbox(Ledger(path))) == 2 * LAZY - 1
+    assert len(Outbox(Database(path))) == 2 * LAZY, "after a crash it is sent once more"
+    database.settle()
+    assert len(Outbox(Database(path))) == 2 * LAZY - 1
     outbox.receipt(1, LAZY)
-    assert len(Outbox(Ledger(path))) == LAZY - 1
+    assert len(Outbox(Database(path))) == LAZY - 1
 
 
 def test_a_damaged_file_is_put_aside_and_work_goes_on(path: Path) -> None:
     path.write_bytes(b"this is not a database" * 100)
-    outbox = Outbox(Ledger(path))
+    outbox = Outbox(Database(path))
     assert outbox.add(draft(0))
     assert path.with_suffix(".damaged").exists()
 
@@ -132,11 +132,11 @@ class FullDisk:
 def test_a_full_disk_loses_nothing_while_memory_lasts(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = Ledger(path)
-    outbox = Outbox(ledger)
+    database = Database(path)
+    outbox = Outbox(database)
     outbox.add(draft(0))
-    disk = FullDisk(ledger.database)
-    monkeypatch.setattr(ledger, "database", disk)
+    disk = FullDisk(database.database)
+    monkeypatch.setattr(database, "database", disk)
     assert not outbox.add(draft(1))
     assert not outbox.add(draft(2))
     assert (outbox.unsaved, len(outbox), outbox.failures) == (2, 3, 2)
@@ -147,13 +147,13 @@ def test_a_full_disk_loses_nothing_while_memory_lasts(
     assert payloads(outbox) == [b"2"], "a receipt is not forgotten with the write that failed"
     disk.full = False
     assert outbox.flush()
-    assert (outbox.unsaved, payloads(Outbox(Ledger(path)))) == (0, [b"2"])
+    assert (outbox.unsaved, payloads(Outbox(Database(path)))) == (0, [b"2"])
 
 
 def test_memory_is_bounded_on_a_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = Ledger(path)
-    outbox = Outbox(ledger)
-    monkeypatch.setattr(ledger, "database", FullDisk(ledger.database))
+    database = Database(path)
+    outbox = Outbox(database)
+    monkeypatch.setattr(database, "database", FullDisk(database.database))
     for seq in range(MAX_UNSAVED + 10):
         outbox.add(draft(seq, rank=2 if seq == 0 else 0))
     assert (outbox.unsaved, outbox.evicted) == (MAX_UNSAVED, 10)
@@ -163,8 +163,8 @@ def test_memory_is_bounded_on_a_full_disk(path: Path, monkeypatch: pytest.Monkey
 def test_a_message_that_is_a_file_already_need_not_be_kept_in_memory(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = Ledger(path)
-    outbox = Outbox(ledger)
-    monkeypatch.setattr(ledger, "database", FullDisk(ledger.database))
+    database = Database(path)
+    outbox = Outbox(database)
+    monkeypatch.setattr(database, "database", FullDisk(database.database))
     assert not outbox.add(draft(0), keep=False)
     assert len(outbox) == 0

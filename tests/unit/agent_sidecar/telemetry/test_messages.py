@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from agent_sidecar.commands.queue import Answer
+from agent_sidecar.commands.queue import CommandReply
 from agent_sidecar.config import load
-from agent_sidecar.probes.base import AlertEvent, Finding
-from agent_sidecar.state.directory import Memory
-from agent_sidecar.telemetry.findings import Board
-from agent_sidecar.telemetry.messages import Reporter
-from fleet.contract.schema_validator import judges
+from agent_sidecar.probes.base import AlertEvent, ProbeResult
+from agent_sidecar.state.directory import StateDirectory
+from agent_sidecar.telemetry.findings import ObservedState
+from agent_sidecar.telemetry.messages import MessageBuilder
+from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import (
     AlertState,
     Check,
@@ -26,19 +26,19 @@ from fleet.contract.vocabulary import (
 )
 
 NOON = 1_800_000_000.0
-JUDGES = judges()
+JUDGES = schema_validators()
 
 
 class Bench:
     def __init__(self, folder: Path) -> None:
         config = load({}, {"FLEET_AGENT": "alpha", "FLEET_HOME": str(folder)})
         config.state.mkdir(parents=True)
-        self.memory = Memory.open(config.state, NOON, resume=False)
-        self.board = Board(max_age=25)
-        self.reporter = Reporter(config, "generic", self.memory, self.board, JUDGES)
+        self.memory = StateDirectory.open(config.state, NOON, resume=False)
+        self.observed = ObservedState(max_age=25)
+        self.builder = MessageBuilder(config, "generic", self.memory, self.observed, JUDGES)
 
     def heartbeat(self, said: dict[str, Any] | None = None) -> dict[str, Any]:
-        payload = self.reporter.heartbeat(1, NOON, {"outbox_messages": 0}, said)
+        payload = self.builder.heartbeat(1, NOON, {"outbox_messages": 0}, said)
         assert payload is not None
         return JUDGES[MessageKind.HEARTBEAT].read(payload)
 
@@ -56,11 +56,11 @@ def test_alerts_of_the_agents_heartbeat_add_to_the_sidecars_and_stay_for_a_while
 ) -> None:
     bench.memory.alarms.said("process-down", "firing")
     said = {"ok": True, "ts": "2027-01-15T08:00:00Z", "interval": 10, "alerts": ["disk-pressure"]}
-    bench.board.heartbeat_said(said, 0.0)
+    bench.observed.heartbeat_said(said, 0.0)
     both = ["disk-pressure", "process-down"]
     assert bench.heartbeat(said)["alerts"] == both
     assert bench.heartbeat()["alerts"] == both, "the hub would take it for over"
-    bench.board.heartbeat_said({**said, "alerts": []}, 0.0)
+    bench.observed.heartbeat_said({**said, "alerts": []}, 0.0)
     assert bench.heartbeat()["alerts"] == ["process-down"]
 
 
@@ -79,12 +79,14 @@ def test_what_a_probe_may_not_say_does_not_leave(bench: Bench) -> None:
         "inf_total": float("inf"),
         "ok_total": 1,
     }
-    bench.board.put("p", Finding("process", Check.PASS, metrics=nonsense), 0)
+    bench.observed.put("p", ProbeResult("process", Check.PASS, metrics=nonsense), 0)
     assert bench.heartbeat()["metrics"] == {"ok_total": 1, "outbox_messages": 0}
 
 
 def test_metrics_are_bounded_and_the_agents_come_first(bench: Bench) -> None:
-    bench.board.put("p", Finding("process", Check.PASS, metrics={f"m{i}": i for i in range(40)}), 0)
+    bench.observed.put(
+        "p", ProbeResult("process", Check.PASS, metrics={f"m{i}": i for i in range(40)}), 0
+    )
     said = {"ok": True, "metrics": {"errors_total": 3, "m1": 99}}
     metrics = bench.heartbeat(said)["metrics"]
     assert len(metrics) == 32
@@ -99,14 +101,14 @@ def test_the_agents_own_fields_win_except_for_the_numbers_of_the_session(bench: 
 
 
 def test_a_message_that_the_contract_would_reject_is_withheld_and_counted(bench: Bench) -> None:
-    bench.board.put("p", Finding("gpu", Check.PASS), 0)
-    assert bench.reporter.heartbeat(1, NOON, {}) is None
-    assert bench.reporter.withheld == 1
+    bench.observed.put("p", ProbeResult("gpu", Check.PASS), 0)
+    assert bench.builder.heartbeat(1, NOON, {}) is None
+    assert bench.builder.withheld == 1
 
 
 def test_a_status_is_kept_and_retained(bench: Bench) -> None:
-    bench.board.put("p", Finding("process", Check.PASS, versions={"agent": "1.2"}), 0)
-    bench.reporter.status(State.RUNNING, 1, NOON)
+    bench.observed.put("p", ProbeResult("process", Check.PASS, versions={"agent": "1.2"}), 0)
+    bench.builder.status(State.RUNNING, 1, NOON)
     (row,) = bench.memory.outbox.after(0, 10)
     assert row.retain
     (message,) = bench.rows(MessageKind.STATUS)
@@ -115,8 +117,8 @@ def test_a_status_is_kept_and_retained(bench: Bench) -> None:
 
 
 def test_a_reply_is_not_retained(bench: Bench) -> None:
-    answer = Answer("health-check", Result.DONE, ReplyCode.OK, took=0.1)
-    bench.reporter.status(State.RUNNING, 1, NOON, answer)
+    answer = CommandReply("health-check", Result.DONE, ReplyCode.OK, took=0.1)
+    bench.builder.status(State.RUNNING, 1, NOON, answer)
     (row,) = bench.memory.outbox.after(0, 10)
     assert not row.retain
     (message,) = bench.rows(MessageKind.STATUS)
@@ -130,7 +132,7 @@ def test_an_alert_keeps_its_id_and_weight(bench: Bench) -> None:
         "disk-pressure", Severity.CRITICAL, AlertState.FIRING, NOON,
         "01JZ0000000000000000000000", 97.123456789, 90,
     )  # fmt: skip
-    bench.reporter.alert(event)
+    bench.builder.alert(event)
     (row,) = bench.memory.outbox.after(0, 10)
     assert row.rank == 2
     (message,) = bench.rows(MessageKind.ALERT)
@@ -138,7 +140,7 @@ def test_an_alert_keeps_its_id_and_weight(bench: Bench) -> None:
 
 
 def test_the_will_carries_this_boot_and_satisfies_the_contract(bench: Bench) -> None:
-    will = JUDGES[MessageKind.STATUS].read(bench.reporter.will(NOON))
-    assert will == json.loads(bench.reporter.will(NOON))
+    will = JUDGES[MessageKind.STATUS].read(bench.builder.will(NOON))
+    assert will == json.loads(bench.builder.will(NOON))
     assert (will["state"], will["boot"]) == ("offline", 1_800_000_000_000)
     assert "seq" not in will

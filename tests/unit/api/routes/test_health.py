@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from fleet.api.auth import Access
-from fleet.api.problems import Problem
+from fleet.api.auth import Authenticator
+from fleet.api.problems import HttpProblem
 from fleet.api.routes.health import metrics
 from fleet.tokens import Tokens
 
 
 def scraped_from(host: str, folder: Path) -> bytes:
-    app = SimpleNamespace(state=SimpleNamespace(access=Access(Tokens(folder / "tokens.json"))))
+    app = SimpleNamespace(
+        state=SimpleNamespace(access=Authenticator(Tokens(folder / "tokens.json")))
+    )
     scope = {"type": "http", "method": "GET", "headers": [], "client": (host, 1), "app": app}
     hub: Any = SimpleNamespace(metrics=lambda _accept: (b"up 1\n", "text/plain"))
     return bytes(asyncio.run(metrics(Request(scope), hub)).body)
@@ -28,6 +30,6 @@ def test_metrics_are_open_on_the_hub_s_own_machine_and_to_nobody_else(tmp_path: 
     for host in ("127.0.0.1", "127.8.8.8", "::1"):
         assert scraped_from(host, tmp_path) == b"up 1\n"
     for host in ("192.0.2.7", "2001:db8::1", "", "localhost"):
-        with pytest.raises(Problem) as refused:
+        with pytest.raises(HttpProblem) as refused:
             scraped_from(host, tmp_path)
         assert refused.value.status == HTTPStatus.UNAUTHORIZED

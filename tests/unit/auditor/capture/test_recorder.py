@@ -10,7 +10,7 @@ import pytest
 
 from fleet.auditor.capture import line_format
 from fleet.auditor.capture.line_format import Captured, Gap, GapKind
-from fleet.auditor.capture.recorder import Bounds, Capture
+from fleet.auditor.capture.recorder import Bounds, CaptureWriter
 from tests.support.audits import NOON
 
 
@@ -40,7 +40,7 @@ class Clock:
     "payload", [b'{"ok":true}', b"", b"\xff\x00\xfe", '"\u2028é😀'.encode(), b'\\"\n']
 )
 def test_every_payload_survives(payload: bytes, folder: Path):
-    writer = Capture(folder)
+    writer = CaptureWriter(folder)
     writer.open()
     writer.write(NOON, "fleet/alpha/heartbeat", payload, True)
     writer.close()
@@ -48,7 +48,7 @@ def test_every_payload_survives(payload: bytes, folder: Path):
 
 
 def test_nobody_else_can_read_it(folder: Path):
-    writer = Capture(folder)
+    writer = CaptureWriter(folder)
     writer.open()
     writer.close()
     (path,) = folder.iterdir()
@@ -58,14 +58,14 @@ def test_nobody_else_can_read_it(folder: Path):
 
 def test_a_restart_is_a_gap_and_a_first_start_is_none(folder: Path):
     clock = Clock()
-    first = Capture(folder, clock=clock)
+    first = CaptureWriter(folder, clock=clock)
     first.open()
     first.write(NOON, "t", b"{}", False)
     first.close()
     (path,) = folder.iterdir()
     os.utime(path, (NOON, NOON))
     clock.now += 100
-    second = Capture(folder, clock=clock)
+    second = CaptureWriter(folder, clock=clock)
     second.open()
     second.close()
     message, gap = read_all(folder)
@@ -77,7 +77,7 @@ def test_a_restart_is_a_gap_and_a_first_start_is_none(folder: Path):
 
 
 def test_beyond_its_bound_the_oldest_goes_and_a_gap_says_so(folder: Path):
-    writer = Capture(folder, Bounds(file_bytes=1000, total_bytes=4000), Clock())
+    writer = CaptureWriter(folder, Bounds(file_bytes=1000, total_bytes=4000), Clock())
     writer.open()
     for number in range(200):
         writer.write(NOON + number, "fleet/alpha/heartbeat", b"x" * 40, False)
@@ -91,7 +91,7 @@ def test_beyond_its_bound_the_oldest_goes_and_a_gap_says_so(folder: Path):
 
 
 def test_a_folder_that_cannot_be_written_becomes_a_gap(folder: Path):
-    writer = Capture(folder, Bounds(file_bytes=100), Clock())
+    writer = CaptureWriter(folder, Bounds(file_bytes=100), Clock())
     writer.open()
     writer.write(NOON, "t", b"x" * 200, False)
     hidden = folder.with_name("hidden")
@@ -113,7 +113,7 @@ def test_a_line_too_long_is_a_gap_and_the_next_is_read(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("fleet.auditor.capture.line_format.MAX_LINE", 256)
-    writer = Capture(folder)
+    writer = CaptureWriter(folder)
     writer.open()
     writer.write(NOON, "t", b"x" * 2000, False)
     writer.write(NOON, "t", b"{}", False)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fleet.auditor.report import archive
-from fleet.auditor.report.report import Report, conclude
+from fleet.auditor.report.report import AuditReport, conclude
 from tests.support.audits import NOON, an_audit, beat, take
 
 
-def a_report(at: float = NOON, *, bad: bool = False) -> Report:
+def a_report(at: float = NOON, *, bad: bool = False) -> AuditReport:
     audit = an_audit()
     take(audit, "fleet/alpha/heartbeat", beat(uptime=5))
     if bad:
