@@ -5,8 +5,8 @@ import * as alerts from "./alerts.js";
 import { Refused, resume, signIn, signOut } from "./api.js";
 import { el, replace } from "./dom.js";
 import * as fleet from "./fleet.js";
-import { about, CHANGES, gently, listen } from "./live.js";
-import { showAudit, showCommands } from "./others.js";
+import { about, CHANGES, gently, listen } from "./event_source.js";
+import { showAudit, showCommands } from "./audit.js";
 
 const main = document.getElementById("main");
 const link = document.getElementById("link");
