@@ -51,7 +51,7 @@ class Pool:
                 self._spawn()
 
     def collect(self, now: float) -> list[tuple[Probe, ProbeResult]]:
-        """Findings since the last call; a probe past its time-out is `UNKNOWN` once."""
+        """Results since the last call; a probe past its time-out is `UNKNOWN` once."""
         with self._lock:
             results, self._results = self._results, []
             for probe in self._probes:
@@ -107,14 +107,14 @@ class Pool:
                     return
                 probe = self._waiting.popleft()
                 begun = self._started[probe.name] = time.monotonic()
-            finding = _run(probe)
+            result = _run(probe)
             with self._lock:
                 del self._started[probe.name]
                 if probe.name in self._overdue:
                     self._overdue.discard(probe.name)
                 elif not self._closed:
                     took = time.monotonic() - begun
-                    self._results.append((probe, replace(finding, took=took)))
+                    self._results.append((probe, replace(result, took=took)))
                 more = bool(self._waiting)
             if not more:  # one wake-up a round, not one a probe
                 self._wake()

@@ -85,7 +85,7 @@ class ProcessProbe:
         return ProbeResult(
             self.plane,
             Check.WARN if process.stopped else Check.PASS,
-            [self._down(firing=False), self._restarts.sign(now)],
+            [self._down(firing=False), self._restarts.evidence(now)],
             metrics={
                 "memory_bytes": sum(one.memory for one in family),
                 "cpu_seconds_total": round(sum(one.cpu for one in family), 2),
@@ -113,10 +113,10 @@ class ProcessProbe:
 
     def _absent(self, now: float) -> ProbeResult:
         unseen = self._elsewhere()
-        signs = [self._down(firing=None if unseen else True), self._restarts.sign(now)]
+        evidence = [self._down(firing=None if unseen else True), self._restarts.evidence(now)]
         why = "it lives where its process cannot be seen: another container?" if unseen else ""
         check = Check.UNKNOWN if unseen else Check.FAIL
-        return ProbeResult(self.plane, check, signs, why=why)
+        return ProbeResult(self.plane, check, evidence, why=why)
 
     def _await_birth(self, folder: Path) -> None:
         with suppress(ImportError, OSError):  # not Linux: the next round sees it

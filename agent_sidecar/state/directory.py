@@ -19,7 +19,7 @@ class StateDirectory:
     session: Session
     database: Database
     outbox: Outbox
-    alarms: Hysteresis
+    hysteresis: Hysteresis
     seen: SeenIds
 
     @classmethod
@@ -35,7 +35,7 @@ class StateDirectory:
             session=start(folder / "session.json", now),
             database=database,
             outbox=Outbox(database),
-            alarms=Hysteresis(folder / "alarms.json"),
+            hysteresis=Hysteresis(folder / "alarms.json"),
             seen=SeenIds(database),
         )
 

@@ -1,4 +1,4 @@
-"""What the sidecar says: builds each message, numbers it, and hands it to outbox or link."""
+"""What the sidecar says: each message is built, numbered, and handed to outbox or connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent_sidecar.probes.base import AlertEvent
 from agent_sidecar.state.directory import StateDirectory
 from agent_sidecar.state.outbox import RANK, OutboxEntry
 from agent_sidecar.telemetry import encoding
-from agent_sidecar.telemetry.findings import ObservedState
+from agent_sidecar.telemetry.observed_state import ObservedState
 from fleet.contract.rejection import Rejected
 from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.timestamps import timestamp
@@ -36,15 +36,15 @@ class MessageBuilder:
         self,
         config: Config,
         kind: str,
-        memory: StateDirectory,
+        state: StateDirectory,
         observed: ObservedState,
         validators: Mapping[MessageKind, SchemaValidator],
     ) -> None:
         self._config = config
         self._kind = kind
-        self._session = memory.session
-        self._outbox = memory.outbox
-        self._alarms = memory.alarms
+        self._session = state.session
+        self._outbox = state.outbox
+        self._hysteresis = state.hysteresis
         self._observed = observed
         self._validators = validators
         self.withheld = 0
@@ -68,7 +68,7 @@ class MessageBuilder:
             checks=self._observed.checks(now),
         )
         message.update({name: value for name, value in said.items() if name not in _OURS})
-        firing = {*self._alarms.active(), *self._observed.alerts(now), *said.get("alerts", ())}
+        firing = {*self._hysteresis.active(), *self._observed.alerts(now), *said.get("alerts", ())}
         checks = {**self._observed.checks(now), **said.get("checks", {})}
         metrics = encoding.metrics(said.get("metrics", {}), *self._observed.metrics(now), own)
         alerts = encoding.codes(sorted(firing))
@@ -76,9 +76,9 @@ class MessageBuilder:
         return self._numbered(MessageKind.HEARTBEAT, message)
 
     def status(
-        self, state: State, now: float, wall: float, answer: CommandReply | None = None
+        self, state: State, now: float, wall: float, reply: CommandReply | None = None
     ) -> None:
-        """A full status; with an `answer` it is a reply, which is not retained."""
+        """A full status; with a `reply` it answers a command and is not retained."""
         message = encoding.present(
             state=state.value,
             ts=timestamp(wall),
@@ -86,9 +86,9 @@ class MessageBuilder:
             versions={"sidecar": fleet.__version__, **self._observed.versions()},
             config=self._observed.config(),
             checks=self._observed.checks(now),
-            reply=answer.message() if answer else None,
+            reply=reply.message() if reply else None,
         )
-        self.store(MessageKind.STATUS, message, retain=answer is None)
+        self.store(MessageKind.STATUS, message, retain=reply is None)
 
     def alert(self, event: AlertEvent) -> None:
         self.store(MessageKind.ALERT, encoding.alert(event), severity=event.severity)
@@ -107,8 +107,8 @@ class MessageBuilder:
         payload = self._numbered(kind, message)
         if payload is None:
             return True
-        draft = OutboxEntry(self._session.boot, seq, kind, RANK[severity], retain, payload)
-        stored = self._outbox.add(draft, keep=keep)
+        entry = OutboxEntry(self._session.boot, seq, kind, RANK[severity], retain, payload)
+        stored = self._outbox.add(entry, keep=keep)
         if not (stored or keep):
             self._session.take_back(seq)
         return stored

@@ -1,6 +1,6 @@
-"""What is known of the agent: the latest finding of each probe, and what the agent says itself.
+"""What is known of the agent: the latest result of each probe, and what the agent says itself.
 
-Pure; time is an argument (monotonic s). A finding that is too old is `unknown`.
+Pure; time is an argument (monotonic s). A result that is too old is `unknown`.
 """
 
 from __future__ import annotations
@@ -31,73 +31,73 @@ class SelfReport:
 
 
 class ObservedState:
-    """Collects findings; `max_age` (s) is how long one counts."""
+    """Collects results; `max_age` (s) is how long one counts."""
 
     def __init__(self, max_age: float) -> None:
         self._max_age = max_age
         self._latest: dict[str, tuple[float, ProbeResult]] = {}
-        self._claim = SelfReport()
+        self._self_report = SelfReport()
 
-    def put(self, probe: str, finding: ProbeResult, now: float) -> None:
-        self._latest[probe] = (now, finding)
+    def record(self, probe: str, result: ProbeResult, now: float) -> None:
+        self._latest[probe] = (now, result)
 
-    def heartbeat_said(self, message: Mapping[str, Any], now: float) -> None:
+    def record_heartbeat(self, message: Mapping[str, Any], now: float) -> None:
         """The agent published a bus heartbeat of its own: its word counts for 2.5 intervals."""
-        self._claim.ok = bool(message["ok"])
-        self._claim.ok_until = now + 2.5 * float(message.get("interval", 600))
-        self._claim.metrics = message.get("metrics", {})
-        self._claim.alerts = message.get("alerts", ())
+        self._self_report.ok = bool(message["ok"])
+        self._self_report.ok_until = now + 2.5 * float(message.get("interval", 600))
+        self._self_report.metrics = message.get("metrics", {})
+        self._self_report.alerts = message.get("alerts", ())
 
-    def status_said(self, state: str) -> None:
-        self._claim.state = state
+    def record_status(self, state: str) -> None:
+        self._self_report.state = state
 
-    def findings(self, now: float) -> list[ProbeResult]:
-        return [self._aged(when, finding, now) for when, finding in self._latest.values()]
+    def results(self, now: float) -> list[ProbeResult]:
+        return [self._aged(when, result, now) for when, result in self._latest.values()]
 
     def checks(self, now: float) -> dict[str, str]:
         checks: dict[str, str] = {}
-        for finding in self.findings(now):
-            known = checks.get(finding.plane, Check.PASS)
-            checks[finding.plane] = min(finding.check, Check(known), key=_WORST.index).value
+        for result in self.results(now):
+            known = checks.get(result.plane, Check.PASS)
+            checks[result.plane] = min(result.check, Check(known), key=_WORST.index).value
         return checks
 
     def ok(self, now: float) -> bool:
         """No plane fails, and the agent did not lately say otherwise."""
-        said = self._claim.ok or now > self._claim.ok_until
+        said = self._self_report.ok or now > self._self_report.ok_until
         return said and Check.FAIL.value not in self.checks(now).values()
 
     def state(self, now: float) -> State:
-        if self._claim.state in _HELD:
-            return State(self._claim.state)
+        if self._self_report.state in _HELD:
+            return State(self._self_report.state)
         return State.RUNNING if self.ok(now) else State.DEGRADED
 
     def metrics(self, now: float) -> list[Mapping[str, float]]:
         """By precedence: the agent's own words, then the probes'."""
-        own = self._claim.metrics if now <= self._claim.ok_until else {}
-        return [own, *(finding.metrics for finding in self.findings(now))]
+        own = self._self_report.metrics if now <= self._self_report.ok_until else {}
+        return [own, *(result.metrics for result in self.results(now))]
 
     def alerts(self, now: float) -> Sequence[str]:
         """Codes that the agent lately said are firing."""
-        return self._claim.alerts if now <= self._claim.ok_until else ()
+        return self._self_report.alerts if now <= self._self_report.ok_until else ()
 
     def versions(self) -> dict[str, str]:
         found: dict[str, str] = {}
-        for _, finding in self._latest.values():
-            found.update(finding.versions)
+        for _, result in self._latest.values():
+            found.update(result.versions)
         return found
 
     def uptime(self, now: float) -> float | None:
         """Seconds, of the agent's process, brought forward to now."""
-        for when, finding in self._latest.values():
-            if finding.uptime is not None and now - when <= self._max_age:
-                return round(finding.uptime + now - when, 3)
+        for when, result in self._latest.values():
+            if result.uptime is not None and now - when <= self._max_age:
+                return round(result.uptime + now - when, 3)
         return None
 
     def config(self) -> str | None:
-        digests = (finding.config for _, finding in self._latest.values())
+        digests = (result.config for _, result in self._latest.values())
         return next((digest for digest in digests if digest), None)
 
-    def _aged(self, when: float, finding: ProbeResult, now: float) -> ProbeResult:
+    def _aged(self, when: float, result: ProbeResult, now: float) -> ProbeResult:
         if now - when <= self._max_age:
-            return finding
-        return ProbeResult(finding.plane, Check.UNKNOWN)
+            return result
+        return ProbeResult(result.plane, Check.UNKNOWN)
