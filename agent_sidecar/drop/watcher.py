@@ -14,7 +14,7 @@ from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.vocabulary import MessageKind
 
 if TYPE_CHECKING:
-    from agent_sidecar.drop.inotify import DirectoryWatch
+    from agent_sidecar.inotify import DirectoryWatch
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class DropWatcher:
         drop.open()
         drop.claim(self._agent)
         try:
-            from agent_sidecar.drop.inotify import DirectoryWatch
+            from agent_sidecar.inotify import DirectoryWatch
 
             self._watch = DirectoryWatch(drop.folder)
         except (ImportError, OSError) as error:

@@ -20,7 +20,7 @@ from agent_sidecar.probes.restarts import Restarts
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 if TYPE_CHECKING:
-    from agent_sidecar.drop.inotify import DirectoryWatch
+    from agent_sidecar.inotify import DirectoryWatch
 
 FindPid = Callable[[], int | None]
 """Says which process is the agent's, or None where it cannot be found."""
@@ -120,7 +120,7 @@ class ProcessProbe:
 
     def _await_birth(self, folder: Path) -> None:
         with suppress(ImportError, OSError):  # not Linux: the next round sees it
-            from agent_sidecar.drop.inotify import DirectoryWatch
+            from agent_sidecar.inotify import DirectoryWatch
 
             self._births = DirectoryWatch(folder)
 
