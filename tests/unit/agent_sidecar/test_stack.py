@@ -25,7 +25,8 @@ STACK = (
     ("check", "join", "schedule", "supervise"),
     ("daemon",),
     ("cli",),
-    ("__main__", "handler"),
+    ("__main__",),
+    ("handler",),
 )
 """From the ground up: a room is a folder, or a module beside the folders."""
 
