@@ -43,7 +43,6 @@ class ProbeResult:
         versions: of `agent`, `runtime`; already in the contract's shape.
         uptime: s, of the agent's process, where this probe can tell.
         config: `sha256:…` fingerprint of configuration and profile files.
-        work_age: s since the last useful work.
         took: s the run took; the runner fills it in.
         why: words of ours on why it could not be told, for eyes on this machine; never sent.
     """
@@ -55,7 +54,6 @@ class ProbeResult:
     versions: Mapping[str, str] = field(default_factory=dict)
     uptime: float | None = None
     config: str | None = None
-    work_age: float | None = None
     took: float = 0.0
     why: str = field(default="", compare=False)
 

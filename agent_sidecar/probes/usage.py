@@ -96,7 +96,7 @@ class UsageProbe:
             self._idle_sign(calls, now),
         ]
         check = Check.FAIL if stalled or erring else Check.PASS
-        return ProbeResult(self.plane, check, evidence, metrics=metrics, work_age=age)
+        return ProbeResult(self.plane, check, evidence, metrics=metrics)
 
     def _idle_sign(self, calls: Calls, now: float) -> AlertEvidence:
         worked = self._files()

@@ -47,7 +47,6 @@ class WorkProbe:
             Check.FAIL if stalled else Check.PASS,
             [evidence],
             metrics={"work_age_seconds": round(age)},
-            work_age=age,
         )
 
 

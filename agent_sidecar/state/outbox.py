@@ -165,10 +165,6 @@ class Outbox:
         waiting = (row for row in self._unsaved if row.id > cursor)
         return [*rows, *waiting][:limit]
 
-    def oldest(self) -> OutboxRow | None:
-        rows = self.after(0, 1)
-        return rows[0] if rows else None
-
     def receipt(self, boot: int, seq: int) -> int:
         """The hub has committed session `boot` up to `seq`; returns how many rows that frees."""
         before = len(self)

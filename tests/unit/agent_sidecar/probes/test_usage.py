@@ -46,7 +46,7 @@ def test_calls_that_work_pass_with_their_numbers() -> None:
     assert result.metrics["tokens_input_total"] == 5000
     assert result.metrics["errors_total"] == 1
     # NOW is when this file was imported, which on a busy machine is minutes ago.
-    assert result.work_age == pytest.approx(time.time() - NOW + 30, abs=20)
+    assert result.metrics["work_age_seconds"] == pytest.approx(time.time() - NOW + 30, abs=20)
     assert raised(GOOD) == set()
 
 
