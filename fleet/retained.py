@@ -103,9 +103,8 @@ async def look(settings: Settings) -> list[AgentView]:
     async with open_bus(settings) as bus:
         roster = await retained_roster(bus, settings, skews=hints.skews)
     known: dict[str, Enrolled] = {}
-    with contextlib.suppress(
-        ConfigError
-    ):  # a damaged list is the hub's to tell of; health is needed now
+    # A damaged list is the hub's to tell of; health is needed now.
+    with contextlib.suppress(ConfigError):
         known = Registry(settings.home).agents() or {}
     strangers = dict.fromkeys(roster.names(), Enrolment())
     members = strangers | {name: agent.as_member() for name, agent in known.items()}
