@@ -126,6 +126,7 @@ class Runner:
         self._sender = OutboxSender(state.outbox, self._connection.publish)
         queue = CommandQueue(validators, keys, state.seen)
         observed = ObservedState(max_age=2.5 * config.interval)
+        observed.record_status(state.self_report.load())
         builder = MessageBuilder(config, self._assembly.kind, state, observed, validators)
         self._publisher = Publisher(
             config,

@@ -19,8 +19,9 @@ class AlertEvidence:
     """Evidence for or against one alert code, before hysteresis.
 
     `firing` is what this one look says; None means that it could not be told and changes
-    nothing. `value` and `threshold` travel with the alert; higher is worse. `source` is the name
-    of the probe: a code fires while any of its sources says so.
+    nothing, as long as the plane itself is not unknown. `value` and `threshold` travel with the
+    alert; higher is worse. `source` is the name of the probe: a code fires while any of its
+    sources says so.
     """
 
     code: str
@@ -43,7 +44,7 @@ class ProbeResult:
         versions: of `agent`, `runtime`; already in the contract's shape.
         uptime: s, of the agent's process, where this probe can tell.
         config: `sha256:…` fingerprint of configuration and profile files.
-        took: s the run took; the runner fills it in.
+        took: s the run took; the pool fills it in, as it does `probe`, the name of who found it.
         why: words of ours on why it could not be told, for eyes on this machine; never sent.
     """
 
@@ -55,6 +56,7 @@ class ProbeResult:
     uptime: float | None = None
     config: str | None = None
     took: float = 0.0
+    probe: str = ""
     why: str = field(default="", compare=False)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +18,15 @@ from typing import Any, Final
 from agent_sidecar.files import replace_text
 from agent_sidecar.probes.base import AlertEvent, AlertEvidence, ProbeResult
 from fleet.contract.timestamps import ulid
-from fleet.contract.vocabulary import AlertCode, AlertState, Severity
+from fleet.contract.vocabulary import AlertCode, AlertState, Check, Severity
 
 FIRE_AFTER: Final = 2
 CLEAR_AFTER: Final = 2
 """Looks in a row. Two, so that a single look never decides."""
+
+FORGET_AFTER: Final = 2
+"""Looks in a row that could not tell, until what was known no longer counts: the plane says
+`unknown`, and an alert that hangs on for ever would hide the next one."""
 
 AT_ONCE: Final = frozenset(
     {
@@ -43,23 +47,31 @@ _RANK: Final = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 
 @dataclass(slots=True)
 class _Source:
-    """One source of one code: its settled word, and how many looks in a row contradict that."""
+    """One source of one code: its settled word, how many looks in a row contradict that, and
+    how many could not tell."""
 
     firing: bool = False
     severity: Severity = Severity.WARNING
     against: int = 0
+    unknown: int = 0
     value: float | None = None
     threshold: float | None = None
 
     def weigh(self, code: str, evidence: AlertEvidence) -> None:
         firing = bool(evidence.firing) or (self.firing and _near(evidence))
         self.value, self.threshold = evidence.value, evidence.threshold
+        self.unknown = 0
         self.against = 0 if firing == self.firing else self.against + 1
         needed = 1 if code in AT_ONCE else FIRE_AFTER if firing else CLEAR_AFTER
         if self.against >= needed:
             self.firing, self.against = firing, 0
         if evidence.firing:
             self.severity = evidence.severity
+
+    def weigh_unknown(self) -> None:
+        self.unknown = min(self.unknown + 1, FORGET_AFTER)
+        if self.unknown == FORGET_AFTER:
+            self.firing, self.against = False, 0
 
 
 @dataclass(slots=True)
@@ -92,11 +104,13 @@ class Hysteresis:
         call `save`. After a crash in between, the first call repeats them with the same ids.
         """
         for result in results:
-            for evidence in result.evidence:
-                if evidence.firing is not None:
-                    condition = self._conditions.setdefault(str(evidence.code), _Condition())
-                    source = condition.sources.setdefault(evidence.source, _Source())
-                    source.weigh(str(evidence.code), evidence)
+            told = [evidence for evidence in result.evidence if evidence.firing is not None]
+            for evidence in told:
+                code = str(evidence.code)
+                condition = self._conditions.setdefault(code, _Condition())
+                condition.sources.setdefault(evidence.source, _Source()).weigh(code, evidence)
+            if result.check is Check.UNKNOWN:
+                self._weigh_unknown(result.probe, {str(evidence.code) for evidence in told})
         fresh = [event for code in sorted(self._conditions) for event in self._settle(code, now)]
         self._said.difference_update(e.code for e in fresh if e.state is AlertState.RESOLVED)
         events, self._untold = [*self._untold, *fresh], []
@@ -132,6 +146,13 @@ class Hysteresis:
             for source in condition.sources.keys() - known:
                 del condition.sources[source]
 
+    def _weigh_unknown(self, probe: str, told: Collection[str]) -> None:
+        """What `probe` raised before and could not tell of this time."""
+        for code, condition in self._conditions.items():
+            source = condition.sources.get(probe)
+            if source is not None and code not in told:
+                source.weigh_unknown()
+
     def _settle(self, code: str, now: float) -> Iterable[AlertEvent]:
         """What is published of a code follows what its sources say.
 
@@ -160,7 +181,7 @@ class Hysteresis:
                 "id": condition.id,
                 "severity": condition.severity,
                 "sources": {
-                    name: [source.firing, source.severity, source.against]
+                    name: [source.firing, source.severity, source.against, source.unknown]
                     for name, source in condition.sources.items()
                     if source.firing or source.against
                 },
@@ -195,8 +216,8 @@ def _load(path: Path) -> tuple[dict[str, _Condition], list[AlertEvent], set[str]
                 id=one["id"],
                 severity=Severity(one["severity"]),
                 sources={
-                    source: _Source(firing, Severity(severity), against)
-                    for source, (firing, severity, against) in one["sources"].items()
+                    source: _Source(firing, Severity(severity), *counts)
+                    for source, (firing, severity, *counts) in one["sources"].items()
                 },
             )
             for code, one in stored["codes"].items()

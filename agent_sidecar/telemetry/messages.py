@@ -67,7 +67,9 @@ class MessageBuilder:
             interval=encoding.number(self._config.interval),
             checks=self._observed.checks(now),
         )
+        measured = {name: message[name] for name in ("uptime",) if name in message}
         message.update({name: value for name, value in said.items() if name not in _OURS})
+        message.update(measured)  # the one-liner fills in what it guesses
         firing = {*self._hysteresis.active(), *self._observed.alerts(now), *said.get("alerts", ())}
         checks = {**self._observed.checks(now), **said.get("checks", {})}
         metrics = encoding.metrics(said.get("metrics", {}), *self._observed.metrics(now), own)
@@ -82,13 +84,31 @@ class MessageBuilder:
         message = encoding.present(
             state=state.value,
             ts=timestamp(wall),
-            kind=self._kind,
-            versions={"sidecar": fleet.__version__, **self._observed.versions()},
-            config=self._observed.config(),
-            checks=self._observed.checks(now),
+            **self._known(now),
             reply=reply.message() if reply else None,
         )
         self.store(MessageKind.STATUS, message, retain=reply is None)
+
+    def completed(self, said: Mapping[str, Any], now: float) -> dict[str, Any]:
+        """A status of the agent's own, with what the sidecar knows beside it: retained, it takes
+        the place of a full one, and nothing may be lost with that."""
+        known = self._known(now)
+        versions = {**known["versions"], **said.get("versions", {})}
+        checks = {**known["checks"], **said.get("checks", {})}
+        return {
+            **encoding.present(**known),
+            **said,
+            **encoding.present(versions=versions, checks=checks),
+        }
+
+    def _known(self, now: float) -> dict[str, Any]:
+        """What a full status holds beside state and time."""
+        return {
+            "kind": self._kind,
+            "versions": {"sidecar": fleet.__version__, **self._observed.versions()},
+            "config": self._observed.config(),
+            "checks": self._observed.checks(now),
+        }
 
     def alert(self, event: AlertEvent) -> None:
         self.store(MessageKind.ALERT, encoding.alert(event), severity=event.severity)

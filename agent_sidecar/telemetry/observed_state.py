@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from agent_sidecar.probes import unwatched
 from agent_sidecar.probes.base import ProbeResult
 from fleet.contract.vocabulary import Check, State
 
@@ -52,7 +53,13 @@ class ObservedState:
         self._self_report.state = state
 
     def results(self, now: float) -> list[ProbeResult]:
-        return [self._aged(when, result, now) for when, result in self._latest.values()]
+        """The latest of each probe; the agent's own word takes the place of watching nothing."""
+        vouched = now <= self._self_report.ok_until
+        return [
+            self._aged(when, result, now)
+            for probe, (when, result) in self._latest.items()
+            if not (vouched and probe == unwatched.NAME)
+        ]
 
     def checks(self, now: float) -> dict[str, str]:
         checks: dict[str, str] = {}

@@ -202,9 +202,12 @@ class Publisher:
             return True
         if "reply" in message:  # only the sidecar answers commands
             raise Rejected(Reason.UNKNOWN_FIELD, "reply")
+        if kind is MessageKind.STATUS:
+            message = self._builder.completed(message, now)
         stored = self._builder.store(kind, message, severity=severity_of(message), keep=False)
         if stored and kind is MessageKind.STATUS:
             self._observed.record_status(message["state"])
+            self._state.self_report.save(message["state"])
             self._said = self._builder.fingerprint(now)
         if stored and kind is MessageKind.ALERT:
             self._state.hysteresis.record_own(message["code"], message["state"])

@@ -52,12 +52,71 @@ def test_a_fact_fires_at_once(tmp_path: Path) -> None:
     assert told(look(hysteresis, AlertEvidence(FACT, False))) == [(FACT, "resolved")]
 
 
-def test_what_could_not_be_told_changes_nothing(tmp_path: Path) -> None:
+def test_what_could_not_be_told_changes_nothing_while_the_plane_is_known(tmp_path: Path) -> None:
     hysteresis = Hysteresis(tmp_path / "alarms.json")
     look(hysteresis, AlertEvidence(FACT, True))
     for _ in range(5):
         assert look(hysteresis, AlertEvidence(FACT, None)) == []
     assert hysteresis.active() == [FACT]
+
+
+def unknown(hysteresis: Hysteresis, *evidence: AlertEvidence) -> list[AlertEvent]:
+    """A look of the probe `p` that could not tell."""
+    events = hysteresis.update([ProbeResult("process", Check.UNKNOWN, evidence, probe="p")], 1000.0)
+    hysteresis.save()
+    return events
+
+
+@pytest.mark.parametrize("code", list(AlertCode))
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_alert_whose_plane_stays_unknown_ends_and_can_fire_again(
+    tmp_path: Path, code: AlertCode, restarted: bool
+) -> None:
+    """It must not hang: the next real one would then be hidden behind it."""
+    path = tmp_path / "alarms.json"
+    hysteresis = Hysteresis(path)
+
+    def fire() -> list[tuple[str, str]]:
+        bad = AlertEvidence(code.value, True, source="p")
+        return told(look(hysteresis, bad)) + told(look(hysteresis, bad))
+
+    assert fire() == [(code.value, "firing")]
+    assert unknown(hysteresis) == [], "one look that could not tell decides nothing"
+    if restarted:
+        hysteresis = Hysteresis(path)
+    assert told(unknown(hysteresis)) == [(code.value, "resolved")]
+    assert hysteresis.active() == []
+    assert unknown(hysteresis) == []
+    assert fire() == [(code.value, "firing")]
+
+
+def test_a_known_look_between_two_unknown_ones_keeps_the_alert(tmp_path: Path) -> None:
+    hysteresis = Hysteresis(tmp_path / "alarms.json")
+    bad = AlertEvidence(FACT, True, source="p")
+    look(hysteresis, bad)
+    for _ in range(3):
+        assert unknown(hysteresis, AlertEvidence(FACT, None, source="p")) == []
+        assert look(hysteresis, bad) == []
+    assert hysteresis.active() == [FACT]
+
+
+def test_another_source_keeps_a_code_firing_that_one_can_no_longer_tell(tmp_path: Path) -> None:
+    hysteresis = Hysteresis(tmp_path / "alarms.json")
+    look(hysteresis, AlertEvidence(FACT, True, source="p"), AlertEvidence(FACT, True, source="q"))
+    assert unknown(hysteresis) == []
+    assert unknown(hysteresis) == []
+    assert hysteresis.active() == [FACT]
+
+
+def test_a_file_of_the_last_release_is_taken_up(tmp_path: Path) -> None:
+    path = tmp_path / "alarms.json"
+    source = {"p": [True, "critical", 0]}
+    code = {"id": "01J", "severity": "critical", "sources": source}
+    path.write_text(json.dumps({"codes": {FACT: code}, "untold": [], "said": []}))
+    hysteresis = Hysteresis(path)
+    assert hysteresis.active() == [FACT]
+    assert unknown(hysteresis) == []
+    assert told(unknown(hysteresis)) == [(FACT, "resolved")]
 
 
 def test_a_value_must_fall_clear_of_the_threshold_it_crossed(tmp_path: Path) -> None:
