@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from fleet.bus.mqtt import open_bus
 from fleet.bus.port import Bus, Inbound
-from fleet.contract.errors import BrokerError, ConfigError
+from fleet.contract.errors import BrokerError, ConfigError, RefusedError
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.topics import FROM_AGENT
@@ -31,6 +31,10 @@ MARKER: Final = "$SYS/broker/version"
 
 QUIET: Final = 0.4
 """Seconds without a message after which a broker without `$SYS` is taken to have told all."""
+
+MARKER_WAIT: Final = 1.5
+"""The same where it granted the marker, which comes at once where there is one: NATS grants it and
+has none."""
 
 PATIENCE: Final = 10.0
 """Seconds in all: 10,000 agents' retained state takes about one."""
@@ -121,27 +125,49 @@ async def retained_state(bus: Bus, filters: Iterable[str]) -> list[Inbound]:
     Raises:
         BrokerError: the broker refuses the subscription.
     """
-    await bus.subscribe(*filters)
-    marked = await _ask_for_marker(bus)
+    wanted = list(filters)
+    await bus.subscribe(*wanted)
+    quiet = MARKER_WAIT if await _ask_for_marker(bus, wanted) else QUIET
     state: list[Inbound] = []
     clock = asyncio.get_running_loop().time
     end = clock() + PATIENCE
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout_at(end if marked else clock() + QUIET) as limit:
+        async with asyncio.timeout(quiet) as limit:
             async for message in bus.messages():
                 await bus.ack(message)
                 if message.topic == MARKER:
                     break
                 if message.retain:
                     state.append(message)
-                if not marked:
-                    limit.reschedule(min(end, clock() + QUIET))
+                limit.reschedule(min(end, clock() + quiet))
     return state
 
 
-async def _ask_for_marker(bus: Bus) -> bool:
+async def _ask_for_marker(bus: Bus, filters: list[str]) -> bool:
+    """Whether the broker grants it. Some hang up on whoever asks: then `filters` are asked for
+    again, as soon as the link is back.
+
+    Raises:
+        BrokerError: it does not come back.
+    """
     try:
         await bus.subscribe(MARKER)
+    except RefusedError:
+        return False
     except BrokerError:
+        await _ask_again(bus, filters)
         return False
     return True
+
+
+async def _ask_again(bus: Bus, filters: list[str]) -> None:
+    clock = asyncio.get_running_loop().time
+    end = clock() + PATIENCE
+    while True:
+        try:
+            await bus.subscribe(*filters)
+            return
+        except BrokerError:
+            if clock() >= end:
+                raise
+            await asyncio.sleep(0.1)

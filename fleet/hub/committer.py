@@ -47,7 +47,7 @@ noticed, and an hour is made up for in ten."""
 RETRY: Final = 1.0
 """Seconds between attempts while the disk is full."""
 
-PATIENCE: Final = 3.0
+PATIENCE: Final = 1.5
 """Seconds that a commit may still take when the hub stops."""
 
 UNSTORED: Final = frozenset({Fact.DUPLICATE, Fact.OLD_SESSION, Fact.FILLED, Fact.CROWDED})

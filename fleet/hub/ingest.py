@@ -137,6 +137,10 @@ class Ingest:
             if isinstance(message, (Heartbeat, Status, Alert)) and message.seq is None:
                 self.redelivered.committed(self._topics.of(one.kind, one.agent), one.payload)
 
+    def commands(self) -> list[str]:
+        """Where a message that is published retained is poison, also when it comes live."""
+        return [self._topics.every(MessageKind.COMMAND), self._topics.broadcast]
+
     def filters(self) -> list[str]:
         """What to subscribe to: everything, so that a topic outside the contract is seen too."""
         return [EVERYTHING]
