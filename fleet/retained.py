@@ -18,9 +18,9 @@ from fleet.contract.rejection import Rejected
 from fleet.contract.topics import FROM_AGENT
 from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain.agent_view import AgentView
-from fleet.domain.alerts import Silence
-from fleet.domain.apply_silences import quieted
+from fleet.domain.apply_silences import apply_silences
 from fleet.domain.roster import Enrolment, Roster
+from fleet.domain.silences import Silence
 from fleet.domain.verdict import Verdict
 from fleet.hub_client import HubClient, HubError
 from fleet.provisioning.registry import Enrolled, Registry
@@ -103,4 +103,4 @@ async def look(settings: Settings) -> list[AgentView]:
     roster.enrol(members, at=now)
     # Of a session only the last messages are retained: what lay between them is not known.
     views = [replace(view, missing=None) for view in roster.views(now)]
-    return quieted(views, hints.silences, now)
+    return apply_silences(views, hints.silences, now)
