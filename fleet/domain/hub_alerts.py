@@ -89,6 +89,6 @@ def is_unchanged(record: AgentRecord) -> bool:
         record.verdict is record.said.health
         and record.aside is None
         and not record.hub_codes
-        and record.bucket is not None
+        and record.slot is not None
         and not is_skewed(record.numbers[SKEW], before=False)
     )

@@ -1,8 +1,7 @@
 """Every agent that was ever heard of, and what is true of each now.
 
 Fed by the hub with what it commits, or by the CLI with retained messages alone. A timing
-wheel holds each agent in the second in which time alone may next change its verdict, so a
-tick costs what is due, not what is known.
+wheel holds each agent until time alone may next change its verdict.
 """
 
 from __future__ import annotations
@@ -18,13 +17,14 @@ from fleet.contract.timestamps import epoch
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import HubAlertCode, Kind
 from fleet.domain import apply, hub_alerts
-from fleet.domain.agent_record import SINCE, SKEW, UPTIME, AgentRecord, TimingWheelSlot, digest_text
+from fleet.domain.agent_record import SINCE, SKEW, UPTIME, AgentRecord, digest_text
 from fleet.domain.agent_view import AgentView, PlaneView, worst_first
 from fleet.domain.apply_unchanged import goes_on
 from fleet.domain.arrival import Arrival
 from fleet.domain.config_groups import ConfigGroup
 from fleet.domain.events import Event, Fact
 from fleet.domain.record_json import freeze, thaw
+from fleet.domain.timing_wheel import TimingWheel
 from fleet.domain.verdict import Verdict
 
 MAX_GHOSTS: Final = 1000
@@ -56,8 +56,7 @@ class Roster:
         self._enrolled = enrolled
         self._records: dict[str, AgentRecord] = {}
         self._groups: dict[str, ConfigGroup] = {}
-        self._wheel: dict[int, TimingWheelSlot] = {}
-        self._turned_to: int | None = None
+        self._wheel: TimingWheel[AgentRecord] = TimingWheel()
         self._ghosts = 0
         self._deaf_at: float | None = None
         self._hearing_since = float("-inf")
@@ -119,18 +118,8 @@ class Roster:
         events: list[Event] = []
         if self._deaf_at is not None:
             return events
-        second = int(now)
-        start = self._turned_to if self._turned_to is not None else min(self._wheel, default=second)
-        seconds: Iterable[int] = range(start, second + 1)
-        if second - start > len(self._wheel):
-            seconds = sorted(key for key in self._wheel if key <= second)
-        for key in seconds:
-            bucket = self._wheel.pop(key, None)
-            for record in bucket or ():
-                if record.bucket is bucket:
-                    record.bucket = None
-                    self._judge(record, now, events)
-        self._turned_to = second
+        for record in self._wheel.due(now):
+            self._judge(record, now, events)
         return events
 
     def deaf(self, at: float) -> None:
@@ -161,7 +150,7 @@ class Roster:
         """Drop an agent, as after its revocation."""
         record = self._records.pop(name, None)
         if record is not None:
-            record.bucket = None
+            record.slot = None
             self._ghosts -= record.verdict is Verdict.GHOST
 
     def accept_config(self, name: str, *, at: float) -> list[Event]:
@@ -294,22 +283,9 @@ class Roster:
         self._schedule(record)
 
     def _schedule(self, record: AgentRecord) -> None:
-        """Keep the record in the wheel, no later than the next moment that matters."""
+        """Look at the record again when time alone may next change what is true of it."""
         moment = hub_alerts.look_again_at(record, record.verdict, default=self._interval)
-        if moment is None:
-            record.bucket = None
-            return
-        second = int(moment) + 1
-        held = record.bucket
-        if held is not None and held.second <= second:
-            return
-        bucket = self._wheel.get(second)
-        if bucket is None:
-            bucket = self._wheel[second] = TimingWheelSlot(second)
-            if self._turned_to is not None:
-                self._turned_to = min(self._turned_to, second)
-        bucket.append(record)
-        record.bucket = bucket
+        self._wheel.schedule(record, moment)
 
     def _view(self, record: AgentRecord, now: float, clock: float) -> AgentView:
         name = record.name
