@@ -220,7 +220,7 @@ class Roster:
             self._records[name] = record
             self._tell_group(record)
             self._ghosts += record.verdict is Verdict.GHOST
-            self._schedule(record)
+            self._schedule(record, float("-inf"))  # the first tick looks at what is past
 
     # Inside
 
@@ -280,11 +280,11 @@ class Roster:
             events += [
                 _hub_alert(Fact.ALERT_RESOLVED, record, c, now) for c in sorted(before - after)
             ]
-        self._schedule(record)
+        self._schedule(record, clock)
 
-    def _schedule(self, record: AgentRecord) -> None:
+    def _schedule(self, record: AgentRecord, clock: float) -> None:
         """Look at the record again when time alone may next change what is true of it."""
-        moment = hub_alerts.look_again_at(record, record.verdict, default=self._interval)
+        moment = hub_alerts.look_again_at(record, clock, default=self._interval)
         self._wheel.schedule(record, moment)
 
     def _view(self, record: AgentRecord, now: float, clock: float) -> AgentView:

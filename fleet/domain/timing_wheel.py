@@ -61,10 +61,10 @@ class TimingWheel(Generic[E]):
         seconds: Iterable[int] = range(start, second + 1)
         if second - start > len(self._slots):
             seconds = sorted(key for key in self._slots if key <= second)
+        self._turned_to = second  # first: what is scheduled behind it meanwhile is due next time
         for key in seconds:
             slot = self._slots.pop(key, None)
             for entry in slot or ():
                 if entry.slot is slot:
                     entry.slot = None
                     yield entry
-        self._turned_to = second

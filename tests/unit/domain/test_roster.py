@@ -186,6 +186,30 @@ def test_a_gap_that_stays_becomes_an_alert_and_history_later():
     assert words(story.waits(NOON + 3602), Fact.ALERT_RESOLVED) == ["seq-gap"]
 
 
+def test_who_falls_silent_after_a_gap_became_history_is_told_like_anybody_else():
+    story = Story()
+    story.hears(beat(boot=5, seq=1))
+    story.hears(beat(NOON + 1, boot=5, seq=4), at=NOON + 1)
+    for second in range(2, 3700):
+        if second % 10 == 0:
+            story.hears(beat(NOON + second, boot=5, seq=5 + second // 10), at=NOON + second)
+        story.waits(NOON + second)
+    assert words(story.events, Fact.ALERT_RESOLVED) == ["seq-gap"]
+    later = [event for second in range(3700, 3800) for event in story.waits(NOON + second)]
+    assert words(later, Fact.ALERT_FIRING) == ["agent-late", "agent-stale"]
+
+
+def test_who_was_silent_as_a_ghost_is_told_like_anybody_else_once_enrolled():
+    story = Story(Roster(interval=10, enrolled={}))
+    story.hears(beat())
+    for second in range(60):
+        story.waits(NOON + second)
+    story.hears(beat(NOON + 60), at=NOON + 60)
+    story.roster.enrol({"larry": Enrolment()}, at=NOON + 60)
+    later = [event for second in range(60, 160) for event in story.waits(NOON + second)]
+    assert words(later, Fact.ALERT_FIRING) == ["agent-late", "agent-stale"]
+
+
 def test_an_old_message_of_the_session_does_not_overwrite_a_later_one():
     story = Story()
     story.hears(status("running", NOON + 9, boot=5, seq=9), at=NOON + 9)

@@ -68,6 +68,15 @@ def test_an_entry_whose_moment_lies_behind_the_wheel_is_due_at_its_next_turn():
     assert names(wheel, 1001) == ["late"]
 
 
+def test_an_entry_scheduled_behind_the_wheel_while_it_turns_is_due_at_its_next_turn():
+    wheel: TimingWheel[Waiting] = TimingWheel()
+    wheel.schedule(Waiting("larry"), 10)
+    assert names(wheel, 10) == []
+    for entry in wheel.due(11):
+        wheel.schedule(entry, 3)
+    assert names(wheel, 12) == ["larry"]
+
+
 def test_a_wheel_nobody_turned_begins_with_its_first_slot():
     wheel: TimingWheel[Waiting] = TimingWheel()
     for name, moment in (("moe", 2_000_000_000.0), ("larry", 1_800_000_000.0)):
