@@ -21,7 +21,7 @@ from fleet.domain.agent_record import SINCE, SKEW, UPTIME, AgentRecord, digest_t
 from fleet.domain.agent_view import AgentView, PlaneView, worst_first
 from fleet.domain.apply_unchanged import goes_on
 from fleet.domain.arrival import Arrival
-from fleet.domain.config_groups import ConfigGroup
+from fleet.domain.config_groups import ConfigGroups
 from fleet.domain.events import Event, Fact
 from fleet.domain.record_json import freeze, thaw
 from fleet.domain.timing_wheel import TimingWheel
@@ -55,7 +55,7 @@ class Roster:
         self._interval = interval
         self._enrolled = enrolled
         self._records: dict[str, AgentRecord] = {}
-        self._groups: dict[str, ConfigGroup] = {}
+        self._groups = ConfigGroups()
         self._wheel: TimingWheel[AgentRecord] = TimingWheel()
         self._ghosts = 0
         self._deaf_at: float | None = None
@@ -99,7 +99,10 @@ class Roster:
             return events
         events += news
         if record.config != config:
-            self._compare(record, at, events)
+            for name in self._enter_config(record):
+                other = self._records.get(name)
+                if other is not None and other is not record:
+                    self._judge(other, at, events)
         self._judge(record, at, events)
         return events
 
@@ -140,7 +143,7 @@ class Roster:
         events: list[Event] = []
         self._groups.clear()
         for record in self._records.values():
-            self._tell_group(record)
+            self._enter_config(record)
         for record in self._records.values():
             self._judge(record, at, events)
         self._ghosts = sum(r.verdict is Verdict.GHOST for r in self._records.values())
@@ -218,7 +221,7 @@ class Roster:
         for name, values in frozen:
             record = thaw(name, values)
             self._records[name] = record
-            self._tell_group(record)
+            self._enter_config(record)
             self._ghosts += record.verdict is Verdict.GHOST
             self._schedule(record, float("-inf"))  # the first tick looks at what is past
 
@@ -239,25 +242,12 @@ class Roster:
         record = self._records[name] = AgentRecord(name)
         return record
 
-    def _tell_group(self, record: AgentRecord) -> ConfigGroup | None:
-        """The group, if by this configuration another one became usual in it."""
-        name = self.group(record.name)
-        if name is None or record.config is None:
-            return None
-        group = self._groups.setdefault(name, ConfigGroup())
-        return group if group.tell(record.name, record.config) else None
-
-    def _compare(self, record: AgentRecord, now: float, events: list[Event]) -> None:
-        """A new configuration may set its agent, or others, apart from their group."""
-        group = self._tell_group(record)
-        for name in group.members if group else ():
-            other = self._records.get(name)
-            if other is not None and other is not record:
-                self._judge(other, now, events)
+    def _enter_config(self, record: AgentRecord) -> Iterable[str]:
+        """Compare with its group; whoever is to be judged anew by that."""
+        return self._groups.enter(self.group(record.name), record.name, record.config)
 
     def _codes(self, record: AgentRecord, verdict: Verdict, clock: float) -> frozenset[str]:
-        group = self._groups.get(self.group(record.name) or "")
-        astray = group is not None and group.differs(record.name)
+        astray = self._groups.differs(self.group(record.name), record.name)
         return hub_alerts.codes_of(record, verdict, clock, astray=astray)
 
     def _judge(self, record: AgentRecord, now: float, events: list[Event]) -> None:
