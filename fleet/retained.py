@@ -19,7 +19,8 @@ from fleet.contract.topics import FROM_AGENT
 from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain.agent_view import AgentView
 from fleet.domain.apply_silences import apply_silences
-from fleet.domain.roster import Enrolment, Roster
+from fleet.domain.enrolment import Enrolment
+from fleet.domain.roster import Roster
 from fleet.domain.silences import Silence
 from fleet.domain.verdict import Verdict
 from fleet.hub_client import HubClient, HubError

@@ -7,7 +7,6 @@ wheel holds each agent until time alone may next change its verdict.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fleet.contract.heartbeat_fast_path import Beat
@@ -15,28 +14,24 @@ from fleet.contract.limits import DEFAULT_INTERVAL
 from fleet.contract.messages import Alert, Heartbeat, Message, Status
 from fleet.contract.timestamps import epoch
 from fleet.contract.topics import Address
-from fleet.contract.vocabulary import HubAlertCode, Kind
+from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain import apply, hub_alerts
-from fleet.domain.agent_record import SINCE, SKEW, UPTIME, AgentRecord, digest_text
-from fleet.domain.agent_view import AgentView, PlaneView, worst_first
+from fleet.domain.agent_record import SINCE, SKEW, AgentRecord
+from fleet.domain.agent_view import AgentView, worst_first
 from fleet.domain.apply_unchanged import goes_on
 from fleet.domain.arrival import Arrival
 from fleet.domain.config_groups import ConfigGroups
+from fleet.domain.enrolment import Enrolment
 from fleet.domain.events import Event, Fact
 from fleet.domain.record_json import freeze, thaw
+from fleet.domain.record_view import view_of
 from fleet.domain.timing_wheel import TimingWheel
 from fleet.domain.verdict import Verdict
 
 MAX_GHOSTS: Final = 1000
 """Records kept of names that are not enrolled: a flood of invented names stays bounded."""
 
-
-@dataclass(frozen=True, slots=True)
-class Enrolment:
-    """What provisioning knows of an agent before it ever speaks."""
-
-    labels: Mapping[str, str] = field(default_factory=dict)
-    kind: Kind | None = None
+_UNLISTED: Final = Enrolment()
 
 
 class Roster:
@@ -170,9 +165,19 @@ class Roster:
 
     def view(self, name: str, now: float) -> AgentView:
         """One agent at `now`; a name nobody heard of is unknown, not an error."""
-        clock = self._clock(now)
         record = self._records.get(name) or AgentRecord(name)
-        return self._view(record, now, clock)
+        enrolled, enrolment = self._is_enrolled(name), (self._enrolled or {}).get(name)
+        interval, clock = self._interval, self._clock(now)
+        verdict = hub_alerts.verdict_of(record, clock, default=interval, enrolled=enrolled)
+        return view_of(
+            record,
+            verdict,
+            self._codes(record, verdict, clock),
+            now=now,
+            interval=hub_alerts.interval_of(record, interval),
+            enrolled=enrolled,
+            enrolment=enrolment or _UNLISTED,
+        )
 
     def verdict(self, name: str) -> Verdict:
         """The verdict of the last tick or message: what costs no view."""
@@ -277,52 +282,7 @@ class Roster:
         moment = hub_alerts.look_again_at(record, clock, default=self._interval)
         self._wheel.schedule(record, moment)
 
-    def _view(self, record: AgentRecord, now: float, clock: float) -> AgentView:
-        name = record.name
-        enrolled = self._is_enrolled(name)
-        enrolment = (self._enrolled or {}).get(name)
-        verdict = hub_alerts.verdict_of(record, clock, default=self._interval, enrolled=enrolled)
-        codes = record.said.codes | self._codes(record, verdict, clock)
-        seen = record.sequence
-        versions = record.profile.versions
-        return AgentView(
-            agent=name,
-            state=verdict,
-            age=_age(record.seen_at, now),
-            last_seen=record.seen_at,
-            since=record.number(SINCE),
-            says=record.said.state,
-            ok=record.said.ok,
-            enrolled=enrolled,
-            kind=record.profile.kind or (enrolment.kind if enrolment else None),
-            interval=hub_alerts.interval_of(record, self._interval),
-            uptime=record.number(UPTIME),
-            skew=record.number(SKEW),
-            boot=record.boot,
-            seq=seen.high if seen else None,
-            missing=seen.missing if seen else 0,
-            config=digest_text(record.config) if record.config is not None else None,
-            versions=_versions(versions) if versions else None,
-            alerts=tuple(sorted(codes)),
-            planes={
-                plane: PlaneView(check, _age(at, now))
-                for plane, (check, at) in record.planes().items()
-            },
-            metrics=record.metrics,
-            labels=enrolment.labels if enrolment else {},
-            goodbye=record.said.goodbye,
-        )
-
 
 def _hub_alert(fact: Fact, record: AgentRecord, code: str, at: float) -> Event:
     skew = record.number(SKEW) if code == HubAlertCode.CLOCK_SKEW else None
     return Event(fact, record.name, at, code, hub_alerts.severity_of(record, code), skew)
-
-
-def _age(at: float | None, now: float) -> float | None:
-    return None if at is None else max(0.0, now - at)
-
-
-def _versions(values: tuple[str | None, str | None, str | None]) -> dict[str, str]:
-    names = ("agent", "sidecar", "runtime")
-    return {name: value for name, value in zip(names, values, strict=True) if value is not None}

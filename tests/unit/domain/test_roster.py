@@ -9,8 +9,9 @@ import pytest
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
+from fleet.domain.enrolment import Enrolment
 from fleet.domain.events import Fact
-from fleet.domain.roster import MAX_GHOSTS, Enrolment, Roster
+from fleet.domain.roster import MAX_GHOSTS, Roster
 from fleet.domain.verdict import Verdict
 from tests.support.telemetry import NOON, Story, alert, beat, facts, status, words
 
