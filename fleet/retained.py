@@ -18,9 +18,10 @@ from fleet.contract.rejection import Rejected
 from fleet.contract.topics import FROM_AGENT
 from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain.agent_view import AgentView
-from fleet.domain.alerts import Silence
-from fleet.domain.apply_silences import quieted
-from fleet.domain.roster import Enrolment, Roster
+from fleet.domain.apply_silences import apply_silences
+from fleet.domain.enrolment import Enrolment
+from fleet.domain.roster import Roster
+from fleet.domain.silences import Silence
 from fleet.domain.verdict import Verdict
 from fleet.hub_client import HubClient, HubError
 from fleet.provisioning.registry import Enrolled, Registry
@@ -116,7 +117,7 @@ async def look(settings: Settings) -> list[AgentView]:
     roster.enrol(members, at=now)
     # Of a session only the last messages are retained: what lay between them is not known.
     views = [replace(view, missing=None) for view in roster.views(now)]
-    return quieted(views, hints.silences, now)
+    return apply_silences(views, hints.silences, now)
 
 
 async def retained_state(bus: Bus, filters: Iterable[str]) -> list[Inbound]:

@@ -18,10 +18,10 @@ from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.topics import FROM_AGENT
 from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result, Severity
 from fleet.domain.agent_view import AgentView, worst_first
-from fleet.domain.alerts import Silence
 from fleet.domain.commands import IssuedCommand
 from fleet.domain.events import Event as DomainEvent
 from fleet.domain.events import Fact
+from fleet.domain.silences import Silence
 from fleet.hub.feed import Item
 from fleet.metrics.exporter import Exporter
 from fleet.store.port import DeadLetter, StoredEvent, StoredMessage

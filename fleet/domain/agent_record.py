@@ -15,6 +15,7 @@ from typing import Final
 from fleet.contract.vocabulary import Check
 from fleet.domain.reported_state import NO_CODES, NOBODY, SILENT, Profile, ReportedState, shared
 from fleet.domain.sequences import Sequence
+from fleet.domain.timing_wheel import TimingWheelSlot
 from fleet.domain.verdict import Verdict
 
 SINCE, SAID_TS, SKEW, UPTIME, METRICS = range(5)
@@ -24,16 +25,6 @@ MAX_PAST: Final = 4
 """Earlier sessions whose numbers are remembered: an outbox rarely spans more restarts."""
 
 _DIGEST: Final = "sha256:"
-
-
-class TimingWheelSlot(list["AgentRecord"]):
-    """The agents to look at again in one second of the timing wheel."""
-
-    __slots__ = ("second",)
-
-    def __init__(self, second: int) -> None:
-        super().__init__()
-        self.second = second
 
 
 @dataclass(slots=True)
@@ -71,7 +62,6 @@ class AgentRecord:
         "beat_at",
         "beat_ts",
         "boot",
-        "bucket",
         "checks_at",
         "config",
         "hub_codes",
@@ -80,6 +70,7 @@ class AgentRecord:
         "profile",
         "said",
         "seen_at",
+        "slot",
         "verdict",
     )
 
@@ -98,7 +89,7 @@ class AgentRecord:
         self.aside: RareState | None = None
         self.verdict = Verdict.UNKNOWN
         self.hub_codes: frozenset[str] = NO_CODES
-        self.bucket: TimingWheelSlot | None = None
+        self.slot: TimingWheelSlot[AgentRecord] | None = None
 
     # Numbers
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Check, Kind, State
-from fleet.domain.alerts import Silence
+from fleet.domain.silences import Silence
 from fleet.domain.verdict import Verdict, badness
 
 

@@ -7,13 +7,14 @@ that still exists at its end is told once, in a group, and a hub restart tells n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from fleet.contract.timestamps import epoch, timestamp
+from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import AlertState, Severity
 from fleet.domain.events import Event, Fact
+from fleet.domain.silences import Silence
 
 GROUP_WAIT: Final = 5.0
 """Seconds a change waits for others of its kind: one dead switch is one message, not fifty,
@@ -21,11 +22,6 @@ and a link that flaps within it is none."""
 
 SETTLE: Final = 30.0
 """Seconds after a silence ends before what it held back is told: restarted agents report first."""
-
-MAX_MAINTENANCE: Final = 8 * 3600.0
-"""Seconds after which maintenance that nobody ended is over: it must not mute a night."""
-
-_MAINTENANCE: Final = "maintenance-"
 
 MAX_RESOLVED: Final = 10_000
 """Resolved alerts kept in memory; the store has the rest."""
@@ -65,39 +61,6 @@ class Alert:
             "value": self.value,
             "acknowledged_by": self.acknowledged_by or None,
             "acknowledged_at": None if at is None else timestamp(at),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """Holds back what matches: an empty `agent` or `code` matches all."""
-
-    id: str
-    until: float
-    agent: str = ""
-    code: str = ""
-    by: str = ""
-
-    @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Silence:
-        """What `as_dict` made."""
-        agent, code, by = (data[key] or "" for key in ("agent", "code", "by"))
-        return cls(data["id"], epoch(data["until"]), agent, code, by)
-
-    def covers(self, alert: Alert) -> bool:
-        return self.agent in ("", alert.agent) and self.code in ("", alert.code)
-
-    @property
-    def is_maintenance(self) -> bool:
-        return self.id.startswith(_MAINTENANCE)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "until": timestamp(self.until),
-            "agent": self.agent or None,
-            "code": self.code or None,
-            "by": self.by or None,
         }
 
 
@@ -191,7 +154,7 @@ class AlertBook:
         return True
 
     def is_silenced(self, alert: Alert) -> bool:
-        return any(silence.covers(alert) for silence in self.silences.values())
+        return any(silence.covers(alert.agent, alert.code) for silence in self.silences.values())
 
     def due(self, now: float) -> list[AlertGroup]:
         """What is to be told now, grouped by code; what is returned counts as told."""
@@ -233,11 +196,6 @@ class AlertBook:
             self._untold.discard(key)
         else:
             self._untold.add(key)
-
-
-def maintenance(by: str, now: float, agent: str = "") -> Silence:
-    """The silence that a `maintenance-begin` notice, or an agent in maintenance, means."""
-    return Silence(f"{_MAINTENANCE}{agent or 'all'}", now + MAX_MAINTENANCE, agent=agent, by=by)
 
 
 def _weight(alert: Alert) -> int:

@@ -1,4 +1,4 @@
-"""What somebody decided not to be woken by: silences and maintenance, held against the fleet."""
+"""Silences and maintenance applied to the views of a fleet: what holds back whose alerts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from fleet.contract.vocabulary import State
 from fleet.domain.agent_view import AgentView
-from fleet.domain.alerts import MAX_MAINTENANCE, Silence, maintenance
+from fleet.domain.silences import MAX_MAINTENANCE, Silence, maintenance
 
 
-def quieted(views: Iterable[AgentView], silences: Iterable[Silence], now: float) -> list[AgentView]:
+def apply_silences(
+    views: Iterable[AgentView], silences: Iterable[Silence], now: float
+) -> list[AgentView]:
     """`views`, each with what holds its alerts back at `now`.
 
     An agent that states maintenance needs no hub to say so: it is silent from its last sign of

@@ -24,7 +24,7 @@ def goes_on(record: AgentRecord, beat: Beat, at: float, ts: float) -> bool:
         record.aside is not None
         or record.hub_codes
         or record.verdict is not said.health
-        or record.bucket is None
+        or record.slot is None
         or said.dissent
         or said.state is State.OFFLINE
         or beat.ok is not said.ok

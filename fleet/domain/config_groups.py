@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 FEWEST: Final = 3
-"""Members that tell a configuration before there is a majority to differ from."""
+"""Members that report a configuration before there is a majority to differ from."""
 
 
 class ConfigGroup:
@@ -23,7 +23,7 @@ class ConfigGroup:
         self._counts: Counter[int] = Counter()
         self._usual: int | None = None
 
-    def tell(self, name: str, digest: int) -> bool:
+    def enter(self, name: str, digest: int) -> bool:
         """`name` has this configuration now. True if by that another one became usual."""
         before = self._digests.get(name)
         if before is not None:
@@ -35,12 +35,12 @@ class ConfigGroup:
         usual, self._usual = self._usual, self._majority(digest)
         return self._usual != usual
 
-    def _majority(self, told: int) -> int | None:
+    def _majority(self, entered: int) -> int | None:
         known = len(self._digests)
         if known < FEWEST:
             return None
         # Beyond the fewest only two can have it: members do not leave, so nothing else gains.
-        likely: Iterable[int | None] = self._counts if known == FEWEST else (self._usual, told)
+        likely: Iterable[int | None] = self._counts if known == FEWEST else (self._usual, entered)
         return next((d for d in likely if d is not None and self._counts[d] * 2 > known), None)
 
     @property
@@ -49,3 +49,29 @@ class ConfigGroup:
 
     def differs(self, name: str) -> bool:
         return self._usual is not None and self._digests.get(name, self._usual) != self._usual
+
+
+class ConfigGroups:
+    """Every group of the fleet by its name; None stands for no group, and no configuration."""
+
+    __slots__ = ("_groups",)
+
+    def __init__(self) -> None:
+        self._groups: dict[str, ConfigGroup] = {}
+
+    def clear(self) -> None:
+        """Forget all: who belongs to which group is told anew."""
+        self._groups.clear()
+
+    def enter(self, group: str | None, agent: str, digest: int | None) -> Iterable[str]:
+        """`agent` has this configuration now; whoever is to be judged anew since by that another
+        one became usual in its group."""
+        if group is None or digest is None:
+            return ()
+        members = self._groups.setdefault(group, ConfigGroup())
+        return members.members if members.enter(agent, digest) else ()
+
+    def differs(self, group: str | None, agent: str) -> bool:
+        """Whether `agent` has another configuration than most of its group."""
+        members = self._groups.get(group or "")
+        return members is not None and members.differs(agent)

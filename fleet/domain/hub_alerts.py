@@ -54,7 +54,8 @@ def codes_of(
         codes.append(Code.CLOCK_SKEW)
     aside = record.aside
     if aside is not None:
-        if aside.gap_at is not None and GAP_PATIENCE <= now - aside.gap_at < GAP_HOLD:
+        gap_at = aside.gap_at  # compared as in `look_again_at`: rounding must not part the two
+        if gap_at is not None and gap_at + GAP_PATIENCE <= now < gap_at + GAP_HOLD:
             codes.append(Code.SEQ_GAP)
         if aside.dissents >= DISSENTS:
             codes.append(Code.TELEMETRY_DISSENT)
@@ -68,19 +69,22 @@ def severity_of(record: AgentRecord, code: str) -> Severity:
     return liveness.severity(Code(code), goodbye=record.said.goodbye)
 
 
-def look_again_at(record: AgentRecord, verdict: Verdict, *, default: float) -> float | None:
-    """When time alone may next change what is true of `record`; None: never."""
-    moments: list[float] = []
+def look_again_at(record: AgentRecord, now: float, *, default: float) -> float | None:
+    """The first moment after `now` at which time alone may change what is true of `record`;
+    None: never."""
+    soonest: float | None = None
     if record.seen_at is not None and record.said.state is not State.OFFLINE:
         interval = interval_of(record, default)
-        if verdict is Verdict.LATE:
-            moments.append(liveness.stale_at(record.seen_at, interval))
-        elif verdict is not Verdict.STALE:
-            moments.append(liveness.late_at(record.seen_at, interval))
+        moment = liveness.late_at(record.seen_at, interval)
+        if moment <= now:
+            moment = liveness.stale_at(record.seen_at, interval)
+        if moment > now:
+            soonest = moment
     if record.gap_at is not None:
-        fired = Code.SEQ_GAP in record.hub_codes
-        moments.append(record.gap_at + (GAP_HOLD if fired else GAP_PATIENCE))
-    return min(moments, default=None)
+        for moment in (record.gap_at + GAP_PATIENCE, record.gap_at + GAP_HOLD):
+            if moment > now and (soonest is None or moment < soonest):
+                soonest = moment
+    return soonest
 
 
 def is_unchanged(record: AgentRecord) -> bool:
@@ -89,6 +93,6 @@ def is_unchanged(record: AgentRecord) -> bool:
         record.verdict is record.said.health
         and record.aside is None
         and not record.hub_codes
-        and record.bucket is not None
+        and record.slot is not None
         and not is_skewed(record.numbers[SKEW], before=False)
     )

@@ -58,7 +58,7 @@ def alarm_of(view: AgentView) -> Severity | None:
 
 
 def _weighed(view: AgentView, weight: Severity, code: str) -> Problem:
-    holding = [silence for silence in view.held if silence.code in ("", code)]
+    holding = [silence for silence in view.held if silence.covers(view.agent, code)]
     if not holding:
         return Problem(view.agent, weight, code)
     planned = any(silence.is_maintenance for silence in holding)

@@ -1,14 +1,12 @@
 """Every agent that was ever heard of, and what is true of each now.
 
 Fed by the hub with what it commits, or by the CLI with retained messages alone. A timing
-wheel holds each agent in the second in which time alone may next change its verdict, so a
-tick costs what is due, not what is known.
+wheel holds each agent until time alone may next change its verdict.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fleet.contract.heartbeat_fast_path import Beat
@@ -16,27 +14,24 @@ from fleet.contract.limits import DEFAULT_INTERVAL
 from fleet.contract.messages import Alert, Heartbeat, Message, Status
 from fleet.contract.timestamps import epoch
 from fleet.contract.topics import Address
-from fleet.contract.vocabulary import HubAlertCode, Kind
+from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain import apply, hub_alerts
-from fleet.domain.agent_record import SINCE, SKEW, UPTIME, AgentRecord, TimingWheelSlot, digest_text
-from fleet.domain.agent_view import AgentView, PlaneView, worst_first
+from fleet.domain.agent_record import SINCE, SKEW, AgentRecord
+from fleet.domain.agent_view import AgentView, worst_first
 from fleet.domain.apply_unchanged import goes_on
 from fleet.domain.arrival import Arrival
-from fleet.domain.config_groups import ConfigGroup
+from fleet.domain.config_groups import ConfigGroups
+from fleet.domain.enrolment import Enrolment
 from fleet.domain.events import Event, Fact
 from fleet.domain.record_json import freeze, thaw
+from fleet.domain.record_view import view_of
+from fleet.domain.timing_wheel import TimingWheel
 from fleet.domain.verdict import Verdict
 
 MAX_GHOSTS: Final = 1000
 """Records kept of names that are not enrolled: a flood of invented names stays bounded."""
 
-
-@dataclass(frozen=True, slots=True)
-class Enrolment:
-    """What provisioning knows of an agent before it ever speaks."""
-
-    labels: Mapping[str, str] = field(default_factory=dict)
-    kind: Kind | None = None
+_UNLISTED: Final = Enrolment()
 
 
 class Roster:
@@ -55,9 +50,8 @@ class Roster:
         self._interval = interval
         self._enrolled = enrolled
         self._records: dict[str, AgentRecord] = {}
-        self._groups: dict[str, ConfigGroup] = {}
-        self._wheel: dict[int, TimingWheelSlot] = {}
-        self._turned_to: int | None = None
+        self._groups = ConfigGroups()
+        self._wheel: TimingWheel[AgentRecord] = TimingWheel()
         self._ghosts = 0
         self._deaf_at: float | None = None
         self._hearing_since = float("-inf")
@@ -100,7 +94,10 @@ class Roster:
             return events
         events += news
         if record.config != config:
-            self._compare(record, at, events)
+            for name in self._enter_config(record):
+                other = self._records.get(name)
+                if other is not None and other is not record:
+                    self._judge(other, at, events)
         self._judge(record, at, events)
         return events
 
@@ -119,18 +116,8 @@ class Roster:
         events: list[Event] = []
         if self._deaf_at is not None:
             return events
-        second = int(now)
-        start = self._turned_to if self._turned_to is not None else min(self._wheel, default=second)
-        seconds: Iterable[int] = range(start, second + 1)
-        if second - start > len(self._wheel):
-            seconds = sorted(key for key in self._wheel if key <= second)
-        for key in seconds:
-            bucket = self._wheel.pop(key, None)
-            for record in bucket or ():
-                if record.bucket is bucket:
-                    record.bucket = None
-                    self._judge(record, now, events)
-        self._turned_to = second
+        for record in self._wheel.due(now):
+            self._judge(record, now, events)
         return events
 
     def deaf(self, at: float) -> None:
@@ -151,7 +138,7 @@ class Roster:
         events: list[Event] = []
         self._groups.clear()
         for record in self._records.values():
-            self._tell_group(record)
+            self._enter_config(record)
         for record in self._records.values():
             self._judge(record, at, events)
         self._ghosts = sum(r.verdict is Verdict.GHOST for r in self._records.values())
@@ -161,7 +148,7 @@ class Roster:
         """Drop an agent, as after its revocation."""
         record = self._records.pop(name, None)
         if record is not None:
-            record.bucket = None
+            record.slot = None
             self._ghosts -= record.verdict is Verdict.GHOST
 
     def accept_config(self, name: str, *, at: float) -> list[Event]:
@@ -178,9 +165,19 @@ class Roster:
 
     def view(self, name: str, now: float) -> AgentView:
         """One agent at `now`; a name nobody heard of is unknown, not an error."""
-        clock = self._clock(now)
         record = self._records.get(name) or AgentRecord(name)
-        return self._view(record, now, clock)
+        enrolled, enrolment = self._is_enrolled(name), (self._enrolled or {}).get(name)
+        interval, clock = self._interval, self._clock(now)
+        verdict = hub_alerts.verdict_of(record, clock, default=interval, enrolled=enrolled)
+        return view_of(
+            record,
+            verdict,
+            self._codes(record, verdict, clock),
+            now=now,
+            interval=hub_alerts.interval_of(record, interval),
+            enrolled=enrolled,
+            enrolment=enrolment or _UNLISTED,
+        )
 
     def verdict(self, name: str) -> Verdict:
         """The verdict of the last tick or message: what costs no view."""
@@ -229,9 +226,9 @@ class Roster:
         for name, values in frozen:
             record = thaw(name, values)
             self._records[name] = record
-            self._tell_group(record)
+            self._enter_config(record)
             self._ghosts += record.verdict is Verdict.GHOST
-            self._schedule(record)
+            self._schedule(record, float("-inf"))  # the first tick looks at what is past
 
     # Inside
 
@@ -250,25 +247,12 @@ class Roster:
         record = self._records[name] = AgentRecord(name)
         return record
 
-    def _tell_group(self, record: AgentRecord) -> ConfigGroup | None:
-        """The group, if by this configuration another one became usual in it."""
-        name = self.group(record.name)
-        if name is None or record.config is None:
-            return None
-        group = self._groups.setdefault(name, ConfigGroup())
-        return group if group.tell(record.name, record.config) else None
-
-    def _compare(self, record: AgentRecord, now: float, events: list[Event]) -> None:
-        """A new configuration may set its agent, or others, apart from their group."""
-        group = self._tell_group(record)
-        for name in group.members if group else ():
-            other = self._records.get(name)
-            if other is not None and other is not record:
-                self._judge(other, now, events)
+    def _enter_config(self, record: AgentRecord) -> Iterable[str]:
+        """Compare with its group; whoever is to be judged anew by that."""
+        return self._groups.enter(self.group(record.name), record.name, record.config)
 
     def _codes(self, record: AgentRecord, verdict: Verdict, clock: float) -> frozenset[str]:
-        group = self._groups.get(self.group(record.name) or "")
-        astray = group is not None and group.differs(record.name)
+        astray = self._groups.differs(self.group(record.name), record.name)
         return hub_alerts.codes_of(record, verdict, clock, astray=astray)
 
     def _judge(self, record: AgentRecord, now: float, events: list[Event]) -> None:
@@ -291,72 +275,14 @@ class Roster:
             events += [
                 _hub_alert(Fact.ALERT_RESOLVED, record, c, now) for c in sorted(before - after)
             ]
-        self._schedule(record)
+        self._schedule(record, clock)
 
-    def _schedule(self, record: AgentRecord) -> None:
-        """Keep the record in the wheel, no later than the next moment that matters."""
-        moment = hub_alerts.look_again_at(record, record.verdict, default=self._interval)
-        if moment is None:
-            record.bucket = None
-            return
-        second = int(moment) + 1
-        held = record.bucket
-        if held is not None and held.second <= second:
-            return
-        bucket = self._wheel.get(second)
-        if bucket is None:
-            bucket = self._wheel[second] = TimingWheelSlot(second)
-            if self._turned_to is not None:
-                self._turned_to = min(self._turned_to, second)
-        bucket.append(record)
-        record.bucket = bucket
-
-    def _view(self, record: AgentRecord, now: float, clock: float) -> AgentView:
-        name = record.name
-        enrolled = self._is_enrolled(name)
-        enrolment = (self._enrolled or {}).get(name)
-        verdict = hub_alerts.verdict_of(record, clock, default=self._interval, enrolled=enrolled)
-        codes = record.said.codes | self._codes(record, verdict, clock)
-        seen = record.sequence
-        versions = record.profile.versions
-        return AgentView(
-            agent=name,
-            state=verdict,
-            age=_age(record.seen_at, now),
-            last_seen=record.seen_at,
-            since=record.number(SINCE),
-            says=record.said.state,
-            ok=record.said.ok,
-            enrolled=enrolled,
-            kind=record.profile.kind or (enrolment.kind if enrolment else None),
-            interval=hub_alerts.interval_of(record, self._interval),
-            uptime=record.number(UPTIME),
-            skew=record.number(SKEW),
-            boot=record.boot,
-            seq=seen.high if seen else None,
-            missing=seen.missing if seen else 0,
-            config=digest_text(record.config) if record.config is not None else None,
-            versions=_versions(versions) if versions else None,
-            alerts=tuple(sorted(codes)),
-            planes={
-                plane: PlaneView(check, _age(at, now))
-                for plane, (check, at) in record.planes().items()
-            },
-            metrics=record.metrics,
-            labels=enrolment.labels if enrolment else {},
-            goodbye=record.said.goodbye,
-        )
+    def _schedule(self, record: AgentRecord, clock: float) -> None:
+        """Look at the record again when time alone may next change what is true of it."""
+        moment = hub_alerts.look_again_at(record, clock, default=self._interval)
+        self._wheel.schedule(record, moment)
 
 
 def _hub_alert(fact: Fact, record: AgentRecord, code: str, at: float) -> Event:
     skew = record.number(SKEW) if code == HubAlertCode.CLOCK_SKEW else None
     return Event(fact, record.name, at, code, hub_alerts.severity_of(record, code), skew)
-
-
-def _age(at: float | None, now: float) -> float | None:
-    return None if at is None else max(0.0, now - at)
-
-
-def _versions(values: tuple[str | None, str | None, str | None]) -> dict[str, str]:
-    names = ("agent", "sidecar", "runtime")
-    return {name: value for name, value in zip(names, values, strict=True) if value is not None}

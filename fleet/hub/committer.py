@@ -16,9 +16,10 @@ from typing import Final
 from fleet.contract.messages import Message
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import AlertCode, HubAlertCode, MessageKind, Severity, State
-from fleet.domain.alerts import AlertBook, Silence, maintenance
+from fleet.domain.alerts import AlertBook
 from fleet.domain.events import Event, Fact
 from fleet.domain.roster import Roster
+from fleet.domain.silences import Silence, maintenance
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
 from fleet.store.port import (

@@ -21,9 +21,9 @@ from fleet.contract.rejection import Rejected
 from fleet.contract.reserved import PROBES
 from fleet.contract.topics import FROM_AGENT, Address, Topics
 from fleet.contract.vocabulary import MessageKind, Notice, Reason
-from fleet.domain.alerts import maintenance
 from fleet.domain.apply import FromAgent
 from fleet.domain.events import Event, Fact
+from fleet.domain.silences import maintenance
 from fleet.hub.committer import Committer
 from fleet.hub.counters import BROKER_DROPPED
 from fleet.hub.receipts import Receipts

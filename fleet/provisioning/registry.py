@@ -17,7 +17,7 @@ from typing import Final
 from fleet.contract.errors import ConfigError
 from fleet.contract.secret_file import read_secret, write_secret
 from fleet.contract.vocabulary import Kind
-from fleet.domain.roster import Enrolment
+from fleet.domain.enrolment import Enrolment
 
 FILE: Final = "agents.json"
 

@@ -11,9 +11,10 @@ from fleet.contract.errors import FleetError
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
-from fleet.domain.alerts import Alert, Silence
+from fleet.domain.alerts import Alert
 from fleet.domain.commands import IssuedCommand
 from fleet.domain.events import Event
+from fleet.domain.silences import Silence
 
 
 class StoreError(FleetError):

@@ -12,9 +12,10 @@ from fleet.contract.vocabulary import (
     Severity,
     Verb,
 )
-from fleet.domain.alerts import Alert, Silence
+from fleet.domain.alerts import Alert
 from fleet.domain.commands import CommandState, IssuedCommand
 from fleet.domain.events import Event, Fact
+from fleet.domain.silences import Silence
 from fleet.store.port import DeadLetter, StoredEvent, StoredMessage
 
 Row = tuple[Any, ...]

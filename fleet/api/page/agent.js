@@ -2,6 +2,7 @@
 
 import { get, mayOperate, post } from "./api.js";
 import { chart } from "./chart.js";
+import { commandTable } from "./commands.js";
 import { age, clock, el, number, replace, say, table, word } from "./dom.js";
 
 const VERBS = ["health-check", "status-report", "version-report", "config-reload"];
@@ -12,11 +13,11 @@ export async function show(main, name) {
   const planes = el("div");
   const charts = el("div", { class: "charts" });
   const timeline = el("div");
-  const orders = el("div");
+  const commands = el("div");
   replace(main, el("p", {}, el("a", { href: "#/" }, "All agents")), el("h1", {}, name), head,
     mayOperate() ? verbs(name) : null, el("h2", {}, "Planes"), planes,
     el("h2", {}, "Metrics"), charts, el("h2", {}, "Timeline"), timeline,
-    el("h2", {}, "Commands"), orders);
+    el("h2", {}, "Commands"), commands);
   let drawn = "";
 
   return async function refresh() {
@@ -27,7 +28,7 @@ export async function show(main, name) {
     const query = `/v1/history?agent=${name}&since=${since}&limit=1000`;
     const [history, inbox] = await Promise.all([get(query), get(`/v1/inbox?agent=${name}`)]);
     replace(timeline, timelineTable(history.messages));
-    replace(orders, orderTable(inbox.messages));
+    replace(commands, commandTable(inbox.messages));
     const newest = history.messages.at(-1)?.id ?? "none";
     if (newest !== drawn) replace(charts, metricCharts(history.messages));
     drawn = newest;
@@ -82,14 +83,6 @@ function summary(kind, message) {
   if (kind === "alert") return `${message.severity} ${message.code} ${message.state}`;
   const reply = message.reply ? `, ${message.reply.verb} ${message.reply.result}` : "";
   return `${message.state}${reply}`;
-}
-
-export function orderTable(messages) {
-  const rows = [...messages].reverse().map((order) =>
-    el("tr", {}, el("td", {}, clock(order.created)), el("td", {}, order.agent ?? "all"),
-      el("td", {}, order.verb), el("td", {}, word(order.state)), el("td", {}, order.code ?? "")));
-  return rows.length ? table("Commands, newest first", ["Sent", "Agent", "Verb", "Outcome", "Code"], rows)
-    : el("p", {}, "No command yet.");
 }
 
 function verbs(name) {

@@ -1,16 +1,9 @@
-// The views of commands and audits.
+// Summaries of the latest audits.
 
 import { get } from "./api.js";
-import { orderTable } from "./agent.js";
 import { clock, el, replace, table, word } from "./dom.js";
 
-export async function showCommands(main) {
-  const orders = el("div");
-  replace(main, el("h1", {}, "Commands"), orders);
-  return async () => replace(orders, orderTable((await get("/v1/inbox")).messages));
-}
-
-export async function showAudit(main) {
+export async function show(main) {
   const reports = el("div");
   replace(main, el("h1", {}, "Audit"), reports);
   return async () => {

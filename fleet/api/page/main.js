@@ -3,10 +3,11 @@
 import * as agent from "./agent.js";
 import * as alerts from "./alerts.js";
 import { Refused, resume, signIn, signOut } from "./api.js";
+import * as audit from "./audit.js";
+import * as commands from "./commands.js";
 import { el, replace } from "./dom.js";
-import * as fleet from "./fleet.js";
 import { about, CHANGES, gently, listen } from "./event_source.js";
-import { showAudit, showCommands } from "./audit.js";
+import * as fleet from "./fleet.js";
 
 const main = document.getElementById("main");
 const link = document.getElementById("link");
@@ -17,7 +18,7 @@ let stop = () => {};
 let follow = () => {};
 
 const VIEWS = {
-  "": fleet.show, alerts: alerts.show, commands: showCommands, audit: showAudit, agent: agent.show,
+  "": fleet.show, alerts: alerts.show, commands: commands.show, audit: audit.show, agent: agent.show,
 };
 
 async function route() {

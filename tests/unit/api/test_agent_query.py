@@ -9,7 +9,8 @@ from fleet.contract.messages import Heartbeat
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
-from fleet.domain.roster import Enrolment, Roster
+from fleet.domain.enrolment import Enrolment
+from fleet.domain.roster import Roster
 from fleet.domain.verdict import Verdict
 
 NOW = 1_800_000_000.0

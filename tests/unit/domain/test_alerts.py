@@ -6,16 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.contract.vocabulary import AlertState, Severity
-from fleet.domain.alerts import (
-    GROUP_WAIT,
-    MAX_MAINTENANCE,
-    SETTLE,
-    Alert,
-    AlertBook,
-    AlertGroup,
-    Silence,
-    maintenance,
-)
+from fleet.domain.alerts import GROUP_WAIT, SETTLE, Alert, AlertBook, AlertGroup
+from fleet.domain.silences import MAX_MAINTENANCE, Silence, maintenance
 
 CRITICAL = Severity.CRITICAL
 

@@ -9,10 +9,10 @@ import pytest
 from fleet.cli.check import CRITICAL, OK, UNKNOWN, WARNING, verdict
 from fleet.contract.vocabulary import Severity, State
 from fleet.domain.agent_view import AgentView
-from fleet.domain.alerts import MAX_MAINTENANCE, Silence, maintenance
-from fleet.domain.apply_silences import quieted
+from fleet.domain.apply_silences import apply_silences
 from fleet.domain.problems import alarm_of, problems_of
 from fleet.domain.roster import Roster
+from fleet.domain.silences import MAX_MAINTENANCE, Silence, maintenance
 from fleet.domain.verdict import Verdict
 from tests.support.telemetry import NOON
 
@@ -53,17 +53,17 @@ WELL = view("well", Verdict.OK, alerts=("disk-pressure",))
 def test_the_alarm_is_the_worst_that_nobody_holds_back(
     agent: AgentView, silences: list[Silence], expected: Severity | None
 ):
-    [seen] = quieted([agent], silences, NOON)
+    [seen] = apply_silences([agent], silences, NOON)
     assert alarm_of(seen) is expected
 
 
 def test_an_agent_in_maintenance_needs_no_hub_to_be_quiet_and_is_not_for_ever():
     ill = replace(STALE, says=State.MAINTENANCE)
-    [seen] = quieted([ill], [], NOON)
+    [seen] = apply_silences([ill], [], NOON)
     assert [str(p) for p in problems_of([seen])] == ["gone: agent-stale (in maintenance)"]
-    [seen] = quieted([ill], [], NOON + MAX_MAINTENANCE)
+    [seen] = apply_silences([ill], [], NOON + MAX_MAINTENANCE)
     assert alarm_of(seen) is Severity.CRITICAL
-    [seen] = quieted([replace(ill, last_seen=None)], [], NOON)
+    [seen] = apply_silences([replace(ill, last_seen=None)], [], NOON)
     assert alarm_of(seen) is Severity.CRITICAL
 
 
@@ -82,7 +82,7 @@ def test_an_agent_in_maintenance_needs_no_hub_to_be_quiet_and_is_not_for_ever():
 def test_the_line_names_who_is_held_back(
     views: list[AgentView], silences: list[Silence], code: int, line: str
 ):
-    found, text = verdict(quieted(views, silences, NOON), ())
+    found, text = verdict(apply_silences(views, silences, NOON), ())
     assert (found, text.partition(" | ")[0]) == (code, line)
 
 
@@ -90,8 +90,3 @@ def test_who_is_asked_for_and_was_never_heard_of_is_named():
     code, text = verdict([WELL], ["well", "nobody"])
     assert code == UNKNOWN
     assert "1 never heard of (nobody)" in text
-
-
-def test_a_silence_reads_what_it_wrote():
-    for silence in (SILENT_1H, Silence("t", NOON, code="clock-skew", by="mia")):
-        assert Silence.of(silence.as_dict()) == silence

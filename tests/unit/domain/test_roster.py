@@ -7,8 +7,9 @@ import json
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
+from fleet.domain.enrolment import Enrolment
 from fleet.domain.events import Fact
-from fleet.domain.roster import MAX_GHOSTS, Enrolment, Roster
+from fleet.domain.roster import MAX_GHOSTS, Roster
 from fleet.domain.verdict import Verdict
 from tests.support.telemetry import NOON, Story, alert, beat, facts, status, words
 
@@ -62,6 +63,30 @@ def test_silence_is_told_in_the_second_it_is_due_even_when_the_interval_shrinks(
     story.hears(beat(NOON))
     story.hears(beat(NOON + 1, interval=2), at=NOON + 1)
     assert words(story.waits(NOON + 6), Fact.VERDICT) == ["late"]
+
+
+def test_who_falls_silent_after_a_gap_became_history_is_told_like_anybody_else():
+    story = Story()
+    story.hears(beat(boot=5, seq=1))
+    story.hears(beat(NOON + 1, boot=5, seq=4), at=NOON + 1)
+    for second in range(2, 3700):
+        if second % 10 == 0:
+            story.hears(beat(NOON + second, boot=5, seq=5 + second // 10), at=NOON + second)
+        story.waits(NOON + second)
+    assert words(story.events, Fact.ALERT_RESOLVED) == ["seq-gap"]
+    later = [event for second in range(3700, 3800) for event in story.waits(NOON + second)]
+    assert words(later, Fact.ALERT_FIRING) == ["agent-late", "agent-stale"]
+
+
+def test_who_was_silent_as_a_ghost_is_told_like_anybody_else_once_enrolled():
+    story = Story(Roster(interval=10, enrolled={}))
+    story.hears(beat())
+    for second in range(60):
+        story.waits(NOON + second)
+    story.hears(beat(NOON + 60), at=NOON + 60)
+    story.roster.enrol({"larry": Enrolment()}, at=NOON + 60)
+    later = [event for second in range(60, 160) for event in story.waits(NOON + second)]
+    assert words(later, Fact.ALERT_FIRING) == ["agent-late", "agent-stale"]
 
 
 def test_who_is_not_enrolled_is_a_ghost_and_becomes_a_member_by_enrolment():

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from fleet.contract.vocabulary import AlertState, MessageKind, Priority, Result, Severity, Verb
-from fleet.domain.alerts import Alert, Silence
+from fleet.domain.alerts import Alert
 from fleet.domain.commands import CommandState, IssuedCommand
 from fleet.domain.events import Event, Fact
+from fleet.domain.silences import Silence
 from fleet.store.port import Batch, DeadLetter, StoredEvent, StoredMessage, StoreError
 from fleet.store.retention import Retention
 from fleet.store.sqlite import FILE_NAME, SqliteStore

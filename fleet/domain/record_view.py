@@ -1,0 +1,60 @@
+"""A record as operators, JSON and metrics see it.
+
+The verdict and the codes are handed in: the roster judges, this only shows.
+"""
+
+from __future__ import annotations
+
+from fleet.domain.agent_record import SINCE, SKEW, UPTIME, AgentRecord, digest_text
+from fleet.domain.agent_view import AgentView, PlaneView
+from fleet.domain.enrolment import Enrolment
+from fleet.domain.verdict import Verdict
+
+
+def view_of(
+    record: AgentRecord,
+    verdict: Verdict,
+    codes: frozenset[str],
+    *,
+    now: float,
+    interval: float,
+    enrolled: bool,
+    enrolment: Enrolment,
+) -> AgentView:
+    """One agent at `now`; `codes` are the hub's own, the agent's are added."""
+    said, profile, seen = record.said, record.profile, record.sequence
+    return AgentView(
+        agent=record.name,
+        state=verdict,
+        age=_age(record.seen_at, now),
+        last_seen=record.seen_at,
+        since=record.number(SINCE),
+        says=said.state,
+        ok=said.ok,
+        enrolled=enrolled,
+        kind=profile.kind or enrolment.kind,
+        interval=interval,
+        uptime=record.number(UPTIME),
+        skew=record.number(SKEW),
+        boot=record.boot,
+        seq=seen.high if seen else None,
+        missing=seen.missing if seen else 0,
+        config=digest_text(record.config) if record.config is not None else None,
+        versions=_versions(profile.versions) if profile.versions else None,
+        alerts=tuple(sorted(said.codes | codes)),
+        planes={
+            plane: PlaneView(check, _age(at, now)) for plane, (check, at) in record.planes().items()
+        },
+        metrics=record.metrics,
+        labels=enrolment.labels,
+        goodbye=said.goodbye,
+    )
+
+
+def _age(at: float | None, now: float) -> float | None:
+    return None if at is None else max(0.0, now - at)
+
+
+def _versions(values: tuple[str | None, str | None, str | None]) -> dict[str, str]:
+    names = ("agent", "sidecar", "runtime")
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
