@@ -12,7 +12,7 @@ from fleet.contract.timestamps import timestamp
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.store.port import DeadLetter
+    from fleet.store.records import DeadLetter
 
 
 @click.group("dead-letters")

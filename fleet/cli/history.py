@@ -17,7 +17,7 @@ from fleet.settings import Settings
 
 if TYPE_CHECKING:
     from fleet.contract.reader import Reader
-    from fleet.store.port import Rollup, StoredMessage
+    from fleet.store.records import Rollup, StoredMessage
     from fleet.store.sqlite import SqliteStore
 
 PAGE = 500
@@ -82,8 +82,8 @@ async def _page(
 
 
 def _print(reader: Reader, stored: StoredMessage, output: str) -> None:
-    from fleet.api.hub_backend import described_message
     from fleet.cli.message_line import describe
+    from fleet.store.records import described_message
 
     described = described_message(stored)
     if output == "jsonl":

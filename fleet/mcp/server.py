@@ -142,9 +142,8 @@ class FleetTools:
         hours: Annotated[float, Field(gt=0, le=336, description="how far back")] = 6,
         limit: Annotated[int, Field(ge=1, le=50, description="messages at most")] = 20,
     ) -> str:
-        from fleet.api.hub_backend import described_message
-        from fleet.store.port import StoredMessage
         from fleet.store.read_only import open_store
+        from fleet.store.records import StoredMessage, described_message
 
         async with open_store(self._settings.home) as store:
             cursor: str | None = None

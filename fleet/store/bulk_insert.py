@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain
 from typing import Any, Final
 
-from fleet.store.port import StoredMessage
+from fleet.store.records import StoredMessage
 from fleet.store.row_mapping import KIND_NUMBER, Row
 
 SIZES: Final = (500, 50, 5, 1)

@@ -10,7 +10,7 @@ from typing import Final
 
 from fleet.store import bulk_insert
 from fleet.store.connection import meta, put_meta
-from fleet.store.port import DeadLetter
+from fleet.store.records import DeadLetter
 from fleet.store.row_mapping import dead_letter_row
 
 _NUMBER: Final = "letters"

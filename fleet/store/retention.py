@@ -14,7 +14,7 @@ from typing import Any, Final
 from fleet.contract.errors import ConfigError
 from fleet.store import dead_letters
 from fleet.store.connection import meta, put_meta
-from fleet.store.port import HOUR
+from fleet.store.records import HOUR
 from fleet.store.row_mapping import KEY_STEP
 
 CHUNK: Final = 5_000

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from typing import Final
 
-from fleet.store.port import HOUR, Hours, Rollup
+from fleet.store.records import HOUR, Hours, Rollup
 
 _COLUMNS: Final = "hour, agent, beats, failing, statuses, alerts, metrics"
 

@@ -14,8 +14,7 @@ from fleet.contract.vocabulary import (
 )
 from fleet.domain.alerts import Alert, Silence
 from fleet.domain.commands import CommandState, IssuedCommand
-from fleet.domain.events import Event, Fact
-from fleet.store.port import DeadLetter, StoredEvent, StoredMessage
+from fleet.store.records import DeadLetter, StoredEvent, StoredMessage
 
 Row = tuple[Any, ...]
 
@@ -51,12 +50,6 @@ def event_row(told: StoredEvent) -> Row:
     severity = event.severity.value if event.severity else None
     return (told.id, event.at, event.fact.value, event.agent, str(event.word), severity,
             event.amount, event.id)  # fmt: skip
-
-
-def told(row: Row) -> StoredEvent:
-    id_, at, fact, agent, word, severity, amount, ref = row
-    level = Severity(severity) if severity else None
-    return StoredEvent(id_, Event(Fact(fact), agent, at, word, level, amount, ref))
 
 
 def dead_letter_row(dead_letter: DeadLetter) -> Row:

@@ -11,14 +11,13 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
-from fleet.domain.commands import OPEN, IssuedCommand
+from fleet.domain.commands import IssuedCommand
 from fleet.store import dead_letters, history, rollups, row_mapping
 from fleet.store.bulk_insert import append_messages, put
 from fleet.store.connection import (
@@ -32,17 +31,8 @@ from fleet.store.connection import (
     transaction,
 )
 from fleet.store.migrations import migrate
-from fleet.store.port import (
-    Batch,
-    Captured,
-    DeadLetter,
-    Hours,
-    HubState,
-    Page,
-    StoredEvent,
-    StoredMessage,
-    StoreError,
-)
+from fleet.store.port import StoreError
+from fleet.store.records import Batch, DeadLetter, Hours, HubState, Page, StoredMessage
 from fleet.store.retention import Retention, Upkeep
 
 T = TypeVar("T")
@@ -118,7 +108,6 @@ class SqliteStore:
             "SELECT max(coalesce((SELECT at FROM message ORDER BY id DESC LIMIT 1), 0),"
             " coalesce((SELECT at FROM event ORDER BY id DESC LIMIT 1), 0))"
         ).fetchone()
-        marks = ",".join("?" * len(OPEN))
         return HubState(
             last_id=max(last),
             last_at=at,
@@ -129,13 +118,6 @@ class SqliteStore:
             alerts=[row_mapping.alert(row) for row in database.execute("SELECT * FROM alert")],
             silences=[
                 row_mapping.silence(row) for row in database.execute("SELECT * FROM silence")
-            ],
-            commands=[
-                row_mapping.command(row)
-                for row in database.execute(
-                    f"SELECT * FROM command WHERE state IN ({marks})",  # noqa: S608 - placeholders
-                    tuple(OPEN),
-                )
             ],
             replay_from=meta(database, "replay_from"),
         )
@@ -288,10 +270,6 @@ class SqliteStore:
             return self._agents
         return dict(database.execute("SELECT name, id FROM agent"))
 
-    async def events(self, *, after: int, limit: int = 1000) -> list[StoredEvent]:
-        query = "SELECT * FROM event WHERE id > ? ORDER BY id LIMIT ?"
-        return [row_mapping.told(row) for row in await self._all(query, (after, limit))]
-
     async def dead_letters(self, *, before: int | None, limit: int) -> list[DeadLetter]:
         query = "SELECT * FROM dead_letter WHERE id < ? ORDER BY id DESC LIMIT ?"
         found = await self._all(query, (before or 2**62, limit))
@@ -304,29 +282,6 @@ class SqliteStore:
         )
         found = await self._all(query, (since, agent, agent, limit))
         return [row_mapping.command(row) for row in reversed(found)]
-
-    async def capture(self, since: float, until: float) -> AsyncIterator[Captured]:
-        query = (
-            "SELECT * FROM (SELECT id, at, NULL AS topic, agent, kind, retained, payload"
-            " FROM message"
-            " WHERE id > ? ORDER BY id LIMIT ?) UNION ALL SELECT * FROM"
-            " (SELECT id, at, topic, NULL, NULL, retained, payload"
-            " FROM dead_letter WHERE id > ? ORDER BY id LIMIT ?) ORDER BY 1"
-        )
-        page = 500
-        after = (await self._read(lambda db: history.bounds(db, since, until)))[0] - 1
-        while True:
-            found = (await self._all(query, (after, page, after, page)))[:page]
-            names = {number: name for name, number in self._agents.items()}
-            for id_, at, topic, agent, kind, retained, payload in found:
-                if at > until:
-                    return
-                address = None if topic else Address(names[agent], row_mapping.KINDS[kind])
-                if at >= since:
-                    yield Captured(at, topic or "", address, bool(retained), payload)
-                after = id_
-            if len(found) < page:
-                return
 
     async def backup(self, target: Path) -> None:
         def copy(database: sqlite3.Connection) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from fleet.store.port import Batch, StoreError, StoreFullError
+from fleet.store.port import StoreError, StoreFullError
+from fleet.store.records import Batch
 from fleet.store.sqlite import SqliteStore
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import MessageKind
-from fleet.store.port import Batch, StoredMessage
+from fleet.store.records import Batch, StoredMessage
 from fleet.store.sqlite import FILE_NAME, SqliteStore
 from tests.support.broker import Mosquitto
 from tests.support.hub import Publisher

@@ -9,7 +9,7 @@ import pytest
 from fleet.contract.vocabulary import MessageKind
 from fleet.store.bulk_insert import SIZES, append_messages, put
 from fleet.store.migrations import migrate
-from fleet.store.port import StoredMessage
+from fleet.store.records import StoredMessage
 
 AGENTS = {"ada": 1, "bob": 2}
 
