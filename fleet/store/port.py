@@ -1,15 +1,26 @@
-"""What the hub asks of its memory. SQLite serves it; PostgreSQL could, for several hubs."""
+"""What the hub asks of its memory, and what a tool beside it may ask.
+
+SQLite serves it, and plain memory in tests and simulations; PostgreSQL could, for several hubs.
+`tests/contract/test_store_contract.py` holds every implementation to the same promises.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Protocol
 
 from fleet.contract.errors import FleetError
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.commands import IssuedCommand
-from fleet.store.records import Batch, DeadLetter, Hours, HubState, Page, StoredMessage
+from fleet.store.records import (
+    Batch,
+    DeadLetter,
+    DiskUsage,
+    Hours,
+    HubState,
+    Page,
+    StoredMessage,
+)
 
 
 class StoreError(FleetError):
@@ -20,36 +31,13 @@ class StoreFullError(StoreError):
     """The disk takes no more; nothing of the batch was written."""
 
 
-class Store(Protocol):
-    """One hub's memory. Times are seconds since the epoch on the hub's clock.
+class StoreReader(Protocol):
+    """Questions to a store. Each answer holds whole batches only, as they were committed.
 
-    `letters_dropped`: dead letters that had to make room for newer ones since the start.
+    Times are seconds since the epoch on the hub's clock; `since` and `until` both count as
+    inside, and None leaves a side open. A cursor stays good while messages are added and old
+    ones are forgotten: no page repeats or leaves out what is stored when it is read.
     """
-
-    letters_dropped: int
-
-    def open(self) -> HubState:
-        """Open, migrate and check.
-
-        Raises:
-            StoreError: it cannot be used; says why and what to do.
-        """
-        ...
-
-    async def close(self) -> None: ...
-
-    async def commit(self, batch: Batch) -> None:
-        """Make a batch durable.
-
-        Raises:
-            StoreFullError: the disk is full, nothing was written; try again later.
-            StoreError: it failed otherwise.
-        """
-        ...
-
-    def replay(self, after: int) -> Iterable[StoredMessage]:
-        """Messages with an id above `after`, in order; only before the hub serves."""
-        ...
 
     async def history(
         self,
@@ -61,7 +49,8 @@ class Store(Protocol):
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page:
-        """
+        """Messages in the order of their ids. Receipts are never among them: the hub sends them.
+
         Raises:
             ValueError: the cursor is not one of ours.
         """
@@ -76,7 +65,7 @@ class Store(Protocol):
         cursor: str | None = None,
         limit: int = 100,
     ) -> Hours:
-        """Sums of hours that are over.
+        """Sums of hours that are over, of those which the times touch, oldest first.
 
         Raises:
             ValueError: the cursor is not one of ours.
@@ -84,19 +73,68 @@ class Store(Protocol):
         ...
 
     async def dead_letters(self, *, before: int | None, limit: int) -> list[DeadLetter]:
-        """Newest first."""
+        """Newest first, those with an id below `before`."""
         ...
 
-    async def save_commands(self, commands: list[IssuedCommand]) -> None: ...
+    async def commands(self, *, agent: str | None, since: float, limit: int) -> list[IssuedCommand]:
+        """The newest `limit` of those created at `since` or later, oldest first."""
+        ...
 
-    async def commands(
-        self, *, agent: str | None, since: float, limit: int
-    ) -> list[IssuedCommand]: ...
+
+class Store(StoreReader, Protocol):
+    """One hub's memory: everything goes in by `commit` and `save_commands`.
+
+    Ids are given by the hub and grow over all that it stores; the times of messages never go
+    back. What was committed is there after a crash.
+
+    `dead_letters_dropped`: dead letters that had to make room for newer ones since the start.
+    """
+
+    dead_letters_dropped: int
+
+    def open(self) -> HubState:
+        """Open, migrate and check.
+
+        Raises:
+            StoreError: it cannot be used; says why and what to do.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun; safe to call twice."""
+        ...
+
+    async def commit(self, batch: Batch) -> None:
+        """Make a batch durable, whole or not at all.
+
+        Alerts, silences and records replace those of the same key; then what the batch forgets
+        or lifts goes. Dead letters beyond the bound push out the oldest at once.
+
+        Raises:
+            StoreFullError: the disk is full, nothing was written; try again later.
+            StoreError: it failed otherwise, for instance since a message's id is known.
+        """
+        ...
+
+    def replay(self, after: int) -> Iterable[StoredMessage]:
+        """Messages with an id above `after`, in order; only before the hub serves."""
+        ...
+
+    async def save_commands(self, commands: list[IssuedCommand]) -> None:
+        """Keep the newest version of each command: of one that is known, only its state, times
+        and the reply's code change.
+
+        Raises:
+            StoreError: as for `commit`.
+        """
+        ...
 
     async def upkeep(self, now: float) -> bool:
-        """A little of the work that waits: index, roll up, forget. True if more is left."""
+        """A little of the work that waits: index, roll up, forget. True if more is left.
+
+        What is older than the retention goes, but never a message from `replay_from` on, or of
+        an hour that is not summed up yet.
+        """
         ...
 
-    async def backup(self, target: Path) -> None:
-        """A consistent copy while serving, 0600."""
-        ...
+    def disk_usage(self) -> DiskUsage: ...

@@ -167,3 +167,11 @@ class HubState:
     alerts: list[Alert]
     silences: list[Silence]
     replay_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUsage:
+    """Bytes that a store takes, by file, and that are left for it; None where that is not known."""
+
+    files: dict[str, int]
+    free: int | None

@@ -10,52 +10,48 @@ import asyncio
 import json
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from fleet.contract.vocabulary import MessageKind
 from fleet.domain.commands import IssuedCommand
-from fleet.store import dead_letters, history, rollups, row_mapping
-from fleet.store.bulk_insert import append_messages, put
-from fleet.store.connection import (
+from fleet.store.port import StoreError
+from fleet.store.records import Batch, DiskUsage, HubState, StoredMessage
+from fleet.store.retention import Retention
+from fleet.store.sqlite import dead_letters, history, row_mapping
+from fleet.store.sqlite.bulk_insert import append_messages, insert_many
+from fleet.store.sqlite.connection import (
+    FILE_NAME,
     check,
     close,
     connect,
     damaged,
-    meta,
-    put_meta,
+    read_meta,
     take_lock,
     transaction,
+    write_meta,
 )
-from fleet.store.migrations import migrate
-from fleet.store.port import StoreError
-from fleet.store.records import Batch, DeadLetter, Hours, HubState, Page, StoredMessage
-from fleet.store.retention import Retention, Upkeep
+from fleet.store.sqlite.migrations import migrate
+from fleet.store.sqlite.reader import SqliteReader
+from fleet.store.sqlite.upkeep import Upkeep
 
 T = TypeVar("T")
-
-FILE_NAME: Final = "fleet.sqlite3"
 
 CACHE: Final = 32 * 1024
 """KiB of page cache of the writer: the hot edge of the index for 8,000 agents."""
 
 
-class SqliteStore:
+class SqliteStore(SqliteReader):
     """See `fleet.store.port.Store`."""
 
     def __init__(self, home: Path, retention: Retention | None = None) -> None:
-        self.path = home / FILE_NAME
+        super().__init__(home / FILE_NAME)
         self._home = home
         self._keep = retention or Retention()
         self._upkeep = Upkeep(self._keep)
-        self.letters_dropped = 0
+        self.dead_letters_dropped = 0
         self._writer = ThreadPoolExecutor(1, "store-writer")
-        self._readers = ThreadPoolExecutor(2, "store-reader")
-        self._local = threading.local()
-        self._open_readers: list[sqlite3.Connection] = []
         self._database: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._agents: dict[str, int] = {}
@@ -73,7 +69,7 @@ class SqliteStore:
             check(self._database, self.path)
             migrate(self._database)
             dead_letters.recount(self._database)
-            return self._remember(self._database)
+            return self._hub_state(self._database)
         except sqlite3.DatabaseError as error:
             raise damaged(self.path, str(error)) from None
         except OSError as error:
@@ -89,21 +85,18 @@ class SqliteStore:
         if database is not None:
             await asyncio.get_running_loop().run_in_executor(self._writer, close, database)
         self._writer.shutdown()
-        self._readers.shutdown()
-        for reader in self._open_readers:
-            reader.close()
-        self._open_readers.clear()
+        await super().close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    def _remember(self, database: sqlite3.Connection) -> HubState:
+    def _hub_state(self, database: sqlite3.Connection) -> HubState:
         self._agents = dict(database.execute("SELECT name, id FROM agent"))
         ids = [
             database.execute(f"SELECT max(id) FROM {table}").fetchone()[0] or 0  # noqa: S608 - our own names
             for table in ("message", "dead_letter", "event")
         ]
-        last = [meta(database, "last_id"), *ids]
+        last = [read_meta(database, "last_id"), *ids]
         (at,) = database.execute(
             "SELECT max(coalesce((SELECT at FROM message ORDER BY id DESC LIMIT 1), 0),"
             " coalesce((SELECT at FROM event ORDER BY id DESC LIMIT 1), 0))"
@@ -119,24 +112,25 @@ class SqliteStore:
             silences=[
                 row_mapping.silence(row) for row in database.execute("SELECT * FROM silence")
             ],
-            replay_from=meta(database, "replay_from"),
+            replay_from=read_meta(database, "replay_from"),
         )
 
     # Writing
 
     async def commit(self, batch: Batch) -> None:
         self._agents, dropped = await self._write(lambda database: self._commit(database, batch))
-        self.letters_dropped += dropped
+        self.dead_letters_dropped += dropped
         if batch.messages:
             self._last_moment = _moment(batch.messages[0])
 
     async def save_commands(self, commands: list[IssuedCommand]) -> None:
-        values = [row_mapping.order_row(command) for command in commands]
+        values = [row_mapping.command_row(command) for command in commands]
 
         def save(database: sqlite3.Connection) -> None:
             # Cursors must end on this thread: let go of on another, one resets the statement
             # under the next write ("bad parameter or other API misuse").
-            put(database, "command", 14, values, verb="INSERT", conflict=row_mapping.ORDER_KNOWN)
+            known = row_mapping.KNOWN_COMMAND
+            insert_many(database, "command", 14, values, verb="INSERT", conflict=known)
 
         await self._write(save)
 
@@ -163,15 +157,15 @@ class SqliteStore:
         many = database.executemany
         dropped = 0
         if batch.dead_letters:
-            dropped = dead_letters.put(database, batch.dead_letters, self._keep.max_dead_letters)
+            dropped = dead_letters.append(database, batch.dead_letters, self._keep.max_dead_letters)
         if batch.events:
-            put(database, "event", 8, map(row_mapping.event_row, batch.events))
+            insert_many(database, "event", 8, map(row_mapping.event_row, batch.events))
         if batch.alerts:
-            put(database, "alert", 9, map(row_mapping.alert_row, batch.alerts))
+            insert_many(database, "alert", 9, map(row_mapping.alert_row, batch.alerts))
         if batch.forgotten_alerts:
             many("DELETE FROM alert WHERE agent = ? AND code = ?", batch.forgotten_alerts)
         if batch.silences:
-            put(database, "silence", 5, map(row_mapping.silence_row, batch.silences))
+            insert_many(database, "silence", 5, map(row_mapping.silence_row, batch.silences))
         if batch.lifted:
             many("DELETE FROM silence WHERE id = ?", [(id_,) for id_ in batch.lifted])
         if batch.records:
@@ -179,9 +173,9 @@ class SqliteStore:
                 (agent, upto, json.dumps(state, separators=(",", ":")))
                 for agent, upto, state in batch.records
             ]
-            put(database, "record", 3, records)
+            insert_many(database, "record", 3, records)
         if batch.replay_from is not None:
-            put_meta(database, "replay_from", batch.replay_from)
+            write_meta(database, "replay_from", batch.replay_from)
         return agents, dropped
 
     def _numbered(
@@ -191,7 +185,7 @@ class SqliteStore:
         new = {message.agent for message in messages if message.agent not in self._agents}
         if not new:
             return self._agents
-        put(database, "agent (name)", 1, ((name,) for name in new), verb="INSERT OR IGNORE")
+        insert_many(database, "agent (name)", 1, ((name,) for name in new), verb="INSERT OR IGNORE")
         return dict(database.execute("SELECT name, id FROM agent"))
 
     # Reading
@@ -205,116 +199,26 @@ class SqliteStore:
             (after,),
         )
         for row in cursor:
-            yield row_mapping.stored(row, names)
+            yield row_mapping.message(row, names)
 
-    async def history(
-        self,
-        *,
-        since: float | None = None,
-        until: float | None = None,
-        agent: str | None = None,
-        kind: MessageKind | None = None,
-        cursor: str | None = None,
-        limit: int = 100,
-    ) -> Page:
-        if cursor is not None and not (cursor.isdecimal() and len(cursor) < 19):
-            raise ValueError("not a cursor of this store")
+    def _agent_numbers(self, database: sqlite3.Connection) -> dict[str, int]:
+        """Agents by name, known here: nobody else enters them."""
+        return self._agents
 
-        def read(database: sqlite3.Connection) -> Page:
-            agents = self._known_agents(database)
-            names = {number: name for name, number in agents.items()}
-            number = agents.get(agent) if agent else None
-            if agent and number is None:
-                return Page([], None)
-            wanted = history.Filter(
-                float("-inf") if since is None else since,
-                float("inf") if until is None else until,
-                number,
-                kind,
-                int(cursor or 0),
-                limit,
-            )
-            found = [row_mapping.stored(row, names) for row in history.select(database, wanted)]
-            return Page(found, str(found[-1].id) if len(found) >= limit else None)
-
-        return await self._read(read)
-
-    async def rollups(
-        self,
-        *,
-        since: float | None = None,
-        until: float | None = None,
-        agent: str | None = None,
-        cursor: str | None = None,
-        limit: int = 100,
-    ) -> Hours:
-        def read(database: sqlite3.Connection) -> Hours:
-            agents = self._known_agents(database)
-            if agent and agent not in agents:
-                return Hours([], None)
-            return rollups.select(
-                database,
-                {number: name for name, number in agents.items()},
-                since=float("-inf") if since is None else since,
-                until=float("inf") if until is None else until,
-                agent=agents[agent] if agent else None,
-                cursor=cursor,
-                limit=limit,
-            )
-
-        return await self._read(read)
-
-    def _known_agents(self, database: sqlite3.Connection) -> dict[str, int]:
-        """Agents by name; read anew where this is not the writer's own store."""
-        if self._database is not None:
-            return self._agents
-        return dict(database.execute("SELECT name, id FROM agent"))
-
-    async def dead_letters(self, *, before: int | None, limit: int) -> list[DeadLetter]:
-        query = "SELECT * FROM dead_letter WHERE id < ? ORDER BY id DESC LIMIT ?"
-        found = await self._all(query, (before or 2**62, limit))
-        return [row_mapping.dead_letter(row) for row in found]
-
-    async def commands(self, *, agent: str | None, since: float, limit: int) -> list[IssuedCommand]:
-        query = (
-            "SELECT * FROM command WHERE created >= ? AND (? IS NULL OR agent = ?)"
-            " ORDER BY created DESC LIMIT ?"
+    def disk_usage(self) -> DiskUsage:
+        files = {"database": self.path, "log": self.path.with_name(f"{FILE_NAME}-wal")}
+        disk = os.statvfs(self._home)
+        return DiskUsage(
+            {name: _size(path) for name, path in files.items()}, disk.f_bavail * disk.f_frsize
         )
-        found = await self._all(query, (since, agent, agent, limit))
-        return [row_mapping.command(row) for row in reversed(found)]
-
-    async def backup(self, target: Path) -> None:
-        def copy(database: sqlite3.Connection) -> None:
-            part = target.with_name(target.name + ".part")
-            part.unlink(missing_ok=True)
-            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            with sqlite3.connect(part) as copied:
-                database.backup(copied, pages=4096)
-            copied.close()
-            part.replace(target)
-
-        try:
-            await self._read(copy)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"the backup {target} cannot be written", str(error), f"df -h {target.parent}"
-            ) from None
-
-    async def _all(self, query: str, values: tuple[Any, ...]) -> list[row_mapping.Row]:
-        return await self._read(lambda database: database.execute(query, values).fetchall())
-
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, lambda: work(self._reader()))
-
-    def _reader(self) -> sqlite3.Connection:
-        reader: sqlite3.Connection | None = getattr(self._local, "database", None)
-        if reader is None:
-            reader = self._local.database = connect(self.path)
-            reader.execute("PRAGMA query_only = ON")
-            self._open_readers.append(reader)
-        return reader
 
 
 def _moment(first: StoredMessage) -> int:
     return int(first.at) // history.MOMENT * history.MOMENT
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

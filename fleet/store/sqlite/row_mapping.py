@@ -39,16 +39,16 @@ def key_of(agent: int, kind: int) -> int:
     return agent * KEY_STEP + kind
 
 
-def stored(row: Row, names: dict[int, str]) -> StoredMessage:
+def message(row: Row, names: dict[int, str]) -> StoredMessage:
     """From `id, at, agent, kind, retained, payload`."""
     id_, at, agent, kind, retained, payload = row
     return StoredMessage(id_, at, names[agent], KINDS[kind], bool(retained), payload)
 
 
-def event_row(told: StoredEvent) -> Row:
-    event = told.event
+def event_row(stored: StoredEvent) -> Row:
+    event = stored.event
     severity = event.severity.value if event.severity else None
-    return (told.id, event.at, event.fact.value, event.agent, str(event.word), severity,
+    return (stored.id, event.at, event.fact.value, event.agent, str(event.word), severity,
             event.amount, event.id)  # fmt: skip
 
 
@@ -83,14 +83,14 @@ def silence(row: Row) -> Silence:
     return Silence(id_, until, agent, code, by)
 
 
-ORDER_KNOWN: Final = (
+KNOWN_COMMAND: Final = (
     "ON CONFLICT (id) DO UPDATE SET state = excluded.state, sent = excluded.sent,"
     " ended = excluded.ended, code = excluded.code, took = excluded.took"
 )
-"""What cannot change is not written again: the indices of a stored order stay as they are."""
+"""What cannot change is not written again: the indices of a stored command stay as they are."""
 
 
-def order_row(command: IssuedCommand) -> Row:
+def command_row(command: IssuedCommand) -> Row:
     code = command.code.value if command.code else None
     return (command.id, command.agent, command.verb.value, command.priority.value, command.ttl,
             command.created, command.by, command.reply_to, command.state.value, command.sent,

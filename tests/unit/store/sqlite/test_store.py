@@ -20,6 +20,7 @@ from fleet.store.port import StoreError
 from fleet.store.records import Batch, DeadLetter, StoredEvent, StoredMessage
 from fleet.store.retention import Retention
 from fleet.store.sqlite import FILE_NAME, SqliteStore
+from fleet.store.sqlite.backup import back_up
 
 NOON = 1_800_000_000.0
 BEAT, STATUS, ALERT = MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT
@@ -175,12 +176,12 @@ async def test_dead_letters_are_bounded(tmp_path: Path):
         await store.commit(Batch(dead_letters=dead_letters[start : start + 6]))
         assert len(await kept()) <= 10, "not even between two steps of upkeep"
     assert await kept() == list(range(30, 20, -1))
-    assert store.letters_dropped == 20
+    assert store.dead_letters_dropped == 20
     while await store.upkeep(NOON + 31 * 86_400):
         pass
     assert await kept() == []
     await store.commit(Batch(dead_letters=[DeadLetter(31, NOON, "x", b"", False, "not-json", "")]))
-    assert (await kept(), store.letters_dropped) == ([31], 20)
+    assert (await kept(), store.dead_letters_dropped) == ([31], 20)
     await store.close()
     store = SqliteStore(tmp_path / "home", Retention(max_dead_letters=1))
     store.open()
@@ -270,7 +271,8 @@ async def test_a_backup_taken_while_serving_opens_as_a_store(store: SqliteStore,
     target = tmp_path / "copy" / FILE_NAME
     target.parent.mkdir()
     await asyncio.gather(
-        store.backup(target), *(store.commit(Batch([stored(n)])) for n in range(2000, 2010))
+        asyncio.to_thread(back_up, store.path, target),
+        *(store.commit(Batch([stored(n)])) for n in range(2000, 2010)),
     )
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     copy = SqliteStore(target.parent)
@@ -280,7 +282,7 @@ async def test_a_backup_taken_while_serving_opens_as_a_store(store: SqliteStore,
 
 async def test_a_backup_to_nowhere_is_an_error_with_a_remedy(store: SqliteStore, tmp_path: Path):
     with pytest.raises(StoreError, match="Try:"):
-        await store.backup(tmp_path / "missing" / "copy")
+        back_up(store.path, tmp_path / "missing" / "copy")
 
 
 async def test_a_second_hub_in_one_home_is_refused(store: SqliteStore):
