@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fleet.contract.vocabulary import MessageKind
+from fleet.store.records import HOUR, Rollup
 
 _PLACE: Final = {MessageKind.HEARTBEAT: 0, MessageKind.STATUS: 2, MessageKind.ALERT: 3}
 """Where a kind is counted; commands and notices are the hub's own and are not."""
@@ -38,3 +39,9 @@ class HourTotals:
         for name, (low, high, last) in metrics.items():
             known = self.metrics.setdefault(name, [low, high, last])
             known[:2] = [min(known[0], low), max(known[1], high)]
+
+    def rollup(self, hour: int, agent: str) -> Rollup:
+        """As of now, for the `hour`th hour since the epoch."""
+        beats, failing, statuses, alerts = self.counts
+        metrics = {name: list(values) for name, values in self.metrics.items()}
+        return Rollup(float(hour * HOUR), agent, beats, failing, statuses, alerts, metrics)
