@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-_LONGEST_ID = 18
-"""Digits: what fits into 64 bits, whatever the digits are."""
+from typing import Final
 
-_LONGEST_ROLLUP = 29
+_DIGITS: Final = 18
+"""What fits into 64 bits, whatever the digits are."""
 
 
 def parse_message(cursor: str | None) -> int:
@@ -14,11 +14,7 @@ def parse_message(cursor: str | None) -> int:
     Raises:
         ValueError: the cursor is not one of ours.
     """
-    if cursor is None:
-        return 0
-    if not cursor.isdecimal() or len(cursor) > _LONGEST_ID:
-        raise ValueError("not a cursor of this store")
-    return int(cursor)
+    return 0 if cursor is None else _number(cursor)
 
 
 def parse_rollup(cursor: str | None) -> tuple[int, int]:
@@ -29,7 +25,11 @@ def parse_rollup(cursor: str | None) -> tuple[int, int]:
     """
     if cursor is None:
         return -1, 0
-    hour, _, agent = cursor.rpartition("-")
-    if not (hour.isdecimal() and agent.isdecimal() and len(cursor) <= _LONGEST_ROLLUP):
+    hour, _, agent = cursor.partition("-")
+    return _number(hour), _number(agent)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > _DIGITS:
         raise ValueError("not a cursor of this store")
-    return int(hour), int(agent)
+    return int(text)

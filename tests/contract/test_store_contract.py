@@ -134,6 +134,20 @@ async def test_a_commit_that_fails_changes_nothing(place: Place, store: Store) -
     assert await everything(place, store) == before
 
 
+async def test_a_batch_that_cannot_be_written_leaves_nothing_behind(
+    place: Place, store: Store
+) -> None:
+    await store.commit(batch_of_all(1))
+    before = await everything(place, store)
+    wrong = batch_of_all(4)
+    wrong.records = [("moe", 4, {"is no JSON": object()})]
+    with pytest.raises(TypeError):
+        await store.commit(wrong)
+    assert await everything(place, store) == before
+    await store.commit(batch_of_all(4))
+    assert await ids(store) == [1, 4]
+
+
 async def test_a_full_disk_takes_a_batch_whole_once_there_is_room(
     place: Place, store: Store
 ) -> None:
@@ -152,6 +166,17 @@ async def test_a_full_disk_takes_a_batch_whole_once_there_is_room(
     await store.commit(large)
     assert await ids(store) == [1, 4]
     assert len(await store.dead_letters(before=None, limit=100)) == 21
+
+
+async def test_a_reader_sees_whole_batches_only(store: Store) -> None:
+    """Also those of agents that nobody knew before."""
+    for before in range(0, 1000, 100):
+        batch = Batch([stored(before + n, f"agent-{before}") for n in range(1, 101)])
+        committing = asyncio.create_task(store.commit(batch))
+        while not committing.done():
+            assert len(await ids(store, limit=1000)) in (before, before + 100)
+            await asyncio.sleep(0)
+        assert len(await ids(store, limit=1000)) == before + 100
 
 
 async def test_a_closed_store_takes_nothing(store: Store) -> None:

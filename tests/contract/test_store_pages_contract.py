@@ -180,6 +180,8 @@ async def test_dead_letters_are_paged_from_the_newest_back(store: Store) -> None
         pages.append([dead_letter.id for dead_letter in found])
         before = pages[-1][-1]
     assert pages == [[7, 6, 4, 3], [2, 1]]
+    assert await store.dead_letters(before=0, limit=4) == []
+    assert len(await store.dead_letters(before=10**30, limit=4)) == 4
 
 
 # Sums of hours
@@ -261,7 +263,9 @@ async def test_roll_ups_are_paged_by_time_and_by_agent(store: Store) -> None:
         assert await hours(store, **nothing) == []
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "1", "-1-0", "1-x", "1" * 40])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "1", "-1-0", "1-x", "1" * 40, f"{'9' * 20}-1", f"1-{'9' * 20}"]
+)
 async def test_a_foreign_cursor_of_roll_ups_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(ValueError, match="not a cursor"):
         await store.rollups(cursor=cursor)

@@ -35,17 +35,19 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def transaction(database: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Do `work` whole or not at all, whatever ends it."""
     try:
         database.execute("BEGIN IMMEDIATE")
         result = work(database)
         database.execute("COMMIT")
         return result
     except sqlite3.Error as error:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
         if getattr(error, "sqlite_errorcode", None) in _FULL:
             raise StoreFullError("the store's disk is full", str(error), "free space") from None
         raise StoreError("the store refused a write", str(error), "df -h; then restart") from None
+    finally:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
 
 
 def close(database: sqlite3.Connection) -> None:

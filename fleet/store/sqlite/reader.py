@@ -11,16 +11,19 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.commands import IssuedCommand
 from fleet.store import cursors
-from fleet.store.records import DeadLetter, Hours, Page
+from fleet.store.records import DeadLetter, Hours, Page, StoredMessage
 from fleet.store.sqlite import history, rollups, row_mapping
 from fleet.store.sqlite.connection import connect
 
 T = TypeVar("T")
+
+_LARGEST_ID: Final = 2**62
+"""Fits into SQLite's integers, and no hub comes so far."""
 
 
 class SqliteReader:
@@ -53,7 +56,6 @@ class SqliteReader:
 
         def read(database: sqlite3.Connection) -> Page:
             agents = self._agent_numbers(database)
-            names = {number: name for name, number in agents.items()}
             number = agents.get(agent) if agent else None
             if agent and number is None:
                 return Page([], None)
@@ -65,7 +67,7 @@ class SqliteReader:
                 after,
                 limit,
             )
-            found = [row_mapping.message(row, names) for row in history.select(database, wanted)]
+            found = _messages(database, history.select(database, wanted), agents)
             return Page(found, str(found[-1].id) if len(found) >= limit else None)
 
         return await self._read(read)
@@ -99,13 +101,14 @@ class SqliteReader:
 
     async def dead_letters(self, *, before: int | None, limit: int) -> list[DeadLetter]:
         query = "SELECT * FROM dead_letter WHERE id < ? ORDER BY id DESC LIMIT ?"
-        found = await self._select(query, (before or 2**62, limit))
+        below = _LARGEST_ID if before is None else min(before, _LARGEST_ID)
+        found = await self._select(query, (below, limit))
         return [row_mapping.dead_letter(row) for row in found]
 
     async def commands(self, *, agent: str | None, since: float, limit: int) -> list[IssuedCommand]:
         query = (
             "SELECT * FROM command WHERE created >= ? AND (? IS NULL OR agent = ?)"
-            " ORDER BY created DESC LIMIT ?"
+            " ORDER BY created DESC, id DESC LIMIT ?"
         )
         found = await self._select(query, (since, agent, agent, limit))
         return [row_mapping.command(row) for row in reversed(found)]
@@ -129,3 +132,14 @@ class SqliteReader:
             reader.execute("PRAGMA query_only = ON")
             self._open_readers.append(reader)
         return reader
+
+
+def _messages(
+    database: sqlite3.Connection, rows: list[row_mapping.Row], agents: dict[str, int]
+) -> list[StoredMessage]:
+    names = {number: name for name, number in agents.items()}
+    try:
+        return [row_mapping.message(row, names) for row in rows]
+    except KeyError:  # of an agent first heard in a batch that was committed meanwhile
+        names = dict(database.execute("SELECT id, name FROM agent"))
+        return [row_mapping.message(row, names) for row in rows]
