@@ -24,7 +24,7 @@ from fleet.domain.events import Fact
 from fleet.domain.silences import Silence
 from fleet.hub.feed import Item
 from fleet.metrics.exporter import Exporter
-from fleet.store.port import DeadLetter, StoredEvent, StoredMessage
+from fleet.store.records import DeadLetter, StoredEvent, StoredMessage, described_message
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
@@ -220,18 +220,6 @@ def _described_fact(told: StoredEvent) -> JsonObject:
 
 def _described_dead_letter(dead_letter: DeadLetter) -> JsonObject:
     return {"at": timestamp(dead_letter.at), "reason": dead_letter.reason}
-
-
-def described_message(stored: StoredMessage) -> JsonObject:
-    """A stored message; it satisfied the contract, so it can be shown."""
-    return {
-        "id": stored.id,
-        "ts": timestamp(stored.at),
-        "agent": stored.agent or None,
-        "kind": stored.kind.value,
-        "retained": stored.retained,
-        "message": json.loads(stored.payload),
-    }
 
 
 def described_command(command: IssuedCommand) -> JsonObject:

@@ -168,10 +168,10 @@ async def _recall(settings: Settings, lens: MonitorFilter, printer: Printer, sin
     Raises:
         ConfigError: this home has no store.
     """
-    from fleet.store.read_only import open_store
+    from fleet.store.open import read_only
 
     cursor: str | None = None
-    async with open_store(settings.home) as store:
+    async with read_only(settings) as store:
         while True:
             page = await store.history(since=since, cursor=cursor, limit=500)
             for stored in page.messages:

@@ -19,7 +19,7 @@ from fleet.domain.commands import CommandBook, IssuedCommand, Step
 from fleet.domain.events import Fact
 from fleet.domain.verdict import Verdict
 from fleet.hub.feed import Item
-from fleet.store.port import StoredEvent, StoredMessage
+from fleet.store.records import StoredEvent, StoredMessage
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub

@@ -22,15 +22,8 @@ from fleet.domain.roster import Roster
 from fleet.domain.silences import Silence, maintenance
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
-from fleet.store.port import (
-    Batch,
-    DeadLetter,
-    HubState,
-    Store,
-    StoredEvent,
-    StoredMessage,
-    StoreFullError,
-)
+from fleet.store.port import Store, StoreFullError
+from fleet.store.records import Batch, DeadLetter, HubState, StoredEvent, StoredMessage
 
 HUB: Final = ""
 """The agent of an alert that is the hub's own."""

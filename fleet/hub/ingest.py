@@ -27,7 +27,7 @@ from fleet.domain.silences import maintenance
 from fleet.hub.committer import Committer
 from fleet.hub.counters import BROKER_DROPPED
 from fleet.hub.receipts import Receipts
-from fleet.store.port import DeadLetter, StoredMessage
+from fleet.store.records import DeadLetter, StoredMessage
 
 RECORDED: Final = (*FROM_AGENT, MessageKind.COMMAND, MessageKind.BROADCAST)
 """The kinds that are stored; receipts are the hub's own voice."""

@@ -15,7 +15,7 @@ from fleet.hub.feed import Item
 from fleet.metrics.collector import Extra, HubCollector
 from fleet.metrics.exposition import Exposition
 from fleet.metrics.hub_families import LATENCY
-from fleet.store.port import StoredEvent, StoredMessage
+from fleet.store.records import StoredEvent, StoredMessage
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub

@@ -53,7 +53,7 @@ async def test_records_are_stored_when_they_have_waited(intake: Intake):
 
 
 async def _records(intake: Intake) -> list[str]:
-    rows = await intake.store._all("SELECT agent FROM record", ())
+    rows = await intake.store._select("SELECT agent FROM record", ())
     return [agent for (agent,) in rows]
 
 

@@ -14,7 +14,7 @@ from fleet.hub.feed import QUEUE, Feed
 from fleet.notifier.notification import Notification
 from fleet.notifier.notifier import Notifier
 from fleet.notifier.routes import Channel, Route
-from fleet.store.port import StoredMessage
+from fleet.store.records import StoredMessage
 from tests.support.waiting import eventually
 
 ROUTE = Route("oncall", Channel.WEBHOOK, url="http://127.0.0.1:9/")
