@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import fleet
 from fleet.api.agent_query import AgentQuery, choose
 from fleet.api.backend import CommandRequest, HistoryQuery, JsonObject
 from fleet.api.cooperative import in_slices
 from fleet.api.event_stream import EventName, EventStream, Interest, StreamEvent
+from fleet.auditor.report import archive
 from fleet.commander.commander import Commander, TooManyOpenError
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.topics import FROM_AGENT
@@ -133,7 +132,7 @@ class HubBackend:
 
     async def inbox(self, agent: str | None, *, unread: bool, reading: bool) -> list[JsonObject]:
         commands = await self._commander.inbox(agent, unread=unread, reading=reading)
-        return [described_command(command) for command in commands]
+        return [command.as_dict() for command in commands]
 
     async def ack(self, agent: str | None, command: str, result: Result) -> bool:
         return await self._commander.ack(agent, command, result)
@@ -188,7 +187,7 @@ class HubBackend:
         return [silence.as_dict() for silence in self._hub.committer.book.silences.values()]
 
     def audit(self) -> JsonObject:
-        return {"reports": read_reports(self._hub.settings.home / "audit")}
+        return {"reports": archive.recent(self._hub.settings.home)}
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         return self._exporter.expose(accept)
@@ -201,7 +200,7 @@ class HubBackend:
 
     def _take(self, item: Item) -> None:
         if isinstance(item, StoredEvent):
-            self._stream.tell(EventName.FACT, item.event.agent, partial(_described_fact, item))
+            self._stream.tell(EventName.FACT, item.event.agent, item.event.as_dict)
         elif isinstance(item, StoredMessage):
             self._stream.tell(
                 EventName.BUS, item.agent, partial(described_message, item), item.kind
@@ -211,60 +210,8 @@ class HubBackend:
             self._stream.tell(EventName.REJECT, "", partial(_described_dead_letter, item))
 
     def _tell_command(self, command: IssuedCommand) -> None:
-        self._stream.tell(EventName.COMMAND, command.agent, partial(described_command, command))
-
-
-def _described_fact(told: StoredEvent) -> JsonObject:
-    return told.event.as_dict()
+        self._stream.tell(EventName.COMMAND, command.agent, command.as_dict)
 
 
 def _described_dead_letter(dead_letter: DeadLetter) -> JsonObject:
     return {"at": timestamp(dead_letter.at), "reason": dead_letter.reason}
-
-
-def described_command(command: IssuedCommand) -> JsonObject:
-    """A command with all that is known of its life; unknown is null."""
-
-    def stamp(at: float | None) -> str | None:
-        return None if at is None else timestamp(at)
-
-    return {
-        "id": command.id,
-        "agent": command.agent,
-        "verb": command.verb.value,
-        "priority": command.priority.value,
-        "ttl": command.ttl,
-        "state": command.state.value,
-        "created": timestamp(command.created),
-        "sent": stamp(command.sent),
-        "ended": stamp(command.ended),
-        "code": command.code.value if command.code else None,
-        "took": command.took,
-        "reply_to": command.reply_to,
-        "by": command.by,
-        "broadcast": command.broadcast,
-    }
-
-
-def read_reports(folder: Path) -> list[JsonObject]:
-    """Summaries of audit reports, newest first; they hold counts and rules, never values."""
-    found: list[JsonObject] = []
-    for path in sorted(folder.glob("report-*.json"), reverse=True)[:60]:
-        try:
-            report: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, ValueError):
-            continue
-        rules: dict[str, int] = {}
-        for finding in report.get("findings", []):
-            rules[finding["rule"]] = rules.get(finding["rule"], 0) + 1
-        found.append(
-            {
-                "name": path.stem,
-                "ts": report.get("ts"),
-                "messages": report.get("messages"),
-                "findings": sum(rules.values()),
-                "rules": rules,
-                "gaps": len(report.get("gaps", [])),
-            }
-        )
-    return found

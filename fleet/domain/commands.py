@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
+from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Priority, ReplyCode, Result, Verb, Word
 
 GRACE: Final = 5.0
@@ -117,6 +118,25 @@ class IssuedCommand:
             return self
         return replace(self, state=ENDS[result], code=code, took=took, ended=now)
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form, with all that is known of its life; what is not there is null."""
+        return {
+            "id": self.id,
+            "agent": self.agent,
+            "verb": self.verb.value,
+            "priority": self.priority.value,
+            "ttl": self.ttl,
+            "state": self.state.value,
+            "created": timestamp(self.created),
+            "sent": _stamp(self.sent),
+            "ended": _stamp(self.ended),
+            "code": self.code.value if self.code else None,
+            "took": self.took,
+            "reply_to": self.reply_to,
+            "by": self.by,
+            "broadcast": self.broadcast,
+        }
+
 
 def in_order(commands: Iterable[IssuedCommand]) -> list[IssuedCommand]:
     """Urgent before high before normal, older first."""
@@ -188,3 +208,7 @@ class CommandBook:
     def of_agent(self, agent: str) -> list[IssuedCommand]:
         """Every open order of `agent`, for instance to cancel them when it is revoked."""
         return list(self._by_agent.get(agent, {}).values())
+
+
+def _stamp(at: float | None) -> str | None:
+    return None if at is None else timestamp(at)

@@ -166,9 +166,9 @@ class FleetTools:
         return answers.versions_answer(await look(self._settings))
 
     async def audit(self) -> str:
-        from fleet.api.hub_backend import read_reports
+        from fleet.auditor.report import archive
 
-        return answers.audit_answer(read_reports(self._settings.home / "audit"))
+        return answers.audit_answer(archive.recent(self._settings.home))
 
     async def command(
         self,

@@ -16,6 +16,9 @@ from fleet.contract.secret_file import write_secret
 
 FOLDER: Final = "audit"
 LOG: Final = "reports.log"
+RECENT: Final = 60
+"""Reports that are summed up for the page and for models: more than a year of weekly ones."""
+
 _FIRST: Final = "0" * 64
 
 
@@ -149,6 +152,28 @@ def summary(home: Path, entry: Entry) -> dict[str, Any]:
         "findings": sum(report["rules"].values()) if "rules" in report else None,
         "gaps": len(report["gaps"]) if "gaps" in report else None,
     }
+
+
+def recent(home: Path) -> list[dict[str, Any]]:
+    """Summaries of the latest reports, newest first: counts and rules, never values."""
+    found: list[dict[str, Any]] = []
+    for path in sorted((home / FOLDER).glob("report-*.json"), reverse=True)[:RECENT]:
+        try:
+            report: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            continue
+        rules = Counter(finding["rule"] for finding in report.get("findings", []))
+        found.append(
+            {
+                "name": path.stem,
+                "ts": report.get("ts"),
+                "messages": report.get("messages"),
+                "findings": rules.total(),
+                "rules": dict(rules),
+                "gaps": len(report.get("gaps", [])),
+            }
+        )
+    return found
 
 
 def shapes(home: Path) -> dict[str, frozenset[str]] | None:

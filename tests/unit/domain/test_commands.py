@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import product
 
@@ -134,3 +135,15 @@ def test_what_is_over_is_found_whenever_one_looks(given: list[tuple[int, int]]) 
         for one in book.over(float(now)):
             book.put(one)
             left.pop(one.id)
+
+
+def test_a_command_is_json_with_null_for_the_unknown() -> None:
+    item = command(created=1_800_000_000.0).as_dict()
+    assert json.loads(json.dumps(item)) == item
+    assert {key for key, value in item.items() if value is None} == {
+        "sent", "ended", "code", "took", "reply_to", "broadcast",
+    }  # fmt: skip
+    sent = command(created=1_800_000_000.0).step(Step.SEND, 1_800_000_001.0)
+    done = sent.replied(Result.DONE, ReplyCode.OK, 0.25, 1_800_000_002.0).as_dict()
+    assert (done["state"], done["code"], done["took"]) == ("done", "ok", 0.25)
+    assert done["created"] < done["sent"] < done["ended"]

@@ -59,3 +59,14 @@ def test_shapes_of_the_newest_report_are_the_base_line(tmp_path: Path):
     assert archive.shapes(tmp_path) == {
         "alpha": frozenset({"heartbeat.ok", "heartbeat.ts", "heartbeat.uptime"})
     }
+
+
+def test_the_latest_reports_are_summed_up_by_rule_newest_first(tmp_path: Path):
+    assert archive.recent(tmp_path) == []
+    archive.save(tmp_path, a_report())
+    archive.save(tmp_path, a_report(NOON + 1, bad=True))
+    (tmp_path / "audit" / "report-torn.json").write_text("{")
+    newest, before = archive.recent(tmp_path)
+    assert newest["ts"] > before["ts"]
+    assert (newest["findings"], newest["rules"]) == (1, {"traffic.retained-command": 1})
+    assert (before["findings"], before["rules"], before["messages"]) == (0, {}, 1)
