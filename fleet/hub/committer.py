@@ -111,6 +111,8 @@ class Committer:
         """Hold back alerts; stored with the next batch."""
         self.book.silence(silence)
         self._silences.append(silence)
+        if silence.id in self._lifted:  # begun again before the end of it was stored
+            self._lifted.remove(silence.id)
 
     def lift(self, silence_id: str) -> bool:
         """End a silence; stored with the next batch."""

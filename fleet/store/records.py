@@ -62,7 +62,7 @@ class StoredEvent:
 
 @dataclass(slots=True)
 class Batch:
-    """What becomes true together, or not at all.
+    """What becomes true together, or not at all: first what is new, then what goes.
 
     `records` are frozen roster records by agent; `replay_from` is the id of the first message
     that a restart must apply again, because a record older than it is stored.
@@ -92,11 +92,12 @@ class Batch:
 
     @classmethod
     def joined(cls, batches: list[Batch]) -> Batch:
-        """Several batches as one, in order."""
+        """Several batches as one that says the same as they do one after the other."""
         if len(batches) == 1:
             return batches[0]
         joined = cls()
         for batch in batches:
+            joined._keep_what_comes_again(batch)
             joined.messages += batch.messages
             joined.dead_letters += batch.dead_letters
             joined.events += batch.events
@@ -108,6 +109,15 @@ class Batch:
             if batch.replay_from is not None:
                 joined.replay_from = batch.replay_from
         return joined
+
+    def _keep_what_comes_again(self, later: Batch) -> None:
+        """What was to go, and is there again in a `later` batch, must not go after it."""
+        if self.forgotten_alerts and later.alerts:
+            alerts = {(alert.agent, alert.code) for alert in later.alerts}
+            self.forgotten_alerts = [key for key in self.forgotten_alerts if key not in alerts]
+        if self.lifted and later.silences:
+            silences = {silence.id for silence in later.silences}
+            self.lifted = [id_ for id_ in self.lifted if id_ not in silences]
 
 
 @dataclass(frozen=True, slots=True)

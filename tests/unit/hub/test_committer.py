@@ -66,6 +66,20 @@ async def test_an_acknowledged_drift_is_the_new_normal(intake: Intake):
     assert not await intake.committer.acknowledge("larry", "config-drift", "mia")
 
 
+async def test_maintenance_that_ends_and_begins_again_at_once_outlives_a_restart(
+    intake: Intake, tmp_path: Path
+):
+    intake.desk.put(status(state="maintenance"))
+    await eventually(lambda: len(intake.desk.acked) == 1)
+    intake.desk.put(status(state="running"), status(state="maintenance"))
+    await eventually(lambda: len(intake.desk.acked) == 3)
+    assert intake.committer.book.silences
+    await intake.store.close()
+    again = Intake(tmp_path / "home")
+    assert again.committer.book.silences == intake.committer.book.silences
+    await again.store.close()
+
+
 async def test_a_stop_in_mid_commit_lets_the_commit_end_and_the_rest_be_saved(tmp_path: Path):
     intake = Intake(tmp_path / "home")
     task = asyncio.create_task(intake.ingest.run())
