@@ -60,9 +60,11 @@ def _probes(assembly: Assembly, observed: ObservedState) -> Iterator[str]:
     found = {}
     started = time.monotonic()
     pool.submit(started)
-    while pool.pending() and time.monotonic() < started + LOOK:
+    waiting = True
+    while waiting:
         time.sleep(0.01)
-        for probe, result in pool.collect(time.monotonic()):
+        waiting = pool.pending() and time.monotonic() < started + LOOK
+        for probe, result in pool.collect(time.monotonic()):  # after the question: the last too
             found[probe.name] = result
             observed.record(probe.name, result, time.monotonic())
     pool.close()
