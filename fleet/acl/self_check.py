@@ -11,8 +11,9 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from fleet.contract.errors import FleetError
-from fleet.contract.vocabulary import HubAlertCode, Severity
+from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain.events import Event, Fact
+from fleet.domain.severities import severity_of
 from fleet.hub.committer import HUB
 from fleet.provisioning.mosquitto import plan_of
 
@@ -59,10 +60,11 @@ class SelfCheck:
             _log.error("the ACL is open: %s by %s", opening.way, opening.agent or "everybody")
         committer = self._hub.committer
         now = committer.now()
+        code = HubAlertCode.ACL_OPEN
         if openings:
-            event = Event(Fact.ALERT_FIRING, HUB, now, HubAlertCode.ACL_OPEN, Severity.CRITICAL)
-        elif committer.book.fires(HUB, HubAlertCode.ACL_OPEN):
-            event = Event(Fact.ALERT_RESOLVED, HUB, now, HubAlertCode.ACL_OPEN)
+            event = Event(Fact.ALERT_FIRING, HUB, now, code, severity_of(code))
+        elif committer.book.fires(HUB, code):
+            event = Event(Fact.ALERT_RESOLVED, HUB, now, code)
         else:
             return
         await committer.write([event])

@@ -15,11 +15,12 @@ from fleet.auditor.report import archive
 from fleet.commander.commander import Commander, TooManyOpenError
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.topics import FROM_AGENT
-from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result, Severity
+from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result
 from fleet.domain.agent_view import AgentView, worst_first
 from fleet.domain.commands import IssuedCommand
 from fleet.domain.events import Event as DomainEvent
 from fleet.domain.events import Fact
+from fleet.domain.severities import severity_of
 from fleet.domain.silences import Silence
 from fleet.hub.feed import Item
 from fleet.metrics.exporter import Exporter
@@ -163,9 +164,8 @@ class HubBackend:
             return False
         committer = self._hub.committer
         fact = Fact.ALERT_RESOLVED if agrees else Fact.ALERT_FIRING
-        dissent = DomainEvent(
-            fact, agent, committer.now(), HubAlertCode.TELEMETRY_DISSENT, Severity.WARNING
-        )
+        code = HubAlertCode.TELEMETRY_DISSENT
+        dissent = DomainEvent(fact, agent, committer.now(), code, severity_of(code))
         await committer.write(events=[dissent])
         return True
 

@@ -21,8 +21,9 @@ from fleet.auditor.report.leak_budget import budget
 from fleet.bus.port import Inbound
 from fleet.contract.errors import FleetError
 from fleet.contract.timestamps import epoch
-from fleet.contract.vocabulary import HubAlertCode, Severity
+from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain.events import Event, Fact
+from fleet.domain.severities import severity_of
 from fleet.hub.committer import HUB
 from fleet.hub.counters import Counters
 from fleet.hub.hub import Hub
@@ -157,7 +158,8 @@ class WeeklyAudit:
     async def _raise(self, verdict: AuditResult) -> None:
         now = self._hub.committer.now()
         fact = Fact.ALERT_FIRING if verdict.violations else Fact.ALERT_RESOLVED
-        event = Event(fact, HUB, now, HubAlertCode.AUDIT_VIOLATION, Severity.CRITICAL)
+        code = HubAlertCode.AUDIT_VIOLATION
+        event = Event(fact, HUB, now, code, severity_of(code))
         await self._hub.committer.write([event])
 
 

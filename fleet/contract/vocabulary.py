@@ -10,14 +10,19 @@ from enum import StrEnum
 
 
 class Word(StrEnum):
-    """A word with the sentence that explains it."""
+    """A word with the sentence that explains it.
+
+    `rank` is its place in its vocabulary, from 0; where the words have an order, it is that one.
+    """
 
     meaning: str
+    rank: int
 
     def __new__(cls, value: str, meaning: str = "") -> Word:
         word = str.__new__(cls, value)
         word._value_ = value
         word.meaning = meaning
+        word.rank = len(cls.__members__)
         return word
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import AlertState, Severity
 from fleet.domain.events import Event, Fact
+from fleet.domain.severities import UNSTATED
 from fleet.domain.silences import Silence
 
 GROUP_WAIT: Final = 5.0
@@ -99,7 +100,7 @@ class AlertBook:
     def take(self, event: Event) -> bool:
         """Enter an event of the roster; whether it changed an alert."""
         if event.fact is Fact.ALERT_FIRING:
-            severity = event.severity or Severity.WARNING
+            severity = event.severity or UNSTATED
             return self.fire(event.agent, event.word, severity, event.at, event.amount)
         if event.fact is Fact.ALERT_RESOLVED:
             return self.resolve(event.agent, event.word, event.at)
@@ -138,9 +139,8 @@ class AlertBook:
 
     def firing(self, agent: str | None = None) -> list[Alert]:
         """What is true now, worst and oldest first."""
-        rank = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
         found = [a for a in self.alerts.values() if a.firing and agent in (None, a.agent)]
-        return sorted(found, key=lambda a: (rank[a.severity], a.since, a.agent, a.code))
+        return sorted(found, key=lambda a: (-a.severity.rank, a.since, a.agent, a.code))
 
     def silence(self, silence: Silence) -> None:
         """Hold back what it covers until it ends."""
@@ -171,7 +171,9 @@ class AlertBook:
             for alert in alerts:
                 self._put(replace(alert, told=alert.state))
         return [
-            AlertGroup(code, state, max(alerts, key=_weight).severity, tuple(alerts))
+            AlertGroup(
+                code, state, max((a.severity for a in alerts), key=lambda s: s.rank), tuple(alerts)
+            )
             for (code, state), alerts in groups.items()
         ]
 
@@ -196,7 +198,3 @@ class AlertBook:
             self._untold.discard(key)
         else:
             self._untold.add(key)
-
-
-def _weight(alert: Alert) -> int:
-    return [Severity.INFO, Severity.WARNING, Severity.CRITICAL].index(alert.severity)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleet.contract.messages import Alert, Heartbeat, Reply, Status
-from fleet.contract.vocabulary import AlertState, Result, Severity, State, Verb
+from fleet.contract.vocabulary import AlertState, Result, State, Verb
 from fleet.domain.agent_record import SAID_TS, SKEW, UPTIME, AgentRecord, digest_number
 from fleet.domain.arrival import Arrival
 from fleet.domain.clock_skew import confirmed
 from fleet.domain.events import Event, Fact
 from fleet.domain.reported_state import say, shared
+from fleet.domain.severities import UNSTATED
 
 
 def take(record: AgentRecord, message: Heartbeat | Status | Alert, arrival: Arrival) -> list[Event]:
@@ -179,8 +180,8 @@ def _changed(
     at: float,
     alert: Alert | None = None,
 ) -> list[Event]:
-    """The alerts that start or end; a heartbeat lists codes only: they count as warnings."""
-    severity = alert.severity if alert else Severity.WARNING
+    """The alerts that start or end; a heartbeat lists codes only: see UNSTATED."""
+    severity = alert.severity if alert else UNSTATED
     amount = alert.value if alert else None
     changes = [(Fact.ALERT_FIRING, after - before), (Fact.ALERT_RESOLVED, before - after)]
     return [

@@ -58,8 +58,6 @@ ENDS: Final = {
     Result.BUSY: CommandState.FAILED,
 }
 
-_RANK: Final = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2}
-
 
 @dataclass(frozen=True, slots=True)
 class IssuedCommand:
@@ -141,7 +139,7 @@ class IssuedCommand:
 def in_order(commands: Iterable[IssuedCommand]) -> list[IssuedCommand]:
     """Urgent before high before normal, older first."""
     return sorted(
-        commands, key=lambda command: (_RANK[command.priority], command.created, command.id)
+        commands, key=lambda command: (-command.priority.rank, command.created, command.id)
     )
 
 

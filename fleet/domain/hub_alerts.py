@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fleet.contract.vocabulary import HubAlertCode as Code
-from fleet.contract.vocabulary import Severity, State
+from fleet.contract.vocabulary import State
 from fleet.domain import liveness
 from fleet.domain.agent_record import SKEW, AgentRecord
 from fleet.domain.clock_skew import is_skewed
@@ -62,11 +62,6 @@ def codes_of(
     if astray or (aside is not None and aside.config_before is not None):
         codes.append(Code.CONFIG_DRIFT)
     return shared(frozenset(codes)) if codes else NO_CODES
-
-
-def severity_of(record: AgentRecord, code: str) -> Severity:
-    """How much the hub's alert `code` matters: who was stopped on purpose woke nobody up."""
-    return liveness.severity(Code(code), goodbye=record.said.goodbye)
 
 
 def look_again_at(record: AgentRecord, now: float, *, default: float) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from fleet.contract.limits import JITTER_ALLOWANCE, LATE_AFTER, STALE_AFTER
-from fleet.contract.vocabulary import Check, Plane, Severity, State
+from fleet.contract.vocabulary import Check, Plane, State
 from fleet.contract.vocabulary import HubAlertCode as Code
 from fleet.domain.verdict import SAID, Verdict, worst
 
@@ -83,24 +83,3 @@ PRESENCE_CODES: Final = {
     Verdict.GHOST: Code.AGENT_GHOST,
 }
 """The alert that each verdict of presence raises; the others raise none."""
-
-SEVERITIES: Final = {
-    Code.AGENT_LATE: Severity.WARNING,
-    Code.AGENT_STALE: Severity.CRITICAL,
-    Code.AGENT_OFFLINE: Severity.CRITICAL,
-    Code.AGENT_GHOST: Severity.WARNING,
-    Code.CLOCK_SKEW: Severity.WARNING,
-    Code.SEQ_GAP: Severity.WARNING,
-    Code.TELEMETRY_DISSENT: Severity.WARNING,
-    Code.CONFIG_DRIFT: Severity.WARNING,
-    Code.AUDIT_VIOLATION: Severity.CRITICAL,
-    Code.BROKER_DOWN: Severity.CRITICAL,
-    Code.ACL_OPEN: Severity.CRITICAL,
-}
-"""How much each alert of the hub matters."""
-
-
-def severity(code: Code, *, goodbye: bool) -> Severity:
-    """How much `code` matters for an agent that did, or did not, say goodbye."""
-    stopped = goodbye and code is Code.AGENT_OFFLINE
-    return Severity.WARNING if stopped else SEVERITIES[code]

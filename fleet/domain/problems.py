@@ -8,10 +8,9 @@ from typing import Any
 
 from fleet.contract.vocabulary import Check, Severity
 from fleet.domain.agent_view import AgentView
-from fleet.domain.liveness import PRESENCE_CODES, severity
+from fleet.domain.liveness import PRESENCE_CODES
+from fleet.domain.severities import UNSTATED, severity_of
 from fleet.domain.verdict import Verdict
-
-_RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 MAINTENANCE = "in maintenance"
 SILENCED = "silenced"
@@ -44,7 +43,7 @@ class Problem:
 def problems_of(views: Iterable[AgentView]) -> list[Problem]:
     """Problems of the agents in `views`, critical ones first, each agent's words only once."""
     found = [_weighed(view, *wrong) for view in views for wrong in _of_agent(view)]
-    return sorted(found, key=lambda problem: (_RANK[problem.severity], problem.agent, problem.code))
+    return sorted(found, key=lambda problem: (-problem.severity.rank, problem.agent, problem.code))
 
 
 def alarm_of(view: AgentView) -> Severity | None:
@@ -54,7 +53,7 @@ def alarm_of(view: AgentView) -> Severity | None:
     """
     if view.state in (Verdict.OK, Verdict.UNKNOWN):
         return None
-    return min((p.severity for p in problems_of([view])), key=_RANK.__getitem__, default=None)
+    return max((p.severity for p in problems_of([view])), key=lambda s: s.rank, default=None)
 
 
 def _weighed(view: AgentView, weight: Severity, code: str) -> Problem:
@@ -68,16 +67,16 @@ def _weighed(view: AgentView, weight: Severity, code: str) -> Problem:
 def _of_agent(view: AgentView) -> Iterable[tuple[Severity, str]]:
     presence = PRESENCE_CODES.get(view.state)
     if presence is not None:
-        yield severity(presence, goodbye=view.goodbye), presence.value
+        yield severity_of(presence, goodbye=view.goodbye), presence.value
     if view.state in (Verdict.OFFLINE, Verdict.STALE):
         return  # whatever it said before it went is no news of now
     for code in view.alerts:
         if code != presence:
-            yield Severity.WARNING, code
+            yield severity_of(code, goodbye=view.goodbye), code
     if view.alerts:
         return
     failing = [plane for plane, check in view.checks.items() if check is Check.FAIL]
     for plane in failing:
-        yield Severity.WARNING, f"{plane}:fail"
+        yield UNSTATED, f"{plane}:fail"
     if view.state is Verdict.DEGRADED and not failing:
-        yield Severity.WARNING, "not-ok"
+        yield UNSTATED, "not-ok"

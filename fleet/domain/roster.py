@@ -25,6 +25,7 @@ from fleet.domain.enrolment import Enrolment
 from fleet.domain.events import Event, Fact
 from fleet.domain.record_json import freeze, thaw
 from fleet.domain.record_view import view_of
+from fleet.domain.severities import severity_of
 from fleet.domain.timing_wheel import TimingWheel
 from fleet.domain.verdict import Verdict
 
@@ -285,4 +286,5 @@ class Roster:
 
 def _hub_alert(fact: Fact, record: AgentRecord, code: str, at: float) -> Event:
     skew = record.number(SKEW) if code == HubAlertCode.CLOCK_SKEW else None
-    return Event(fact, record.name, at, code, hub_alerts.severity_of(record, code), skew)
+    severity = severity_of(code, goodbye=record.said.goodbye)
+    return Event(fact, record.name, at, code, severity, skew)

@@ -15,10 +15,11 @@ from typing import Final
 
 from fleet.contract.messages import Message
 from fleet.contract.topics import Address
-from fleet.contract.vocabulary import AlertCode, HubAlertCode, MessageKind, Severity, State
+from fleet.contract.vocabulary import AlertCode, HubAlertCode, MessageKind, State
 from fleet.domain.alerts import AlertBook
 from fleet.domain.events import Event, Fact
 from fleet.domain.roster import Roster
+from fleet.domain.severities import OF_THE_HUB
 from fleet.domain.silences import Silence, maintenance
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
@@ -261,7 +262,8 @@ class Committer:
             return
         self.counters.paused = True
         _log.error("intake paused: %s", error.what)
-        self.book.fire(HUB, AlertCode.DISK_PRESSURE, Severity.CRITICAL, self.now())
+        severity = OF_THE_HUB[AlertCode.DISK_PRESSURE]
+        self.book.fire(HUB, AlertCode.DISK_PRESSURE, severity, self.now())
 
     def _resume(self) -> None:
         self.counters.paused = False

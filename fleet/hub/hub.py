@@ -16,9 +16,10 @@ from fleet.bus.port import Bus
 from fleet.contract.errors import BrokerError, RefusedError
 from fleet.contract.reader import Reader
 from fleet.contract.timestamps import timestamp, ulid
-from fleet.contract.vocabulary import HubAlertCode, Notice, Severity
+from fleet.contract.vocabulary import HubAlertCode, Notice
 from fleet.domain.events import Event, Fact
 from fleet.domain.roster import Roster
+from fleet.domain.severities import severity_of
 from fleet.hub.committer import HUB, Committer
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
@@ -257,9 +258,8 @@ class Hub:
             self._link.clear()
             now = self.committer.now()
             if not self.counters.link_up:
-                down = Event(
-                    Fact.ALERT_FIRING, HUB, now, HubAlertCode.BROKER_DOWN, Severity.CRITICAL
-                )
+                severity = severity_of(HubAlertCode.BROKER_DOWN)
+                down = Event(Fact.ALERT_FIRING, HUB, now, HubAlertCode.BROKER_DOWN, severity)
                 await self.committer.write([down])
                 continue
             if self.committer.book.fires(HUB, HubAlertCode.BROKER_DOWN):

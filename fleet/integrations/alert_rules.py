@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fleet.contract.vocabulary import HubAlertCode, Severity
+from fleet.contract.vocabulary import AlertCode, HubAlertCode, Severity
 from fleet.domain.clock_skew import SKEW_FIRES
+from fleet.domain.severities import OF_THE_HUB, SEVERITIES, UNSTATED
+from fleet.domain.verdict import Verdict
 
 JOB: Final = "fleet"
 """Name of the scrape job; the rules ask for it where an absent hub is the point."""
@@ -49,20 +51,26 @@ class Recording:
 
 
 _CRITICAL, _WARNING, _INFO = Severity.CRITICAL.value, Severity.WARNING.value, Severity.INFO.value
+_FULL: Final = OF_THE_HUB[AlertCode.DISK_PRESSURE].value
 _AGENT: Final = "agent {{ $labels.agent }}"
 _LOOK: Final = "fleet status {{ $labels.agent }}"
+
+
+def _own(code: HubAlertCode) -> str:
+    """How much it matters to the hub, for the rule that looks at the same by a metric."""
+    return SEVERITIES[code].value
 
 
 def _fires(*codes: HubAlertCode) -> str:
     return f'fleet_alert_firing{{code=~"{"|".join(codes)}"}} == 1'
 
 
-def _state(state: str) -> str:
+def _state(state: Verdict) -> str:
     return f'fleet_agent_state{{state="{state}"}} == 1'
 
 
 _OFFLINE: Final = (
-    f"({_state('offline')}) * on (agent) group_left (severity)"
+    f"({_state(Verdict.OFFLINE)}) * on (agent) group_left (severity)"
     f' fleet_alert_firing{{code="{HubAlertCode.AGENT_OFFLINE}"}}'
 )
 """With the hub's own severity: a clean stop is a warning, a last will critical."""
@@ -70,11 +78,11 @@ _OFFLINE: Final = (
 ALARMS: Final = (
     AlertRule("FleetHubDown", f'up{{job="{JOB}"}} == 0 or absent(up{{job="{JOB}"}})', "2m",
               _CRITICAL, "the hub cannot be scraped", "fleet doctor"),
-    AlertRule("FleetLinkDown", "fleet_link_up == 0", "1m", _CRITICAL,
+    AlertRule("FleetLinkDown", "fleet_link_up == 0", "1m", _own(HubAlertCode.BROKER_DOWN),
               "the hub has no link to the broker", "fleet doctor"),
     AlertRule("FleetLinkFlapping", "increase(fleet_link_losses_total[1h]) > 3", "0m", _WARNING,
               "the hub keeps losing the broker", "fleet doctor"),
-    AlertRule("FleetIntakePaused", "fleet_intake_paused == 1", "1m", _CRITICAL,
+    AlertRule("FleetIntakePaused", "fleet_intake_paused == 1", "1m", _FULL,
               "the store's disk is full; the hub takes nothing in", "free space in FLEET_HOME"),
     AlertRule("FleetStoreDiskLow", f"fleet_store_free_bytes < {ROOM}", "5m",
               _WARNING, "the store's disk is nearly full",
@@ -84,22 +92,24 @@ ALARMS: Final = (
               "free space, or shorten [retention] in fleet.toml"),
     AlertRule("FleetAgentOffline", _OFFLINE, "1m", "{{ $labels.severity }}", f"{_AGENT} is offline",
               _LOOK),
-    AlertRule("FleetAgentStale", _state("stale"), "1m", _CRITICAL,
+    AlertRule("FleetAgentStale", _state(Verdict.STALE), "1m", _own(HubAlertCode.AGENT_STALE),
               f"{_AGENT} has been silent for 2.5 intervals", _LOOK),
-    AlertRule("FleetAgentLate", _state("late"), "5m", _WARNING,
+    AlertRule("FleetAgentLate", _state(Verdict.LATE), "5m", _own(HubAlertCode.AGENT_LATE),
               f"{_AGENT} has been silent for 1.5 intervals", _LOOK),
-    AlertRule("FleetAgentDegraded", _state("degraded"), "5m", _WARNING,
+    AlertRule("FleetAgentDegraded", _state(Verdict.DEGRADED), "5m", UNSTATED.value,
               f"{_AGENT} runs, but does not work as it should", _LOOK),
-    AlertRule("FleetAgentGhost", _state("ghost"), "5m", _WARNING,
+    AlertRule("FleetAgentGhost", _state(Verdict.GHOST), "5m", _own(HubAlertCode.AGENT_GHOST),
               f"{_AGENT} is on the bus but not enrolled", "fleet agent add, or revoke its account"),
     AlertRule("FleetAgentDown", "fleet_agent_up == 0", "30m", _CRITICAL,
               f"{_AGENT} has been down for half an hour", _LOOK),
     AlertRule("FleetManyAgentsDown", "fleet:agents:up_ratio < 0.5", "5m", _CRITICAL,
               "more than half of the fleet is down: think of the network first", "fleet doctor"),
     AlertRule("FleetClockSkew", f"abs(fleet_agent_clock_skew_seconds) > {SKEW_FIRES:g}", "10m",
-              _WARNING, f"the clock of {_AGENT} is off", "set up time synchronisation there"),
+              _own(HubAlertCode.CLOCK_SKEW), f"the clock of {_AGENT} is off",
+              "set up time synchronisation there"),
     AlertRule("FleetMessagesMissing", "increase(fleet_missing_messages_total[15m]) > 0", "5m",
-              _WARNING, "numbered messages were lost", "fleet history; fleet doctor"),
+              _own(HubAlertCode.SEQ_GAP), "numbered messages were lost",
+              "fleet history; fleet doctor"),
     AlertRule("FleetRejects", "increase(fleet_bus_rejects_total[10m]) > 0", "0m", _WARNING,
               "messages break the contract: {{ $labels.reason }}", "fleet dead-letters"),
     AlertRule("FleetDeadLetterFlood", "sum(rate(fleet_bus_rejects_total[5m])) > 1", "5m", _CRITICAL,
@@ -123,10 +133,12 @@ ALARMS: Final = (
               _WARNING, f"the sidecar of {_AGENT} has messages the hub does not confirm", _LOOK),
     AlertRule("FleetOutboxDropped", "increase(fleet_agent_metric_outbox_dropped_total[15m]) > 0",
               "0m", _CRITICAL, f"the sidecar of {_AGENT} had to give messages up", _LOOK),
-    AlertRule("FleetAuditViolation", _fires(HubAlertCode.AUDIT_VIOLATION), "0m", _CRITICAL,
+    AlertRule("FleetAuditViolation", _fires(HubAlertCode.AUDIT_VIOLATION), "0m",
+              _own(HubAlertCode.AUDIT_VIOLATION),
               "the audit found something on the bus that is not operations", "fleet audit report"),
-    AlertRule("FleetAclOpen", _fires(HubAlertCode.ACL_OPEN), "0m", _CRITICAL,
-              "the broker allows what it must forbid", "fleet acl test"),
+    AlertRule("FleetAclOpen", _fires(HubAlertCode.ACL_OPEN), "0m",
+              _own(HubAlertCode.ACL_OPEN), "the broker allows what it must forbid",
+              "fleet acl test"),
     AlertRule("FleetAgentAlert",
               f'fleet_alert_firing{{agent!="hub", code!~"{"|".join(OWN_RULE)}"}} == 1', "0m",
               "{{ $labels.severity }}", f"{_AGENT}: {{{{ $labels.code }}}}", _LOOK),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from fleet.contract.vocabulary import Severity
 from fleet.integrations.prometheus import dump
 
 RECEIVER: Final = "operators"
@@ -32,7 +33,11 @@ def configuration(webhook: str | None) -> dict[str, Any]:
             "group_interval": "2m",
             "repeat_interval": "4h",
             "routes": [
-                {"receiver": RECEIVER, "matchers": ['severity="critical"'], "repeat_interval": "1h"}
+                {
+                    "receiver": RECEIVER,
+                    "matchers": [f'severity="{Severity.CRITICAL}"'],
+                    "repeat_interval": "1h",
+                }
             ],
         },
         "inhibit_rules": [

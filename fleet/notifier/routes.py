@@ -24,7 +24,6 @@ from fleet.settings import Settings
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _KEYS: Final = ("channel", "url", "url_file", "secret_file", "token_file", "severity")
-_RANK: Final = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 
 
 class Channel(Word):
@@ -48,7 +47,7 @@ class Route:
     token_file: Path | None = None
 
     def wants(self, severity: Severity) -> bool:
-        return _RANK.index(severity) >= _RANK.index(self.severity)
+        return severity.rank >= self.severity.rank
 
     def address(self) -> str:
         """Where to send; read anew each time, so that a mended file needs no restart.

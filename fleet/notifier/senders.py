@@ -21,7 +21,7 @@ from typing import IO, Any, Final
 import fleet
 from fleet.contract.errors import FleetError
 from fleet.contract.secret_file import read_secret
-from fleet.contract.vocabulary import AlertState
+from fleet.contract.vocabulary import AlertState, Severity
 from fleet.notifier.notification import Notification, NotifiedAlert
 from fleet.notifier.routes import Channel, Route
 
@@ -100,7 +100,7 @@ def _apprise(route: Route, group: Notification) -> None:
     import apprise
 
     logging.getLogger("apprise").disabled = True  # it logs addresses, which hold passwords
-    kinds = {"info": "info", "warning": "warning", "critical": "failure"}
+    kinds = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
     over = group.state is AlertState.RESOLVED
     service = apprise.Apprise()
     lines = (group.meaning, *(f"{m.agent or 'hub'} since {m.since}" for m in group.members))

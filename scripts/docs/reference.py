@@ -19,6 +19,7 @@ from fleet.cli.main import fleet
 from fleet.contract import vocabulary
 from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.topics import Topics
+from fleet.domain import severities
 from fleet.mcp.runbooks import STEPS
 from fleet.settings import SETTINGS
 from fleet.toolkit import TOOLS
@@ -146,7 +147,9 @@ def alerts() -> str:
     """A section a code: its meaning and what to do."""
     parts = [
         f"# Alert codes\n\n{MADE}\n\n"
-        "The first list is published by agents and their sidecars, the second raised by the hub.\n"
+        "The first list is published by agents and their sidecars, with a severity of their own;\n"
+        "where a heartbeat merely lists a code it counts as a "
+        f"{severities.UNSTATED}. The second is raised by the hub.\n"
         "`describe`, `versions` and `audit` are tools of [MCP](../how-to/mcp.md); a person takes\n"
         "`fleet status AGENT`, `fleet status --drift` and `fleet audit report`. Verbs are sent\n"
         "with `fleet command VERB AGENT`."
@@ -159,8 +162,20 @@ def alerts() -> str:
         for code in codes:
             steps = "\n".join(f"{n}. {step}" for n, step in enumerate(STEPS[code], 1))
             meaning = code.meaning[:1].upper() + code.meaning[1:]
-            parts.append(f"### {code}\n\n{meaning}.\n\n{steps}")
+            parts.append(f"### {code}\n\n{meaning}.{_severity(code)}\n\n{steps}")
     return "\n\n".join(parts) + "\n"
+
+
+def _severity(code: str) -> str:
+    """How much a code of the hub's own table matters, as a sentence."""
+    said = []
+    if code in severities.SEVERITIES:
+        said.append(f"`{severities.SEVERITIES[code]}`")
+    if code in severities.AFTER_GOODBYE:
+        said.append(f"`{severities.AFTER_GOODBYE[code]}` of an agent that said goodbye")
+    if code in severities.OF_THE_HUB:
+        said.append(f"`{severities.OF_THE_HUB[code]}` where it is the hub's own")
+    return f" Severity: {', '.join(said)}." if said else ""
 
 
 def http() -> str:

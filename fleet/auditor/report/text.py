@@ -8,9 +8,7 @@ from typing import Final
 from fleet.auditor.report.report import AuditReport, Outcome
 from fleet.auditor.rules.catalogue import rule_named
 from fleet.auditor.rules.finding import Finding
-from fleet.contract.vocabulary import Severity
 
-_RANK: Final = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _SHOWN: Final = 200
 """Groups of findings shown; the JSON report has every one."""
 
@@ -22,7 +20,7 @@ def groups(report: AuditReport) -> list[tuple[Finding, list[Finding]]]:
         key = (finding.rule.id, finding.topic, finding.field, finding.digest)
         found.setdefault(key, []).append(finding)
     ordered = sorted(
-        found.values(), key=lambda same: (_RANK[same[0].rule.severity], -len(same), same[0].line)
+        found.values(), key=lambda same: (-same[0].rule.severity.rank, -len(same), same[0].line)
     )
     return [(same[0], same) for same in ordered]
 

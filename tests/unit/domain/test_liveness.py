@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.contract.vocabulary import Check, HubAlertCode, State
-from fleet.domain import liveness
+from fleet.contract.vocabulary import Check, State
 from fleet.domain.liveness import dissent, health, presence, verdict
 from fleet.domain.verdict import Verdict
 
@@ -103,7 +102,3 @@ PASS, FAIL, UNKNOWN = Check.PASS, Check.FAIL, Check.UNKNOWN
 )
 def test_only_what_no_single_truth_explains_is_dissent(ok, state, checks, expected):
     assert dissent(ok=ok, state=state, checks=checks) is expected
-
-
-def test_every_hub_alert_has_a_severity():
-    assert set(liveness.SEVERITIES) == set(HubAlertCode)
