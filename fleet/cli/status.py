@@ -75,19 +75,19 @@ def _one(views: Sequence[AgentView], agent: str) -> AgentView:
 
 
 def print_fleet(views: Sequence[AgentView], output: str) -> None:
-    from fleet.domain.problems import problems_of
+    from fleet.domain.problems import described, problems_of
 
     problems = problems_of(views)
     if output == "json":
         write_json(
             {
-                "agents": [view.as_dict() for view in views],
+                "agents": [described(view) for view in views],
                 "problems": [problem.as_dict() for problem in problems],
             }
         )
         return
     if output == "jsonl":
-        write_jsonl(view.as_dict() for view in views)
+        write_jsonl(described(view) for view in views)
         return
     if not views:
         note("nobody has been heard of yet")
@@ -112,7 +112,7 @@ def _row(view: AgentView) -> list[str]:
     return [
         view.agent,
         paint(view.state.value),
-        f"{age(view.age)} ago" if view.age is not None else "never",
+        _ago(view.age, "never"),
         age(view.uptime),
         _checks(view),
         ",".join(view.alerts) or "none",
@@ -143,19 +143,25 @@ def _checks(view: AgentView) -> str:
     return ",".join(troubled) or f"{len(view.checks)} pass"
 
 
+def _ago(seconds: float | None, unknown: str = "no age is known") -> str:
+    return unknown if seconds is None else f"{age(seconds)} ago"
+
+
 def _known(value: object) -> str:
     return "unknown" if value is None else str(value)
 
 
 def _print_agent(view: AgentView, output: str) -> None:
+    from fleet.domain.problems import described, problems_of
+
     if output in ("json", "jsonl"):
-        (write_json if output == "json" else lambda item: write_jsonl([item]))(view.as_dict())
+        (write_json if output == "json" else lambda item: write_jsonl([item]))(described(view))
         return
     facts = view.as_dict()
     pairs = [
         ("state", paint(view.state.value)),
         ("says", facts["says"]),
-        ("heard", f"{age(view.age)} ago" if view.age is not None else "never"),
+        ("heard", _ago(view.age, "never")),
         ("uptime", age(view.uptime)),
         ("interval", age(view.interval)),
         ("kind", facts["kind"]),
@@ -164,6 +170,10 @@ def _print_agent(view: AgentView, output: str) -> None:
         ("clock skew", None if view.skew is None else f"{view.skew:+.1f} s"),
         ("session", f"boot {_known(view.boot)}, seq {_known(view.seq)}"),
         ("missing", _known(view.missing)),
+        (
+            "problems",
+            ", ".join(f"{p.severity.value} {p.code}" for p in problems_of([view])) or "none",
+        ),
         ("alerts", ", ".join(view.alerts) or "none"),
         ("labels", ", ".join(f"{k}={v}" for k, v in view.labels.items()) or "none"),
     ]
@@ -171,7 +181,7 @@ def _print_agent(view: AgentView, output: str) -> None:
     for name, value in pairs:
         click.echo(f"  {name:<11} {value or 'unknown'}")
     for plane, found in view.planes.items():
-        click.echo(f"  {plane:<11} {paint(found.check.value)} ({age(found.age)} ago)")
+        click.echo(f"  {plane:<11} {paint(found.check.value)} ({_ago(found.age)})")
     for name, number in sorted(view.metrics.items()):
         click.echo(f"  {name:<32} {number:.12g}")
 
