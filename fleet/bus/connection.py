@@ -1,7 +1,7 @@
 """What an adapter needs of one MQTT connection, from CONNECT to its loss.
 
-Two serve: `aio.AioLink` (aiomqtt and paho, either version) and `codec.CodecLink` (MQTT 5, for
-intake at the broker's own speed). Their errors are aiomqtt's.
+Two serve: `AiomqttConnection` (aiomqtt and paho, either version) and `Mqtt5Connection` (MQTT 5,
+for intake at the broker's own speed). Their errors are aiomqtt's.
 """
 
 from __future__ import annotations

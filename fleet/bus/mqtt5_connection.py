@@ -30,7 +30,7 @@ _PUBACK: Final = b"\x40\x02"
 
 
 class Mqtt5Connection(asyncio.Protocol):
-    """See `fleet.bus.connection.Link`. Arrivals carry `tag` + packet id as their mid."""
+    """See `fleet.bus.connection.Connection`. Arrivals carry `tag` + packet id as their mid."""
 
     def __init__(self, options: ConnectOptions, inbound: InboundQueue, tag: int) -> None:
         self._options = options
@@ -48,7 +48,7 @@ class Mqtt5Connection(asyncio.Protocol):
         self._pulse: asyncio.TimerHandle | None = None
         self.lost = asyncio.Event()
 
-    # Link
+    # Connection
 
     async def __aenter__(self) -> Mqtt5Connection:
         loop = asyncio.get_running_loop()
