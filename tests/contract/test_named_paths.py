@@ -160,13 +160,14 @@ def test_every_path_is_there(page: Path) -> None:
         if not (is_there(word) if "/" in word else word in files())
         and word not in EXAMPLES | COMING
     ]
-    assert missing == []
+    assert missing == [], f"{name(page)} names {', '.join(missing)}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_module_is_there(page: Path) -> None:
     named = set(modules(page.read_text())) - NO_MODULES
-    assert {dotted for dotted in named if not is_module(dotted)} == set()
+    missing = sorted(dotted for dotted in named if not is_module(dotted))
+    assert missing == [], f"{name(page)} names {', '.join(missing)}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -176,7 +177,7 @@ def test_every_definition_stands_in_the_file_that_is_named_with_it(page: Path) -
         for path, what in sorted(named_definitions(page.read_text()))
         if path not in COMING and not (is_there(path) and what in definitions(ROOT / path))
     ]
-    assert missing == []
+    assert missing == [], f"{name(page)} names {', '.join(missing)}"
 
 
 def test_the_exceptions_are_needed() -> None:
