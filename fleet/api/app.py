@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 import fleet
@@ -17,11 +15,10 @@ from fleet.api.auth import Authenticator
 from fleet.api.backend import Backend
 from fleet.api.middleware import HttpGuard
 from fleet.api.problems import HttpProblem
-from fleet.api.routes import events, health, messages, session
+from fleet.api.routes import events, health, messages, page, session
 from fleet.api.routes import fleet as readings
 from fleet.tokens import Tokens
 
-PAGE: Final = Path(__file__).parent / "page"
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -44,18 +41,14 @@ def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBAC
         events.router,
         session.router,
         health.router,
+        page.router,
     ):
         app.include_router(router)
     app.add_exception_handler(HttpProblem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_middleware(HttpGuard, hosts=hosts)
-    app.mount("/static", StaticFiles(directory=PAGE), name="static")
-
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(PAGE / "index.html", media_type="text/html; charset=utf-8")
-
+    app.mount("/static", StaticFiles(directory=page.FOLDER), name="static")
     return app
 
 
