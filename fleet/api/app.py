@@ -10,13 +10,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-import fleet
+from fleet import __version__
 from fleet.api.auth import Authenticator
 from fleet.api.backend import Backend
 from fleet.api.middleware import HttpGuard
 from fleet.api.problems import HttpProblem
-from fleet.api.routes import events, health, messages, page, session
-from fleet.api.routes import fleet as readings
+from fleet.api.routes import events, fleet, health, messages, page, session
 from fleet.tokens import Tokens
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -26,7 +25,7 @@ def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBAC
     """The application over `backend`; `hosts` are the names it answers to."""
     app = FastAPI(
         title="Fleet hub",
-        version=fleet.__version__,
+        version=__version__,
         description="Operations yes, context no: the bus contract over HTTP.",
         docs_url=None,
         redoc_url=None,
@@ -37,7 +36,7 @@ def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBAC
     app.state.access = Authenticator(tokens)
     for router in (
         messages.router,
-        readings.router,
+        fleet.router,
         events.router,
         session.router,
         health.router,
