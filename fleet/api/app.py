@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -11,14 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from fleet import __version__
-from fleet.api.auth import Authenticator
+from fleet.api.auth import SessionAuthenticator
 from fleet.api.backend import Backend
-from fleet.api.middleware import HttpGuard
-from fleet.api.problems import HttpProblem
 from fleet.api.routes import events, fleet, health, messages, page, session
+from fleet.http.middleware import LOOPBACK, HttpGuard
+from fleet.http.problems import HttpProblem
 from fleet.tokens import Tokens
-
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBACK) -> FastAPI:
@@ -33,7 +31,7 @@ def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBAC
         license_info={"name": "MIT"},
     )
     app.state.backend = backend
-    app.state.access = Authenticator(tokens)
+    app.state.authenticator = SessionAuthenticator(tokens)
     for router in (
         messages.router,
         fleet.router,

@@ -12,10 +12,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from fleet.api.agent_query import AgentQuery
-from fleet.api.auth import READERS, allow
+from fleet.api.auth import allow
 from fleet.api.backend import HistoryQuery
 from fleet.api.cooperative import in_slices
-from fleet.api.problems import HttpProblem
 from fleet.api.routes.messages import Hub, Operator
 from fleet.api.schemas import (
     MAX_LISTED,
@@ -29,6 +28,8 @@ from fleet.api.schemas import (
 )
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.verdict import Verdict
+from fleet.http.auth import READERS
+from fleet.http.problems import HttpProblem
 from fleet.tokens import Principal
 
 router = APIRouter(prefix="/v1", tags=["fleet"])

@@ -16,11 +16,12 @@ from fastapi import APIRouter, Header, Response
 from starlette.responses import FileResponse
 
 from fleet.api import schemas
-from fleet.api.auth import CSRF_HEADER, OPERATORS
+from fleet.api.auth import CSRF_HEADER
 from fleet.api.event_stream import EventName
 from fleet.contract.vocabulary import AlertState, Check, MessageKind, Severity, Verb, Word
 from fleet.domain.commands import CommandState
 from fleet.domain.verdict import Verdict, badness
+from fleet.http.auth import OPERATORS
 
 FOLDER: Final = Path(__file__).parents[1] / "page"
 

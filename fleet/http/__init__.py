@@ -1,0 +1,1 @@
+"""What the HTTP interface and MCP over HTTP share: who asks, how often, from where, and how it is refused."""
