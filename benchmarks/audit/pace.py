@@ -22,7 +22,7 @@ from benchmarks.audit.clean import clean
 from benchmarks.audit.recall import an_audit
 from benchmarks.result import tell
 from fleet.auditor import replay
-from fleet.auditor.report.report import conclude
+from fleet.auditor.report.report import report_of
 
 START: Final = 1_773_869_400
 WEEK: Final = 7 * 86_400.0
@@ -43,7 +43,7 @@ def speed(count: int) -> dict[str, Any]:
         audit = an_audit()
         replay.over_files(audit, [path])
         spent = time.process_time() - started
-        report = conclude(audit, [], at=START)
+        report = report_of(audit, [], at=START)
     return {"messages": report.messages, "per_s_per_core": round(report.messages / spent)}
 
 

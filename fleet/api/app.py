@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-import fleet
-from fleet.api.auth import Authenticator
+from fleet import __version__
+from fleet.api.auth import SessionAuthenticator
 from fleet.api.backend import Backend
-from fleet.api.middleware import HttpGuard
-from fleet.api.problems import HttpProblem
-from fleet.api.routes import events, health, messages, session
-from fleet.api.routes import fleet as readings
+from fleet.api.routes import events, fleet, health, messages, page, session
+from fleet.http.middleware import LOOPBACK, HttpGuard
+from fleet.http.problems import HttpProblem
 from fleet.tokens import Tokens
-
-PAGE: Final = Path(__file__).parent / "page"
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBACK) -> FastAPI:
     """The application over `backend`; `hosts` are the names it answers to."""
     app = FastAPI(
         title="Fleet hub",
-        version=fleet.__version__,
+        version=__version__,
         description="Operations yes, context no: the bus contract over HTTP.",
         docs_url=None,
         redoc_url=None,
@@ -37,25 +31,21 @@ def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBAC
         license_info={"name": "MIT"},
     )
     app.state.backend = backend
-    app.state.access = Authenticator(tokens)
+    app.state.authenticator = SessionAuthenticator(tokens)
     for router in (
         messages.router,
-        readings.router,
+        fleet.router,
         events.router,
         session.router,
         health.router,
+        page.router,
     ):
         app.include_router(router)
     app.add_exception_handler(HttpProblem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_middleware(HttpGuard, hosts=hosts)
-    app.mount("/static", StaticFiles(directory=PAGE), name="static")
-
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(PAGE / "index.html", media_type="text/html; charset=utf-8")
-
+    app.mount("/static", StaticFiles(directory=page.FOLDER), name="static")
     return app
 
 

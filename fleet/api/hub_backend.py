@@ -18,8 +18,7 @@ from fleet.contract.topics import FROM_AGENT
 from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result
 from fleet.domain.agent_view import AgentView, worst_first
 from fleet.domain.commands import IssuedCommand
-from fleet.domain.events import Event as DomainEvent
-from fleet.domain.events import Fact
+from fleet.domain.events import Event, Fact
 from fleet.domain.severities import severity_of
 from fleet.domain.silences import Silence
 from fleet.hub.feed import Item
@@ -165,7 +164,7 @@ class HubBackend:
         committer = self._hub.committer
         fact = Fact.ALERT_RESOLVED if agrees else Fact.ALERT_FIRING
         code = HubAlertCode.TELEMETRY_DISSENT
-        dissent = DomainEvent(fact, agent, committer.now(), code, severity_of(code))
+        dissent = Event(fact, agent, committer.now(), code, severity_of(code))
         await committer.write(events=[dissent])
         return True
 

@@ -17,6 +17,12 @@ Word = Field(strict=False)
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
+MAX_LISTED: Final = 1000
+"""Items of one answer, at most."""
+
+MAX_TEXT: Final = 64
+"""Characters of a text to look for: as many as the longest name has."""
+
 MAX_NAMED: Final = 300
 """Agents that one request may name: as many of the longest names as a body holds."""
 

@@ -10,9 +10,10 @@ from typing import Self
 
 import uvicorn
 
-from fleet.api.app import LOOPBACK, create_app
+from fleet.api.app import create_app
 from fleet.api.backend import Backend
 from fleet.contract.errors import ConfigError
+from fleet.http.middleware import LOOPBACK
 from fleet.settings import Settings
 from fleet.tokens import Tokens
 

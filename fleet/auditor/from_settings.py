@@ -13,10 +13,8 @@ from typing import Final
 from fleet.auditor.audit import Audit
 from fleet.auditor.capture import line_format
 from fleet.auditor.capture.line_format import Gap
-from fleet.auditor.report import archive, leak_budget
-from fleet.auditor.report import suppressions as suppress
-from fleet.auditor.report.report import AuditReport
-from fleet.auditor.report.report import conclude as conclude_run
+from fleet.auditor.report import archive, leak_budget, suppressions
+from fleet.auditor.report.report import AuditReport, report_of
 from fleet.auditor.rules.finding import Digester
 from fleet.contract.amendments import added_words, front_matter
 from fleet.contract.errors import ConfigError
@@ -86,7 +84,7 @@ def conclude(
     settings: Settings,
     run: Audit,
     gaps: Iterable[Gap],
-    suppressions: Path | None = None,
+    suppressions_file: Path | None = None,
     *,
     save: bool = False,
 ) -> AuditReport:
@@ -95,13 +93,13 @@ def conclude(
     Raises:
         ConfigError: the suppressions or an earlier report cannot be read.
     """
-    own = settings.home / suppress.FILE_NAME
-    path = suppressions or (own if own.exists() else None)
-    report = conclude_run(
+    own = settings.home / suppressions.FILE_NAME
+    path = suppressions_file or (own if own.exists() else None)
+    report = report_of(
         run,
         gaps,
         at=time.time(),
-        suppressions=suppress.load(path) if path else (),
+        suppressions=suppressions.load(path) if path else (),
         leak_budget=leak_budget.budget(settings.interval).as_dict(),
     )
     report.trend = archive.trend(settings.home, report)

@@ -62,8 +62,7 @@ def _audit(
     save: bool,
     quiet: bool,
 ) -> AuditReport:
-    from fleet.auditor import from_settings
-    from fleet.auditor import replay as runs
+    from fleet.auditor import from_settings, replay
 
     auditor = from_settings.auditor(settings, against)
     started = time.monotonic()
@@ -79,11 +78,11 @@ def _audit(
     if live:
         gaps = finish(from_settings.listen(settings, auditor, live))
     else:
-        gaps = runs.over_files(auditor, files or from_settings.captures(settings.home), shown)
+        gaps = replay.over_files(auditor, files or from_settings.captures(settings.home), shown)
     if shown:
         sys.stderr.write("\r\033[K")
     if broker_log:
-        runs.over_broker_log(auditor, broker_log)
+        replay.over_broker_log(auditor, broker_log)
     return from_settings.conclude(settings, auditor, gaps, suppressions, save=save)
 
 

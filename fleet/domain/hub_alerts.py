@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fleet.contract.vocabulary import HubAlertCode as Code
-from fleet.contract.vocabulary import State
+from fleet.contract.vocabulary import HubAlertCode, State
 from fleet.domain import liveness
 from fleet.domain.agent_record import SKEW, AgentRecord
 from fleet.domain.clock_skew import is_skewed
@@ -50,17 +49,17 @@ def codes_of(
     presence = liveness.PRESENCE_CODES.get(verdict)
     if presence:
         codes.append(presence)
-    if is_skewed(record.number(SKEW), Code.CLOCK_SKEW in record.hub_codes):
-        codes.append(Code.CLOCK_SKEW)
+    if is_skewed(record.number(SKEW), HubAlertCode.CLOCK_SKEW in record.hub_codes):
+        codes.append(HubAlertCode.CLOCK_SKEW)
     aside = record.aside
     if aside is not None:
         gap_at = aside.gap_at  # compared as in `look_again_at`: rounding must not part the two
         if gap_at is not None and gap_at + GAP_PATIENCE <= now < gap_at + GAP_HOLD:
-            codes.append(Code.SEQ_GAP)
+            codes.append(HubAlertCode.SEQ_GAP)
         if aside.dissents >= DISSENTS:
-            codes.append(Code.TELEMETRY_DISSENT)
+            codes.append(HubAlertCode.TELEMETRY_DISSENT)
     if astray or (aside is not None and aside.config_before is not None):
-        codes.append(Code.CONFIG_DRIFT)
+        codes.append(HubAlertCode.CONFIG_DRIFT)
     return shared(frozenset(codes)) if codes else NO_CODES
 
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from fleet.contract.limits import JITTER_ALLOWANCE, LATE_AFTER, STALE_AFTER
-from fleet.contract.vocabulary import Check, Plane, State
-from fleet.contract.vocabulary import HubAlertCode as Code
+from fleet.contract.vocabulary import Check, HubAlertCode, Plane, State
 from fleet.domain.verdict import SAID, Verdict, worst
 
 JITTER_SHARE: Final = 0.5
@@ -84,9 +83,9 @@ def dissent(*, ok: bool | None, state: State | None, checks: Mapping[str, Check]
 
 
 PRESENCE_CODES: Final = {
-    Verdict.LATE: Code.AGENT_LATE,
-    Verdict.STALE: Code.AGENT_STALE,
-    Verdict.OFFLINE: Code.AGENT_OFFLINE,
-    Verdict.GHOST: Code.AGENT_GHOST,
+    Verdict.LATE: HubAlertCode.AGENT_LATE,
+    Verdict.STALE: HubAlertCode.AGENT_STALE,
+    Verdict.OFFLINE: HubAlertCode.AGENT_OFFLINE,
+    Verdict.GHOST: HubAlertCode.AGENT_GHOST,
 }
 """The alert that each verdict of presence raises; the others raise none."""

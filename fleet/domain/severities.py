@@ -9,25 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fleet.contract.vocabulary import AlertCode, Plane, Severity
-from fleet.contract.vocabulary import HubAlertCode as Code
+from fleet.contract.vocabulary import AlertCode, HubAlertCode, Plane, Severity
 
 SEVERITIES: Final[Mapping[str, Severity]] = {
-    Code.AGENT_LATE: Severity.WARNING,
-    Code.AGENT_STALE: Severity.CRITICAL,
-    Code.AGENT_OFFLINE: Severity.CRITICAL,
-    Code.AGENT_GHOST: Severity.WARNING,
-    Code.CLOCK_SKEW: Severity.WARNING,
-    Code.SEQ_GAP: Severity.WARNING,
-    Code.TELEMETRY_DISSENT: Severity.WARNING,
-    Code.CONFIG_DRIFT: Severity.WARNING,
-    Code.AUDIT_VIOLATION: Severity.CRITICAL,
-    Code.BROKER_DOWN: Severity.CRITICAL,
-    Code.ACL_OPEN: Severity.CRITICAL,
+    HubAlertCode.AGENT_LATE: Severity.WARNING,
+    HubAlertCode.AGENT_STALE: Severity.CRITICAL,
+    HubAlertCode.AGENT_OFFLINE: Severity.CRITICAL,
+    HubAlertCode.AGENT_GHOST: Severity.WARNING,
+    HubAlertCode.CLOCK_SKEW: Severity.WARNING,
+    HubAlertCode.SEQ_GAP: Severity.WARNING,
+    HubAlertCode.TELEMETRY_DISSENT: Severity.WARNING,
+    HubAlertCode.CONFIG_DRIFT: Severity.WARNING,
+    HubAlertCode.AUDIT_VIOLATION: Severity.CRITICAL,
+    HubAlertCode.BROKER_DOWN: Severity.CRITICAL,
+    HubAlertCode.ACL_OPEN: Severity.CRITICAL,
 }
 """How much each alert of the hub matters."""
 
-AFTER_GOODBYE: Final[Mapping[str, Severity]] = {Code.AGENT_OFFLINE: Severity.WARNING}
+AFTER_GOODBYE: Final[Mapping[str, Severity]] = {HubAlertCode.AGENT_OFFLINE: Severity.WARNING}
 """How much it matters of an agent that said goodbye: who was stopped on purpose woke nobody up."""
 
 OF_THE_HUB: Final[Mapping[str, Severity]] = {AlertCode.DISK_PRESSURE: Severity.CRITICAL}

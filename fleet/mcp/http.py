@@ -9,10 +9,9 @@ from mcp.server.mcpserver import MCPServer
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fleet.api.app import LOOPBACK
-from fleet.api.auth import OPERATORS, READERS, Authenticator
-from fleet.api.middleware import HttpGuard
-from fleet.api.problems import HttpProblem
+from fleet.http.auth import OPERATORS, READERS, Authenticator
+from fleet.http.middleware import LOOPBACK, HttpGuard
+from fleet.http.problems import HttpProblem
 from fleet.settings import Settings
 from fleet.tokens import Tokens
 
@@ -20,9 +19,9 @@ from fleet.tokens import Tokens
 class BearersOnly:
     """ASGI middleware: no token of the right role, no tools."""
 
-    def __init__(self, app: ASGIApp, access: Authenticator, *, allow_commands: bool) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, *, allow_commands: bool) -> None:
         self._app = app
-        self._access = access
+        self._authenticator = authenticator
         self._roles = OPERATORS if allow_commands else READERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,7 +34,7 @@ class BearersOnly:
 
     def _refusal(self, request: Request) -> HttpProblem | None:
         try:
-            principal = self._access.principal(request)
+            principal = self._authenticator.principal(request)
         except HttpProblem as problem:
             return problem
         if principal.role in self._roles:
@@ -48,8 +47,9 @@ async def serve(
 ) -> None:
     """Serve until cancelled."""
     app: ASGIApp = server.streamable_http_app(host=host)
-    access = Authenticator(Tokens(settings.home))
-    guarded = HttpGuard(BearersOnly(app, access, allow_commands=allow_commands), LOOPBACK | {host})
+    authenticator = Authenticator(Tokens(settings.home))
+    bearers = BearersOnly(app, authenticator, allow_commands=allow_commands)
+    guarded = HttpGuard(bearers, LOOPBACK | {host})
     config = uvicorn.Config(
         guarded, host=host, port=port, log_level="warning", access_log=False, server_header=False
     )

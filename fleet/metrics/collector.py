@@ -14,7 +14,7 @@ from fleet.commander.commander import Commander
 from fleet.contract.vocabulary import MessageKind, Reason, Verb
 from fleet.domain.commands import OPEN, CommandState
 from fleet.domain.events import Fact
-from fleet.metrics import hub_families as families
+from fleet.metrics import hub_families
 from fleet.metrics.agent_families import Family
 from fleet.metrics.exposition import Exposition
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fleet.hub.hub import Hub
 
 Extra = Callable[[], Iterable[Metric]]
-"""Another service's families."""
+"""Another service's hub_families."""
 
 _ENDS: Final = frozenset(CommandState) - OPEN
 
@@ -50,57 +50,59 @@ class HubCollector(Collector):
         for extra in self._extras:
             yield from extra()
         build = (fleet.__version__, platform.python_version())
-        yield labelled(families.BUILD, {build: 1})
+        yield labelled(hub_families.BUILD, {build: 1})
 
     def _traffic(self) -> Iterable[Metric]:
         counters = self._hub.counters
-        yield words(families.MESSAGES, MessageKind, counters.received)
-        yield words(families.REJECTS, Reason, counters.rejected)
-        yield single(families.DEAD_LETTERS_DROPPED, self._hub.store.dead_letters_dropped)
-        yield words(families.FACTS, Fact, counters.facts)
-        yield single(families.LOST, counters.missing)
-        yield single(families.REPEATED, counters.repeated)
-        yield single(families.RECEIPTS, counters.receipts)
-        yield single(families.RECEIPTS_FAILED, counters.receipts_failed)
-        yield single(families.LINK_UP, counters.link_up)
-        yield single(families.LINK_LOSSES, counters.link_losses)
-        yield single(families.FEED_DROPPED, counters.feed_dropped)
-        yield single(families.FEED_QUEUE, self._hub.feed.backlog)
+        yield words(hub_families.MESSAGES, MessageKind, counters.received)
+        yield words(hub_families.REJECTS, Reason, counters.rejected)
+        yield single(hub_families.DEAD_LETTERS_DROPPED, self._hub.store.dead_letters_dropped)
+        yield words(hub_families.FACTS, Fact, counters.facts)
+        yield single(hub_families.LOST, counters.missing)
+        yield single(hub_families.REPEATED, counters.repeated)
+        yield single(hub_families.RECEIPTS, counters.receipts)
+        yield single(hub_families.RECEIPTS_FAILED, counters.receipts_failed)
+        yield single(hub_families.LINK_UP, counters.link_up)
+        yield single(hub_families.LINK_LOSSES, counters.link_losses)
+        yield single(hub_families.FEED_DROPPED, counters.feed_dropped)
+        yield single(hub_families.FEED_QUEUE, self._hub.feed.backlog)
 
     def _fleet(self) -> Iterable[Metric]:
         book = self._hub.committer.book
         counts = self._hub.roster.counts()
-        yield labelled(families.AGENTS, {(v.value,): n for v, n in counts.items()})
+        yield labelled(hub_families.AGENTS, {(v.value,): n for v, n in counts.items()})
         yield labelled(
-            families.FIRING,
+            hub_families.FIRING,
             {(a.agent or "hub", a.code, a.severity.value): 1 for a in book.firing()},
         )
-        yield single(families.SILENCES, len(book.silences))
+        yield single(hub_families.SILENCES, len(book.silences))
         outcomes = self._commander.outcomes
         pairs = outcomes.keys() | {(verb.value, end.value) for verb in Verb for end in _ENDS}
-        yield labelled(families.COMMANDS, {pair: outcomes.get(pair, 0) for pair in sorted(pairs)})
-        yield single(families.COMMANDS_OPEN, len(self._commander))
-        yield single(families.NAMES_REFUSED, self._exposition.metric_names_refused)
+        yield labelled(
+            hub_families.COMMANDS, {pair: outcomes.get(pair, 0) for pair in sorted(pairs)}
+        )
+        yield single(hub_families.COMMANDS_OPEN, len(self._commander))
+        yield single(hub_families.NAMES_REFUSED, self._exposition.metric_names_refused)
 
     def _store(self) -> Iterable[Metric]:
         counters = self._hub.counters
-        yield single(families.STORED, counters.stored)
-        yield single(families.COMMITS, counters.commits)
-        yield single(families.COMMIT_SECONDS, counters.commit_seconds)
-        yield single(families.COMMIT_FAILURES, counters.commit_failures)
-        yield single(families.PAUSED, counters.paused)
+        yield single(hub_families.STORED, counters.stored)
+        yield single(hub_families.COMMITS, counters.commits)
+        yield single(hub_families.COMMIT_SECONDS, counters.commit_seconds)
+        yield single(hub_families.COMMIT_FAILURES, counters.commit_failures)
+        yield single(hub_families.PAUSED, counters.paused)
         usage = self._hub.store.disk_usage()
-        yield labelled(families.STORE_BYTES, {(name,): n for name, n in usage.files.items()})
+        yield labelled(hub_families.STORE_BYTES, {(name,): n for name, n in usage.files.items()})
         if usage.free is not None:
-            yield single(families.STORE_FREE, usage.free)
-        yield single(families.TICKS, counters.ticks)
-        yield single(families.TICK_SECONDS, counters.tick_seconds)
+            yield single(hub_families.STORE_FREE, usage.free)
+        yield single(hub_families.TICKS, counters.ticks)
+        yield single(hub_families.TICK_SECONDS, counters.tick_seconds)
         if self._hub.started_at is not None:
-            yield single(families.STARTED, self._hub.started_at)
+            yield single(hub_families.STARTED, self._hub.started_at)
 
     def _broker(self) -> Iterable[Metric]:
         for topic, value in self._hub.counters.broker.items():
-            yield single(families.BROKER[topic], value)
+            yield single(hub_families.BROKER[topic], value)
 
 
 def single(family: Family, value: float) -> Metric:

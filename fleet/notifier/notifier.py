@@ -10,7 +10,7 @@ from prometheus_client.core import Metric
 
 from fleet.contract.vocabulary import AlertState
 from fleet.domain.alerts import Alert, AlertGroup
-from fleet.metrics import hub_families as families
+from fleet.metrics import hub_families
 from fleet.metrics.collector import labelled
 from fleet.notifier.delivery import Delivery, Send
 from fleet.notifier.notification import Notification
@@ -56,11 +56,11 @@ class Notifier:
     def metrics(self) -> Iterable[Metric]:
         """What the exporter shows: a route that fails is itself visible."""
         for family, value in (
-            (families.ROUTE_UP, lambda d: int(d.working)),
-            (families.ROUTE_SENT, lambda d: d.sent),
-            (families.ROUTE_FAILURES, lambda d: d.failures),
-            (families.ROUTE_DROPPED, lambda d: d.dropped),
-            (families.ROUTE_WAITING, len),
+            (hub_families.ROUTE_UP, lambda d: int(d.working)),
+            (hub_families.ROUTE_SENT, lambda d: d.sent),
+            (hub_families.ROUTE_FAILURES, lambda d: d.failures),
+            (hub_families.ROUTE_DROPPED, lambda d: d.dropped),
+            (hub_families.ROUTE_WAITING, len),
         ):
             yield labelled(family, {(d.route.name,): value(d) for d in self._deliveries})
 

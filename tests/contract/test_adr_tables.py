@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet import adr
-from fleet.contract import vocabulary as words
+from fleet.contract import vocabulary
 from fleet.contract.messages import (
     Alert,
     Announcement,
@@ -30,7 +30,7 @@ FOLDER = ROOT / "adr"
 LAW = (FOLDER / "0005-scoped-bus.md").read_text()
 VOCABULARIES = [
     value
-    for value in vars(words).values()
+    for value in vars(vocabulary).values()
     if isinstance(value, type) and issubclass(value, Word) and value not in (Word, MessageKind)
 ]
 SHAPES = [Heartbeat, Status, Versions, Reply, Alert, Command, Announcement, Receipt]
@@ -54,16 +54,16 @@ def quoted(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-@pytest.mark.parametrize("vocabulary", VOCABULARIES)
-def test_each_vocabulary_is_the_table_of_its_name(vocabulary: type[Word]) -> None:
-    expected = [[f"`{word}`", word.meaning] for word in vocabulary]
-    assert rows(LAW, vocabulary.__name__) == expected
-    assert (vocabulary.__doc__ or "") in section(LAW, vocabulary.__name__)
+@pytest.mark.parametrize("words", VOCABULARIES)
+def test_each_vocabulary_is_the_table_of_its_name(words: type[Word]) -> None:
+    expected = [[f"`{word}`", word.meaning] for word in words]
+    assert rows(LAW, words.__name__) == expected
+    assert (words.__doc__ or "") in section(LAW, words.__name__)
 
 
 def test_there_is_no_vocabulary_that_the_code_does_not_have() -> None:
     listed = re.findall(r"^### (\w+)$", LAW.partition("\n## Vocabulary")[2], re.MULTILINE)
-    assert listed == [vocabulary.__name__ for vocabulary in VOCABULARIES]
+    assert listed == [words.__name__ for words in VOCABULARIES]
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -4,8 +4,8 @@ import { get, mayOperate, post } from "./api.js";
 import { chart } from "./chart.js";
 import { commandTable } from "./commands.js";
 import { age, clock, el, number, replace, say, table, word } from "./dom.js";
+import { MAX_LISTED, MessageKind, Verb, Verdict } from "./vocabulary.js";
 
-const VERBS = ["health-check", "status-report", "version-report", "config-reload"];
 const HOURS = 6;
 
 export async function show(main, name) {
@@ -25,7 +25,7 @@ export async function show(main, name) {
     replace(head, facts(agent));
     replace(planes, planeTable(agent));
     const since = new Date(Date.now() - HOURS * 3600e3).toISOString();
-    const query = `/v1/history?agent=${name}&since=${since}&limit=1000`;
+    const query = `/v1/history?agent=${name}&since=${since}&limit=${MAX_LISTED}`;
     const [history, inbox] = await Promise.all([get(query), get(`/v1/inbox?agent=${name}`)]);
     replace(timeline, timelineTable(history.messages));
     replace(commands, commandTable(inbox.messages));
@@ -58,7 +58,7 @@ function planeTable(agent) {
 function metricCharts(messages) {
   const series = new Map();
   for (const { kind, ts, message } of messages) {
-    if (kind !== "heartbeat") continue;
+    if (kind !== MessageKind.HEARTBEAT) continue;
     for (const [metric, value] of Object.entries(message?.metrics ?? {})) {
       if (!series.has(metric)) series.set(metric, [[], []]);
       const [times, values] = series.get(metric);
@@ -79,15 +79,15 @@ function timelineTable(messages) {
 
 function summary(kind, message) {
   if (!message) return "unknown";
-  if (kind === "heartbeat") return message.ok ? "ok" : "not ok";
-  if (kind === "alert") return `${message.severity} ${message.code} ${message.state}`;
+  if (kind === MessageKind.HEARTBEAT) return message.ok ? Verdict.OK : `not ${Verdict.OK}`;
+  if (kind === MessageKind.ALERT) return `${message.severity} ${message.code} ${message.state}`;
   const reply = message.reply ? `, ${message.reply.verb} ${message.reply.result}` : "";
   return `${message.state}${reply}`;
 }
 
 function verbs(name) {
   return el("div", { class: "verbs", role: "group", "aria-label": "Send a command" },
-    VERBS.map((verb) => el("button", { type: "button", onclick: () => send(name, verb) }, verb)));
+    Object.values(Verb).map((verb) => el("button", { type: "button", onclick: () => send(name, verb) }, verb)));
 }
 
 async function send(name, verb) {

@@ -2,6 +2,7 @@
 
 import { get, mayOperate, post, remove } from "./api.js";
 import { clock, el, replace, say, table, word } from "./dom.js";
+import { AlertState } from "./vocabulary.js";
 
 export async function show(main) {
   const firing = el("div");
@@ -18,7 +19,7 @@ export async function show(main) {
 }
 
 function row(alert, refresh) {
-  const firing = alert.state === "firing";
+  const firing = alert.state === AlertState.FIRING;
   return el("tr", {},
     el("td", {}, word(alert.severity)),
     el("td", {}, alert.agent ? el("a", { href: `#/agent/${alert.agent}` }, alert.agent) : "hub"),

@@ -1,5 +1,7 @@
 // The hub's HTTP interface. The token is sent once, in a body; then a strict cookie carries on.
 
+import { CSRF_HEADER, OPERATORS } from "./vocabulary.js";
+
 let csrf = "";
 export let role = "";
 
@@ -14,7 +16,7 @@ export class Refused extends Error {
 async function ask(method, path, body) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (csrf) headers["X-CSRF-Token"] = csrf;
+  if (csrf) headers[CSRF_HEADER] = csrf;
   const response = await fetch(path, {
     method, headers, credentials: "same-origin",
     body: body === undefined ? undefined : JSON.stringify(body),
@@ -43,7 +45,7 @@ export async function signOut() {
   csrf = role = "";
 }
 
-export const mayOperate = () => role === "operator" || role === "admin";
+export const mayOperate = () => OPERATORS.includes(role);
 
 function remember(session) {
   csrf = session.csrf;

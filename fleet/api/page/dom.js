@@ -1,5 +1,7 @@
 // Small builders of elements and texts. Nothing is ever parsed as HTML: text stays text.
 
+import { Check, CommandState, Severity, Verdict } from "./vocabulary.js";
+
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -40,15 +42,34 @@ export function clock(timestamp) {
 
 // Each word has a shape of its own beside its colour: colour alone tells nothing to many people.
 const SHAPES = {
-  ok: "●", done: "●", pass: "●", running: "●", resolved: "●",
-  late: "◐", degraded: "◐", warn: "◐", warning: "◐", sent: "◐", queued: "○", acknowledged: "◐",
-  stale: "▲", offline: "■", fail: "▲", critical: "▲", failed: "▲", rejected: "▲", silent: "■",
-  expired: "■", unknown: "?", ghost: "?", unsupported: "?", info: "ℹ",
+  [Verdict.OK]: ["●", "good"],
+  [Verdict.DEGRADED]: ["◐", "fair"],
+  [Verdict.LATE]: ["◐", "fair"],
+  [Verdict.STALE]: ["▲", "bad"],
+  [Verdict.OFFLINE]: ["■", "bad"],
+  [Verdict.UNKNOWN]: ["?", "odd"],
+  [Verdict.GHOST]: ["?", "odd"],
+  [Check.PASS]: ["●", "good"],
+  [Check.WARN]: ["◐", "fair"],
+  [Check.FAIL]: ["▲", "bad"],
+  [Severity.INFO]: ["ℹ", "plain"],
+  [Severity.WARNING]: ["◐", "fair"],
+  [Severity.CRITICAL]: ["▲", "bad"],
+  [CommandState.QUEUED]: ["○", "plain"],
+  [CommandState.SENT]: ["◐", "fair"],
+  [CommandState.ACKNOWLEDGED]: ["◐", "fair"],
+  [CommandState.DONE]: ["●", "good"],
+  [CommandState.FAILED]: ["▲", "bad"],
+  [CommandState.REJECTED]: ["▲", "bad"],
+  [CommandState.EXPIRED]: ["■", "plain"],
+  [CommandState.UNSUPPORTED]: ["?", "odd"],
+  [CommandState.SILENT]: ["■", "bad"],
 };
 
 export function word(text) {
-  return el("span", { class: `word word-${text}` },
-    el("span", { class: "shape", "aria-hidden": "true" }, SHAPES[text] ?? "•"), ` ${text}`);
+  const [shape, colour] = SHAPES[text] ?? ["•", "plain"];
+  return el("span", { class: `word ${colour}` },
+    el("span", { class: "shape", "aria-hidden": "true" }, shape), ` ${text}`);
 }
 
 export function table(caption, headings, rows) {

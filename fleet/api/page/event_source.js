@@ -1,20 +1,22 @@
 // Live events: one EventSource for a view; it resumes by id on its own after a break.
 
+import { EventName } from "./vocabulary.js";
+
 // Of the fleet only what changed: each bus heartbeat of 10,000 agents would drown the page.
-export const CHANGES = "only=fact&only=command";
+export const CHANGES = `only=${EventName.FACT}&only=${EventName.COMMAND}`;
 export const about = (agent) => `agent=${agent}`;
 
 export function listen(query, onEvent, onLink) {
   const source = new EventSource(`/v1/events?${query}`);
   source.onopen = () => onLink(true);
   source.onerror = () => onLink(false);
-  for (const name of ["bus", "fact", "command"]) source.addEventListener(name, onEvent);
+  for (const name of [EventName.BUS, EventName.FACT, EventName.COMMAND]) source.addEventListener(name, onEvent);
   return () => source.close();
 }
 
 // Calls `work` at most once every `pause` ms, and once more after the last request. Work that takes
 // long rests three times as long: neither the page nor the hub is kept busy by looking.
-export function gently(work, pause = 500) {
+export function throttle(work, pause = 500) {
   let waiting = null;
   let rested = 0;
   const run = async () => {
@@ -27,11 +29,11 @@ export function gently(work, pause = 500) {
     if (more) later();
   };
   const later = () => {
-    if (waiting === "running") waiting = "again";
+    if (waiting === "at work") waiting = "again";
     if (waiting !== null) return;
     waiting = "due";
     setTimeout(() => {
-      waiting = "running";
+      waiting = "at work";
       run();
     }, Math.max(0, rested - performance.now()));
   };

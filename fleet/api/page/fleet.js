@@ -2,16 +2,14 @@
 
 import { get } from "./api.js";
 import { age, el, replace, say, table, word } from "./dom.js";
-
-const ORDER = ["offline", "stale", "late", "degraded", "ghost", "unknown", "ok"];
+import { Check, MAX_LISTED, MAX_TEXT, WORST_FIRST } from "./vocabulary.js";
 
 const PAGE = 200; // agents asked for at a time: of 10,000 nobody reads more, and all are 5 MB
-const MOST = 1000; // that one answer holds
 
 export async function show(main, _name, again) {
   const summary = el("p", { class: "summary" });
   const problems = el("ul", { class: "problems", "aria-label": "Problems" });
-  const filter = el("input", { type: "search", id: "filter", autocomplete: "off", maxlength: 64 });
+  const filter = el("input", { type: "search", id: "filter", autocomplete: "off", maxlength: MAX_TEXT });
   const body = el("tbody");
   const frame = table("Agents, worst first",
     ["Agent", "State", "Heard", "Up", "Checks", "Alerts", "Version"], []);
@@ -49,9 +47,9 @@ export async function show(main, _name, again) {
 // The first `wanted` agents that fit the filter, with what the hub says of the whole list.
 async function list(text, wanted) {
   const query = (limit, cursor) => `/v1/agents?q=${encodeURIComponent(text)}&limit=${limit}${cursor}`;
-  const fleet = await get(query(Math.min(wanted, MOST), ""));
+  const fleet = await get(query(Math.min(wanted, MAX_LISTED), ""));
   while (fleet.next && fleet.agents.length < wanted) {
-    const left = Math.min(wanted - fleet.agents.length, MOST);
+    const left = Math.min(wanted - fleet.agents.length, MAX_LISTED);
     const page = await get(query(left, `&cursor=${fleet.next}`));
     fleet.agents.push(...page.agents);
     fleet.next = page.next;
@@ -62,12 +60,12 @@ async function list(text, wanted) {
 function summarise(counts) {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   if (all === 0) return "No agent has been heard of yet. fleet agent add NAME enrols one.";
-  const parts = ORDER.filter((state) => counts[state]).map((state) => `${counts[state]} ${state}`);
+  const parts = WORST_FIRST.filter((state) => counts[state]).map((state) => `${counts[state]} ${state}`);
   return `${all} agents: ${parts.join(", ")}`;
 }
 
 function problem(alert) {
-  return el("li", {}, word(alert.severity ?? "warning"), " ",
+  return el("li", {}, word(alert.severity), " ",
     alert.agent ? el("a", { href: `#/agent/${alert.agent}` }, alert.agent) : "hub", ` ${alert.code}`,
     alert.acknowledged_by ? " (acknowledged)" : "");
 }
@@ -96,7 +94,7 @@ function place(body, rows, agents) {
 }
 
 function texts(agent) {
-  const troubled = Object.entries(agent.checks ?? {}).filter(([, check]) => check !== "pass");
+  const troubled = Object.entries(agent.checks ?? {}).filter(([, check]) => check !== Check.PASS);
   return [
     agent.agent,
     agent.state,

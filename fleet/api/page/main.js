@@ -6,13 +6,13 @@ import { Refused, resume, signIn, signOut } from "./api.js";
 import * as audit from "./audit.js";
 import * as commands from "./commands.js";
 import { el, replace } from "./dom.js";
-import { about, CHANGES, gently, listen } from "./event_source.js";
+import { about, CHANGES, listen, throttle } from "./event_source.js";
 import * as fleet from "./fleet.js";
 
 const main = document.getElementById("main");
 const link = document.getElementById("link");
 const leave = document.getElementById("leave");
-const later = gently(update);
+const later = throttle(update);
 let refresh = async () => {};
 let stop = () => {};
 let follow = () => {};

@@ -12,20 +12,30 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from fleet.api.agent_query import AgentQuery
-from fleet.api.auth import READERS, allow
+from fleet.api.auth import allow
 from fleet.api.backend import HistoryQuery
 from fleet.api.cooperative import in_slices
-from fleet.api.problems import HttpProblem
 from fleet.api.routes.messages import Hub, Operator
-from fleet.api.schemas import AgentName, AlertBody, Code, SilenceBody, SilenceId, VerifiedBody
+from fleet.api.schemas import (
+    MAX_LISTED,
+    MAX_TEXT,
+    AgentName,
+    AlertBody,
+    Code,
+    SilenceBody,
+    SilenceId,
+    VerifiedBody,
+)
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.verdict import Verdict
+from fleet.http.auth import READERS
+from fleet.http.problems import HttpProblem
 from fleet.tokens import Principal
 
 router = APIRouter(prefix="/v1", tags=["fleet"])
 Reader = Annotated[Principal, Depends(allow(*READERS))]
 Cursor = Annotated[str | None, Query(max_length=64, pattern=r"^[0-9A-Za-z_.-]+$")]
-Limit = Annotated[int, Query(ge=1, le=1000)]
+Limit = Annotated[int, Query(ge=1, le=MAX_LISTED)]
 
 
 @router.get("/agents", response_model=dict[str, Any])
@@ -34,9 +44,9 @@ async def agents(
     _: Reader,
     state: Annotated[list[Verdict] | None, Query(description="in one of these states")] = None,
     group: Annotated[str | None, Query(max_length=64, description="of this group")] = None,
-    q: Annotated[str, Query(max_length=64, description="part of the name or state")] = "",
+    q: Annotated[str, Query(max_length=MAX_TEXT, description="part of the name or state")] = "",
     cursor: Annotated[str | None, Query(max_length=64, pattern=r"^[0-9a-z.-]+$")] = None,
-    limit: Annotated[int | None, Query(ge=1, le=1000, description="absent: all")] = None,
+    limit: Annotated[int | None, Query(ge=1, le=MAX_LISTED, description="absent: all")] = None,
     brief: Annotated[bool, Query(description="name and state alone")] = False,
 ) -> Response:
     """Agents, worst first, and the problems named: all of them, or with `limit` a page.

@@ -9,8 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request, Response
 from starlette.responses import JSONResponse
 
-from fleet.api.auth import READERS, allow
+from fleet.api.auth import allow
 from fleet.api.routes.messages import Hub
+from fleet.http.auth import READERS
 
 router = APIRouter(tags=["operations"])
 

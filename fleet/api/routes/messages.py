@@ -7,14 +7,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
-from fleet.api.auth import EVERYONE, OPERATORS, allow
+from fleet.api.auth import allow
 from fleet.api.backend import Backend, CommandRequest
-from fleet.api.problems import HttpProblem
 from fleet.api.schemas import AckBody, SendBody, SentIds
 from fleet.contract.errors import BrokerError
 from fleet.contract.rejection import Rejected
 from fleet.contract.topics import is_agent_name
 from fleet.contract.vocabulary import MessageKind, Reason, Word
+from fleet.http.auth import EVERYONE, OPERATORS
+from fleet.http.problems import HttpProblem
 from fleet.tokens import Principal, Role
 
 router = APIRouter(prefix="/v1", tags=["messages"])

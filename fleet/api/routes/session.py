@@ -6,9 +6,9 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 
-from fleet.api.auth import COOKIE, SESSION_SECONDS, Authenticator, BrowserSession
-from fleet.api.problems import HttpProblem
+from fleet.api.auth import COOKIE, SESSION_SECONDS, BrowserSession, SessionAuthenticator
 from fleet.api.schemas import SessionBody
+from fleet.http.problems import HttpProblem
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
 
@@ -16,9 +16,9 @@ router = APIRouter(prefix="/v1/session", tags=["session"])
 @router.post("")
 async def open_session(body: SessionBody, request: Request, response: Response) -> dict[str, str]:
     """Exchange a token for a session cookie; the token goes in the body, never in a URL."""
-    access: Authenticator = request.app.state.access
+    authenticator: SessionAuthenticator = request.app.state.authenticator
     address = request.client.host if request.client else "unknown"
-    name, session = access.open_session(body.token, address)
+    name, session = authenticator.open_session(body.token, address)
     response.set_cookie(
         COOKIE,
         name,
@@ -33,8 +33,8 @@ async def open_session(body: SessionBody, request: Request, response: Response) 
 @router.get("")
 async def current(request: Request) -> dict[str, str]:
     """The session's role and CSRF token."""
-    access: Authenticator = request.app.state.access
-    session = access.session(request)
+    authenticator: SessionAuthenticator = request.app.state.authenticator
+    session = authenticator.session(request)
     if session is None:
         raise HttpProblem(HTTPStatus.UNAUTHORIZED, "no session", "open one with a token")
     return _described(session)
@@ -43,8 +43,8 @@ async def current(request: Request) -> dict[str, str]:
 @router.delete("", status_code=HTTPStatus.NO_CONTENT)
 async def close(request: Request, response: Response) -> None:
     """End the session."""
-    access: Authenticator = request.app.state.access
-    access.close_session(request)
+    authenticator: SessionAuthenticator = request.app.state.authenticator
+    authenticator.close_session(request)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
 
 

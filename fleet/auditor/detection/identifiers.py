@@ -18,9 +18,7 @@ from fleet.auditor.detection.wordlists import (
     HEALTH_WORDS,
     OPERATIONS,
     lexicon,
-)
-from fleet.auditor.detection.wordlists import (
-    words as listed,
+    word_set,
 )
 from fleet.auditor.rules import pii, secret, text
 from fleet.auditor.rules.rule import Hit, Rule
@@ -28,49 +26,49 @@ from fleet.auditor.rules.rule import Hit, Rule
 _CUT: Final = re.compile(r"[-_.+]+")
 _PIECES: Final = re.compile(r"[-_.+]")
 _PARTS: Final = re.compile(r"[a-z]+|\d+")
-_MAILERS: Final = listed(
+_MAILERS: Final = word_set(
     """
         gmail googlemail yahoo outlook hotmail icloud proton protonmail gmx aol live web
         mail
         """
 )
-_DOMAINS: Final = listed("com org net de fr uk io co eu info gov edu ch at nl es it")
-_STREETS: Final = listed(
+_DOMAINS: Final = word_set("com org net de fr uk io co eu info gov edu ch at nl es it")
+_STREETS: Final = word_set(
     "street avenue ave road rd lane ln boulevard blvd strasse str weg platz rue calle via"
 )
-_TITLES: Final = listed("mr mrs ms miss dr herr frau prof")
-_RECORDS: Final = listed(
+_TITLES: Final = word_set("mr mrs ms miss dr herr frau prof")
+_RECORDS: Final = word_set(
     """
         client customer patient tenant acct matter deal opportunity invoice contact crm lead
         vip
         """
 )
-_AFTER_RECORD: Final = listed("id ids no nr number ref side id latency success facing portal")
+_AFTER_RECORD: Final = word_set("id ids no nr number ref side id latency success facing portal")
 KEYWORDS: Final[dict[str, Rule]] = {
     **dict.fromkeys(
-        listed("ssn passport nationalid taxid nino bsn pesel aadhaar cpf"), pii.NATIONAL_ID
+        word_set("ssn passport nationalid taxid nino bsn pesel aadhaar cpf"), pii.NATIONAL_ID
     ),
-    **dict.fromkeys(listed("dob birthdate birthday birth born geburtsdatum"), pii.BIRTH_DATE),
-    **dict.fromkeys(listed("phone telephone mobile cellphone msisdn whatsapp fax"), pii.PHONE),
-    **dict.fromkeys(listed("iban bic swift sortcode"), pii.IBAN),
-    **dict.fromkeys(listed("creditcard cardnumber pan cvv cvc visa mastercard amex"), pii.CARD),
-    **dict.fromkeys(listed("email mailto"), pii.EMAIL),
-    **dict.fromkeys(listed("password passwd pwd passphrase apikey"), secret.CREDENTIAL),
-    **dict.fromkeys(listed("latitude longitude postcode zipcode homeaddress"), pii.ADDRESS),
-    **dict.fromkeys(listed("firstname lastname surname fullname"), pii.NAME),
+    **dict.fromkeys(word_set("dob birthdate birthday birth born geburtsdatum"), pii.BIRTH_DATE),
+    **dict.fromkeys(word_set("phone telephone mobile cellphone msisdn whatsapp fax"), pii.PHONE),
+    **dict.fromkeys(word_set("iban bic swift sortcode"), pii.IBAN),
+    **dict.fromkeys(word_set("creditcard cardnumber pan cvv cvc visa mastercard amex"), pii.CARD),
+    **dict.fromkeys(word_set("email mailto"), pii.EMAIL),
+    **dict.fromkeys(word_set("password passwd pwd passphrase apikey"), secret.CREDENTIAL),
+    **dict.fromkeys(word_set("latitude longitude postcode zipcode homeaddress"), pii.ADDRESS),
+    **dict.fromkeys(word_set("firstname lastname surname fullname"), pii.NAME),
 }
 """Words that say what a number or the rest of a name is."""
 
 _HINTS: Final[dict[str, Rule]] = {
     **KEYWORDS,
     **dict.fromkeys(
-        listed("secret token key credential credentials cookie bearer"), secret.CREDENTIAL
+        word_set("secret token key credential credentials cookie bearer"), secret.CREDENTIAL
     ),
-    **dict.fromkeys(listed("name contact person owner user username"), pii.NAME),
-    **dict.fromkeys(listed("address street city zip"), pii.ADDRESS),
-    **dict.fromkeys(listed("card"), pii.CARD),
-    **dict.fromkeys(listed("mail"), pii.EMAIL),
-    **dict.fromkeys(listed("tel cell"), pii.PHONE),
+    **dict.fromkeys(word_set("name contact person owner user username"), pii.NAME),
+    **dict.fromkeys(word_set("address street city zip"), pii.ADDRESS),
+    **dict.fromkeys(word_set("card"), pii.CARD),
+    **dict.fromkeys(word_set("mail"), pii.EMAIL),
+    **dict.fromkeys(word_set("tel cell"), pii.PHONE),
 }
 _COMPOUNDS: Final = {
     ("credit", "card"): pii.CARD,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fleet.auditor.detection import identifiers, numeric_bounds
 from fleet.auditor.detection.decoding import MAX_TEXT, readings
-from fleet.auditor.detection.wordlists import FIELD_NOUNS, OPERATIONS, words
+from fleet.auditor.detection.wordlists import FIELD_NOUNS, OPERATIONS, word_set
 from fleet.auditor.rules import pii, secret, text
 from fleet.auditor.rules.rule import Hit, Rule, RuleGroup
 from fleet.contract import patterns
@@ -37,7 +37,7 @@ WORDS: Final = frozenset(
     )
     for word in vocabulary
 )  # fmt: skip
-FIELDS: Final = words(
+FIELDS: Final = word_set(
     """
         ok ts uptime interval boot seq checks alerts metrics state versions agent sidecar
         runtime kind config reply to verb result code took severity id value threshold ttl

@@ -12,7 +12,7 @@ from importlib import resources
 from typing import Final
 
 
-def words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     """The words of `text`; lines that open with `#` are comments."""
     lines = (line for line in text.splitlines() if not line.startswith("#"))
     return frozenset(word for line in lines for word in line.split())
@@ -20,7 +20,7 @@ def words(text: str) -> frozenset[str]:
 
 def _file(name: str) -> frozenset[str]:
     folder = resources.files("fleet.auditor.detection") / "words"
-    return words((folder / f"{name}.txt").read_text("utf-8"))
+    return word_set((folder / f"{name}.txt").read_text("utf-8"))
 
 
 OPERATIONS: Final = _file("operations")

@@ -124,7 +124,7 @@ def _trend(trend: Trend) -> dict[str, Any]:
     }
 
 
-def conclude(
+def report_of(
     audit: Audit,
     gaps: Iterable[Gap],
     *,

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from fleet.auditor.detection.wordlists import OPERATIONS, lexicon, words
+from fleet.auditor.detection.wordlists import OPERATIONS, lexicon, word_set
 from fleet.auditor.rules.rule import AT_THE_SOURCE, Clause, Hit, Rule
 from fleet.contract.vocabulary import Severity
 
@@ -138,7 +138,7 @@ def _is_credential(value: str, *, separated: bool) -> bool:
     return mixed or odd or value.isdigit() or (separated and len(value) >= 6)
 
 
-_NO_CREDENTIALS: Final = words(
+_NO_CREDENTIALS: Final = word_set(
     """
         true false null none missing unset expired invalid required unknown redacted hidden
         input output total count usage limit bucket

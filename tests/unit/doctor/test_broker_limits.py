@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.doctor import broker_limits as looked_at
+from fleet.doctor import broker_limits
 from fleet.doctor.broker_limits import limits
 from fleet.doctor.findings import Diagnosis, Level, worst
 from fleet.settings import load
@@ -14,7 +14,7 @@ from fleet.settings import load
 
 @pytest.fixture(autouse=True)
 def _no_other_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looked_at, "_running", lambda: iter(()))
+    monkeypatch.setattr(broker_limits, "_running", lambda: iter(()))
 
 
 def levels(
@@ -23,7 +23,7 @@ def levels(
 ) -> dict[str, Level]:  # fmt: skip
     file = tmp_path / "mosquitto.conf"
     file.write_text(lines)
-    monkeypatch.setattr(looked_at, "_SYSTEM", file)
+    monkeypatch.setattr(broker_limits, "_SYSTEM", file)
     settings = load({"home": str(tmp_path / "home"), "broker": broker}, {})
     return {finding.check: finding.level for finding in limits(settings, dropped)}
 

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from fleet.api.auth import Authenticator
-from fleet.api.problems import HttpProblem
+from fleet.api.auth import SessionAuthenticator
 from fleet.api.routes.health import metrics
+from fleet.http.problems import HttpProblem
 from fleet.tokens import Tokens
 
 
 def scraped_from(host: str, folder: Path) -> bytes:
     app = SimpleNamespace(
-        state=SimpleNamespace(access=Authenticator(Tokens(folder / "tokens.json")))
+        state=SimpleNamespace(authenticator=SessionAuthenticator(Tokens(folder / "tokens.json")))
     )
     scope = {"type": "http", "method": "GET", "headers": [], "client": (host, 1), "app": app}
     hub: Any = SimpleNamespace(metrics=lambda _accept: (b"up 1\n", "text/plain"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fleet.auditor.detection import identifiers
-from fleet.auditor.detection.wordlists import words
+from fleet.auditor.detection.wordlists import word_set
 from tests.support.audits import beat_rules, rules, status_rules
 
-CLEAN = words(
+CLEAN = word_set(
     """
     nanobot-7 web-prod-3 alpha alice openclaw-main jarvis-2 mqtt-client-1 customer-support
     happy-purple-tiger jackson-west austin-prod marketing-bot legal-research-assistant sales-emea

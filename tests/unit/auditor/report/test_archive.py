@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fleet.auditor.report import archive
-from fleet.auditor.report.report import AuditReport, conclude
+from fleet.auditor.report.report import AuditReport, report_of
 from tests.support.audits import NOON, an_audit, beat, take
 
 
@@ -14,7 +14,7 @@ def a_report(at: float = NOON, *, bad: bool = False) -> AuditReport:
     take(audit, "fleet/alpha/heartbeat", beat(uptime=5))
     if bad:
         take(audit, "fleet/alpha/command", {"verb": "health-check"}, retain=True)
-    return conclude(audit, [], at=at)
+    return report_of(audit, [], at=at)
 
 
 def test_a_kept_report_is_in_the_chain(tmp_path: Path):

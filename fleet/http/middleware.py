@@ -8,7 +8,10 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fleet.api.problems import HttpProblem
+from fleet.http.problems import HttpProblem
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Names of this machine, which every hub answers to."""
 
 MAX_BODY: Final = 16 * 1024
 """Bytes of a request body: a payload of 4 KiB with room for its envelope."""

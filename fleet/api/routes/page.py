@@ -1,0 +1,77 @@
+"""The web page: its document, and the contract's words as a module that its scripts import.
+
+So no word is typed a second time in JavaScript; a test looks for one that is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Response
+from starlette.responses import FileResponse
+
+from fleet.api import schemas
+from fleet.api.auth import CSRF_HEADER
+from fleet.api.event_stream import EventName
+from fleet.contract.vocabulary import AlertState, Check, MessageKind, Severity, Verb, Word
+from fleet.domain.commands import CommandState
+from fleet.domain.verdict import Verdict, badness
+from fleet.http.auth import OPERATORS
+
+FOLDER: Final = Path(__file__).parents[1] / "page"
+
+VOCABULARIES: Final[tuple[type[Word], ...]] = (
+    AlertState,
+    Check,
+    CommandState,
+    EventName,
+    MessageKind,
+    Severity,
+    Verb,
+    Verdict,
+)
+"""The vocabularies that the page speaks, each an object of the same name and members."""
+
+CONSTANTS: Final = {
+    "CSRF_HEADER": CSRF_HEADER,
+    "MAX_LISTED": schemas.MAX_LISTED,
+    "MAX_TEXT": schemas.MAX_TEXT,
+    "OPERATORS": OPERATORS,
+    "WORST_FIRST": sorted(Verdict, key=badness, reverse=True),
+}
+"""What else the hub decides and the page has to know."""
+
+router = APIRouter(include_in_schema=False)
+
+
+def _lines() -> Iterator[str]:
+    yield "// Made by the hub from its own vocabularies."
+    for words in VOCABULARIES:
+        members = json.dumps({word.name: word.value for word in words})
+        yield f"export const {words.__name__} = Object.freeze({members});"
+    for name, value in CONSTANTS.items():
+        yield f"export const {name} = {json.dumps(value)};"
+
+
+VOCABULARY: Final = "".join(f"{line}\n" for line in _lines())
+ETAG: Final = f'"{hashlib.sha256(VOCABULARY.encode()).hexdigest()[:32]}"'
+
+
+@router.get("/")
+async def page() -> FileResponse:
+    """The one document; everything else is script."""
+    return FileResponse(FOLDER / "index.html", media_type="text/html; charset=utf-8")
+
+
+@router.get("/static/vocabulary.js")
+async def vocabulary(if_none_match: Annotated[str, Header()] = "") -> Response:
+    """Asked for at each start of the page, sent only after an update of the hub."""
+    headers = {"ETag": ETAG, "Cache-Control": "private, no-cache"}
+    if if_none_match == ETAG:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(VOCABULARY, headers=headers, media_type="text/javascript")

@@ -1,0 +1,70 @@
+"""Who shows no good token is nobody, and who guesses has to wait."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from starlette.requests import Request
+
+from fleet.http.auth import Authenticator
+from fleet.http.problems import HttpProblem
+from fleet.tokens import Principal, Role, Tokens
+
+CREATED = "2026-01-01T00:00:00Z"
+
+
+def request(authorization: str = "", cookie: str = "") -> Request:
+    given = {"authorization": authorization, "cookie": cookie}
+    headers = [(name.encode(), value.encode()) for name, value in given.items() if value]
+    return Request(
+        {"type": "http", "method": "GET", "headers": headers, "client": ("192.0.2.7", 1)}
+    )
+
+
+def refusal(authenticator: Authenticator, asked: Request) -> HttpProblem:
+    with pytest.raises(HttpProblem) as refused:
+        authenticator.principal(asked)
+    return refused.value
+
+
+def test_a_bearer_is_known_until_its_token_is_revoked(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path)
+    token, entry = tokens.create(Principal(Role.VIEWER), CREATED)
+    authenticator = Authenticator(tokens)
+    for spelled in (f"Bearer {token}", f"bearer  {token}"):
+        assert authenticator.principal(request(spelled)) == Principal(Role.VIEWER, id=entry.id)
+    tokens.revoke(entry.id)
+    assert refusal(authenticator, request(f"Bearer {token}")).status == HTTPStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("shown", ["", "Bearer", "Bearer ", "Basic TOKEN", "TOKEN"])
+def test_anything_else_is_nobody(tmp_path: Path, shown: str) -> None:
+    tokens = Tokens(tmp_path)
+    token, _ = tokens.create(Principal(Role.ADMIN), CREATED)
+    refused = refusal(Authenticator(tokens), request(shown.replace("TOKEN", token)))
+    assert refused.status == HTTPStatus.UNAUTHORIZED
+    assert refused.headers == {"WWW-Authenticate": "Bearer"}
+
+
+def test_who_guesses_waits_and_a_good_token_from_there_waits_too(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path)
+    token, _ = tokens.create(Principal(Role.VIEWER), CREATED)
+    authenticator = Authenticator(tokens)
+    refused = [refusal(authenticator, request("Bearer fleet_wrong")) for _ in range(20)]
+    assert refused[0].status == HTTPStatus.UNAUTHORIZED
+    assert refused[-1].status == HTTPStatus.TOO_MANY_REQUESTS
+    assert int((refused[-1].headers or {})["Retry-After"]) > 0
+    assert refusal(authenticator, request(f"Bearer {token}")).status == refused[-1].status
+
+
+def test_who_shows_nothing_guesses_nothing(tmp_path: Path) -> None:
+    authenticator = Authenticator(Tokens(tmp_path))
+    asked = [refusal(authenticator, request()).status for _ in range(50)]
+    assert set(asked) == {HTTPStatus.UNAUTHORIZED}
+
+
+def test_a_cookie_is_no_token_at_a_door_without_sessions(tmp_path: Path) -> None:
+    asked = request(cookie="fleet_session=anything")
+    assert refusal(Authenticator(Tokens(tmp_path)), asked).status == HTTPStatus.UNAUTHORIZED
