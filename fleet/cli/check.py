@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fleet.cli.common import finish, with_connection
+from fleet.cli.common import finish, note, with_connection
 from fleet.contract.errors import FleetError
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
     from fleet.domain.agent_view import AgentView
+    from fleet.domain.problems import Problem
 
 UNKNOWN = 3
 """The exit code where nothing can be told; see `fleet.domain.problems.ExitCode`."""
@@ -31,27 +32,32 @@ def check(settings: Settings, agents: Sequence[str]) -> int:
     critical; late, ghost and a stop that was announced are warnings; who was never heard is
     unknown. What is in maintenance or silenced at the hub is named, and is no alarm.
     """
-    from fleet.retained import look
+    from fleet.fleet_state import look
 
     try:
-        views = finish(look(settings))
+        state = finish(look(settings))
     except FleetError as error:
         click.echo(f"FLEET UNKNOWN - {' '.join(str(error).split())}")
         return UNKNOWN
-    code, line = verdict(views, agents)
+    code, line = verdict(state.views, agents, state.own)
     click.echo(line)
+    if state.note:
+        note(state.note)
     return code
 
 
-def verdict(views: Sequence[AgentView], wanted: Sequence[str]) -> tuple[int, str]:
-    """(exit code, line) for the `wanted` agents, or for all."""
+def verdict(
+    views: Sequence[AgentView], wanted: Sequence[str], own: Sequence[Problem] = ()
+) -> tuple[int, str]:
+    """(exit code, line) for the `wanted` agents, or for all and the hub's `own` problems."""
     from fleet.domain.problems import ExitCode, exit_code, problems_of
     from fleet.domain.verdict import Verdict
 
     known = {view.agent: view for view in views}
     missing = [name for name in wanted if name not in known]
     chosen = [known[name] for name in wanted if name in known] if wanted else list(views)
-    worst = exit_code(chosen)
+    beside = () if wanted else own
+    worst = exit_code(chosen, beside)
     if missing and worst is ExitCode.OK:
         worst = ExitCode.UNKNOWN
     tally: dict[str, list[str]] = {}
@@ -64,7 +70,7 @@ def verdict(views: Sequence[AgentView], wanted: Sequence[str]) -> tuple[int, str
         for word, names in tally.items()
     ]
     summary = ", ".join(parts) or "no agent has been heard of"
-    loud = [problem for problem in problems_of(chosen) if not problem.held]
+    loud = [problem for problem in (*beside, *problems_of(chosen)) if not problem.held]
     if loud:
         summary += f"; {_shortened([str(problem) for problem in loud])}"
     counts = " ".join(f"{v.value}={sum(c.state is v for c in chosen)}" for v in Verdict)

@@ -26,6 +26,7 @@ from fleet.settings import Settings
 
 if TYPE_CHECKING:
     from fleet.domain.agent_view import AgentView
+    from fleet.fleet_state import FleetState
 
 PAUSE = 2.0
 """Seconds between looks of `--watch`."""
@@ -40,7 +41,8 @@ PAUSE = 2.0
 def status(settings: Settings, agent: str | None, watch: bool, drift: bool, output: str) -> None:
     """Every agent, worst first, with the problems named above; or AGENT in detail.
 
-    Works from the broker's retained messages: no hub is needed.
+    As the hub of this home knows it, or the one that FLEET_HUB names. Where none serves, from the
+    broker's retained messages, and a line on stderr says what is not known so.
     """
     if agent is not None and not is_agent_name(agent):
         raise ConfigError(f"{agent!r} is not an agent name", "", "fleet status lists them")
@@ -50,10 +52,11 @@ def status(settings: Settings, agent: str | None, watch: bool, drift: bool, outp
 async def _run(
     settings: Settings, agent: str | None, output: str, *, watch: bool, drift: bool
 ) -> None:
-    from fleet.retained import look
+    from fleet.fleet_state import look
 
     while True:
-        views = await look(settings)
+        state = await look(settings)
+        views = state.views
         if watch and output in ("table", "wide"):
             click.clear()
         if drift:
@@ -61,7 +64,9 @@ async def _run(
         elif agent is not None:
             _print_agent(_one(views, agent), output)
         else:
-            print_fleet(views, output)
+            print_fleet(state, output)
+        if state.note:
+            note(state.note)
         if not watch:
             return
         await asyncio.sleep(PAUSE)
@@ -74,10 +79,10 @@ def _one(views: Sequence[AgentView], agent: str) -> AgentView:
     raise ConfigError(f"nobody has heard of {agent}", "", "fleet status lists all agents")
 
 
-def print_fleet(views: Sequence[AgentView], output: str) -> None:
-    from fleet.domain.problems import described, problems_of
+def print_fleet(state: FleetState, output: str) -> None:
+    from fleet.domain.problems import described
 
-    problems = problems_of(views)
+    views, problems = state.views, state.problems
     if output == "json":
         write_json(
             {

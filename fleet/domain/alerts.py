@@ -7,7 +7,7 @@ that still exists at its end is told once, in a group, and a hub restart tells n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -99,12 +99,15 @@ class AlertBook:
     _ended: list[tuple[Silence, float]] = field(default_factory=list)
     """Silences that ended, and until when what they covered is held back still."""
     _untold: set[tuple[str, str]] = field(default_factory=set)
+    _firing: dict[str, dict[str, Alert]] = field(default_factory=dict)
+    """What fires, by agent and code."""
 
     @classmethod
     def of(cls, alerts: Iterable[Alert], silences: Iterable[Silence] = ()) -> AlertBook:
         """The book as the store kept it."""
         book = cls({(a.agent, a.code): a for a in alerts}, {s.id: s for s in silences})
-        book._untold = {key for key, a in book.alerts.items() if not a.is_told}
+        for alert in book.alerts.values():
+            book._index(alert)
         return book
 
     def take(self, event: Event) -> bool:
@@ -155,7 +158,8 @@ class AlertBook:
 
     def firing(self, agent: str | None = None) -> list[Alert]:
         """What is true now, worst and oldest first."""
-        found = [a for a in self.alerts.values() if a.firing and agent in (None, a.agent)]
+        agents = self._firing if agent is None else [agent]
+        found = [alert for name in agents for alert in self._firing.get(name, {}).values()]
         return sorted(found, key=lambda a: (-a.severity.rank, a.since, a.agent, a.code))
 
     def silence(self, silence: Silence) -> None:
@@ -169,6 +173,10 @@ class AlertBook:
             return False
         self._ended.append((silence, at + SETTLE))
         return True
+
+    def firing_of(self, agent: str) -> Mapping[str, Alert]:
+        """What is true of one agent now, by code."""
+        return self._firing.get(agent, {})
 
     def is_silenced(self, alert: Alert) -> bool:
         return any(silence.covers(alert.agent, alert.code) for silence in self.silences.values())
@@ -205,6 +213,7 @@ class AlertBook:
             del self.alerts[key]
             self._untold.discard(key)
             self.changed.add(key)
+        self._firing.pop(agent, None)
 
     def trim(self) -> None:
         """Bound the memory that resolved and told alerts take: the oldest go."""
@@ -216,6 +225,16 @@ class AlertBook:
         key = (alert.agent, alert.code)
         self.alerts[key] = alert
         self.changed.add(key)
+        self._index(alert)
+
+    def _index(self, alert: Alert) -> None:
+        key = (alert.agent, alert.code)
+        if alert.firing:
+            self._firing.setdefault(alert.agent, {})[alert.code] = alert
+        elif alert.code in (firing := self._firing.get(alert.agent, {})):
+            del firing[alert.code]
+            if not firing:
+                del self._firing[alert.agent]
         if alert.is_told:
             self._untold.discard(key)
         else:

@@ -5,7 +5,7 @@ Every door (command line, HTTP, page, MCP, metrics) asks here, and only renders 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
@@ -55,6 +55,12 @@ class Problem:
             "silenced": bool(self.held),
         }
 
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Problem:
+        """What `as_dict` made."""
+        held = SILENCED if data["silenced"] else ""
+        return cls(data["agent"], Severity(data["severity"]), data["code"], held)
+
 
 def problems_of(views: Iterable[AgentView]) -> list[Problem]:
     """Problems of the agents in `views`, critical ones first, each agent's words only once."""
@@ -68,11 +74,13 @@ def alarm_of(view: AgentView) -> Severity | None:
     return max((p.severity for p in problems_of([view])), key=lambda s: s.rank, default=None)
 
 
-def exit_code(views: Iterable[AgentView]) -> ExitCode:
-    """The worst that is wrong with any of them. Where nothing is, but of somebody nothing is
-    known, or there is nobody, that is unknown: never ok."""
+def exit_code(views: Iterable[AgentView], others: Iterable[Problem] = ()) -> ExitCode:
+    """The worst that is wrong with any of them, or among `others`, as the hub's own problems.
+    Where nothing is, but of somebody nothing is known, or there is nobody, that is unknown: never
+    ok."""
     every = list(views)
-    worst = max(filter(None, map(alarm_of, every)), key=lambda s: s.rank, default=None)
+    found = [*map(alarm_of, every), *(p.severity for p in others if not p.held)]
+    worst = max(filter(None, found), key=lambda s: s.rank, default=None)
     if worst is Severity.CRITICAL:
         return ExitCode.CRITICAL
     if worst is Severity.WARNING:
