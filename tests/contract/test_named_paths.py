@@ -36,9 +36,6 @@ EXAMPLES = {"adr/NNNN-slug.md", "adr/gpu.md"}
 NO_MODULES = {"fleet.rules.yml", "fleet.sqlite3.before"}
 """Files in a home, whose names look like modules."""
 
-COMING = {"fleet/store/open.py", "tests/contract/test_store_contract.py"}
-"""Named by pages already, and still on another branch. Each must go from here when it is there."""
-
 DEFINED = re.compile(r"`([\w./-]+\.(?:py|js))` `([A-Za-z_]\w*(?:\.\w+)*)`")
 DEFINED_OF = re.compile(r"`([A-Za-z_]\w*(?:\.\w+)*)` of `([\w./-]+\.(?:py|js))`")
 COLON = re.compile(r"`([\w./-]+\.(?:py|js)):([A-Za-z_]\w*(?:\.\w+)*)`")
@@ -157,8 +154,7 @@ def test_every_path_is_there(page: Path) -> None:
     missing = [
         word
         for word in paths(page.read_text())
-        if not (is_there(word) if "/" in word else word in files())
-        and word not in EXAMPLES | COMING
+        if not (is_there(word) if "/" in word else word in files()) and word not in EXAMPLES
     ]
     assert missing == [], f"{name(page)} names {', '.join(missing)}"
 
@@ -175,17 +171,13 @@ def test_every_definition_stands_in_the_file_that_is_named_with_it(page: Path) -
     missing = [
         f"{path} {what}"
         for path, what in sorted(named_definitions(page.read_text()))
-        if path not in COMING and not (is_there(path) and what in definitions(ROOT / path))
+        if not (is_there(path) and what in definitions(ROOT / path))
     ]
     assert missing == [], f"{name(page)} names {', '.join(missing)}"
 
 
 def test_the_exceptions_are_needed() -> None:
     named = {word for page in PAGES for word in paths(page.read_text())}
-    assert COMING - named == set(), "no page names it: take it out of COMING"
-    assert {path for path in COMING if is_there(path)} == set(), (
-        "it is there now: take it out of COMING"
-    )
     assert EXAMPLES - named == set(), "no page names it: take it out of EXAMPLES"
     dotted = {word for page in PAGES for word in modules(page.read_text())}
     assert NO_MODULES - dotted == set(), "no page names it: take it out of NO_MODULES"
