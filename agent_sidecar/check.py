@@ -14,7 +14,7 @@ from agent_sidecar.probes.pool import Pool
 from agent_sidecar.probes.profile import ProfileProbe
 from agent_sidecar.settings import ALL
 from agent_sidecar.telemetry import encoding
-from agent_sidecar.telemetry.findings import ObservedState
+from agent_sidecar.telemetry.observed_state import ObservedState
 from fleet.contract.schema_validator import schema_validators
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Kind, MessageKind
@@ -60,11 +60,13 @@ def _probes(assembly: Assembly, observed: ObservedState) -> Iterator[str]:
     found = {}
     started = time.monotonic()
     pool.submit(started)
-    while pool.pending() and time.monotonic() < started + LOOK:
+    waiting = True
+    while waiting:
         time.sleep(0.01)
-        for probe, finding in pool.collect(time.monotonic()):
-            found[probe.name] = finding
-            observed.put(probe.name, finding, time.monotonic())
+        waiting = pool.pending() and time.monotonic() < started + LOOK
+        for probe, result in pool.collect(time.monotonic()):  # after the question: the last too
+            found[probe.name] = result
+            observed.record(probe.name, result, time.monotonic())
     pool.close()
     for probe in assembly.probes:
         seen = found.get(probe.name)
@@ -76,9 +78,9 @@ def _probes(assembly: Assembly, observed: ObservedState) -> Iterator[str]:
         yield f"        ignores {probe.ignores}"
         if isinstance(probe, ProfileProbe):
             yield from (f"        holds   {line}" for line in probe.holds())
-        for sign in seen.signs if seen else ():
-            if sign.firing:
-                yield f"        would raise {sign.code} ({sign.severity})"
+        for evidence in seen.evidence if seen else ():
+            if evidence.firing:
+                yield f"        would raise {evidence.code} ({evidence.severity})"
 
 
 def _message(config: Config, observed: ObservedState) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """The sidecar at work: one thread, one loop; everything else only wakes it.
 
-Probes run in threads, and the herald speaks of what they find; the drop directory is taken up;
-commands are carried out by urgency; the outbox is moved to the broker; and a stop says goodbye.
-This file only says who is asked in which order, and when to wake up next.
+Probes run in threads, and the publisher speaks of what they find; the drop directory is taken up;
+commands go from the connection to the dispatcher, the queue, the executor and, as replies, to the
+publisher; the outbox is moved to the broker; and a stop says goodbye. This file puts the parts
+together, says who is asked in which order and when to wake up next. No message passes through it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from agent_sidecar.commands.executor import Executor, Reload
-from agent_sidecar.commands.queue import CommandQueue, CommandReply
+from agent_sidecar.commands.queue import CommandQueue
 from agent_sidecar.commands.trusted_keys import load as load_keys
 from agent_sidecar.config import Config
 from agent_sidecar.drop.watcher import DropWatcher
@@ -28,14 +29,13 @@ from agent_sidecar.probes.base import Assembly
 from agent_sidecar.probes.rounds import Rounds
 from agent_sidecar.reactor import Reactor
 from agent_sidecar.state.directory import StateDirectory
-from agent_sidecar.state.outbox import OutboxRow
-from agent_sidecar.telemetry.findings import ObservedState
 from agent_sidecar.telemetry.messages import MessageBuilder
+from agent_sidecar.telemetry.observed_state import ObservedState
 from agent_sidecar.telemetry.publisher import Publisher
 from agent_sidecar.telemetry.self_metrics import SelfMetrics
 from fleet.contract.errors import FleetError
-from fleet.contract.schema_validator import schema_validators as load_judges
-from fleet.contract.vocabulary import MessageKind, Notice, ReplyCode
+from fleet.contract.schema_validator import schema_validators
+from fleet.contract.vocabulary import MessageKind, ReplyCode
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,6 @@ GOODBYE: Final = 3.0
 
 RECEIPT_HOPE: Final = 0.5
 """Seconds of it in which the hub's receipt is hoped for: else the next session says it again."""
-
-BIRTH_SPREAD: Final = 1.0
-"""Seconds over which a fleet answers `hub-online`."""
 
 BEAT_SPREAD: Final = 0.02
 """Part of the interval by which beats vary, so that a fleet does not beat in step."""
@@ -77,9 +74,7 @@ class Runner:
         self._farewell = True
         self._reactor = Reactor()
         self._next_beat = 0.0
-        self._birth_at: float | None = None
         self._settle_at: float | None = None
-        self._quiet_since = 0.0
 
     @property
     def wake_descriptor(self) -> int:
@@ -111,27 +106,56 @@ class Runner:
             self._reactor.close()
 
     def _build(self) -> None:
+        """Every part, from the state on disk up to what listens to the bus.
+
+        Raises:
+            FleetError: something that it needs is not usable.
+        """
         config, wake = self._config, self._reactor.wake
-        validators = load_judges(config.added_words())
+        validators = schema_validators(config.added_words())
         keys = load_keys(config.path("FLEET_COMMAND_KEYS"))
         require_files(config)
         reload = _reload_action(config, self._assembly)
         daemon = self._purpose is Purpose.DAEMON
-        self._drop_watcher = DropWatcher(config, validators, self._deliver) if daemon else None
-        memory = self._memory = StateDirectory.open(config.state, time.time(), resume=not daemon)
-        memory.alarms.retain(probe.name for probe in self._assembly.probes)
-        self._outbox = memory.outbox
+        self._drop_watcher = DropWatcher(config, validators) if daemon else None
+        state = self._state = StateDirectory.open(config.state, time.time(), resume=not daemon)
+        state.hysteresis.retain(probe.name for probe in self._assembly.probes)
+        self._outbox = state.outbox
         self._rounds = Rounds(self._assembly.probes, wake)
-        self._sender = OutboxSender(memory.outbox, self._send_row)
-        queue = CommandQueue(validators, keys, memory.seen)
-        self._executor = Executor(queue, reload, self)
-        self._dispatcher = Dispatcher(config, validators, memory.session, self._sender, queue)
-        self._connection = BrokerConnection(config, self._dispatcher.filters, self, wake)
+        self._connection = BrokerConnection(config, wake)
+        self._sender = OutboxSender(state.outbox, self._connection.publish)
+        queue = CommandQueue(validators, keys, state.seen)
         observed = ObservedState(max_age=2.5 * config.interval)
-        builder = MessageBuilder(config, self._assembly.kind, memory, observed, validators)
-        watch = SelfMetrics(self._connection, memory.outbox, queue, builder, self._drop_watcher)
+        observed.record_status(state.self_report.load())
+        builder = MessageBuilder(config, self._assembly.kind, state, observed, validators)
         self._publisher = Publisher(
-            config, self._purpose, memory, observed, builder, watch, self._sender, self._connection
+            config,
+            self._purpose,
+            state,
+            observed,
+            builder,
+            SelfMetrics(self._connection, state.outbox, queue, builder, self._drop_watcher),
+            self._sender,
+            self._connection,
+        )
+        self._executor = Executor(
+            queue,
+            reload,
+            probe=self._rounds.start,
+            reply=self._publisher.reply,
+            call=self._reactor.call,
+        )
+        dispatcher = Dispatcher(
+            config,
+            validators,
+            state.session,
+            self._sender,
+            queue,
+            reply=self._publisher.reply,
+            hub_online=self._publisher.hub_online,
+        )
+        self._connection.listen(
+            dispatcher.filters, dispatcher.dispatch, self._sender, self._publisher
         )
         if daemon:
             status = config.topics.of(MessageKind.STATUS, config.agent)
@@ -142,15 +166,13 @@ class Runner:
         self._connection.close()
         if self._drop_watcher is not None:
             self._drop_watcher.close()
-        self._memory.close()
+        self._state.close()
 
     # --- the loop
 
     def _loop(self, deadline: float | None) -> None:
         self._next_beat = time.monotonic()
-        for kind, message in self._mail:
-            if kind is not MessageKind.HEARTBEAT:
-                self._deliver(kind, message)
+        self._publisher.hand_over(self._mail)
         while not self._stopping.is_set():
             now = time.monotonic()
             self._work(now)
@@ -166,19 +188,17 @@ class Runner:
         if results:
             self._publisher.found(results, now)
         if self._drop_watcher is not None:
-            self._drop_watcher.look(now)
+            self._drop_watcher.look(now, self._publisher.deliver)
         if now >= self._next_beat:
             self._next_beat = self._beat_after(now)
             if self._purpose in (Purpose.DAEMON, Purpose.BEAT):
                 self._rounds.start(now)
         if self._rounds.ended(now) or self._executor.overdue(now):
             self._publisher.round_over(now)
-            self._executor.looked(self._rounds.pending, now)
+            self._executor.probed(self._rounds.pending, now)
         if not self._rounds.running or self._connection.tried:  # a birth needs something to say
             self._connection.tick(now)
-        if self._birth_at is not None and now >= self._birth_at:
-            self._birth_at = None
-            self._publisher.birth(now)
+        self._publisher.tick(now)
         self._executor.work(time.time(), now)
         self._outbox.flush()
         self._sender.pump(now)
@@ -186,12 +206,12 @@ class Runner:
 
     def _settle(self, now: float) -> None:
         """Write down what can wait when nobody has waited for us for a while."""
-        if not self._memory.database.staged:
+        if not self._state.database.staged:
             self._settle_at = None
         elif self._settle_at is None:
             self._settle_at = now + SETTLE
         elif now >= self._settle_at:
-            self._memory.database.settle()
+            self._state.database.settle()
             self._settle_at = None
 
     def _wait(self, now: float, deadline: float | None) -> None:
@@ -203,7 +223,7 @@ class Runner:
             self._sender.due(),
             self._executor.due(),
             self._drop_watcher.due if self._drop_watcher else None,
-            self._birth_at,
+            self._publisher.due(),
             self._settle_at,
             deadline,
             now + 1.0 if self._outbox.unsaved else None,
@@ -235,54 +255,6 @@ class Runner:
         spread = random.uniform(1 - BEAT_SPREAD, 1 + BEAT_SPREAD)  # noqa: S311
         return max(now + interval / 2, self._next_beat + interval * spread)
 
-    # --- what the hands and the hatch ask for
-
-    def start_round(self) -> None:
-        self._rounds.start(time.monotonic())
-
-    def reply(self, answer: CommandReply) -> None:
-        self._publisher.reply(answer, time.monotonic())
-
-    def call(self, function: Callable[[], None]) -> None:
-        self._reactor.call(function)
-
-    def _deliver(self, kind: MessageKind, message: dict[str, Any]) -> bool:
-        return self._publisher.deliver(kind, message)
-
-    # --- what the link tells
-
-    def link_up(self, window: int) -> None:
-        now = self._quiet_since = time.monotonic()
-        self._sender.link_up(now, window)
-        self._birth_at = None
-        self._publisher.link_up(now)
-        for kind, message in self._mail:
-            if kind is MessageKind.HEARTBEAT:
-                self._publisher.beat(now, message)
-
-    def link_down(self, why: str) -> None:
-        log.warning("link down: %s", why)
-        self._publisher.link_down()
-        self._sender.link_down()
-
-    def acked(self, mid: int, denied: bool) -> None:
-        self._publisher.acked(mid)
-        self._sender.acked(mid)
-
-    def message(self, topic: str, payload: bytes, retain: bool) -> None:
-        now = self._quiet_since = time.monotonic()
-        got = self._dispatcher.take(topic, payload, retain, now)
-        if isinstance(got, CommandReply):
-            self.reply(got)
-        elif got is Notice.HUB_ONLINE:
-            self._sender.hub_online(now)
-            if self._purpose is Purpose.DAEMON:
-                self._birth_at = now + random.uniform(0, BIRTH_SPREAD)  # noqa: S311
-
-    def _send_row(self, row: OutboxRow) -> int | None:
-        topic = self._config.topics.of(row.kind, self._config.agent)
-        return self._connection.publish(topic, row.payload, retain=row.retain)
-
     # --- the end
 
     def _is_done(self, now: float) -> bool:
@@ -295,7 +267,7 @@ class Runner:
         ):
             return False
         hoping = self._outbox.receipted and len(self._outbox) > 0
-        quiet = now - self._quiet_since >= (HOPE if hoping else QUIET)
+        quiet = now - self._connection.heard_at >= (HOPE if hoping else QUIET)
         return quiet and self._sender.idle
 
     def _not_through(self) -> FleetError:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from benchmarks.result import tell
 from fleet.contract.vocabulary import MessageKind
-from fleet.store.port import Batch, StoredMessage
+from fleet.store.records import Batch, StoredMessage
 from fleet.store.sqlite import SqliteStore
 
 START: Final = 1_800_000_000.0

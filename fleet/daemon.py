@@ -1,4 +1,4 @@
-"""The services of a complete hub, in the order in which they are started."""
+"""The composition root: a complete hub, and its services in the order in which they are started."""
 
 from __future__ import annotations
 
@@ -13,8 +13,19 @@ from fleet.commander.enrolment_sync import EnrolmentSync
 from fleet.hub.hub import Hub, Plug, Service
 from fleet.metrics.exporter import Exporter
 from fleet.notifier.notifier import Notifier
-from fleet.notifier.routes import Route
+from fleet.notifier.routes import Route, routes_of
 from fleet.otel.exporter import OpenTelemetry, endpoint_of
+from fleet.settings import Settings
+from fleet.store.open import hub_store
+
+
+def complete_hub(settings: Settings, api_server: ApiServer) -> Hub:
+    """The hub that `fleet serve` runs.
+
+    Raises:
+        ConfigError: a table of the settings is not usable.
+    """
+    return Hub(settings, hub_store(settings), plug(api_server, routes_of(settings)))
 
 
 def plug(api_server: ApiServer, routes: Sequence[Route] = ()) -> Plug:

@@ -1,18 +1,18 @@
-"""The fleet as the broker remembers it, judged by the same rules as in the hub."""
+"""The fleet as the broker's retained messages tell it, judged by the same rules as in the hub."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from fleet.bus.mqtt import open_bus
-from fleet.bus.port import Bus
-from fleet.contract.errors import ConfigError
+from fleet.bus.port import Bus, Inbound
+from fleet.contract.errors import BrokerError, ConfigError, RefusedError
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.topics import FROM_AGENT
@@ -26,7 +26,19 @@ from fleet.domain.verdict import Verdict
 from fleet.hub_client import HubClient, HubError
 from fleet.provisioning.registry import Enrolled, Registry
 from fleet.settings import Settings
-from fleet.snapshot import retained_state
+
+MARKER: Final = "$SYS/broker/version"
+"""Retained on every Mosquitto. Asked for last, it arrives behind all retained state before it."""
+
+QUIET: Final = 0.4
+"""Seconds without a message after which a broker without `$SYS` is taken to have told all."""
+
+MARKER_WAIT: Final = 1.5
+"""The same where it granted the marker, which comes at once where there is one: NATS grants it and
+has none."""
+
+PATIENCE: Final = 10.0
+"""Seconds in all: 10,000 agents' retained state takes about one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +52,7 @@ class HubHints:
     @classmethod
     def of(cls, home: Path) -> Self:
         """From the hub of this home; nothing where none answers, so in doubt an alarm is loud."""
-        with suppress(HubError, ConfigError):
+        with contextlib.suppress(HubError, ConfigError):
             hub = HubClient.serving(home)
             if hub is not None:
                 told = hub.get(f"/v1/alerts?code={HubAlertCode.CLOCK_SKEW}")
@@ -49,7 +61,7 @@ class HubHints:
         return cls()
 
 
-async def remembered(
+async def retained_roster(
     bus: Bus,
     settings: Settings,
     filters: Iterable[str] | None = None,
@@ -94,9 +106,10 @@ async def look(settings: Settings) -> list[AgentView]:
     """
     hints = await asyncio.to_thread(HubHints.of, settings.home)
     async with open_bus(settings) as bus:
-        roster = await remembered(bus, settings, skews=hints.skews)
+        roster = await retained_roster(bus, settings, skews=hints.skews)
     known: dict[str, Enrolled] = {}
-    with suppress(ConfigError):  # a damaged list is the hub's to tell of; health is needed now
+    # A damaged list is the hub's to tell of; health is needed now.
+    with contextlib.suppress(ConfigError):
         known = Registry(settings.home).agents() or {}
     strangers = dict.fromkeys(roster.names(), Enrolment())
     members = strangers | {name: agent.as_member() for name, agent in known.items()}
@@ -105,3 +118,57 @@ async def look(settings: Settings) -> list[AgentView]:
     # Of a session only the last messages are retained: what lay between them is not known.
     views = [replace(view, missing=None) for view in roster.views(now)]
     return apply_silences(views, hints.silences, now)
+
+
+async def retained_state(bus: Bus, filters: Iterable[str]) -> list[Inbound]:
+    """Every retained message under `filters`, in order of arrival; the subscriptions stay.
+
+    Raises:
+        BrokerError: the broker refuses the subscription.
+    """
+    wanted = list(filters)
+    await bus.subscribe(*wanted)
+    quiet = MARKER_WAIT if await _ask_for_marker(bus, wanted) else QUIET
+    state: list[Inbound] = []
+    clock = asyncio.get_running_loop().time
+    end = clock() + PATIENCE
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(quiet) as limit:
+            async for message in bus.messages():
+                await bus.ack(message)
+                if message.topic == MARKER:
+                    break
+                if message.retain:
+                    state.append(message)
+                limit.reschedule(min(end, clock() + quiet))
+    return state
+
+
+async def _ask_for_marker(bus: Bus, filters: list[str]) -> bool:
+    """Whether the broker grants it. Some hang up on whoever asks: then `filters` are asked for
+    again, as soon as the link is back.
+
+    Raises:
+        BrokerError: it does not come back.
+    """
+    try:
+        await bus.subscribe(MARKER)
+    except RefusedError:
+        return False
+    except BrokerError:
+        await _ask_again(bus, filters)
+        return False
+    return True
+
+
+async def _ask_again(bus: Bus, filters: list[str]) -> None:
+    clock = asyncio.get_running_loop().time
+    end = clock() + PATIENCE
+    while True:
+        try:
+            await bus.subscribe(*filters)
+            return
+        except BrokerError:
+            if clock() >= end:
+                raise
+            await asyncio.sleep(0.1)

@@ -12,18 +12,20 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from fleet.contract.errors import FleetError
-from fleet.contract.vocabulary import Word
+from fleet.contract.vocabulary import Check, Plane, Word
 from fleet.domain.agent_view import AgentView
 from fleet.domain.verdict import Verdict
 
-ALIVE: Final = frozenset({Verdict.OK, Verdict.DEGRADED, Verdict.LATE})
-GONE: Final = frozenset({Verdict.OFFLINE})
+ALIVE: Final = frozenset({Verdict.OK, Verdict.DEGRADED})
+"""Verdicts that claim a living agent, unless its process plane says otherwise; of one that is late
+or stale nothing is claimed."""
+
 UPTIME_SLACK: Final = 60.0
 """Seconds by which two clocks' uptimes may differ: a container starts before its agent does."""
 
 
 class SourceError(FleetError):
-    """The second source does not answer."""
+    """The second source does not answer, or knows nothing of the agent: no evidence either way."""
 
 
 class Dissent(Word):
@@ -48,9 +50,10 @@ class Evidence:
 def compare(view: AgentView, evidence: Evidence) -> list[Dissent]:
     """Every disagreement; none means that both tell the same story."""
     found = []
-    if view.state in ALIVE and not evidence.running:
+    dead = view.checks.get(Plane.PROCESS) is Check.FAIL
+    if view.state in ALIVE and not dead and not evidence.running:
         found.append(Dissent.SAYS_ALIVE)
-    if view.state in GONE and evidence.running:
+    if (view.state is Verdict.OFFLINE or dead) and evidence.running:
         found.append(Dissent.SAYS_GONE)
     both = view.uptime is not None and evidence.uptime is not None and evidence.running
     if both and evidence.uptime + UPTIME_SLACK < view.uptime:  # type: ignore[operator]
@@ -64,7 +67,7 @@ def ask_docker(container: str, url: str | None) -> Evidence:
     """One container's state; `url` as Docker knows it (unix, tcp, ssh), None: its default.
 
     Raises:
-        SourceError: the daemon does not answer.
+        SourceError: the daemon does not answer, or has no such container.
     """
     import docker
     from docker.errors import DockerException, NotFound
@@ -77,7 +80,11 @@ def ask_docker(container: str, url: str | None) -> Evidence:
         finally:
             client.close()
     except NotFound:
-        return Evidence(source, running=False)
+        raise SourceError(
+            f"there is no {source}",
+            "it was removed, or its name is another: that proves nothing of the agent",
+            "docker ps --all, then --container NAME",
+        ) from None
     except (DockerException, OSError, ValueError) as error:
         raise SourceError(
             "Docker does not answer", str(error), "docker info, or --docker URL"
@@ -91,9 +98,10 @@ def ask_systemd(unit: str) -> Evidence:
     """One unit's state.
 
     Raises:
-        SourceError: systemd does not answer.
+        SourceError: systemd does not answer, or has no such unit.
     """
-    command = ["systemctl", "show", unit, "--property=ActiveState,ActiveEnterTimestampMonotonic"]
+    properties = "LoadState,ActiveState,ActiveEnterTimestampMonotonic"
+    command = ["systemctl", "show", unit, f"--property={properties}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError) as error:
@@ -101,6 +109,12 @@ def ask_systemd(unit: str) -> Evidence:
         why = said[0] if said else "it says nothing"
         raise SourceError("systemd does not answer", why, f"systemctl status {unit}") from None
     shown = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    if shown.get("LoadState") == "not-found":
+        raise SourceError(
+            f"there is no systemd unit {unit}",
+            "it was removed, or its name is another: that proves nothing of the agent",
+            "systemctl list-units --all, then --unit NAME",
+        )
     running = shown.get("ActiveState") in ("active", "reloading")
     return Evidence(f"systemd unit {unit}", running, _monotonic(shown))
 

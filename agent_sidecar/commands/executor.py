@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import Final, Protocol
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from agent_sidecar.commands.queue import CommandQueue, CommandReply, QueuedCommand
 from fleet.contract.vocabulary import ReplyCode, Result, Verb
@@ -18,31 +19,39 @@ CHECK_TIME: Final = 5.0
 Reload = Callable[[], ReplyCode]
 
 
-class Body(Protocol):
-    """What the hands belong to."""
-
-    def start_round(self) -> None:
-        """Probe now."""
-        ...
-
-    def reply(self, answer: CommandReply) -> None:
-        """Publish a full status that carries `answer`."""
-        ...
-
-    def call(self, function: Callable[[], None]) -> None:
-        """Run `function` in the loop's thread."""
-        ...
-
-
 class Executor:
-    """Takes orders from the desk. `reload` is the local action; None: not configured."""
+    """Starts what the queue gives out, and hands each result on as a reply.
 
-    def __init__(self, queue: CommandQueue, reload: Reload | None, body: Body) -> None:
+    Args:
+        reload: the local action; None where none is configured.
+        probe: starts a round of probes; its argument is now, monotonic s.
+        reply: takes each reply, and now.
+        call: runs a function in the loop's thread.
+    """
+
+    def __init__(
+        self,
+        queue: CommandQueue,
+        reload: Reload | None,
+        *,
+        probe: Callable[[float], None],
+        reply: Callable[[CommandReply, float], None],
+        call: Callable[[Callable[[], None]], None],
+    ) -> None:
         self._queue = queue
         self._reload = reload
-        self._body = body
+        self._probe = probe
+        self._reply = reply
+        self._call = call
         self._checking: list[tuple[QueuedCommand, float]] = []
         self._reloading = 0
+        self.actions: Mapping[Verb, Callable[[QueuedCommand, float], None]] = {
+            Verb.HEALTH_CHECK: self._check,
+            Verb.VERSION_REPORT: self._report,
+            Verb.CONFIG_RELOAD: self._start_reload,
+            Verb.STATUS_REPORT: self._report,
+        }
+        """What each verb does: the whole vocabulary, and nothing for a word beyond it."""
 
     @property
     def busy(self) -> bool:
@@ -50,21 +59,17 @@ class Executor:
 
     def work(self, wall: float, now: float) -> None:
         """Start what waits, urgent first."""
-        while (command := self._queue.next()) is not None:
+        while (command := self._queue.start_next()) is not None:
             if command.until < wall:
                 self._finish(command, Result.EXPIRED, ReplyCode.TTL_EXPIRED, now)
-            elif command.verb is Verb.HEALTH_CHECK:
-                self._check(command, now)
-            elif command.verb is Verb.CONFIG_RELOAD:
-                self._start_reload(command, now)
             else:
-                self._finish(command, Result.DONE, ReplyCode.OK, now)
+                self.actions[command.verb](command, now)
 
     def overdue(self, now: float) -> bool:
         """Whether a health-check has waited long enough."""
         return any(now >= until for _, until in self._checking)
 
-    def looked(self, pending: bool, now: float) -> None:
+    def probed(self, pending: bool, now: float) -> None:
         """A round of probes is over; `pending`: some have not answered."""
         ended = [item for item in self._checking if not pending or now >= item[1]]
         for item in ended:
@@ -74,11 +79,16 @@ class Executor:
             self._finish(item[0], result, code, now)
 
     def due(self) -> float | None:
+        """When a health-check has waited long enough (monotonic s); None: none waits."""
         return min((until for _, until in self._checking), default=None)
 
     def _check(self, command: QueuedCommand, now: float) -> None:
         self._checking.append((command, now + CHECK_TIME))
-        self._body.start_round()
+        self._probe(now)
+
+    def _report(self, command: QueuedCommand, now: float) -> None:
+        """The reply rides on a full status, which is all that was asked for."""
+        self._finish(command, Result.DONE, ReplyCode.OK, now)
 
     def _start_reload(self, command: QueuedCommand, now: float) -> None:
         action = self._reload
@@ -88,22 +98,21 @@ class Executor:
 
         def work() -> None:
             code = action()
-            self._body.call(lambda: self._reloaded(command, code))
+            self._call(lambda: self._reloaded(command, code))
 
         self._reloading += 1
         threading.Thread(target=work, name="reload", daemon=True).start()
 
     def _reloaded(self, command: QueuedCommand, code: ReplyCode) -> None:
         """The new digest comes with the next round of probes, which starts now."""
-        from time import monotonic
-
         self._reloading -= 1
+        now = time.monotonic()
         if code is ReplyCode.OK:
-            self._check(command, monotonic())
+            self._check(command, now)
         else:
-            self._finish(command, Result.FAILED, code, monotonic())
+            self._finish(command, Result.FAILED, code, now)
 
     def _finish(self, command: QueuedCommand, result: Result, code: ReplyCode, now: float) -> None:
         log.info("%s: %s (%s)", command.verb, result, code)
         self._queue.finished(command)
-        self._body.reply(command.answer(result, code, now))
+        self._reply(command.reply(result, code, now), now)

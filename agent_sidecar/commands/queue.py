@@ -1,4 +1,4 @@
-"""The command desk: which of the messages that come in are carried out, and in which order.
+"""The command queue: which of the messages that come in are carried out, and in which order.
 
 Everything that is refused is counted, and answered where the contract has an answer for it.
 Time is an argument: `wall` is s since the epoch, `now` is monotonic s.
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from agent_sidecar.commands.trusted_keys import TrustedKeys
 from agent_sidecar.state.seen_ids import SeenIds
+from agent_sidecar.token_bucket import TokenBucket
 from fleet.contract import signing
 from fleet.contract.limits import DEFAULT_TTL, MAX_TTL
 from fleet.contract.rejection import Rejected
@@ -70,31 +71,12 @@ class QueuedCommand:
     until: float = field(compare=False, default=0.0)
     arrived: float = field(compare=False, default=0.0)
 
-    def answer(self, result: Result, code: ReplyCode, now: float) -> CommandReply:
+    def reply(self, result: Result, code: ReplyCode, now: float) -> CommandReply:
         return CommandReply(self.verb.value, result, code, self.id, round(now - self.arrived, 6))
 
 
-class TokenBucket:
-    """A token bucket: `burst` at once, `rate` a second."""
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self._rate = rate
-        self._burst = burst
-        self._tokens = burst
-        self._last: float | None = None
-
-    def take(self, now: float) -> bool:
-        if self._last is not None:
-            self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate)
-        self._last = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
-
-
 class CommandQueue:
-    """Takes commands and notices in; gives orders out, urgent first.
+    """Receives commands and notices; gives commands out, urgent first.
 
     Attributes:
         dropped: what was dropped without an answer, by reason.
@@ -110,16 +92,16 @@ class CommandQueue:
         self._numbers = 0
         self._running: set[str] = set()
         self._commands = TokenBucket(RATE, BURST)
-        self._answers = TokenBucket(RATE, BURST)
+        self._replies = TokenBucket(RATE, BURST)
         self.dropped: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def take(
+    def receive(
         self, inbound: InboundMessage, wall: float, now: float
     ) -> CommandReply | Notice | None:
-        """Judge one message: an answer to send at once, a notice, or None (queued or dropped)."""
+        """Judge one message: a reply to send at once, a notice, or None (queued or dropped)."""
         topic = inbound.topic
         if inbound.retain:
             self.dropped[Reason.RETAINED_COMMAND.value] += 1
@@ -131,14 +113,14 @@ class CommandQueue:
             return None
         if "notice" in message:
             return self._notice(topic, message, wall)
-        answer = self._command(topic, message, wall, now)
-        if answer is not None and not self._answers.take(now):
+        reply = self._command(topic, message, wall, now)
+        if reply is not None and not self._replies.consume(now):
             self.dropped["unanswered"] += 1
             return None
-        return answer
+        return reply
 
-    def next(self) -> QueuedCommand | None:
-        """The most urgent order that may run now: one of a verb at a time."""
+    def start_next(self) -> QueuedCommand | None:
+        """The most urgent command that may run now: one of a verb at a time."""
         for command in sorted(self._waiting):
             if command.verb not in self._running:
                 self._waiting.remove(command)
@@ -179,7 +161,7 @@ class CommandQueue:
         until = _until(message, wall)
         expired = "ts" in message and wall > until
         # Old commands that somebody plays again must not use up what the hub's own may take.
-        if not expired and not self._commands.take(now):
+        if not expired and not self._commands.consume(now):
             return CommandReply(verb.value, Result.REJECTED, ReplyCode.RATE_EXCEEDED, id_)
         if id_ is not None:
             self._seen.add(id_, until, wall)

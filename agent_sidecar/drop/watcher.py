@@ -14,7 +14,7 @@ from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.vocabulary import MessageKind
 
 if TYPE_CHECKING:
-    from agent_sidecar.drop.inotify import DirectoryWatch
+    from agent_sidecar.inotify import DirectoryWatch
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +34,8 @@ class DropWatcher:
         FleetError: a drop directory that was asked for is not usable.
     """
 
-    def __init__(
-        self, config: Config, validators: Mapping[MessageKind, SchemaValidator], deliver: Deliver
-    ) -> None:
+    def __init__(self, config: Config, validators: Mapping[MessageKind, SchemaValidator]) -> None:
         self._agent = config.agent
-        self._deliver = deliver
         self._watch: DirectoryWatch | None = None
         self._drop: DropDirectory | None = None
         self._due = 0.0
@@ -60,7 +57,7 @@ class DropWatcher:
         drop.open()
         drop.claim(self._agent)
         try:
-            from agent_sidecar.drop.inotify import DirectoryWatch
+            from agent_sidecar.inotify import DirectoryWatch
 
             self._watch = DirectoryWatch(drop.folder)
         except (ImportError, OSError) as error:
@@ -91,12 +88,12 @@ class DropWatcher:
         """When to look next (monotonic s)."""
         return self._due if self._drop else None
 
-    def look(self, now: float) -> None:
-        """Take up what waits, if it is time to."""
+    def look(self, now: float, deliver: Deliver) -> None:
+        """Give what waits to `deliver`, if it is time to."""
         drop = self._drop
         if drop is None or now < self._due:
             return
-        again = drop.scan(time.time(), self._deliver)
+        again = drop.scan(time.time(), deliver)
         if not (again or drop.is_there()):
             again = self._open_again(drop)
         blind = self._watch is None and not self._lost

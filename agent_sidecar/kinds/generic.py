@@ -28,7 +28,12 @@ def assemble(config: Config) -> Assembly:
         )
     probes += common.work_probes(config)
     probes += common.cron_probes(config)
+    found = [] if find else ["no process is watched: FLEET_PID_FILE or FLEET_PROCESS names one"]
+    if not probes:
+        from agent_sidecar.probes.unwatched import WHY, UnwatchedProbe
+
+        probes.append(UnwatchedProbe())
+        found = [WHY]
     probes += common.profile_probes(config)
     probes += common.machine_probes(config)
-    found = [] if find else ["no process is watched: FLEET_PID_FILE or FLEET_PROCESS names one"]
     return Assembly(Kind.GENERIC.value, probes, found, pid=find or (lambda: None))

@@ -1,4 +1,4 @@
-"""The one connection of the sidecar: paho-mqtt driven by the runner's own loop.
+"""The one connection of the sidecar to its broker: paho-mqtt driven by the runner's own loop.
 
 Each attempt gets a fresh client: what was in flight belongs to the outbox, not to the client.
 Only the connect itself (name look-up, TCP, TLS) may block, so it runs in a thread. MQTT 5
@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -24,6 +25,7 @@ from agent_sidecar.config import Config
 from agent_sidecar.mqtt import client as attempt
 from agent_sidecar.mqtt.client import CONNECT_TIMEOUT, RECEIVE_MAXIMUM, WINDOW, keepalive
 from fleet.contract.errors import FleetError
+from fleet.contract.vocabulary import MessageKind
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +41,22 @@ UNWANTED: Final = frozenset(
 """Answers that stay the same however often one asks: the credential is not, or no longer, good."""
 
 
-class Handler(Protocol):
-    """What the link tells its owner, always in the owner's thread."""
+class Observer(Protocol):
+    """Who is told what becomes of the connection, always in the owner's thread."""
 
-    def link_up(self, window: int) -> None: ...
-    def link_down(self, why: str) -> None: ...
-    def message(self, topic: str, payload: bytes, retain: bool) -> None: ...
-    def acked(self, mid: int, denied: bool) -> None: ...
+    def link_up(self, now: float, window: int, /) -> None:
+        """Connected; the broker takes `window` unacknowledged publishes."""
+        ...
+
+    def link_down(self) -> None: ...
+
+    def acked(self, mid: int) -> None:
+        """The broker has answered for `mid`; a refusal is counted here."""
+        ...
+
+
+OnMessage = Callable[[str, bytes, bool, float], None]
+"""Takes (topic, payload, retain, now) of each message that comes in; now is monotonic s."""
 
 
 @dataclass(slots=True)
@@ -61,17 +72,20 @@ class ConnectionCounters:
 class BrokerConnection:
     """A connection that comes back by itself.
 
-    The owner calls `tick` when `deadline` passes or after a wake-up, and `ready` when the
-    socket is. `wake` is called from the connect thread.
+    The owner calls `listen` once, `tick` when `deadline` passes or after a wake-up, and `ready`
+    when the socket is. `wake` is called from the connect thread.
+
+    Attributes:
+        will: makes (topic, payload) of the last will for each new connection; None: no will.
+        heard_at: when something last came in, or the connection came about (monotonic s).
     """
 
-    def __init__(
-        self, config: Config, filters: tuple[str, ...], handler: Handler, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: Config, wake: Callable[[], None]) -> None:
         self._config = config
-        self._filters = filters
-        self._handler = handler
         self._wake = wake
+        self._filters: tuple[str, ...] = ()
+        self._on_inbound: OnMessage = lambda *_: None
+        self._observers: tuple[Observer, ...] = ()
         self._client: mqtt.Client | None = None
         self._connecting = False
         self._outcome: tuple[mqtt.Client, str] | None = None
@@ -85,7 +99,12 @@ class BrokerConnection:
         self._answer_by = 0.0
         self._why = ""
         self.will: Callable[[], tuple[str, bytes] | None] = lambda: None
+        self.heard_at = 0.0
         self.counters = ConnectionCounters()
+
+    def listen(self, filters: tuple[str, ...], on_message: OnMessage, *observers: Observer) -> None:
+        """What to subscribe to, who takes what comes in, and who is told of up and down."""
+        self._filters, self._on_inbound, self._observers = filters, on_message, observers
 
     @property
     def up(self) -> bool:
@@ -162,10 +181,12 @@ class BrokerConnection:
             client.loop_write()
         self._reap(now)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool) -> int | None:
-        """Publish at QoS 1; the message id that `acked` will name, or None if the link is down."""
+    def publish(self, kind: MessageKind, payload: bytes, retain: bool) -> int | None:
+        """Publish a message of this agent at QoS 1; the message id that `acked` will name, or
+        None if the link is down."""
         if not self._up or self._client is None:
             return None
+        topic = self._config.topics.of(kind, self._config.agent)
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
@@ -229,7 +250,9 @@ class BrokerConnection:
             client.on_disconnect = None
             attempt.hang_up(client)
         if answered:
-            self._handler.link_down(why)
+            log.warning("link down: %s", why)
+            for observer in self._observers:
+                observer.link_down()
         if not self._unsupported:
             self._version = MQTTProtocolVersion.MQTTv5
         self._retry_later(why, now)
@@ -270,7 +293,10 @@ class BrokerConnection:
         self.counters.connects += 1
         attempt.subscribe(client, self._filters)
         log.info("connected to %s over %s", self._config.broker, self.protocol)
-        self._handler.link_up(min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW)))
+        self.heard_at = time.monotonic()
+        window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+        for observer in self._observers:
+            observer.link_up(self.heard_at, window)
 
     def _on_subscribe(
         self,
@@ -296,12 +322,14 @@ class BrokerConnection:
         if reason.is_failure:
             self.counters.denied += 1
             log.warning("the broker denied a publish: %s", reason)
-        self._handler.acked(mid, reason.is_failure)
+        for observer in self._observers:
+            observer.acked(mid)
 
     def _on_message(
         self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage
     ) -> None:
-        self._handler.message(message.topic, bytes(message.payload), message.retain)
+        self.heard_at = time.monotonic()
+        self._on_inbound(message.topic, bytes(message.payload), message.retain, self.heard_at)
 
     def _on_disconnect(
         self,

@@ -1,9 +1,12 @@
-"""Sorts what comes from the bus: receipts to the courier, commands and notices to the desk."""
+"""Where a message from the bus goes: receipts to the outbox sender, the rest to the command queue.
+
+What the queue answers at once is handed on as a reply; what it queues, the executor will answer.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from agent_sidecar.commands.queue import CommandQueue, CommandReply, InboundMessage
 from agent_sidecar.config import Config
@@ -15,7 +18,15 @@ from fleet.contract.vocabulary import MessageKind, Notice, Reason
 
 
 class Dispatcher:
-    """Knows which topic carries what."""
+    """Knows which topic carries what.
+
+    Args:
+        reply: takes a reply that is due at once, and now (monotonic s).
+        hub_online: called, with now, when a hub says that it has come up.
+
+    Attributes:
+        filters: what to subscribe to.
+    """
 
     def __init__(
         self,
@@ -24,37 +35,45 @@ class Dispatcher:
         session: Session,
         sender: OutboxSender,
         queue: CommandQueue,
+        *,
+        reply: Callable[[CommandReply, float], None],
+        hub_online: Callable[[float], None],
     ) -> None:
         topics = config.topics
         self._receipts = topics.of(MessageKind.RECEIPT, config.agent)
         self._broadcast = topics.broadcast
-        self._judge = validators[MessageKind.RECEIPT]
+        self._validator = validators[MessageKind.RECEIPT]
         self._session = session
         self._sender = sender
         self._queue = queue
+        self._reply = reply
+        self._hub_online = hub_online
         self.filters = (
             topics.of(MessageKind.COMMAND, config.agent),
             self._receipts,
             self._broadcast,
         )
 
-    def take(
-        self, topic: str, payload: bytes, retain: bool, now: float
-    ) -> CommandReply | Notice | None:
-        """Sort one message; what the desk answers at once, a notice, or None."""
+    def dispatch(self, topic: str, payload: bytes, retain: bool, now: float) -> None:
+        """Hand on one message; `now` is monotonic s."""
         if topic == self._receipts:
-            self._take_receipt(payload, retain, now)
-            return None
-        broadcast = topic == self._broadcast
-        kind = MessageKind.BROADCAST if broadcast else MessageKind.COMMAND
-        return self._queue.take(InboundMessage(kind, topic, payload, retain), time.time(), now)
+            self._receipt(payload, retain, now)
+            return
+        kind = MessageKind.BROADCAST if topic == self._broadcast else MessageKind.COMMAND
+        inbound = InboundMessage(kind, topic, payload, retain)
+        outcome = self._queue.receive(inbound, time.time(), now)
+        if isinstance(outcome, CommandReply):
+            self._reply(outcome, now)
+        elif outcome is Notice.HUB_ONLINE:
+            self._sender.hub_online(now)
+            self._hub_online(now)
 
-    def _take_receipt(self, payload: bytes, retain: bool, now: float) -> None:
+    def _receipt(self, payload: bytes, retain: bool, now: float) -> None:
         if retain:
             self._queue.dropped[Reason.RETAINED_COMMAND.value] += 1
             return
         try:
-            receipt = self._judge.read(payload)
+            receipt = self._validator.read(payload)
         except Rejected as rejected:
             self._queue.dropped[rejected.reason.value] += 1
             return

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from agent_sidecar.state.outbox import Outbox, OutboxRow
+from fleet.contract.vocabulary import MessageKind
 
 PATIENCE: Final = 5.0
 """Seconds without a receipt before rows are sent again; a hub commits in milliseconds."""
@@ -21,16 +22,17 @@ MAX_PATIENCE: Final = 600.0
 BURST: Final = 16
 """Rows sent again to see whether a hub is there."""
 
-Send = Callable[[OutboxRow], int | None]
-"""Publishes a row and returns the message id to expect back, or None if the link cannot."""
+Publish = Callable[[MessageKind, bytes, bool], int | None]
+"""Publishes (kind, payload, retain) of this agent; the message id to expect back, or None if the
+connection cannot."""
 
 
 class OutboxSender:
     """Moves rows from `outbox` to the bus. `window` bounds unacknowledged ones."""
 
-    def __init__(self, outbox: Outbox, send: Send, window: int = 16) -> None:
+    def __init__(self, outbox: Outbox, publish: Publish, window: int = 16) -> None:
         self._outbox = outbox
-        self._send = send
+        self._publish = publish
         self._window = window
         self._up = False
         self._cursor = 0
@@ -91,12 +93,12 @@ class OutboxSender:
             return
         fresh = self._outbox.after(self._cursor, room)
         for row in fresh:
-            if not self._publish(row):
+            if not self._send(row):
                 return
             self._cursor = row.id
         for _ in range(min(room - len(fresh), len(self._again))):
             row = self._again[0]
-            if row.id <= self._cursor and not self._publish(row):
+            if row.id <= self._cursor and not self._send(row):
                 return
             self._again.pop(0)
 
@@ -109,8 +111,8 @@ class OutboxSender:
         """Whether everything was sent and acknowledged by the broker."""
         return not self._in_flight and not self._outbox.after(self._cursor, 1)
 
-    def _publish(self, row: OutboxRow) -> bool:
-        mid = self._send(row)
+    def _send(self, row: OutboxRow) -> bool:
+        mid = self._publish(row.kind, row.payload, row.retain)
         if mid is None:
             return False
         self._in_flight[mid] = row.id

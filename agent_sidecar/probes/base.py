@@ -7,7 +7,7 @@ of the agent is a `FAIL`, and what could not be told is `UNKNOWN`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -19,8 +19,9 @@ class AlertEvidence:
     """Evidence for or against one alert code, before hysteresis.
 
     `firing` is what this one look says; None means that it could not be told and changes
-    nothing. `value` and `threshold` travel with the alert; higher is worse. `source` is the name
-    of the probe: a code fires while any of its sources says so.
+    nothing, as long as the plane itself is not unknown. `value` and `threshold` travel with the
+    alert; higher is worse. `source` is the name of the probe: a code fires while any of its
+    sources says so.
     """
 
     code: str
@@ -38,25 +39,24 @@ class ProbeResult:
     Attributes:
         plane: word of `Plane`, or a plane that a deployment's ADR adds.
         check: the verdict of this plane.
-        signs: evidence for alerts.
+        evidence: for and against alerts.
         metrics: Prometheus base units in the name, as in the contract; at most a few.
         versions: of `agent`, `runtime`; already in the contract's shape.
         uptime: s, of the agent's process, where this probe can tell.
         config: `sha256:…` fingerprint of configuration and profile files.
-        work_age: s since the last useful work.
-        took: s the run took; the runner fills it in.
+        took: s the run took; the pool fills it in, as it does `probe`, the name of who found it.
         why: words of ours on why it could not be told, for eyes on this machine; never sent.
     """
 
     plane: str
     check: Check
-    signs: Sequence[AlertEvidence] = ()
+    evidence: Sequence[AlertEvidence] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     uptime: float | None = None
     config: str | None = None
-    work_age: float | None = None
     took: float = 0.0
+    probe: str = ""
     why: str = field(default="", compare=False)
 
 
@@ -106,32 +106,6 @@ class Watcher(Protocol):
     something happened: then a round of probes starts at once instead of with the next beat."""
 
     def fileno(self) -> int | None: ...
-
-
-class Alarms(Protocol):
-    """Turns signs into alerts with hysteresis; firing and resolved always pair up.
-
-    `update` is given what came in since the last time, so perhaps the finding of one probe only:
-    a code without a sign in it keeps its state.
-
-    `update` writes events down before it returns them; the runner commits them to the outbox,
-    then calls `save`. A crash in between repeats the same events with the same ids (harmless)
-    and never loses one.
-    """
-
-    def update(self, findings: Iterable[ProbeResult], now: float) -> list[AlertEvent]: ...
-
-    def active(self) -> list[str]:
-        """Codes firing now, sorted."""
-        ...
-
-    def save(self) -> None:
-        """The events are committed: forget them, atomically; a full disk raises `OSError`."""
-        ...
-
-    def retain(self, sources: Iterable[str]) -> None:
-        """Only these probes exist now: what others had raised ends with the next `update`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class ContainerProbe:
             _check(state) if running else Check.FAIL,
             [
                 self._down(firing=not running),
-                self._restarts.sign(now),
+                self._restarts.evidence(now),
                 AlertEvidence(
                     AlertCode.MEMORY_PRESSURE.value, killed, Severity.CRITICAL, source=source
                 ),

@@ -37,13 +37,13 @@ class CronProbe:
         if outcomes is None:
             return ProbeResult(self.plane, Check.UNKNOWN, why="no outcome of a job can be read")
         failed = outcomes.failed
-        sign = AlertEvidence(
+        evidence = AlertEvidence(
             AlertCode.CRON_FAILURE.value, failed > 0, value=failed, threshold=1, source=self.name
         )
         return ProbeResult(
             self.plane,
             Check.FAIL if failed else Check.PASS,
-            [sign],
+            [evidence],
             metrics={"cron_jobs": outcomes.jobs, "cron_jobs_failed": failed},
         )
 

@@ -1,4 +1,4 @@
-"""Alerts: what the signs of the probes come to, with hysteresis, across restarts.
+"""Alerts: what the evidence of the probes comes to, with hysteresis, across restarts.
 
 A code fires after so many looks in a row that say so, and resolves after so many that do not:
 one slow answer is no incident, and one good one no recovery. What is half way there is written
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +18,15 @@ from typing import Any, Final
 from agent_sidecar.files import replace_text
 from agent_sidecar.probes.base import AlertEvent, AlertEvidence, ProbeResult
 from fleet.contract.timestamps import ulid
-from fleet.contract.vocabulary import AlertCode, AlertState, Severity
+from fleet.contract.vocabulary import AlertCode, AlertState, Check, Severity
 
 FIRE_AFTER: Final = 2
 CLEAR_AFTER: Final = 2
 """Looks in a row. Two, so that a single look never decides."""
+
+FORGET_AFTER: Final = 2
+"""Looks in a row that could not tell, until what was known no longer counts: the plane says
+`unknown`, and an alert that hangs on for ever would hide the next one."""
 
 AT_ONCE: Final = frozenset(
     {
@@ -42,24 +46,32 @@ _RANK: Final = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 
 
 @dataclass(slots=True)
-class _Evidence:
-    """One source of one code: its settled word, and how many looks in a row contradict that."""
+class _Source:
+    """One source of one code: its settled word, how many looks in a row contradict that, and
+    how many could not tell."""
 
     firing: bool = False
     severity: Severity = Severity.WARNING
     against: int = 0
+    unknown: int = 0
     value: float | None = None
     threshold: float | None = None
 
-    def weigh(self, code: str, sign: AlertEvidence) -> None:
-        firing = bool(sign.firing) or (self.firing and _near(sign))
-        self.value, self.threshold = sign.value, sign.threshold
+    def weigh(self, code: str, evidence: AlertEvidence) -> None:
+        firing = bool(evidence.firing) or (self.firing and _near(evidence))
+        self.value, self.threshold = evidence.value, evidence.threshold
+        self.unknown = 0
         self.against = 0 if firing == self.firing else self.against + 1
         needed = 1 if code in AT_ONCE else FIRE_AFTER if firing else CLEAR_AFTER
         if self.against >= needed:
             self.firing, self.against = firing, 0
-        if sign.firing:
-            self.severity = sign.severity
+        if evidence.firing:
+            self.severity = evidence.severity
+
+    def weigh_unknown(self) -> None:
+        self.unknown = min(self.unknown + 1, FORGET_AFTER)
+        if self.unknown == FORGET_AFTER:
+            self.firing, self.against = False, 0
 
 
 @dataclass(slots=True)
@@ -68,11 +80,11 @@ class _Condition:
 
     id: str = ""
     severity: Severity = Severity.WARNING
-    sources: dict[str, _Evidence] = field(default_factory=dict)
+    sources: dict[str, _Source] = field(default_factory=dict)
 
-    def worst(self) -> _Evidence | None:
-        firing = [evidence for evidence in self.sources.values() if evidence.firing]
-        return max(firing, key=lambda evidence: _RANK.index(evidence.severity), default=None)
+    def worst(self) -> _Source | None:
+        firing = [source for source in self.sources.values() if source.firing]
+        return max(firing, key=lambda source: _RANK.index(source.severity), default=None)
 
 
 class Hysteresis:
@@ -84,17 +96,21 @@ class Hysteresis:
         self._untold = list(self._told)
         self._written = self._text()
 
-    def update(self, findings: Iterable[ProbeResult], now: float) -> list[AlertEvent]:
-        """Events of the codes that start or end with these findings, in order of code.
+    def update(self, results: Iterable[ProbeResult], now: float) -> list[AlertEvent]:
+        """Events of the codes that start or end with these results, in order of code.
 
-        After a crash, the first call also repeats what may not have reached the outbox.
+        They may be the results of one probe only: a code without evidence in them keeps its
+        state. Events are written down before they are returned; once they are in the outbox,
+        call `save`. After a crash in between, the first call repeats them with the same ids.
         """
-        for finding in findings:
-            for sign in finding.signs:
-                if sign.firing is not None:
-                    condition = self._conditions.setdefault(str(sign.code), _Condition())
-                    evidence = condition.sources.setdefault(sign.source, _Evidence())
-                    evidence.weigh(str(sign.code), sign)
+        for result in results:
+            told = [evidence for evidence in result.evidence if evidence.firing is not None]
+            for evidence in told:
+                code = str(evidence.code)
+                condition = self._conditions.setdefault(code, _Condition())
+                condition.sources.setdefault(evidence.source, _Source()).weigh(code, evidence)
+            if result.check is Check.UNKNOWN:
+                self._weigh_unknown(result.probe, {str(evidence.code) for evidence in told})
         fresh = [event for code in sorted(self._conditions) for event in self._settle(code, now)]
         self._said.difference_update(e.code for e in fresh if e.state is AlertState.RESOLVED)
         events, self._untold = [*self._untold, *fresh], []
@@ -103,7 +119,7 @@ class Hysteresis:
             self._write()
         return events
 
-    def said(self, code: str, state: str) -> None:
+    def record_own(self, code: str, state: str) -> None:
         """The agent published an alert of its own. It rides in the heartbeats until the agent or
         a probe ends it: a hub takes a code that is missing there for one that is over."""
         if state == AlertState.FIRING:
@@ -130,6 +146,13 @@ class Hysteresis:
             for source in condition.sources.keys() - known:
                 del condition.sources[source]
 
+    def _weigh_unknown(self, probe: str, told: Collection[str]) -> None:
+        """What `probe` raised before and could not tell of this time."""
+        for code, condition in self._conditions.items():
+            source = condition.sources.get(probe)
+            if source is not None and code not in told:
+                source.weigh_unknown()
+
     def _settle(self, code: str, now: float) -> Iterable[AlertEvent]:
         """What is published of a code follows what its sources say.
 
@@ -139,7 +162,7 @@ class Hysteresis:
         worst = condition.worst()
         rises = worst is not None and _RANK.index(worst.severity) > _RANK.index(condition.severity)
         if condition.id and (worst is None or rises):
-            last = worst or next(iter(condition.sources.values()), _Evidence())
+            last = worst or next(iter(condition.sources.values()), _Source())
             yield _event(code, condition, AlertState.RESOLVED, last, now)
             condition.id = ""
         if worst is not None and not condition.id:
@@ -158,9 +181,9 @@ class Hysteresis:
                 "id": condition.id,
                 "severity": condition.severity,
                 "sources": {
-                    source: [evidence.firing, evidence.severity, evidence.against]
-                    for source, evidence in condition.sources.items()
-                    if evidence.firing or evidence.against
+                    name: [source.firing, source.severity, source.against, source.unknown]
+                    for name, source in condition.sources.items()
+                    if source.firing or source.against
                 },
             }
             for code, condition in self._conditions.items()
@@ -171,17 +194,17 @@ class Hysteresis:
 
 
 def _event(
-    code: str, condition: _Condition, state: AlertState, evidence: _Evidence, now: float
+    code: str, condition: _Condition, state: AlertState, source: _Source, now: float
 ) -> AlertEvent:
-    value, threshold = evidence.value, evidence.threshold
+    value, threshold = source.value, source.threshold
     return AlertEvent(code, condition.severity, state, now, condition.id, value, threshold)
 
 
-def _near(sign: AlertEvidence) -> bool:
+def _near(evidence: AlertEvidence) -> bool:
     """Whether a value is still too close to the threshold it had crossed to call it over."""
-    if sign.value is None or sign.threshold is None:
+    if evidence.value is None or evidence.threshold is None:
         return False
-    return sign.value > sign.threshold * (1 - MARGIN)
+    return evidence.value > evidence.threshold * (1 - MARGIN)
 
 
 def _load(path: Path) -> tuple[dict[str, _Condition], list[AlertEvent], set[str]]:
@@ -193,8 +216,8 @@ def _load(path: Path) -> tuple[dict[str, _Condition], list[AlertEvent], set[str]
                 id=one["id"],
                 severity=Severity(one["severity"]),
                 sources={
-                    source: _Evidence(firing, Severity(severity), against)
-                    for source, (firing, severity, against) in one["sources"].items()
+                    source: _Source(firing, Severity(severity), *counts)
+                    for source, (firing, severity, *counts) in one["sources"].items()
                 },
             )
             for code, one in stored["codes"].items()

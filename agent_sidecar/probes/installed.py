@@ -60,9 +60,9 @@ class InstalledProbe:
             self._running = (started, version)
         known = self._running
         running = known[1] if known and known[0] == started else None
-        sign = AlertEvidence(AlertCode.VERSION_DRIFT.value, drifted, source=self.name)
+        evidence = AlertEvidence(AlertCode.VERSION_DRIFT.value, drifted, source=self.name)
         versions = {"agent": running} if running else {}
-        return ProbeResult(self.plane, Check.PASS, [sign], versions=versions)
+        return ProbeResult(self.plane, Check.PASS, [evidence], versions=versions)
 
     def _installed(self) -> tuple[str, float] | None:
         """(version, when it was written in s since the epoch)"""

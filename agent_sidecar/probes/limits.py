@@ -49,11 +49,11 @@ class LimitProbe:
         )
         severity = Severity.CRITICAL if check is Check.FAIL else Severity.WARNING
         firing = check is not Check.PASS
-        sign = AlertEvidence(
+        evidence = AlertEvidence(
             self._code.value, firing, severity, value=used, threshold=self._warn, source=self.name
         )
         name = f"{self.plane}_available_bytes"
-        return ProbeResult(self.plane, check, [sign], metrics={name: free})
+        return ProbeResult(self.plane, check, [evidence], metrics={name: free})
 
 
 def disk_probe(path: Path, *, warn: float, fail: float) -> LimitProbe:

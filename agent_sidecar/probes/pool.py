@@ -51,7 +51,7 @@ class Pool:
                 self._spawn()
 
     def collect(self, now: float) -> list[tuple[Probe, ProbeResult]]:
-        """Findings since the last call; a probe past its time-out is `UNKNOWN` once."""
+        """Results since the last call; a probe past its time-out is `UNKNOWN` once."""
         with self._lock:
             results, self._results = self._results, []
             for probe in self._probes:
@@ -59,9 +59,7 @@ class Pool:
                 late = begun is not None and now - begun > probe.timeout
                 if late and probe.name not in self._overdue:
                     self._overdue.add(probe.name)
-                    results.append(
-                        (probe, ProbeResult(probe.plane, Check.UNKNOWN, why="no answer in time"))
-                    )
+                    results.append((probe, _unknown(probe, "no answer in time")))
             if self._waiting and now >= self._look_at and not self._idle:
                 self._look_at = now + PATIENCE
                 self._spawn()
@@ -107,14 +105,14 @@ class Pool:
                     return
                 probe = self._waiting.popleft()
                 begun = self._started[probe.name] = time.monotonic()
-            finding = _run(probe)
+            result = _run(probe)
             with self._lock:
                 del self._started[probe.name]
                 if probe.name in self._overdue:
                     self._overdue.discard(probe.name)
                 elif not self._closed:
                     took = time.monotonic() - begun
-                    self._results.append((probe, replace(finding, took=took)))
+                    self._results.append((probe, replace(result, took=took, probe=probe.name)))
                 more = bool(self._waiting)
             if not more:  # one wake-up a round, not one a probe
                 self._wake()
@@ -125,6 +123,8 @@ def _run(probe: Probe) -> ProbeResult:
         return probe.run()
     except Exception as error:  # noqa: BLE001  a bug of one probe must not silence the others
         log.warning("probe %s broke: %s", probe.name, type(error).__name__)
-        return ProbeResult(
-            probe.plane, Check.UNKNOWN, why=f"the probe broke: {type(error).__name__}"
-        )
+        return _unknown(probe, f"the probe broke: {type(error).__name__}")
+
+
+def _unknown(probe: Probe, why: str) -> ProbeResult:
+    return ProbeResult(probe.plane, Check.UNKNOWN, why=why, probe=probe.name)

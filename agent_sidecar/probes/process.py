@@ -20,7 +20,7 @@ from agent_sidecar.probes.restarts import Restarts
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 if TYPE_CHECKING:
-    from agent_sidecar.drop.inotify import DirectoryWatch
+    from agent_sidecar.inotify import DirectoryWatch
 
 FindPid = Callable[[], int | None]
 """Says which process is the agent's, or None where it cannot be found."""
@@ -85,7 +85,7 @@ class ProcessProbe:
         return ProbeResult(
             self.plane,
             Check.WARN if process.stopped else Check.PASS,
-            [self._down(firing=False), self._restarts.sign(now)],
+            [self._down(firing=False), self._restarts.evidence(now)],
             metrics={
                 "memory_bytes": sum(one.memory for one in family),
                 "cpu_seconds_total": round(sum(one.cpu for one in family), 2),
@@ -113,14 +113,14 @@ class ProcessProbe:
 
     def _absent(self, now: float) -> ProbeResult:
         unseen = self._elsewhere()
-        signs = [self._down(firing=None if unseen else True), self._restarts.sign(now)]
+        evidence = [self._down(firing=None if unseen else True), self._restarts.evidence(now)]
         why = "it lives where its process cannot be seen: another container?" if unseen else ""
         check = Check.UNKNOWN if unseen else Check.FAIL
-        return ProbeResult(self.plane, check, signs, why=why)
+        return ProbeResult(self.plane, check, evidence, why=why)
 
     def _await_birth(self, folder: Path) -> None:
         with suppress(ImportError, OSError):  # not Linux: the next round sees it
-            from agent_sidecar.drop.inotify import DirectoryWatch
+            from agent_sidecar.inotify import DirectoryWatch
 
             self._births = DirectoryWatch(folder)
 

@@ -34,11 +34,11 @@ class ProfileProbe:
             self._valid = self._must_parse is None or _is_json(self._must_parse)
             self._seen = stamps
         code = AlertCode.CONFIG_INVALID.value
-        sign = AlertEvidence(code, not self._valid, Severity.CRITICAL, source=self.name)
+        evidence = AlertEvidence(code, not self._valid, Severity.CRITICAL, source=self.name)
         check = Check.PASS if self._valid else Check.FAIL
         if self._digest is None:
             return ProbeResult(self.plane, Check.UNKNOWN, why="none of the files is there")
-        return ProbeResult(self.plane, check, [sign], config=self._digest)
+        return ProbeResult(self.plane, check, [evidence], config=self._digest)
 
     def holds(self) -> Iterator[str]:
         """A line for each file and MCP server, with its digest; for eyes on this machine only."""

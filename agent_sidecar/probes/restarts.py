@@ -44,7 +44,7 @@ class Restarts:
         self.total = count
         self._moments = deque(moments, maxlen=LOOP)
 
-    def sign(self, now: float) -> AlertEvidence:
+    def evidence(self, now: float) -> AlertEvidence:
         recent = sum(1 for moment in self._moments if 0 <= now - moment <= WINDOW)
         return AlertEvidence(
             AlertCode.RESTART_LOOP.value,

@@ -59,7 +59,7 @@ class UnitProbe:
                 AlertEvidence(
                     AlertCode.PROCESS_DOWN.value, down, Severity.CRITICAL, source=self.name
                 ),
-                self._restarts.sign(now),
+                self._restarts.evidence(now),
             ],
             metrics={name: value for name, value in metrics.items() if value is not None},
             uptime=uptime,

@@ -88,7 +88,7 @@ class UsageProbe:
         }
         if age is not None:
             metrics["work_age_seconds"] = round(age)
-        signs = [
+        evidence = [
             _sign(AlertCode.WORK_STALLED, stalled, age, self._stalled or None),
             _sign(AlertCode.ERROR_RATE, erring, round(share, 1), self._error_rate),
             _sign(AlertCode.AUTH_FAILURE, calls.refused, severity=Severity.CRITICAL),
@@ -96,7 +96,7 @@ class UsageProbe:
             self._idle_sign(calls, now),
         ]
         check = Check.FAIL if stalled or erring else Check.PASS
-        return ProbeResult(self.plane, check, signs, metrics=metrics, work_age=age)
+        return ProbeResult(self.plane, check, evidence, metrics=metrics)
 
     def _idle_sign(self, calls: Calls, now: float) -> AlertEvidence:
         worked = self._files()

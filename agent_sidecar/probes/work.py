@@ -34,7 +34,7 @@ class WorkProbe:
             return ProbeResult(self.plane, Check.UNKNOWN, why="nothing tells of useful work")
         age = max(0.0, time.time() - last)
         stalled = bool(self._stalled) and age >= self._stalled
-        sign = AlertEvidence(
+        evidence = AlertEvidence(
             AlertCode.WORK_STALLED.value,
             stalled,
             Severity.WARNING,
@@ -45,9 +45,8 @@ class WorkProbe:
         return ProbeResult(
             self.plane,
             Check.FAIL if stalled else Check.PASS,
-            [sign],
+            [evidence],
             metrics={"work_age_seconds": round(age)},
-            work_age=age,
         )
 
 

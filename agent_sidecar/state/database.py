@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, until REAL NOT NULL) WITHO
 class Table(Protocol):
     """One concern that keeps something in the database, and in memory until it is there."""
 
-    def put(self, database: sqlite3.Connection) -> None:
+    def write(self, connection: sqlite3.Connection) -> None:
         """Write what only memory holds; it may have to be done again."""
         ...
 
@@ -46,19 +46,19 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.failures = 0
-        self.database = _open(path)
-        self._parts: list[Table] = []
+        self.connection = _open(path)
+        self._tables: list[Table] = []
 
-    def join(self, part: Table) -> None:
-        self._parts.append(part)
+    def join(self, table: Table) -> None:
+        self._tables.append(table)
 
     def write(self) -> bool:
         """Have everything on disk; False if the disk refuses."""
 
         def change() -> None:
-            for part in self._parts:
-                part.put(self.database)
-            self.database.commit()
+            for table in self._tables:
+                table.write(self.connection)
+            self.connection.commit()
 
         written = self.stage(change)
         if written:
@@ -71,7 +71,7 @@ class Database:
             change()
         except sqlite3.Error:
             self.failures += 1
-            self.database.rollback()
+            self.connection.rollback()
             self._make_room()
             self._tell(False)
             return False
@@ -80,7 +80,7 @@ class Database:
     @property
     def staged(self) -> bool:
         """Whether something waits for the next `write`."""
-        return self.database.in_transaction
+        return self.connection.in_transaction
 
     def settle(self) -> None:
         """Write what is staged, if anything is: for a moment when nobody waits."""
@@ -88,20 +88,20 @@ class Database:
             self.write()
 
     def number(self, query: str, *values: object) -> int:
-        return int(self.database.execute(query, values).fetchone()[0])
+        return int(self.connection.execute(query, values).fetchone()[0])
 
     def close(self) -> None:
         self.write()
-        self.database.close()
+        self.connection.close()
 
     def _tell(self, written: bool) -> None:
-        for part in self._parts:
-            part.ended(written)
+        for table in self._tables:
+            table.ended(written)
 
     def _make_room(self) -> None:
         """The log of SQLite may be what fills a small disk; folded into the file, it is empty."""
         with suppress(sqlite3.Error):
-            self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -9,6 +9,7 @@ from agent_sidecar.probes.hysteresis import Hysteresis
 from agent_sidecar.state.database import Database
 from agent_sidecar.state.outbox import Outbox
 from agent_sidecar.state.seen_ids import SeenIds
+from agent_sidecar.state.self_report import SelfReportFile
 from agent_sidecar.state.session import Session
 
 
@@ -19,8 +20,9 @@ class StateDirectory:
     session: Session
     database: Database
     outbox: Outbox
-    alarms: Hysteresis
+    hysteresis: Hysteresis
     seen: SeenIds
+    self_report: SelfReportFile
 
     @classmethod
     def open(cls, folder: Path, now: float, *, resume: bool) -> StateDirectory:
@@ -35,8 +37,9 @@ class StateDirectory:
             session=start(folder / "session.json", now),
             database=database,
             outbox=Outbox(database),
-            alarms=Hysteresis(folder / "alarms.json"),
+            hysteresis=Hysteresis(folder / "alarms.json"),
             seen=SeenIds(database),
+            self_report=SelfReportFile(folder / "self-report"),
         )
 
     def close(self) -> None:

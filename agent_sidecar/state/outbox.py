@@ -46,15 +46,15 @@ class OutboxRow(OutboxEntry):
     id: int = 0
 
 
-def _values(draft: OutboxEntry) -> tuple[int, int, MessageKind, int, bool, bytes]:
-    return draft.boot, draft.seq, draft.kind, draft.rank, draft.retain, draft.payload
+def _values(entry: OutboxEntry) -> tuple[int, int, MessageKind, int, bool, bytes]:
+    return entry.boot, entry.seq, entry.kind, entry.rank, entry.retain, entry.payload
 
 
 class Outbox:
     """Rows in order, until receipted.
 
     What the broker acknowledged and the hub receipted is on disk with the next row, or when the
-    ledger settles: after a crash before that, rows are sent once more.
+    database settles: after a crash before that, rows are sent once more.
 
     Attributes:
         evicted: rows given up because the outbox was full.
@@ -107,10 +107,10 @@ class Outbox:
         saved = self._database.number("SELECT count(*) FROM message WHERE id > ?", self._acked)
         return saved + sum(row.id > self._acked for row in self._unsaved)
 
-    def add(self, draft: OutboxEntry, *, keep: bool = True) -> bool:
+    def add(self, entry: OutboxEntry, *, keep: bool = True) -> bool:
         """Take one message; True: it is on disk. With `keep`, memory holds it until it is."""
         self._last_id += 1
-        row = OutboxRow(*_values(draft), id=self._last_id)
+        row = OutboxRow(*_values(entry), id=self._last_id)
         self._unsaved.append(row)
         saved = self._database.write()
         if not (saved or keep):
@@ -123,15 +123,15 @@ class Outbox:
         """Write the rows that only memory holds; False if the disk still refuses."""
         return not self._unsaved or self._database.write()
 
-    def put(self, database: sqlite3.Connection) -> None:
+    def write(self, connection: sqlite3.Connection) -> None:
         self._forget()
-        database.executemany(
+        connection.executemany(
             "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(r.id, r.boot, r.seq, r.kind, r.rank, r.retain, r.payload) for r in self._unsaved],
         )
         self._excess = max(0, self._count() - self._max_rows)
         if self._excess:
-            database.execute(
+            connection.execute(
                 "DELETE FROM message WHERE id IN"
                 " (SELECT id FROM message ORDER BY rank, id LIMIT ?)", (self._excess,)
             )  # fmt: skip
@@ -152,7 +152,7 @@ class Outbox:
         if cursor >= self._last_id:
             return rows
         try:
-            found = self._database.database.execute(
+            found = self._database.connection.execute(
                 "SELECT id, boot, seq, kind, rank, retain, payload FROM message"
                 " WHERE id > ? ORDER BY id LIMIT ?", (cursor, limit)
             )  # fmt: skip
@@ -164,10 +164,6 @@ class Outbox:
             self._database.failures += 1
         waiting = (row for row in self._unsaved if row.id > cursor)
         return [*rows, *waiting][:limit]
-
-    def oldest(self) -> OutboxRow | None:
-        rows = self.after(0, 1)
-        return rows[0] if rows else None
 
     def receipt(self, boot: int, seq: int) -> int:
         """The hub has committed session `boot` up to `seq`; returns how many rows that frees."""
@@ -192,7 +188,7 @@ class Outbox:
 
     def _forget(self) -> None:
         for boot, seq in self._receipts.items():
-            self._database.database.execute(
+            self._database.connection.execute(
                 "DELETE FROM message WHERE boot = ? AND seq <= ?", (boot, seq)
             )
 
@@ -203,7 +199,7 @@ class Outbox:
 
     def _note(self) -> None:
         if self._noted != self._notes():
-            self._database.database.executemany(
+            self._database.connection.executemany(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 [("acked", self._acked), ("receipted", self._receipted)],
             )

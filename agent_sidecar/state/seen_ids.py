@@ -20,7 +20,7 @@ class SeenIds:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._until: dict[str, float] = dict(
-            database.database.execute("SELECT id, until FROM seen")
+            database.connection.execute("SELECT id, until FROM seen")
         )
         self._fresh: dict[str, float] = {}
         self._gone: set[str] = set()
@@ -40,10 +40,10 @@ class SeenIds:
         """Have them on disk now; False on a full one, where memory still knows them."""
         return self._database.write()
 
-    def put(self, database: sqlite3.Connection) -> None:
+    def write(self, connection: sqlite3.Connection) -> None:
         if self._fresh or self._gone:
-            database.executemany("DELETE FROM seen WHERE id = ?", [(id_,) for id_ in self._gone])
-            database.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", self._fresh.items())
+            connection.executemany("DELETE FROM seen WHERE id = ?", [(id_,) for id_ in self._gone])
+            connection.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", self._fresh.items())
 
     def ended(self, written: bool) -> None:
         if written:

@@ -1,1 +1,1 @@
-"""What the sidecar says: findings become messages, and messages are said when they are due."""
+"""What the sidecar says: what was observed becomes messages, and they are said when due."""

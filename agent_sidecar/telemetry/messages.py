@@ -1,4 +1,4 @@
-"""What the sidecar says: builds each message, numbers it, and hands it to outbox or link."""
+"""What the sidecar says: each message is built, numbered, and handed to outbox or connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent_sidecar.probes.base import AlertEvent
 from agent_sidecar.state.directory import StateDirectory
 from agent_sidecar.state.outbox import RANK, OutboxEntry
 from agent_sidecar.telemetry import encoding
-from agent_sidecar.telemetry.findings import ObservedState
+from agent_sidecar.telemetry.observed_state import ObservedState
 from fleet.contract.rejection import Rejected
 from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.timestamps import timestamp
@@ -36,15 +36,15 @@ class MessageBuilder:
         self,
         config: Config,
         kind: str,
-        memory: StateDirectory,
+        state: StateDirectory,
         observed: ObservedState,
         validators: Mapping[MessageKind, SchemaValidator],
     ) -> None:
         self._config = config
         self._kind = kind
-        self._session = memory.session
-        self._outbox = memory.outbox
-        self._alarms = memory.alarms
+        self._session = state.session
+        self._outbox = state.outbox
+        self._hysteresis = state.hysteresis
         self._observed = observed
         self._validators = validators
         self.withheld = 0
@@ -67,8 +67,10 @@ class MessageBuilder:
             interval=encoding.number(self._config.interval),
             checks=self._observed.checks(now),
         )
+        measured = {name: message[name] for name in ("uptime",) if name in message}
         message.update({name: value for name, value in said.items() if name not in _OURS})
-        firing = {*self._alarms.active(), *self._observed.alerts(now), *said.get("alerts", ())}
+        message.update(measured)  # the one-liner fills in what it guesses
+        firing = {*self._hysteresis.active(), *self._observed.alerts(now), *said.get("alerts", ())}
         checks = {**self._observed.checks(now), **said.get("checks", {})}
         metrics = encoding.metrics(said.get("metrics", {}), *self._observed.metrics(now), own)
         alerts = encoding.codes(sorted(firing))
@@ -76,19 +78,37 @@ class MessageBuilder:
         return self._numbered(MessageKind.HEARTBEAT, message)
 
     def status(
-        self, state: State, now: float, wall: float, answer: CommandReply | None = None
+        self, state: State, now: float, wall: float, reply: CommandReply | None = None
     ) -> None:
-        """A full status; with an `answer` it is a reply, which is not retained."""
+        """A full status; with a `reply` it answers a command and is not retained."""
         message = encoding.present(
             state=state.value,
             ts=timestamp(wall),
-            kind=self._kind,
-            versions={"sidecar": fleet.__version__, **self._observed.versions()},
-            config=self._observed.config(),
-            checks=self._observed.checks(now),
-            reply=answer.message() if answer else None,
+            **self._known(now),
+            reply=reply.message() if reply else None,
         )
-        self.store(MessageKind.STATUS, message, retain=answer is None)
+        self.store(MessageKind.STATUS, message, retain=reply is None)
+
+    def completed(self, said: Mapping[str, Any], now: float) -> dict[str, Any]:
+        """A status of the agent's own, with what the sidecar knows beside it: retained, it takes
+        the place of a full one, and nothing may be lost with that."""
+        known = self._known(now)
+        versions = {**known["versions"], **said.get("versions", {})}
+        checks = {**known["checks"], **said.get("checks", {})}
+        return {
+            **encoding.present(**known),
+            **said,
+            **encoding.present(versions=versions, checks=checks),
+        }
+
+    def _known(self, now: float) -> dict[str, Any]:
+        """What a full status holds beside state and time."""
+        return {
+            "kind": self._kind,
+            "versions": {"sidecar": fleet.__version__, **self._observed.versions()},
+            "config": self._observed.config(),
+            "checks": self._observed.checks(now),
+        }
 
     def alert(self, event: AlertEvent) -> None:
         self.store(MessageKind.ALERT, encoding.alert(event), severity=event.severity)
@@ -107,8 +127,8 @@ class MessageBuilder:
         payload = self._numbered(kind, message)
         if payload is None:
             return True
-        draft = OutboxEntry(self._session.boot, seq, kind, RANK[severity], retain, payload)
-        stored = self._outbox.add(draft, keep=keep)
+        entry = OutboxEntry(self._session.boot, seq, kind, RANK[severity], retain, payload)
+        stored = self._outbox.add(entry, keep=keep)
         if not (stored or keep):
             self._session.take_back(seq)
         return stored

@@ -1,58 +1,68 @@
 """When the sidecar speaks: what was found, said or asked becomes alerts, states and heartbeats.
 
-The reporter knows what a message holds, the courier and the link how it leaves. Nothing here
-waits: the runner says when something has happened.
+The builder knows what a message holds, sender and connection how it leaves. Nothing here waits:
+the runner says when something has happened, and asks when the next thing is due.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
-from agent_sidecar.commands.queue import CommandReply, TokenBucket
+from agent_sidecar.commands.queue import CommandReply
 from agent_sidecar.config import Config
 from agent_sidecar.mqtt.connection import BrokerConnection
 from agent_sidecar.mqtt.sender import OutboxSender
 from agent_sidecar.one_shot import Purpose, is_news
 from agent_sidecar.probes.base import Probe, ProbeResult
 from agent_sidecar.state.directory import StateDirectory
-from agent_sidecar.telemetry.findings import ObservedState
 from agent_sidecar.telemetry.messages import MessageBuilder, severity_of
+from agent_sidecar.telemetry.observed_state import ObservedState
 from agent_sidecar.telemetry.self_metrics import SelfMetrics
+from agent_sidecar.token_bucket import TokenBucket
 from fleet.contract.rejection import Rejected
 from fleet.contract.vocabulary import MessageKind, Reason, State
 
 log = logging.getLogger(__name__)
+
+BIRTH_SPREAD: Final = 1.0
+"""Seconds over which a fleet answers `hub-online`."""
+
+OwnMessage = tuple[MessageKind, dict[str, Any]]
+"""A message of the agent itself: its kind, and its judged content."""
 
 
 class Publisher:
     """Speaks for one agent; `now` is monotonic s.
 
     Attributes:
-        beaten: whether a bus heartbeat was ever given to the link.
+        beaten: whether a bus heartbeat was ever given to the connection.
     """
 
     def __init__(
         self,
         config: Config,
         purpose: Purpose,
-        memory: StateDirectory,
+        state: StateDirectory,
         observed: ObservedState,
         builder: MessageBuilder,
-        watch: SelfMetrics,
+        self_metrics: SelfMetrics,
         sender: OutboxSender,
         connection: BrokerConnection,
     ) -> None:
         self._config = config
         self._purpose = purpose
-        self._memory = memory
+        self._state = state
         self._observed = observed
         self._builder = builder
-        self._watch = watch
+        self._self_metrics = self_metrics
         self._sender = sender
         self._connection = connection
+        self._own_heartbeats: list[dict[str, Any]] = []
+        self._birth_at: float | None = None
         self._said: tuple[object, ...] | None = None
         self._beats: set[int] = set()
         self._drop_beats = TokenBucket(20.0, 50.0)
@@ -66,34 +76,34 @@ class Publisher:
     # --- what was found
 
     def found(self, results: Iterable[tuple[Probe, ProbeResult]], now: float) -> None:
-        """Probes have answered: alarms need not wait for the rest of the round."""
-        for probe, finding in results:
-            self._observed.put(probe.name, finding, now)
-        self._raise_alarms([finding for _, finding in results])
+        """Probes have answered: alerts need not wait for the rest of the round."""
+        for probe, result in results:
+            self._observed.record(probe.name, result, now)
+        self._raise_alarms([result for _, result in results])
         self._tell_change(now)
 
     def round_over(self, now: float) -> None:
         """What the round found goes out."""
         self._look_at_link(now)
         self._tell_change(now)
-        self._memory.session.save()
-        self._memory.database.settle()
+        self._state.session.save()
+        self._state.database.settle()
         self.beat(now)
 
     def _look_at_link(self, now: float) -> None:
-        finding = self._watch.look()
-        self._observed.put("link", finding, now)
-        self._raise_alarms([finding])
+        result = self._self_metrics.look()
+        self._observed.record("link", result, now)
+        self._raise_alarms([result])
 
-    def _raise_alarms(self, findings: list[ProbeResult]) -> None:
-        events = self._memory.alarms.update(findings, time.time())
+    def _raise_alarms(self, results: list[ProbeResult]) -> None:
+        events = self._state.hysteresis.update(results, time.time())
         for event in events:
             self._builder.alert(event)
         if events:
             try:
-                self._memory.alarms.save()
+                self._state.hysteresis.save()
             except OSError as error:
-                log.warning("the alarms could not be written down: %s", error.strerror)
+                log.warning("the alerts could not be written down: %s", error.strerror)
 
     # --- heartbeats
 
@@ -103,34 +113,52 @@ class Publisher:
         if silent or not self._connection.up:
             return
         self._sender.pump(now)  # what has a lower number goes first
-        own = {} if self._purpose is Purpose.PUBLISH else self._watch.metrics()
+        own = {} if self._purpose is Purpose.PUBLISH else self._self_metrics.metrics()
         payload = self._builder.heartbeat(now, time.time(), own, said)
         if payload is not None:
-            topic = self._config.topics.of(MessageKind.HEARTBEAT, self._config.agent)
-            mid = self._connection.publish(topic, payload, retain=True)
+            mid = self._connection.publish(MessageKind.HEARTBEAT, payload, True)
             if mid is not None:
                 self._beats.add(mid)
                 self.beaten = True
 
+    # --- what becomes of the connection
+
     def acked(self, mid: int) -> None:
         self._beats.discard(mid)
 
-    # --- states
+    def link_down(self) -> None:
+        self._beats.clear()
 
-    def link_up(self, now: float) -> None:
+    def link_up(self, now: float, _window: int) -> None:
         """Say what a new connection begins with."""
+        self._birth_at = None
         if self._purpose is not Purpose.PUBLISH:
             self._look_at_link(now)
         if self._purpose is Purpose.DAEMON:
             self.birth(now)
         elif self._purpose is Purpose.BEAT:
-            told = repr((self._memory.session.boot, self._builder.fingerprint(now)))
+            told = repr((self._state.session.boot, self._builder.fingerprint(now)))
             if is_news(self._config.state / "told.json", told):
                 self._builder.status(self._observed.state(now), now, time.time())
         self.beat(now)
+        for message in self._own_heartbeats:
+            self.beat(now, message)
 
-    def link_down(self) -> None:
-        self._beats.clear()
+    def hub_online(self, now: float) -> None:
+        """A hub that has come up wants every birth again; not all in the same instant."""
+        if self._purpose is Purpose.DAEMON:
+            self._birth_at = now + random.uniform(0, BIRTH_SPREAD)  # noqa: S311
+
+    def due(self) -> float | None:
+        """When `tick` has something to say (monotonic s); None: never."""
+        return self._birth_at
+
+    def tick(self, now: float) -> None:
+        if self._birth_at is not None and now >= self._birth_at:
+            self._birth_at = None
+            self.birth(now)
+
+    # --- states
 
     def birth(self, now: float) -> None:
         self._builder.status(State.RUNNING, now, time.time())
@@ -140,9 +168,9 @@ class Publisher:
     def farewell(self, now: float) -> None:
         self._builder.status(State.OFFLINE, now, time.time())
 
-    def reply(self, answer: CommandReply, now: float) -> None:
-        """One commit keeps both the answer and the id of what it answers."""
-        self._builder.status(self._observed.state(now), now, time.time(), answer)
+    def reply(self, reply: CommandReply, now: float) -> None:
+        """One commit keeps both the reply and the id of what it answers."""
+        self._builder.status(self._observed.state(now), now, time.time(), reply)
 
     def _tell_change(self, now: float) -> None:
         """A status whenever state, versions or configuration are not what was said last."""
@@ -152,6 +180,14 @@ class Publisher:
 
     # --- what the agent says itself
 
+    def hand_over(self, messages: Sequence[OwnMessage]) -> None:
+        """What a one-shot run was given: heartbeats wait for the connection, the rest is kept."""
+        for kind, message in messages:
+            if kind is MessageKind.HEARTBEAT:
+                self._own_heartbeats.append(message)
+            else:
+                self.deliver(kind, message)
+
     def deliver(self, kind: MessageKind, message: dict[str, Any]) -> bool:
         """A judged message of the agent; True once it is safe.
 
@@ -160,16 +196,19 @@ class Publisher:
         """
         now = time.monotonic()
         if kind is MessageKind.HEARTBEAT:
-            self._observed.heartbeat_said(message, now)
-            if self._drop_beats.take(now):
+            self._observed.record_heartbeat(message, now)
+            if self._drop_beats.consume(now):
                 self.beat(now, message)
             return True
         if "reply" in message:  # only the sidecar answers commands
             raise Rejected(Reason.UNKNOWN_FIELD, "reply")
+        if kind is MessageKind.STATUS:
+            message = self._builder.completed(message, now)
         stored = self._builder.store(kind, message, severity=severity_of(message), keep=False)
         if stored and kind is MessageKind.STATUS:
-            self._observed.status_said(message["state"])
+            self._observed.record_status(message["state"])
+            self._state.self_report.save(message["state"])
             self._said = self._builder.fingerprint(now)
         if stored and kind is MessageKind.ALERT:
-            self._memory.alarms.said(message["code"], message["state"])
+            self._state.hysteresis.record_own(message["code"], message["state"])
         return stored

@@ -47,7 +47,7 @@ class SelfMetrics:
         return ProbeResult(
             Plane.BROKER.value,
             Check.PASS if up and not (denied or counters.refused_filters) else Check.WARN,
-            signs=(
+            evidence=(
                 AlertEvidence(AlertCode.AUTH_FAILURE, denied if up else None, Severity.WARNING),
                 AlertEvidence(
                     AlertCode.QUEUE_BACKLOG, piled_up, Severity.WARNING, waiting, BACKLOG

@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import peers  # noqa: E402  # run as a file, too
 from benchmarks.audit import corpus, recall  # noqa: E402
+from benchmarks.audit.clean import clean  # noqa: E402
 from benchmarks.audit.corpus import Case  # noqa: E402
 from benchmarks.result import tell  # noqa: E402
 
@@ -35,7 +36,7 @@ def others(cases: list[Case]) -> dict[str, Any]:
         return {}
     given = {
         "leaks": [{"family": case.family, "texts": recall.texts(case)} for case in cases],
-        "clean": [recall.texts(case) for case in corpus.clean(CLEAN_FOR_OTHERS)],
+        "clean": [recall.texts(case) for case in clean(CLEAN_FOR_OTHERS)],
     }
     done = subprocess.run(
         [python, Path(__file__).with_name("others.py")],

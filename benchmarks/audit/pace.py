@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import cost
-from benchmarks.audit import corpus
+from benchmarks.audit.clean import clean
 from benchmarks.audit.recall import an_audit
 from benchmarks.result import tell
 from fleet.auditor import replay
@@ -34,7 +34,7 @@ def speed(count: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "capture.jsonl"
         with path.open("w") as stream:
-            for number, case in enumerate(corpus.clean(count)):
+            for number, case in enumerate(clean(count)):
                 line = {"ts": START + number / 50, "topic": case.topic,
                         "payload": case.payload, "retain": False}  # fmt: skip
                 stream.write(json.dumps(line) + "\n")
@@ -53,7 +53,7 @@ def flat(count: int, seconds: float) -> dict[str, Any]:
     every = min(EVERY, max(1, count // 4))
     held: list[float] = []
     began, spent, number = time.monotonic(), 0.0, 0
-    for number, case in enumerate(corpus.clean(count), 1):
+    for number, case in enumerate(clean(count), 1):
         payload = case.payload.encode()
         audit.take(number, START + WEEK * number / count, case.topic, payload, False)
         if number % every == 0:

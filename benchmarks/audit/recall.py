@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from typing import Any
 
-from benchmarks.audit import corpus
+from benchmarks.audit.clean import clean
 from benchmarks.audit.corpus import Case
 from fleet.auditor.audit import Audit
 from fleet.auditor.detection.scanner import leaves
@@ -82,7 +82,7 @@ def recall(cases: list[Case], verbose: int) -> dict[str, Any]:
 
 def false_alarms(count: int) -> dict[str, Any]:
     audit = an_audit()
-    for number, case in enumerate(corpus.clean(count), 1):
+    for number, case in enumerate(clean(count), 1):
         audit.take(number, None, case.topic, case.payload.encode(), False)
     rules = Counter(f"{f.rule.id} {f.field}" for f in audit.findings)
     return {"messages": count, "flagged": len(audit.findings), "rules": dict(rules)}

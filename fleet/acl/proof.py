@@ -107,16 +107,6 @@ async def _examine(settings: Settings, credential: Credential | None, report: Pr
         await _read_roles(settings, dynsec, report)
 
 
-async def examine_agent(
-    settings: Settings, credential: Credential, victims: list[str]
-) -> ProofReport:
-    """Try everything with this agent's own credential, against `victims` (at least one)."""
-    report = ProofReport()
-    async with dynsec_of(settings) as dynsec:
-        await Prover(settings, dynsec, credential, victims, report).run()
-    return report
-
-
 class Prover:
     """Tries everything as one agent in both versions of MQTT and adds to `report`."""
 

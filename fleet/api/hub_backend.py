@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from fleet.domain.severities import severity_of
 from fleet.domain.silences import Silence
 from fleet.hub.feed import Item
 from fleet.metrics.exporter import Exporter
-from fleet.store.port import DeadLetter, StoredEvent, StoredMessage
+from fleet.store.records import DeadLetter, StoredEvent, StoredMessage, described_message
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
@@ -215,15 +214,3 @@ class HubBackend:
 
 def _described_dead_letter(dead_letter: DeadLetter) -> JsonObject:
     return {"at": timestamp(dead_letter.at), "reason": dead_letter.reason}
-
-
-def described_message(stored: StoredMessage) -> JsonObject:
-    """A stored message; it satisfied the contract, so it can be shown."""
-    return {
-        "id": stored.id,
-        "ts": timestamp(stored.at),
-        "agent": stored.agent or None,
-        "kind": stored.kind.value,
-        "retained": stored.retained,
-        "message": json.loads(stored.payload),
-    }

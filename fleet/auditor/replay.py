@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -61,8 +60,3 @@ def over_broker_log(audit: Audit, path: Path) -> None:
                     audit.report_lateral(number, entry.at, entry.topic, entry.client)
             else:
                 audit.report_conflict(number, entry.at, entry.client)
-
-
-def now() -> float:
-    """The time of a report."""
-    return time.time()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from typing import Final
 
 from prometheus_client.core import Metric
@@ -126,15 +127,13 @@ class WeeklyAudit:
                 await asyncio.sleep(AGAIN)
 
     async def audit(self) -> AuditResult:
-        """Audit now, in a process of its own: the hub must not miss a beat meanwhile.
+        """Audit now, in a process of its own: the hub must not miss a beat meanwhile. A stop ends
+        that process too; the next hub audits anew.
 
         Raises:
-            FleetError: the capture, the reports or their log cannot be used.
+            FleetError: the capture, the reports or their log cannot be used, or the process died.
         """
-        loop = asyncio.get_running_loop()
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
-            verdict = await loop.run_in_executor(pool, audit_home, self._hub.settings)
+        verdict = await _in_child(self._hub.settings)
         self.last = verdict
         await self._raise(verdict)
         if self._on_verdict is not None:
@@ -162,6 +161,45 @@ class WeeklyAudit:
         code = HubAlertCode.AUDIT_VIOLATION
         event = Event(fact, HUB, now, code, severity_of(code))
         await self._hub.committer.write([event])
+
+
+async def _in_child(settings: Settings) -> AuditResult:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=_audit_into, args=(theirs, settings), daemon=True)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    child.start()  # some milliseconds; what it imports, it imports by itself
+    theirs.close()
+    loop.add_reader(child.sentinel, ended.set)
+    try:
+        await ended.wait()
+        found = ours.recv() if ours.poll() else None
+    except EOFError:
+        found = None
+    finally:
+        loop.remove_reader(child.sentinel)
+        child.kill()
+        child.join()
+        ours.close()
+    if isinstance(found, FleetError):
+        raise found
+    if not isinstance(found, AuditResult):
+        raise FleetError(
+            "the audit's process ended without a report",
+            f"exit code {child.exitcode}: killed, or out of memory",
+            "fleet audit run shows how far it gets",
+        )
+    return found
+
+
+def _audit_into(pipe: Connection, settings: Settings) -> None:
+    """The child's work: its result or what is wrong goes into `pipe`. Ctrl-C is the hub's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        pipe.send(audit_home(settings))
+    except FleetError as error:
+        pipe.send(error)
 
 
 def audit_home(settings: Settings) -> AuditResult:

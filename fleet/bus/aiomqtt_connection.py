@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import aiomqtt
@@ -23,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.connection import FAILURE, IN_FLIGHT, SESSION_EXPIRY, TIMEOUT
+from fleet.bus.error_messages import disconnected
 from fleet.bus.port import Inbound
 
 NODELAY: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -68,6 +69,7 @@ class AiomqttConnection(aiomqtt.Client):
         self._deliver = deliver
         self._tag = tag
         self.lost = asyncio.Event()
+        self.why = ""
         self._refusals: dict[int, int] = {}
         self._client.manual_ack_set(options.manual_ack)
 
@@ -81,8 +83,9 @@ class AiomqttConnection(aiomqtt.Client):
         for mid in mids:
             self._client.ack(mid, 1)
 
-    async def grant(self, filters: dict[str, int]) -> list[int]:
-        """Subscribe; the reason code of each filter, in order."""
+    async def grant(self, filters: dict[str, int], as_published: Sequence[str]) -> list[int]:
+        """Subscribe; the reason code of each filter, in order. Of two copies that two filters
+        bring nothing here tells which is which, so nothing is asked for as published."""
         return [number(code) for code in await self.subscribe(list(filters.items()))]
 
     async def put(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
@@ -118,6 +121,8 @@ class AiomqttConnection(aiomqtt.Client):
     def _on_disconnect(
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
     ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self.why = disconnected(number(reason_code))
         self.lost.set()
         for waiting in self._pending_publishes.values():
             waiting.set()

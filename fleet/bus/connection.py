@@ -1,12 +1,13 @@
 """What an adapter needs of one MQTT connection, from CONNECT to its loss.
 
-Two serve: `aio.AioLink` (aiomqtt and paho, either version) and `codec.CodecLink` (MQTT 5, for
-intake at the broker's own speed). Their errors are aiomqtt's.
+Two serve: `AiomqttConnection` (aiomqtt and paho, either version) and `Mqtt5Connection` (MQTT 5,
+for intake at the broker's own speed). Their errors are aiomqtt's.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 TIMEOUT: Final = 10.0
@@ -34,9 +35,11 @@ class Connection(Protocol):
 
     Attributes:
         lost: set once the connection is gone, for whatever reason.
+        why: what the broker said when it hung up (MQTT 5 tells); empty: nothing.
     """
 
     lost: asyncio.Event
+    why: str
 
     async def __aenter__(self) -> object:
         """Connect.
@@ -65,8 +68,9 @@ class Connection(Protocol):
         """
         ...
 
-    async def grant(self, filters: dict[str, int]) -> list[int]:
-        """Subscribe to filters at their QoS; the reason code of each, in order."""
+    async def grant(self, filters: dict[str, int], as_published: Sequence[str]) -> list[int]:
+        """Subscribe to filters at their QoS; the reason code of each, in order. `as_published`
+        as in `Bus.subscribe`."""
         ...
 
     def acknowledge(self, mids: list[int]) -> None:

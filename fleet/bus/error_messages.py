@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from fleet.bus.connect_options import ConnectOptions
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import BrokerError
 
@@ -22,6 +23,38 @@ _REFUSALS: Final = {
     135: ("not authorised", "check FLEET_BROKER's user and FLEET_PASSWORD_FILE"),
     138: ("this client is banned", "fleet agent list shows revoked ones"),
 }
+
+
+TAKEN_OVER: Final = "another client took this client id over"
+
+_GOODBYES: Final = {
+    0x00: "",
+    0x87: "the broker no longer authorises this account",
+    0x89: "the broker is busy",
+    0x8B: "the broker is shutting down",
+    0x8D: "the broker heard nothing of us for too long",
+    0x8E: TAKEN_OVER,
+    0x93: "more was in flight than the broker takes",
+    0x95: "a packet was larger than the broker takes",
+    0x97: "a quota of the broker is used up",
+    0x98: "an administrator ended the connection",
+    0x9A: "the broker keeps no retained messages",
+    0x9B: "the broker does not take this quality of service",
+}
+"""Reason codes of a DISCONNECT that the broker sends (MQTT 5, 3.14.2.1)."""
+
+
+def disconnected(code: int) -> str:
+    """Why the broker hung up, by the reason code of its DISCONNECT; empty: it gave none."""
+    return _GOODBYES.get(code, f"the broker hung up with reason code {code}")
+
+
+def twins(options: ConnectOptions) -> str:
+    """Connections that end right after they came about, again and again."""
+    return (
+        f"{TAKEN_OVER}, or the broker ends it at once: is another hub or client at work as"
+        f" {options.client_id} on {options.url}?"
+    )
 
 
 def refused(url: BrokerUrl, code: int) -> BrokerError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -29,6 +29,7 @@ class _Session:
 
     persistent: bool
     filters: dict[str, int] = field(default_factory=dict)
+    as_published: set[str] = field(default_factory=set)
     unacknowledged: dict[int, Inbound] = field(default_factory=dict)
     queued: deque[Inbound] = field(default_factory=deque)
     bus: InProcessBus | None = None
@@ -39,6 +40,9 @@ class _Session:
         return max(
             (q for f, q in self.filters.items() if topic_matches_sub(f, topic)), default=None
         )
+
+    def wants_as_published(self, topic: str) -> bool:
+        return any(topic_matches_sub(name, topic) for name in self.as_published)
 
     def deliver(self, message: Inbound, manual_ack: bool) -> Inbound:
         if not message.qos:
@@ -90,9 +94,12 @@ class InProcessBroker:
             self._sessions[client_id].bus = None
             self._forget_unless_persistent(client_id)
 
-    def subscribe(self, client_id: str, filters: dict[str, int]) -> None:
+    def subscribe(
+        self, client_id: str, filters: dict[str, int], as_published: Sequence[str]
+    ) -> None:
         session = self._sessions[client_id]
         session.filters |= filters
+        session.as_published.update(as_published)
         for name, qos in filters.items():
             for message in list(self._retained.values()):
                 if session.bus and topic_matches_sub(name, message.topic):
@@ -115,7 +122,8 @@ class InProcessBroker:
             qos = session.wants(message.topic)
             if qos is None:
                 continue
-            live = message._replace(qos=min(qos, message.qos), retain=False)
+            retain = message.retain and session.wants_as_published(message.topic)
+            live = message._replace(qos=min(qos, message.qos), retain=retain)
             if session.bus:
                 session.bus.arrive(session.deliver(live, session.bus.manual_ack))
             elif live.qos:
@@ -133,6 +141,7 @@ class InProcessBus:
         self._broker = broker
         self._options = options
         self._filters: dict[str, int] = {}
+        self._as_published: tuple[str, ...] = ()
         self._inbound = InboundQueue()
         self._up = False
         self._return: asyncio.Task[None] | None = None
@@ -173,11 +182,14 @@ class InProcessBus:
         self._broker.route(Inbound(topic, payload, qos, retain))
         await asyncio.sleep(0)
 
-    async def subscribe(self, *filters: str, qos: int = 1) -> None:
+    async def subscribe(
+        self, *filters: str, qos: int = 1, as_published: Sequence[str] = ()
+    ) -> None:
         self._require_link()
         wanted = dict.fromkeys(filters, qos)
+        self._as_published = (*self._as_published, *as_published)
         self._filters |= wanted
-        self._broker.subscribe(self._options.client_id, wanted)
+        self._broker.subscribe(self._options.client_id, wanted, as_published)
 
     def messages(self) -> AsyncIterator[Inbound]:
         return self._inbound.messages()
@@ -205,7 +217,7 @@ class InProcessBus:
     async def _come_back(self) -> None:
         await asyncio.sleep(backoff.delay(0))
         self._open()
-        self._broker.subscribe(self._options.client_id, self._filters)
+        self._broker.subscribe(self._options.client_id, self._filters, self._as_published)
 
     def _open(self) -> None:
         self._broker.open(self._options.client_id, self._options.persistent, self)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -17,10 +18,16 @@ from fleet.bus.connect_options import ConnectOptions, connect_options
 from fleet.bus.connection import FAILURE, HUNG_UP, SILENT, Connection
 from fleet.bus.inbound_queue import InboundQueue
 from fleet.bus.port import Inbound
-from fleet.contract.errors import BrokerError
+from fleet.contract.errors import BrokerError, RefusedError
 
 if TYPE_CHECKING:
     from fleet.settings import Settings
+
+LIVED: Final = 5.0
+"""Seconds from which on a connection has lived: one that did not is no reason to hurry again."""
+
+TWINS: Final = 3
+"""Connections in a row that the broker ended at once, from which on somebody else is suspected."""
 
 MIDS: Final = 65_536
 """Packet ids are 16 bits; above them an `Inbound.mid` carries the connection's number."""
@@ -61,6 +68,7 @@ class MqttBus:
         self._version = MQTTProtocolVersion.MQTTv5
         self._client: Connection | None = None
         self._filters: dict[str, int] = {}
+        self._as_published: tuple[str, ...] = ()
         self._inbound = InboundQueue()
         self._generation = 0
         self._keeper: asyncio.Task[None] | None = None
@@ -100,7 +108,7 @@ class MqttBus:
         try:
             await client.put(topic, payload, qos, retain)
         except aiomqtt.MqttCodeError as error:
-            raise BrokerError(
+            raise RefusedError(
                 f"the broker refused a publish to {topic}",
                 f"reason code {number(error.rc)}",
                 "fleet acl test shows what this account may do",
@@ -108,11 +116,15 @@ class MqttBus:
         except (aiomqtt.MqttError, ValueError) as error:
             raise BrokerError(f"a publish to {topic} failed", str(error), "try again") from None
 
-    async def subscribe(self, *filters: str, qos: int = 1) -> None:
+    async def subscribe(
+        self, *filters: str, qos: int = 1, as_published: Sequence[str] = ()
+    ) -> None:
         if not filters:
             return
-        await self._subscribe(self._connection(), dict.fromkeys(filters, qos))
-        self._filters |= dict.fromkeys(filters, qos)
+        wanted = dict.fromkeys(filters, qos)
+        await self._subscribe(self._connection(), wanted, as_published)
+        self._filters |= wanted
+        self._as_published = (*self._as_published, *as_published)
 
     def messages(self) -> AsyncIterator[Inbound]:
         return self._inbound.messages()
@@ -152,7 +164,7 @@ class MqttBus:
         self._generation += 1
         if self._filters:
             try:
-                await self._subscribe(client, self._filters)
+                await self._subscribe(client, self._filters, self._as_published)
             except BaseException:
                 client.hang_up()
                 raise
@@ -182,29 +194,38 @@ class MqttBus:
         self._version = version
         return client
 
-    async def _subscribe(self, client: Connection, filters: dict[str, int]) -> None:
+    async def _subscribe(
+        self, client: Connection, filters: dict[str, int], as_published: Sequence[str]
+    ) -> None:
         try:
-            codes = await client.grant(filters)
+            codes = await client.grant(filters, as_published)
         except aiomqtt.MqttError as error:
             raise BrokerError("a subscription failed", str(error), "try again") from None
         for name, code in zip(filters, codes, strict=True):
             if code >= FAILURE:
-                raise BrokerError(
+                raise RefusedError(
                     f"the broker refused the subscription to {name}",
                     f"reason code {code}",
                     "fleet acl test shows what this account may do",
                 )
 
     async def _keep(self) -> None:
-        """Wait for the loss of the link, and bring it back."""
-        attempt = 0
+        """Wait for the loss of the link, and bring it back; only one that lived is brought back
+        at once, or two hubs of one account would push each other out for ever."""
+        attempt = short = 0
         # Until Python 3.12, `asyncio.wait_for` (in aiomqtt) may swallow a cancellation.
         while not self._closed:
-            if self._client is not None:
-                await self._client.lost.wait()
+            if (client := self._client) is not None:
+                began = time.monotonic()
+                await client.lost.wait()
                 self._client = None
-                self._options.on_link(False, "the broker hung up")
-                attempt = 0
+                if time.monotonic() - began >= LIVED:
+                    attempt = short = 0
+                else:
+                    short += 1
+                taken_over = client.why == error_messages.TAKEN_OVER or short >= TWINS
+                why = error_messages.twins(self._options) if taken_over else client.why
+                self._options.on_link(False, why or "the broker hung up")
             await asyncio.sleep(backoff.delay(attempt))
             attempt += 1
             try:

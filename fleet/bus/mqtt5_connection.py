@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, cast
 
 import mqtt5
@@ -18,6 +19,7 @@ from aiomqtt import MqttCodeError, MqttError
 
 from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.connection import FAILURE, HUNG_UP, IN_FLIGHT, SESSION_EXPIRY, SILENT, TIMEOUT
+from fleet.bus.error_messages import disconnected
 from fleet.bus.inbound_queue import InboundQueue
 from fleet.bus.port import Inbound
 
@@ -28,9 +30,13 @@ _AT_LEAST_ONCE: Final = mqtt5.QoS.AT_LEAST_ONCE
 _PUBACK: Final = b"\x40\x02"
 """Header of an acknowledgement that says success; the packet id follows."""
 
+ORDINARY, AS_PUBLISHED = 1, 2
+"""Subscription identifiers."""
+_ORDINARY_ONLY: Final = [ORDINARY]
+
 
 class Mqtt5Connection(asyncio.Protocol):
-    """See `fleet.bus.connection.Link`. Arrivals carry `tag` + packet id as their mid."""
+    """See `fleet.bus.connection.Connection`. Arrivals carry `tag` + packet id as their mid."""
 
     def __init__(self, options: ConnectOptions, inbound: InboundQueue, tag: int) -> None:
         self._options = options
@@ -44,11 +50,14 @@ class Mqtt5Connection(asyncio.Protocol):
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._last_id = 0
         self._room = asyncio.Semaphore(1)
+        self._identifies = False
+        self._as_published: re.Pattern[str] | None = None
         self._heard = True
         self._pulse: asyncio.TimerHandle | None = None
         self.lost = asyncio.Event()
+        self.why = ""
 
-    # Link
+    # Connection
 
     async def __aenter__(self) -> Mqtt5Connection:
         loop = asyncio.get_running_loop()
@@ -73,6 +82,7 @@ class Mqtt5Connection(asyncio.Protocol):
         if int(answer.reason_code) >= FAILURE:  # its codes do not compare
             self.hang_up()
             raise MqttCodeError(int(answer.reason_code), "refused")
+        self._identifies = answer.subscription_id_available
         self._room = asyncio.Semaphore(answer.receive_max)
         keepalive = answer.server_keep_alive or self._options.keepalive
         self._pulse = loop.call_later(keepalive / 2, self._beat, keepalive / 2)
@@ -108,12 +118,25 @@ class Mqtt5Connection(asyncio.Protocol):
         if int(answer.reason_code) >= FAILURE:
             raise MqttCodeError(int(answer.reason_code), "refused")
 
-    async def grant(self, filters: dict[str, int]) -> list[int]:
+    async def grant(self, filters: dict[str, int], as_published: Sequence[str]) -> list[int]:
+        marked = dict.fromkeys(as_published, 1) if self._identifies else {}
+        if marked:
+            self._as_published = _matcher(as_published)
+            await self._grant(marked, AS_PUBLISHED)
+        return await self._grant(filters, ORDINARY if self._as_published else None)
+
+    async def _grant(self, filters: dict[str, int], identifier: int | None) -> list[int]:
+        """The identifier tells, of two copies that two filters bring, which of them it is."""
+        retained = identifier == AS_PUBLISHED
         wanted = [
-            mqtt5.TopicFilter(name, max_qos=mqtt5.QoS(qos), retain_as_published=False)
+            mqtt5.TopicFilter(name, max_qos=mqtt5.QoS(qos), retain_as_published=retained)
             for name, qos in filters.items()
         ]
-        answer: mqtt5.SubAckPacket = await self._ask(lambda id_: mqtt5.SubscribePacket(id_, wanted))
+
+        def packet(id_: int) -> mqtt5.SubscribePacket:
+            return mqtt5.SubscribePacket(id_, wanted, subscription_id=identifier)
+
+        answer: mqtt5.SubAckPacket = await self._ask(packet)
         return [int(code) for code in answer.reason_codes]
 
     def acknowledge(self, mids: list[int]) -> None:
@@ -130,13 +153,15 @@ class Mqtt5Connection(asyncio.Protocol):
         data = self._unread + data if self._unread else data
         view, end, at = memoryview(data), len(data), 0
         found: list[Inbound] = []
-        read, tag = mqtt5.read, self._tag
+        read, tag, as_published = mqtt5.read, self._tag, self._as_published
         try:
             while at < end:
                 packet, size = read(view[at:])
                 at += size
                 if type(packet) is mqtt5.PublishPacket:
                     mid = packet.packet_id
+                    if as_published and self._is_copy(packet, as_published):
+                        continue
                     found.append(
                         Inbound(packet.topic, packet.payload, 1, packet.retain, tag + mid)
                         if mid
@@ -166,6 +191,15 @@ class Mqtt5Connection(asyncio.Protocol):
             if not answer.done():
                 answer.set_exception(MqttError("the link broke before the broker answered"))
 
+    def _is_copy(self, packet: mqtt5.PublishPacket, as_published: re.Pattern[str]) -> bool:
+        """Whether an ordinary filter brings what one that asked for it as published brings too:
+        it is acknowledged and dropped."""
+        if packet.subscription_ids != _ORDINARY_ONLY or not as_published.fullmatch(packet.topic):
+            return False
+        if packet.packet_id:
+            self.acknowledge([packet.packet_id])
+        return True
+
     def _take(self, packet: mqtt5.Packet) -> None:
         """Whatever is not a delivery."""
         match packet:
@@ -177,6 +211,7 @@ class Mqtt5Connection(asyncio.Protocol):
                 if self._greeting and not self._greeting.done():
                     self._greeting.set_result(packet)
             case mqtt5.DisconnectPacket():
+                self.why = disconnected(int(packet.reason_code))
                 self.hang_up()
             case _:
                 pass  # PINGRESP: that something came is all that matters
@@ -245,6 +280,13 @@ class Mqtt5Connection(asyncio.Protocol):
             receive_max=IN_FLIGHT,
             max_packet_size=MAX_PACKET,
         )
+
+
+def _matcher(filters: Iterable[str]) -> re.Pattern[str]:
+    """What matches the topics of any of `filters` (MQTT 5, 4.7.1)."""
+    wild = {"+": "[^/]*", "#": ".*"}
+    levels = [[wild.get(level, re.escape(level)) for level in f.split("/")] for f in filters]
+    return re.compile("|".join("/".join(parts) for parts in levels))
 
 
 def _reason(error: OSError) -> str:

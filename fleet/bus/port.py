@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
@@ -12,8 +12,8 @@ class Inbound(NamedTuple):
     """A message as it arrived. A tuple: a frozen dataclass takes three times as long to make.
 
     `retain` is True when the broker replayed stored state, not when the publisher set the flag
-    on a live message (MQTT clears it for established subscriptions). `mid` names the delivery
-    for `Bus.ack`; 0 at QoS 0.
+    on a live message (MQTT clears it for established subscriptions), except where a subscription
+    asked for it as published. `mid` names the delivery for `Bus.ack`; 0 at QoS 0.
     """
 
     topic: str
@@ -63,8 +63,14 @@ class Bus(Protocol):
         """
         ...
 
-    async def subscribe(self, *filters: str, qos: int = 1) -> None:
+    async def subscribe(
+        self, *filters: str, qos: int = 1, as_published: Sequence[str] = ()
+    ) -> None:
         """Subscribe and wait for the grant; kept across reconnects.
+
+        `as_published`: narrower filters within `filters`. For their topics `Inbound.retain` also
+        tells that a live message was published retained, where connection and broker can say so
+        (MQTT 5 with subscription identifiers, on an ingest bus). Each message comes once.
 
         Raises:
             BrokerError: the broker refused a filter.

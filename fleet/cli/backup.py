@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from fleet.cli.common import finish, note, with_settings
+from fleet.cli.common import note, with_settings
 from fleet.settings import Settings
 
 
@@ -22,18 +22,13 @@ from fleet.settings import Settings
 @with_settings("home")
 def backup(settings: Settings, target: Path, keep: int | None) -> None:
     """Copy the store to TARGET (0600), whole or not at all."""
+    from fleet.store.open import back_up
+
     path = target
     if keep:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = target / f"fleet-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.db"
-    finish(_run(settings, path))
+    back_up(settings, path)
     note(f"{path} holds {path.stat().st_size} bytes")
     for old in sorted(target.glob("fleet-*Z.db"))[:-keep] if keep else ():
         old.unlink()
-
-
-async def _run(settings: Settings, target: Path) -> None:
-    from fleet.store.read_only import open_store
-
-    async with open_store(settings.home) as store:
-        await store.backup(target)

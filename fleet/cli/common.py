@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from fleet.contract.errors import FleetError
 from fleet.settings import SETTINGS, load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -122,5 +123,21 @@ def age(seconds: float | None) -> str:
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine; Ctrl-C ends it quietly."""
-    return asyncio.run(work)
+    """Run a command's coroutine; Ctrl-C ends it quietly. What people can mend is told also where
+    it came out of a group of tasks.
+
+    Raises:
+        FleetError: the first of a group of nothing else.
+    """
+    try:
+        return asyncio.run(work)
+    except ExceptionGroup as group:
+        told, others = group.split(FleetError)
+        if told is None or others is not None:
+            raise
+        raise _first(told) from None
+
+
+def _first(group: BaseExceptionGroup[FleetError]) -> FleetError:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner

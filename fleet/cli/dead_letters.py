@@ -12,7 +12,7 @@ from fleet.contract.timestamps import timestamp
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.store.port import DeadLetter
+    from fleet.store.records import DeadLetter
 
 
 @click.group("dead-letters")
@@ -48,56 +48,58 @@ def list_(settings: Settings, limit: int, before: int | None, output: str) -> No
 
 
 @dead_letters.command()
-@click.argument("letter_id", metavar="ID", type=int)
+@click.argument("dead_letter_id", metavar="ID", type=int)
 @with_connection
-def show(settings: Settings, letter_id: int) -> None:
+def show(settings: Settings, dead_letter_id: int) -> None:
     """The raw text of one, on a screen of yours: it may be what had to be kept off the bus."""
-    dead_letter = finish(_one(settings, letter_id))
+    dead_letter = finish(_one(settings, dead_letter_id))
     note(f"{timestamp(dead_letter.at)} {dead_letter.reason} {dead_letter.field}".rstrip())
     click.echo(dead_letter.payload.decode(errors="backslashreplace"))
 
 
 @dead_letters.command()
-@click.argument("letter_id", metavar="ID", type=int)
+@click.argument("dead_letter_id", metavar="ID", type=int)
 @with_connection
-def replay(settings: Settings, letter_id: int) -> None:
+def replay(settings: Settings, dead_letter_id: int) -> None:
     """Judge one again, and publish it if the contract (with its amendments) now allows it."""
-    finish(_replay(settings, letter_id))
-    note(f"dead letter {letter_id} satisfies the contract now and was published")
+    finish(_replay(settings, dead_letter_id))
+    note(f"dead letter {dead_letter_id} satisfies the contract now and was published")
 
 
 async def _read(settings: Settings, before: int | None, limit: int) -> list[DeadLetter]:
-    from fleet.store.read_only import open_store
+    from fleet.store.open import read_only
 
-    async with open_store(settings.home) as store:
+    async with read_only(settings) as store:
         return await store.dead_letters(before=before, limit=limit)
 
 
-async def _one(settings: Settings, letter_id: int) -> DeadLetter:
-    found = await _read(settings, letter_id + 1, 1)
-    if not found or found[0].id != letter_id:
-        raise ConfigError(f"there is no dead letter {letter_id}", "", "fleet dead-letters list")
+async def _one(settings: Settings, dead_letter_id: int) -> DeadLetter:
+    found = await _read(settings, dead_letter_id + 1, 1)
+    if not found or found[0].id != dead_letter_id:
+        raise ConfigError(
+            f"there is no dead letter {dead_letter_id}", "", "fleet dead-letters list"
+        )
     return found[0]
 
 
-async def _replay(settings: Settings, letter_id: int) -> None:
+async def _replay(settings: Settings, dead_letter_id: int) -> None:
     from fleet.bus.mqtt import open_bus
     from fleet.contract.reader import Reader
     from fleet.contract.rejection import Rejected
     from fleet.contract.topics import FROM_AGENT
 
-    dead_letter = await _one(settings, letter_id)
+    dead_letter = await _one(settings, dead_letter_id)
     try:
         address = settings.topics.parse(dead_letter.topic)
         Reader(settings.added_words()).read(address.kind, dead_letter.payload)
     except Rejected as rejected:
         raise ConfigError(
-            f"dead letter {letter_id} is still against the contract",
+            f"dead letter {dead_letter_id} is still against the contract",
             str(rejected),
             "amend the contract by an accepted ADR, or leave it",
         ) from None
     if address.kind not in FROM_AGENT:
-        raise ConfigError(f"dead letter {letter_id} is a command", "commands are not replayed")
+        raise ConfigError(f"dead letter {dead_letter_id} is a command", "commands are not replayed")
     async with open_bus(settings) as bus:
         await bus.publish(dead_letter.topic, dead_letter.payload, retain=dead_letter.retained)
 

@@ -17,8 +17,8 @@ from fleet.settings import Settings
 
 if TYPE_CHECKING:
     from fleet.contract.reader import Reader
-    from fleet.store.port import Rollup, StoredMessage
-    from fleet.store.sqlite import SqliteStore
+    from fleet.store.port import StoreReader
+    from fleet.store.records import Rollup, StoredMessage
 
 PAGE = 500
 
@@ -51,11 +51,11 @@ async def _run(
     settings: Settings, wanted: dict[str, Any], limit: int, output: str, *, hourly: bool
 ) -> None:
     from fleet.contract.reader import Reader
-    from fleet.store.read_only import open_store
+    from fleet.store.open import read_only
 
     reader = Reader(settings.added_words())
     show = _print_hour if hourly else partial(_print, reader)
-    async with open_store(settings.home) as store:
+    async with read_only(settings) as store:
         while limit > 0:
             try:
                 found, wanted["cursor"] = await _page(
@@ -72,7 +72,7 @@ async def _run(
 
 
 async def _page(
-    store: SqliteStore, *, hourly: bool, **wanted: Any
+    store: StoreReader, *, hourly: bool, **wanted: Any
 ) -> tuple[Sequence[Any], str | None]:
     if hourly:
         hours = await store.rollups(**wanted)
@@ -82,8 +82,8 @@ async def _page(
 
 
 def _print(reader: Reader, stored: StoredMessage, output: str) -> None:
-    from fleet.api.hub_backend import described_message
     from fleet.cli.message_line import describe
+    from fleet.store.records import described_message
 
     described = described_message(stored)
     if output == "jsonl":

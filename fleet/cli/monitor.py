@@ -139,7 +139,7 @@ async def _watch(
     settings: Settings, lens: MonitorFilter, printer: Printer, *, live: bool, since: float | None
 ) -> None:
     from fleet.bus.mqtt import open_bus
-    from fleet.snapshot import retained_state
+    from fleet.retained import retained_state
 
     if since is not None and await _recall(settings, lens, printer, since):
         return
@@ -168,10 +168,10 @@ async def _recall(settings: Settings, lens: MonitorFilter, printer: Printer, sin
     Raises:
         ConfigError: this home has no store.
     """
-    from fleet.store.read_only import open_store
+    from fleet.store.open import read_only
 
     cursor: str | None = None
-    async with open_store(settings.home) as store:
+    async with read_only(settings) as store:
         while True:
             page = await store.history(since=since, cursor=cursor, limit=500)
             for stored in page.messages:
@@ -188,10 +188,10 @@ async def _on_screen(settings: Settings, lens: MonitorFilter) -> None:
     """One connection feeds both the table and the events."""
     from fleet.bus.mqtt import open_bus
     from fleet.cli.monitor_tui import Screen
-    from fleet.retained import remembered
+    from fleet.retained import retained_roster
 
     async with open_bus(settings) as bus:
-        roster = await remembered(bus, settings, settings.topics.everything)
+        roster = await retained_roster(bus, settings, settings.topics.everything)
 
         async def lines() -> AsyncIterator[str]:
             async for inbound in bus.messages():

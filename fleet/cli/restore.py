@@ -18,8 +18,8 @@ def restore(settings: Settings, copy: Path) -> None:
 
     COPY is checked first. The store that was there is kept as fleet.sqlite3.before.
     """
-    from fleet.store.restore import BEFORE, put_back
+    from fleet.store.open import put_back
 
-    before = put_back(copy, settings.home)
-    note(f"{copy} is the store now" + (f"; the one before is {BEFORE}" if before else ""))
+    before = put_back(settings, copy)
+    note(f"{copy} is the store now" + (f"; the one before is {before}" if before else ""))
     note("Try: fleet serve")

@@ -28,19 +28,13 @@ def serve(settings: Settings, verbose: bool) -> None:
 async def _serve(settings: Settings) -> None:
     from fleet.api.server import ApiServer
     from fleet.contract.timestamps import timestamp
-    from fleet.daemon import plug
-    from fleet.hub.hub import Hub
+    from fleet.daemon import complete_hub
     from fleet.hub_client import HubClient
-    from fleet.notifier.routes import routes_of
-    from fleet.store.retention import Retention
-    from fleet.store.sqlite import SqliteStore
     from fleet.tokens import Principal, Role, Tokens
 
-    retention = Retention.of(settings.tables.get("retention", {}))
-    routes = routes_of(settings)
     api_server = ApiServer(settings)
+    hub = complete_hub(settings, api_server)
     host, port = api_server.bind()
-    hub = Hub(settings, SqliteStore(settings.home, retention), plug(api_server, routes))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, hub.stop)

@@ -19,7 +19,7 @@ from fleet.domain.commands import CommandBook, IssuedCommand, Step
 from fleet.domain.events import Fact
 from fleet.domain.verdict import Verdict
 from fleet.hub.feed import Item
-from fleet.store.port import StoredEvent, StoredMessage
+from fleet.store.records import StoredEvent, StoredMessage
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
@@ -43,6 +43,7 @@ AT_ONCE: Final = 200
 """Publishes in flight together: the broker's round trip must not add up over the fleet."""
 
 OnChange = Callable[[IssuedCommand], None]
+OnLatency = Callable[[float], None]
 
 
 class TooManyOpenError(Exception):
@@ -61,12 +62,15 @@ class Commander:
         self._observers: list[OnChange] = []
         self.outcomes: dict[tuple[str, str], int] = {}
         """Commands by (verb, state) that have ended since the start."""
-        self.latencies: list[float] = []
-        """Seconds from sending to reply, since they were last taken; see `take_latencies`."""
+        self._latency_observers: list[OnLatency] = []
 
     def observe(self, observer: OnChange) -> None:
-        """Call `observer` with each order that changes."""
+        """Call `observer` with each command that changes."""
         self._observers.append(observer)
+
+    def observe_latency(self, observer: OnLatency) -> None:
+        """Call `observer` with the seconds from sending to reply of each command."""
+        self._latency_observers.append(observer)
 
     async def run(self) -> None:
         subscription = self._hub.feed.subscribe(MAX_OPEN, _concerns_commands)
@@ -90,7 +94,7 @@ class Commander:
         reply_to: str | None = None,
         broadcast: bool = False,
     ) -> list[IssuedCommand]:
-        """Queue `verb` for each agent and send it to those that are here; the orders.
+        """Queue `verb` for each agent and send it to those that are here; the commands.
 
         With `broadcast` one message carries it to all. Whoever is away gets it again on return,
         by the same id: where the broker has kept the first for it, a sidecar drops the second.
@@ -130,7 +134,7 @@ class Commander:
         return sorted(known.values(), key=lambda command: (command.created, command.id))[-LISTED:]
 
     async def ack(self, agent: str | None, command_id: str, result: Result) -> bool:
-        """Record a result that came by HTTP; False if `agent` (None: anybody) has no such order."""
+        """Record a result that came by HTTP; False if `agent` (None: anybody) has none such."""
         await self._loaded.wait()
         command = self._book.get(command_id)
         if command is None or agent not in (None, command.agent):
@@ -139,7 +143,7 @@ class Commander:
         return True
 
     async def cancel(self, agent: str) -> int:
-        """End every open order of an agent that is revoked; how many there were."""
+        """End every open command of an agent that is revoked; how many there were."""
         await self._loaded.wait()
         commands = self._book.of_agent(agent)
         now = self._hub.committer.now()
@@ -147,11 +151,6 @@ class Commander:
             [command.replied(Result.REJECTED, None, None, now) for command in commands]
         )
         return len(commands)
-
-    def take_latencies(self) -> list[float]:
-        """Latencies since the last call; the exporter puts them into its histogram."""
-        taken, self.latencies = self.latencies, []
-        return taken
 
     def __len__(self) -> int:
         return len(self._book)
@@ -179,13 +178,14 @@ class Commander:
         await self._dispatch([o for agent in here for o in self._book.waiting(agent, now)])
 
     def _replied(self, item: StoredMessage) -> IssuedCommand | None:
-        """The order that the reply in `item` ends; None where it ends none of ours."""
+        """The command that the reply in `item` ends; None where it ends none of ours."""
         reply = json.loads(item.payload).get("reply") or {}  # judged when it was stored
         command = self._book.asked(item.agent, reply.get("to"))
         if command is None:
             return None
         if command.sent is not None:
-            self.latencies.append(max(0.0, item.at - command.sent))
+            for observer in self._latency_observers:
+                observer(max(0.0, item.at - command.sent))
         code = ReplyCode(reply["code"]) if reply.get("code") else None
         return command.replied(Result(reply["result"]), code, reply.get("took"), item.at)
 
@@ -201,7 +201,7 @@ class Commander:
                 await self._dispatch(list(islice(left, AT_ONCE)))
 
     async def _dispatch(self, commands: list[IssuedCommand], *, to_all: bool = False) -> None:
-        """Publish orders, `to_all` as the one message they share; if the link is down they stay
+        """Publish commands, `to_all` as the one message they share; if the link is down they stay
         queued."""
         if not commands:
             return
@@ -219,7 +219,7 @@ class Commander:
             await self._keep([o for o, sent in zip(some, sent_each, strict=True) if not sent])
 
     async def _publish(self, topic: str, command: IssuedCommand) -> bool:
-        """Put `order` on the bus; False if it did not get there."""
+        """Put `command` on the bus; False if it did not get there."""
         message: dict[str, Any] = {
             "verb": command.verb.value,
             "id": command.wire,

@@ -21,7 +21,7 @@ from fleet.contract.rejection import Rejected
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind, Priority, ReplyCode, Result, State, Verb
-from fleet.snapshot import retained_state
+from fleet.retained import retained_state
 
 Sign = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 """Adds `sig` and `kid` to a message for a topic; what `fleet.contract.signing.sign` does."""

@@ -29,3 +29,7 @@ class ConfigError(FleetError):
 
 class BrokerError(FleetError):
     """The broker cannot be reached or refuses us."""
+
+
+class RefusedError(BrokerError):
+    """The broker understood and refuses; to ask again changes nothing."""

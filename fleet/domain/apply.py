@@ -49,11 +49,6 @@ def apply(record: AgentRecord, message: FromAgent, arrival: Arrival) -> list[Eve
     return events + apply_payload.take(record, message, arrival)
 
 
-def _is_forged(record: AgentRecord, arrival: Arrival) -> bool:
-    """Whether retained state claims a future, against what was heard before."""
-    return record.last_ts is not None and arrival.moment(record.number(SKEW)) is None
-
-
 def _session(record: AgentRecord, message: FromAgent, boot: int, arrival: Arrival) -> SessionAge:
     live = not arrival.retained
     return session_of(

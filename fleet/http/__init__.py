@@ -1,1 +1,1 @@
-"""What the HTTP interface and MCP over HTTP share: who asks, how often, from where, and how it is refused."""
+"""What the API and MCP over HTTP share: who asks, how often, from where, how it is refused."""

@@ -23,15 +23,8 @@ from fleet.domain.severities import OF_THE_HUB
 from fleet.domain.silences import Silence, maintenance
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
-from fleet.store.port import (
-    Batch,
-    DeadLetter,
-    HubState,
-    Store,
-    StoredEvent,
-    StoredMessage,
-    StoreFullError,
-)
+from fleet.store.port import Store, StoreFullError
+from fleet.store.records import Batch, DeadLetter, HubState, StoredEvent, StoredMessage
 
 HUB: Final = ""
 """The agent of an alert that is the hub's own."""
@@ -49,7 +42,7 @@ noticed, and an hour is made up for in ten."""
 RETRY: Final = 1.0
 """Seconds between attempts while the disk is full."""
 
-PATIENCE: Final = 3.0
+PATIENCE: Final = 1.5
 """Seconds that a commit may still take when the hub stops."""
 
 UNSTORED: Final = frozenset({Fact.DUPLICATE, Fact.OLD_SESSION, Fact.FILLED, Fact.CROWDED})
@@ -119,6 +112,8 @@ class Committer:
         """Hold back alerts; stored with the next batch."""
         self.book.silence(silence)
         self._silences.append(silence)
+        if silence.id in self._lifted:  # begun again before the end of it was stored
+            self._lifted.remove(silence.id)
 
     def lift(self, silence_id: str) -> bool:
         """End a silence; stored with the next batch."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 from fleet.domain.alerts import AlertGroup
 from fleet.hub.counters import Counters
-from fleet.store.port import DeadLetter, StoredEvent, StoredMessage
+from fleet.store.records import DeadLetter, StoredEvent, StoredMessage
 
 Item = StoredMessage | DeadLetter | StoredEvent | AlertGroup
 

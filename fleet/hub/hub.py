@@ -8,12 +8,12 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
 from fleet.bus.connect_options import ConnectOptions, connect_options
 from fleet.bus.port import Bus
-from fleet.contract.errors import BrokerError
+from fleet.contract.errors import BrokerError, RefusedError
 from fleet.contract.reader import Reader
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.vocabulary import HubAlertCode, Notice
@@ -44,8 +44,12 @@ SWITCH: Final = 0.001
 """Seconds that a busy event loop may keep Python's lock from the store's writer (Python's own
 choice is 0.005): a commit takes the lock some five times, and a tenth more gets in so."""
 
-FAREWELL: Final = 3.0
-"""Seconds that the goodbye may take on a link that hangs."""
+FAREWELL: Final = 1.5
+"""Seconds that the last write may take on a disk that hangs, and the goodbye on a link that does:
+both, and what else ends, have five."""
+
+AGAIN: Final = 0.5
+"""Seconds until what a broken link prevented at the start is tried again."""
 
 UPKEEP_BUSY, UPKEEP_IDLE = 0.05, 5.0
 """Seconds between steps of upkeep while work waits, and while none does."""
@@ -132,8 +136,11 @@ class Hub:
             # own clocks, and the birth that each is asked for shows how far off they are.
             self.roster.deaf(float("-inf"))
             self.ingest.remember(self.store.replay(memory.last_id - 4 * RECENT))
-            async with self.bus:
-                await self._serve(ready)
+            if await self._unless_stopped(self.bus.__aenter__()):
+                try:
+                    await self._serve(ready)
+                finally:
+                    await self.bus.__aexit__(None, None, None)
         finally:
             await self.store.close()
 
@@ -164,20 +171,61 @@ class Hub:
                 own = (self.receipts.run, self._tick, self._tell, self._watch_link, self._upkeep)
                 tasks = [group.create_task(run(), name=run.__name__) for run in own]
                 tasks += [group.create_task(s.run(), name=s.name) for s in services]
-                await self.bus.subscribe(*self.ingest.filters())
-                with contextlib.suppress(BrokerError):  # not every broker or account has it
-                    statistics = [BROKER + statistic for statistic in BROKER_STATISTICS]
-                    await self.bus.subscribe(*statistics, qos=0)
-                await self.announce(Notice.HUB_ONLINE)
-                self.started_at = self.committer.now()
-                if ready:
-                    ready()
-                await self._stopping.wait()
+                if await self._unless_stopped(self._listen()):
+                    self.started_at = self.committer.now()
+                    if ready:
+                        ready()
+                    await self._stopping.wait()
                 for task in reversed(tasks):
                     task.cancel()
                 intake.cancel()
         finally:
             await self._say_goodbye()
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, object]) -> bool:
+        """Do `work`, but not past a stop; whether it was done.
+
+        Raises:
+            what `work` raises.
+        """
+        task, stop = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()
+            return task.done()
+        finally:
+            for one in (task, stop):
+                one.cancel()
+            await asyncio.wait((task, stop))
+
+    async def _listen(self) -> None:
+        """Subscribe and ask for every birth. A link that breaks meanwhile comes back by itself.
+
+        Raises:
+            RefusedError: the broker does not let this account listen or speak.
+        """
+        await self._until_linked(
+            lambda: self.bus.subscribe(*self.ingest.filters(), as_published=self.ingest.commands())
+        )
+        with contextlib.suppress(BrokerError):  # not every broker or account has it
+            statistics = [BROKER + statistic for statistic in BROKER_STATISTICS]
+            await self.bus.subscribe(*statistics, qos=0)
+        await self._until_linked(lambda: self.announce(Notice.HUB_ONLINE))
+
+    async def _until_linked(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        said = False
+        while True:
+            try:
+                await work()
+                return
+            except RefusedError:
+                raise
+            except BrokerError as error:
+                if not said:
+                    _log.warning("%s: %s; trying again", error.what, error.why or "no link")
+                said = True
+                await asyncio.sleep(AGAIN)
 
     async def _say_goodbye(self) -> None:
         """What can still be kept is kept; a full disk or a dead link must not hold the end up."""

@@ -27,7 +27,7 @@ from fleet.domain.silences import maintenance
 from fleet.hub.committer import Committer
 from fleet.hub.counters import BROKER_DROPPED
 from fleet.hub.receipts import Receipts
-from fleet.store.port import DeadLetter, StoredMessage
+from fleet.store.records import DeadLetter, StoredMessage
 
 RECORDED: Final = (*FROM_AGENT, MessageKind.COMMAND, MessageKind.BROADCAST)
 """The kinds that are stored; receipts are the hub's own voice."""
@@ -136,6 +136,10 @@ class Ingest:
             message = self._reader.read(one.kind, one.payload)
             if isinstance(message, (Heartbeat, Status, Alert)) and message.seq is None:
                 self.redelivered.committed(self._topics.of(one.kind, one.agent), one.payload)
+
+    def commands(self) -> list[str]:
+        """Where a message that is published retained is poison, also when it comes live."""
+        return [self._topics.every(MessageKind.COMMAND), self._topics.broadcast]
 
     def filters(self) -> list[str]:
         """What to subscribe to: everything, so that a topic outside the contract is seen too."""

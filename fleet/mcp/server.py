@@ -142,11 +142,10 @@ class FleetTools:
         hours: Annotated[float, Field(gt=0, le=336, description="how far back")] = 6,
         limit: Annotated[int, Field(ge=1, le=50, description="messages at most")] = 20,
     ) -> str:
-        from fleet.api.hub_backend import described_message
-        from fleet.store.port import StoredMessage
-        from fleet.store.read_only import open_store
+        from fleet.store.open import read_only
+        from fleet.store.records import StoredMessage, described_message
 
-        async with open_store(self._settings.home) as store:
+        async with read_only(self._settings) as store:
             cursor: str | None = None
             newest: list[StoredMessage] = []
             for _ in range(100):  # pages run forward; only the newest are wanted

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-NAMESPACE: Final = "fleet"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Family:

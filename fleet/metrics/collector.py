@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -19,7 +17,6 @@ from fleet.domain.events import Fact
 from fleet.metrics import hub_families
 from fleet.metrics.agent_families import Family
 from fleet.metrics.exposition import Exposition
-from fleet.store.sqlite import FILE_NAME
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
@@ -59,7 +56,7 @@ class HubCollector(Collector):
         counters = self._hub.counters
         yield words(hub_families.MESSAGES, MessageKind, counters.received)
         yield words(hub_families.REJECTS, Reason, counters.rejected)
-        yield single(hub_families.LETTERS_DROPPED, self._hub.store.letters_dropped)
+        yield single(hub_families.DEAD_LETTERS_DROPPED, self._hub.store.dead_letters_dropped)
         yield words(hub_families.FACTS, Fact, counters.facts)
         yield single(hub_families.LOST, counters.missing)
         yield single(hub_families.REPEATED, counters.repeated)
@@ -94,11 +91,10 @@ class HubCollector(Collector):
         yield single(hub_families.COMMIT_SECONDS, counters.commit_seconds)
         yield single(hub_families.COMMIT_FAILURES, counters.commit_failures)
         yield single(hub_families.PAUSED, counters.paused)
-        home = self._hub.settings.home
-        sizes = {"database": home / FILE_NAME, "log": home / f"{FILE_NAME}-wal"}
-        yield labelled(hub_families.STORE_BYTES, {(n,): _size(path) for n, path in sizes.items()})
-        disk = os.statvfs(home)
-        yield single(hub_families.STORE_FREE, disk.f_bavail * disk.f_frsize)
+        usage = self._hub.store.disk_usage()
+        yield labelled(hub_families.STORE_BYTES, {(name,): n for name, n in usage.files.items()})
+        if usage.free is not None:
+            yield single(hub_families.STORE_FREE, usage.free)
         yield single(hub_families.TICKS, counters.ticks)
         yield single(hub_families.TICK_SECONDS, counters.tick_seconds)
         if self._hub.started_at is not None:
@@ -130,10 +126,3 @@ def labelled(family: Family, values: Mapping[tuple[str, ...], float]) -> Metric:
     for label_values, value in values.items():
         metric.add_metric(label_values, value)
     return metric
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

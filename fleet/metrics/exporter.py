@@ -15,7 +15,7 @@ from fleet.hub.feed import Item
 from fleet.metrics.collector import Extra, HubCollector
 from fleet.metrics.exposition import Exposition
 from fleet.metrics.hub_families import LATENCY
-from fleet.store.port import StoredEvent, StoredMessage
+from fleet.store.records import StoredEvent, StoredMessage
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
@@ -31,7 +31,6 @@ class Exporter:
 
     def __init__(self, hub: Hub, commander: Commander, extras: Iterable[Extra] = ()) -> None:
         self._hub = hub
-        self._commander = commander
         self._exposition = Exposition()
         self._registry = CollectorRegistry()
         self._registry.register(HubCollector(hub, commander, self._exposition, extras))
@@ -39,21 +38,24 @@ class Exporter:
         self._latency = Histogram(
             LATENCY.name, LATENCY.help, buckets=BUCKETS, registry=self._registry
         )
+        commander.observe_latency(self._latency.observe)
 
     async def run(self) -> None:
         subscription = self._hub.feed.subscribe()
         try:
             self._exposition.touch(self._hub.roster.names())
+            lost = 0
             async for items in subscription.batches():
                 self._exposition.touch(filter(None, map(_agent_of, items)))
+                if subscription.lost > lost:  # whoever changed in what is missing looks unchanged
+                    lost = subscription.lost
+                    self._exposition.touch(self._hub.roster.names())
         finally:
             subscription.close()
 
     def expose(self, accept: str) -> tuple[bytes, str]:
         """(body, content type); OpenMetrics where the scraper asks for it."""
         openmetrics = "application/openmetrics-text" in accept
-        for seconds in self._commander.take_latencies():
-            self._latency.observe(seconds)
         now = self._hub.committer.now()
         agents = self._exposition.render(
             lambda name: self._hub.roster.view(name, now), now, openmetrics=openmetrics

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import random
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class Delivery:
-    """Delivers to one route. `put` is safe to call before `run`.
+    """Delivers to one route. `enqueue` is safe to call before `run`.
 
     Attributes:
         sent, failures, dropped: totals since the start, for metrics.
@@ -50,6 +51,10 @@ class Delivery:
         self._waiting: OrderedDict[str, Notification] = OrderedDict()
         self._delivered: OrderedDict[str, None] = OrderedDict()
         self._more = asyncio.Event()
+        self._changes = 0
+        """Changes since the start, so that an older state is never written over a newer one."""
+        self._written = 0
+        self._disk = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -67,8 +72,9 @@ class Delivery:
         if self._waiting:
             self._more.set()
 
-    def put(self, group: Notification) -> None:
-        """Queue a group, unless it is below the route's severity or was delivered already."""
+    async def enqueue(self, group: Notification) -> None:
+        """Queue a group, unless it is below the route's severity or was delivered already; it is
+        on disk when this returns."""
         if not self.route.wants(group.severity):
             return
         if group.id in self._waiting or group.id in self._delivered:
@@ -77,11 +83,18 @@ class Delivery:
         while len(self._waiting) > MOST:
             self._waiting.popitem(last=False)
             self.dropped += 1
-        self._save()
+        self._changes += 1
         self._more.set()
+        await self._save()
 
     async def run(self) -> None:
         """Deliver for ever, oldest first."""
+        try:
+            await self._deliver()
+        finally:
+            self._write(self._changes, self._state())  # a cancelled save is made up for
+
+    async def _deliver(self) -> None:
         attempt = 0
         while True:
             await self._more.wait()
@@ -92,9 +105,10 @@ class Delivery:
                 self._delivered[group.id] = None
                 while len(self._delivered) > REMEMBERED:
                     self._delivered.popitem(last=False)
-                self._save()
+                self._changes += 1
                 if not self._waiting:
                     self._more.clear()
+                await self._save()
             else:
                 ceiling = min(LONGEST, FIRST * 2.0**attempt)
                 attempt = min(attempt + 1, 16)
@@ -116,12 +130,24 @@ class Delivery:
         self.sent += 1
         return True
 
-    def _save(self) -> None:
+    async def _save(self) -> None:
+        """In a thread: a slow disk must not stop the hub."""
+        await asyncio.to_thread(self._write, self._changes, self._state())
+
+    def _state(self) -> str:
         kept = {
             "waiting": [group.as_json() for group in self._waiting.values()],
             "delivered": list(self._delivered),
         }
-        try:
-            write_secret(self._file, json.dumps(kept, separators=(",", ":")))
-        except ConfigError as error:  # a full disk must not stop the news
-            _log.warning("route %s: %s", self.route.name, error.what)
+        return json.dumps(kept, separators=(",", ":"))
+
+    def _write(self, changes: int, state: str) -> None:
+        with self._disk:
+            if changes <= self._written:
+                return
+            try:
+                write_secret(self._file, state)
+            except ConfigError as error:  # a full disk must not stop the news
+                _log.warning("route %s: %s", self.route.name, error.what)
+            else:
+                self._written = changes

@@ -34,9 +34,10 @@ class Notifier:
         self._hub = hub
         folder = hub.settings.home / FOLDER
         self._deliveries = [Delivery(route, folder, attempt) for route in routes]
+        # From the start, and to nothing else: no burst of other items may push an alert out.
+        self._subscription = hub.feed.subscribe(wanted=lambda item: isinstance(item, AlertGroup))
 
     async def run(self) -> None:
-        subscription = self._hub.feed.subscribe()
         try:
             for delivery in self._deliveries:
                 delivery.restore()
@@ -45,13 +46,12 @@ class Notifier:
                     group.create_task(delivery.run(), name=f"route-{delivery.route.name}")
                     if delivery.route.channel is Channel.ALERTMANAGER:
                         group.create_task(self._repeat(delivery), name="route-repeat")
-                async for item in subscription:
+                async for item in self._subscription:
                     if isinstance(item, AlertGroup):
                         told = Notification.of(item)
-                        for delivery in self._deliveries:
-                            delivery.put(told)
+                        await asyncio.gather(*(one.enqueue(told) for one in self._deliveries))
         finally:
-            subscription.close()
+            self._subscription.close()
 
     def metrics(self) -> Iterable[Metric]:
         """What the exporter shows: a route that fails is itself visible."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.mqtt import MqttBus
 from fleet.bus.port import Will
-from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import ConfigError
 from fleet.contract.secret_file import read_secret
 from fleet.contract.timestamps import ulid
@@ -36,14 +35,6 @@ def connection_as(
         ca_file=settings.ca_file,
         will=will,
     )
-
-
-def connection_by_certificate(
-    settings: Settings, url: BrokerUrl, client_id: str, files: tuple[Path, Path]
-) -> ConnectOptions:
-    """A connection by (certificate, key) to an mTLS listener."""
-    ca = settings.home / "ca" / "ca.pem"
-    return ConnectOptions(url, client_id, ca_file=ca, cert_file=files[0], key_file=files[1])
 
 
 @asynccontextmanager

@@ -1,20 +1,26 @@
-"""What the hub asks of its memory. SQLite serves it; PostgreSQL could, for several hubs."""
+"""What the hub asks of its memory, and what a tool beside it may ask.
+
+SQLite serves it, and plain memory in tests and simulations; PostgreSQL could, for several hubs.
+`tests/contract/test_store_contract.py` holds every implementation to the same promises.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Iterable
+from typing import Protocol
 
 from fleet.contract.errors import FleetError
-from fleet.contract.timestamps import timestamp
-from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
-from fleet.domain.alerts import Alert
 from fleet.domain.commands import IssuedCommand
-from fleet.domain.events import Event
-from fleet.domain.silences import Silence
+from fleet.store.records import (
+    Batch,
+    DeadLetter,
+    DiskUsage,
+    Hours,
+    HubState,
+    Page,
+    StoredMessage,
+)
 
 
 class StoreError(FleetError):
@@ -25,190 +31,13 @@ class StoreFullError(StoreError):
     """The disk takes no more; nothing of the batch was written."""
 
 
-class StoredMessage(NamedTuple):
-    """One message as committed; `at` is the hub's clock at receipt, seconds since the epoch."""
+class StoreReader(Protocol):
+    """Questions to a store. Each answer holds whole batches only, as they were committed.
 
-    id: int
-    at: float
-    agent: str
-    kind: MessageKind
-    retained: bool
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message the contract rejected. `payload` may hold a leak: never print it unasked."""
-
-    id: int
-    at: float
-    topic: str
-    payload: bytes
-    retained: bool
-    reason: str
-    field: str
-
-
-@dataclass(frozen=True, slots=True)
-class Captured:
-    """A message for the audit: `topic` is empty where `address` says it."""
-
-    at: float
-    topic: str
-    address: Address | None
-    retained: bool
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event with the id under which it is stored and streamed."""
-
-    id: int
-    event: Event
-
-
-@dataclass(slots=True)
-class Batch:
-    """What becomes true together, or not at all.
-
-    `records` are frozen roster records by agent; `replay_from` is the id of the first message
-    that a restart must apply again, because a record older than it is stored.
+    Times are seconds since the epoch on the hub's clock; `since` and `until` both count as
+    inside, and None leaves a side open. A cursor stays good while messages are added and old
+    ones are forgotten: no page repeats or leaves out what is stored when it is read.
     """
-
-    messages: list[StoredMessage] = field(default_factory=list)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
-    events: list[StoredEvent] = field(default_factory=list)
-    alerts: list[Alert] = field(default_factory=list)
-    forgotten_alerts: list[tuple[str, str]] = field(default_factory=list)
-    silences: list[Silence] = field(default_factory=list)
-    lifted: list[str] = field(default_factory=list)
-    records: list[tuple[str, int, dict[str, Any]]] = field(default_factory=list)
-    replay_from: int | None = None
-
-    def __bool__(self) -> bool:
-        return bool(
-            self.messages
-            or self.dead_letters
-            or self.events
-            or self.alerts
-            or self.forgotten_alerts
-            or self.silences
-            or self.lifted
-            or self.records
-        )
-
-    @classmethod
-    def joined(cls, batches: list[Batch]) -> Batch:
-        """Several batches as one, in order."""
-        if len(batches) == 1:
-            return batches[0]
-        joined = cls()
-        for batch in batches:
-            joined.messages += batch.messages
-            joined.dead_letters += batch.dead_letters
-            joined.events += batch.events
-            joined.alerts += batch.alerts
-            joined.forgotten_alerts += batch.forgotten_alerts
-            joined.silences += batch.silences
-            joined.lifted += batch.lifted
-            joined.records += batch.records
-            if batch.replay_from is not None:
-                joined.replay_from = batch.replay_from
-        return joined
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Messages oldest first; `next` is the cursor of the following page, None at the end."""
-
-    messages: list[StoredMessage]
-    next: str | None
-
-
-HOUR: Final = 3600
-"""Seconds a roll-up sums up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rollup:
-    """One agent's hour, from `hour` (seconds since the epoch) on: how many heartbeats, how many of
-    them not ok, statuses and alerts; of each metric the least, greatest and last value."""
-
-    hour: float
-    agent: str
-    beats: int
-    failing: int
-    statuses: int
-    alerts: int
-    metrics: dict[str, list[float]]
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "hour": timestamp(self.hour),
-            "agent": self.agent,
-            "beats": self.beats,
-            "failing": self.failing,
-            "statuses": self.statuses,
-            "alerts": self.alerts,
-            "metrics": {
-                name: dict(zip(("min", "max", "last"), values, strict=True))
-                for name, values in self.metrics.items()
-            },
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """Roll-ups oldest first; `next` is the cursor of the following page, None at the end."""
-
-    rollups: list[Rollup]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class HubState:
-    """What a restart begins with: records with the id of the last message each one holds."""
-
-    last_id: int
-    last_at: float
-    records: list[tuple[str, int, dict[str, Any]]]
-    alerts: list[Alert]
-    silences: list[Silence]
-    commands: list[IssuedCommand]
-    replay_from: int
-
-
-class Store(Protocol):
-    """One hub's memory. Times are seconds since the epoch on the hub's clock.
-
-    `letters_dropped`: dead letters that had to make room for newer ones since the start.
-    """
-
-    letters_dropped: int
-
-    def open(self) -> HubState:
-        """Open, migrate and check.
-
-        Raises:
-            StoreError: it cannot be used; says why and what to do.
-        """
-        ...
-
-    async def close(self) -> None: ...
-
-    async def commit(self, batch: Batch) -> None:
-        """Make a batch durable.
-
-        Raises:
-            StoreFullError: the disk is full, nothing was written; try again later.
-            StoreError: it failed otherwise.
-        """
-        ...
-
-    def replay(self, after: int) -> Iterable[StoredMessage]:
-        """Messages with an id above `after`, in order; only before the hub serves."""
-        ...
 
     async def history(
         self,
@@ -220,7 +49,8 @@ class Store(Protocol):
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page:
-        """
+        """Messages in the order of their ids. Receipts are never among them: the hub sends them.
+
         Raises:
             ValueError: the cursor is not one of ours.
         """
@@ -235,35 +65,76 @@ class Store(Protocol):
         cursor: str | None = None,
         limit: int = 100,
     ) -> Hours:
-        """Sums of hours that are over.
+        """Sums of hours that are over, of those which the times touch, oldest first.
 
         Raises:
             ValueError: the cursor is not one of ours.
         """
         ...
 
-    async def events(self, *, after: int, limit: int = 1000) -> list[StoredEvent]:
-        """Stored events with an id above `after`, in order."""
-        ...
-
     async def dead_letters(self, *, before: int | None, limit: int) -> list[DeadLetter]:
-        """Newest first."""
+        """Newest first, those with an id below `before`."""
         ...
 
-    async def save_commands(self, commands: list[IssuedCommand]) -> None: ...
+    async def commands(self, *, agent: str | None, since: float, limit: int) -> list[IssuedCommand]:
+        """The newest `limit` of those created at `since` or later, oldest first."""
+        ...
 
-    async def commands(
-        self, *, agent: str | None, since: float, limit: int
-    ) -> list[IssuedCommand]: ...
+
+class Store(StoreReader, Protocol):
+    """One hub's memory: everything goes in by `commit` and `save_commands`.
+
+    Ids are given by the hub and grow over all that it stores; the times of messages never go
+    back. What was committed is there after a crash.
+
+    `dead_letters_dropped`: dead letters that had to make room for newer ones since the start.
+    """
+
+    dead_letters_dropped: int
+
+    def open(self) -> HubState:
+        """Open, migrate and check.
+
+        Raises:
+            StoreError: it cannot be used; says why and what to do.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun; safe to call twice."""
+        ...
+
+    async def commit(self, batch: Batch) -> None:
+        """Make a batch durable, whole or not at all.
+
+        Alerts, silences and records replace those of the same key; then what the batch forgets
+        or lifts goes. Dead letters beyond the bound push out the oldest at once.
+
+        Raises:
+            StoreFullError: the disk is full, nothing was written; try again later.
+            StoreError: it failed otherwise, for instance since a message's id is known.
+        """
+        ...
+
+    def replay(self, after: int) -> Iterable[StoredMessage]:
+        """Messages with an id above `after`, in order; only before the hub serves."""
+        ...
+
+    async def save_commands(self, commands: list[IssuedCommand]) -> None:
+        """Keep the newest version of each command: of one that is known, only its state, times
+        and the reply's code change.
+
+        Raises:
+            StoreError: as for `commit`.
+        """
+        ...
 
     async def upkeep(self, now: float) -> bool:
-        """A little of the work that waits: index, roll up, forget. True if more is left."""
+        """A little of the work that waits: index, roll up, forget. True if more is left.
+
+        What is older than the retention goes, but never a message from `replay_from` on, or of
+        an hour that is not summed up yet.
+        """
         ...
 
-    async def backup(self, target: Path) -> None:
-        """A consistent copy while serving, 0600."""
-        ...
-
-    def capture(self, since: float, until: float) -> AsyncIterator[Captured]:
-        """Accepted and rejected messages in order of arrival, as an audit wants them."""
-        ...
+    def disk_usage(self) -> DiskUsage: ...

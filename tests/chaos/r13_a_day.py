@@ -22,7 +22,8 @@ from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
 from fleet.hub.ingest import Ingest
 from fleet.hub.receipts import Receipts
-from fleet.store.retention import HOUR, Retention
+from fleet.store.records import HOUR
+from fleet.store.retention import Retention
 from fleet.store.sqlite import FILE_NAME, SqliteStore
 from tests.chaos.scenario import Finding, Scenario
 from tests.chaos.world import memory_of

@@ -119,6 +119,47 @@ async def test_retained_state_is_replayed_and_marked(world: World) -> None:
     assert [(m.payload, m.retain) for m in found] == [(b"new", True), (b"live", False)]
 
 
+TELLS_AS_PUBLISHED = {"memory", "mosquitto-codec"}
+"""The worlds in which a live message can be seen to have been published retained."""
+
+
+async def test_filters_within_a_wider_one_bring_no_message_twice(
+    world: World, request: pytest.FixtureRequest
+) -> None:
+    tells = request.node.callspec.params["world"] in TELLS_AS_PUBLISHED
+    async with world.bus("hub", manual_ack=True) as hub, world.bus("agent") as agent:
+        await agent.publish("f/a/command", b"kept", retain=True)
+        await hub.subscribe("#", as_published=["f/+/command", "all"])
+        await agent.publish("f/a/command", b"poison", retain=True)
+        await agent.publish("f/a/command", b"plain")
+        await agent.publish("all", b"poison", retain=True)
+        await agent.publish("f/a/beat", b"beat", retain=True)
+        await agent.publish("end", b"1")
+        found = await take_until(hub, "end")
+        assert [(m.payload, m.retain) for m in found] == [
+            (b"kept", True), (b"poison", tells), (b"plain", False), (b"poison", tells),
+            (b"beat", False),
+        ]  # fmt: skip
+        await agent.publish("f/a/command", b"", retain=True)
+        await agent.publish("all", b"", retain=True)
+
+
+async def test_what_was_asked_for_as_published_is_so_after_a_break(
+    world: World, request: pytest.FixtureRequest
+) -> None:
+    tells = request.node.callspec.params["world"] in TELLS_AS_PUBLISHED
+    changes: list[bool] = []
+    options = {"persistent": True, "on_link": lambda up, _detail: changes.append(up)}
+    async with world.bus("hub", **options) as hub, world.bus("agent") as agent:
+        await hub.subscribe("f/#", as_published=["f/+/command"])
+        world.cut("hub")
+        await eventually(lambda: changes == [True, False, True], what="the return of the link")
+        await agent.publish("f/a/command", b"poison", retain=True)
+        await agent.publish("f/end", b"1")
+        found = await take_until(hub, "f/end")
+        assert [(m.payload, m.retain) for m in found] == [(b"poison", tells)]
+
+
 async def test_a_will_speaks_for_a_client_that_vanishes(world: World) -> None:
     will = Will("t/status", b"offline")
     async with world.bus("hub") as hub, world.bus("agent", will=will) as agent:

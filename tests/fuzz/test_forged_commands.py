@@ -36,9 +36,9 @@ def new_desk(key: Ed25519PrivateKey, folder: Path) -> CommandQueue:
 
 def executed(queue: CommandQueue, payload: bytes, retain: bool, now: float) -> int:
     """How many orders come out after one message."""
-    queue.take(InboundMessage(MessageKind.COMMAND, TOPIC, payload, retain), NOW, now)
+    queue.receive(InboundMessage(MessageKind.COMMAND, TOPIC, payload, retain), NOW, now)
     commands = 0
-    while command := queue.next():
+    while command := queue.start_next():
         queue.finished(command)
         commands += 1
     return commands
@@ -86,7 +86,7 @@ def test_a_notice_of_another_is_not_believed(tmp_path: Path) -> None:
 
     def heard(message: dict[str, object]) -> object:
         message = InboundMessage(MessageKind.BROADCAST, topic, json.dumps(message).encode(), False)
-        return queue.take(message, NOW, 0.0)
+        return queue.receive(message, NOW, 0.0)
 
     assert heard(notice) is None
     assert heard(signing.sign(other, topic, notice)) is None
@@ -129,7 +129,7 @@ def test_a_reload_is_written_down_before_it_runs(tmp_path: Path) -> None:
     command = forger.command() | {"verb": "config-reload"}
     payload = json.dumps(signing.sign(key, TOPIC, command)).encode()
     queue = new_desk(key, tmp_path)
-    queue.take(InboundMessage(MessageKind.COMMAND, TOPIC, payload), NOW, 0.0)
-    assert queue.next() is not None
+    queue.receive(InboundMessage(MessageKind.COMMAND, TOPIC, payload), NOW, 0.0)
+    assert queue.start_next() is not None
     # The sidecar dies here, without a reply.
     assert executed(new_desk(key, tmp_path), payload, False, 0.0) == 0

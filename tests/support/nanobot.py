@@ -52,7 +52,7 @@ class Nanobot:
         self.write_config(
             agents={"defaults": {"model": "custom/m", "provider": "custom"}},
             providers={"custom": {"apiKey": "sk-x", "apiBase": f"http://127.0.0.1:{provider}/v1"}},
-            api_server={"port": self.port, "heartbeat": {"enabled": False}},
+            gateway={"port": self.port, "heartbeat": {"enabled": False}},
             channels={"websocket": {"enabled": False}},
         )
         if jobs:

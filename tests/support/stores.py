@@ -1,16 +1,107 @@
-"""A real store whose disk can be made slow, full or broken: faults only, nothing pretended."""
+"""The kinds of store that the contract tests run over, and a store that fails on demand."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import copy
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
-from fleet.store.port import Batch, StoreError, StoreFullError
+from fleet.contract.vocabulary import MessageKind
+from fleet.store.in_memory import InMemoryDatabase, InMemoryStore
+from fleet.store.port import Store, StoreError, StoreFullError, StoreReader
+from fleet.store.records import Batch, StoredMessage
+from fleet.store.retention import Retention
 from fleet.store.sqlite import SqliteStore
+from tests.support.telemetry import NOON
+
+BEAT, STATUS, ALERT = MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT
+
+
+def stored(
+    id_: int, agent: str = "larry", kind: MessageKind = BEAT, at: float = NOON
+) -> StoredMessage:
+    return StoredMessage(id_, at, agent, kind, False, b'{"ok":true,"ts":"2027-01-15T08:00:00Z"}')
+
+
+async def ids(store: StoreReader, **wanted: Any) -> list[int]:
+    """Of the messages on one page of history."""
+    return [message.id for message in (await store.history(**wanted)).messages]
+
+
+async def finish_upkeep(store: Store, now: float) -> None:
+    while await store.upkeep(now):
+        pass
+
+
+class Place(Protocol):
+    """Where stores of one kind keep what they are given; a new implementation adds one."""
+
+    def __init__(self, folder: Path) -> None: ...
+
+    def store(self, retention: Retention | None = None) -> Store:
+        """A store on this place, not yet open; what an earlier one kept is there."""
+        ...
+
+    def after_a_crash(self) -> Place:
+        """This place as a power cut would leave it now, whoever has it open."""
+        ...
+
+    def full(self, store: Store) -> contextlib.AbstractContextManager[None]:
+        """Entered, the disk below the open `store` has no room for a large batch."""
+        ...
+
+
+class InMemoryPlace:
+    def __init__(self, folder: Path) -> None:
+        self.database = InMemoryDatabase()
+
+    def store(self, retention: Retention | None = None) -> InMemoryStore:
+        return InMemoryStore(self.database, retention)
+
+    def after_a_crash(self) -> InMemoryPlace:
+        place = InMemoryPlace(Path())
+        place.database = copy.deepcopy(self.database)
+        return place
+
+    @contextlib.contextmanager
+    def full(self, store: Store) -> Iterator[None]:
+        self.database.full = True
+        yield
+        self.database.full = False
+
+
+class SqlitePlace:
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+
+    def store(self, retention: Retention | None = None) -> SqliteStore:
+        return SqliteStore(self.home, retention)
+
+    def after_a_crash(self) -> SqlitePlace:
+        crashed = SqlitePlace(Path(tempfile.mkdtemp(dir=self.home.parent)))
+        shutil.copytree(self.home, crashed.home)
+        return crashed
+
+    @contextlib.contextmanager
+    def full(self, store: Store) -> Iterator[None]:
+        assert isinstance(store, SqliteStore)
+        assert store._database
+        (pages,) = store._database.execute("PRAGMA page_count").fetchone()
+        store._database.execute(f"PRAGMA max_page_count = {pages}")
+        yield
+        store._database.execute("PRAGMA max_page_count = 4294967294")
+
+
+PLACES: dict[str, type[Place]] = {"memory": InMemoryPlace, "sqlite": SqlitePlace}
 
 
 class FaultyStore(SqliteStore):
-    """Set `full`, `broken` or clear `open_gate` to let commits fail or wait."""
+    """Set `full`, `broken` or clear `gate` to let commits fail or wait; else a real store."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)

@@ -20,6 +20,15 @@ FILES = sorted(
 )
 MQTT_CLIENTS = {"aiomqtt", "gmqtt", "mqtt5", "paho"}
 HEAVY = {"aiomqtt", "fastapi", "orjson", "pydantic", "pydantic_core", "rich", "starlette", "yaml"}
+KEEPS_SQLITE = (
+    "fleet/store/open.py",
+    "fleet/store/sqlite",
+    "agent_sidecar/state",
+    "agent_sidecar/kinds",
+    "fleet/cli/demo",
+)
+"""The hub's store and the door to it; the sidecar's own state; nanobot's log, and the demo's."""
+
 IMPURE = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time"}
 
 
@@ -42,6 +51,23 @@ def imports(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import, which this test cannot place"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def identifiers(tree: ast.AST) -> Iterator[str]:
+    """Every name that the code of `tree` uses or gives; what stands in texts is none."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+                yield name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.ClassDef(name=name):
+                yield name
+            case ast.keyword(arg=str(name)):
+                yield name
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                yield from (word for alias in aliases for word in (alias.name, alias.asname or ""))
+                yield getattr(node, "module", None) or ""
 
 
 def belongs(name: str, *packages: str) -> bool:
@@ -72,6 +98,7 @@ VERSION = "fleet.__version__"
         ("fleet/bus", ("fleet.contract", "fleet.bus")),
         ("fleet/domain", ("fleet.contract", "fleet.domain")),
         ("agent_sidecar", ("fleet.contract", "agent_sidecar")),
+        ("fleet/store", ("fleet.contract", "fleet.domain", "fleet.settings", "fleet.store")),
     ],
 )
 def test_a_layer_imports_only_the_layers_before_it(folder: str, allowed: tuple[str, ...]) -> None:
@@ -95,6 +122,18 @@ def test_only_the_bus_and_the_sidecar_import_an_mqtt_client() -> None:
         if path not in free
         for name in imports(path)
         if belongs(name, *MQTT_CLIENTS, "amqtt.client")
+    ]
+    assert found == []
+
+
+def test_nobody_but_the_store_names_its_database() -> None:
+    free = set(below(*KEEPS_SQLITE))
+    found = [
+        f"{path} says {name}"
+        for path in FILES
+        if path not in free
+        for name in identifiers(ast.parse((ROOT / path).read_text()))
+        if "sqlite" in name.lower()
     ]
     assert found == []
 
@@ -132,6 +171,15 @@ def test_no_topic_is_spelled_outside_the_contract() -> None:
                 if opens and id(node) not in prose:
                     found.append(f"{path}:{node.lineno} {node.value!r}")
     assert found == []
+
+
+def test_the_search_for_names_sees_every_kind_of_them() -> None:
+    source = (
+        "import a as b\nfrom c.d import e\nclass F: ...\nasync def g(h): 'texts are none'\n"
+        "def i(*, j=None): k.l(m=1)\n"
+    )
+    found = set(identifiers(ast.parse(source)))
+    assert found - {""} == {"a", "b", "c.d", "e", "F", "g", "h", "i", "j", "k", "l", "m"}
 
 
 def test_the_walk_sees_imports_inside_functions(tmp_path: Path) -> None:

@@ -12,9 +12,20 @@ from fleet.contract.errors import ConfigError
 from fleet.provisioning.acl_rules import Acl
 from fleet.provisioning.connections import dynsec_of
 from fleet.provisioning.dynsec import Command
+from fleet.provisioning.enrolment import Credential
 from tests.support.provisioned import ProvisionedBroker
 
 ROLE = "agent-alpha"
+
+
+async def examine_as(
+    broker: ProvisionedBroker, credential: Credential, victims: list[str]
+) -> proof.ProofReport:
+    """Try everything with this agent's own credential, against `victims` (at least one)."""
+    report = proof.ProofReport()
+    async with dynsec_of(broker.settings) as dynsec:
+        await proof.Prover(broker.settings, dynsec, credential, victims, report).run()
+    return report
 
 
 async def opened(broker: ProvisionedBroker, *commands: Command, victims: int = 1) -> list[Opening]:
@@ -22,8 +33,8 @@ async def opened(broker: ProvisionedBroker, *commands: Command, victims: int = 1
     credentials = await broker.enrol("alpha", *(f"victim-{n}" for n in range(victims)))
     async with dynsec_of(broker.settings) as dynsec:
         await dynsec.run(*commands)
-    report = await proof.examine_agent(
-        broker.settings, credentials["alpha"], [name for name in credentials if name != "alpha"]
+    report = await examine_as(
+        broker, credentials["alpha"], [name for name in credentials if name != "alpha"]
     )
     return report.openings
 
@@ -43,7 +54,7 @@ async def test_twenty_agents_can_do_nothing_they_must_not(provisioned: Provision
     attempts = 0
     for name, credential in credentials.items():
         others = [other for other in credentials if other != name]
-        report = await proof.examine_agent(provisioned.settings, credential, others)
+        report = await examine_as(provisioned, credential, others)
         assert report.openings == []
         attempts += report.attempts
     assert attempts > 20 * 2 * (2 * 100 + 100)

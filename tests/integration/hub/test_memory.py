@@ -16,8 +16,9 @@ import pytest
 
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import MessageKind
-from fleet.store.port import Batch, StoredMessage
+from fleet.store.records import Batch, StoredMessage
 from fleet.store.sqlite import FILE_NAME, SqliteStore
+from fleet.store.sqlite.backup import back_up
 from tests.support.broker import Mosquitto
 from tests.support.hub import Publisher
 from tests.support.served import Served, environment, fleet
@@ -134,7 +135,7 @@ def test_what_is_no_whole_copy_is_refused_and_changes_nothing(tmp_path: Path) ->
     noise.write_bytes(b"x" * 10_000)
     store = SqliteStore(tmp_path / "elsewhere")
     store.open()
-    asyncio.run(store.backup(half))
+    back_up(store.path, half)
     asyncio.run(store.close())
     half.write_bytes(half.read_bytes()[:9_000])
     with closing(sqlite3.connect(other)) as database:

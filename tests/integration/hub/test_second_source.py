@@ -62,7 +62,9 @@ def test_a_container_that_is_gone_while_the_bus_says_ok_raises_the_alert_and_its
         lives = fleet("verify", "ada", *place, "-o", "json", environ=hub.environ)
         assert json.loads(lives.stdout)["dissent"] == ["says-gone"]
         absent = fleet("verify", "ada", "--container", "nobody", *place, environ=hub.environ)
-        assert absent.returncode == 0, "offline on the bus, and no such container: they agree"
+        assert absent.returncode == 3, "a name that nobody knows proves nothing"
+        assert "there is no docker container nobody" in absent.stderr
+        assert dissents(hub) == ["ada"], "nor does it end what was proven"
         away = fleet("verify", "ada", "--docker", "unix:///nowhere.sock", environ=hub.environ)
         assert (away.returncode, "Try:" in away.stderr) == (3, True)
     finally:

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from fleet.acl import proof
+from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.raw_client import RawClient, Version
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import BrokerError, ConfigError
 from fleet.contract.secret_file import write_secret
 from fleet.contract.vocabulary import MessageKind
 from fleet.provisioning import acl_rules
-from fleet.provisioning.connections import connection_as, connection_by_certificate, dynsec_of
+from fleet.provisioning.connections import connection_as, dynsec_of
 from fleet.provisioning.enrolment import Credential, NotProvenError
 from fleet.provisioning.registry import Registry
 from fleet.provisioning.secure_broker import secure
@@ -35,7 +36,9 @@ def by_certificate(broker: ProvisionedBroker, credential: Credential, folder: Pa
     files[0].write_text(credential.issued.certificate)
     files[1].write_text(credential.issued.key)
     url = BrokerUrl("localhost", broker.plan.mtls_port, tls=True)
-    return RawClient(connection_by_certificate(broker.settings, url, "whatever", files), Version.V5)
+    ca = broker.settings.home / "ca" / "ca.pem"
+    options = ConnectOptions(url, "whatever", ca_file=ca, cert_file=files[0], key_file=files[1])
+    return RawClient(options, Version.V5)
 
 
 async def refused(visit: RawClient) -> bool:

@@ -22,8 +22,8 @@ def docker() -> Iterator[Docker]:
         yield docker
 
 
-def raised(finding: ProbeResult) -> set[str]:
-    return {str(sign.code) for sign in finding.signs if sign.firing}
+def raised(result: ProbeResult) -> set[str]:
+    return {str(sign.code) for sign in result.evidence if sign.firing}
 
 
 class TestWithAnEngine:
@@ -69,13 +69,13 @@ class TestWithAnEngine:
         assert probe.run().check is Check.PASS
         docker.stop()
         away = probe.run()
-        assert (away.check, list(away.signs)) == (Check.UNKNOWN, [])
+        assert (away.check, list(away.evidence)) == (Check.UNKNOWN, [])
         docker.start()
         docker.run("start", "steady")
         wait_until(lambda: probe.run().check is Check.PASS, 40, "its return")
         docker.kill()
         killed = probe.run()
-        assert (killed.check, list(killed.signs)) == (Check.UNKNOWN, [])
+        assert (killed.check, list(killed.evidence)) == (Check.UNKNOWN, [])
 
 
 RUNNING = {
@@ -107,19 +107,19 @@ def look(tmp_path: Path, **answers: object) -> ProbeResult:
 
 
 def test_memory_counts_without_the_cache_and_nothing_else_leaves(tmp_path: Path) -> None:
-    finding = look(tmp_path, json=RUNNING, stats=STATS)
-    assert finding.metrics == {
+    result = look(tmp_path, json=RUNNING, stats=STATS)
+    assert result.metrics == {
         "restarts_total": 0,
         "memory_bytes": 3000,
         "cpu_seconds_total": 1.5,
     }
-    assert "secret" not in repr(finding)
+    assert "secret" not in repr(result)
 
 
 def test_a_kill_for_want_of_memory_is_memory_pressure(tmp_path: Path) -> None:
     state = {**RUNNING["State"], "OOMKilled": True}  # type: ignore[dict-item]
-    finding = look(tmp_path, json={**RUNNING, "State": state}, stats=STATS)
-    assert raised(finding) == {"memory-pressure"}
+    result = look(tmp_path, json={**RUNNING, "State": state}, stats=STATS)
+    assert raised(result) == {"memory-pressure"}
 
 
 @pytest.mark.parametrize(

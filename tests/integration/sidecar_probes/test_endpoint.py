@@ -28,48 +28,48 @@ def look(
 
 def check_of(whole: bytes, judge: ReadHealth = common) -> Check:
     with Stub(says(whole)) as stub:
-        finding = look(f"{stub.url}/health", judge)
-    (sign,) = finding.signs
-    assert sign.firing is (finding.check is Check.FAIL)
-    return finding.check
+        result = look(f"{stub.url}/health", judge)
+    (sign,) = result.evidence
+    assert sign.firing is (result.check is Check.FAIL)
+    return result.check
 
 
 def test_a_healthy_answer_passes_with_its_latency() -> None:
     with Stub(says(GOOD)) as stub:
-        finding = look(f"{stub.url}/health?full=1")
-    assert finding.check is Check.PASS
-    assert 0 < finding.metrics["endpoint_latency_seconds"] < 5
+        result = look(f"{stub.url}/health?full=1")
+    assert result.check is Check.PASS
+    assert 0 < result.metrics["endpoint_latency_seconds"] < 5
 
 
 def test_a_slow_answer_is_a_warning_and_no_alert() -> None:
     with Stub(drips(GOOD, 0.001)) as stub:
-        finding = look(stub.url, slow=0.02)
-    assert finding.check is Check.WARN
-    assert not finding.signs[0].firing
+        result = look(stub.url, slow=0.02)
+    assert result.check is Check.WARN
+    assert not result.evidence[0].firing
 
 
 def test_nobody_listening_is_down() -> None:
-    finding = look(f"http://127.0.0.1:{free_port()}")
-    assert finding.check is Check.FAIL
-    assert finding.signs[0].firing
-    assert finding.metrics == {}
+    result = look(f"http://127.0.0.1:{free_port()}")
+    assert result.check is Check.FAIL
+    assert result.evidence[0].firing
+    assert result.metrics == {}
 
 
 @pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\n", GOOD[:-4]])
 def test_a_server_that_hangs_is_down_within_the_timeout(first: bytes) -> None:
     with hanging(first) as stub:
         began = time.monotonic()
-        finding = look(stub.url, timeout=0.3)
+        result = look(stub.url, timeout=0.3)
         assert time.monotonic() - began < 3
-    assert finding.check is Check.FAIL
+    assert result.check is Check.FAIL
 
 
 def test_a_server_that_drips_gets_no_more_time_than_the_rest() -> None:
     with Stub(drips(GOOD, 0.05)) as stub:
         began = time.monotonic()
-        finding = look(stub.url, timeout=0.3)
+        result = look(stub.url, timeout=0.3)
         assert time.monotonic() - began < 3
-    assert finding.check is Check.FAIL
+    assert result.check is Check.FAIL
 
 
 def test_a_half_closed_connection_without_the_promised_length_is_down() -> None:
@@ -178,6 +178,6 @@ def test_openclaw_is_read_by_its_three_endpoints() -> None:
 )
 def test_openclaw_in_trouble(judge: ReadHealth, document: object, check: Check) -> None:
     with Stub(says(answer(document))) as stub:
-        finding = look(stub.url, judge)
-    assert finding.check is check
-    assert finding.versions == {}, "a version is a version or absent"
+        result = look(stub.url, judge)
+    assert result.check is check
+    assert result.versions == {}, "a version is a version or absent"

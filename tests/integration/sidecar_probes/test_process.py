@@ -52,12 +52,12 @@ def test_a_living_process_passes_with_its_numbers(
 ) -> None:
     pid_file = tmp_path / "agent.pid"
     pid_file.write_text(f"{start('sleep', '60').pid}\n")
-    finding = probe_of(pid_file, processes).run()
-    assert finding.check is Check.PASS
-    assert finding.uptime is not None
-    assert 0 <= finding.uptime < 60
-    assert finding.metrics["memory_bytes"] > 10_000
-    assert finding.metrics["processes"] == 1
+    result = probe_of(pid_file, processes).run()
+    assert result.check is Check.PASS
+    assert result.uptime is not None
+    assert 0 <= result.uptime < 60
+    assert result.metrics["memory_bytes"] > 10_000
+    assert result.metrics["processes"] == 1
 
 
 def test_children_count_with_their_parent(tmp_path: Path, start: Start, processes: Table) -> None:
@@ -77,11 +77,11 @@ def test_a_killed_process_is_down_and_a_new_one_is_up_again(
     assert probe.run().check is Check.PASS
     first.kill()
     wait_until(lambda: probe.run().check is Check.FAIL, what="the death")  # a zombie is dead
-    assert [sign.firing for sign in probe.run().signs] == [True, False]
+    assert [sign.firing for sign in probe.run().evidence] == [True, False]
     pid_file.write_text(str(start("sleep", "60").pid))
-    finding = probe.run()
-    assert finding.check is Check.PASS
-    assert finding.metrics["restarts_total"] == 1
+    result = probe.run()
+    assert result.check is Check.PASS
+    assert result.metrics["restarts_total"] == 1
 
 
 def test_three_restarts_in_ten_minutes_are_a_loop(tmp_path: Path, start: Start) -> None:
@@ -91,7 +91,7 @@ def test_three_restarts_in_ten_minutes_are_a_loop(tmp_path: Path, start: Start) 
     for _ in range(4):
         process = start("sleep", "60")
         pid_file.write_text(str(process.pid))
-        loops.append(probe.run().signs[1].firing)
+        loops.append(probe.run().evidence[1].firing)
         process.kill()
         process.wait()
     assert loops == [False, False, False, True]
@@ -131,7 +131,7 @@ def test_a_process_in_another_namespace_is_unknown_while_something_proves_it_liv
     absent = PidFile(tmp_path / "none")
     probe = ProcessProbe(absent, "nothing", elsewhere=lambda: lives)
     assert probe.run().check is Check.UNKNOWN
-    assert probe.run().signs[0].firing is None
+    assert probe.run().evidence[0].firing is None
     lives = False
     assert probe.run().check is Check.FAIL
 

@@ -38,11 +38,11 @@ def say(path: Path, **changes: str) -> None:
 
 def test_an_active_unit_passes_with_its_numbers(answers: Path) -> None:
     say(answers)
-    finding = UnitProbe("agent.service").run()
-    assert finding.check is Check.PASS
-    assert finding.uptime is not None
-    assert finding.uptime > 0
-    assert finding.metrics == {
+    result = UnitProbe("agent.service").run()
+    assert result.check is Check.PASS
+    assert result.uptime is not None
+    assert result.uptime > 0
+    assert result.metrics == {
         "restarts_total": 0,
         "memory_bytes": 104_857_600,
         "cpu_seconds_total": 2.5,
@@ -60,9 +60,9 @@ def test_an_active_unit_passes_with_its_numbers(answers: Path) -> None:
 )
 def test_what_the_states_mean(answers: Path, state: str, check: Check, down: bool | None) -> None:
     say(answers, ActiveState=state)
-    finding = UnitProbe("agent.service").run()
-    assert (finding.check, finding.signs[0].firing) == (check, down)
-    assert finding.uptime is None
+    result = UnitProbe("agent.service").run()
+    assert (result.check, result.evidence[0].firing) == (check, down)
+    assert result.uptime is None
 
 
 def test_a_unit_that_systemd_keeps_restarting_is_a_loop(answers: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_unit_that_systemd_keeps_restarting_is_a_loop(answers: Path) -> None:
     loops = []
     for count in ("7", "8", "9", "10"):
         say(answers, NRestarts=count)
-        loops.append(probe.run().signs[1].firing)
+        loops.append(probe.run().evidence[1].firing)
     assert loops == [False, False, False, True]
 
 

@@ -53,7 +53,7 @@ async def test_records_are_stored_when_they_have_waited(intake: Intake):
 
 
 async def _records(intake: Intake) -> list[str]:
-    rows = await intake.store._all("SELECT agent FROM record", ())
+    rows = await intake.store._select("SELECT agent FROM record", ())
     return [agent for (agent,) in rows]
 
 
@@ -64,6 +64,20 @@ async def test_an_acknowledged_drift_is_the_new_normal(intake: Intake):
     assert await intake.committer.acknowledge("larry", "config-drift", "mia")
     assert not intake.committer.book.firing()
     assert not await intake.committer.acknowledge("larry", "config-drift", "mia")
+
+
+async def test_maintenance_that_ends_and_begins_again_at_once_outlives_a_restart(
+    intake: Intake, tmp_path: Path
+):
+    intake.desk.put(status(state="maintenance"))
+    await eventually(lambda: len(intake.desk.acked) == 1)
+    intake.desk.put(status(state="running"), status(state="maintenance"))
+    await eventually(lambda: len(intake.desk.acked) == 3)
+    assert intake.committer.book.silences
+    await intake.store.close()
+    again = Intake(tmp_path / "home")
+    assert again.committer.book.silences == intake.committer.book.silences
+    await again.store.close()
 
 
 async def test_a_stop_in_mid_commit_lets_the_commit_end_and_the_rest_be_saved(tmp_path: Path):

@@ -61,8 +61,8 @@ async def test_it_is_tried_until_it_is_taken_and_told_once(
 ) -> None:
     receiver = Receiver(failures=4)
     one = Delivery(ROUTE, tmp_path, receiver)
-    one.put(group())
-    one.put(group())
+    await one.enqueue(group())
+    await one.enqueue(group())
     with caplog.at_level(logging.WARNING):
         await during(one, lambda: receiver.got)
         await eventually(lambda: not len(one))
@@ -75,14 +75,14 @@ async def test_what_waits_survives_a_restart_and_what_was_told_is_not_told_again
     tmp_path: Path,
 ) -> None:
     first = Delivery(ROUTE, tmp_path, Receiver())
-    first.put(group("disk-pressure"))
+    await first.enqueue(group("disk-pressure"))
     await during(first, lambda: not len(first))
-    first.put(group("rate-limited"))
+    await first.enqueue(group("rate-limited"))
 
     receiver = Receiver()
     second = Delivery(ROUTE, tmp_path, receiver)
     second.restore()
-    second.put(group("disk-pressure"))
+    await second.enqueue(group("disk-pressure"))
     assert len(second) == 1
     await during(second, lambda: receiver.got)
     assert receiver.got == ["rate-limited"]
@@ -91,7 +91,7 @@ async def test_what_waits_survives_a_restart_and_what_was_told_is_not_told_again
 async def test_below_its_severity_a_route_hears_nothing(tmp_path: Path) -> None:
     route = Route("oncall", Channel.WEBHOOK, Severity.CRITICAL, "http://127.0.0.1:9/")
     one = Delivery(route, tmp_path, Receiver())
-    one.put(group())
+    await one.enqueue(group())
     assert len(one) == 0
 
 
@@ -101,7 +101,7 @@ async def test_the_queue_is_bounded_and_says_what_it_dropped(
     monkeypatch.setattr(delivery, "MOST", 3)
     one = Delivery(ROUTE, tmp_path, Receiver())
     for since in range(5):
-        one.put(group(since=1e9 + since))
+        await one.enqueue(group(since=1e9 + since))
     assert (len(one), one.dropped) == (3, 2)
 
 
@@ -110,7 +110,7 @@ async def test_a_damaged_file_is_no_reason_to_stay_silent(tmp_path: Path) -> Non
     receiver = Receiver()
     one = Delivery(ROUTE, tmp_path, receiver)
     one.restore()
-    one.put(group())
+    await one.enqueue(group())
     await during(one, lambda: receiver.got)
 
 

@@ -30,7 +30,7 @@ JUDGES = schema_validators()
 
 
 class Bench:
-    """A desk with a clock; `send` returns what the desk says to one message."""
+    """A queue with a clock; `send` returns what the queue says to one message."""
 
     def __init__(self, folder: Path, keys: TrustedKeys | None = None) -> None:
         self.seen = SeenIds(Database(folder / "outbox.sqlite3"))
@@ -39,15 +39,15 @@ class Bench:
 
     def send(self, message: dict[str, Any] | bytes, **more: Any) -> CommandReply | Notice | None:
         payload = message if isinstance(message, bytes) else encode(message)
-        message = InboundMessage(
+        inbound = InboundMessage(
             more.get("kind", MessageKind.COMMAND), more.get("topic", TOPIC), payload,
             more.get("retain", False),
         )  # fmt: skip
-        return self.queue.take(message, NOON + self.now, self.now)
+        return self.queue.receive(inbound, NOON + self.now, self.now)
 
     def verbs(self) -> list[str]:
         found = []
-        while (command := self.queue.next()) is not None:
+        while (command := self.queue.start_next()) is not None:
             found.append(command.verb.value)
             self.queue.finished(command)
         return found
@@ -138,11 +138,11 @@ def test_one_of_a_verb_runs_at_a_time(bench: Bench) -> None:
     bench.send({"verb": "config-reload"})
     bench.send({"verb": "config-reload"})
     bench.send({"verb": "version-report"})
-    first, second = bench.queue.next(), bench.queue.next()
+    first, second = bench.queue.start_next(), bench.queue.start_next()
     assert first is not None
     assert second is not None
     assert (first.verb, second.verb) == (Verb.CONFIG_RELOAD, Verb.VERSION_REPORT)
-    assert bench.queue.next() is None
+    assert bench.queue.start_next() is None
     bench.queue.finished(first)
     assert bench.verbs() == ["config-reload"]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from agent_sidecar.mqtt.sender import MAX_PATIENCE, PATIENCE, OutboxSender
 from agent_sidecar.state.database import Database
-from agent_sidecar.state.outbox import Outbox, OutboxEntry, OutboxRow
+from agent_sidecar.state.outbox import Outbox, OutboxEntry
 from fleet.contract.vocabulary import MessageKind
 
 
@@ -19,10 +20,10 @@ class Link:
         self.sent: list[int] = []
         self.refusing = False
 
-    def send(self, row: OutboxRow) -> int | None:
+    def publish(self, _kind: MessageKind, payload: bytes, _retain: bool) -> int | None:
         if self.refusing:
             return None
-        self.sent.append(row.seq)
+        self.sent.append(json.loads(payload)["seq"])
         return len(self.sent)
 
 
@@ -30,13 +31,13 @@ class Bench:
     def __init__(self, folder: Path, rows: int) -> None:
         self.outbox = Outbox(Database(folder / "outbox.sqlite3"))
         self.connection = Link()
-        self.sender = OutboxSender(self.outbox, self.connection.send)
+        self.sender = OutboxSender(self.outbox, self.connection.publish)
         for _ in range(rows):
             self.add()
 
     def add(self) -> None:
         seq = len(self.outbox)
-        self.outbox.add(OutboxEntry(1, seq, MessageKind.STATUS, 0, True, b"{}"))
+        self.outbox.add(OutboxEntry(1, seq, MessageKind.STATUS, 0, True, b'{"seq":%d}' % seq))
 
     def pump(self, now: float) -> list[int]:
         """What is sent until nothing moves; the broker acknowledges everything at once."""

@@ -25,13 +25,13 @@ def test_work_is_as_old_as_its_newest_file(tmp_path: Path) -> None:
         path.write_text("content that nobody reads")
         os.utime(path, (time.time() - age,) * 2)
     probe = WorkProbe(newest_of([f"{tmp_path}/**/*.jsonl"]), 1000, "times")
-    finding = probe.run()
-    assert finding.check is Check.PASS
-    assert finding.metrics["work_age_seconds"] == pytest.approx(100, abs=20)
+    result = probe.run()
+    assert result.check is Check.PASS
+    assert result.metrics["work_age_seconds"] == pytest.approx(100, abs=20)
     os.utime(new, (time.time() - 2000,) * 2)
     stalled = probe.run()
     assert stalled.check is Check.FAIL
-    assert [(str(sign.code), sign.firing) for sign in stalled.signs] == [("work-stalled", True)]
+    assert [(str(sign.code), sign.firing) for sign in stalled.evidence] == [("work-stalled", True)]
 
 
 def test_work_without_a_limit_never_fails_and_without_a_file_is_unknown(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_the_exit_codes_of_jobs_are_all_that_is_read(tmp_path: Path) -> None:
     (tmp_path / "report").write_text("17\n")
     bad = probe.run()
     assert (bad.check, bad.metrics["cron_jobs_failed"]) == (Check.FAIL, 1)
-    assert bad.signs[0].firing
+    assert bad.evidence[0].firing
     assert "secret" not in repr(bad)
 
 
@@ -124,10 +124,10 @@ def test_a_configuration_that_does_not_parse_is_invalid(tmp_path: Path) -> None:
     assert probe.run().check is Check.UNKNOWN
     config.write_text("{}")
     good = probe.run()
-    assert (good.check, good.signs[0].firing) == (Check.PASS, False)
+    assert (good.check, good.evidence[0].firing) == (Check.PASS, False)
     config.write_text('{"half": ')
     bad = probe.run()
-    assert (bad.check, bad.signs[0].firing) == (Check.FAIL, True)
+    assert (bad.check, bad.evidence[0].firing) == (Check.FAIL, True)
     assert bad.config != good.config
 
 
@@ -146,7 +146,7 @@ def test_the_version_is_the_folders_and_drifts_when_it_is_replaced(tmp_path: Pat
     started = time.time() - 50
     os.utime(packages / "nanobot_ai-0.4.0.dist-info")
     drifted = probe.run()
-    assert [(str(sign.code), sign.firing) for sign in drifted.signs] == [("version-drift", True)]
+    assert [(str(sign.code), sign.firing) for sign in drifted.evidence] == [("version-drift", True)]
     assert drifted.versions == {}, "what runs is no longer told by what is installed"
     os.utime(packages / "nanobot_ai-0.4.0.dist-info", (started - 1,) * 2)
     assert probe.run().versions == {"agent": "0.4.0"}
@@ -155,10 +155,10 @@ def test_the_version_is_the_folders_and_drifts_when_it_is_replaced(tmp_path: Pat
 def test_restarts_make_a_loop_only_within_the_window() -> None:
     restarts = Restarts("process")
     for number in range(LOOP):
-        assert not restarts.sign(float(number)).firing
+        assert not restarts.evidence(float(number)).firing
         restarts.happened(float(number))
-    assert restarts.sign(float(LOOP)).firing
-    assert not restarts.sign(WINDOW + 0.5).firing
+    assert restarts.evidence(float(LOOP)).firing
+    assert not restarts.evidence(WINDOW + 0.5).firing
     assert restarts.total == LOOP
 
 
@@ -167,4 +167,4 @@ def test_a_count_that_somebody_else_keeps_begins_with_what_it_shows_first() -> N
     for count in (40, 40, 41, 0, 2):
         restarts.counted(count, 1.0)
     assert restarts.total == 3
-    assert restarts.sign(2.0).firing
+    assert restarts.evidence(2.0).firing

@@ -27,24 +27,24 @@ def probe(usage: Usage | None) -> LimitProbe:
 def test_a_share_is_held_against_two_limits(
     free: float, check: Check, firing: bool, severity: Severity
 ) -> None:
-    finding = probe((free, 100)).run()
-    (sign,) = finding.signs
-    assert (finding.check, sign.firing, sign.severity) == (check, firing, severity)
+    result = probe((free, 100)).run()
+    (sign,) = result.evidence
+    assert (result.check, sign.firing, sign.severity) == (check, firing, severity)
     assert (sign.value, sign.threshold, sign.source) == (100 - free, 90, "disk")
-    assert finding.metrics == {"disk_available_bytes": free}
+    assert result.metrics == {"disk_available_bytes": free}
 
 
 @pytest.mark.parametrize("usage", [None, (0, 0)])
 def test_what_cannot_be_measured_is_unknown(usage: Usage | None) -> None:
-    finding = probe(usage).run()
-    assert (finding.check, list(finding.signs)) == (Check.UNKNOWN, [])
+    result = probe(usage).run()
+    assert (result.check, list(result.evidence)) == (Check.UNKNOWN, [])
 
 
 def test_a_real_disk_and_real_memory_are_measured(tmp_path: Path) -> None:
     for made in (disk_probe(tmp_path, warn=100, fail=100), memory_probe(warn=100, fail=100)):
-        finding = made.run()
-        assert finding.check in (Check.PASS, Check.FAIL)
-        assert next(iter(finding.metrics.values())) > 0
+        result = made.run()
+        assert result.check in (Check.PASS, Check.FAIL)
+        assert next(iter(result.metrics.values())) > 0
 
 
 def test_a_disk_that_is_not_there_is_unknown(tmp_path: Path) -> None:

@@ -54,8 +54,8 @@ class Bench:
         self.pool.submit(time.monotonic())
 
     def collect(self) -> dict[str, ProbeResult]:
-        for probe, finding in self.pool.collect(time.monotonic()):
-            self.found[probe.name] = finding
+        for probe, result in self.pool.collect(time.monotonic()):
+            self.found[probe.name] = result
         return self.found
 
 

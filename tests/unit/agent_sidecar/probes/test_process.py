@@ -87,10 +87,10 @@ def test_a_sidecar_that_comes_late_knows_of_the_restarts_before_it(tmp_path: Pat
     now = time.monotonic()
     tell(pid_file.path, None, [now - 2, now - 1, now])
     down = ProcessProbe(pid_file, "", supervised=pid_file).run()
-    assert [(sign.code, sign.firing) for sign in down.signs][1] == ("restart-loop", True)
+    assert [(sign.code, sign.firing) for sign in down.evidence][1] == ("restart-loop", True)
     tell(pid_file.path, os.getpid(), [now - 1000, now - 900, now])
     up = ProcessProbe(pid_file, "", supervised=pid_file).run()
-    assert (up.signs[1].firing, up.signs[1].value) == (False, 1)
+    assert (up.evidence[1].firing, up.evidence[1].value) == (False, 1)
     assert up.metrics["restarts_total"] == 3
 
 

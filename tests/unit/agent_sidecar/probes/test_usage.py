@@ -37,16 +37,16 @@ def probe(calls: Calls | None, **settings: str) -> UsageProbe:
 
 
 def raised(calls: Calls, **settings: str) -> set[str]:
-    return {str(sign.code) for sign in probe(calls, **settings).run().signs if sign.firing}
+    return {str(sign.code) for sign in probe(calls, **settings).run().evidence if sign.firing}
 
 
 def test_calls_that_work_pass_with_their_numbers() -> None:
-    finding = probe(GOOD).run()
-    assert finding.check is Check.PASS
-    assert finding.metrics["tokens_input_total"] == 5000
-    assert finding.metrics["errors_total"] == 1
+    result = probe(GOOD).run()
+    assert result.check is Check.PASS
+    assert result.metrics["tokens_input_total"] == 5000
+    assert result.metrics["errors_total"] == 1
     # NOW is when this file was imported, which on a busy machine is minutes ago.
-    assert finding.work_age == pytest.approx(time.time() - NOW + 30, abs=20)
+    assert result.metrics["work_age_seconds"] == pytest.approx(time.time() - NOW + 30, abs=20)
     assert raised(GOOD) == set()
 
 

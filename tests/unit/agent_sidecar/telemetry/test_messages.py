@@ -12,8 +12,8 @@ from agent_sidecar.commands.queue import CommandReply
 from agent_sidecar.config import load
 from agent_sidecar.probes.base import AlertEvent, ProbeResult
 from agent_sidecar.state.directory import StateDirectory
-from agent_sidecar.telemetry.findings import ObservedState
 from agent_sidecar.telemetry.messages import MessageBuilder
+from agent_sidecar.telemetry.observed_state import ObservedState
 from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import (
     AlertState,
@@ -33,9 +33,9 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         config = load({}, {"FLEET_AGENT": "alpha", "FLEET_HOME": str(folder)})
         config.state.mkdir(parents=True)
-        self.memory = StateDirectory.open(config.state, NOON, resume=False)
+        self.state = StateDirectory.open(config.state, NOON, resume=False)
         self.observed = ObservedState(max_age=25)
-        self.builder = MessageBuilder(config, "generic", self.memory, self.observed, JUDGES)
+        self.builder = MessageBuilder(config, "generic", self.state, self.observed, JUDGES)
 
     def heartbeat(self, said: dict[str, Any] | None = None) -> dict[str, Any]:
         payload = self.builder.heartbeat(1, NOON, {"outbox_messages": 0}, said)
@@ -43,7 +43,7 @@ class Bench:
         return JUDGES[MessageKind.HEARTBEAT].read(payload)
 
     def rows(self, kind: MessageKind) -> list[dict[str, Any]]:
-        return [JUDGES[kind].read(row.payload) for row in self.memory.outbox.after(0, 10)]
+        return [JUDGES[kind].read(row.payload) for row in self.state.outbox.after(0, 10)]
 
 
 @pytest.fixture
@@ -54,13 +54,13 @@ def bench(tmp_path: Path) -> Bench:
 def test_alerts_of_the_agents_heartbeat_add_to_the_sidecars_and_stay_for_a_while(
     bench: Bench,
 ) -> None:
-    bench.memory.alarms.said("process-down", "firing")
+    bench.state.hysteresis.record_own("process-down", "firing")
     said = {"ok": True, "ts": "2027-01-15T08:00:00Z", "interval": 10, "alerts": ["disk-pressure"]}
-    bench.observed.heartbeat_said(said, 0.0)
+    bench.observed.record_heartbeat(said, 0.0)
     both = ["disk-pressure", "process-down"]
     assert bench.heartbeat(said)["alerts"] == both
     assert bench.heartbeat()["alerts"] == both, "the hub would take it for over"
-    bench.observed.heartbeat_said({**said, "alerts": []}, 0.0)
+    bench.observed.record_heartbeat({**said, "alerts": []}, 0.0)
     assert bench.heartbeat()["alerts"] == ["process-down"]
 
 
@@ -79,12 +79,12 @@ def test_what_a_probe_may_not_say_does_not_leave(bench: Bench) -> None:
         "inf_total": float("inf"),
         "ok_total": 1,
     }
-    bench.observed.put("p", ProbeResult("process", Check.PASS, metrics=nonsense), 0)
+    bench.observed.record("p", ProbeResult("process", Check.PASS, metrics=nonsense), 0)
     assert bench.heartbeat()["metrics"] == {"ok_total": 1, "outbox_messages": 0}
 
 
 def test_metrics_are_bounded_and_the_agents_come_first(bench: Bench) -> None:
-    bench.observed.put(
+    bench.observed.record(
         "p", ProbeResult("process", Check.PASS, metrics={f"m{i}": i for i in range(40)}), 0
     )
     said = {"ok": True, "metrics": {"errors_total": 3, "m1": 99}}
@@ -101,15 +101,15 @@ def test_the_agents_own_fields_win_except_for_the_numbers_of_the_session(bench: 
 
 
 def test_a_message_that_the_contract_would_reject_is_withheld_and_counted(bench: Bench) -> None:
-    bench.observed.put("p", ProbeResult("gpu", Check.PASS), 0)
+    bench.observed.record("p", ProbeResult("gpu", Check.PASS), 0)
     assert bench.builder.heartbeat(1, NOON, {}) is None
     assert bench.builder.withheld == 1
 
 
 def test_a_status_is_kept_and_retained(bench: Bench) -> None:
-    bench.observed.put("p", ProbeResult("process", Check.PASS, versions={"agent": "1.2"}), 0)
+    bench.observed.record("p", ProbeResult("process", Check.PASS, versions={"agent": "1.2"}), 0)
     bench.builder.status(State.RUNNING, 1, NOON)
-    (row,) = bench.memory.outbox.after(0, 10)
+    (row,) = bench.state.outbox.after(0, 10)
     assert row.retain
     (message,) = bench.rows(MessageKind.STATUS)
     assert message["versions"]["agent"] == "1.2"
@@ -119,7 +119,7 @@ def test_a_status_is_kept_and_retained(bench: Bench) -> None:
 def test_a_reply_is_not_retained(bench: Bench) -> None:
     answer = CommandReply("health-check", Result.DONE, ReplyCode.OK, took=0.1)
     bench.builder.status(State.RUNNING, 1, NOON, answer)
-    (row,) = bench.memory.outbox.after(0, 10)
+    (row,) = bench.state.outbox.after(0, 10)
     assert not row.retain
     (message,) = bench.rows(MessageKind.STATUS)
     assert message["reply"] == {
@@ -133,7 +133,7 @@ def test_an_alert_keeps_its_id_and_weight(bench: Bench) -> None:
         "01JZ0000000000000000000000", 97.123456789, 90,
     )  # fmt: skip
     bench.builder.alert(event)
-    (row,) = bench.memory.outbox.after(0, 10)
+    (row,) = bench.state.outbox.after(0, 10)
     assert row.rank == 2
     (message,) = bench.rows(MessageKind.ALERT)
     assert (message["value"], message["threshold"], message["id"]) == (97.123457, 90, event.id)

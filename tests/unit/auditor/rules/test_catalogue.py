@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fleet.auditor.detection import scanner
 from fleet.auditor.report.reference import markdown
+from fleet.auditor.rules import pii, secret, text
 from fleet.auditor.rules.catalogue import RULES
 from fleet.auditor.rules.rule import Clause
 
@@ -17,6 +19,11 @@ def test_every_id_is_unique_and_of_its_group():
     for rule in RULES:
         assert re.fullmatch(r"[a-z]+\.[a-z-]+", rule.id)
         assert rule.id.startswith(f"{rule.group.value}.")
+
+
+def test_every_rule_of_a_detector_has_its_rank():
+    """The scanner asks for it when it has to choose between two hits."""
+    assert set(scanner._ORDER) == {*pii.RULES, *secret.RULES, *text.RULES}
 
 
 def test_every_clause_is_a_heading_of_the_record():

@@ -76,7 +76,8 @@ def test_a_generic_agent_gets_what_the_settings_name(tmp_path: Path) -> None:
 
 
 def test_disk_and_memory_can_be_switched_off() -> None:
-    assert not assemble(config(FLEET_KIND="generic", FLEET_DISK="-", FLEET_MEMORY="-")).probes
+    probes = assemble(config(FLEET_KIND="generic", FLEET_DISK="-", FLEET_MEMORY="-")).probes
+    assert [probe.name for probe in probes] == ["unwatched"], "nothing is watched, and said so"
 
 
 @pytest.mark.parametrize("kind", [Kind.OPENCLAW, Kind.ROCKBOT])

@@ -14,9 +14,8 @@ from fleet.contract.vocabulary import (
 )
 from fleet.domain.alerts import Alert
 from fleet.domain.commands import CommandState, IssuedCommand
-from fleet.domain.events import Event, Fact
 from fleet.domain.silences import Silence
-from fleet.store.port import DeadLetter, StoredEvent, StoredMessage
+from fleet.store.records import DeadLetter, StoredEvent, StoredMessage
 
 Row = tuple[Any, ...]
 
@@ -41,23 +40,17 @@ def key_of(agent: int, kind: int) -> int:
     return agent * KEY_STEP + kind
 
 
-def stored(row: Row, names: dict[int, str]) -> StoredMessage:
+def message(row: Row, names: dict[int, str]) -> StoredMessage:
     """From `id, at, agent, kind, retained, payload`."""
     id_, at, agent, kind, retained, payload = row
     return StoredMessage(id_, at, names[agent], KINDS[kind], bool(retained), payload)
 
 
-def event_row(told: StoredEvent) -> Row:
-    event = told.event
+def event_row(stored: StoredEvent) -> Row:
+    event = stored.event
     severity = event.severity.value if event.severity else None
-    return (told.id, event.at, event.fact.value, event.agent, str(event.word), severity,
+    return (stored.id, event.at, event.fact.value, event.agent, str(event.word), severity,
             event.amount, event.id)  # fmt: skip
-
-
-def told(row: Row) -> StoredEvent:
-    id_, at, fact, agent, word, severity, amount, ref = row
-    level = Severity(severity) if severity else None
-    return StoredEvent(id_, Event(Fact(fact), agent, at, word, level, amount, ref))
 
 
 def dead_letter_row(dead_letter: DeadLetter) -> Row:
@@ -91,14 +84,14 @@ def silence(row: Row) -> Silence:
     return Silence(id_, until, agent, code, by)
 
 
-ORDER_KNOWN: Final = (
+KNOWN_COMMAND: Final = (
     "ON CONFLICT (id) DO UPDATE SET state = excluded.state, sent = excluded.sent,"
     " ended = excluded.ended, code = excluded.code, took = excluded.took"
 )
-"""What cannot change is not written again: the indices of a stored order stay as they are."""
+"""What cannot change is not written again: the indices of a stored command stay as they are."""
 
 
-def order_row(command: IssuedCommand) -> Row:
+def command_row(command: IssuedCommand) -> Row:
     code = command.code.value if command.code else None
     return (command.id, command.agent, command.verb.value, command.priority.value, command.ttl,
             command.created, command.by, command.reply_to, command.state.value, command.sent,

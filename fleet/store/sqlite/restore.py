@@ -9,10 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from fleet.store.connection import check, damaged, take_lock
-from fleet.store.migrations import STEPS
 from fleet.store.port import StoreError
-from fleet.store.sqlite import FILE_NAME
+from fleet.store.sqlite.connection import FILE_NAME, check, damaged, take_lock
+from fleet.store.sqlite.migrations import STEPS
 
 BEFORE: Final = "fleet.sqlite3.before"
 """What the store is called that a copy replaced."""
@@ -21,7 +20,7 @@ _PARTS: Final = ("", "-wal", "-shm")
 """A store's files. A log left beside another database would be applied to it, and ruin it."""
 
 
-def put_back(copy: Path, home: Path) -> bool:
+def restore(copy: Path, home: Path) -> bool:
     """Make `copy` the store of `home`; whether there was one before, which is kept aside.
 
     Raises:

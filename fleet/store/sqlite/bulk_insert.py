@@ -13,14 +13,14 @@ from functools import cache
 from itertools import chain
 from typing import Any, Final
 
-from fleet.store.port import StoredMessage
-from fleet.store.row_mapping import KIND_NUMBER, Row
+from fleet.store.records import StoredMessage
+from fleet.store.sqlite.row_mapping import KIND_NUMBER, Row
 
 SIZES: Final = (500, 50, 5, 1)
 """Rows a statement: few sizes, so that each is prepared once."""
 
 
-def put(
+def insert_many(
     database: sqlite3.Connection,
     table: str,
     columns: int,
@@ -29,8 +29,9 @@ def put(
     verb: str = "INSERT OR REPLACE",
     conflict: str = "",
 ) -> None:
-    """Write whole `rows` of `columns` values, inside a transaction."""
-    _put(database, (verb, table, columns, conflict), list(chain.from_iterable(rows)))
+    """Insert whole `rows` of `columns` values, inside a transaction; one whose key is known is
+    replaced, or treated as `verb` and `conflict` say."""
+    _insert(database, (verb, table, columns, conflict), list(chain.from_iterable(rows)))
 
 
 def append_messages(
@@ -42,10 +43,12 @@ def append_messages(
         for id_, at, agent, kind, retained, payload in messages
         for value in (id_, at, agents[agent], KIND_NUMBER[kind], retained, payload)
     ]
-    _put(database, ("INSERT", "message", 6, ""), values)
+    _insert(database, ("INSERT", "message", 6, ""), values)
 
 
-def _put(database: sqlite3.Connection, form: tuple[str, str, int, str], values: list[Any]) -> None:
+def _insert(
+    database: sqlite3.Connection, form: tuple[str, str, int, str], values: list[Any]
+) -> None:
     at, end, columns = 0, len(values), form[2]
     for size in SIZES:
         step = size * columns

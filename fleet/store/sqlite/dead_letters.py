@@ -8,32 +8,33 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from fleet.store import bulk_insert
-from fleet.store.connection import meta, put_meta
-from fleet.store.port import DeadLetter
-from fleet.store.row_mapping import dead_letter_row
+from fleet.store.records import DeadLetter
+from fleet.store.sqlite.bulk_insert import insert_many
+from fleet.store.sqlite.connection import read_meta, write_meta
+from fleet.store.sqlite.row_mapping import dead_letter_row
 
 _NUMBER: Final = "letters"
+"""Named so in every store since 0.1.0."""
 
 
 def recount(database: sqlite3.Connection) -> None:
     """Count once, when the store opens."""
     (number,) = database.execute("SELECT count(*) FROM dead_letter").fetchone()
-    if number != meta(database, _NUMBER):  # a full disk must not hold up the start
-        put_meta(database, _NUMBER, number)
+    if number != read_meta(database, _NUMBER):  # a full disk must not hold up the start
+        write_meta(database, _NUMBER, number)
 
 
-def put(database: sqlite3.Connection, dead_letters: list[DeadLetter], most: int) -> int:
-    """Keep `letters`, but no more than `most` in all; how many old ones had to go."""
-    bulk_insert.put(database, "dead_letter", 7, map(dead_letter_row, dead_letters))
-    number = meta(database, _NUMBER) + len(dead_letters)
+def append(database: sqlite3.Connection, dead_letters: list[DeadLetter], most: int) -> int:
+    """Keep them, but no more than `most` in all; how many old ones had to go."""
+    insert_many(database, "dead_letter", 7, map(dead_letter_row, dead_letters))
+    number = read_meta(database, _NUMBER) + len(dead_letters)
     over = max(0, number - most)
     if over:
         database.execute(
             "DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY id LIMIT ?)",
             (over,),
         )
-    put_meta(database, _NUMBER, number - over)
+    write_meta(database, _NUMBER, number - over)
     return over
 
 
@@ -45,5 +46,5 @@ def forget(database: sqlite3.Connection, before: float, most: int) -> int:
         (most, before),
     ).rowcount
     if gone:
-        put_meta(database, _NUMBER, meta(database, _NUMBER) - gone)
+        write_meta(database, _NUMBER, read_meta(database, _NUMBER) - gone)
     return gone

@@ -1,4 +1,4 @@
-"""A provisioned broker for the tests of enrolment and proof."""
+"""A provisioned broker, for the tests of enrolment and of the ACL proof."""
 
 from __future__ import annotations
 

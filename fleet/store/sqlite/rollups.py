@@ -6,7 +6,7 @@ import json
 import sqlite3
 from typing import Final
 
-from fleet.store.port import HOUR, Hours, Rollup
+from fleet.store.records import HOUR, Hours, Rollup
 
 _COLUMNS: Final = "hour, agent, beats, failing, statuses, alerts, metrics"
 
@@ -33,15 +33,11 @@ def select(
     since: float,
     until: float,
     agent: int | None,
-    cursor: str | None,
+    after: tuple[int, int],
     limit: int,
 ) -> Hours:
-    """Sums of the hours that these times touch, oldest first.
-
-    Raises:
-        ValueError: the cursor is not one of ours.
-    """
-    after_hour, after_agent = _parsed(cursor)
+    """Sums of the hours that these times touch, oldest first, from the (hour, agent) `after` on."""
+    after_hour, after_agent = after
     first, last = database.execute(_SPAN).fetchone()
     if first is None:
         return Hours([], None)
@@ -58,13 +54,6 @@ def select(
     found = rows.fetchall()
     following = f"{found[-1][0]}-{found[-1][1]}" if len(found) >= limit else None
     return Hours([_rollup(row, names) for row in found], following)
-
-
-def _parsed(cursor: str | None) -> tuple[int, int]:
-    hour, _, agent = (cursor or "-1-0").rpartition("-")
-    if cursor is not None and not (hour.isdecimal() and agent.isdecimal() and len(cursor) < 30):
-        raise ValueError("not a cursor of this store")
-    return int(hour), int(agent)
 
 
 def _rollup(row: tuple[int, int, int, int, int, int, str], names: dict[int, str]) -> Rollup:

@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Final
 
 from fleet.contract.vocabulary import MessageKind
-from fleet.store.connection import meta
-from fleet.store.row_mapping import KIND_NUMBER, KINDS, Row, key_of
+from fleet.store.sqlite.connection import read_meta
+from fleet.store.sqlite.row_mapping import KIND_NUMBER, KINDS, Row, key_of
 
 MOMENT: Final = 10
 """Seconds between entries that map time to rowid; a query reads at most this much in vain."""
@@ -37,7 +37,7 @@ def select(database: sqlite3.Connection, wanted: Filter) -> list[Row]:
         return []  # receipts are the hub's own voice and not stored
     first, last = bounds(database, wanted.since, wanted.until)
     first = max(first, wanted.after + 1)
-    indexed = meta(database, "indexed_to")
+    indexed = read_meta(database, "indexed_to")
     keys = _keys(wanted)
     found: list[Row] = []
     if keys and first <= indexed:

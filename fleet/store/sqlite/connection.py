@@ -13,6 +13,8 @@ from fleet.store.port import StoreError, StoreFullError
 
 T = TypeVar("T")
 
+FILE_NAME: Final = "fleet.sqlite3"
+
 BUSY: Final = 10_000
 """ms to wait for another process, such as a backup tool, that holds the file."""
 
@@ -33,17 +35,19 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def transaction(database: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Do `work` whole or not at all, whatever ends it."""
     try:
         database.execute("BEGIN IMMEDIATE")
         result = work(database)
         database.execute("COMMIT")
         return result
     except sqlite3.Error as error:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
         if getattr(error, "sqlite_errorcode", None) in _FULL:
             raise StoreFullError("the store's disk is full", str(error), "free space") from None
         raise StoreError("the store refused a write", str(error), "df -h; then restart") from None
+    finally:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
 
 
 def close(database: sqlite3.Connection) -> None:
@@ -85,12 +89,12 @@ def damaged(path: Path, why: str) -> StoreError:
     )
 
 
-def put_meta(database: sqlite3.Connection, name: str, value: int) -> None:
+def write_meta(database: sqlite3.Connection, name: str, value: int) -> None:
     """Write a number that the store keeps about itself."""
     database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
 
-def meta(database: sqlite3.Connection, name: str) -> int:
+def read_meta(database: sqlite3.Connection, name: str) -> int:
     """A number that the store keeps about itself, 0 if it was never written."""
     row = database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
     return int(row[0]) if row else 0

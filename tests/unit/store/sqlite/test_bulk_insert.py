@@ -7,9 +7,9 @@ import sqlite3
 import pytest
 
 from fleet.contract.vocabulary import MessageKind
-from fleet.store.bulk_insert import SIZES, append_messages, put
-from fleet.store.migrations import migrate
-from fleet.store.port import StoredMessage
+from fleet.store.records import StoredMessage
+from fleet.store.sqlite.bulk_insert import SIZES, append_messages, insert_many
+from fleet.store.sqlite.migrations import migrate
 
 AGENTS = {"ada": 1, "bob": 2}
 
@@ -43,9 +43,9 @@ def test_a_statement_stays_within_the_parameters_that_sqlite_takes() -> None:
 def test_a_row_that_is_known_is_replaced_or_mended() -> None:
     database = sqlite3.connect(":memory:")
     migrate(database)
-    put(database, "meta", 2, [("a", 1), ("b", 2)] * 30)
-    put(database, "meta", 2, [("b", 5)])
+    insert_many(database, "meta", 2, [("a", 1), ("b", 2)] * 30)
+    insert_many(database, "meta", 2, [("b", 5)])
     mend = "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
-    put(database, "meta", 2, [("a", 7)] * 6, verb="INSERT", conflict=mend)
+    insert_many(database, "meta", 2, [("a", 7)] * 6, verb="INSERT", conflict=mend)
     assert dict(database.execute("SELECT name, value FROM meta")) == {"a": 43, "b": 5}
     database.close()

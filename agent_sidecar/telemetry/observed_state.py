@@ -1,0 +1,110 @@
+"""What is known of the agent: the latest result of each probe, and what the agent says itself.
+
+Pure; time is an argument (monotonic s). A result that is too old is `unknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agent_sidecar.probes import unwatched
+from agent_sidecar.probes.base import ProbeResult
+from fleet.contract.vocabulary import Check, State
+
+_WORST: Final = (Check.FAIL, Check.WARN, Check.UNKNOWN, Check.PASS)
+"""One plane may have several probes; an unknown one hides a pass but not a problem."""
+
+_HELD: Final = (State.STARTING, State.MAINTENANCE, State.DEGRADED, State.STOPPING)
+"""States that an agent claims for itself and that stay until it says another."""
+
+
+@dataclass(slots=True)
+class SelfReport:
+    """What the agent last said of itself through the drop directory."""
+
+    ok: bool = True
+    ok_until: float = 0.0
+    state: str = State.RUNNING
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    alerts: Sequence[str] = ()
+
+
+class ObservedState:
+    """Collects results; `max_age` (s) is how long one counts."""
+
+    def __init__(self, max_age: float) -> None:
+        self._max_age = max_age
+        self._latest: dict[str, tuple[float, ProbeResult]] = {}
+        self._self_report = SelfReport()
+
+    def record(self, probe: str, result: ProbeResult, now: float) -> None:
+        self._latest[probe] = (now, result)
+
+    def record_heartbeat(self, message: Mapping[str, Any], now: float) -> None:
+        """The agent published a bus heartbeat of its own: its word counts for 2.5 intervals."""
+        self._self_report.ok = bool(message["ok"])
+        self._self_report.ok_until = now + 2.5 * float(message.get("interval", 600))
+        self._self_report.metrics = message.get("metrics", {})
+        self._self_report.alerts = message.get("alerts", ())
+
+    def record_status(self, state: str) -> None:
+        self._self_report.state = state
+
+    def results(self, now: float) -> list[ProbeResult]:
+        """The latest of each probe; the agent's own word takes the place of watching nothing."""
+        vouched = now <= self._self_report.ok_until
+        return [
+            self._aged(when, result, now)
+            for probe, (when, result) in self._latest.items()
+            if not (vouched and probe == unwatched.NAME)
+        ]
+
+    def checks(self, now: float) -> dict[str, str]:
+        checks: dict[str, str] = {}
+        for result in self.results(now):
+            known = checks.get(result.plane, Check.PASS)
+            checks[result.plane] = min(result.check, Check(known), key=_WORST.index).value
+        return checks
+
+    def ok(self, now: float) -> bool:
+        """No plane fails, and the agent did not lately say otherwise."""
+        said = self._self_report.ok or now > self._self_report.ok_until
+        return said and Check.FAIL.value not in self.checks(now).values()
+
+    def state(self, now: float) -> State:
+        if self._self_report.state in _HELD:
+            return State(self._self_report.state)
+        return State.RUNNING if self.ok(now) else State.DEGRADED
+
+    def metrics(self, now: float) -> list[Mapping[str, float]]:
+        """By precedence: the agent's own words, then the probes'."""
+        own = self._self_report.metrics if now <= self._self_report.ok_until else {}
+        return [own, *(result.metrics for result in self.results(now))]
+
+    def alerts(self, now: float) -> Sequence[str]:
+        """Codes that the agent lately said are firing."""
+        return self._self_report.alerts if now <= self._self_report.ok_until else ()
+
+    def versions(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for _, result in self._latest.values():
+            found.update(result.versions)
+        return found
+
+    def uptime(self, now: float) -> float | None:
+        """Seconds, of the agent's process, brought forward to now."""
+        for when, result in self._latest.values():
+            if result.uptime is not None and now - when <= self._max_age:
+                return round(result.uptime + now - when, 3)
+        return None
+
+    def config(self) -> str | None:
+        digests = (result.config for _, result in self._latest.values())
+        return next((digest for digest in digests if digest), None)
+
+    def _aged(self, when: float, result: ProbeResult, now: float) -> ProbeResult:
+        if now - when <= self._max_age:
+            return result
+        return ProbeResult(result.plane, Check.UNKNOWN)

@@ -1,0 +1,224 @@
+"""The store in SQLite: one writer on its own thread, readers beside it (WAL).
+
+Each batch is one transaction with `synchronous = FULL`: what was committed, and therefore
+acknowledged, survives a power cut. The thread keeps a slow disk out of the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from fleet.domain.commands import IssuedCommand
+from fleet.store.port import StoreError
+from fleet.store.records import Batch, DiskUsage, HubState, StoredMessage
+from fleet.store.retention import Retention
+from fleet.store.sqlite import dead_letters, history, row_mapping
+from fleet.store.sqlite.bulk_insert import append_messages, insert_many
+from fleet.store.sqlite.connection import (
+    FILE_NAME,
+    check,
+    close,
+    connect,
+    damaged,
+    read_meta,
+    take_lock,
+    transaction,
+    write_meta,
+)
+from fleet.store.sqlite.migrations import migrate
+from fleet.store.sqlite.reader import SqliteReader
+from fleet.store.sqlite.upkeep import Upkeep
+
+T = TypeVar("T")
+
+CACHE: Final = 32 * 1024
+"""KiB of page cache of the writer: the hot edge of the index for 8,000 agents."""
+
+
+class SqliteStore(SqliteReader):
+    """See `fleet.store.port.Store`."""
+
+    def __init__(self, home: Path, retention: Retention | None = None) -> None:
+        super().__init__(home / FILE_NAME)
+        self._home = home
+        self._keep = retention or Retention()
+        self._upkeep = Upkeep(self._keep)
+        self.dead_letters_dropped = 0
+        self._writer = ThreadPoolExecutor(1, "store-writer")
+        self._database: sqlite3.Connection | None = None
+        self._lock: int | None = None
+        self._agents: dict[str, int] = {}
+        self._last_moment = 0
+
+    # Opening and closing
+
+    def open(self) -> HubState:
+        self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = take_lock(self._home / "hub.lock")
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._database = connect(self.path)
+            self._database.execute(f"PRAGMA cache_size = -{CACHE}")
+            check(self._database, self.path)
+            migrate(self._database)
+            dead_letters.recount(self._database)
+            return self._hub_state(self._database)
+        except sqlite3.DatabaseError as error:
+            raise damaged(self.path, str(error)) from None
+        except OSError as error:
+            raise StoreError(
+                f"the store {self.path} cannot be opened",
+                error.strerror or "",
+                f"ls -ld {self._home}",
+            ) from None
+
+    async def close(self) -> None:
+        """Finish what was begun; safe to call twice."""
+        database, self._database = self._database, None
+        if database is not None:
+            await asyncio.get_running_loop().run_in_executor(self._writer, close, database)
+        self._writer.shutdown()
+        await super().close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _hub_state(self, database: sqlite3.Connection) -> HubState:
+        self._agents = dict(database.execute("SELECT name, id FROM agent"))
+        ids = [
+            database.execute(f"SELECT max(id) FROM {table}").fetchone()[0] or 0  # noqa: S608 - our own names
+            for table in ("message", "dead_letter", "event")
+        ]
+        last = [read_meta(database, "last_id"), *ids]
+        (at,) = database.execute(
+            "SELECT max(coalesce((SELECT at FROM message ORDER BY id DESC LIMIT 1), 0),"
+            " coalesce((SELECT at FROM event ORDER BY id DESC LIMIT 1), 0))"
+        ).fetchone()
+        return HubState(
+            last_id=max(last),
+            last_at=at,
+            records=[
+                (agent, upto, json.loads(state))
+                for agent, upto, state in database.execute("SELECT * FROM record")
+            ],
+            alerts=[row_mapping.alert(row) for row in database.execute("SELECT * FROM alert")],
+            silences=[
+                row_mapping.silence(row) for row in database.execute("SELECT * FROM silence")
+            ],
+            replay_from=read_meta(database, "replay_from"),
+        )
+
+    # Writing
+
+    async def commit(self, batch: Batch) -> None:
+        self._agents, dropped = await self._write(lambda database: self._commit(database, batch))
+        self.dead_letters_dropped += dropped
+        if batch.messages:
+            self._last_moment = _moment(batch.messages[0])
+
+    async def save_commands(self, commands: list[IssuedCommand]) -> None:
+        values = [row_mapping.command_row(command) for command in commands]
+
+        def save(database: sqlite3.Connection) -> None:
+            # Cursors must end on this thread: let go of on another, one resets the statement
+            # under the next write ("bad parameter or other API misuse").
+            known = row_mapping.KNOWN_COMMAND
+            insert_many(database, "command", 14, values, verb="INSERT", conflict=known)
+
+        await self._write(save)
+
+    async def upkeep(self, now: float) -> bool:
+        return await self._write(lambda database: self._upkeep.step(database, now))
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        database = self._database
+        if database is None:
+            raise StoreError("the store is closed")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, transaction, database, work)
+
+    def _commit(self, database: sqlite3.Connection, batch: Batch) -> tuple[dict[str, int], int]:
+        """Write the batch; the agents' numbers and how many dead letters had to go for it, both
+        valid once the transaction holds."""
+        agents = self._numbered(database, batch.messages)
+        append_messages(database, batch.messages, agents)
+        if batch.messages and _moment(batch.messages[0]) != self._last_moment:
+            first = batch.messages[0]
+            database.execute(
+                "INSERT OR IGNORE INTO moment VALUES (?, ?)", (_moment(first), first.id)
+            )
+        many = database.executemany
+        dropped = 0
+        if batch.dead_letters:
+            dropped = dead_letters.append(database, batch.dead_letters, self._keep.max_dead_letters)
+        if batch.events:
+            insert_many(database, "event", 8, map(row_mapping.event_row, batch.events))
+        if batch.alerts:
+            insert_many(database, "alert", 9, map(row_mapping.alert_row, batch.alerts))
+        if batch.forgotten_alerts:
+            many("DELETE FROM alert WHERE agent = ? AND code = ?", batch.forgotten_alerts)
+        if batch.silences:
+            insert_many(database, "silence", 5, map(row_mapping.silence_row, batch.silences))
+        if batch.lifted:
+            many("DELETE FROM silence WHERE id = ?", [(id_,) for id_ in batch.lifted])
+        if batch.records:
+            records = [
+                (agent, upto, json.dumps(state, separators=(",", ":")))
+                for agent, upto, state in batch.records
+            ]
+            insert_many(database, "record", 3, records)
+        if batch.replay_from is not None:
+            write_meta(database, "replay_from", batch.replay_from)
+        return agents, dropped
+
+    def _numbered(
+        self, database: sqlite3.Connection, messages: list[StoredMessage]
+    ) -> dict[str, int]:
+        """The agents' numbers; new ones are entered, and forgotten if the batch fails."""
+        new = {message.agent for message in messages if message.agent not in self._agents}
+        if not new:
+            return self._agents
+        insert_many(database, "agent (name)", 1, ((name,) for name in new), verb="INSERT OR IGNORE")
+        return dict(database.execute("SELECT name, id FROM agent"))
+
+    # Reading
+
+    def replay(self, after: int) -> Iterator[StoredMessage]:
+        if self._database is None:
+            raise StoreError("the store is closed")
+        names = {number: name for name, number in self._agents.items()}
+        cursor = self._database.execute(
+            "SELECT id, at, agent, kind, retained, payload FROM message WHERE id > ? ORDER BY id",
+            (after,),
+        )
+        for row in cursor:
+            yield row_mapping.message(row, names)
+
+    def _agent_numbers(self, database: sqlite3.Connection) -> dict[str, int]:
+        """Agents by name, known here: nobody else enters them."""
+        return self._agents
+
+    def disk_usage(self) -> DiskUsage:
+        files = {"database": self.path, "log": self.path.with_name(f"{FILE_NAME}-wal")}
+        disk = os.statvfs(self._home)
+        return DiskUsage(
+            {name: _size(path) for name, path in files.items()}, disk.f_bavail * disk.f_frsize
+        )
+
+
+def _moment(first: StoredMessage) -> int:
+    return int(first.at) // history.MOMENT * history.MOMENT
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,104 @@
+"""A TCP proxy that reads MQTT and hangs up on a packet of a certain type: once, or each time."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Self
+
+
+class Packet(IntEnum):
+    """Control packets of MQTT by their type (MQTT 5, 2.1.2)."""
+
+    CONNECT = 1
+    CONNACK = 2
+    PUBLISH = 3
+    PUBACK = 4
+    SUBSCRIBE = 8
+    SUBACK = 9
+    PINGREQ = 12
+
+
+class HangUpProxy:
+    """Forwards from `port` to `target`, both on loopback.
+
+    Args:
+        on: the packet, in either direction, before which it hangs up.
+        containing: only on such packets that contain these bytes.
+        times: how often; afterwards everything passes.
+    """
+
+    def __init__(self, target: int, on: Packet, containing: bytes = b"", times: int = 1) -> None:
+        self._target = target
+        self._on = on
+        self._containing = containing
+        self._left = times
+        self._lock = threading.Lock()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._server.getsockname()[1]
+        self.hung_up = 0
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            broker = socket.create_connection(("127.0.0.1", self._target))
+            with broker:
+                self._forward(client, broker)
+
+    def _forward(self, client: socket.socket, broker: socket.socket) -> None:
+        waiting = {client: b"", broker: b""}
+        other = {client: broker, broker: client}
+        while True:
+            for source in select.select([client, broker], [], [])[0]:
+                data = source.recv(65_536)
+                if not data:
+                    return
+                waiting[source] += data
+                for packet, rest in packets(waiting[source]):
+                    waiting[source] = rest
+                    if self._hangs_up(packet):
+                        return
+                    other[source].sendall(packet)
+
+    def _hangs_up(self, packet: bytes) -> bool:
+        if packet[0] >> 4 != self._on or self._containing not in packet:
+            return False
+        with self._lock:
+            if self._left == 0:
+                return False
+            self._left -= 1
+            self.hung_up += 1
+            return True
+
+
+def packets(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Each whole packet at the beginning of `data`, with what follows it."""
+    while len(data) >= 2:
+        size, shift, at = 0, 0, 1
+        while at < len(data):
+            size |= (data[at] & 127) << shift
+            shift, at = shift + 7, at + 1
+            if not data[at - 1] & 128:
+                break
+        else:
+            return
+        if len(data) < at + size:
+            return
+        packet, data = data[: at + size], data[at + size :]
+        yield packet, data
