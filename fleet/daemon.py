@@ -19,13 +19,14 @@ from fleet.settings import Settings
 from fleet.store.open import hub_store
 
 
-def complete_hub(settings: Settings, api_server: ApiServer) -> Hub:
-    """The hub that `fleet serve` runs.
+def complete_hub(settings: Settings) -> tuple[Hub, ApiServer]:
+    """The hub that `fleet serve` runs, and its HTTP server, whose address is not yet taken.
 
     Raises:
         ConfigError: a table of the settings is not usable.
     """
-    return Hub(settings, hub_store(settings), plug(api_server, routes_of(settings)))
+    api_server = ApiServer(settings)
+    return Hub(settings, hub_store(settings), plug(api_server, routes_of(settings))), api_server
 
 
 def plug(api_server: ApiServer, routes: Sequence[Route] = ()) -> Plug:

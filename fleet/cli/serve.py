@@ -26,14 +26,12 @@ def serve(settings: Settings, verbose: bool) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    from fleet.api.server import ApiServer
     from fleet.contract.timestamps import timestamp
     from fleet.daemon import complete_hub
     from fleet.hub_client import HubClient
     from fleet.tokens import Principal, Role, Tokens
 
-    api_server = ApiServer(settings)
-    hub = complete_hub(settings, api_server)
+    hub, api_server = complete_hub(settings)
     host, port = api_server.bind()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

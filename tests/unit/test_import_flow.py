@@ -1,4 +1,4 @@
-"""Imports flow one way: contract → bus → domain → services → cli; the sidecar takes the contract.
+"""Imports flow one way: contract → domain → hub → services → daemon → cli; nothing goes in circles.
 
 Read from the source with `ast`, so that an import inside a function counts too. Imports under
 `if TYPE_CHECKING:` name types and load nothing; they are left out.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,17 @@ KEEPS_SQLITE = (
 IMPURE = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time"}
 
 
+MODULES = {".".join(path.with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
+
+PARENTS = {path.parent.parent for path in FILES}
+"""Folders that hold rooms."""
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text())
+
+
 def is_type_checking(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
 
@@ -45,7 +58,7 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
 
 def imports(path: Path) -> Iterator[str]:
     """The dotted names that `path` imports; `from a import b` counts as `a.b`."""
-    for node in walk(ast.parse((ROOT / path).read_text())):
+    for node in walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -70,6 +83,32 @@ def identifiers(tree: ast.AST) -> Iterator[str]:
                 yield getattr(node, "module", None) or ""
 
 
+def modules_of(path: Path) -> Iterator[str]:
+    """The modules that `path` imports; those of which it only names types count too."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in MODULES else node.module
+
+
+def room_of(module: str) -> str:
+    """A folder without folders is a room; a module beside rooms stands for itself."""
+    folder = MODULES[module].parent
+    return module if folder in PARENTS else ".".join(folder.parts)
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Nodes that reach themselves, in order; empty where there is no such way."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
 def belongs(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
@@ -90,6 +129,32 @@ def strays(paths: list[Path], *allowed: str) -> list[str]:
 
 VERSION = "fleet.__version__"
 
+LAYERS = (
+    # what travels on the bus
+    {"contract"},
+    # what stands on the contract alone
+    {"adr", "bus", "domain", "keys", "lock", "settings", "tokens"},
+    # what a hub and its clients are made of
+    {"http", "hub", "hub_client", "store"},
+    # what plugs into a hub, and what looks at one from outside
+    {
+        "acl", "api", "auditor", "commander", "doctor", "integrations", "mcp", "metrics",
+        "fleet_state", "notifier", "otel", "provisioning", "retained", "schedule", "verify",
+    },
+    # the whole, and the commands
+    {"daemon"},
+    {"cli"},
+    {"__main__"},
+    {"toolkit"},
+)  # fmt: skip
+"""The rooms of `fleet`, from the ground up: none imports one of a later layer."""
+
+
+def top_room(name: str) -> str | None:
+    """`fleet.hub.feed.Item` → hub; None for what is not in a room of `fleet`."""
+    head, _, rest = name.partition(".")
+    return rest.partition(".")[0] if head == "fleet" and rest != "__version__" else None
+
 
 @pytest.mark.parametrize(
     ("folder", "allowed"),
@@ -105,6 +170,44 @@ def test_a_layer_imports_only_the_layers_before_it(folder: str, allowed: tuple[s
     # `import fleet` alone loads nothing but the version.
     found = strays(below(folder), *allowed, VERSION)
     assert [line for line in found if not line.endswith(" imports fleet")] == []
+
+
+def test_every_room_has_its_layer_and_imports_nothing_of_a_later_one() -> None:
+    layer = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
+    here = {top_room(module) for module in MODULES if module.startswith("fleet.")}
+    assert here == layer.keys()
+    found = [
+        f"{module} imports {name}"
+        for module, path in MODULES.items()
+        for name in imports(path)
+        if (room := top_room(name)) and (own := top_room(module)) and layer[room] > layer[own]
+    ]
+    assert found == []
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    assert (
+        circle({module: set(modules_of(path)) - {module} for module, path in MODULES.items()}) == []
+    )
+
+
+def test_no_room_imports_itself_in_a_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for module, path in MODULES.items():
+        rooms = {room_of(name) for name in modules_of(path)}
+        graph.setdefault(room_of(module), set()).update(rooms - {room_of(module)})
+    assert circle(graph) == []
+
+
+def test_a_circle_is_found_however_long() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"d"}, "d": set()}) == []
+    assert set(circle({"a": {"b"}, "b": {"c"}, "c": {"d"}, "d": {"b"}})) == {"b", "c", "d"}
+
+
+def test_only_the_daemon_imports_the_api() -> None:
+    others = [path for path in below("fleet") if path not in below("fleet/api", "fleet/daemon.py")]
+    found = [f"{p} imports {n}" for p in others for n in imports(p) if belongs(n, "fleet.api")]
+    assert found == []
 
 
 def test_only_the_cli_imports_the_cli() -> None:
@@ -132,7 +235,7 @@ def test_nobody_but_the_store_names_its_database() -> None:
         f"{path} says {name}"
         for path in FILES
         if path not in free
-        for name in identifiers(ast.parse((ROOT / path).read_text()))
+        for name in identifiers(tree(path))
         if "sqlite" in name.lower()
     ]
     assert found == []
@@ -163,9 +266,9 @@ def test_no_topic_is_spelled_outside_the_contract() -> None:
     for path in FILES:
         if path.is_relative_to("fleet/contract"):
             continue
-        tree = ast.parse((ROOT / path).read_text())
-        prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        for node in ast.walk(tree):
+        nodes = list(ast.walk(tree(path)))
+        prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 opens = node.value.startswith(("fleet/", "zephyr/")) and " " not in node.value
                 if opens and id(node) not in prose:

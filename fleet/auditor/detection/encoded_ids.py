@@ -6,9 +6,9 @@ import re
 from typing import Final
 
 from fleet.auditor.detection import identifiers
-from fleet.auditor.detection.wordlists import OPERATIONS, lexicon
 from fleet.auditor.rules import pii
 from fleet.auditor.rules.rule import Rule
+from fleet.auditor.rules.wordlists import OPERATIONS, lexicon
 
 _CROCKFORD: Final = {c: n for n, c in enumerate("0123456789ABCDEFGHJKMNPQRSTVWXYZ")}
 _LEET: Final = str.maketrans("01", "oi")

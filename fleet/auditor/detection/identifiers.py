@@ -11,17 +11,16 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from fleet.auditor.detection import checksums
 from fleet.auditor.detection.decoding import readings
-from fleet.auditor.detection.wordlists import (
+from fleet.auditor.rules import checksums, pii, secret, text
+from fleet.auditor.rules.rule import Hit, Rule
+from fleet.auditor.rules.wordlists import (
     FINANCE_WORDS,
     HEALTH_WORDS,
     OPERATIONS,
     lexicon,
     word_set,
 )
-from fleet.auditor.rules import pii, secret, text
-from fleet.auditor.rules.rule import Hit, Rule
 
 _CUT: Final = re.compile(r"[-_.+]+")
 _PIECES: Final = re.compile(r"[-_.+]")

@@ -10,8 +10,8 @@ from functools import cache
 from typing import Final
 
 from fleet.auditor.detection import identifiers
-from fleet.auditor.detection.wordlists import OPERATIONS
 from fleet.auditor.rules.rule import Rule
+from fleet.auditor.rules.wordlists import OPERATIONS
 from fleet.contract.vocabulary import AlertCode
 
 Limit = float

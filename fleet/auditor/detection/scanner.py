@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from fleet.auditor.detection import identifiers, numeric_bounds
 from fleet.auditor.detection.decoding import MAX_TEXT, readings
-from fleet.auditor.detection.wordlists import FIELD_NOUNS, OPERATIONS, word_set
 from fleet.auditor.rules import pii, secret, text
 from fleet.auditor.rules.rule import Hit, Rule, RuleGroup
+from fleet.auditor.rules.wordlists import FIELD_NOUNS, OPERATIONS, word_set
 from fleet.contract import patterns
 from fleet.contract.vocabulary import (
     AlertCode,

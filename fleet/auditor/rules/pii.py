@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from fleet.auditor.detection import checksums
-from fleet.auditor.detection.wordlists import FINANCE_WORDS, HEALTH_WORDS, lexicon
+from fleet.auditor.rules import checksums
 from fleet.auditor.rules.rule import AT_THE_SOURCE, Clause, Hit, Rule
+from fleet.auditor.rules.wordlists import FINANCE_WORDS, HEALTH_WORDS, lexicon
 from fleet.contract.vocabulary import Severity
 
 

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from fleet.auditor.detection.wordlists import OPERATIONS, lexicon, word_set
 from fleet.auditor.rules.rule import AT_THE_SOURCE, Clause, Hit, Rule
+from fleet.auditor.rules.wordlists import OPERATIONS, lexicon, word_set
 from fleet.contract.vocabulary import Severity
 
 _ROTATE: Final = f"revoke the credential now; {AT_THE_SOURCE}"

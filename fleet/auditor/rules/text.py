@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from fleet.auditor.detection.wordlists import FIELD_NOUNS, FUNCTION_WORDS, OPERATIONS, lexicon
 from fleet.auditor.rules.rule import AT_THE_SOURCE, Clause, Hit, Rule
+from fleet.auditor.rules.wordlists import FIELD_NOUNS, FUNCTION_WORDS, OPERATIONS, lexicon
 from fleet.contract.vocabulary import Severity
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fleet.auditor.detection import identifiers
-from fleet.auditor.detection.wordlists import word_set
+from fleet.auditor.rules.wordlists import word_set
 from tests.support.audits import beat_rules, rules, status_rules
 
 CLEAN = word_set(

@@ -19,7 +19,7 @@ def word_set(text: str) -> frozenset[str]:
 
 
 def _file(name: str) -> frozenset[str]:
-    folder = resources.files("fleet.auditor.detection") / "words"
+    folder = resources.files("fleet.auditor.rules") / "words"
     return word_set((folder / f"{name}.txt").read_text("utf-8"))
 
 
