@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 from fleet.contract.errors import ConfigError, FleetError
 from fleet.contract.secret_file import read_secret, write_secret
+from fleet.settings import Settings
 
 FILE: Final = "hub.json"
 AT_HOME: Final = {"GET /v1/agents": "fleet status"}
@@ -35,6 +37,40 @@ class HubClient:
 
     url: str
     token: str = field(repr=False)
+    broker: str = ""
+    """The broker that it watches, without password; empty: it does not say."""
+    ca_file: str = ""
+
+    @classmethod
+    def asked(cls, settings: Settings) -> Self | None:
+        """The hub that the settings name, or the one that serves this home; None where there is
+        none, or where a flag names another broker than the one it watches.
+
+        Raises:
+            ConfigError: it is named without a token, or what this home says of it is damaged.
+        """
+        if not settings.hub:
+            hub = cls.serving(settings.home)
+            by_flag = settings.origins.get("broker", ("", ""))[1].startswith("--")
+            elsewhere = by_flag and hub and hub.broker not in ("", str(settings.broker))
+            return None if elsewhere else hub
+        if settings.hub_token_file is None:
+            raise ConfigError(
+                f"the hub {settings.hub} wants a token",
+                "FLEET_HUB_TOKEN_FILE names no file",
+                "fleet token create --role viewer where it runs, its last line into a 0600 file",
+            )
+        ca_file = str(settings.ca_file or "")
+        return cls(settings.hub, read_secret(settings.hub_token_file), ca_file=ca_file)
+
+    @classmethod
+    def needed(cls, settings: Settings) -> Self:
+        """The hub that is asked, for what only a hub knows.
+
+        Raises:
+            HubError: there is none.
+        """
+        return cls.asked(settings) or cls.of(settings.home)
 
     @classmethod
     def of(cls, home: Path) -> Self:
@@ -71,7 +107,8 @@ class HubClient:
 
     def write(self, home: Path) -> None:
         """Leave the address and token for the command line."""
-        write_secret(home / FILE, json.dumps({"url": self.url, "token": self.token}))
+        known = {"url": self.url, "token": self.token, "broker": self.broker}
+        write_secret(home / FILE, json.dumps(known))
 
     @staticmethod
     def withdraw(home: Path) -> None:
@@ -107,7 +144,11 @@ class HubClient:
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
             method=method,
         )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+        if self.ca_file:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            handlers.append(urllib.request.HTTPSHandler(context=context))
+        opener = urllib.request.build_opener(*handlers)
         try:
             with opener.open(request, timeout=TIMEOUT) as response:
                 text = response.read()

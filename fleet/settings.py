@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import ConfigError
@@ -42,6 +43,8 @@ SETTINGS: Final = (
     Setting("cert_file", "", "client certificate for mTLS"),
     Setting("key_file", "", "private key of the client certificate, 0600"),
     Setting("http", "127.0.0.1:8088", "where the hub serves HTTP and /metrics"),
+    Setting("hub", "", "a hub elsewhere to ask, as https://host:8088; empty: this home's"),
+    Setting("hub_token_file", "", "0600 file with a token for it, of `fleet token create`"),
     Setting("interval", str(DEFAULT_INTERVAL), "seconds between bus heartbeats when unsaid"),
     Setting("prefix", DEFAULT_PREFIX, "first topic level of every agent"),
     Setting("manager", DEFAULT_MANAGER, "topic level and account of the hub"),
@@ -65,6 +68,8 @@ class Settings:
     cert_file: Path | None = None
     key_file: Path | None = None
     adr: Path | None = None
+    hub: str = ""
+    hub_token_file: Path | None = None
     tables: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -159,9 +164,20 @@ def _parse(
         cert_file=path("cert_file"),
         key_file=path("key_file"),
         adr=path("adr"),
+        hub=_hub(values["hub"]),
+        hub_token_file=path("hub_token_file"),
         tables=tables,
         origins=origins,
     )
+
+
+def _hub(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.password):
+        raise ConfigError(
+            f"hub {text!r} is not usable", "it is not http(s)://host[:port]", "FLEET_HUB=https://…"
+        )
+    return text.rstrip("/")
 
 
 def _bind(text: str) -> tuple[str, int]:

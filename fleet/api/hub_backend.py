@@ -16,9 +16,10 @@ from fleet.commander.commander import Commander, TooManyOpenError
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.topics import FROM_AGENT
 from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result
-from fleet.domain.agent_view import AgentView, worst_first
+from fleet.domain.agent_view import worst_first
 from fleet.domain.commands import IssuedCommand
 from fleet.domain.events import Event, Fact
+from fleet.domain.problems import described
 from fleet.domain.severities import severity_of
 from fleet.domain.silences import Silence
 from fleet.hub.feed import Item
@@ -62,16 +63,17 @@ class HubBackend:
     async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], JsonObject]:
         roster, now = self._hub.roster, self._hub.committer.now()
         chosen = choose(roster, wanted)
-        about = {"next": chosen.next, "total": chosen.total, "counts": chosen.counts}
+        own = [problem.as_dict() for problem in self._hub.read_model.own_problems()]
+        about = {"next": chosen.next, "total": chosen.total, "counts": chosen.counts, "hub": own}
         if wanted.brief:
             return [{"agent": n, "state": roster.verdict(n).value} for n in chosen.names], about
-        views = await in_slices(chosen.names, lambda name: roster.view(name, now))
-        return await in_slices(worst_first(views), AgentView.as_dict), about
+        views = await in_slices(chosen.names, lambda name: self._hub.read_model.view(name, now))
+        return await in_slices(worst_first(views), described), about
 
     def agent(self, name: str) -> JsonObject | None:
         if not self._hub.roster.knows(name):
             return None
-        return self._hub.roster.view(name, self._hub.committer.now()).as_dict()
+        return described(self._hub.read_model.view(name, self._hub.committer.now()))
 
     def stats(self) -> JsonObject:
         counters = self._hub.counters

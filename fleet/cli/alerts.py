@@ -32,7 +32,7 @@ def alerts(context: click.Context) -> None:
 @with_settings("home")
 def list_(settings: Settings, history: bool = False, output: str = "table") -> None:
     """Alerts, worst first, and silences."""
-    answer = HubClient.of(settings.home).get(f"/v1/alerts?history={str(history).lower()}")
+    answer = HubClient.needed(settings).get(f"/v1/alerts?history={str(history).lower()}")
     if output == "json":
         write_json(answer)
         return
@@ -73,7 +73,7 @@ def _row(alert: dict[str, Any]) -> tuple[str, ...]:
 @with_settings("home")
 def ack(settings: Settings, agent: str, code: str) -> None:
     """Say that somebody looks at CODE of AGENT (`hub` for the hub's own alerts)."""
-    HubClient.of(settings.home).post("/v1/alerts/ack", _target(agent, code))
+    HubClient.needed(settings).post("/v1/alerts/ack", _target(agent, code))
     note(f"{code} of {agent} is acknowledged")
 
 
@@ -86,7 +86,7 @@ def silence(settings: Settings, agent: str | None, code: str | None, seconds: fl
     """Hold back alerts for a while; prints the id of the silence."""
     body = {"agent": agent, "code": code, "seconds": seconds}
     given = {name: value for name, value in body.items() if value is not None}
-    click.echo(HubClient.of(settings.home).post("/v1/silences", given)["id"])
+    click.echo(HubClient.needed(settings).post("/v1/silences", given)["id"])
 
 
 @alerts.command()
@@ -94,7 +94,7 @@ def silence(settings: Settings, agent: str | None, code: str | None, seconds: fl
 @with_settings("home")
 def lift(settings: Settings, silence_id: str) -> None:
     """End the silence ID."""
-    HubClient.of(settings.home).delete(f"/v1/silences/{silence_id}")
+    HubClient.needed(settings).delete(f"/v1/silences/{silence_id}")
     note(f"silence {silence_id} is lifted")
 
 

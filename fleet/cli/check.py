@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fleet.cli.common import finish, with_connection
+from fleet.cli.common import finish, note, with_connection
 from fleet.contract.errors import FleetError
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
     from fleet.domain.agent_view import AgentView
+    from fleet.domain.problems import Problem
 
-OK, WARNING, CRITICAL, UNKNOWN = range(4)
-WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+UNKNOWN = 3
+"""The exit code where nothing can be told; see `fleet.domain.problems.ExitCode`."""
+
 NAMED = 5
 """Agents named in the line; the rest is counted."""
 
@@ -26,33 +28,38 @@ NAMED = 5
 def check(settings: Settings, agents: Sequence[str]) -> int:
     """One line and an exit code: 0 ok, 1 warning, 2 critical, 3 unknown.
 
-    Offline and stale are critical; late, degraded, ghost and a stop that was announced are
-    warnings. What is in maintenance or silenced at the hub is named, and is no alarm.
+    The worst that is wrong with any agent counts, as its alert states it. Offline and stale are
+    critical; late, ghost and a stop that was announced are warnings; who was never heard is
+    unknown. What is in maintenance or silenced at the hub is named, and is no alarm.
     """
-    from fleet.retained import look
+    from fleet.fleet_state import look
 
     try:
-        views = finish(look(settings))
+        state = finish(look(settings))
     except FleetError as error:
         click.echo(f"FLEET UNKNOWN - {' '.join(str(error).split())}")
         return UNKNOWN
-    code, line = verdict(views, agents)
+    code, line = verdict(state.views, agents, state.own)
     click.echo(line)
+    if state.note:
+        note(state.note)
     return code
 
 
-def verdict(views: Sequence[AgentView], wanted: Sequence[str]) -> tuple[int, str]:
-    """(exit code, line) for the `wanted` agents, or for all."""
-    from fleet.contract.vocabulary import Severity
-    from fleet.domain.problems import alarm_of
+def verdict(
+    views: Sequence[AgentView], wanted: Sequence[str], own: Sequence[Problem] = ()
+) -> tuple[int, str]:
+    """(exit code, line) for the `wanted` agents, or for all and the hub's `own` problems."""
+    from fleet.domain.problems import ExitCode, exit_code, problems_of
     from fleet.domain.verdict import Verdict
 
-    codes = {None: OK, Severity.INFO: OK, Severity.WARNING: WARNING, Severity.CRITICAL: CRITICAL}
     known = {view.agent: view for view in views}
     missing = [name for name in wanted if name not in known]
     chosen = [known[name] for name in wanted if name in known] if wanted else list(views)
-    found = {codes[alarm_of(view)] for view in chosen if view.state is not Verdict.UNKNOWN}
-    worst = UNKNOWN if missing else max(found, default=UNKNOWN)
+    beside = () if wanted else own
+    worst = exit_code(chosen, beside)
+    if missing and worst is ExitCode.OK:
+        worst = ExitCode.UNKNOWN
     tally: dict[str, list[str]] = {}
     for view in chosen:
         tally.setdefault(_word(view), []).append(view.agent)
@@ -63,8 +70,11 @@ def verdict(views: Sequence[AgentView], wanted: Sequence[str]) -> tuple[int, str
         for word, names in tally.items()
     ]
     summary = ", ".join(parts) or "no agent has been heard of"
+    loud = [problem for problem in (*beside, *problems_of(chosen)) if not problem.held]
+    if loud:
+        summary += f"; {_shortened([str(problem) for problem in loud])}"
     counts = " ".join(f"{v.value}={sum(c.state is v for c in chosen)}" for v in Verdict)
-    return worst, f"FLEET {WORDS[worst]} - {summary} | agents={len(chosen)} {counts}"
+    return int(worst), f"FLEET {worst.name} - {summary} | agents={len(chosen)} {counts}"
 
 
 def _word(view: AgentView) -> str:
@@ -73,13 +83,16 @@ def _word(view: AgentView) -> str:
     from fleet.domain.problems import alarm_of, problems_of
     from fleet.domain.verdict import Verdict
 
-    if alarm_of(view) is Severity.INFO:
-        return problems_of([view])[0].held
+    if alarm_of(view) is Severity.INFO and (held := problems_of([view])[0].held):
+        return held
     stopped = view.state is Verdict.OFFLINE and view.goodbye
     return "stopped" if stopped else view.state.value
 
 
 def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:NAMED])
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f" ({shown}{more})"
+    return f" ({_shortened(names)})"
+
+
+def _shortened(items: Sequence[str]) -> str:
+    more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
+    return f"{', '.join(items[:NAMED])}{more}"

@@ -34,9 +34,10 @@ async def _run(settings: Settings, patience: float, output: str) -> int:
     from fleet.cli.status import print_fleet
     from fleet.commander.over_broker import CommandMessage, known_agents, send
     from fleet.contract.reader import Reader
+    from fleet.domain.problems import described
+    from fleet.fleet_state import look
     from fleet.keys import load_signer
     from fleet.lock import only_one
-    from fleet.retained import look
 
     with only_one(settings.home / "collect.lock", "fleet collect"):
         signer = load_signer(settings.home)
@@ -57,16 +58,18 @@ async def _run(settings: Settings, patience: float, output: str) -> int:
                     sign=signer.sign if signer else None,
                 ):
                     answered.add(answer.agent)
-        views = await look(settings)
+        state = await look(settings)
     if output == "jsonl":
-        write_jsonl(view.as_dict() for view in views)
+        write_jsonl(described(view) for view in state.views)
     else:
-        print_fleet(views, "table")
+        print_fleet(state, "table")
     silent = sorted(set(known) - answered)
     note(
         f"{len(answered)} of {len(known)} answered"
         + (f"; silent: {', '.join(silent)}" if silent else "")
     )
-    if not views:
+    if state.note:
+        note(state.note)
+    if not state.views:
         return 3
     return 2 if silent else 0

@@ -18,7 +18,10 @@ from fleet.settings import SETTINGS, load
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
-CONNECTION_FLAGS: Final = ("home", "broker", "password_file", "ca_file", "prefix", "manager", "adr")
+CONNECTION_FLAGS: Final = (
+    "home", "hub", "hub_token_file", "broker", "password_file", "ca_file", "prefix", "manager",
+    "adr",
+)  # fmt: skip
 STYLES: Final = {
     "ok": "green", "late": "yellow", "degraded": "yellow", "stale": "red", "offline": "red",
     "unknown": "magenta", "ghost": "magenta", "critical": "red", "warning": "yellow",

@@ -41,7 +41,8 @@ async def _serve(settings: Settings) -> None:
         # Only now: until the store was opened, this home may belong to another hub.
         HubClient.withdraw(settings.home)
         secret, _ = Tokens(settings.home).create(Principal(Role.ADMIN), timestamp(time.time()))
-        HubClient(f"http://{_reachable(host)}:{port}", secret).write(settings.home)
+        url = f"http://{_reachable(host)}:{port}"
+        HubClient(url, secret, str(settings.broker)).write(settings.home)
         click.echo(f"fleet hub serves: broker {settings.broker}, home {settings.home}")
         click.echo(f"HTTP, /metrics and the web page: http://{host}:{port}/")
         note("Ctrl-C stops it.")

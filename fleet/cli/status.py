@@ -26,6 +26,7 @@ from fleet.settings import Settings
 
 if TYPE_CHECKING:
     from fleet.domain.agent_view import AgentView
+    from fleet.fleet_state import FleetState
 
 PAUSE = 2.0
 """Seconds between looks of `--watch`."""
@@ -40,7 +41,8 @@ PAUSE = 2.0
 def status(settings: Settings, agent: str | None, watch: bool, drift: bool, output: str) -> None:
     """Every agent, worst first, with the problems named above; or AGENT in detail.
 
-    Works from the broker's retained messages: no hub is needed.
+    As the hub of this home knows it, or the one that FLEET_HUB names. Where none serves, from the
+    broker's retained messages, and a line on stderr says what is not known so.
     """
     if agent is not None and not is_agent_name(agent):
         raise ConfigError(f"{agent!r} is not an agent name", "", "fleet status lists them")
@@ -50,10 +52,11 @@ def status(settings: Settings, agent: str | None, watch: bool, drift: bool, outp
 async def _run(
     settings: Settings, agent: str | None, output: str, *, watch: bool, drift: bool
 ) -> None:
-    from fleet.retained import look
+    from fleet.fleet_state import look
 
     while True:
-        views = await look(settings)
+        state = await look(settings)
+        views = state.views
         if watch and output in ("table", "wide"):
             click.clear()
         if drift:
@@ -61,7 +64,9 @@ async def _run(
         elif agent is not None:
             _print_agent(_one(views, agent), output)
         else:
-            print_fleet(views, output)
+            print_fleet(state, output)
+        if state.note:
+            note(state.note)
         if not watch:
             return
         await asyncio.sleep(PAUSE)
@@ -74,20 +79,20 @@ def _one(views: Sequence[AgentView], agent: str) -> AgentView:
     raise ConfigError(f"nobody has heard of {agent}", "", "fleet status lists all agents")
 
 
-def print_fleet(views: Sequence[AgentView], output: str) -> None:
-    from fleet.domain.problems import problems_of
+def print_fleet(state: FleetState, output: str) -> None:
+    from fleet.domain.problems import described
 
-    problems = problems_of(views)
+    views, problems = state.views, state.problems
     if output == "json":
         write_json(
             {
-                "agents": [view.as_dict() for view in views],
+                "agents": [described(view) for view in views],
                 "problems": [problem.as_dict() for problem in problems],
             }
         )
         return
     if output == "jsonl":
-        write_jsonl(view.as_dict() for view in views)
+        write_jsonl(described(view) for view in views)
         return
     if not views:
         note("nobody has been heard of yet")
@@ -112,7 +117,7 @@ def _row(view: AgentView) -> list[str]:
     return [
         view.agent,
         paint(view.state.value),
-        f"{age(view.age)} ago" if view.age is not None else "never",
+        _ago(view.age, "never"),
         age(view.uptime),
         _checks(view),
         ",".join(view.alerts) or "none",
@@ -143,19 +148,25 @@ def _checks(view: AgentView) -> str:
     return ",".join(troubled) or f"{len(view.checks)} pass"
 
 
+def _ago(seconds: float | None, unknown: str = "no age is known") -> str:
+    return unknown if seconds is None else f"{age(seconds)} ago"
+
+
 def _known(value: object) -> str:
     return "unknown" if value is None else str(value)
 
 
 def _print_agent(view: AgentView, output: str) -> None:
+    from fleet.domain.problems import described, problems_of
+
     if output in ("json", "jsonl"):
-        (write_json if output == "json" else lambda item: write_jsonl([item]))(view.as_dict())
+        (write_json if output == "json" else lambda item: write_jsonl([item]))(described(view))
         return
     facts = view.as_dict()
     pairs = [
         ("state", paint(view.state.value)),
         ("says", facts["says"]),
-        ("heard", f"{age(view.age)} ago" if view.age is not None else "never"),
+        ("heard", _ago(view.age, "never")),
         ("uptime", age(view.uptime)),
         ("interval", age(view.interval)),
         ("kind", facts["kind"]),
@@ -164,6 +175,10 @@ def _print_agent(view: AgentView, output: str) -> None:
         ("clock skew", None if view.skew is None else f"{view.skew:+.1f} s"),
         ("session", f"boot {_known(view.boot)}, seq {_known(view.seq)}"),
         ("missing", _known(view.missing)),
+        (
+            "problems",
+            ", ".join(f"{p.severity.value} {p.code}" for p in problems_of([view])) or "none",
+        ),
         ("alerts", ", ".join(view.alerts) or "none"),
         ("labels", ", ".join(f"{k}={v}" for k, v in view.labels.items()) or "none"),
     ]
@@ -171,7 +186,7 @@ def _print_agent(view: AgentView, output: str) -> None:
     for name, value in pairs:
         click.echo(f"  {name:<11} {value or 'unknown'}")
     for plane, found in view.planes.items():
-        click.echo(f"  {plane:<11} {paint(found.check.value)} ({age(found.age)} ago)")
+        click.echo(f"  {plane:<11} {paint(found.check.value)} ({_ago(found.age)})")
     for name, number in sorted(view.metrics.items()):
         click.echo(f"  {name:<32} {number:.12g}")
 

@@ -31,10 +31,10 @@ def verify(
     Where a hub serves this home, dissent raises its alert telemetry-dissent, and agreement ends it.
     """
     from fleet.domain.verdict import Verdict
-    from fleet.retained import look
+    from fleet.fleet_state import look
     from fleet.verify import compare, source_of
 
-    views = {view.agent: view for view in finish(look(settings))}
+    views = {view.agent: view for view in finish(look(settings)).views}
     labels = _labels(settings, agent)
     if agent not in views or views[agent].state is Verdict.UNKNOWN:
         raise ConfigError(f"nobody has heard of {agent}", "", "fleet status lists all agents")
@@ -75,4 +75,4 @@ def _tell_hub(settings: Settings, agent: str, *, agrees: bool) -> None:
     from fleet.hub_client import HubClient, HubError
 
     with contextlib.suppress(HubError):  # no hub: the exit code says it
-        HubClient.of(settings.home).post("/v1/verified", {"agent": agent, "agrees": agrees})
+        HubClient.needed(settings).post("/v1/verified", {"agent": agent, "agrees": agrees})

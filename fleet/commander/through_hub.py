@@ -31,7 +31,7 @@ STREAM_TIMEOUT: Final = 30.0
 
 
 class ThroughHub:
-    """A way to agents by their hub; see `fleet.commander.over_broker.Direct` for the other one."""
+    """A way to agents by their hub; the other one is `over_broker.OverBroker`."""
 
     def __init__(self, client: HubClient, reader: Reader) -> None:
         self._client = client

@@ -1,6 +1,6 @@
 """The words and shapes of the bus, pure: no I/O, no clock, no MQTT client.
 
 Importing this package loads nothing heavy. The sidecar stays small because it
-takes `words`, `topics`, `limits` and `judge` (standard library only) and leaves
+takes `vocabulary`, `topics`, `limits` and `schema_validator` (standard library only) and leaves
 `messages` (pydantic) to the hub.
 """

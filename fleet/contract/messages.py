@@ -1,7 +1,7 @@
 """The messages of the bus as pydantic models: the source the JSON Schemas are generated from.
 
 Strict: no coercion, no unknown field, no null, no NaN. The hub reads with these; the sidecar,
-which must stay small, reads with `judge`, which follows the generated schemas instead.
+which must stay small, reads with `schema_validator`, which follows the schemas instead.
 """
 
 from __future__ import annotations

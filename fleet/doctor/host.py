@@ -130,10 +130,10 @@ def routes(settings: Settings) -> Iterator[Diagnosis]:
 
 def hub(settings: Settings) -> Iterator[Diagnosis]:
     """A hub serves this home, can work, and what it knows of the agents' clocks."""
-    if not (settings.home / HUB_FILE).exists():
+    if not (settings.hub or (settings.home / HUB_FILE).exists()):
         yield Diagnosis("hub", Level.WARNING, f"no hub serves {settings.home}", "fleet serve")
         return
-    client = HubClient.of(settings.home)
+    client = HubClient.needed(settings)
     client.get("/readyz")
     yield Diagnosis("hub", Level.OK, f"the hub at {client.url} is ready")
     stats = client.get("/v1/stats")

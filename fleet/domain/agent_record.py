@@ -33,7 +33,8 @@ class RareState:
 
     `gap_at` is when a hole in the numbers was first noticed, `older` when the planes that the
     last report left out were reported, `dissents` how many reports in a row contradicted
-    themselves, `config_before` the configuration from which the agent drifted.
+    themselves, `config_before` the configuration from which the agent drifted, `after_beat` (code,
+    the agent's time, whether it fires) of a retained alert that is later than the last heartbeat.
     """
 
     past: tuple[tuple[int, Sequence], ...] = ()
@@ -41,6 +42,7 @@ class RareState:
     older: dict[str, float | None] = field(default_factory=dict)
     dissents: int = 0
     config_before: int | None = None
+    after_beat: tuple[str, float, bool] | None = None
 
     def __bool__(self) -> bool:
         return self != _EMPTY
@@ -168,9 +170,14 @@ class AgentRecord:
         if at is not None and (self.seen_at is None or at > self.seen_at):
             self.seen_at = at
 
-    def report(self, checks: Mapping[str, Check], at: float | None) -> Mapping[str, Check]:
-        """Every plane's result after a report at `at`; what it leaves out keeps result and time."""
+    def report(
+        self, checks: Mapping[str, Check], at: float | None, behind: bool = False
+    ) -> Mapping[str, Check]:
+        """Every plane's result after a report at `at`; what it leaves out keeps result and time.
+        `behind`: a later report was taken already, so that this one only adds planes."""
         known = self.said.checks
+        if behind and known:
+            return self._add(checks, at)
         before, self.checks_at = self.checks_at, at
         if checks == known and not (self.aside and self.aside.older):
             return known
@@ -179,6 +186,14 @@ class AgentRecord:
             older = self.apart().older
             self.apart().older = {plane: older.get(plane, before) for plane in left_out}
         return {**known, **checks} if left_out else checks
+
+    def _add(self, checks: Mapping[str, Check], at: float | None) -> Mapping[str, Check]:
+        known = self.said.checks
+        new = {plane: check for plane, check in checks.items() if plane not in known}
+        if not new:
+            return known
+        self.apart().older |= dict.fromkeys(new, at)
+        return {**new, **known}
 
     def planes(self) -> dict[str, tuple[Check, float | None]]:
         """Every plane's last result and when it was reported."""
@@ -195,6 +210,9 @@ class AgentRecord:
             self.apart().past = past[:MAX_PAST]
         if self.aside:
             self.aside.gap_at, self.aside.older, self.aside.dissents = None, {}, 0
+        if self.profile.metrics:
+            self.set_metrics({})
+        self.numbers[UPTIME] = nan
         self.boot = boot
         self.sequence = None
         self.beat_ts = self.beat_at = self.checks_at = None

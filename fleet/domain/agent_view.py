@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleet.contract.timestamps import timestamp
-from fleet.contract.vocabulary import Check, Kind, State
+from fleet.contract.timestamps import epoch, timestamp
+from fleet.contract.vocabulary import Check, Kind, Severity, State
 from fleet.domain.silences import Silence
 from fleet.domain.verdict import Verdict, badness
 
@@ -24,7 +24,8 @@ class PlaneView:
 class AgentView:
     """Ages in seconds, times in seconds since the epoch on the hub's clock; unknown is None.
 
-    `state` is the hub's verdict, `says` what the agent states itself. `age` is the time since
+    `state` is the hub's verdict, `says` what the agent states itself, `severities` how much each of
+    `alerts` matters. `age` is the time since
     the last sign of life (bus heartbeat or birth). `goodbye`: it went offline by its own word;
     `held`: what holds its alerts back, where somebody asked.
     """
@@ -47,6 +48,7 @@ class AgentView:
     config: str | None
     versions: Mapping[str, str] | None
     alerts: tuple[str, ...] = ()
+    severities: Mapping[str, Severity] = field(default_factory=dict)
     planes: Mapping[str, PlaneView] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +69,7 @@ class AgentView:
             "uptime": self.uptime,
             "versions": dict(self.versions) if self.versions else None,
             "alerts": list(self.alerts),
+            "severities": {code: severity.value for code, severity in self.severities.items()},
             "checks": {plane: check.value for plane, check in self.checks.items()},
             "since": _stamp(self.since),
             "says": self.says.value if self.says else None,
@@ -89,6 +92,42 @@ class AgentView:
         }
 
 
+def view_from(item: Mapping[str, Any]) -> AgentView:
+    """The view whose `as_dict` is `item`, as a hub tells it.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
+    return AgentView(
+        agent=item["agent"],
+        state=Verdict(item["state"]),
+        age=item["age"],
+        last_seen=_moment(item["last_seen"]),
+        since=_moment(item["since"]),
+        says=State(item["says"]) if item["says"] else None,
+        ok=item["ok"],
+        enrolled=item["enrolled"],
+        kind=Kind(item["kind"]) if item["kind"] else None,
+        interval=item["interval"],
+        uptime=item["uptime"],
+        skew=item["skew"],
+        boot=item["boot"],
+        seq=item["seq"],
+        missing=item["missing"],
+        config=item["config"],
+        versions=item["versions"],
+        alerts=tuple(item["alerts"]),
+        severities={code: Severity(word) for code, word in item["severities"].items()},
+        planes={
+            plane: PlaneView(Check(told["check"]), told["age"])
+            for plane, told in item["planes"].items()
+        },
+        metrics=item["metrics"],
+        labels=item["labels"],
+        goodbye=item["goodbye"],
+    )
+
+
 def worst_first(views: Iterable[AgentView]) -> list[AgentView]:
     """`views` as every table shows them: the worst first, then by name."""
     return sorted(views, key=lambda view: (-badness(view.state), view.agent))
@@ -96,6 +135,10 @@ def worst_first(views: Iterable[AgentView]) -> list[AgentView]:
 
 def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
+
+
+def _moment(stamp: str | None) -> float | None:
+    return None if stamp is None else epoch(stamp)
 
 
 def _stamp(at: float | None) -> str | None:

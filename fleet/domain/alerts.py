@@ -7,7 +7,7 @@ that still exists at its end is told once, in a group, and a hub restart tells n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -32,8 +32,8 @@ MAX_RESOLVED: Final = 10_000
 class Alert:
     """One problem of one agent; `agent` is empty for the hub's own.
 
-    `state` is what is true, `told` what operators were last told. Times are the hub's clock in
-    seconds since the epoch.
+    `state` is what is true, `told` what operators were last told, and `told_severity` how bad they
+    were told it is. Times are the hub's clock in seconds since the epoch.
     """
 
     agent: str
@@ -45,10 +45,19 @@ class Alert:
     value: float | None = None
     acknowledged_by: str = ""
     acknowledged_at: float | None = None
+    told_severity: Severity | None = None
 
     @property
     def firing(self) -> bool:
         return self.state is AlertState.FIRING
+
+    @property
+    def is_told(self) -> bool:
+        """Whether operators know what is true, and that it is as bad as it is."""
+        if self.state is not self.told:
+            return False
+        known = self.told_severity
+        return not self.firing or known is None or self.severity.rank <= known.rank
 
     def as_dict(self) -> dict[str, Any]:
         """JSON form; what is not there is null."""
@@ -87,14 +96,18 @@ class AlertBook:
     silences: dict[str, Silence] = field(default_factory=dict)
     changed: set[tuple[str, str]] = field(default_factory=set)
     """Keys changed since the store last took them."""
-    _held_until: float = 0.0
+    _ended: list[tuple[Silence, float]] = field(default_factory=list)
+    """Silences that ended, and until when what they covered is held back still."""
     _untold: set[tuple[str, str]] = field(default_factory=set)
+    _firing: dict[str, dict[str, Alert]] = field(default_factory=dict)
+    """What fires, by agent and code."""
 
     @classmethod
     def of(cls, alerts: Iterable[Alert], silences: Iterable[Silence] = ()) -> AlertBook:
         """The book as the store kept it."""
         book = cls({(a.agent, a.code): a for a in alerts}, {s.id: s for s in silences})
-        book._untold = {key for key, a in book.alerts.items() if a.state is not a.told}
+        for alert in book.alerts.values():
+            book._index(alert)
         return book
 
     def take(self, event: Event) -> bool:
@@ -109,12 +122,18 @@ class AlertBook:
     def fire(
         self, agent: str, code: str, severity: Severity, at: float, value: float | None = None
     ) -> bool:
-        """A problem exists; False if that was known."""
+        """A problem exists, or its latest statement differs; False if all of it was known."""
         known = self.alerts.get((agent, code))
-        if known is not None and known.firing:
+        if known is None or not known.firing:
+            told = known.told if known else AlertState.RESOLVED
+            told_severity = known.told_severity if known else None
+            fresh = Alert(agent, code, severity, AlertState.FIRING, at, told, value)
+            self._put(replace(fresh, told_severity=told_severity))
+            return True
+        later = replace(known, severity=severity, value=known.value if value is None else value)
+        if later == known:
             return False
-        told = known.told if known else AlertState.RESOLVED
-        self._put(Alert(agent, code, severity, AlertState.FIRING, at, told, value))
+        self._put(later)
         return True
 
     def resolve(self, agent: str, code: str, at: float) -> bool:
@@ -139,7 +158,8 @@ class AlertBook:
 
     def firing(self, agent: str | None = None) -> list[Alert]:
         """What is true now, worst and oldest first."""
-        found = [a for a in self.alerts.values() if a.firing and agent in (None, a.agent)]
+        agents = self._firing if agent is None else [agent]
+        found = [alert for name in agents for alert in self._firing.get(name, {}).values()]
         return sorted(found, key=lambda a: (-a.severity.rank, a.since, a.agent, a.code))
 
     def silence(self, silence: Silence) -> None:
@@ -148,28 +168,38 @@ class AlertBook:
 
     def lift(self, silence_id: str, at: float) -> bool:
         """End a silence; False if there is none of that id."""
-        if self.silences.pop(silence_id, None) is None:
+        silence = self.silences.pop(silence_id, None)
+        if silence is None:
             return False
-        self._held_until = at + SETTLE
+        self._ended.append((silence, at + SETTLE))
         return True
+
+    def firing_of(self, agent: str) -> Mapping[str, Alert]:
+        """What is true of one agent now, by code."""
+        return self._firing.get(agent, {})
 
     def is_silenced(self, alert: Alert) -> bool:
         return any(silence.covers(alert.agent, alert.code) for silence in self.silences.values())
+
+    def is_held(self, alert: Alert) -> bool:
+        """Whether a silence covers it, or did until a moment ago: nobody else waits for that."""
+        ended = any(silence.covers(alert.agent, alert.code) for silence, _ in self._ended)
+        return ended or self.is_silenced(alert)
 
     def due(self, now: float) -> list[AlertGroup]:
         """What is to be told now, grouped by code; what is returned counts as told."""
         for silence in [s for s in self.silences.values() if s.until <= now]:
             self.lift(silence.id, silence.until)
-        if now < self._held_until:
-            return []
+        self._ended = [(silence, until) for silence, until in self._ended if now < until]
         groups: dict[tuple[str, AlertState], list[Alert]] = {}
         for key in sorted(self._untold):
             alert = self.alerts[key]
-            if now - alert.since >= GROUP_WAIT and not self.is_silenced(alert):
+            if now - alert.since >= GROUP_WAIT and not self.is_held(alert):
                 groups.setdefault((alert.code, alert.state), []).append(alert)
         for alerts in groups.values():
             for alert in alerts:
-                self._put(replace(alert, told=alert.state))
+                severity = alert.severity if alert.firing else None
+                self._put(replace(alert, told=alert.state, told_severity=severity))
         return [
             AlertGroup(
                 code, state, max((a.severity for a in alerts), key=lambda s: s.rank), tuple(alerts)
@@ -183,10 +213,11 @@ class AlertBook:
             del self.alerts[key]
             self._untold.discard(key)
             self.changed.add(key)
+        self._firing.pop(agent, None)
 
     def trim(self) -> None:
         """Bound the memory that resolved and told alerts take: the oldest go."""
-        over = [a for a in self.alerts.values() if not a.firing and a.told is a.state]
+        over = [a for a in self.alerts.values() if not a.firing and a.is_told]
         for alert in sorted(over, key=lambda a: a.since)[: max(0, len(over) - MAX_RESOLVED)]:
             del self.alerts[alert.agent, alert.code]
 
@@ -194,7 +225,17 @@ class AlertBook:
         key = (alert.agent, alert.code)
         self.alerts[key] = alert
         self.changed.add(key)
-        if alert.state is alert.told:
+        self._index(alert)
+
+    def _index(self, alert: Alert) -> None:
+        key = (alert.agent, alert.code)
+        if alert.firing:
+            self._firing.setdefault(alert.agent, {})[alert.code] = alert
+        elif alert.code in (firing := self._firing.get(alert.agent, {})):
+            del firing[alert.code]
+            if not firing:
+                del self._firing[alert.agent]
+        if alert.is_told:
             self._untold.discard(key)
         else:
             self._untold.add(key)

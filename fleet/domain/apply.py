@@ -38,7 +38,8 @@ def apply(record: AgentRecord, message: FromAgent, arrival: Arrival) -> list[Eve
         if boot != record.boot:
             session = _session(record, message, boot, arrival)
             if session in (SessionAge.OLD, SessionAge.LATE_WILL):
-                return [_earlier(record, boot, seq, session, arrival.at)]
+                earlier = _earlier(record, boot, seq, session, arrival.at)
+                return [earlier, *apply_payload.outlives(record, message, arrival)]
             record.begin(boot)
             events += _begun(record, session, message, arrival.at)
         if seq is not None and not record.follows(seq):

@@ -11,7 +11,7 @@ from fleet.domain.arrival import Arrival
 from fleet.domain.clock_skew import confirmed
 from fleet.domain.events import Event, Fact
 from fleet.domain.reported_state import say, shared
-from fleet.domain.severities import UNSTATED
+from fleet.domain.severities import severity_of
 
 
 def take(record: AgentRecord, message: Heartbeat | Status | Alert, arrival: Arrival) -> list[Event]:
@@ -21,6 +21,26 @@ def take(record: AgentRecord, message: Heartbeat | Status | Alert, arrival: Arri
     if isinstance(message, Status):
         return _status(record, message, arrival)
     return _alert(record, message, arrival)
+
+
+def outlives(
+    record: AgentRecord, message: Heartbeat | Status | Alert, arrival: Arrival
+) -> list[Event]:
+    """What of a retained message of an earlier session is true still, until the new one says
+    otherwise: a session ends no alert, and keeps its rhythm."""
+    if not arrival.retained:
+        return []
+    if isinstance(message, Alert):
+        return _alert(record, message, arrival)
+    if not isinstance(message, Heartbeat) or record.beat_ts is not None:
+        return []
+    if message.interval is not None and record.profile.interval is None:
+        record.profile = shared(replace(record.profile, interval=message.interval))
+    if message.alerts is None or record.said.lists_codes:
+        return []
+    before, codes = record.said.codes, _listed(record, message.alerts, arrival)
+    record.said = record.said.but(codes=codes, lists_codes=True)
+    return _changed(record, before, codes, arrival.at)
 
 
 def _is_overtaken(known: float | None, arrival: Arrival) -> bool:
@@ -48,12 +68,16 @@ def _beat(record: AgentRecord, beat: Heartbeat, arrival: Arrival) -> list[Event]
         record.numbers[UPTIME] = beat.uptime
     if beat.interval is not None and beat.interval != record.profile.interval:
         record.profile = shared(replace(record.profile, interval=beat.interval))
-    checks = said.checks if beat.checks is None else record.report(beat.checks, moment)
-    if beat.metrics is not None:
+    later = record.number(SAID_TS)
+    behind = arrival.retained and later is not None and later > arrival.ts
+    checks = said.checks if beat.checks is None else record.report(beat.checks, moment, behind)
+    if beat.metrics is not None and not (behind and record.profile.metrics):
         record.set_metrics(beat.metrics)
+    # An unnumbered offline that is later than all else was said, and is no will.
+    goodbye = said.goodbye or (behind and record.boot is None and state is State.OFFLINE)
     codes, lists = said.codes, said.lists_codes
     if beat.alerts is not None:
-        codes, lists = frozenset(beat.alerts), True
+        codes, lists = _listed(record, beat.alerts, arrival), True
         if codes != said.codes:
             events += _changed(record, said.codes, codes, at)
     if not (
@@ -62,9 +86,10 @@ def _beat(record: AgentRecord, beat: Heartbeat, arrival: Arrival) -> list[Event]
         and checks is said.checks
         and codes == said.codes
         and lists is said.lists_codes
+        and goodbye is said.goodbye
     ):
-        record.said = say(beat.ok, state, checks, codes, lists, said.goodbye)
-    _weigh(record)
+        record.said = say(beat.ok, state, checks, codes, lists, goodbye, said.stated)
+    _weigh(record, retained=arrival.retained)
     return events
 
 
@@ -99,13 +124,15 @@ def _status(record: AgentRecord, status: Status, arrival: Arrival) -> list[Event
     meant = _is_meant(status, arrival, record.last_ts)
     record.numbers[SAID_TS] = arrival.ts
     events += _state(record, status, arrival, meant=meant)
-    _facts(record, status)
+    behind = arrival.retained and (record.beat_ts or 0.0) > arrival.ts
+    _facts(record, status, behind=behind)
     if status.config is not None:
         events += _config(record, status.config, reply, at)
     if status.checks is not None:
-        checks = record.report(status.checks, arrival.moment(record.number(SKEW)))
+        moment = arrival.moment(record.number(SKEW))
+        checks = record.report(status.checks, moment, behind)
         record.said = record.said.but(checks=checks)
-    _weigh(record)
+    _weigh(record, retained=arrival.retained)
     return events
 
 
@@ -136,7 +163,8 @@ def _state(record: AgentRecord, status: Status, arrival: Arrival, *, meant: bool
     return events
 
 
-def _facts(record: AgentRecord, status: Status) -> None:
+def _facts(record: AgentRecord, status: Status, *, behind: bool) -> None:
+    """`behind`: a later heartbeat was taken, and its numbers stand."""
     profile = record.profile
     if status.kind is not None:
         profile = replace(profile, kind=status.kind)
@@ -144,7 +172,7 @@ def _facts(record: AgentRecord, status: Status) -> None:
         told = status.versions
         profile = replace(profile, versions=(told.agent, told.sidecar, told.runtime))
     record.profile = shared(profile)
-    if status.metrics is not None:
+    if status.metrics is not None and not (behind and record.profile.metrics):
         record.set_metrics(status.metrics)
 
 
@@ -163,14 +191,36 @@ def _config(record: AgentRecord, told: str, reply: Reply | None, at: float) -> l
 
 def _alert(record: AgentRecord, alert: Alert, arrival: Arrival) -> list[Event]:
     said = record.said
-    if arrival.retained and said.lists_codes and arrival.ts <= (record.beat_ts or 0.0):
-        return []  # a later heartbeat already listed what fires
     firing = alert.state is AlertState.FIRING
     codes = said.codes | {alert.code} if firing else said.codes - {alert.code}
-    if codes == said.codes:
+    if arrival.retained and said.lists_codes and arrival.ts <= (record.beat_ts or 0.0):
+        codes = said.codes  # a later heartbeat already listed what fires; not how much it matters
+    if arrival.retained and arrival.ts > (record.beat_ts or 0.0):
+        record.apart().after_beat = (alert.code, arrival.ts, firing)
+    stated = tuple(item for item in said.stated if item[0] != alert.code)
+    if firing and alert.severity is not severity_of(alert.code):
+        stated = (*stated, (alert.code, alert.severity))
+    if codes == said.codes and stated == said.stated and not (firing and alert.value is not None):
         return []
-    record.said = said.but(codes=codes)
+    record.said = said.but(codes=codes, stated=stated)
+    if codes == said.codes:  # a later statement of what fires already: its severity and value count
+        name, at = record.name, arrival.at
+        return [Event(Fact.ALERT_FIRING, name, at, alert.code, alert.severity, alert.value)]
     return _changed(record, said.codes, codes, arrival.at, alert)
+
+
+def _listed(record: AgentRecord, listed: list[str], arrival: Arrival) -> frozenset[str]:
+    """The codes of a heartbeat; of one that lies before a retained alert which was taken already,
+    that alert's word on its own code stands."""
+    codes = frozenset(listed)
+    if record.aside is None or record.aside.after_beat is None:
+        return codes
+    code, ts, firing = record.aside.after_beat
+    if not (arrival.retained and arrival.ts < ts):
+        record.aside.after_beat = None
+        record.tidy()
+        return codes
+    return codes | {code} if firing else codes - {code}
 
 
 def _changed(
@@ -180,22 +230,21 @@ def _changed(
     at: float,
     alert: Alert | None = None,
 ) -> list[Event]:
-    """The alerts that start or end; a heartbeat lists codes only: see UNSTATED."""
-    severity = alert.severity if alert else UNSTATED
+    """The alerts that start or end; codes in a heartbeat matter as much as they usually do."""
     amount = alert.value if alert else None
     changes = [(Fact.ALERT_FIRING, after - before), (Fact.ALERT_RESOLVED, before - after)]
     return [
-        Event(fact, record.name, at, code, severity, amount)
+        Event(fact, record.name, at, code, alert.severity if alert else severity_of(code), amount)
         for fact, codes in changes
         for code in sorted(codes)
     ]
 
 
-def _weigh(record: AgentRecord) -> None:
-    """Count reports in a row that contradict themselves."""
+def _weigh(record: AgentRecord, *, retained: bool) -> None:
+    """Count reports in a row that contradict themselves; retained ones are all one report."""
     if record.said.dissent:
         aside = record.apart()
-        aside.dissents = min(aside.dissents + 1, 255)
+        aside.dissents = max(aside.dissents, 1) if retained else min(aside.dissents + 1, 255)
     elif record.aside is not None and record.aside.dissents:
         record.aside.dissents = 0
         record.tidy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from fleet.contract.limits import JITTER_ALLOWANCE, LATE_AFTER, STALE_AFTER
@@ -39,15 +39,24 @@ def presence(*, seen_at: float | None, offline: bool, interval: float, now: floa
     return Verdict.LATE if now >= late_at(seen_at, interval) else Verdict.OK
 
 
-def health(*, ok: bool | None, state: State | None, checks: Iterable[Check]) -> Verdict:
+OF_AGENT: Final = (Plane.PROCESS, Plane.ENDPOINT, Plane.WORK, Plane.CHANNELS, Plane.CRON)
+"""Planes that say how the agent is, and not only the machine below it or the link beside it."""
+
+
+def health(*, ok: bool | None, state: State | None, checks: Mapping[str, Check]) -> Verdict:
     """What planes and the agent's own words support, whatever their age.
 
     A plane that failed and was not reported since stays failed: time alone never makes an
-    agent look better. A warning is slow, not dead.
+    agent look better. A warning is slow, not dead. Of an agent all of whose planes are unknown
+    nothing is known, and unknown is never well.
     """
-    if ok is False or Check.FAIL in checks:
+    if ok is False or Check.FAIL in checks.values():
         return Verdict.DEGRADED
-    return SAID[state] if state else Verdict.OK
+    if state and SAID[state] is not Verdict.OK:
+        return SAID[state]
+    of_agent = [checks[plane] for plane in OF_AGENT if plane in checks]
+    watched = any(check is not Check.UNKNOWN for check in of_agent)
+    return Verdict.OK if watched or not of_agent else Verdict.UNKNOWN
 
 
 def verdict(*, present: Verdict, healthy: Verdict, enrolled: bool) -> Verdict:
@@ -64,15 +73,13 @@ def dissent(*, ok: bool | None, state: State | None, checks: Mapping[str, Check]
     """Whether sources contradict each other in a way that no single truth explains.
 
     A process that is there while its endpoint is not, is merely ill. A process that is gone
-    while its endpoint answers is a contradiction, and so is a verdict against every plane.
+    while its endpoint answers is a contradiction, and so is a verdict that all is well. That an
+    agent says it is not well while every probe passes is none: it knows what no probe sees.
     """
-    known = [check for check in checks.values() if check is not Check.UNKNOWN]
     gone = checks.get(Plane.PROCESS) is Check.FAIL
     if gone and (state is State.RUNNING or any(checks.get(p) is Check.PASS for p in _ALIVE)):
         return True
-    if ok is True:
-        return gone or checks.get(Plane.ENDPOINT) is Check.FAIL
-    return ok is False and bool(known) and all(check is Check.PASS for check in known)
+    return ok is True and (gone or checks.get(Plane.ENDPOINT) is Check.FAIL)
 
 
 PRESENCE_CODES: Final = {

@@ -1,19 +1,35 @@
-"""What is wrong with the fleet, in the order in which somebody should look at it."""
+"""What is wrong with the fleet, how much it matters, and the exit code that says so.
+
+Every door (command line, HTTP, page, MCP, metrics) asks here, and only renders the answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import IntEnum
+from typing import Any, Final
 
 from fleet.contract.vocabulary import Check, Severity
 from fleet.domain.agent_view import AgentView
 from fleet.domain.liveness import PRESENCE_CODES
-from fleet.domain.severities import UNSTATED, severity_of
+from fleet.domain.severities import PLANES, UNSTATED, severity_of, severity_of_plane
 from fleet.domain.verdict import Verdict
 
-MAINTENANCE = "in maintenance"
-SILENCED = "silenced"
+MAINTENANCE: Final = "in maintenance"
+SILENCED: Final = "silenced"
+
+NOT_OK: Final = "not-ok"
+"""The code of an agent that says it is not well, where no alert and no plane says more."""
+
+
+class ExitCode(IntEnum):
+    """What a check ends with, as Nagios, cron and launchd read it."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,12 @@ class Problem:
             "silenced": bool(self.held),
         }
 
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Problem:
+        """What `as_dict` made."""
+        held = SILENCED if data["silenced"] else ""
+        return cls(data["agent"], Severity(data["severity"]), data["code"], held)
+
 
 def problems_of(views: Iterable[AgentView]) -> list[Problem]:
     """Problems of the agents in `views`, critical ones first, each agent's words only once."""
@@ -47,13 +69,33 @@ def problems_of(views: Iterable[AgentView]) -> list[Problem]:
 
 
 def alarm_of(view: AgentView) -> Severity | None:
-    """The worst that is wrong with an agent; None: nothing, or nobody knows, as of `unknown`.
-
-    An agent whose verdict is ok raises no alarm, whatever it warns of.
-    """
-    if view.state in (Verdict.OK, Verdict.UNKNOWN):
-        return None
+    """The worst that is wrong with an agent and held back by nobody; INFO where all of it is held
+    back; None: nothing, or nobody knows, as of `unknown`."""
     return max((p.severity for p in problems_of([view])), key=lambda s: s.rank, default=None)
+
+
+def exit_code(views: Iterable[AgentView], others: Iterable[Problem] = ()) -> ExitCode:
+    """The worst that is wrong with any of them, or among `others`, as the hub's own problems.
+    Where nothing is, but of somebody nothing is known, or there is nobody, that is unknown: never
+    ok."""
+    every = list(views)
+    found = [*map(alarm_of, every), *(p.severity for p in others if not p.held)]
+    worst = max(filter(None, found), key=lambda s: s.rank, default=None)
+    if worst is Severity.CRITICAL:
+        return ExitCode.CRITICAL
+    if worst is Severity.WARNING:
+        return ExitCode.WARNING
+    unknown = not every or any(view.state is Verdict.UNKNOWN for view in every)
+    return ExitCode.UNKNOWN if unknown else ExitCode.OK
+
+
+def described(view: AgentView) -> dict[str, Any]:
+    """The JSON item of an agent: what is known of it, and what of that is wrong."""
+    severity = alarm_of(view)
+    return view.as_dict() | {
+        "severity": severity.value if severity else None,
+        "problems": [problem.as_dict() for problem in problems_of([view])],
+    }
 
 
 def _weighed(view: AgentView, weight: Severity, code: str) -> Problem:
@@ -70,13 +112,12 @@ def _of_agent(view: AgentView) -> Iterable[tuple[Severity, str]]:
         yield severity_of(presence, goodbye=view.goodbye), presence.value
     if view.state in (Verdict.OFFLINE, Verdict.STALE):
         return  # whatever it said before it went is no news of now
-    for code in view.alerts:
-        if code != presence:
-            yield severity_of(code, goodbye=view.goodbye), code
-    if view.alerts:
-        return
+    alerts = [code for code in view.alerts if code != presence]
+    for code in alerts:
+        yield view.severities.get(code) or severity_of(code), code
     failing = [plane for plane, check in view.checks.items() if check is Check.FAIL]
     for plane in failing:
-        yield UNSTATED, f"{plane}:fail"
-    if view.state is Verdict.DEGRADED and not failing:
-        yield UNSTATED, "not-ok"
+        if PLANES.get(plane) not in alerts:
+            yield severity_of_plane(plane), f"{plane}:fail"
+    if view.state is Verdict.DEGRADED and not (failing or alerts):
+        yield UNSTATED, NOT_OK

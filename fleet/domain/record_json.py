@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fleet.contract.vocabulary import Check, Kind, State
+from fleet.contract.vocabulary import Check, Kind, Severity, State
 from fleet.domain.agent_record import SAID_TS, SINCE, SKEW, UPTIME, AgentRecord, RareState
 from fleet.domain.reported_state import Profile, say, shared
 from fleet.domain.sequences import Sequence
@@ -27,6 +27,7 @@ def freeze(record: AgentRecord) -> dict[str, Any]:
         "codes": sorted(said.codes) or None,
         "lists_codes": said.lists_codes or None,
         "goodbye": said.goodbye or None,
+        "stated": dict(said.stated) or None,
         "hub_codes": sorted(record.hub_codes) or None,
         "verdict": record.verdict,
         "kind": profile.kind,
@@ -55,6 +56,7 @@ def thaw(name: str, frozen: Mapping[str, Any]) -> AgentRecord:
         frozenset(frozen.get("codes", ())),
         frozen.get("lists_codes", False),
         frozen.get("goodbye", False),
+        tuple((code, Severity(level)) for code, level in frozen.get("stated", {}).items()),
     )
     record.profile = shared(
         Profile(
@@ -78,12 +80,14 @@ def _aside_out(aside: RareState) -> dict[str, Any]:
         "older": aside.older,
         "dissents": aside.dissents,
         "config_before": aside.config_before,
+        "after_beat": aside.after_beat,
     }
 
 
 def _aside_in(values: Mapping[str, Any]) -> RareState:
     past = tuple((boot, _in(seen)) for boot, seen in values["past"])
-    return RareState(**{**values, "past": past})
+    after = values.get("after_beat")
+    return RareState(**{**values, "past": past, "after_beat": tuple(after) if after else None})
 
 
 def _out(seen: Sequence) -> list[Any]:

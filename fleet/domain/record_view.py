@@ -8,6 +8,7 @@ from __future__ import annotations
 from fleet.domain.agent_record import SINCE, SKEW, UPTIME, AgentRecord, digest_text
 from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.enrolment import Enrolment
+from fleet.domain.severities import severity_of
 from fleet.domain.verdict import Verdict
 
 
@@ -23,6 +24,8 @@ def view_of(
 ) -> AgentView:
     """One agent at `now`; `codes` are the hub's own, the agent's are added."""
     said, profile, seen = record.said, record.profile, record.sequence
+    hubs = {code: severity_of(code, goodbye=said.goodbye) for code in codes}
+    severities = {code: said.severity(code) for code in said.codes} | hubs
     return AgentView(
         agent=record.name,
         state=verdict,
@@ -41,7 +44,8 @@ def view_of(
         missing=seen.missing if seen else 0,
         config=digest_text(record.config) if record.config is not None else None,
         versions=_versions(profile.versions) if profile.versions else None,
-        alerts=tuple(sorted(said.codes | codes)),
+        alerts=tuple(sorted(severities)),
+        severities={code: severities[code] for code in sorted(severities)},
         planes={
             plane: PlaneView(check, _age(at, now)) for plane, (check, at) in record.planes().items()
         },

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from fleet.contract.vocabulary import Check, Kind, State
+from fleet.contract.vocabulary import Check, Kind, Severity, State
 from fleet.domain import liveness
+from fleet.domain.severities import severity_of
 from fleet.domain.verdict import Verdict
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ def _keep(key: Any, value: Any) -> Any:
 class ReportedState:
     """An agent's latest words: its own verdict, its state, each plane's last result, its codes.
 
+    `stated`: severities of codes that were stated and are not the usual ones, by code.
     `lists_codes`: its heartbeats list what fires. `goodbye`: it said itself that it goes, where
     a last will says that it is gone. `health` and `dissent` follow from the rest.
     """
@@ -52,8 +54,13 @@ class ReportedState:
     codes: frozenset[str]
     lists_codes: bool
     goodbye: bool
+    stated: tuple[tuple[str, Severity], ...]
     health: Verdict
     dissent: bool
+
+    def severity(self, code: str) -> Severity:
+        """How much a code of this agent's own matters."""
+        return dict(self.stated).get(code) or severity_of(code)
 
     def but(self, **changes: Any) -> ReportedState:
         """The statement that differs in `changes`."""
@@ -61,7 +68,7 @@ class ReportedState:
         return say(**words)
 
 
-_WORDS: Final = ("ok", "state", "checks", "codes", "lists_codes", "goodbye")
+_WORDS: Final = ("ok", "state", "checks", "codes", "lists_codes", "goodbye", "stated")
 
 
 def say(
@@ -71,18 +78,22 @@ def say(
     codes: frozenset[str] = NO_CODES,
     lists_codes: bool = False,
     goodbye: bool = False,
+    stated: tuple[tuple[str, Severity], ...] = (),
 ) -> ReportedState:
-    """The one copy of a statement; only an offline can be a goodbye."""
+    """The one copy of a statement; only an offline can be a goodbye, and only what fires has a
+    severity."""
     checks = checks or {}
     goodbye = goodbye and state is State.OFFLINE
-    key = (ReportedState, ok, state, tuple(checks.items()), codes, lists_codes, goodbye)
+    if stated:
+        stated = tuple((code, level) for code, level in sorted(stated) if code in codes)
+    key = (ReportedState, ok, state, tuple(checks.items()), codes, lists_codes, goodbye, stated)
     known: ReportedState | None = _shared.get(key)
     if known is not None:
         return known
-    health = liveness.health(ok=ok, state=state, checks=checks.values())
+    health = liveness.health(ok=ok, state=state, checks=checks)
     dissent = liveness.dissent(ok=ok, state=state, checks=checks)
     said: ReportedState = _keep(
-        key, ReportedState(ok, state, checks, codes, lists_codes, goodbye, health, dissent)
+        key, ReportedState(ok, state, checks, codes, lists_codes, goodbye, stated, health, dissent)
     )
     return said
 

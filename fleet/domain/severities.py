@@ -1,6 +1,7 @@
-"""How much an alert matters that the hub raises itself: one table, which everybody reads.
+"""How much an alert matters: one table for all codes, which everybody reads.
 
-What an agent raises carries its own severity; where only a code or a plane is known, see UNSTATED.
+What an agent raises carries its own severity, which wins; where only its code or the plane that
+fails is known, as from a heartbeat, the table says what such a thing usually is.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fleet.contract.vocabulary import AlertCode, HubAlertCode, Severity
+from fleet.contract.vocabulary import AlertCode, HubAlertCode, Plane, Severity
 
 SEVERITIES: Final[Mapping[str, Severity]] = {
     HubAlertCode.AGENT_LATE: Severity.WARNING,
@@ -31,11 +32,38 @@ AFTER_GOODBYE: Final[Mapping[str, Severity]] = {HubAlertCode.AGENT_OFFLINE: Seve
 OF_THE_HUB: Final[Mapping[str, Severity]] = {AlertCode.DISK_PRESSURE: Severity.CRITICAL}
 """What else the hub raises of itself: without room for its store it takes nothing in."""
 
+USUAL: Final[Mapping[str, Severity]] = {
+    AlertCode.PROCESS_DOWN: Severity.CRITICAL,
+    AlertCode.ENDPOINT_DOWN: Severity.CRITICAL,
+    AlertCode.CONFIG_INVALID: Severity.CRITICAL,
+    AlertCode.RESTART_LOOP: Severity.CRITICAL,
+    AlertCode.UPDATE_AVAILABLE: Severity.INFO,
+}
+"""What a code of an agent means where only the code is known, as the probes state it."""
+
 UNSTATED: Final = Severity.WARNING
-"""What counts where nobody states a severity: a code in a heartbeat's list, a plane that fails."""
+"""What counts where neither an agent nor a table says more."""
+
+PLANES: Final[Mapping[str, AlertCode]] = {
+    Plane.PROCESS: AlertCode.PROCESS_DOWN,
+    Plane.ENDPOINT: AlertCode.ENDPOINT_DOWN,
+    Plane.WORK: AlertCode.WORK_STALLED,
+    Plane.CRON: AlertCode.CRON_FAILURE,
+    Plane.CONFIG: AlertCode.CONFIG_INVALID,
+    Plane.DISK: AlertCode.DISK_PRESSURE,
+    Plane.MEMORY: AlertCode.MEMORY_PRESSURE,
+}
+"""The code that a failing plane usually raises."""
 
 
 def severity_of(code: str, *, goodbye: bool = False) -> Severity:
-    """How much `code` matters of an agent that did, or did not, say goodbye."""
-    severity = SEVERITIES.get(code, UNSTATED)
+    """How much `code` matters of an agent that did, or did not, say goodbye, unless it was stated
+    otherwise."""
+    severity = SEVERITIES.get(code) or USUAL.get(code, UNSTATED)
     return AFTER_GOODBYE.get(code, severity) if goodbye else severity
+
+
+def severity_of_plane(plane: str) -> Severity:
+    """How much it matters that `plane` fails."""
+    code = PLANES.get(plane)
+    return severity_of(code) if code else UNSTATED

@@ -1,1 +1,1 @@
-"""What the API and MCP over HTTP share: who asks, how often, from where, how it is refused."""
+"""What HTTP and MCP over HTTP share: who asks, how often, from where, and how it is refused."""

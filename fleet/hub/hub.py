@@ -24,6 +24,7 @@ from fleet.hub.committer import HUB, Committer
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
 from fleet.hub.ingest import BROKER, BROKER_STATISTICS, RECENT, Ingest
+from fleet.hub.read_model import ReadModel
 from fleet.hub.receipts import Receipts
 from fleet.keys import load_signer
 from fleet.settings import Settings
@@ -112,6 +113,7 @@ class Hub:
                 on_link=self._on_link,
             )
         )
+        self.read_model = ReadModel(self.committer)
         self.receipts = Receipts(self.bus, self.topics, self.counters)
         self.ingest = Ingest(self.bus, self.topics, self.reader, self.committer, self.receipts)
         self.started_at: float | None = None

@@ -12,25 +12,39 @@ from typing import Any, Final
 from fleet.domain.agent_view import AgentView
 from fleet.domain.problems import problems_of
 from fleet.domain.verdict import Verdict
+from fleet.fleet_state import FleetState
 
 MOST: Final = 50
 """Lines of a list; a model's context is not for a thousand healthy agents."""
 
 
-def fleet_answer(views: Sequence[AgentView]) -> str:
+def check_answer(state: FleetState) -> str:
+    """One word as `fleet check` ends with, and who is not well."""
+    if not state.views:
+        return "UNKNOWN: no agent has been heard of."
+    loud = [str(problem) for problem in state.problems if not problem.held]
+    silent = [f"{v.agent} {v.state.value}" for v in state.views if v.state is Verdict.UNKNOWN]
+    found = ", ".join([*loud, *silent][:20])
+    line = f"{state.exit_code.name}: {len(state.views)} agents{f': {found}' if found else ''}"
+    return shortened([line, *_noted(state.note)])
+
+
+def fleet_answer(state: FleetState) -> str:
     """The whole fleet: verdict, problems, then the agents that are not ok."""
+    views = state.views
     if not views:
         return "UNKNOWN: no agent has been heard of."
     counts = {verdict: sum(view.state is verdict for view in views) for verdict in Verdict}
     summary = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
     bad = [view for view in views if view.state is not Verdict.OK]
-    lines = [f"{'PROBLEMS' if bad else 'OK'}: {len(views)} agents: {summary}."]
-    lines += [f"- {p.severity.value} {p}" for p in problems_of(views)]
+    problems = state.problems
+    lines = [f"{'PROBLEMS' if bad or problems else 'OK'}: {len(views)} agents: {summary}."]
+    lines += [f"- {p.severity.value} {p}" for p in problems]
     lines += [f"- {view.agent}: {view.state.value}, heard {span(view.age)}" for view in bad]
-    return shortened(lines)
+    return shortened([*lines, *_noted(state.note)])
 
 
-def agent_answer(view: AgentView) -> str:
+def agent_answer(view: AgentView, note: str = "") -> str:
     """One agent: verdict, then every fact, `unknown` where nobody knows."""
     facts = {
         "heard": span(view.age),
@@ -39,6 +53,8 @@ def agent_answer(view: AgentView) -> str:
         "kind": word(view.kind),
         "versions": listed(view.versions),
         "checks": listed({plane: check.value for plane, check in view.checks.items()}),
+        "problems": ", ".join(f"{p.severity.value} {p.code}" for p in problems_of([view]))
+        or "none",
         "alerts": ", ".join(view.alerts) or "none",
         "clock skew": "unknown" if view.skew is None else f"{view.skew:.1f} s",
         "missing messages": str(view.missing),
@@ -46,7 +62,8 @@ def agent_answer(view: AgentView) -> str:
         "metrics": listed({name: f"{value:g}" for name, value in view.metrics.items()}),
     }
     lines = [f"{view.state.value.upper()}: {view.agent}: {view.state.meaning}."]
-    return shortened([*lines, *(f"- {name}: {value}" for name, value in facts.items())])
+    told = [f"- {name}: {value}" for name, value in facts.items()]
+    return shortened([*lines, *told, *_noted(note)])
 
 
 def versions_answer(views: Sequence[AgentView]) -> str:
@@ -106,6 +123,10 @@ def command_answer(verb: str, outcomes: Mapping[str, str]) -> str:
     verdict = "DONE" if done == len(outcomes) else "NOT ALL DONE"
     lines = [f"{verdict}: {verb}: {done} of {len(outcomes)} done."]
     return shortened([*lines, *(f"- {agent}: {how}" for agent, how in sorted(outcomes.items()))])
+
+
+def _noted(note: str) -> list[str]:
+    return [f"- note: {note}"] if note else []
 
 
 def span(seconds: float | None) -> str:

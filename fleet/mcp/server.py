@@ -24,14 +24,12 @@ from fleet.contract.reader import Reader
 from fleet.contract.schema_validator import load_schema
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import is_agent_name
-from fleet.contract.vocabulary import MessageKind, Severity, Verb
-from fleet.domain.problems import alarm_of
-from fleet.domain.verdict import Verdict
+from fleet.contract.vocabulary import MessageKind, Verb
+from fleet.fleet_state import look
 from fleet.hub_client import HubClient
 from fleet.keys import load_signer
 from fleet.mcp import answers, runbooks
 from fleet.mcp.action_log import record
-from fleet.retained import look
 from fleet.settings import Settings
 
 P = ParamSpec("P")
@@ -112,27 +110,18 @@ class FleetTools:
         return answers.fleet_answer(await look(self._settings))
 
     async def describe(self, agent: AgentName) -> str:
-        views = {view.agent: view for view in await look(self._settings)}
+        state = await look(self._settings)
+        views = {view.agent: view for view in state.views}
         if agent not in views:
             known = ", ".join(sorted(views)[:20]) or "none"
             raise ToolError(f"ABSENT: nobody has heard of that agent. Known agents: {known}")
-        return answers.agent_answer(views[agent])
+        return answers.agent_answer(views[agent], state.note)
 
     async def check(self) -> str:
-        views = await look(self._settings)
-        if not views:
-            return "UNKNOWN: no agent has been heard of."
-        alarms = {alarm_of(view) for view in views}
-        if alarms & {Severity.CRITICAL, Severity.WARNING}:
-            word = "CRITICAL" if Severity.CRITICAL in alarms else "WARNING"
-        else:
-            known = any(view.state is not Verdict.UNKNOWN for view in views)
-            word = "OK" if known else "UNKNOWN"
-        bad = [f"{v.agent} {v.state.value}" for v in views if v.state is not Verdict.OK]
-        return f"{word}: {len(views)} agents" + (f": {', '.join(bad[:20])}" if bad else "")
+        return answers.check_answer(await look(self._settings))
 
     async def alerts(self) -> str:
-        answer = HubClient.of(self._settings.home).get("/v1/alerts")
+        answer = HubClient.needed(self._settings).get("/v1/alerts")
         return answers.alerts_answer(answer["alerts"])
 
     async def history(
@@ -163,7 +152,7 @@ class FleetTools:
         return answers.history_answer([described_message(message) for message in newest])
 
     async def versions(self) -> str:
-        return answers.versions_answer(await look(self._settings))
+        return answers.versions_answer((await look(self._settings)).views)
 
     async def audit(self) -> str:
         from fleet.auditor.report import archive

@@ -58,7 +58,7 @@ class Exporter:
         openmetrics = "application/openmetrics-text" in accept
         now = self._hub.committer.now()
         agents = self._exposition.render(
-            lambda name: self._hub.roster.view(name, now), now, openmetrics=openmetrics
+            lambda name: self._hub.read_model.view(name, now), now, openmetrics=openmetrics
         ).encode()
         if openmetrics:
             own = bytes(

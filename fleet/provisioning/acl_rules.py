@@ -69,7 +69,7 @@ def agent(topics: Topics, name: str) -> Role:
 def hub(topics: Topics) -> Role:
     """Read everything and the broker's statistics; publish every kind of message.
 
-    Also heartbeat, status and alert: its HTTP gateway publishes them for agents that cannot.
+    Also heartbeat, status and alert: its HTTP service publishes them for agents that cannot.
     """
     sent = [topics.every(kind) for kind in MessageKind]
     return Role(

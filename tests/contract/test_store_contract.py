@@ -92,10 +92,10 @@ async def test_what_was_committed_is_there_after_a_restart(
     else:
         await store.close()
     again = place.store()
-    memory = again.open()
-    assert (memory.last_id, memory.last_at, memory.replay_from) == (3, NOON, 1)
-    assert memory.records == [("larry", 1, {"verdict": "ok"})]
-    assert (memory.alerts, memory.silences) == ([FIRING], [SILENCE])
+    state = again.open()
+    assert (state.last_id, state.last_at, state.replay_from) == (3, NOON, 1)
+    assert state.records == [("larry", 1, {"verdict": "ok"})]
+    assert (state.alerts, state.silences) == ([FIRING], [SILENCE])
     assert list(again.replay(0)) == [stored(1)]
     assert [
         dead_letter.payload for dead_letter in await again.dead_letters(before=None, limit=5)
@@ -294,7 +294,7 @@ async def test_a_silence_is_replaced_by_its_id_until_it_is_lifted(
 # Commands
 
 
-async def test_orders_are_kept(place: Place, store: Store) -> None:
+async def test_commands_are_kept(place: Place, store: Store) -> None:
     done = replace(COMMAND, id="01JY", created=NOON - 9, state=CommandState.DONE)
     await store.save_commands([COMMAND, done])
     assert await store.commands(agent="larry", since=0, limit=10) == [done, COMMAND]
@@ -306,13 +306,13 @@ async def test_orders_are_kept(place: Place, store: Store) -> None:
     await again.close()
 
 
-async def test_orders_saved_by_many_at_once_are_all_saved(store: Store) -> None:
+async def test_commands_saved_by_many_at_once_are_all_saved(store: Store) -> None:
     commands = [replace(COMMAND, id=f"{n:026d}") for n in range(300)]
     await asyncio.gather(*(store.save_commands([command]) for command in commands * 3))
     assert len(await store.commands(agent=None, since=0, limit=1000)) == 300
 
 
-async def test_the_carrying_broadcast_of_an_order_is_kept(store: Store) -> None:
+async def test_the_carrying_broadcast_of_a_command_is_kept(store: Store) -> None:
     command = replace(COMMAND, broadcast="01JB", reply_to="01JA")
     await store.save_commands([command])
     ended = command.replied(Result.DONE, None, 0.5, NOON + 1)

@@ -14,8 +14,8 @@ import click
 
 from fleet.cli.demo.stage import AGENTS, clean_environment
 from fleet.domain.verdict import Verdict
+from fleet.fleet_state import look
 from fleet.hub_client import HubClient, HubError
-from fleet.retained import look
 from fleet.settings import Settings
 
 PATIENCE: Final = 30.0
@@ -74,14 +74,16 @@ class Observer:
         return await self.states({Verdict.OK: len(AGENTS)})
 
     async def states(self, wanted: Mapping[Verdict, int]) -> Any:
-        """The views of all agents, once so many of them have the wanted verdicts."""
-        views = await look(self._settings)
+        """The fleet, once so many of its agents have the wanted verdicts."""
+        state = await look(self._settings)
+        views = state.views
         counts = {verdict: sum(view.state is verdict for view in views) for verdict in wanted}
-        return views if counts == wanted and len(views) == len(AGENTS) else None
+        return state if counts == wanted and len(views) == len(AGENTS) else None
 
     async def state_is(self, agent: str, verdict: Verdict) -> bool:
         return any(
-            view.agent == agent and view.state is verdict for view in await look(self._settings)
+            view.agent == agent and view.state is verdict
+            for view in (await look(self._settings)).views
         )
 
     async def rejected(self) -> bool:
@@ -93,7 +95,7 @@ class Observer:
         """What each sidecar has refused, by agent."""
         return {
             view.agent: view.metrics.get("rejected_total", 0.0)
-            for view in await look(self._settings)
+            for view in (await look(self._settings)).views
         }
 
     async def audited(self, leak: str) -> str | None:

@@ -27,7 +27,7 @@ from fleet.contract.rejection import Rejected
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import MessageKind, State, Verb
 from fleet.domain.verdict import Verdict
-from fleet.retained import look
+from fleet.fleet_state import look
 from fleet.settings import Settings, load
 from fleet.tokens import Principal, Role, Tokens
 
@@ -92,8 +92,8 @@ class Play:
     async def start_agents(self) -> str:
         for name, kind in AGENTS:
             self.members[name] = await asyncio.to_thread(self._start_member, name, kind)
-        views = await observed(self.observer.all_ok, "five healthy agents")
-        print_fleet(views, "table")
+        state = await observed(self.observer.all_ok, "five healthy agents")
+        print_fleet(state, "table")
         return "each gave birth on the bus and beats every 2 s; no token was spent"
 
     async def command(self) -> str:
@@ -148,11 +148,11 @@ class Play:
         return f"dropped and counted by all {len(living)} living sidecars; nobody did anything"
 
     async def table(self) -> str:
-        views = await observed(
+        state = await observed(
             lambda: self.observer.states({Verdict.OK: 4, Verdict.OFFLINE: 1}),
             "four ok and one offline",
         )
-        print_fleet(views, "table")
+        print_fleet(state, "table")
         return "operations yes, context no"
 
     async def stay(self) -> None:
@@ -161,11 +161,11 @@ class Play:
         click.echo(f"\nweb page: {url}/  token: {token}")
         while True:
             await asyncio.sleep(INTERVAL)
-            views = await look(self.settings)
+            state = await look(self.settings)
             click.clear()
             click.echo(f"{url}/  token: {token}")
             click.echo("Ctrl-C ends the demo and leaves nothing behind\n")
-            print_fleet(views, "table")
+            print_fleet(state, "table")
 
     # Machinery
 

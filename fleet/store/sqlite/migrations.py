@@ -55,6 +55,7 @@ STEPS: Final = (
     CREATE INDEX command_by_time ON command (created);
     """,
     "ALTER TABLE command ADD COLUMN broadcast TEXT",
+    "ALTER TABLE alert ADD COLUMN told_severity TEXT",
 )
 
 

@@ -161,7 +161,7 @@ class SqliteStore(SqliteReader):
         if batch.events:
             insert_many(database, "event", 8, map(row_mapping.event_row, batch.events))
         if batch.alerts:
-            insert_many(database, "alert", 9, map(row_mapping.alert_row, batch.alerts))
+            insert_many(database, "alert", 10, map(row_mapping.alert_row, batch.alerts))
         if batch.forgotten_alerts:
             many("DELETE FROM alert WHERE agent = ? AND code = ?", batch.forgotten_alerts)
         if batch.silences:

@@ -88,6 +88,47 @@ def test_a_silence_holds_back_only_what_it_covers():
     assert told(book.due(10)) == [("agent-late", "firing", ("moe",))]
 
 
+def test_a_silence_that_ends_holds_back_nobody_elses_alerts():
+    """Two hundred of them, one after the other, held a critical alert back for an hour."""
+    book = AlertBook()
+    for number in range(200):
+        book.silence(Silence(str(number), 100 + number, agent=f"agent-{number}"))
+    book.fire("larry", "process-down", CRITICAL, 100)
+    book.fire("agent-0", "process-down", CRITICAL, 100)
+    assert told(book.due(100 + GROUP_WAIT)) == [("process-down", "firing", ("larry",))]
+    assert told(book.due(100 + SETTLE)) == [("process-down", "firing", ("agent-0",))]
+
+
+def test_escalation_is_told_and_what_becomes_milder_is_not():
+    book = AlertBook()
+    book.fire("larry", "disk-pressure", Severity.WARNING, 10, 91.0)
+    [first] = book.due(10 + GROUP_WAIT)
+    assert first.severity is Severity.WARNING
+    assert book.fire("larry", "disk-pressure", CRITICAL, 20, 97.0)
+    [alert] = book.firing("larry")
+    assert (alert.severity, alert.value, alert.since) == (CRITICAL, 97.0, 10)
+    restarted = AlertBook.of(list(book.alerts.values()))
+    for one in (book, restarted):
+        [worse] = one.due(21)
+        assert (worse.state, worse.severity) == (AlertState.FIRING, CRITICAL)
+        assert one.due(100) == []
+    assert book.fire("larry", "disk-pressure", Severity.WARNING, 120, 92.0)
+    assert book.firing("larry")[0].severity is Severity.WARNING
+    assert book.due(1000) == []
+    book.fire("larry", "disk-pressure", CRITICAL, 1010)
+    assert book.due(1020) == [], "they were told that it is critical, and never that it is not"
+    book.resolve("larry", "disk-pressure", 1030)
+    [over] = book.due(1040)
+    assert over.state is AlertState.RESOLVED
+
+
+def test_a_later_statement_without_a_value_keeps_the_known_one():
+    book = AlertBook()
+    book.fire("larry", "disk-pressure", Severity.WARNING, 10, 91.0)
+    assert not book.fire("larry", "disk-pressure", Severity.WARNING, 20)
+    assert book.firing("larry")[0].value == 91.0
+
+
 def test_an_acknowledged_alert_says_who_looks_and_a_resolved_one_cannot_be():
     book = AlertBook()
     assert not book.acknowledge("larry", "agent-late", "mia", 5)

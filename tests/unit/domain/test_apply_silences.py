@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from fleet.cli.check import CRITICAL, OK, UNKNOWN, WARNING, verdict
-from fleet.contract.vocabulary import Severity, State
-from fleet.domain.agent_view import AgentView
+from fleet.cli.check import verdict
+from fleet.contract.vocabulary import Check, Severity, State
+from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.apply_silences import apply_silences
-from fleet.domain.problems import alarm_of, problems_of
+from fleet.domain.problems import ExitCode, alarm_of, problems_of
 from fleet.domain.roster import Roster
 from fleet.domain.silences import MAX_MAINTENANCE, Silence, maintenance
 from fleet.domain.verdict import Verdict
@@ -28,7 +28,12 @@ GONE = view("gone", Verdict.OFFLINE)
 STOPPED = view("gone", Verdict.OFFLINE, goodbye=True)
 STALE = view("gone", Verdict.STALE)
 ILL = view("gone", Verdict.DEGRADED, alerts=("disk-pressure", "rate-limited"))
-WELL = view("well", Verdict.OK, alerts=("disk-pressure",))
+WELL = view("well", Verdict.OK)
+FULL = view("full", Verdict.OK, alerts=("disk-pressure",))
+LOOPS = view("loops", Verdict.OK, ok=True, alerts=("restart-loop",))
+STATED = replace(FULL, severities={"disk-pressure": Severity.CRITICAL})
+DEAD = view("dead", Verdict.DEGRADED, planes={"process": PlaneView(Check.FAIL, 1.0)})
+OK, WARNING, CRITICAL, UNKNOWN = ExitCode
 
 
 @pytest.mark.parametrize(
@@ -39,6 +44,10 @@ WELL = view("well", Verdict.OK, alerts=("disk-pressure",))
         (STOPPED, [], Severity.WARNING),
         (ILL, [], Severity.WARNING),
         (WELL, [], None),
+        (FULL, [], Severity.WARNING),
+        (STATED, [], Severity.CRITICAL),
+        (LOOPS, [], Severity.CRITICAL),
+        (DEAD, [], Severity.CRITICAL),
         (view("new", Verdict.UNKNOWN), [], None),
         (GONE, [SILENT_1H], Severity.INFO),
         (GONE, [Silence("s", NOON + 1)], Severity.INFO),
@@ -70,12 +79,28 @@ def test_an_agent_in_maintenance_needs_no_hub_to_be_quiet_and_is_not_for_ever():
 @pytest.mark.parametrize(
     ("views", "silences", "code", "line"),
     [
-        ([GONE, WELL], [], CRITICAL, "FLEET CRITICAL - 1 offline (gone), 1 ok"),
-        ([STOPPED, WELL], [], WARNING, "FLEET WARNING - 1 stopped (gone), 1 ok"),
+        (
+            [GONE, WELL],
+            [],
+            CRITICAL,
+            "FLEET CRITICAL - 1 offline (gone), 1 ok; gone: agent-offline",
+        ),
+        (
+            [STOPPED, WELL],
+            [],
+            WARNING,
+            "FLEET WARNING - 1 stopped (gone), 1 ok; gone: agent-offline",
+        ),
         ([GONE, WELL], [SILENT_1H], OK, "FLEET OK - 1 silenced (gone), 1 ok"),
         ([GONE], [maintenance("mia", NOON)], OK, "FLEET OK - 1 in maintenance (gone)"),
         ([view("new", Verdict.UNKNOWN)], [], UNKNOWN, "FLEET UNKNOWN - 1 unknown (new)"),
-        ([WELL, view("new", Verdict.UNKNOWN)], [], OK, "FLEET OK - 1 ok, 1 unknown (new)"),
+        (
+            [WELL, view("new", Verdict.UNKNOWN)],
+            [],
+            UNKNOWN,
+            "FLEET UNKNOWN - 1 ok, 1 unknown (new)",
+        ),
+        ([LOOPS], [], CRITICAL, "FLEET CRITICAL - 1 ok; loops: restart-loop"),
         ([], [], UNKNOWN, "FLEET UNKNOWN - no agent has been heard of"),
     ],
 )

@@ -1,0 +1,78 @@
+"""The fleet as every door outside the hub sees it: the hub's own read model, where a hub serves.
+
+Without one the same roster judges what the broker retains, and says what it cannot know so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from fleet.contract.vocabulary import HubAlertCode
+from fleet.domain.agent_view import AgentView, view_from, worst_first
+from fleet.domain.apply_silences import apply_silences
+from fleet.domain.problems import ExitCode, Problem, exit_code, problems_of
+from fleet.domain.silences import Silence
+from fleet.hub_client import HubClient, HubError
+from fleet.retained import retained_views
+from fleet.settings import Settings
+
+ALONE: Final = "from the broker alone: ghosts, silences and clock skew are not known"
+DEAF: Final = "the hub has no link to the broker: this is what it knew before"
+
+
+@dataclass(frozen=True, slots=True)
+class FleetState:
+    """Every agent, worst first; `own` is what is wrong with the hub itself, `note` says in a line
+    what is not known, or is empty."""
+
+    views: list[AgentView]
+    own: list[Problem] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The hub's problems, then those of the agents."""
+        return [*self.own, *problems_of(self.views)]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return exit_code(self.views, self.own)
+
+
+async def look(settings: Settings) -> FleetState:
+    """The fleet as it is now.
+
+    Raises:
+        HubError: the hub that the settings name is away or refuses.
+        BrokerError: no hub serves, and the broker is away or refuses.
+    """
+    hub = await asyncio.to_thread(HubClient.asked, settings)
+    why = ""
+    if hub is not None:
+        try:
+            return await asyncio.to_thread(_of_hub, hub)
+        except HubError as error:
+            if settings.hub:
+                raise
+            why = f"{error.what}: {error.why}; " if error.why else f"{error.what}; "
+    return FleetState(await retained_views(settings), note=f"{why}{ALONE}")
+
+
+def _of_hub(hub: HubClient) -> FleetState:
+    agents, alerts = hub.get("/v1/agents"), hub.get("/v1/alerts")
+    try:
+        views = [view_from(item) for item in agents["agents"]]
+        own = [Problem.of(problem) for problem in agents["hub"]]
+        silences = [Silence.of(silence) for silence in alerts["silences"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise HubError(
+            f"the hub at {hub.url} is of another version",
+            f"its answer is not as expected ({type(error).__name__})",
+            "install the same fleet here and there",
+        ) from None
+    deaf = any(problem.code == HubAlertCode.BROKER_DOWN for problem in own)
+    known = worst_first(apply_silences(views, silences, time.time()))
+    return FleetState(known, own, DEAF if deaf else "")

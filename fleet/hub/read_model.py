@@ -1,0 +1,43 @@
+"""Every agent as the hub knows it: what all doors of a hub render, and nobody judges again.
+
+The roster says what messages and time support; the alert book what fires beside that, as after
+`fleet verify`; silences what is held back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleet.contract.vocabulary import State
+from fleet.domain.agent_view import AgentView
+from fleet.domain.apply_silences import apply_silences
+from fleet.domain.problems import SILENCED, Problem
+from fleet.hub.committer import HUB, Committer
+
+
+class ReadModel:
+    """Asks the committer's roster and alert book; changes nothing."""
+
+    def __init__(self, committer: Committer) -> None:
+        self._committer = committer
+
+    def view(self, name: str, now: float) -> AgentView:
+        """One agent at `now` (s since the epoch)."""
+        book = self._committer.book
+        view = self._committer.roster.view(name, now)
+        firing = book.firing_of(name)
+        if not firing and not book.silences and view.says is not State.MAINTENANCE:
+            return view
+        more = {code: a.severity for code, a in firing.items() if code not in view.severities}
+        if more:
+            severities = dict(sorted({**view.severities, **more}.items()))
+            view = replace(view, alerts=tuple(severities), severities=severities)
+        return apply_silences([view], book.silences.values(), now)[0]
+
+    def own_problems(self) -> list[Problem]:
+        """What is wrong with the hub itself, worst first."""
+        book = self._committer.book
+        return [
+            Problem("hub", alert.severity, alert.code, SILENCED if book.is_silenced(alert) else "")
+            for alert in book.firing(HUB)
+        ]
