@@ -1,4 +1,4 @@
-"""The web page speaks the hub's words without typing one again."""
+"""The web page's files fit together, and speak the hub's words without typing one again."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ from fleet.domain.verdict import Verdict
 from fleet.tokens import Role, Tokens
 
 MODULES = sorted(FOLDER.glob("*.js"))
+MADE = "vocabulary.js"
+_IMPORTED = re.compile(
+    r"^import (?:\* as \w+|\{(?P<names>[^}]*)\}) from \"\./(?P<file>[^\"]+)\";", re.MULTILINE
+)
+_EXPORTED = re.compile(r"^export (?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*//.*$| // .*$", re.MULTILINE)
 _TEXT = re.compile(r'"([^"\n]*)"|`([^`]*)`')
 
@@ -28,6 +33,10 @@ NO_WORD = {
     "unknown",  # prose: nobody knows this value
 }
 """Texts that look like a word of a vocabulary and mean something else."""
+
+
+def source(file: str) -> str:
+    return VOCABULARY if file == MADE else (FOLDER / file).read_text()
 
 
 def texts(module: Path) -> set[str]:
@@ -43,6 +52,27 @@ def words() -> set[str]:
     """Every word of every vocabulary that the hub may say to the page."""
     own = [v for v in vars(vocabulary).values() if isinstance(v, type) and issubclass(v, Word)]
     return {word.value for v in {*own, *VOCABULARIES, Verdict, CommandState, Role} for word in v}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_a_module_imports_only_what_another_exports(module: Path) -> None:
+    text = module.read_text()
+    imports = list(_IMPORTED.finditer(text))
+    assert len(imports) == len(re.findall(r"^import\b", text, re.MULTILINE))
+    for found in imports:
+        exported = set(_EXPORTED.findall(source(found["file"])))
+        assert {name.strip() for name in (found["names"] or "").split(",")} <= exported | {""}
+
+
+def test_every_module_is_used() -> None:
+    used = {found["file"] for module in MODULES for found in _IMPORTED.finditer(module.read_text())}
+    assert ({module.name for module in MODULES} | {MADE}) - used == {"main.js"}
+
+
+def test_the_document_names_files_that_are_there() -> None:
+    named = re.findall(r'(?:href|src)="/static/([^"]+)"', (FOLDER / "index.html").read_text())
+    assert "main.js" in named
+    assert [name for name in named if not (FOLDER / name).is_file()] == []
 
 
 def test_the_words_that_are_served_are_the_vocabularies() -> None:
