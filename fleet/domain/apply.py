@@ -8,8 +8,8 @@ from typing import Final
 
 from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.vocabulary import State
-from fleet.domain import apply_payload
 from fleet.domain.agent_record import MAX_PAST, SKEW, AgentRecord
+from fleet.domain.apply_payload import apply_payload, outlives
 from fleet.domain.arrival import Arrival
 from fleet.domain.events import Event, Fact
 from fleet.domain.hub_alerts import interval_of
@@ -39,7 +39,7 @@ def apply(record: AgentRecord, message: FromAgent, arrival: Arrival) -> list[Eve
             session = _session(record, message, boot, arrival)
             if session in (SessionAge.OLD, SessionAge.LATE_WILL):
                 earlier = _earlier(record, boot, seq, session, arrival.at)
-                return [earlier, *apply_payload.outlives(record, message, arrival)]
+                return [earlier, *outlives(record, message, arrival)]
             record.begin(boot)
             events += _begun(record, session, message, arrival.at)
         if seq is not None and not record.follows(seq):
@@ -47,7 +47,7 @@ def apply(record: AgentRecord, message: FromAgent, arrival: Arrival) -> list[Eve
             if numbered is None:
                 return [Event(Fact.DUPLICATE, record.name, arrival.at, id=str(seq))]
             events += numbered
-    return events + apply_payload.take(record, message, arrival)
+    return events + apply_payload(record, message, arrival)
 
 
 def _session(record: AgentRecord, message: FromAgent, boot: int, arrival: Arrival) -> SessionAge:

@@ -14,7 +14,9 @@ from fleet.domain.reported_state import say, shared
 from fleet.domain.severities import severity_of
 
 
-def take(record: AgentRecord, message: Heartbeat | Status | Alert, arrival: Arrival) -> list[Event]:
+def apply_payload(
+    record: AgentRecord, message: Heartbeat | Status | Alert, arrival: Arrival
+) -> list[Event]:
     """What `message` makes known of the agent; `record` is changed."""
     if isinstance(message, Heartbeat):
         return _beat(record, message, arrival)

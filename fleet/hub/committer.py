@@ -182,7 +182,7 @@ class Committer:
             items: list[StoredMessage | DeadLetter | StoredEvent] = []
             items += [*batch.messages, *batch.dead_letters, *batch.events]
             items.sort(key=lambda item: item.id)
-            self.feed.put(list(items))
+            self.feed.publish(list(items))
 
     async def write(self, events: list[Event] | None = None, *, save_all: bool = False) -> None:
         """Enter and commit; `save_all` stores every changed record, as at a clean stop."""
@@ -199,7 +199,7 @@ class Committer:
                 self.counters.missing += int(event.amount or 0)
             elif event.fact is Fact.STATE:
                 self._note_maintenance(event)
-            self.book.take(event)
+            self.book.apply(event)
             told.append(StoredEvent(self.next_id(), event))
         return told
 

@@ -309,7 +309,7 @@ class Hub:
             await asyncio.sleep(TICK)
             alert_group = self.committer.book.due(self.committer.now())
             if alert_group and self.feed:
-                self.feed.put(list(alert_group))
+                self.feed.publish(list(alert_group))
 
     async def _upkeep(self) -> None:
         caught_up = self.counters.stored
