@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import AlertState, Check, Severity, State
+from fleet.provisioning.registry import Enrolled, Registry
 from tests.support.broker import Mosquitto
 from tests.support.served import Served
 from tests.support.waiting import wait_until
@@ -69,7 +71,9 @@ def fill(broker: Mosquitto, count: int) -> None:
                     )
                 )
 
-    asyncio.run(publish())
+    # A thread of its own: the browser's driver has the loop of this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, publish()).result()
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +216,47 @@ def test_axe_finds_nothing(page: Any, view: str) -> None:
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
+
+
+def test_a_look_that_failed_leaves_no_complaint_behind(page: Any) -> None:
+    """What was shown stays, the trouble stands above it, and goes with the next look."""
+    page.route("**/v1/agents*", lambda route: route.abort())
+    page.wait_for_selector("#trouble:visible")
+    assert "does not answer" in page.inner_text("#trouble")
+    assert page.locator("tbody tr").count() == 200, "what was known is still there"
+    page.unroute("**/v1/agents*")
+    page.wait_for_selector("#trouble", state="hidden")
+    assert page.locator("tbody tr").count() == 200
+
+
+def test_the_page_invents_no_health(tmp_path: Path, browser: Any) -> None:
+    broker = Mosquitto(tmp_path / "broker").start()
+    home = tmp_path / "home"
+    home.mkdir()
+    own = Served(home, broker)
+    for name in ("ill", "gone", "never-heard"):
+        Registry(home).put(Enrolled(name))
+    own.start()
+    context = browser.new_context()
+    try:
+        fill(broker, 0)
+        wait_until(lambda: len(own.get("/v1/agents")["agents"]) == 3, what="the agents")
+        opened = context.new_page()
+        opened.goto(own.url)
+        opened.fill("#token", own.tokens["viewer"])
+        opened.keyboard.press("Enter")
+        opened.wait_for_selector("tbody tr")
+        never = opened.locator("tbody tr", has_text="never-heard").inner_text()
+        assert "none reported" in never
+        assert "all pass" not in never
+        opened.goto(f"{own.url}/#/agent/never-heard")
+        opened.wait_for_selector("text=No plane has been reported.")
+        assert "never" in opened.locator("dl.facts").inner_text()
+        opened.goto(f"{own.url}/#/agent/ill")
+        opened.wait_for_selector("th:has-text('Reported')")
+        assert "ago" in opened.locator("tr", has_text="disk").inner_text()
+        assert "warning disk-pressure" in opened.locator("dl.facts").inner_text()
+    finally:
+        context.close()
+        own.stop()
+        broker.stop()

@@ -3,7 +3,8 @@
 import { get, mayOperate, post } from "./api.js";
 import { chart } from "./chart.js";
 import { commandTable } from "./commands.js";
-import { age, clock, el, number, replace, say, table, word } from "./dom.js";
+import { age, ago, clock, el, number, replace, say, table, word } from "./dom.js";
+import { SILENT } from "./fleet.js";
 import { MAX_LISTED, MessageKind, Verb, Verdict } from "./vocabulary.js";
 
 const HOURS = 6;
@@ -38,20 +39,29 @@ export async function show(main, name) {
 function facts(agent) {
   const versions = Object.entries(agent.versions ?? {}).map(([what, v]) => `${what} ${v}`).join(", ");
   const pairs = [
-    ["State", word(agent.state)], ["Heard", `${age(agent.age)} ago`], ["Up", age(agent.uptime)],
+    ["State", word(agent.state)], ["Heard", ago(agent.age)], ["Up", age(agent.uptime)],
     ["Versions", versions || "unknown"], ["Kind", agent.kind ?? "unknown"],
     ["Clock", agent.skew === null || agent.skew === undefined ? "unknown" : `${number(agent.skew)} s off`],
     ["Configuration", agent.config ? `${agent.config.slice(0, 19)}…` : "unknown"],
+    ["Problems", problems(agent)],
     ["Alerts", (agent.alerts ?? []).join(", ") || "none"],
   ];
   return el("dl", { class: "facts" },
     pairs.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
 }
 
+function problems(agent) {
+  const told = agent.problems.map((one) => `${one.severity} ${one.code}${one.silenced ? " (silenced)" : ""}`);
+  return told.join(", ") || "none";
+}
+
+// Of who is silent the last results stand without colour: they are of then, not of now.
 function planeTable(agent) {
-  const rows = Object.entries(agent.checks ?? {}).map(([plane, check]) =>
-    el("tr", {}, el("th", { scope: "row" }, plane), el("td", {}, word(check))));
-  return rows.length ? table("Result by plane", ["Plane", "Result"], rows)
+  const silent = SILENT.includes(agent.state);
+  const rows = Object.entries(agent.planes ?? {}).map(([plane, told]) =>
+    el("tr", {}, el("th", { scope: "row" }, plane), el("td", {}, silent ? told.check : word(told.check)),
+      el("td", {}, told.age === null ? "no age is known" : ago(told.age))));
+  return rows.length ? table("Result by plane", ["Plane", "Result", "Reported"], rows)
     : el("p", {}, "No plane has been reported.");
 }
 

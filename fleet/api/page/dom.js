@@ -26,6 +26,10 @@ export function age(seconds) {
   return `${Math.max(0, Math.round(seconds))} s`;
 }
 
+export function ago(seconds) {
+  return seconds === null || seconds === undefined ? "never" : `${age(seconds)} ago`;
+}
+
 export function number(value) {
   return new Intl.NumberFormat("en", { maximumSignificantDigits: 6 }).format(value);
 }

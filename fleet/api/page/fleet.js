@@ -1,8 +1,10 @@
 // The fleet at a glance: worst first, in words; rows are kept and only what changed is touched.
 
 import { get } from "./api.js";
-import { age, el, replace, say, table, word } from "./dom.js";
-import { Check, MAX_LISTED, MAX_TEXT, WORST_FIRST } from "./vocabulary.js";
+import { age, ago, el, replace, say, table, word } from "./dom.js";
+import { Check, MAX_LISTED, MAX_TEXT, Verdict, WORST_FIRST } from "./vocabulary.js";
+
+export const SILENT = [Verdict.LATE, Verdict.STALE, Verdict.OFFLINE, Verdict.UNKNOWN];
 
 const PAGE = 200; // agents asked for at a time: of 10,000 nobody reads more, and all are 5 MB
 
@@ -93,14 +95,22 @@ function place(body, rows, agents) {
   }
 }
 
+// What an agent reported is true of the moment at which it did: who is silent has no health now.
+function checks(agent) {
+  const planes = Object.entries(agent.checks ?? {});
+  if (planes.length === 0) return "none reported";
+  const troubled = planes.filter(([, check]) => check !== Check.PASS);
+  const told = troubled.map(([plane, check]) => `${plane} ${check}`).join(", ") || "all pass";
+  return SILENT.includes(agent.state) ? `${ago(agent.age)}: ${told}` : told;
+}
+
 function texts(agent) {
-  const troubled = Object.entries(agent.checks ?? {}).filter(([, check]) => check !== Check.PASS);
   return [
     agent.agent,
     agent.state,
-    age(agent.age),
+    ago(agent.age),
     age(agent.uptime),
-    troubled.map(([plane, check]) => `${plane} ${check}`).join(", ") || "all pass",
+    checks(agent),
     (agent.alerts ?? []).join(", ") || "none",
     agent.versions?.agent ?? "unknown",
   ];

@@ -12,6 +12,7 @@ import * as fleet from "./fleet.js";
 const main = document.getElementById("main");
 const link = document.getElementById("link");
 const leave = document.getElementById("leave");
+const trouble = document.getElementById("trouble");
 const later = throttle(update);
 let refresh = async () => {};
 let stop = () => {};
@@ -35,18 +36,23 @@ async function route() {
   await update();
 }
 
+// What fails is said above the view, which stays: the next look may work, and then takes it back.
 async function update() {
   try {
     await refresh();
+    trouble.hidden = true;
   } catch (error) {
-    if (error instanceof Refused && error.status === 401) askForToken();
-    else replace(main, el("h1", {}, "That did not work"), el("p", {}, error.message), el("p", {}, error.remedy ?? ""));
+    if (error instanceof Refused && error.status === 401) return askForToken();
+    const what = error instanceof Refused ? error.message : "The hub does not answer; what stands here is from before.";
+    trouble.textContent = [what, error.remedy].filter(Boolean).join(" ");
+    trouble.hidden = false;
   }
 }
 
 function askForToken(complaint = "") {
   stop();
   leave.hidden = true;
+  trouble.hidden = true;
   const field = el("input", { id: "token", type: "password", autocomplete: "off", required: true });
   const form = el("form", { class: "sign-in" },
     el("h1", {}, "Sign in"), el("p", { role: "alert" }, complaint),
