@@ -28,7 +28,7 @@ async def test_a_restart_has_the_same_roster_and_knows_what_it_saw(
     again = Intake(tmp_path / "home")
     assert [view.as_dict() for view in again.roster.views(NOON)] == before
     assert again.committer.book.firing() == firing
-    again.roster.hear(NOON)
+    again.roster.resume_listening(NOON)
     assert again.roster.tick(NOON + 1) == []
     events = again.roster.observe(*_beat_again(), at=NOON)
     assert [event.fact for event in events] == [Fact.DUPLICATE]
