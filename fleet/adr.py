@@ -81,7 +81,7 @@ class Defect:
         return f"{self.path}: {self.what}"
 
 
-def read(path: Path) -> DecisionRecord:
+def load(path: Path) -> DecisionRecord:
     """
     Raises:
         ConfigError: the file cannot be read.
@@ -103,7 +103,7 @@ def records(folder: Path) -> list[DecisionRecord]:
     if not folder.is_dir():
         remedy = f"fleet adr new --folder {folder} TITLE"
         raise ConfigError(f"there is no ADR folder {folder}", "", remedy)
-    return [read(path) for path in sorted(folder.glob("*.md")) if _is_record(path)]
+    return [load(path) for path in sorted(folder.glob("*.md")) if _is_record(path)]
 
 
 def check(folder: Path) -> list[Defect]:

@@ -55,7 +55,7 @@ def flat(count: int, seconds: float) -> dict[str, Any]:
     began, spent, number = time.monotonic(), 0.0, 0
     for number, case in enumerate(clean(count), 1):
         payload = case.payload.encode()
-        audit.take(number, START + WEEK * number / count, case.topic, payload, False)
+        audit.examine(number, START + WEEK * number / count, case.topic, payload, False)
         if number % every == 0:
             held.append(round(cost.mebibytes(os.getpid()), 1))
             print(f"{number:,} messages, {held[-1]} MiB", file=sys.stderr)

@@ -24,7 +24,7 @@ def an_audit() -> Audit:
 
 def findings(case: Case) -> list[Finding]:
     audit = an_audit()
-    audit.take(1, None, case.topic, case.payload.encode("utf-8", "surrogateescape"), False)
+    audit.examine(1, None, case.topic, case.payload.encode("utf-8", "surrogateescape"), False)
     return audit.findings
 
 
@@ -83,6 +83,6 @@ def recall(cases: list[Case], verbose: int) -> dict[str, Any]:
 def false_alarms(count: int) -> dict[str, Any]:
     audit = an_audit()
     for number, case in enumerate(clean(count), 1):
-        audit.take(number, None, case.topic, case.payload.encode(), False)
+        audit.examine(number, None, case.topic, case.payload.encode(), False)
     rules = Counter(f"{f.rule.id} {f.field}" for f in audit.findings)
     return {"messages": count, "flagged": len(audit.findings), "rules": dict(rules)}

@@ -83,7 +83,7 @@ class _Client:
     def __init__(self, interest: Interest, missed: list[StreamEvent]) -> None:
         self.interest = interest
         self.waiting = deque(missed)
-        self.news = asyncio.Event()
+        self.ready = asyncio.Event()
         self.over = False
 
 
@@ -115,13 +115,13 @@ class EventStream:
             if len(client.waiting) > BEHIND:
                 client.waiting.clear()
                 client.over = True  # cut off: it comes back with its last id
-            client.news.set()
+            client.ready.set()
 
     def end(self) -> None:
         """Every client gets what waits, and then the end."""
         for client in self._clients:
             client.over = True
-            client.news.set()
+            client.ready.set()
 
     async def listen(
         self, after: int | None, interest: Interest
@@ -139,7 +139,7 @@ class EventStream:
                 if waiting:
                     yield [waiting.popleft() for _ in range(min(len(waiting), AT_ONCE))]
                     continue
-                client.news.clear()
-                await client.news.wait()
+                client.ready.clear()
+                await client.ready.wait()
         finally:
             self._clients.discard(client)

@@ -109,19 +109,21 @@ class Audit:
         self._keys = keys
         self._seen = seen
         self._on_finding = on_finding
-        self._screen = FastPath()
+        self._fast_path = FastPath()
         self._known: dict[str, Known] = {}
         self._agents: dict[str, AgentTraffic] = {}
 
-    def take(self, line: int, at: float | None, topic: str, payload: bytes, retain: bool) -> None:
+    def examine(
+        self, line: int, at: float | None, topic: str, payload: bytes, retain: bool
+    ) -> None:
         """Hold one message against every rule."""
         tally = self.tally
         tally.messages += 1
         if at is not None and not (tally.first or at) <= at <= (tally.last or 0.0):
             tally.widen(at)
-        known = self._known.get(topic) or self._meet(topic)
+        known = self._known.get(topic) or self._register(topic)
         if known is None:
-            self._take_foreign(line, at, topic, payload)
+            self._examine_foreign(line, at, topic, payload)
             return
         kind = known.address.kind
         if is_proof(known.address.agent, payload):
@@ -132,20 +134,20 @@ class Audit:
         if retain and payload:
             self._check_retained(line, at, known)
         if at is not None and kind in FROM_AGENT and known.traffic.floods(at):
-            self._tell(line, at, known, traffic.RATE, EVERYTHING, 0, "")
+            self._report(line, at, known, traffic.RATE, EVERYTHING, 0, "")
         if known.leaks:
-            self._tell_all(line, at, known, known.leaks)
+            self._report_leaks(line, at, known, known.leaks)
         if not payload:
-            self._take_empty(line, at, known)
+            self._examine_empty(line, at, known)
             return
         try:
             message = self._reader.read(kind, payload)
         except Rejected as rejected:
-            self._take_rejected(line, at, known, payload, rejected)
+            self._examine_rejected(line, at, known, payload, rejected)
             return
-        leaks = self._screen.leaks(kind, message)
+        leaks = self._fast_path.leaks(kind, message)
         if leaks:
-            self._tell_all(line, at, known, leaks)
+            self._report_leaks(line, at, known, leaks)
         self._note_shape(line, at, known, message)
         if kind is MessageKind.HEARTBEAT:
             self._check_session(line, at, known, message)
@@ -154,9 +156,9 @@ class Audit:
 
     def _check_retained(self, line: int, at: float | None, known: Known) -> None:
         if known.address.kind not in FROM_AGENT:
-            self._tell(line, at, known, traffic.RETAINED_COMMAND, EVERYTHING, 0, "")
+            self._report(line, at, known, traffic.RETAINED_COMMAND, EVERYTHING, 0, "")
         elif not self._belongs(known.address.agent, at):
-            self._tell(line, at, known, retained.GHOST, "topic", 0, "")
+            self._report(line, at, known, retained.GHOST, "topic", 0, "")
 
     def _is_enrolled(self, agent: str) -> bool:
         return self._enrolled is None or agent in self._enrolled
@@ -167,7 +169,7 @@ class Audit:
 
     def report_lateral(self, line: int, at: float | None, topic: str, publisher: str) -> None:
         """A publisher, known from the broker's log, that is not the topic's owner."""
-        known = self._known.get(topic) or self._meet(topic)
+        known = self._known.get(topic) or self._register(topic)
         shown_topic = known.shown if known else self.show(topic)
         self._add(line, at, shown_topic, traffic.LATERAL, "publisher", len(publisher), publisher)
 
@@ -185,7 +187,7 @@ class Audit:
             return False
         return address.kind in FROM_AGENT and address.agent == publisher
 
-    def _meet(self, topic: str) -> Known | None:
+    def _register(self, topic: str) -> Known | None:
         try:
             address = self._topics.parse(topic)
         except Rejected:
@@ -206,7 +208,7 @@ class Audit:
         self._known[topic] = known
         return known
 
-    def _take_foreign(self, line: int, at: float | None, topic: str, payload: bytes) -> None:
+    def _examine_foreign(self, line: int, at: float | None, topic: str, payload: bytes) -> None:
         """A topic that the contract does not have; its levels and payload may hold anything."""
         self.tally.kinds["unknown"] += 1
         self.tally.days[int(at or 0) // DAY, "*"] += 1
@@ -238,20 +240,22 @@ class Audit:
             for level in levels[:10]
         )
 
-    def _take_empty(self, line: int, at: float | None, known: Known) -> None:
+    def _examine_empty(self, line: int, at: float | None, known: Known) -> None:
         """An empty message erases retained state; for a command that is the cure."""
         agent = known.address.agent
         owned = self._is_enrolled(agent) and (at or math.inf) >= self._spans.get(agent, _NEVER)[0]
         if known.address.kind in FROM_AGENT and owned:
-            self._tell(line, at, known, retained.CLEARED, EVERYTHING, 0, "")
+            self._report(line, at, known, retained.CLEARED, EVERYTHING, 0, "")
 
-    def _take_rejected(
+    def _examine_rejected(
         self, line: int, at: float | None, known: Known, payload: bytes, rejected: Rejected
     ) -> None:
         text = payload.decode("utf-8", "surrogateescape")
         name = rejected.name
-        self._tell(line, at, known, rule_for(rejected.reason), _with_key(rejected), len(name), name)
-        self._tell_all(line, at, known, scan_payload(text))
+        self._report(
+            line, at, known, rule_for(rejected.reason), _with_key(rejected), len(name), name
+        )
+        self._report_leaks(line, at, known, scan_payload(text))
 
     def _note_shape(self, line: int, at: float | None, known: Known, message: Message) -> None:
         """Which fields and metrics an agent uses: told where earlier weeks had others."""
@@ -269,22 +273,22 @@ class Audit:
             names.add(f"metrics.{name if shown(name) == name else '#' + self._digest(name)}")
         had |= fields
         known.metrics.update(metrics or ())
-        self._tell_scope(line, at, known, agent, names)
+        self._report_scope(line, at, known, agent, names)
 
-    def _tell_scope(
+    def _report_scope(
         self, line: int, at: float | None, known: Known, agent: str, names: set[str]
     ) -> None:
         if self._seen is not None and agent not in self._seen and agent not in self.tally.shapes:
-            self._tell(line, at, known, scope.NEW_AGENT, "topic", len(agent), agent)
+            self._report(line, at, known, scope.NEW_AGENT, "topic", len(agent), agent)
         before = self.tally.shapes.setdefault(agent, set())
         if self._seen is not None and agent in self._seen:
             for name in sorted(names - before - self._seen[agent]):
-                self._tell(line, at, known, scope.NEW_SHAPE, name, len(name), name)
+                self._report(line, at, known, scope.NEW_SHAPE, name, len(name), name)
         before |= names
 
     def _check_session(self, line: int, at: float | None, known: Known, beat: Any) -> None:
         if beat.boot is not None and known.traffic.alternates(beat.boot):
-            self._tell(line, at, known, traffic.CONFLICT, "boot", 0, "")
+            self._report(line, at, known, traffic.CONFLICT, "boot", 0, "")
 
     def _check_signature(
         self, line: int, at: float | None, topic: str, known: Known, message: Message
@@ -293,15 +297,15 @@ class Audit:
             return
         key = (self._keys or {}).get(message.kid or "")
         if key is None or not verify(key, topic, message.model_dump(exclude_none=True)):
-            self._tell(line, at, known, traffic.LATERAL, "sig", 0, message.sig or "")
+            self._report(line, at, known, traffic.LATERAL, "sig", 0, message.sig or "")
 
-    def _tell_all(
+    def _report_leaks(
         self, line: int, at: float | None, known: Known, leaks: list[Leak] | tuple[Leak, ...]
     ) -> None:
         for leak in leaks:
-            self._tell(line, at, known, leak.rule, leak.field, len(leak.matched), leak.matched)
+            self._report(line, at, known, leak.rule, leak.field, len(leak.matched), leak.matched)
 
-    def _tell(
+    def _report(
         self,
         line: int,
         at: float | None,

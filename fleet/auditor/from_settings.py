@@ -124,5 +124,7 @@ async def listen(settings: Settings, run: Audit, seconds: float) -> list[Gap]:
                 async for batch in bus.batches():
                     for inbound in batch:
                         line += 1
-                        run.take(line, time.time(), inbound.topic, inbound.payload, inbound.retain)
+                        run.examine(
+                            line, time.time(), inbound.topic, inbound.payload, inbound.retain
+                        )
     return []

@@ -30,7 +30,7 @@ def over_files(audit: Audit, paths: Iterable[Path], progress: Progress | None = 
     paths = list(paths)
     streams = [line_format.open_capture(path) for path in paths]
     total = sum(path.stat().st_size for path in paths)
-    done, line, take = 0, 0, audit.take
+    done, line, examine = 0, 0, audit.examine
     for path, stream in zip(paths, streams, strict=True):
         with stream:
             for item in line_format.read_stream(stream, line + 1):
@@ -38,7 +38,7 @@ def over_files(audit: Audit, paths: Iterable[Path], progress: Progress | None = 
                 if isinstance(item, Gap):
                     gaps.append(item)
                 else:
-                    take(*item)
+                    examine(*item)
                 if progress is not None and line % STEP == 0:
                     progress(done + stream.tell(), total, audit.tally.messages)
         done += path.stat().st_size
@@ -54,7 +54,7 @@ def over_broker_log(audit: Audit, path: Path) -> None:
         ConfigError: the file cannot be read.
     """
     with line_format.open_capture(path) as stream:
-        for number, entry in broker_log.read(stream):
+        for number, entry in broker_log.parse(stream):
             if isinstance(entry, broker_log.Published):
                 if not audit.is_owner(entry.topic, entry.client):
                     audit.report_lateral(number, entry.at, entry.topic, entry.client)

@@ -65,9 +65,9 @@ class BusRecorder:
         bounds = Bounds.of(hub.settings.tables.get("audit", {}))
         folder = hub.settings.home / from_settings.FOLDER
         self.capture = CaptureWriter(folder, bounds, hub.committer.now)
-        hub.ingest.tap = self.take
+        hub.ingest.tap = self.record
 
-    def take(self, at: float, batch: Sequence[Inbound]) -> None:
+    def record(self, at: float, batch: Sequence[Inbound]) -> None:
         """Record a batch, before it is acknowledged: a crash repeats it, and loses nothing."""
         for inbound in batch:
             if not inbound.topic.startswith(STATISTICS):

@@ -73,7 +73,7 @@ class AiomqttConnection(aiomqtt.Client):
         self._refusals: dict[int, int] = {}
         self._client.manual_ack_set(options.manual_ack)
 
-    def hang_up(self) -> None:
+    def abort(self) -> None:
         """Give the connection up at once; paho sees the end and clears away."""
         if isinstance(sock := self._client.socket(), socket.socket):
             with contextlib.suppress(OSError):
@@ -83,12 +83,14 @@ class AiomqttConnection(aiomqtt.Client):
         for mid in mids:
             self._client.ack(mid, 1)
 
-    async def grant(self, filters: dict[str, int], as_published: Sequence[str]) -> list[int]:
+    async def send_subscribe(
+        self, filters: dict[str, int], as_published: Sequence[str]
+    ) -> list[int]:
         """Subscribe; the reason code of each filter, in order. Of two copies that two filters
         bring nothing here tells which is which, so nothing is asked for as published."""
         return [number(code) for code in await self.subscribe(list(filters.items()))]
 
-    async def put(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+    async def send_publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
         """Publish; a refusal by the broker is an error, not a success as in aiomqtt."""
         info = self._client.publish(topic, payload, qos, retain)
         if info.rc != 0:

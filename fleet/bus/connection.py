@@ -54,11 +54,11 @@ class Connection(Protocol):
         """Say goodbye, which drops the will."""
         ...
 
-    def hang_up(self) -> None:
+    def abort(self) -> None:
         """Drop the connection at once, without a goodbye."""
         ...
 
-    async def put(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+    async def send_publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
         """Publish, and wait for the acknowledgement (QoS 1).
 
         Raises:
@@ -68,7 +68,9 @@ class Connection(Protocol):
         """
         ...
 
-    async def grant(self, filters: dict[str, int], as_published: Sequence[str]) -> list[int]:
+    async def send_subscribe(
+        self, filters: dict[str, int], as_published: Sequence[str]
+    ) -> list[int]:
         """Subscribe to filters at their QoS; the reason code of each, in order. `as_published`
         as in `Bus.subscribe`."""
         ...

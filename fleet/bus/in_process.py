@@ -206,7 +206,7 @@ class InProcessBus:
 
     def arrive(self, message: Inbound) -> None:
         """The broker delivers."""
-        self._inbound.put(message)
+        self._inbound.append(message)
 
     def lost(self) -> None:
         """The broker broke the link."""

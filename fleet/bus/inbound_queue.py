@@ -22,21 +22,21 @@ class InboundQueue:
 
     def __init__(self) -> None:
         self._waiting: deque[Inbound] = deque()
-        self._news = asyncio.Event()
+        self._ready = asyncio.Event()
         self._closed = False
 
-    def put(self, message: Inbound) -> None:
+    def append(self, message: Inbound) -> None:
         self._waiting.append(message)
-        self._news.set()
+        self._ready.set()
 
-    def put_many(self, messages: list[Inbound]) -> None:
+    def extend(self, messages: list[Inbound]) -> None:
         self._waiting.extend(messages)
-        self._news.set()
+        self._ready.set()
 
     def close(self) -> None:
         """No more will come; the reader's loop ends once it has read the rest."""
         self._closed = True
-        self._news.set()
+        self._ready.set()
 
     async def messages(self) -> AsyncIterator[Inbound]:
         while await self._some():
@@ -57,6 +57,6 @@ class InboundQueue:
         while not self._waiting:
             if self._closed:
                 return False
-            self._news.clear()
-            await self._news.wait()
+            self._ready.clear()
+            await self._ready.wait()
         return True

@@ -40,7 +40,7 @@ def plain(
     options: ConnectOptions, version: MQTTProtocolVersion, inbound: InboundQueue, tag: int
 ) -> Connection:
     """Links for all uses but intake at full speed."""
-    return AiomqttConnection(options, version, inbound.put, tag)
+    return AiomqttConnection(options, version, inbound.append, tag)
 
 
 def fast(
@@ -106,7 +106,7 @@ class MqttBus:
     ) -> None:
         client = self._connection()
         try:
-            await client.put(topic, payload, qos, retain)
+            await client.send_publish(topic, payload, qos, retain)
         except aiomqtt.MqttCodeError as error:
             raise RefusedError(
                 f"the broker refused a publish to {topic}",
@@ -166,7 +166,7 @@ class MqttBus:
             try:
                 await self._subscribe(client, self._filters, self._as_published)
             except BaseException:
-                client.hang_up()
+                client.abort()
                 raise
         self._client = client
         self._options.on_link(True, f"MQTT {self.protocol}")
@@ -187,7 +187,7 @@ class MqttBus:
                 return None
             raise error_messages.refused(url, code) from None
         except aiomqtt.MqttError as error:
-            client.hang_up()
+            client.abort()
             if str(error) in (HUNG_UP, SILENT):
                 return None
             raise error_messages.unreachable(url, error) from None
@@ -198,7 +198,7 @@ class MqttBus:
         self, client: Connection, filters: dict[str, int], as_published: Sequence[str]
     ) -> None:
         try:
-            codes = await client.grant(filters, as_published)
+            codes = await client.send_subscribe(filters, as_published)
         except aiomqtt.MqttError as error:
             raise BrokerError("a subscription failed", str(error), "try again") from None
         for name, code in zip(filters, codes, strict=True):

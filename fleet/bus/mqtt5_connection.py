@@ -80,7 +80,7 @@ class Mqtt5Connection(asyncio.Protocol):
         except TimeoutError:
             raise MqttError(SILENT) from None
         if int(answer.reason_code) >= FAILURE:  # its codes do not compare
-            self.hang_up()
+            self.abort()
             raise MqttCodeError(int(answer.reason_code), "refused")
         self._identifies = answer.subscription_id_available
         self._room = asyncio.Semaphore(answer.receive_max)
@@ -97,11 +97,11 @@ class Mqtt5Connection(asyncio.Protocol):
                 async with asyncio.timeout(TIMEOUT):
                     await self.lost.wait()
 
-    def hang_up(self) -> None:
+    def abort(self) -> None:
         if self._transport:
             self._transport.abort()
 
-    async def put(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+    async def send_publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
         if not topic or "+" in topic or "#" in topic:
             raise ValueError("not a topic")
         if not qos:
@@ -118,7 +118,9 @@ class Mqtt5Connection(asyncio.Protocol):
         if int(answer.reason_code) >= FAILURE:
             raise MqttCodeError(int(answer.reason_code), "refused")
 
-    async def grant(self, filters: dict[str, int], as_published: Sequence[str]) -> list[int]:
+    async def send_subscribe(
+        self, filters: dict[str, int], as_published: Sequence[str]
+    ) -> list[int]:
         marked = dict.fromkeys(as_published, 1) if self._identifies else {}
         if marked:
             self._as_published = _matcher(as_published)
@@ -172,12 +174,12 @@ class Mqtt5Connection(asyncio.Protocol):
         except IndexError:
             pass  # the rest of this packet is still to come
         except ValueError:
-            self.hang_up()  # not MQTT 5
+            self.abort()  # not MQTT 5
         self._unread = data[at:]
         if len(self._unread) > MAX_PACKET:
-            self.hang_up()
+            self.abort()
         if found:
-            self._inbound.put_many(found)
+            self._inbound.extend(found)
             if not self._manual_ack:
                 self.acknowledge([message.mid - tag for message in found if message.qos])
 
@@ -212,7 +214,7 @@ class Mqtt5Connection(asyncio.Protocol):
                     self._greeting.set_result(packet)
             case mqtt5.DisconnectPacket():
                 self.why = disconnected(int(packet.reason_code))
-                self.hang_up()
+                self.abort()
             case _:
                 pass  # PINGRESP: that something came is all that matters
 
@@ -221,7 +223,7 @@ class Mqtt5Connection(asyncio.Protocol):
         if self.lost.is_set():
             return
         if not self._heard:
-            self.hang_up()
+            self.abort()
             return
         self._heard = False
         self._write(mqtt5.PingReqPacket())

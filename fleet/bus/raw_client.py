@@ -83,7 +83,7 @@ class RawClient:
     ) -> bool:
         """Publish, and whether the broker says that it was taken: in 3.1.1 it always says so."""
         try:
-            await self._here().put(topic, payload, qos, retain)
+            await self._here().send_publish(topic, payload, qos, retain)
         except aiomqtt.MqttError:
             return False
         return True

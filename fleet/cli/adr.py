@@ -49,7 +49,7 @@ def check(settings: Settings, paths: tuple[Path, ...], write: bool) -> int:
     checked = 0
     for path in paths or (_folder(settings, None),):
         if path.suffix == ".md":
-            record = decisions.read(path)
+            record = decisions.load(path)
             problems += decisions.check_record(record)
             checked += 1
             continue

@@ -178,7 +178,7 @@ def import_(
     from fleet.provisioning.registry import Registry
 
     known = set(Registry(settings.home).everyone() or {})
-    found = [agent for agent in import_agents.read(file.read()) if agent.name not in known]
+    found = [agent for agent in import_agents.parse(file.read()) if agent.name not in known]
     if dry_run:
         click.echo(table(("agent", "kind"), [(one.name, one.kind.value) for one in found]))
         return

@@ -239,7 +239,7 @@ class Commander:
         await self._hub.store.save_commands(commands)
         for command in commands:
             known = self._book.get(command.id)
-            self._book.put(command)
+            self._book.save(command)
             if known is not None and known.open and not command.open:
                 key = (command.verb.value, command.state.value)
                 self.outcomes[key] = self.outcomes.get(key, 0) + 1

@@ -1,7 +1,7 @@
 """What the hub remembers of one agent, kept small: 100,000 of them must fit in 70 MB.
 
-What many agents say alike is shared (see `said`); numbers lie packed; what few agents have
-(holes, earlier sessions, drift) is kept aside.
+What many agents report alike is shared (see `reported_state`); numbers lie packed; what few
+agents have (holes, earlier sessions, drift) is kept aside.
 """
 
 from __future__ import annotations
@@ -13,12 +13,19 @@ from math import isnan, nan
 from typing import Final
 
 from fleet.contract.vocabulary import Check
-from fleet.domain.reported_state import NO_CODES, NOBODY, SILENT, Profile, ReportedState, shared
+from fleet.domain.reported_state import (
+    NO_CODES,
+    NO_PROFILE,
+    NOTHING_REPORTED,
+    Profile,
+    ReportedState,
+    shared,
+)
 from fleet.domain.sequences import Sequence
 from fleet.domain.timing_wheel import TimingWheelSlot
 from fleet.domain.verdict import Verdict
 
-SINCE, SAID_TS, SKEW, UPTIME, METRICS = range(5)
+SINCE, STATUS_TS, SKEW, UPTIME, METRICS = range(5)
 """Places in `AgentRecord.numbers`; metrics fill the rest. NaN stands for unknown."""
 
 MAX_PAST: Final = 4
@@ -60,7 +67,6 @@ class AgentRecord:
 
     __slots__ = (
         "_sequence",
-        "aside",
         "beat_at",
         "beat_ts",
         "boot",
@@ -70,7 +76,8 @@ class AgentRecord:
         "name",
         "numbers",
         "profile",
-        "said",
+        "rare",
+        "reported",
         "seen_at",
         "slot",
         "verdict",
@@ -84,11 +91,11 @@ class AgentRecord:
         self.beat_at: float | None = None
         self.beat_ts: float | None = None
         self.checks_at: float | None = None
-        self.said: ReportedState = SILENT
-        self.profile: Profile = NOBODY
+        self.reported: ReportedState = NOTHING_REPORTED
+        self.profile: Profile = NO_PROFILE
         self.numbers = array("d", (nan, nan, nan, nan))
         self.config: int | None = None
-        self.aside: RareState | None = None
+        self.rare: RareState | None = None
         self.verdict = Verdict.UNKNOWN
         self.hub_codes: frozenset[str] = NO_CODES
         self.slot: TimingWheelSlot[AgentRecord] | None = None
@@ -103,10 +110,10 @@ class AgentRecord:
     @property
     def last_ts(self) -> float | None:
         """The agent's latest own time in this session."""
-        said_ts = self.number(SAID_TS)
-        if said_ts is None or self.beat_ts is None:
-            return self.beat_ts if said_ts is None else said_ts
-        return max(self.beat_ts, said_ts)
+        status_ts = self.number(STATUS_TS)
+        if status_ts is None or self.beat_ts is None:
+            return self.beat_ts if status_ts is None else status_ts
+        return max(self.beat_ts, status_ts)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -131,7 +138,7 @@ class AgentRecord:
         whole = seen is not None and seen.low == seen.settled == 0 and not seen.holes
         self._sequence = seen.high if seen is not None and whole else seen
 
-    def follows(self, seq: int) -> bool:
+    def accept_next(self, seq: int) -> bool:
         """Enter `seq` if it is simply the next one of a session without holes."""
         seen = self._sequence
         if isinstance(seen, Sequence):
@@ -146,78 +153,78 @@ class AgentRecord:
 
     @property
     def gap_at(self) -> float | None:
-        return self.aside.gap_at if self.aside else None
+        return self.rare.gap_at if self.rare else None
 
     @property
     def past(self) -> tuple[tuple[int, Sequence], ...]:
-        return self.aside.past if self.aside else ()
+        return self.rare.past if self.rare else ()
 
     # Changes
 
-    def apart(self) -> RareState:
+    def ensure_rare(self) -> RareState:
         """The place for what few agents have, made when it is needed."""
-        if self.aside is None:
-            self.aside = RareState()
-        return self.aside
+        if self.rare is None:
+            self.rare = RareState()
+        return self.rare
 
-    def tidy(self) -> None:
+    def drop_empty_rare(self) -> None:
         """Give the place back when nothing is in it."""
-        if self.aside is not None and not self.aside:
-            self.aside = None
+        if self.rare is not None and not self.rare:
+            self.rare = None
 
-    def see(self, at: float | None) -> None:
+    def mark_seen(self, at: float | None) -> None:
         """A sign of life; an unknown time shows nothing, and an earlier one takes nothing back."""
         if at is not None and (self.seen_at is None or at > self.seen_at):
             self.seen_at = at
 
-    def report(
+    def merge_checks(
         self, checks: Mapping[str, Check], at: float | None, behind: bool = False
     ) -> Mapping[str, Check]:
         """Every plane's result after a report at `at`; what it leaves out keeps result and time.
         `behind`: a later report was taken already, so that this one only adds planes."""
-        known = self.said.checks
+        known = self.reported.checks
         if behind and known:
-            return self._add(checks, at)
+            return self._add_planes(checks, at)
         before, self.checks_at = self.checks_at, at
-        if checks == known and not (self.aside and self.aside.older):
+        if checks == known and not (self.rare and self.rare.older):
             return known
         left_out = [plane for plane in known if plane not in checks]
-        if left_out or self.aside:
-            older = self.apart().older
-            self.apart().older = {plane: older.get(plane, before) for plane in left_out}
+        if left_out or self.rare:
+            older = self.ensure_rare().older
+            self.ensure_rare().older = {plane: older.get(plane, before) for plane in left_out}
         return {**known, **checks} if left_out else checks
 
-    def _add(self, checks: Mapping[str, Check], at: float | None) -> Mapping[str, Check]:
-        known = self.said.checks
+    def _add_planes(self, checks: Mapping[str, Check], at: float | None) -> Mapping[str, Check]:
+        known = self.reported.checks
         new = {plane: check for plane, check in checks.items() if plane not in known}
         if not new:
             return known
-        self.apart().older |= dict.fromkeys(new, at)
+        self.ensure_rare().older |= dict.fromkeys(new, at)
         return {**new, **known}
 
     def planes(self) -> dict[str, tuple[Check, float | None]]:
         """Every plane's last result and when it was reported."""
-        older = self.aside.older if self.aside else {}
+        older = self.rare.older if self.rare else {}
         return {
             plane: (check, older.get(plane, self.checks_at))
-            for plane, check in self.said.checks.items()
+            for plane, check in self.reported.checks.items()
         }
 
-    def begin(self, boot: int) -> None:
+    def begin_session(self, boot: int) -> None:
         """Forget what only the last session said."""
         if self.boot is not None and self.sequence is not None:
             past = ((self.boot, self.sequence), *self.past)
-            self.apart().past = past[:MAX_PAST]
-        if self.aside:
-            self.aside.gap_at, self.aside.older, self.aside.dissents = None, {}, 0
+            self.ensure_rare().past = past[:MAX_PAST]
+        if self.rare:
+            self.rare.gap_at, self.rare.older, self.rare.dissents = None, {}, 0
         if self.profile.metrics:
             self.set_metrics({})
         self.numbers[UPTIME] = nan
         self.boot = boot
         self.sequence = None
         self.beat_ts = self.beat_at = self.checks_at = None
-        self.numbers[SAID_TS] = nan
-        self.said = self.said.but(ok=None, state=None, checks={})
+        self.numbers[STATUS_TS] = nan
+        self.reported = self.reported.replace(ok=None, state=None, checks={})
 
 
 def digest_text(digest: int) -> str:

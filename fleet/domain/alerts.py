@@ -110,7 +110,7 @@ class AlertBook:
             book._index(alert)
         return book
 
-    def take(self, event: Event) -> bool:
+    def apply(self, event: Event) -> bool:
         """Enter an event of the roster; whether it changed an alert."""
         if event.fact is Fact.ALERT_FIRING:
             severity = event.severity or UNSTATED
@@ -128,12 +128,12 @@ class AlertBook:
             told = known.told if known else AlertState.RESOLVED
             told_severity = known.told_severity if known else None
             fresh = Alert(agent, code, severity, AlertState.FIRING, at, told, value)
-            self._put(replace(fresh, told_severity=told_severity))
+            self._save(replace(fresh, told_severity=told_severity))
             return True
         later = replace(known, severity=severity, value=known.value if value is None else value)
         if later == known:
             return False
-        self._put(later)
+        self._save(later)
         return True
 
     def resolve(self, agent: str, code: str, at: float) -> bool:
@@ -141,7 +141,7 @@ class AlertBook:
         known = self.alerts.get((agent, code))
         if known is None or not known.firing:
             return False
-        self._put(replace(known, state=AlertState.RESOLVED, since=at))
+        self._save(replace(known, state=AlertState.RESOLVED, since=at))
         return True
 
     def acknowledge(self, agent: str, code: str, by: str, at: float) -> bool:
@@ -149,7 +149,7 @@ class AlertBook:
         known = self.alerts.get((agent, code))
         if known is None or not known.firing:
             return False
-        self._put(replace(known, acknowledged_by=by, acknowledged_at=at))
+        self._save(replace(known, acknowledged_by=by, acknowledged_at=at))
         return True
 
     def fires(self, agent: str, code: str) -> bool:
@@ -199,7 +199,7 @@ class AlertBook:
         for alerts in groups.values():
             for alert in alerts:
                 severity = alert.severity if alert.firing else None
-                self._put(replace(alert, told=alert.state, told_severity=severity))
+                self._save(replace(alert, told=alert.state, told_severity=severity))
         return [
             AlertGroup(
                 code, state, max((a.severity for a in alerts), key=lambda s: s.rank), tuple(alerts)
@@ -221,7 +221,7 @@ class AlertBook:
         for alert in sorted(over, key=lambda a: a.since)[: max(0, len(over) - MAX_RESOLVED)]:
             del self.alerts[alert.agent, alert.code]
 
-    def _put(self, alert: Alert) -> None:
+    def _save(self, alert: Alert) -> None:
         key = (alert.agent, alert.code)
         self.alerts[key] = alert
         self.changed.add(key)

@@ -1,5 +1,5 @@
 """One message applied to one agent's record: first whose session it is, then whether it was
-seen before. What it says is taken in `news`, presence and hub alerts follow in `roster`.
+seen before. What it says is applied by `apply_payload`, presence and hub alerts follow in `roster`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from typing import Final
 
 from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.vocabulary import State
-from fleet.domain import apply_payload
 from fleet.domain.agent_record import MAX_PAST, SKEW, AgentRecord
+from fleet.domain.apply_payload import apply_payload, outlives
 from fleet.domain.arrival import Arrival
 from fleet.domain.events import Event, Fact
 from fleet.domain.hub_alerts import interval_of
@@ -38,16 +38,16 @@ def apply(record: AgentRecord, message: FromAgent, arrival: Arrival) -> list[Eve
         if boot != record.boot:
             session = _session(record, message, boot, arrival)
             if session in (SessionAge.OLD, SessionAge.LATE_WILL):
-                earlier = _earlier(record, boot, seq, session, arrival.at)
-                return [earlier, *apply_payload.outlives(record, message, arrival)]
-            record.begin(boot)
-            events += _begun(record, session, message, arrival.at)
-        if seq is not None and not record.follows(seq):
-            numbered = _number(record, message, seq, arrival)
+                earlier = _enter_earlier(record, boot, seq, session, arrival.at)
+                return [earlier, *outlives(record, message, arrival)]
+            record.begin_session(boot)
+            events += _begin_session(record, session, message, arrival.at)
+        if seq is not None and not record.accept_next(seq):
+            numbered = _enter_number(record, message, seq, arrival)
             if numbered is None:
                 return [Event(Fact.DUPLICATE, record.name, arrival.at, id=str(seq))]
             events += numbered
-    return events + apply_payload.take(record, message, arrival)
+    return events + apply_payload(record, message, arrival)
 
 
 def _session(record: AgentRecord, message: FromAgent, boot: int, arrival: Arrival) -> SessionAge:
@@ -63,12 +63,14 @@ def _session(record: AgentRecord, message: FromAgent, boot: int, arrival: Arriva
 
 def _is_overdue(record: AgentRecord, arrival: Arrival) -> bool:
     """Whether the known session ended or is late already."""
-    if record.seen_at is None or record.said.state is State.OFFLINE:
+    if record.seen_at is None or record.reported.state is State.OFFLINE:
         return True
     return arrival.at >= late_at(record.seen_at, interval_of(record, arrival.interval))
 
 
-def _begun(record: AgentRecord, session: SessionAge, message: FromAgent, at: float) -> list[Event]:
+def _begin_session(
+    record: AgentRecord, session: SessionAge, message: FromAgent, at: float
+) -> list[Event]:
     """A session begins, unless all we hear of it is its will."""
     if _is_goodbye(message):
         return []
@@ -82,7 +84,7 @@ def _is_goodbye(message: FromAgent) -> bool:
     return isinstance(message, Status) and message.state is State.OFFLINE
 
 
-def _earlier(
+def _enter_earlier(
     record: AgentRecord, boot: int, seq: int | None, session: SessionAge, at: float
 ) -> Event:
     """A message of an earlier session: entered, so that a repetition is known as one."""
@@ -96,11 +98,11 @@ def _earlier(
         fact = Fact.DUPLICATE
     else:
         past[boot] = seen.seen(seq) if seen else Sequence.starting(seq)
-    record.apart().past = tuple(sorted(past.items(), reverse=True)[:MAX_PAST])
+    record.ensure_rare().past = tuple(sorted(past.items(), reverse=True)[:MAX_PAST])
     return Event(fact, record.name, at, amount=float(boot), id=str(seq))
 
 
-def _number(
+def _enter_number(
     record: AgentRecord, message: FromAgent, seq: int, arrival: Arrival
 ) -> list[Event] | None:
     """Enter `seq` and say what is missing, or no longer; None if it was seen before."""
@@ -112,7 +114,7 @@ def _number(
         record.sequence = seen.seen(seq)
         return []
     if seen.has(seq):
-        since = max(record.gap_at or 0.0, arrival.hearing_since)
+        since = max(record.gap_at or 0.0, arrival.listening_since)
         resent = not arrival.retained and not isinstance(message, Heartbeat)
         if resent and arrival.at - since >= RESEND_AFTER:
             record.sequence = seen.given_up(seq)
@@ -121,11 +123,11 @@ def _number(
     lost = seen.lost(seq)
     record.sequence = after = seen.seen(seq)
     if lost:
-        record.apart().gap_at = arrival.at
+        record.ensure_rare().gap_at = arrival.at
         return [Event(Fact.GAP, record.name, arrival.at, amount=float(lost))]
     if seen.lacks(seq):
         if not after.holes:
-            record.apart().gap_at = None
-            record.tidy()
+            record.ensure_rare().gap_at = None
+            record.drop_empty_rare()
         return [Event(Fact.FILLED, record.name, arrival.at, id=str(seq))]
     return []

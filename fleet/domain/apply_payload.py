@@ -1,4 +1,4 @@
-"""What a message says, taken into the agent's record: heartbeats, statuses, alerts."""
+"""What a message says, applied to the agent's record: heartbeats, statuses, alerts."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from dataclasses import replace
 
 from fleet.contract.messages import Alert, Heartbeat, Reply, Status
 from fleet.contract.vocabulary import AlertState, Result, State, Verb
-from fleet.domain.agent_record import SAID_TS, SKEW, UPTIME, AgentRecord, digest_number
+from fleet.domain.agent_record import SKEW, STATUS_TS, UPTIME, AgentRecord, digest_number
 from fleet.domain.arrival import Arrival
 from fleet.domain.clock_skew import confirmed
 from fleet.domain.events import Event, Fact
-from fleet.domain.reported_state import say, shared
+from fleet.domain.reported_state import reported_state, shared
 from fleet.domain.severities import severity_of
 
 
-def take(record: AgentRecord, message: Heartbeat | Status | Alert, arrival: Arrival) -> list[Event]:
+def apply_payload(
+    record: AgentRecord, message: Heartbeat | Status | Alert, arrival: Arrival
+) -> list[Event]:
     """What `message` makes known of the agent; `record` is changed."""
     if isinstance(message, Heartbeat):
         return _beat(record, message, arrival)
@@ -36,10 +38,10 @@ def outlives(
         return []
     if message.interval is not None and record.profile.interval is None:
         record.profile = shared(replace(record.profile, interval=message.interval))
-    if message.alerts is None or record.said.lists_codes:
+    if message.alerts is None or record.reported.lists_codes:
         return []
-    before, codes = record.said.codes, _listed(record, message.alerts, arrival)
-    record.said = record.said.but(codes=codes, lists_codes=True)
+    before, codes = record.reported.codes, _listed(record, message.alerts, arrival)
+    record.reported = record.reported.replace(codes=codes, lists_codes=True)
     return _changed(record, before, codes, arrival.at)
 
 
@@ -54,52 +56,56 @@ def _beat(record: AgentRecord, beat: Heartbeat, arrival: Arrival) -> list[Event]
     at = arrival.at
     if _is_overtaken(record.beat_ts, arrival):
         return [] if beat.seq is not None else [Event(Fact.DUPLICATE, record.name, at)]
-    said = record.said
-    state = said.state
+    reported = record.reported
+    state = reported.state
     events: list[Event] = []
     if state is State.OFFLINE:
-        state = _revived(record, arrival, events)
+        state = _state_after_beat(record, arrival, events)
     if not arrival.retained:
         _learn_skew(record, arrival)
     moment = arrival.moment(record.number(SKEW))
     record.beat_at, record.beat_ts = moment, arrival.ts
-    record.see(moment)
+    record.mark_seen(moment)
     if beat.uptime is not None:
         record.numbers[UPTIME] = beat.uptime
     if beat.interval is not None and beat.interval != record.profile.interval:
         record.profile = shared(replace(record.profile, interval=beat.interval))
-    later = record.number(SAID_TS)
+    later = record.number(STATUS_TS)
     behind = arrival.retained and later is not None and later > arrival.ts
-    checks = said.checks if beat.checks is None else record.report(beat.checks, moment, behind)
+    checks = (
+        reported.checks if beat.checks is None else record.merge_checks(beat.checks, moment, behind)
+    )
     if beat.metrics is not None and not (behind and record.profile.metrics):
         record.set_metrics(beat.metrics)
     # An unnumbered offline that is later than all else was said, and is no will.
-    goodbye = said.goodbye or (behind and record.boot is None and state is State.OFFLINE)
-    codes, lists = said.codes, said.lists_codes
+    goodbye = reported.goodbye or (behind and record.boot is None and state is State.OFFLINE)
+    codes, lists = reported.codes, reported.lists_codes
     if beat.alerts is not None:
         codes, lists = _listed(record, beat.alerts, arrival), True
-        if codes != said.codes:
-            events += _changed(record, said.codes, codes, at)
+        if codes != reported.codes:
+            events += _changed(record, reported.codes, codes, at)
     if not (
-        beat.ok is said.ok
-        and state is said.state
-        and checks is said.checks
-        and codes == said.codes
-        and lists is said.lists_codes
-        and goodbye is said.goodbye
+        beat.ok is reported.ok
+        and state is reported.state
+        and checks is reported.checks
+        and codes == reported.codes
+        and lists is reported.lists_codes
+        and goodbye is reported.goodbye
     ):
-        record.said = say(beat.ok, state, checks, codes, lists, goodbye, said.stated)
-    _weigh(record, retained=arrival.retained)
+        record.reported = reported_state(
+            beat.ok, state, checks, codes, lists, goodbye, reported.stated
+        )
+    _count_dissent(record, retained=arrival.retained)
     return events
 
 
-def _revived(record: AgentRecord, arrival: Arrival, events: list[Event]) -> State | None:
+def _state_after_beat(record: AgentRecord, arrival: Arrival, events: list[Event]) -> State | None:
     """A live beat ends an offline. A retained one was often kept from before the end, so it
     does so only without session numbers and when it is dated later."""
     if not arrival.retained:
         events.append(Event(Fact.BIRTH, record.name, arrival.at))
         return None
-    later = record.boot is None and arrival.ts > (record.number(SAID_TS) or 0.0)
+    later = record.boot is None and arrival.ts > (record.number(STATUS_TS) or 0.0)
     return None if later else State.OFFLINE
 
 
@@ -116,27 +122,27 @@ def _status(record: AgentRecord, status: Status, arrival: Arrival) -> list[Event
     reply = status.reply
     events = [Event(Fact.REPLY, name, at, word=reply.verb, id=reply.to or "")] if reply else []
     offline = status.state is State.OFFLINE
-    if _is_overtaken(record.number(SAID_TS), arrival) and not (offline and arrival.retained):
+    if _is_overtaken(record.number(STATUS_TS), arrival) and not (offline and arrival.retained):
         repeated = arrival.retained and status.seq is None
         return [*events, Event(Fact.DUPLICATE, name, at)] if repeated else events
     if offline and arrival.retained and status.boot is None and arrival.ts < (record.beat_ts or 0):
         return [*events, Event(Fact.DUPLICATE, name, at)]  # an unnumbered beat came after it
-    meant = _is_meant(status, arrival, record.last_ts)
-    record.numbers[SAID_TS] = arrival.ts
-    events += _state(record, status, arrival, meant=meant)
+    goodbye = _is_goodbye(status, arrival, record.last_ts)
+    record.numbers[STATUS_TS] = arrival.ts
+    events += _state(record, status, arrival, goodbye=goodbye)
     behind = arrival.retained and (record.beat_ts or 0.0) > arrival.ts
-    _facts(record, status, behind=behind)
+    _profile(record, status, behind=behind)
     if status.config is not None:
         events += _config(record, status.config, reply, at)
     if status.checks is not None:
         moment = arrival.moment(record.number(SKEW))
-        checks = record.report(status.checks, moment, behind)
-        record.said = record.said.but(checks=checks)
-    _weigh(record, retained=arrival.retained)
+        checks = record.merge_checks(status.checks, moment, behind)
+        record.reported = record.reported.replace(checks=checks)
+    _count_dissent(record, retained=arrival.retained)
     return events
 
 
-def _is_meant(status: Status, arrival: Arrival, last_ts: float | None) -> bool:
+def _is_goodbye(status: Status, arrival: Arrival, last_ts: float | None) -> bool:
     """Whether an offline is a goodbye and no last will, which was written at connect: so it has
     no number, and where nothing has one it is dated before what was said since. In doubt it is
     a will."""
@@ -145,16 +151,18 @@ def _is_meant(status: Status, arrival: Arrival, last_ts: float | None) -> bool:
     return status.seq is not None
 
 
-def _state(record: AgentRecord, status: Status, arrival: Arrival, *, meant: bool) -> list[Event]:
+def _state(record: AgentRecord, status: Status, arrival: Arrival, *, goodbye: bool) -> list[Event]:
     """What the agent states, and for a birth the sign of life. Who said goodbye has said it,
     whatever its link says afterwards."""
-    before = record.said.state
-    record.said = record.said.but(state=status.state, goodbye=meant or record.said.goodbye)
+    before = record.reported.state
+    record.reported = record.reported.replace(
+        state=status.state, goodbye=goodbye or record.reported.goodbye
+    )
     name, at = record.name, arrival.at
     if status.state is State.OFFLINE:
         return [] if before is State.OFFLINE else [Event(Fact.OFFLINE, name, at, word=before or "")]
     if status.reply is None:
-        record.see(arrival.moment(record.number(SKEW)))
+        record.mark_seen(arrival.moment(record.number(SKEW)))
     if before is status.state:
         return []
     events = [Event(Fact.STATE, name, at, word=status.state)]
@@ -163,7 +171,7 @@ def _state(record: AgentRecord, status: Status, arrival: Arrival, *, meant: bool
     return events
 
 
-def _facts(record: AgentRecord, status: Status, *, behind: bool) -> None:
+def _profile(record: AgentRecord, status: Status, *, behind: bool) -> None:
     """`behind`: a later heartbeat was taken, and its numbers stand."""
     profile = record.profile
     if status.kind is not None:
@@ -183,42 +191,50 @@ def _config(record: AgentRecord, told: str, reply: Reply | None, at: float) -> l
     if before is None or before == digest:
         return []
     asked = reply and reply.verb is Verb.CONFIG_RELOAD and reply.result is Result.DONE
-    baseline = before if record.aside is None else record.aside.config_before or before
-    record.apart().config_before = None if asked or baseline == digest else baseline
-    record.tidy()
+    baseline = before if record.rare is None else record.rare.config_before or before
+    record.ensure_rare().config_before = None if asked or baseline == digest else baseline
+    record.drop_empty_rare()
     return [Event(Fact.CONFIG, record.name, at, word=told)]
 
 
 def _alert(record: AgentRecord, alert: Alert, arrival: Arrival) -> list[Event]:
-    said = record.said
+    reported = record.reported
     firing = alert.state is AlertState.FIRING
-    codes = said.codes | {alert.code} if firing else said.codes - {alert.code}
-    if arrival.retained and said.lists_codes and arrival.ts <= (record.beat_ts or 0.0):
-        codes = said.codes  # a later heartbeat already listed what fires; not how much it matters
+    codes = reported.codes | {alert.code} if firing else reported.codes - {alert.code}
+    if arrival.retained and reported.lists_codes and arrival.ts <= (record.beat_ts or 0.0):
+        codes = (
+            reported.codes
+        )  # a later heartbeat already listed what fires; not how much it matters
     if arrival.retained and arrival.ts > (record.beat_ts or 0.0):
-        record.apart().after_beat = (alert.code, arrival.ts, firing)
-    stated = tuple(item for item in said.stated if item[0] != alert.code)
+        record.ensure_rare().after_beat = (alert.code, arrival.ts, firing)
+    stated = tuple(item for item in reported.stated if item[0] != alert.code)
     if firing and alert.severity is not severity_of(alert.code):
         stated = (*stated, (alert.code, alert.severity))
-    if codes == said.codes and stated == said.stated and not (firing and alert.value is not None):
+    if (
+        codes == reported.codes
+        and stated == reported.stated
+        and not (firing and alert.value is not None)
+    ):
         return []
-    record.said = said.but(codes=codes, stated=stated)
-    if codes == said.codes:  # a later statement of what fires already: its severity and value count
+    record.reported = reported.replace(codes=codes, stated=stated)
+    if (
+        codes == reported.codes
+    ):  # a later statement of what fires already: its severity and value count
         name, at = record.name, arrival.at
         return [Event(Fact.ALERT_FIRING, name, at, alert.code, alert.severity, alert.value)]
-    return _changed(record, said.codes, codes, arrival.at, alert)
+    return _changed(record, reported.codes, codes, arrival.at, alert)
 
 
 def _listed(record: AgentRecord, listed: list[str], arrival: Arrival) -> frozenset[str]:
     """The codes of a heartbeat; of one that lies before a retained alert which was taken already,
     that alert's word on its own code stands."""
     codes = frozenset(listed)
-    if record.aside is None or record.aside.after_beat is None:
+    if record.rare is None or record.rare.after_beat is None:
         return codes
-    code, ts, firing = record.aside.after_beat
+    code, ts, firing = record.rare.after_beat
     if not (arrival.retained and arrival.ts < ts):
-        record.aside.after_beat = None
-        record.tidy()
+        record.rare.after_beat = None
+        record.drop_empty_rare()
         return codes
     return codes | {code} if firing else codes - {code}
 
@@ -240,11 +256,11 @@ def _changed(
     ]
 
 
-def _weigh(record: AgentRecord, *, retained: bool) -> None:
+def _count_dissent(record: AgentRecord, *, retained: bool) -> None:
     """Count reports in a row that contradict themselves; retained ones are all one report."""
-    if record.said.dissent:
-        aside = record.apart()
-        aside.dissents = max(aside.dissents, 1) if retained else min(aside.dissents + 1, 255)
-    elif record.aside is not None and record.aside.dissents:
-        record.aside.dissents = 0
-        record.tidy()
+    if record.reported.dissent:
+        rare = record.ensure_rare()
+        rare.dissents = max(rare.dissents, 1) if retained else min(rare.dissents + 1, 255)
+    elif record.rare is not None and record.rare.dissents:
+        record.rare.dissents = 0
+        record.drop_empty_rare()

@@ -1,6 +1,6 @@
-"""The heartbeat of an agent that goes on as before: most of all messages, so taken by itself.
+"""The heartbeat of an agent that goes on as before: most of all messages, so applied by itself.
 
-It does what `observation.apply` would, for one case: a live beat, the next number of the known
+It does what `apply` would, for one case: a live beat, the next number of the known
 session, that repeats what the last one said and from which no verdict or alert can follow.
 """
 
@@ -16,18 +16,18 @@ from fleet.domain.agent_record import METRICS, SKEW, UPTIME, AgentRecord
 from fleet.domain.clock_skew import SKEW_RESOLVES, confirmed
 
 
-def goes_on(record: AgentRecord, beat: Beat, at: float, ts: float) -> bool:
-    """Take `beat`, received at `at` and dated `ts`; False, and nothing is changed, if it must be
+def apply_unchanged(record: AgentRecord, beat: Beat, at: float, ts: float) -> bool:
+    """Apply `beat`, received at `at` and dated `ts`; False, and nothing is changed, if it must be
     looked at as a whole."""
-    said, profile = record.said, record.profile
+    reported, profile = record.reported, record.profile
     if (
-        record.aside is not None
+        record.rare is not None
         or record.hub_codes
-        or record.verdict is not said.health
+        or record.verdict is not reported.health
         or record.slot is None
-        or said.dissent
-        or said.state is State.OFFLINE
-        or beat.ok is not said.ok
+        or reported.dissent
+        or reported.state is State.OFFLINE
+        or beat.ok is not reported.ok
         or beat.boot is UNSET
         or beat.seq is UNSET
         or beat.boot != record.boot
@@ -36,20 +36,23 @@ def goes_on(record: AgentRecord, beat: Beat, at: float, ts: float) -> bool:
     interval, checks, alerts, metrics = beat.interval, beat.checks, beat.alerts, beat.metrics
     if (
         (interval is not UNSET and interval != profile.interval)
-        or (checks is not UNSET and checks != said.checks)
-        or (alerts is not UNSET and not (said.lists_codes and said.codes == frozenset(alerts)))
+        or (checks is not UNSET and checks != reported.checks)
+        or (
+            alerts is not UNSET
+            and not (reported.lists_codes and reported.codes == frozenset(alerts))
+        )
         or (metrics is not UNSET and tuple(metrics) != profile.metrics)
     ):
         return False
     numbers, offset, learned = record.numbers, at - ts, False
     if record.beat_ts is not None and record.beat_at is not None:
         learned = confirmed(offset, ts, record.beat_at - record.beat_ts, record.beat_ts)
-    if (learned and abs(offset) > SKEW_RESOLVES) or not record.follows(beat.seq):
+    if (learned and abs(offset) > SKEW_RESOLVES) or not record.accept_next(beat.seq):
         return False
     if learned:
         numbers[SKEW] = offset
     record.beat_at, record.beat_ts = at, ts
-    record.see(at)
+    record.mark_seen(at)
     if checks is not UNSET:
         record.checks_at = at
     if beat.uptime is not UNSET:

@@ -12,7 +12,7 @@ from fleet.domain.clock_skew import corrected
 class Arrival:
     """`at` is the hub's clock at receipt, `ts` the agent's own time, both in seconds since epoch.
 
-    `behind`: a later number of the session came first. `hearing_since`: since when the hub
+    `behind`: a later number of the session came first. `listening_since`: since when the hub
     listens without a break, infinite while it does not. `interval`: seconds between beats of
     an agent that does not say.
     """
@@ -20,7 +20,7 @@ class Arrival:
     at: float
     ts: float
     retained: bool = False
-    hearing_since: float = float("-inf")
+    listening_since: float = float("-inf")
     interval: float = DEFAULT_INTERVAL
     behind: bool = False
 

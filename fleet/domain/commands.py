@@ -154,7 +154,7 @@ class CommandBook:
         self._by_agent: dict[str, dict[str, IssuedCommand]] = {}
         self._soonest = float("inf")  # no order is over before
         for command in commands:
-            self.put(command)
+            self.save(command)
 
     def __len__(self) -> int:
         return len(self._commands)
@@ -165,7 +165,7 @@ class CommandBook:
     def get(self, command_id: str) -> IssuedCommand | None:
         return self._commands.get(command_id)
 
-    def put(self, command: IssuedCommand) -> None:
+    def save(self, command: IssuedCommand) -> None:
         """Keep the newest version of an order; one that has ended is forgotten."""
         own = self._by_agent.setdefault(command.agent, {})
         if command.open:

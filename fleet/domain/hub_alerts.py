@@ -31,15 +31,15 @@ def verdict_of(record: AgentRecord, now: float, *, default: float, enrolled: boo
     """The verdict of `record` at `now`."""
     present = liveness.presence(
         seen_at=record.seen_at,
-        offline=record.said.state is State.OFFLINE,
+        offline=record.reported.state is State.OFFLINE,
         interval=interval_of(record, default),
         now=now,
     )
-    return liveness.verdict(present=present, healthy=record.said.health, enrolled=enrolled)
+    return liveness.verdict(present=present, healthy=record.reported.health, enrolled=enrolled)
 
 
 def codes_of(
-    record: AgentRecord, verdict: Verdict, now: float, *, astray: bool = False
+    record: AgentRecord, verdict: Verdict, now: float, *, differs_from_group: bool = False
 ) -> frozenset[str]:
     """The hub's own alert codes that are true of `record` at `now`.
 
@@ -51,14 +51,14 @@ def codes_of(
         codes.append(presence)
     if is_skewed(record.number(SKEW), HubAlertCode.CLOCK_SKEW in record.hub_codes):
         codes.append(HubAlertCode.CLOCK_SKEW)
-    aside = record.aside
-    if aside is not None:
-        gap_at = aside.gap_at  # compared as in `look_again_at`: rounding must not part the two
+    rare = record.rare
+    if rare is not None:
+        gap_at = rare.gap_at  # compared as in `look_again_at`: rounding must not part the two
         if gap_at is not None and gap_at + GAP_PATIENCE <= now < gap_at + GAP_HOLD:
             codes.append(HubAlertCode.SEQ_GAP)
-        if aside.dissents >= DISSENTS:
+        if rare.dissents >= DISSENTS:
             codes.append(HubAlertCode.TELEMETRY_DISSENT)
-    if astray or (aside is not None and aside.config_before is not None):
+    if differs_from_group or (rare is not None and rare.config_before is not None):
         codes.append(HubAlertCode.CONFIG_DRIFT)
     return shared(frozenset(codes)) if codes else NO_CODES
 
@@ -67,7 +67,7 @@ def look_again_at(record: AgentRecord, now: float, *, default: float) -> float |
     """The first moment after `now` at which time alone may change what is true of `record`;
     None: never."""
     soonest: float | None = None
-    if record.seen_at is not None and record.said.state is not State.OFFLINE:
+    if record.seen_at is not None and record.reported.state is not State.OFFLINE:
         interval = interval_of(record, default)
         moment = liveness.late_at(record.seen_at, interval)
         if moment <= now:
@@ -84,8 +84,8 @@ def look_again_at(record: AgentRecord, now: float, *, default: float) -> float |
 def is_unchanged(record: AgentRecord) -> bool:
     """Whether after a live heartbeat that said nothing new there is nothing to judge anew."""
     return (
-        record.verdict is record.said.health
-        and record.aside is None
+        record.verdict is record.reported.health
+        and record.rare is None
         and not record.hub_codes
         and record.slot is not None
         and not is_skewed(record.numbers[SKEW], before=False)

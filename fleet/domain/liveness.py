@@ -7,7 +7,7 @@ from typing import Final
 
 from fleet.contract.limits import JITTER_ALLOWANCE, LATE_AFTER, STALE_AFTER
 from fleet.contract.vocabulary import Check, HubAlertCode, Plane, State
-from fleet.domain.verdict import SAID, Verdict, worst
+from fleet.domain.verdict import VERDICT_OF_STATE, Verdict, worst
 
 JITTER_SHARE: Final = 0.5
 """Of an interval, at most: at a 1 s interval two whole seconds would hide two beats."""
@@ -52,8 +52,8 @@ def health(*, ok: bool | None, state: State | None, checks: Mapping[str, Check])
     """
     if ok is False or Check.FAIL in checks.values():
         return Verdict.DEGRADED
-    if state and SAID[state] is not Verdict.OK:
-        return SAID[state]
+    if state and VERDICT_OF_STATE[state] is not Verdict.OK:
+        return VERDICT_OF_STATE[state]
     of_agent = [checks[plane] for plane in OF_AGENT if plane in checks]
     watched = any(check is not Check.UNKNOWN for check in of_agent)
     return Verdict.OK if watched or not of_agent else Verdict.UNKNOWN

@@ -23,17 +23,17 @@ def view_of(
     enrolment: Enrolment,
 ) -> AgentView:
     """One agent at `now`; `codes` are the hub's own, the agent's are added."""
-    said, profile, seen = record.said, record.profile, record.sequence
-    hubs = {code: severity_of(code, goodbye=said.goodbye) for code in codes}
-    severities = {code: said.severity(code) for code in said.codes} | hubs
+    reported, profile, seen = record.reported, record.profile, record.sequence
+    hubs = {code: severity_of(code, goodbye=reported.goodbye) for code in codes}
+    severities = {code: reported.severity(code) for code in reported.codes} | hubs
     return AgentView(
         agent=record.name,
         state=verdict,
         age=_age(record.seen_at, now),
         last_seen=record.seen_at,
         since=record.number(SINCE),
-        says=said.state,
-        ok=said.ok,
+        says=reported.state,
+        ok=reported.ok,
         enrolled=enrolled,
         kind=profile.kind or enrolment.kind,
         interval=interval,
@@ -51,7 +51,7 @@ def view_of(
         },
         metrics=record.metrics,
         labels=enrolment.labels,
-        goodbye=said.goodbye,
+        goodbye=reported.goodbye,
     )
 
 

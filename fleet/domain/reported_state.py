@@ -62,16 +62,16 @@ class ReportedState:
         """How much a code of this agent's own matters."""
         return dict(self.stated).get(code) or severity_of(code)
 
-    def but(self, **changes: Any) -> ReportedState:
+    def replace(self, **changes: Any) -> ReportedState:
         """The statement that differs in `changes`."""
         words = {name: getattr(self, name) for name in _WORDS} | changes
-        return say(**words)
+        return reported_state(**words)
 
 
 _WORDS: Final = ("ok", "state", "checks", "codes", "lists_codes", "goodbye", "stated")
 
 
-def say(
+def reported_state(
     ok: bool | None = None,
     state: State | None = None,
     checks: Mapping[str, Check] | None = None,
@@ -92,10 +92,10 @@ def say(
         return known
     health = liveness.health(ok=ok, state=state, checks=checks)
     dissent = liveness.dissent(ok=ok, state=state, checks=checks)
-    said: ReportedState = _keep(
+    reported: ReportedState = _keep(
         key, ReportedState(ok, state, checks, codes, lists_codes, goodbye, stated, health, dissent)
     )
-    return said
+    return reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +108,5 @@ class Profile:
     metrics: tuple[str, ...] = ()
 
 
-SILENT: Final = say()
-NOBODY: Final = shared(Profile())
+NOTHING_REPORTED: Final = reported_state()
+NO_PROFILE: Final = shared(Profile())

@@ -18,12 +18,12 @@ from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain import apply, hub_alerts
 from fleet.domain.agent_record import SINCE, SKEW, AgentRecord
 from fleet.domain.agent_view import AgentView, worst_first
-from fleet.domain.apply_unchanged import goes_on
+from fleet.domain.apply_unchanged import apply_unchanged
 from fleet.domain.arrival import Arrival
 from fleet.domain.config_groups import ConfigGroups
 from fleet.domain.enrolment import Enrolment
 from fleet.domain.events import Event, Fact
-from fleet.domain.record_json import freeze, thaw
+from fleet.domain.record_json import from_json, to_json
 from fleet.domain.record_view import view_of
 from fleet.domain.severities import severity_of
 from fleet.domain.timing_wheel import TimingWheel
@@ -54,8 +54,8 @@ class Roster:
         self._groups = ConfigGroups()
         self._wheel: TimingWheel[AgentRecord] = TimingWheel()
         self._ghosts = 0
-        self._deaf_at: float | None = None
-        self._hearing_since = float("-inf")
+        self._stopped_at: float | None = None
+        self._listening_since = float("-inf")
 
     def __len__(self) -> int:
         return len(self._records)
@@ -81,19 +81,19 @@ class Roster:
             record = self._admit(address.agent, at, events)
             if record is None:
                 return events
-        said, profile, config = record.said, record.profile, record.config
-        since = self._hearing_since if self._deaf_at is None else float("inf")
+        reported, profile, config = record.reported, record.profile, record.config
+        since = self._listening_since if self._stopped_at is None else float("inf")
         arrival = Arrival(at, epoch(message.ts), retained, since, self._interval)
-        news = apply.apply(record, message, arrival)
-        nothing_new = said is record.said and profile is record.profile and not retained
+        applied = apply.apply(record, message, arrival)
+        nothing_new = reported is record.reported and profile is record.profile and not retained
         if (
             nothing_new
             and type(message) is Heartbeat
-            and not (news or events)
+            and not (applied or events)
             and hub_alerts.is_unchanged(record)
         ):
             return events
-        events += news
+        events += applied
         if record.config != config:
             for name in self._enter_config(record):
                 other = self._records.get(name)
@@ -102,11 +102,11 @@ class Roster:
         self._judge(record, at, events)
         return events
 
-    def goes_on(self, name: str, beat: Beat, at: float) -> bool:
-        """Take a live heartbeat that changes nothing but its numbers, as `observe` would; False,
-        and nothing is taken, if it may be more than that."""
+    def observe_unchanged(self, name: str, beat: Beat, at: float) -> bool:
+        """Apply a live heartbeat that changes nothing but its numbers, as `observe` would; False,
+        and nothing is changed, if it may be more than that."""
         record = self._records.get(name)
-        return record is not None and goes_on(record, beat, at, epoch(beat.ts))
+        return record is not None and apply_unchanged(record, beat, at, epoch(beat.ts))
 
     def observe_cleared(self, address: Address, *, at: float) -> list[Event]:
         """Somebody emptied retained state. What was heard stays true; the act is news."""
@@ -115,20 +115,20 @@ class Roster:
     def tick(self, now: float) -> list[Event]:
         """What time alone changed since the last tick."""
         events: list[Event] = []
-        if self._deaf_at is not None:
+        if self._stopped_at is not None:
             return events
         for record in self._wheel.due(now):
             self._judge(record, now, events)
         return events
 
-    def deaf(self, at: float) -> None:
+    def stop_listening(self, at: float) -> None:
         """The hub stopped listening: from now on silence is its own, not the agents'."""
-        if self._deaf_at is None:
-            self._deaf_at = at
+        if self._stopped_at is None:
+            self._stopped_at = at
 
-    def hear(self, at: float) -> list[Event]:
+    def resume_listening(self, at: float) -> list[Event]:
         """The hub listens again and has caught up: silence counts again."""
-        self._deaf_at, self._hearing_since = None, at
+        self._stopped_at, self._listening_since = None, at
         return self.tick(at)
 
     # Enrolment
@@ -157,8 +157,8 @@ class Roster:
         record = self._records.get(name)
         events: list[Event] = []
         if record is not None:
-            record.apart().config_before = None
-            record.tidy()
+            record.ensure_rare().config_before = None
+            record.drop_empty_rare()
             self._judge(record, at, events)
         return events
 
@@ -216,16 +216,16 @@ class Roster:
 
     # Keeping
 
-    def freeze(self, names: Iterable[str] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+    def dump(self, names: Iterable[str] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
         """Records in JSON form, all or those of `names`."""
         for name in list(self._records) if names is None else names:
             if name in self._records:
-                yield name, freeze(self._records[name])
+                yield name, to_json(self._records[name])
 
-    def thaw(self, frozen: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Take records that `freeze` wrote. No event: nothing happened."""
-        for name, values in frozen:
-            record = thaw(name, values)
+    def load(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Take over records that `dump` gave. No event: nothing happened."""
+        for name, values in records:
+            record = from_json(name, values)
             self._records[name] = record
             self._enter_config(record)
             self._ghosts += record.verdict is Verdict.GHOST
@@ -234,7 +234,7 @@ class Roster:
     # Inside
 
     def _clock(self, now: float) -> float:
-        return now if self._deaf_at is None else min(now, self._deaf_at)
+        return now if self._stopped_at is None else min(now, self._stopped_at)
 
     def _is_enrolled(self, name: str) -> bool:
         return self._enrolled is None or name in self._enrolled
@@ -253,8 +253,8 @@ class Roster:
         return self._groups.enter(self.group(record.name), record.name, record.config)
 
     def _codes(self, record: AgentRecord, verdict: Verdict, clock: float) -> frozenset[str]:
-        astray = self._groups.differs(self.group(record.name), record.name)
-        return hub_alerts.codes_of(record, verdict, clock, astray=astray)
+        differs_from_group = self._groups.differs(self.group(record.name), record.name)
+        return hub_alerts.codes_of(record, verdict, clock, differs_from_group=differs_from_group)
 
     def _judge(self, record: AgentRecord, now: float, events: list[Event]) -> None:
         """Hold verdict and hub alerts against the record, and tell what changed."""
@@ -286,5 +286,5 @@ class Roster:
 
 def _hub_alert(fact: Fact, record: AgentRecord, code: str, at: float) -> Event:
     skew = record.number(SKEW) if code == HubAlertCode.CLOCK_SKEW else None
-    severity = severity_of(code, goodbye=record.said.goodbye)
+    severity = severity_of(code, goodbye=record.reported.goodbye)
     return Event(fact, record.name, at, code, severity, skew)

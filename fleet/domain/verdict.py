@@ -30,7 +30,7 @@ _BADNESS: Final = {
     Verdict.OFFLINE: 6,
 }
 
-SAID: Final = {
+VERDICT_OF_STATE: Final = {
     State.STARTING: Verdict.DEGRADED,
     State.RUNNING: Verdict.OK,
     State.DEGRADED: Verdict.DEGRADED,

@@ -85,7 +85,7 @@ class Committer:
         """Begin where the last hub ended: records, then the messages newer than they are."""
         self._last_id, self._last_at = memory.last_id, memory.last_at
         self.book = AlertBook.of(memory.alerts, memory.silences)
-        self.roster.thaw((agent, state) for agent, _upto, state in memory.records)
+        self.roster.load((agent, state) for agent, _upto, state in memory.records)
         upto = {agent: known for agent, known, _state in memory.records}
         for stored in self.store.replay(memory.replay_from):
             if stored.id > upto.get(stored.agent, 0):
@@ -94,7 +94,7 @@ class Committer:
                 self.roster.observe(address, message, at=stored.at, retained=stored.retained)
                 self._dirty.setdefault(stored.agent, (stored.id, stored.at))
         if memory.last_at:
-            self.roster.deaf(memory.last_at)
+            self.roster.stop_listening(memory.last_at)
 
     def now(self) -> float:
         """Seconds since the epoch. It never goes back: a machine's clock set back only slows it."""
@@ -182,7 +182,7 @@ class Committer:
             items: list[StoredMessage | DeadLetter | StoredEvent] = []
             items += [*batch.messages, *batch.dead_letters, *batch.events]
             items.sort(key=lambda item: item.id)
-            self.feed.put(list(items))
+            self.feed.publish(list(items))
 
     async def write(self, events: list[Event] | None = None, *, save_all: bool = False) -> None:
         """Enter and commit; `save_all` stores every changed record, as at a clean stop."""
@@ -199,7 +199,7 @@ class Committer:
                 self.counters.missing += int(event.amount or 0)
             elif event.fact is Fact.STATE:
                 self._note_maintenance(event)
-            self.book.take(event)
+            self.book.apply(event)
             told.append(StoredEvent(self.next_id(), event))
         return told
 
@@ -233,7 +233,7 @@ class Committer:
         for name in due:
             del self._dirty[name]
         if due:
-            batch.records = [(n, self._last_id, frozen) for n, frozen in self.roster.freeze(due)]
+            batch.records = [(n, self._last_id, state) for n, state in self.roster.dump(due)]
         if due or save_all:
             oldest = next(iter(self._dirty.values()), None)
             batch.replay_from = self._last_id if oldest is None else oldest[0] - 1

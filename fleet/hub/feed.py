@@ -40,7 +40,7 @@ class Subscription:
         """Items not taken yet."""
         return len(self._items)
 
-    def put(self, items: Iterable[Item]) -> int:
+    def append(self, items: Iterable[Item]) -> int:
         """Take items; how many old ones had to go."""
         self._items.extend(filter(self._wanted, items) if self._wanted else items)
         over = max(0, len(self._items) - self._limit)
@@ -85,9 +85,9 @@ class Feed:
         self._subscriptions.append(subscription)
         return subscription
 
-    def put(self, items: list[Item]) -> None:
+    def publish(self, items: list[Item]) -> None:
         for subscription in self._subscriptions:
-            self._counters.feed_dropped += subscription.put(items)
+            self._counters.feed_dropped += subscription.append(items)
 
     def drop(self, subscription: Subscription) -> None:
         if subscription in self._subscriptions:

@@ -136,7 +136,7 @@ class Hub:
             self.committer.restore(memory, self.reader.read)
             # A first start listens before it judges, too: retained state is dated by the agents'
             # own clocks, and the birth that each is asked for shows how far off they are.
-            self.roster.deaf(float("-inf"))
+            self.roster.stop_listening(float("-inf"))
             self.ingest.remember(self.store.replay(memory.last_id - 4 * RECENT))
             if await self._unless_stopped(self.bus.__aenter__()):
                 try:
@@ -250,7 +250,7 @@ class Hub:
         elif was:
             _log.warning("link to the broker lost: %s", detail)
             self.counters.link_losses += 1
-            self.roster.deaf(now)
+            self.roster.stop_listening(now)
             self._link.set()
 
     async def _watch_link(self) -> None:
@@ -277,7 +277,7 @@ class Hub:
             if looked - before > STALL:
                 self._listening_from = time.monotonic()
             if self.ingest.idle and time.monotonic() - self._listening_from >= SETTLE:
-                await self.committer.write(self.roster.hear(looked))
+                await self.committer.write(self.roster.resume_listening(looked))
                 return
             await asyncio.sleep(0.2)
 
@@ -297,7 +297,7 @@ class Hub:
     async def _was_away(self, since: float, now: float) -> None:
         """The agents spoke and nobody listened: read what waits, ask for births, judge then."""
         _log.warning("the hub stood still for %.1f s", now - since)
-        self.roster.deaf(since)
+        self.roster.stop_listening(since)
         self._listening_from = time.monotonic()
         self._link.set()
         with contextlib.suppress(BrokerError):
@@ -309,7 +309,7 @@ class Hub:
             await asyncio.sleep(TICK)
             alert_group = self.committer.book.due(self.committer.now())
             if alert_group and self.feed:
-                self.feed.put(list(alert_group))
+                self.feed.publish(list(alert_group))
 
     async def _upkeep(self) -> None:
         caught_up = self.counters.stored

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from fleet.bus.port import Bus, Inbound
-from fleet.contract.heartbeat_fast_path import glance
+from fleet.contract.heartbeat_fast_path import decode_heartbeat
 from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.messages import Alert, Announcement, Heartbeat, Status
 from fleet.contract.reader import Reader
@@ -44,7 +44,7 @@ BROKER_STATISTICS: Final = (
 EVERYTHING: Final = "#"
 """All topics but `$SYS` and its like (MQTT 5, 4.7.2)."""
 
-NO_NEWS: Final = frozenset({Fact.DUPLICATE, Fact.CROWDED})
+NOT_STORED: Final = frozenset({Fact.DUPLICATE, Fact.CROWDED})
 """Facts that say a message is not to be stored."""
 
 IN_HAND: Final = 2
@@ -189,14 +189,17 @@ class Ingest:
     def _judge_all(self, batch: list[Inbound], at: float, draft: Draft) -> None:
         """Nine messages of ten are the next heartbeat of an agent that goes on as before."""
         known, messages = self._addresses, draft.messages
-        goes_on, next_id = self._committer.roster.goes_on, self._committer.next_id
+        observe_unchanged, next_id = (
+            self._committer.roster.observe_unchanged,
+            self._committer.next_id,
+        )
         heartbeat = MessageKind.HEARTBEAT
         for inbound in batch:
             topic, payload, _, retain, _ = inbound
             address = known.get(topic)
             if address is not None and address.kind is heartbeat and not retain:
-                beat, agent = glance(payload), address.agent
-                if beat is not None and goes_on(agent, beat, at):
+                beat, agent = decode_heartbeat(payload), address.agent
+                if beat is not None and observe_unchanged(agent, beat, at):
                     messages.append(StoredMessage(next_id(), at, agent, heartbeat, False, payload))
                     self._counters.received[heartbeat] += 1
                     continue
@@ -280,7 +283,7 @@ class Ingest:
             draft.events += events
         if address.kind is not MessageKind.HEARTBEAT and message.boot is not None:
             draft.sessions.add((address.agent, message.boot))
-        return not events or all(event.fact not in NO_NEWS for event in events)
+        return not events or all(event.fact not in NOT_STORED for event in events)
 
     def _hear_notice(self, message: Announcement, at: float) -> None:
         silence = maintenance("notice", at)

@@ -84,7 +84,7 @@ class Enroller:
         serials = (issued.serial,) if issued else ()
         agent = Enrolled(name, kind, dict(labels or {}), tuple(groups), (name,), now, None, serials)
         try:
-            self._registry.put(agent)
+            self._registry.save(agent)
         except ConfigError:
             await self.delete(credential)
             raise
@@ -126,7 +126,7 @@ class Enroller:
             )
         if agent.serials:
             issued = Authority(self._settings.home).issue_client(name, self._clock())
-            self._registry.put(replace(agent, serials=(*agent.serials, issued.serial)))
+            self._registry.save(replace(agent, serials=(*agent.serials, issued.serial)))
             return Credential(name, name, None, issued)
         following = names.next_account(name, agent.accounts)
         credential = Credential(name, following, new_secret())
@@ -141,7 +141,7 @@ class Enroller:
         except BaseException:
             await self._dynsec.run(delete_account(following))
             raise
-        self._registry.put(replace(agent, accounts=(*agent.accounts, following)))
+        self._registry.save(replace(agent, accounts=(*agent.accounts, following)))
         return credential
 
     async def finish(self, name: str) -> tuple[str, ...]:
@@ -156,7 +156,7 @@ class Enroller:
             await self._dynsec.run(*map(delete_account, old))
         read = self._end_certificates(serials)
         kept = replace(agent, accounts=agent.accounts[-1:], serials=agent.serials[-1:])
-        self._registry.put(kept)
+        self._registry.save(kept)
         if not read:
             raise _crl_unread(f"the old certificate of {name}")
         return (*old, *serials)

@@ -29,7 +29,7 @@ class Found:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(text: str) -> list[Found]:
+def parse(text: str) -> list[Found]:
     """The agents in `openclaw fleet list --json` or a compose file, by what the text looks like.
 
     Raises:

@@ -93,7 +93,7 @@ class Registry:
         with self._changing() as agents:
             self._write(agents)
 
-    def put(self, agent: Enrolled) -> None:
+    def save(self, agent: Enrolled) -> None:
         """Add or replace one agent."""
         with self._changing() as agents:
             self._write({**agents, agent.name: agent})

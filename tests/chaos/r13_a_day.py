@@ -27,7 +27,7 @@ from fleet.store.retention import Retention
 from fleet.store.sqlite import FILE_NAME, SqliteStore
 from tests.chaos.scenario import Finding, Scenario
 from tests.chaos.world import memory_of
-from tests.support.intake import Desk
+from tests.support.intake import ScriptedBus
 
 INTERVAL = 600.0
 """Seconds between beats: the default."""
@@ -54,9 +54,9 @@ class Day:
         self.committer = Committer(
             self.store, self.roster, Feed(counters), counters, lambda: self.now, lambda: self.now
         )
-        self.desk = Desk()
+        self.bus = ScriptedBus()
         reader = Reader()
-        bus = self.desk
+        bus = self.bus
         receipts = Receipts(bus, Topics(), counters)  # type: ignore[arg-type]
         self.ingest = Ingest(bus, Topics(), reader, self.committer, receipts)  # type: ignore[arg-type]
         self.committer.restore(self.store.open(), reader.read)
@@ -69,11 +69,11 @@ class Day:
         for start in slices:
             self.now += INTERVAL / len(slices)
             batch = [self._beat(name, beat) for name in self.agents[start : start + BATCH]]
-            self.desk.put(*batch)
+            self.bus.deliver(*batch)
             self.sent += len(batch)
-            while len(self.desk.acked) < len(batch):  # noqa: ASYNC110 - the desk has no event
+            while len(self.bus.acked) < len(batch):  # noqa: ASYNC110 - the desk has no event
                 await asyncio.sleep(0)
-            self.desk.acked.clear()
+            self.bus.acked.clear()
             events = self.roster.tick(self.now)
             self.false += len(events)
             await self.committer.write(events)

@@ -18,17 +18,17 @@ def an_audit(**options: Any) -> Audit:
     return Audit(Topics(), Reader(), Digester(b"test key"), **options)
 
 
-def take(
+def examine(
     audit: Audit, topic: str, payload: object, *, at: float = NOON, retain: bool = False
 ) -> None:
     """One message; a dict travels as JSON."""
     data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    audit.take(audit.tally.messages + 1, at, topic, data, retain)
+    audit.examine(audit.tally.messages + 1, at, topic, data, retain)
 
 
 def findings(topic: str, payload: object, *, retain: bool = False, **options: Any) -> list[Finding]:
     audit = an_audit(**options)
-    take(audit, topic, payload, retain=retain)
+    examine(audit, topic, payload, retain=retain)
     return audit.findings
 
 

@@ -22,7 +22,7 @@ from tests.support.stores import FaultyStore
 from tests.support.telemetry import NOON
 
 
-class Desk:
+class ScriptedBus:
     """A bus under the test's hand: what is put is delivered, what is done is noted."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Desk:
     async def publish(self, topic: str, payload: bytes, **_: object) -> None:
         self.published.append((topic, json.loads(payload)))
 
-    def put(self, *messages: Inbound) -> None:
+    def deliver(self, *messages: Inbound) -> None:
         self.queue.put_nowait(list(messages))
 
 
@@ -52,7 +52,7 @@ class Intake:
 
     def __init__(self, home: Path) -> None:
         self.now = NOON
-        self.desk = Desk()
+        self.bus = ScriptedBus()
         self.counters = Counters()
         self.store = FaultyStore(home)
         self.roster = Roster(interval=10)
@@ -67,7 +67,7 @@ class Intake:
             monotonic=lambda: self.passed,
         )
         reader = Reader()
-        bus: Any = self.desk
+        bus: Any = self.bus
         self.receipts = Receipts(bus, Topics(), self.counters)
         self.ingest = Ingest(bus, Topics(), reader, self.committer, self.receipts)
         memory = self.store.open()

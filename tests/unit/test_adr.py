@@ -32,7 +32,7 @@ def test_what_new_begins_is_sound_and_indexed(tmp_path: Path) -> None:
     second = adr.new(tmp_path / "adr", "Drop it", TODAY)
     assert (first.name, second.name) == ("0001-add-the-plane-gpu.md", "0002-drop-it.md")
     assert adr.check(tmp_path / "adr") == []
-    record = adr.read(first)
+    record = adr.load(first)
     assert (record.number, record.title, record.status) == (
         "0001",
         "Add the plane: GPU!",
@@ -116,8 +116,8 @@ def test_an_amendment_of_a_deployment_needs_only_status_and_adds(tmp_path: Path)
     path = tmp_path / "gpu.md"
     path.write_text("---\nstatus: accepted\nadds: {planes: [gpu]}\n---\n")
     assert adr.check(tmp_path) == []
-    assert list(adr.check_record(adr.read(path))) == []
-    assert adr.read(path).number == ""
+    assert list(adr.check_record(adr.load(path))) == []
+    assert adr.load(path).number == ""
 
 
 def test_an_absent_folder_or_file_is_told_with_a_remedy(tmp_path: Path) -> None:
@@ -125,4 +125,4 @@ def test_an_absent_folder_or_file_is_told_with_a_remedy(tmp_path: Path) -> None:
         adr.check(tmp_path / "absent")
     assert "fleet adr new" in found.value.remedy
     with pytest.raises(ConfigError):
-        adr.read(tmp_path / "absent.md")
+        adr.load(tmp_path / "absent.md")

@@ -32,7 +32,7 @@ class TakenOver:
     client: str
 
 
-def read(lines: Iterable[bytes]) -> Iterator[tuple[int, Published | TakenOver]]:
+def parse(lines: Iterable[bytes]) -> Iterator[tuple[int, Published | TakenOver]]:
     """What is of use in a log, with its line number."""
     for number, raw in enumerate(lines, 1):
         line = _LINE.match(raw.decode("utf-8", "replace").strip())

@@ -66,7 +66,7 @@ class Captured(NamedTuple):
     retain: bool
 
 
-def read(path: Path) -> Iterator[Captured | Gap]:
+def read_file(path: Path) -> Iterator[Captured | Gap]:
     """The messages and gaps of one file, in order; what cannot be read is a gap.
 
     Raises:

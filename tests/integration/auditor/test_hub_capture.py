@@ -23,7 +23,7 @@ def read_all(home: Path) -> list[Captured | Gap]:
     return [
         item
         for path in sorted((home / "capture").glob(line_format.PATTERN))
-        for item in line_format.read(path)
+        for item in line_format.read_file(path)
     ]
 
 

@@ -23,7 +23,7 @@ def hub(tmp_path: Path, broker: Mosquitto) -> Iterator[Served]:
     """A hub whose four agents belong to one group."""
     served = Served(tmp_path / "hub", broker)
     for name in NAMES:
-        Registry(served.home).put(Enrolled(name, groups=("edge",)))
+        Registry(served.home).save(Enrolled(name, groups=("edge",)))
     yield served.start()
     served.stop()
 

@@ -116,7 +116,7 @@ def test_the_list_of_the_enrolled_makes_ghosts_and_names_who_was_never_heard(
 ) -> None:
     registry = Registry(hub.home)
     for name in ("ada", "zoe"):
-        registry.put(Enrolled(name))
+        registry.save(Enrolled(name))
     hub.start()
     sidecars["ada"].start()
     guy = Publisher(broker, "guy")
@@ -134,7 +134,7 @@ def test_the_list_of_the_enrolled_makes_ghosts_and_names_who_was_never_heard(
     assert check(hub) == (0, "FLEET OK - 1 unknown (zoe), 2 ok")
     assert fleet("verify", "zoe", "--unit", "none", environ=hub.environ).returncode == 3
 
-    registry.put(Enrolled("guy"))
+    registry.save(Enrolled("guy"))
     wait_until(lambda: states(hub)["guy"] == "ok", what="the enrolment")
     wait_until(lambda: not severities(hub), what="the end of the alert")
     hub.stop()

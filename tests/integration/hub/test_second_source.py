@@ -35,7 +35,7 @@ def test_a_container_that_is_gone_while_the_bus_says_ok_raises_the_alert_and_its
     pytest.importorskip("docker", reason="the docker package (extra hub) is absent")
     docker.container("brain", "sleep 600")
     home = tmp_path / "home"
-    Registry(home).put(Enrolled("ada", labels={"container": "brain"}))
+    Registry(home).save(Enrolled("ada", labels={"container": "brain"}))
     hub = Served(home, broker).start()
     ada = Sidecar(tmp_path / "ada", broker.url, "ada").start()
     place = ("--docker", f"unix://{docker.socket}")

@@ -17,7 +17,7 @@ from fleet.contract.reserved import PROBES, payload
 from fleet.contract.signing import key_id, sign
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
-from tests.support.audits import NOON, TS, an_audit, beat, beat_rules, findings, rules, take
+from tests.support.audits import NOON, TS, an_audit, beat, beat_rules, examine, findings, rules
 
 
 def examples() -> list[tuple[MessageKind, dict[str, object]]]:
@@ -120,36 +120,36 @@ def test_a_command_that_the_hub_did_not_sign_is_lateral():
 
 def test_two_agents_in_one_topic_are_lateral():
     audit = an_audit()
-    take(audit, "fleet/alpha/heartbeat", beat())
-    take(audit, "fleet/beta/heartbeat", beat())
-    take(audit, "fleet/alpha/to/beta", {"n": 1})
+    examine(audit, "fleet/alpha/heartbeat", beat())
+    examine(audit, "fleet/beta/heartbeat", beat())
+    examine(audit, "fleet/alpha/to/beta", {"n": 1})
     assert "traffic.lateral" in {finding.rule.id for finding in audit.findings}
 
 
 def test_two_sessions_that_take_turns_are_one_credential_used_twice():
     audit = an_audit()
     for boot in (1, 2, 1, 2):
-        take(audit, "fleet/alpha/heartbeat", beat(boot=boot))
+        examine(audit, "fleet/alpha/heartbeat", beat(boot=boot))
     assert [finding.rule.id for finding in audit.findings] == ["traffic.conflicting-client"]
 
 
 def test_a_restart_and_a_late_message_of_the_old_session_are_not_a_conflict():
     audit = an_audit()
     for boot in (1, 1, 2, 1, 2, 2, 3):
-        take(audit, "fleet/alpha/heartbeat", beat(boot=boot))
+        examine(audit, "fleet/alpha/heartbeat", beat(boot=boot))
     conflicts = [f for f in audit.findings if f.rule.id == "traffic.conflicting-client"]
     assert len(conflicts) <= 1  # 1, 2, 1, 2 cannot be told from a double
     calm = an_audit()
     for boot in (1, 2, 1, 2):
-        take(calm, "fleet/alpha/status", {"state": "running", "ts": TS, "boot": boot})
+        examine(calm, "fleet/alpha/status", {"state": "running", "ts": TS, "boot": boot})
     assert calm.findings == []
 
 
 def test_a_flood_is_told_once_a_window_and_a_replay_at_one_instant_is_none():
     flood, replay = an_audit(), an_audit()
     for number in range(3000):
-        take(flood, "fleet/alpha/heartbeat", beat(), at=NOON + number / 100)
-        take(replay, "fleet/alpha/heartbeat", beat(), at=NOON)
+        examine(flood, "fleet/alpha/heartbeat", beat(), at=NOON + number / 100)
+        examine(replay, "fleet/alpha/heartbeat", beat(), at=NOON)
     assert Counter(f.rule.id for f in flood.findings) == {"traffic.rate": 1}
     assert replay.findings == []
 
@@ -186,7 +186,7 @@ def test_beyond_a_bound_findings_are_counted_only(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("fleet.auditor.audit.MAX_FINDINGS", 3)
     audit = an_audit()
     for _ in range(5):
-        take(audit, "fleet/alpha/command", {"verb": "health-check"}, retain=True)
+        examine(audit, "fleet/alpha/command", {"verb": "health-check"}, retain=True)
     assert len(audit.findings) == 3
     assert audit.omitted == {"traffic.retained-command": 2}
     assert MAX_FINDINGS >= 10_000

@@ -130,9 +130,9 @@ def test_what_the_broker_repeats_after_a_break_gives_nothing_up():
     story = Story()
     for seq in (0, 2):
         story.hears(status(boot=5, seq=seq))
-    story.roster.deaf(NOON + 100)
+    story.roster.stop_listening(NOON + 100)
     story.hears(status(boot=5, seq=2), at=NOON + 200)
     assert story.roster.receipt("larry", 5) == 0
-    story.roster.hear(NOON + 205)
+    story.roster.resume_listening(NOON + 205)
     story.hears(status(boot=5, seq=2), at=NOON + 220)
     assert story.roster.receipt("larry", 5) == 2

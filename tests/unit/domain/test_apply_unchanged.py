@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.contract.heartbeat_fast_path import Beat, glance
+from fleet.contract.heartbeat_fast_path import Beat, decode_heartbeat
 from fleet.contract.messages import Heartbeat
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
@@ -48,7 +48,7 @@ def both() -> tuple[Roster, Roster]:
 
 
 def state(roster: Roster) -> Any:
-    (frozen,) = roster.freeze()
+    (frozen,) = roster.dump()
     return frozen, roster.view("ada", NOON + 500)
 
 
@@ -56,9 +56,9 @@ def next_beat(**changes: Any) -> dict[str, Any]:
     return BEAT | {"seq": 4, "ts": timestamp(NOON + 60)} | changes
 
 
-def goes_on(roster: Roster, message: dict[str, Any], at: float = NOON + 60.2) -> bool:
-    beat = glance(text(message))
-    return beat is not None and roster.goes_on("ada", beat, at)
+def unchanged(roster: Roster, message: dict[str, Any], at: float = NOON + 60.2) -> bool:
+    beat = decode_heartbeat(text(message))
+    return beat is not None and roster.observe_unchanged("ada", beat, at)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def goes_on(roster: Roster, message: dict[str, Any], at: float = NOON + 60.2) ->
 )
 def test_a_beat_that_says_nothing_new_takes_the_short_way(changes: dict[str, Any]) -> None:
     short, long = both()
-    assert goes_on(short, next_beat(**changes))
+    assert unchanged(short, next_beat(**changes))
     heard(long, text(next_beat(**changes)), NOON + 60.2)
     assert state(short) == state(long)
 
@@ -76,7 +76,7 @@ def test_a_beat_that_says_nothing_new_takes_the_short_way(changes: dict[str, Any
 def test_what_a_beat_leaves_out_stays_as_it_was(field: str) -> None:
     short, long = both()
     message = {name: value for name, value in next_beat().items() if name != field}
-    assert goes_on(short, message)
+    assert unchanged(short, message)
     heard(long, text(message), NOON + 60.2)
     assert state(short) == state(long)
 
@@ -103,14 +103,14 @@ def test_what_a_beat_leaves_out_stays_as_it_was(field: str) -> None:
 )
 def test_anything_else_takes_the_long_way(changes: dict[str, Any]) -> None:
     roster, untouched = both()
-    assert not goes_on(roster, next_beat(**changes))
+    assert not unchanged(roster, next_beat(**changes))
     assert state(roster) == state(untouched)
 
 
 def test_a_wrong_clock_takes_the_long_way_once_it_is_confirmed() -> None:
     roster, _ = both()
-    assert goes_on(roster, next_beat(ts=timestamp(NOON + 20)))
-    assert not goes_on(roster, next_beat(seq=5, ts=timestamp(NOON + 80)), NOON + 120.2)
+    assert unchanged(roster, next_beat(ts=timestamp(NOON + 20)))
+    assert not unchanged(roster, next_beat(seq=5, ts=timestamp(NOON + 80)), NOON + 120.2)
 
 
 def test_beats_that_waited_in_a_queue_take_the_short_way() -> None:
@@ -118,13 +118,13 @@ def test_beats_that_waited_in_a_queue_take_the_short_way() -> None:
     for seq in range(4, 50):
         message = next_beat(seq=seq, ts=timestamp(NOON + seq))
         at = NOON + 3600 + seq / 1000
-        assert goes_on(short, message, at)
+        assert unchanged(short, message, at)
         heard(long, text(message), at)
     assert state(short) == state(long)
 
 
 def test_an_agent_that_nobody_heard_of_takes_the_long_way() -> None:
-    assert not goes_on(Roster(), BEAT)
+    assert not unchanged(Roster(), BEAT)
 
 
 LIKE_BEFORE = st.fixed_dictionaries(
@@ -150,14 +150,14 @@ def test_both_ways_end_alike_whatever_comes(turns: list[tuple[dict[str, Any], fl
     for number, (changes, later) in enumerate(turns):
         at += later
         payload = text(next_beat(**({"seq": 4 + number} | changes)))
-        beat = glance(payload)
+        beat = decode_heartbeat(payload)
         try:
             message = READER.read(MessageKind.HEARTBEAT, payload)
         except Rejected:
-            assert beat is None or not short.goes_on("ada", beat, at)
+            assert beat is None or not short.observe_unchanged("ada", beat, at)
             continue
         events = long.observe(ADA, message, at=at)
-        if beat is not None and short.goes_on("ada", beat, at):
+        if beat is not None and short.observe_unchanged("ada", beat, at):
             assert events == []
         else:
             short.observe(ADA, message, at=at)
@@ -166,13 +166,13 @@ def test_both_ways_end_alike_whatever_comes(turns: list[tuple[dict[str, Any], fl
 
 @settings(max_examples=300, deadline=None)
 @given(message=st.one_of(VALID[MessageKind.HEARTBEAT], damaged(MessageKind.HEARTBEAT), anything))
-def test_a_glance_sees_what_the_model_sees(message: object) -> None:
+def test_the_fast_path_sees_what_the_model_sees(message: object) -> None:
     payload = text(message)
-    beat = glance(payload)
+    beat = decode_heartbeat(payload)
     if beat is None or set(beat.metrics or ()) - set("abc"):
         return
     if set(beat.checks or ()) - set(Plane) or set(beat.alerts or ()) - set(AlertCode):
-        return  # a glance looks up no words
+        return  # the fast path looks up no words
     whole = READER.read(MessageKind.HEARTBEAT, payload)
     for field in type(beat).__struct_fields__:
         seen = getattr(beat, field)
@@ -181,8 +181,8 @@ def test_a_glance_sees_what_the_model_sees(message: object) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(payload=st.binary(max_size=200))
-def test_bytes_never_crash_a_glance(payload: bytes) -> None:
-    glance(payload)
+def test_bytes_never_crash_the_fast_path(payload: bytes) -> None:
+    decode_heartbeat(payload)
 
 
 @pytest.mark.parametrize(
@@ -202,9 +202,9 @@ def test_bytes_never_crash_a_glance(payload: bytes) -> None:
         b"",
     ],
 )
-def test_what_is_not_told_at_a_glance_is_left_to_the_reader(payload: bytes) -> None:
-    assert glance(payload) is None
+def test_what_the_fast_path_cannot_tell_is_left_to_the_reader(payload: bytes) -> None:
+    assert decode_heartbeat(payload) is None
 
 
-def test_a_glance_knows_the_fields_of_the_model() -> None:
+def test_the_fast_path_knows_the_fields_of_the_model() -> None:
     assert set(Beat.__struct_fields__) == set(Heartbeat.model_fields)

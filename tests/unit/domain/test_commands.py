@@ -82,7 +82,7 @@ def test_a_returning_agent_gets_what_has_not_expired() -> None:
 def test_the_book_forgets_what_has_ended() -> None:
     book = CommandBook([command("a")])
     for ended in book.over(now=161.0):
-        book.put(ended)
+        book.save(ended)
     assert len(book) == 0
 
 
@@ -118,7 +118,7 @@ def test_a_reply_to_a_broadcast_ends_the_order_of_the_agent_that_sent_it_and_no_
     assert book.asked("a1", "all") == both[1]
     assert book.asked("a1", "id-1") is None, "on the bus it has the broadcast's id"
     assert book.asked("mallory", "all") is None
-    book.put(both[1].replied(Result.DONE, None, None, 101.0))
+    book.save(both[1].replied(Result.DONE, None, None, 101.0))
     assert book.asked("a1", "all") is None
     assert list(book) == book.of_agent("a0") == [both[0]]
 
@@ -128,12 +128,12 @@ def test_what_is_over_is_found_whenever_one_looks(given: list[tuple[int, int]]) 
     book, left = CommandBook(), {}
     for number, (ttl, now) in enumerate(given):
         made = replace(command(f"id-{number}", created=float(now)), ttl=ttl)
-        book.put(made)
+        book.save(made)
         left[made.id] = made
         over = {one.id for one in book.over(float(now))}
         assert over == {one.id for one in left.values() if one.deadline <= now}
         for one in book.over(float(now)):
-            book.put(one)
+            book.save(one)
             left.pop(one.id)
 
 

@@ -65,7 +65,7 @@ def test_a_restart_of_the_hub_knows_how_an_agent_went():
     story.hears(status(boot=5, seq=0))
     story.hears(status("offline", boot=5, seq=1))
     again = Roster(interval=10)
-    again.thaw(story.roster.freeze())
+    again.load(story.roster.dump())
     assert again.view("larry", NOON).goodbye
     assert again.view("larry", NOON).as_dict()["goodbye"] is True
 

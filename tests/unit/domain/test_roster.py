@@ -133,7 +133,7 @@ def test_who_differs_from_most_of_its_group_has_drifted():
     tells("b", two)
     assert drifted() == ["a"], "now the other configuration is the usual one"
     again = Roster(enrolled={**dict.fromkeys(names, alike), "other": Enrolment()})
-    again.thaw(roster.freeze())
+    again.load(roster.dump())
     assert "config-drift" in again.view("a", NOON).alerts
     events = roster.enrol({name: Enrolment() for name in (*names, "other")}, at=NOON)
     assert words(events, Fact.ALERT_RESOLVED) == ["config-drift"]
@@ -155,19 +155,19 @@ def test_views_stand_worst_first():
 def test_the_hub_s_own_deafness_is_not_the_agents_silence():
     story = Story()
     story.hears(beat())
-    story.roster.deaf(NOON + 5)
+    story.roster.stop_listening(NOON + 5)
     assert story.waits(NOON + 1000) == []
     assert story.state(NOON + 1000) == "ok"
     story.hears(beat(NOON + 1000), at=NOON + 1001)
-    assert story.roster.hear(NOON + 1002) == []
+    assert story.roster.resume_listening(NOON + 1002) == []
     assert story.state(NOON + 1002) == "ok"
 
 
 def test_who_stays_silent_after_the_hub_listens_again_is_told():
     story = Story()
     story.hears(beat())
-    story.roster.deaf(NOON + 5)
-    assert words(story.roster.hear(NOON + 1002), Fact.VERDICT) == ["stale"]
+    story.roster.stop_listening(NOON + 5)
+    assert words(story.roster.resume_listening(NOON + 1002), Fact.VERDICT) == ["stale"]
 
 
 def test_a_thawed_roster_is_the_one_that_was_frozen_and_no_event():
@@ -182,11 +182,11 @@ def test_a_thawed_roster_is_the_one_that_was_frozen_and_no_event():
     story.hears(
         status(ts=NOON, boot=5, seq=1, config="sha256:" + "1" * 64, checks={"cron": "pass"})
     )
-    frozen = json.loads(json.dumps(list(story.roster.freeze())))
+    frozen = json.loads(json.dumps(list(story.roster.dump())))
     other = Roster(interval=10)
-    other.thaw(frozen)
+    other.load(frozen)
     assert other.view("larry", NOON).as_dict() == story.roster.view("larry", NOON).as_dict()
-    assert list(other.freeze()) == list(story.roster.freeze())
+    assert list(other.dump()) == list(story.roster.dump())
     assert words(other.tick(NOON + 13), Fact.VERDICT) == ["late"]
 
 

@@ -17,9 +17,9 @@ from tests.support.waiting import eventually
 async def test_a_restart_has_the_same_roster_and_knows_what_it_saw(
     intake: Intake, tmp_path: Path, clean: bool
 ):
-    intake.desk.put(status(boot=5, seq=0), *(beat(boot=5, seq=n) for n in range(1, 40)))
-    intake.desk.put(beat("moe", ok=False), status("curly", state="offline", boot=9))
-    await eventually(lambda: len(intake.desk.acked) == 42)
+    intake.bus.deliver(status(boot=5, seq=0), *(beat(boot=5, seq=n) for n in range(1, 40)))
+    intake.bus.deliver(beat("moe", ok=False), status("curly", state="offline", boot=9))
+    await eventually(lambda: len(intake.bus.acked) == 42)
     if clean:
         await intake.committer.write(save_all=True)
     before = [view.as_dict() for view in intake.roster.views(NOON)]
@@ -28,7 +28,7 @@ async def test_a_restart_has_the_same_roster_and_knows_what_it_saw(
     again = Intake(tmp_path / "home")
     assert [view.as_dict() for view in again.roster.views(NOON)] == before
     assert again.committer.book.firing() == firing
-    again.roster.hear(NOON)
+    again.roster.resume_listening(NOON)
     assert again.roster.tick(NOON + 1) == []
     events = again.roster.observe(*_beat_again(), at=NOON)
     assert [event.fact for event in events] == [Fact.DUPLICATE]
@@ -44,8 +44,8 @@ def _beat_again():
 
 
 async def test_records_are_stored_when_they_have_waited(intake: Intake):
-    intake.desk.put(beat(boot=5, seq=0))
-    await eventually(lambda: len(intake.desk.acked) == 1)
+    intake.bus.deliver(beat(boot=5, seq=0))
+    await eventually(lambda: len(intake.bus.acked) == 1)
     assert await _records(intake) == []
     intake.now += 6
     await intake.committer.write()
@@ -59,7 +59,7 @@ async def _records(intake: Intake) -> list[str]:
 
 async def test_an_acknowledged_drift_is_the_new_normal(intake: Intake):
     one, two = ("sha256:" + digit * 64 for digit in "12")
-    intake.desk.put(status(config=one), status(config=two))
+    intake.bus.deliver(status(config=one), status(config=two))
     await eventually(intake.committer.book.firing)
     assert await intake.committer.acknowledge("larry", "config-drift", "mia")
     assert not intake.committer.book.firing()
@@ -69,10 +69,10 @@ async def test_an_acknowledged_drift_is_the_new_normal(intake: Intake):
 async def test_maintenance_that_ends_and_begins_again_at_once_outlives_a_restart(
     intake: Intake, tmp_path: Path
 ):
-    intake.desk.put(status(state="maintenance"))
-    await eventually(lambda: len(intake.desk.acked) == 1)
-    intake.desk.put(status(state="running"), status(state="maintenance"))
-    await eventually(lambda: len(intake.desk.acked) == 3)
+    intake.bus.deliver(status(state="maintenance"))
+    await eventually(lambda: len(intake.bus.acked) == 1)
+    intake.bus.deliver(status(state="running"), status(state="maintenance"))
+    await eventually(lambda: len(intake.bus.acked) == 3)
     assert intake.committer.book.silences
     await intake.store.close()
     again = Intake(tmp_path / "home")
@@ -84,7 +84,7 @@ async def test_a_stop_in_mid_commit_lets_the_commit_end_and_the_rest_be_saved(tm
     intake = Intake(tmp_path / "home")
     task = asyncio.create_task(intake.ingest.run())
     intake.store.gate.clear()
-    intake.desk.put(beat(boot=5, seq=0))
+    intake.bus.deliver(beat(boot=5, seq=0))
     await eventually(lambda: intake.store.attempts)
     task.cancel()
     asyncio.get_running_loop().call_later(0.05, intake.store.gate.set)
@@ -106,8 +106,8 @@ async def test_a_clock_set_back_goes_on_slower_until_it_is_true_again(intake: In
 
 async def test_a_slow_subscriber_loses_the_oldest_and_is_told(intake: Intake):
     subscription = intake.feed.subscribe(limit=3)
-    intake.desk.put(*(beat(uptime=n) for n in range(10)))
-    await eventually(lambda: len(intake.desk.acked) == 10)
+    intake.bus.deliver(*(beat(uptime=n) for n in range(10)))
+    await eventually(lambda: len(intake.bus.acked) == 10)
     assert subscription.lost > 0
     assert intake.counters.feed_dropped == subscription.lost
     kept = []

@@ -20,19 +20,19 @@ from tests.support.waiting import eventually
 
 async def test_nothing_is_acknowledged_before_it_is_committed(intake: Intake):
     intake.store.gate.clear()
-    intake.desk.put(beat(boot=5, seq=0))
+    intake.bus.deliver(beat(boot=5, seq=0))
     await eventually(lambda: intake.store.attempts)
-    assert intake.desk.acked == []
+    assert intake.bus.acked == []
     intake.store.gate.set()
-    await eventually(lambda: len(intake.desk.acked) == 1)
+    await eventually(lambda: len(intake.bus.acked) == 1)
     assert len(await intake.stored()) == 1
 
 
 async def test_a_repeated_number_is_acknowledged_and_stored_once(intake: Intake):
     message = beat(boot=5, seq=0)
-    intake.desk.put(message, message)
-    intake.desk.put(message)
-    await eventually(lambda: len(intake.desk.acked) == 3)
+    intake.bus.deliver(message, message)
+    intake.bus.deliver(message)
+    await eventually(lambda: len(intake.bus.acked) == 3)
     assert len(await intake.stored()) == 1
     assert intake.counters.facts[Fact.DUPLICATE] == 2
 
@@ -41,8 +41,8 @@ async def test_what_the_contract_rejects_is_a_dead_letter_and_acknowledged(intak
     bad = Inbound("fleet/larry/heartbeat", b"{}", 1)
     poison = Inbound("fleet/larry/command", b'{"verb":"health-check"}', 1, retain=True)
     foreign = Inbound("fleet/larry/gossip", b"{}", 1)
-    intake.desk.put(bad, poison, foreign)
-    await eventually(lambda: len(intake.desk.acked) == 3)
+    intake.bus.deliver(bad, poison, foreign)
+    await eventually(lambda: len(intake.bus.acked) == 3)
     dead_letters = await intake.store.dead_letters(before=None, limit=9)
     assert [dead_letter.reason for dead_letter in dead_letters] == [
         "unknown-topic",
@@ -53,16 +53,16 @@ async def test_what_the_contract_rejects_is_a_dead_letter_and_acknowledged(intak
 
 
 async def test_of_a_message_too_large_only_so_much_is_kept_as_shows_it(intake: Intake):
-    intake.desk.put(Inbound("fleet/larry/heartbeat", b"x" * 1_000_000, 1))
-    await eventually(lambda: len(intake.desk.acked) == 1)
+    intake.bus.deliver(Inbound("fleet/larry/heartbeat", b"x" * 1_000_000, 1))
+    await eventually(lambda: len(intake.bus.acked) == 1)
     [dead_letter] = await intake.store.dead_letters(before=None, limit=9)
     assert (dead_letter.reason, len(dead_letter.payload)) == ("too-large", MAX_PAYLOAD + 1)
 
 
 async def test_cleared_retained_state_is_news_and_no_dead_letter(intake: Intake):
     topics = ("fleet/larry/heartbeat", "fleet/larry/command", "zephyr/broadcast")
-    intake.desk.put(beat(), *(Inbound(topic, b"", 1) for topic in topics))
-    await eventually(lambda: len(intake.desk.acked) == 4)
+    intake.bus.deliver(beat(), *(Inbound(topic, b"", 1) for topic in topics))
+    await eventually(lambda: len(intake.bus.acked) == 4)
     assert intake.counters.facts[Fact.RETAINED_CLEARED] == 3
     assert not intake.counters.rejected
     assert intake.roster.view("larry", intake.now).state == "ok"
@@ -71,13 +71,13 @@ async def test_cleared_retained_state_is_news_and_no_dead_letter(intake: Intake)
 async def test_a_slow_disk_leaves_the_rest_with_the_broker(intake: Intake):
     intake.store.gate.clear()
     for seq in range(20):
-        intake.desk.put(beat(boot=5, seq=seq))
-    await eventually(lambda: intake.desk.taken >= IN_HAND)
+        intake.bus.deliver(beat(boot=5, seq=seq))
+    await eventually(lambda: intake.bus.taken >= IN_HAND)
     for _ in range(50):
         await asyncio.sleep(0)
-    assert intake.desk.taken <= IN_HAND + 1
+    assert intake.bus.taken <= IN_HAND + 1
     intake.store.gate.set()
-    await eventually(lambda: len(intake.desk.acked) == 20)
+    await eventually(lambda: len(intake.bus.acked) == 20)
     assert len(await intake.stored()) == 20
 
 
@@ -86,14 +86,14 @@ async def test_a_full_disk_pauses_raises_an_alert_and_loses_nothing(
 ):
     monkeypatch.setattr("fleet.hub.committer.RETRY", 0.01)
     intake.store.full = True
-    intake.desk.put(beat(boot=5, seq=0))
+    intake.bus.deliver(beat(boot=5, seq=0))
     await eventually(lambda: intake.store.attempts > 2)
     assert intake.counters.paused
-    assert intake.desk.acked == []
+    assert intake.bus.acked == []
     (alert_group,) = intake.committer.book.due(intake.now + 60)
     assert (alert_group.code, alert_group.agents) == (AlertCode.DISK_PRESSURE, ("",))
     intake.store.full = False
-    await eventually(lambda: len(intake.desk.acked) == 1)
+    await eventually(lambda: len(intake.bus.acked) == 1)
     assert not intake.counters.paused
     assert not intake.committer.book.firing()
     assert len(await intake.stored()) == 1
@@ -102,25 +102,25 @@ async def test_a_full_disk_pauses_raises_an_alert_and_loses_nothing(
 async def test_a_store_that_refuses_ends_intake_without_an_acknowledgement(tmp_path: Path):
     intake = Intake(tmp_path / "home")
     intake.store.broken = True
-    intake.desk.put(beat(boot=5, seq=0))
+    intake.bus.deliver(beat(boot=5, seq=0))
     with pytest.raises(ExceptionGroup) as caught:
         await intake.ingest.run()
     assert isinstance(caught.value.exceptions[0], StoreError)
-    assert intake.desk.acked == []
+    assert intake.bus.acked == []
     await intake.store.close()
 
 
 async def test_an_unnumbered_message_that_comes_again_after_a_break_is_stored_once(
     intake: Intake,
 ):
-    intake.desk.put(beat(uptime=1), beat(uptime=2))
-    await eventually(lambda: len(intake.desk.acked) == 2)
+    intake.bus.deliver(beat(uptime=1), beat(uptime=2))
+    await eventually(lambda: len(intake.bus.acked) == 2)
     intake.ingest.redelivered.expect()
-    intake.desk.put(beat(uptime=2), beat(uptime=3))
-    await eventually(lambda: len(intake.desk.acked) == 4)
+    intake.bus.deliver(beat(uptime=2), beat(uptime=3))
+    await eventually(lambda: len(intake.bus.acked) == 4)
     assert [json.loads(p)["uptime"] for p in await intake.stored()] == [1, 2, 3]
-    intake.desk.put(beat(uptime=2))
-    await eventually(lambda: len(intake.desk.acked) == 5)
+    intake.bus.deliver(beat(uptime=2))
+    await eventually(lambda: len(intake.bus.acked) == 5)
     assert len(await intake.stored()) == 4
 
 
@@ -129,48 +129,48 @@ async def test_a_notice_of_maintenance_silences_until_its_end(intake: Intake):
         body = {"notice": word, "ts": "2027-01-15T08:00:00Z"}
         return Inbound("zephyr/broadcast", json.dumps(body).encode(), 1)
 
-    intake.desk.put(notice("maintenance-begin"))
+    intake.bus.deliver(notice("maintenance-begin"))
     await eventually(lambda: intake.committer.book.silences)
-    intake.desk.put(notice("maintenance-end"))
+    intake.bus.deliver(notice("maintenance-end"))
     await eventually(lambda: not intake.committer.book.silences)
 
 
 async def test_an_agent_in_maintenance_is_silent_and_no_longer_when_it_runs(intake: Intake):
-    intake.desk.put(status(state="maintenance"))
+    intake.bus.deliver(status(state="maintenance"))
     await eventually(lambda: intake.committer.book.silences)
-    intake.desk.put(status(state="running"))
+    intake.bus.deliver(status(state="running"))
     await eventually(lambda: not intake.committer.book.silences)
 
 
 async def test_one_receipt_covers_many_messages(intake: Intake):
-    intake.desk.put(*(status(boot=5, seq=seq) for seq in range(50)))
-    await eventually(lambda: intake.desk.published)
-    assert intake.desk.published == [("fleet/larry/receipt", {"boot": 5, "seq": 49})]
+    intake.bus.deliver(*(status(boot=5, seq=seq) for seq in range(50)))
+    await eventually(lambda: intake.bus.published)
+    assert intake.bus.published == [("fleet/larry/receipt", {"boot": 5, "seq": 49})]
 
 
 async def test_heartbeats_alone_are_not_receipted(intake: Intake):
-    intake.desk.put(beat(boot=5, seq=0), status(boot=5, seq=1))
-    intake.desk.put(beat("moe", boot=5, seq=0))
-    await eventually(lambda: intake.desk.published)
-    assert {topic for topic, _ in intake.desk.published} == {"fleet/larry/receipt"}
+    intake.bus.deliver(beat(boot=5, seq=0), status(boot=5, seq=1))
+    intake.bus.deliver(beat("moe", boot=5, seq=0))
+    await eventually(lambda: intake.bus.published)
+    assert {topic for topic, _ in intake.bus.published} == {"fleet/larry/receipt"}
 
 
 async def test_a_broker_that_tells_but_not_of_drops_has_dropped_nothing_since(intake: Intake):
     received = Inbound("$SYS/broker/messages/received", b"90", retain=True)
-    intake.desk.put(received)
+    intake.bus.deliver(received)
     await eventually(lambda: intake.counters.broker)
     assert intake.counters.broker_dropped is None  # what is retained may still come
-    intake.desk.put(received._replace(payload=b"95", retain=False))
+    intake.bus.deliver(received._replace(payload=b"95", retain=False))
     await eventually(lambda: intake.counters.broker_dropped == 0)
-    intake.desk.put(Inbound("$SYS/broker/publish/messages/dropped", b"7"))
+    intake.bus.deliver(Inbound("$SYS/broker/publish/messages/dropped", b"7"))
     await eventually(lambda: intake.counters.broker_dropped == 7)
 
 
 async def test_a_backlog_is_over_when_its_last_batch_is_stored(intake: Intake):
     intake.store.gate.clear()
-    intake.desk.put(*(beat(boot=5, seq=number) for number in range(BACKLOG)))
+    intake.bus.deliver(*(beat(boot=5, seq=number) for number in range(BACKLOG)))
     await eventually(lambda: intake.store.attempts)
     assert not intake.ingest.idle
     intake.store.gate.set()
     await eventually(lambda: intake.ingest.idle)
-    assert len(intake.desk.acked) == BACKLOG
+    assert len(intake.bus.acked) == BACKLOG

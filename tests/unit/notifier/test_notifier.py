@@ -30,9 +30,9 @@ async def test_a_burst_before_it_runs_pushes_no_alert_out(tmp_path: Path) -> Non
 
     hub: Any = SimpleNamespace(settings=SimpleNamespace(home=tmp_path), feed=feed)
     notifier = Notifier(hub, [ROUTE], receive)
-    feed.put([GROUP])
+    feed.publish([GROUP])
     beat = StoredMessage(1, 1e9, "ada", MessageKind.HEARTBEAT, False, b"{}")
-    feed.put([beat] * (QUEUE + 1))
+    feed.publish([beat] * (QUEUE + 1))
     task = asyncio.create_task(notifier.run())
     try:
         await eventually(lambda: got == ["process-down"])

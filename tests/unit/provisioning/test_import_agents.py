@@ -26,14 +26,14 @@ services:
 
 @pytest.mark.parametrize("document", [CELLS, {"cells": CELLS}, {"version": 1, "fleet": CELLS}])
 def test_openclaws_cells_are_found_by_tenant(document: object) -> None:
-    assert import_agents.read(json.dumps(document)) == [
+    assert import_agents.parse(json.dumps(document)) == [
         Found("acme", Kind.OPENCLAW, {"container": "openclaw-cell-acme"}),
         Found("globex", Kind.OPENCLAW, {"container": "openclaw-cell-globex"}),
     ]
 
 
 def test_a_compose_files_agents_are_found_and_its_infrastructure_is_not() -> None:
-    assert import_agents.read(COMPOSE) == [
+    assert import_agents.parse(COMPOSE) == [
         Found("ada", Kind.NANOBOT, {"container": "ada-1"}),
         Found("boole", Kind.OPENCLAW),
         Found("curie", Kind.GENERIC),
@@ -45,7 +45,7 @@ def test_a_compose_files_agents_are_found_and_its_infrastructure_is_not() -> Non
 )
 def test_what_names_no_agent_is_an_error(text: str) -> None:
     with pytest.raises(ConfigError):
-        import_agents.read(text)
+        import_agents.parse(text)
 
 
 @pytest.mark.parametrize("kind", Kind)

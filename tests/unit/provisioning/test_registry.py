@@ -26,7 +26,7 @@ def test_an_empty_list_is_a_list(tmp_path: Path) -> None:
 
 def test_what_is_put_is_read_back(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
-    registry.put(ALPHA)
+    registry.save(ALPHA)
     assert registry.agents() == {"alpha": ALPHA}
     assert registry.group("edge") == ["alpha"]
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
@@ -34,7 +34,7 @@ def test_what_is_put_is_read_back(tmp_path: Path) -> None:
 
 def test_a_revoked_name_leaves_a_tombstone(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
-    registry.put(ALPHA)
+    registry.save(ALPHA)
     registry.revoke("alpha", 9.0)
     assert registry.agents() == {}
     gone = (registry.everyone() or {})["alpha"]

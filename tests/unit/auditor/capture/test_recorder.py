@@ -16,7 +16,9 @@ from tests.support.audits import NOON
 
 def read_all(folder: Path) -> list[Captured | Gap]:
     return [
-        item for path in sorted(folder.glob(line_format.PATTERN)) for item in line_format.read(path)
+        item
+        for path in sorted(folder.glob(line_format.PATTERN))
+        for item in line_format.read_file(path)
     ]
 
 

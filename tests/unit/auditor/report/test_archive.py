@@ -6,14 +6,14 @@ from pathlib import Path
 
 from fleet.auditor.report import archive
 from fleet.auditor.report.report import AuditReport, report_of
-from tests.support.audits import NOON, an_audit, beat, take
+from tests.support.audits import NOON, an_audit, beat, examine
 
 
 def a_report(at: float = NOON, *, bad: bool = False) -> AuditReport:
     audit = an_audit()
-    take(audit, "fleet/alpha/heartbeat", beat(uptime=5))
+    examine(audit, "fleet/alpha/heartbeat", beat(uptime=5))
     if bad:
-        take(audit, "fleet/alpha/command", {"verb": "health-check"}, retain=True)
+        examine(audit, "fleet/alpha/command", {"verb": "health-check"}, retain=True)
     return report_of(audit, [], at=at)
 
 
