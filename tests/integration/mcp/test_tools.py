@@ -83,7 +83,7 @@ async def test_read_only_is_the_default_and_every_answer_begins_with_its_verdict
             assert text_of(await client.call_tool(name, {})).startswith(beginning)
         described = text_of(await client.call_tool("describe", {"agent": "ada"}))
         assert described.startswith("OK: ada: ")
-        assert "- versions: sidecar " in described
+        assert "- config: unknown" in described
         assert "- alerts: none" in described
         history = text_of(await client.call_tool("history", {"agent": "ada", "kind": "status"}))
         assert "ada status: running" in history
