@@ -243,13 +243,13 @@ class Ingest:
         )
 
     def _hear_broker(self, topic: str, payload: bytes, retained: bool) -> None:
-        told = self._counters.broker
+        statistics = self._counters.broker
         if payload.isdigit():
-            told[topic.removeprefix(BROKER)] = int(payload)
+            statistics[topic.removeprefix(BROKER)] = int(payload)
         if not retained:
             # Mosquitto tells only what changed within a minute: a hub that came later would first
             # hear of drops as a large number out of nowhere, which is no increase to Prometheus.
-            told.setdefault(BROKER_DROPPED, 0)
+            statistics.setdefault(BROKER_DROPPED, 0)
 
     def _parse(self, topic: str) -> Address:
         address = self._topics.parse(topic)
