@@ -13,6 +13,7 @@ from fleet.api.cooperative import in_slices
 from fleet.api.event_stream import EventName, EventStream, Interest, StreamEvent
 from fleet.auditor.report import archive
 from fleet.commander.commander import Commander, TooManyOpenError
+from fleet.contract.messages import Status
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.topics import FROM_AGENT
 from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result
@@ -140,10 +141,10 @@ class HubBackend:
         return await self._commander.ack(agent, command, result)
 
     async def publish(self, kind: MessageKind, agent: str, payload: bytes) -> None:
-        self._hub.reader.read(kind, payload)
-        await self._hub.bus.publish(
-            self._hub.topics.of(kind, agent), payload, retain=kind in FROM_AGENT
-        )
+        message = self._hub.reader.read(kind, payload)
+        answers = isinstance(message, Status) and message.reply is not None
+        retain = kind in FROM_AGENT and not answers  # an answer is of its moment, no state
+        await self._hub.bus.publish(self._hub.topics.of(kind, agent), payload, retain=retain)
 
     def alerts(
         self, *, history: bool, limit: int | None = None, code: str | None = None

@@ -125,6 +125,10 @@ class WeeklyAudit:
             except FleetError as error:
                 _log.warning("the weekly audit could not be made: %s", error.what)
                 await asyncio.sleep(AGAIN)
+            except Exception:  # noqa: BLE001  what the audit lacks, the fleet must not
+                # A defect of the audit: the fleet is watched all the same, and the log says where.
+                _log.exception("the weekly audit failed")
+                await asyncio.sleep(AGAIN)
 
     async def audit(self) -> AuditResult:
         """Audit now, in a process of its own: the hub must not miss a beat meanwhile. A stop ends

@@ -36,21 +36,26 @@ class EnrolmentSync:
             version = self._registry.version()
             if version != self._version:
                 try:
-                    await self._take(self._registry.agents())
+                    await self._follow(self._registry.everyone())
                 except ConfigError as error:
                     # The list that was read last stays in force: a damaged file opens nothing.
                     _log.error("the list of agents is not usable: %s", error.what)
                 self._version = version
             await asyncio.sleep(PAUSE)
 
-    async def _take(self, agents: dict[str, Enrolled] | None) -> None:
+    async def _follow(self, everyone: dict[str, Enrolled] | None) -> None:
+        """Who left is forgotten before anybody is judged: a stranger it is not."""
         hub = self._hub
+        agents = None if everyone is None else {
+            name: one for name, one in everyone.items() if one.revoked_at is None
+        }  # fmt: skip
+        left = set((everyone or {}).keys() - (agents or {}).keys())
+        if agents is not None:
+            left |= self._members - agents.keys()
+        for name in left:
+            if name in hub.roster or hub.committer.book.firing_of(name) or name in self._members:
+                await self._commander.cancel(name)
+                hub.committer.forget(name)
         members = None if agents is None else {n: a.as_member() for n, a in agents.items()}
         await hub.committer.write(hub.roster.enrol(members, at=hub.committer.now()))
-        gone = self._members - frozenset(members or ()) if members is not None else frozenset()
-        for name in gone:
-            await self._commander.cancel(name)
-            hub.roster.forget(name)
-            hub.committer.book.forget(name)
-            await hub.committer.write()
         self._members = frozenset(members or ())

@@ -96,6 +96,8 @@ class AlertBook:
     silences: dict[str, Silence] = field(default_factory=dict)
     changed: set[tuple[str, str]] = field(default_factory=set)
     """Keys changed since the store last took them."""
+    lifted: list[str] = field(default_factory=list)
+    """Silences that ended, by hand or by time, since the store last took them."""
     _ended: list[tuple[Silence, float]] = field(default_factory=list)
     """Silences that ended, and until when what they covered is held back still."""
     _pending: set[tuple[str, str]] = field(default_factory=set)
@@ -165,6 +167,8 @@ class AlertBook:
     def silence(self, silence: Silence) -> None:
         """Hold back what it covers until it ends."""
         self.silences[silence.id] = silence
+        if silence.id in self.lifted:  # begun again before the end of it was stored
+            self.lifted.remove(silence.id)
 
     def lift(self, silence_id: str, at: float) -> bool:
         """End a silence; False if there is none of that id."""
@@ -172,6 +176,7 @@ class AlertBook:
         if silence is None:
             return False
         self._ended.append((silence, at + SETTLE))
+        self.lifted.append(silence_id)
         return True
 
     def firing_of(self, agent: str) -> Mapping[str, Alert]:

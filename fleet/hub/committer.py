@@ -75,7 +75,7 @@ class Committer:
         self._last_at = 0.0
         self._dirty: dict[str, tuple[int, float]] = {}
         self._silences: list[Silence] = []
-        self._lifted: list[str] = []
+        self._forgotten: list[str] = []
         self._queue: deque[Batch] = deque()
         self._entered = 0
         self._committed = 0
@@ -112,15 +112,18 @@ class Committer:
         """Hold back alerts; stored with the next batch."""
         self.book.silence(silence)
         self._silences.append(silence)
-        if silence.id in self._lifted:  # begun again before the end of it was stored
-            self._lifted.remove(silence.id)
 
     def lift(self, silence_id: str) -> bool:
         """End a silence; stored with the next batch."""
-        if not self.book.lift(silence_id, self.now()):
-            return False
-        self._lifted.append(silence_id)
-        return True
+        return self.book.lift(silence_id, self.now())
+
+    def forget(self, agent: str) -> None:
+        """Drop what is known of an agent that left, also in the store with the next batch: no
+        restart brings it back."""
+        self.roster.forget(agent)
+        self.book.forget(agent)
+        self._dirty.pop(agent, None)
+        self._forgotten.append(agent)
 
     async def acknowledge(self, agent: str, code: str, by: str) -> bool:
         """Somebody looks at an alert; for drift, this accepts the new configuration."""
@@ -220,7 +223,8 @@ class Committer:
                 batch.alerts.append(alert)
         self.book.changed.clear()
         batch.silences, self._silences = self._silences, []
-        batch.lifted, self._lifted = self._lifted, []
+        batch.lifted, self.book.lifted = self.book.lifted, []
+        batch.forgotten_records, self._forgotten = self._forgotten, []
         for stored in batch.messages:
             if stored.agent not in self._dirty and stored.agent:
                 self._dirty[stored.agent] = (stored.id, stored.at)

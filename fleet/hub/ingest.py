@@ -243,9 +243,9 @@ class Ingest:
         )
 
     def _hear_broker(self, topic: str, payload: bytes, retained: bool) -> None:
-        statistics = self._counters.broker
-        if payload.isdigit():
-            statistics[topic.removeprefix(BROKER)] = int(payload)
+        statistics, name = self._counters.broker, topic.removeprefix(BROKER)
+        if name in BROKER_STATISTICS and payload.isdigit():
+            statistics[name] = int(payload[:20])
         if not retained:
             # Mosquitto tells only what changed within a minute: a hub that came later would first
             # hear of drops as a large number out of nowhere, which is no increase to Prometheus.

@@ -101,8 +101,10 @@ class HubCollector(Collector):
             yield single(hub_families.STARTED, self._hub.started_at)
 
     def _broker(self) -> Iterable[Metric]:
-        for topic, value in self._hub.counters.broker.items():
-            yield single(hub_families.BROKER[topic], value)
+        told = self._hub.counters.broker
+        for topic, family in hub_families.BROKER.items():
+            if topic in told:  # it may tell more than was asked for, and less
+                yield single(family, told[topic])
 
 
 def single(family: Family, value: float) -> Metric:

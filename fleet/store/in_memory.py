@@ -111,6 +111,8 @@ class InMemoryStore:
         for silence_id in batch.lifted:
             kept.silences.pop(silence_id, None)
         kept.records |= records
+        for name in batch.forgotten_records:
+            kept.records.pop(name, None)
         if batch.replay_from is not None:
             kept.replay_from = batch.replay_from
 

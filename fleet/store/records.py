@@ -76,6 +76,7 @@ class Batch:
     silences: list[Silence] = field(default_factory=list)
     lifted: list[str] = field(default_factory=list)
     records: list[tuple[str, int, dict[str, Any]]] = field(default_factory=list)
+    forgotten_records: list[str] = field(default_factory=list)
     replay_from: int | None = None
 
     def __bool__(self) -> bool:
@@ -88,6 +89,7 @@ class Batch:
             or self.silences
             or self.lifted
             or self.records
+            or self.forgotten_records
         )
 
     @classmethod
@@ -106,6 +108,7 @@ class Batch:
             joined.silences += batch.silences
             joined.lifted += batch.lifted
             joined.records += batch.records
+            joined.forgotten_records += batch.forgotten_records
             if batch.replay_from is not None:
                 joined.replay_from = batch.replay_from
         return joined
@@ -115,6 +118,9 @@ class Batch:
         if self.forgotten_alerts and later.alerts:
             alerts = {(alert.agent, alert.code) for alert in later.alerts}
             self.forgotten_alerts = [key for key in self.forgotten_alerts if key not in alerts]
+        if self.forgotten_records and later.records:
+            kept = {agent for agent, _upto, _state in later.records}
+            self.forgotten_records = [name for name in self.forgotten_records if name not in kept]
         if self.lifted and later.silences:
             silences = {silence.id for silence in later.silences}
             self.lifted = [id_ for id_ in self.lifted if id_ not in silences]

@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.broker import Mosquitto
 from tests.support.one_liner import run
+from tests.support.sidecar import stand_in
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +62,7 @@ def settings(trial: Mosquitto, tmp_path: Path) -> dict[str, dict[str, str]]:
             "FLEET_PASSWORD_FILE": str(tmp_path / "secrets" / "alpha"),
             "FLEET_DROP": str(tmp_path / "drop"),
             "FLEET_KIND": "generic",
+            "FLEET_PID_FILE": stand_in(tmp_path),
         },
     }
 

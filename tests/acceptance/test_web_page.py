@@ -235,7 +235,7 @@ def test_the_page_invents_no_health(tmp_path: Path, browser: Any) -> None:
     home.mkdir()
     own = Served(home, broker)
     for name in ("ill", "gone", "never-heard"):
-        Registry(home).put(Enrolled(name))
+        Registry(home).save(Enrolled(name))
     own.start()
     context = browser.new_context()
     try:

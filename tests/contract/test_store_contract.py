@@ -262,6 +262,15 @@ async def test_the_newest_record_of_an_agent_is_what_counts(place: Place, store:
     assert found.replay_from == 4
 
 
+async def test_a_forgotten_record_does_not_come_back_with_a_restart(
+    place: Place, store: Store
+) -> None:
+    await store.commit(Batch(records=[("larry", 1, {"seq": 1}), ("moe", 2, {"seq": 7})]))
+    await store.commit(Batch(forgotten_records=["larry", "nobody"]))
+    found, _ = await restart(place.after_a_crash())
+    assert found.records == [("moe", 2, {"seq": 7})]
+
+
 async def test_an_alert_is_replaced_by_its_key_until_it_is_forgotten(
     place: Place, store: Store
 ) -> None:

@@ -27,6 +27,19 @@ ROOT = Path(__file__).parents[2]
 JUDGES = schema_validators()
 
 
+def stand_in(folder: Path) -> str:
+    """A pid file in which the test itself stands for the agent: a sidecar that watches nothing
+    knows nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "stand-in.pid"
+    path.write_text(f"{os.getpid()}\n")
+    return str(path)
+
+
+WATCHED = {"FLEET_KIND", "FLEET_PID_FILE", "FLEET_PROCESS", "FLEET_ENDPOINT"}
+"""Settings that say what is watched."""
+
+
 class Sidecar:
     """`agent-sidecar` for one agent as a user runs it; settings are environment variables."""
 
@@ -41,6 +54,7 @@ class Sidecar:
             "FLEET_HOME": str(folder / "home"),
             "FLEET_DROP": str(self.drop),
             "FLEET_INTERVAL": "1",
+            **({} if WATCHED & settings.keys() else {"FLEET_PID_FILE": stand_in(folder)}),
             **settings,
         }
         self.process: subprocess.Popen[bytes] | None = None

@@ -174,6 +174,9 @@ class SqliteStore(SqliteReader):
                 for agent, upto, state in batch.records
             ]
             insert_many(database, "record", 3, records)
+        if batch.forgotten_records:
+            gone = [(name,) for name in batch.forgotten_records]
+            many("DELETE FROM record WHERE agent = ?", gone)
         if batch.replay_from is not None:
             write_meta(database, "replay_from", batch.replay_from)
         return agents, dropped

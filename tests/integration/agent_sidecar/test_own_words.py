@@ -61,6 +61,7 @@ def test_a_measured_uptime_is_not_overwritten(
 
 
 def test_a_sidecar_that_watches_nothing_says_so(hub: Listener, sidecar: Sidecar) -> None:
+    del sidecar.settings["FLEET_PID_FILE"]
     sidecar.start()
     assert hub.wait("heartbeat")["checks"]["process"] == "unknown"
     sidecar.put("heartbeat", {"ok": True, "ts": TS})

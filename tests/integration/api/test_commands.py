@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.support.broker import Mosquitto
 from tests.support.served import Served, environment, fleet
+from tests.support.sidecar import stand_in
 from tests.support.waiting import wait_until
 
 
@@ -27,6 +28,7 @@ class Agent:
             FLEET_AGENT=name,
             FLEET_INTERVAL="600",
             FLEET_DROP="-",
+            FLEET_PID_FILE=stand_in(folder),
         )
         self.start()
 

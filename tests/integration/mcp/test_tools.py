@@ -21,6 +21,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from tests.support.broker import Mosquitto, free_port
 from tests.support.served import Served, environment
+from tests.support.sidecar import stand_in
 from tests.support.waiting import wait_until
 
 READ_ONLY = {"status", "describe", "check", "alerts", "history", "versions", "audit"}
@@ -38,8 +39,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         FLEET_AGENT="ada",
         FLEET_INTERVAL="5",
         FLEET_DROP="-",
+        FLEET_PID_FILE=stand_in(folder / "ada"),
     )
-    (folder / "ada").mkdir()
     sidecar = subprocess.Popen(
         [sys.executable, "-m", "agent_sidecar", "run"], env=environ, stderr=subprocess.DEVNULL
     )
@@ -82,7 +83,7 @@ async def test_read_only_is_the_default_and_every_answer_begins_with_its_verdict
             assert text_of(await client.call_tool(name, {})).startswith(beginning)
         described = text_of(await client.call_tool("describe", {"agent": "ada"}))
         assert described.startswith("OK: ada: ")
-        assert "- uptime: unknown" in described
+        assert "- config: unknown" in described
         assert "- alerts: none" in described
         history = text_of(await client.call_tool("history", {"agent": "ada", "kind": "status"}))
         assert "ada status: running" in history
