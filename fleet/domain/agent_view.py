@@ -119,8 +119,8 @@ def view_from(item: Mapping[str, Any]) -> AgentView:
         alerts=tuple(item["alerts"]),
         severities={code: Severity(word) for code, word in item["severities"].items()},
         planes={
-            plane: PlaneView(Check(told["check"]), told["age"])
-            for plane, told in item["planes"].items()
+            plane: PlaneView(Check(reported["check"]), reported["age"])
+            for plane, reported in item["planes"].items()
         },
         metrics=item["metrics"],
         labels=item["labels"],

@@ -32,8 +32,8 @@ MAX_RESOLVED: Final = 10_000
 class Alert:
     """One problem of one agent; `agent` is empty for the hub's own.
 
-    `state` is what is true, `told` what operators were last told, and `told_severity` how bad they
-    were told it is. Times are the hub's clock in seconds since the epoch.
+    `state` is what is true, `notified` what operators were last told, and `notified_severity` how
+    bad they were told it is. Times are the hub's clock in seconds since the epoch.
     """
 
     agent: str
@@ -41,22 +41,22 @@ class Alert:
     severity: Severity
     state: AlertState
     since: float
-    told: AlertState = AlertState.RESOLVED
+    notified: AlertState = AlertState.RESOLVED
     value: float | None = None
     acknowledged_by: str = ""
     acknowledged_at: float | None = None
-    told_severity: Severity | None = None
+    notified_severity: Severity | None = None
 
     @property
     def firing(self) -> bool:
         return self.state is AlertState.FIRING
 
     @property
-    def is_told(self) -> bool:
+    def is_notified(self) -> bool:
         """Whether operators know what is true, and that it is as bad as it is."""
-        if self.state is not self.told:
+        if self.state is not self.notified:
             return False
-        known = self.told_severity
+        known = self.notified_severity
         return not self.firing or known is None or self.severity.rank <= known.rank
 
     def as_dict(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class AlertBook:
     """Silences that ended, by hand or by time, since the store last took them."""
     _ended: list[tuple[Silence, float]] = field(default_factory=list)
     """Silences that ended, and until when what they covered is held back still."""
-    _untold: set[tuple[str, str]] = field(default_factory=set)
+    _pending: set[tuple[str, str]] = field(default_factory=set)
     _firing: dict[str, dict[str, Alert]] = field(default_factory=dict)
     """What fires, by agent and code."""
 
@@ -127,10 +127,10 @@ class AlertBook:
         """A problem exists, or its latest statement differs; False if all of it was known."""
         known = self.alerts.get((agent, code))
         if known is None or not known.firing:
-            told = known.told if known else AlertState.RESOLVED
-            told_severity = known.told_severity if known else None
-            fresh = Alert(agent, code, severity, AlertState.FIRING, at, told, value)
-            self._save(replace(fresh, told_severity=told_severity))
+            notified = known.notified if known else AlertState.RESOLVED
+            notified_severity = known.notified_severity if known else None
+            fresh = Alert(agent, code, severity, AlertState.FIRING, at, notified, value)
+            self._save(replace(fresh, notified_severity=notified_severity))
             return True
         later = replace(known, severity=severity, value=known.value if value is None else value)
         if later == known:
@@ -197,14 +197,14 @@ class AlertBook:
             self.lift(silence.id, silence.until)
         self._ended = [(silence, until) for silence, until in self._ended if now < until]
         groups: dict[tuple[str, AlertState], list[Alert]] = {}
-        for key in sorted(self._untold):
+        for key in sorted(self._pending):
             alert = self.alerts[key]
             if now - alert.since >= GROUP_WAIT and not self.is_held(alert):
                 groups.setdefault((alert.code, alert.state), []).append(alert)
         for alerts in groups.values():
             for alert in alerts:
                 severity = alert.severity if alert.firing else None
-                self._save(replace(alert, told=alert.state, told_severity=severity))
+                self._save(replace(alert, notified=alert.state, notified_severity=severity))
         return [
             AlertGroup(
                 code, state, max((a.severity for a in alerts), key=lambda s: s.rank), tuple(alerts)
@@ -216,13 +216,13 @@ class AlertBook:
         """Drop an agent's alerts, as after its revocation."""
         for key in [key for key in self.alerts if key[0] == agent]:
             del self.alerts[key]
-            self._untold.discard(key)
+            self._pending.discard(key)
             self.changed.add(key)
         self._firing.pop(agent, None)
 
     def trim(self) -> None:
         """Bound the memory that resolved and told alerts take: the oldest go."""
-        over = [a for a in self.alerts.values() if not a.firing and a.is_told]
+        over = [a for a in self.alerts.values() if not a.firing and a.is_notified]
         for alert in sorted(over, key=lambda a: a.since)[: max(0, len(over) - MAX_RESOLVED)]:
             del self.alerts[alert.agent, alert.code]
 
@@ -240,7 +240,7 @@ class AlertBook:
             del firing[alert.code]
             if not firing:
                 del self._firing[alert.agent]
-        if alert.is_told:
-            self._untold.discard(key)
+        if alert.is_notified:
+            self._pending.discard(key)
         else:
-            self._untold.add(key)
+            self._pending.add(key)

@@ -177,16 +177,16 @@ def _profile(record: AgentRecord, status: Status, *, behind: bool) -> None:
     if status.kind is not None:
         profile = replace(profile, kind=status.kind)
     if status.versions is not None:
-        told = status.versions
-        profile = replace(profile, versions=(told.agent, told.sidecar, told.runtime))
+        v = status.versions
+        profile = replace(profile, versions=(v.agent, v.sidecar, v.runtime))
     record.profile = shared(profile)
     if status.metrics is not None and not (behind and record.profile.metrics):
         record.set_metrics(status.metrics)
 
 
-def _config(record: AgentRecord, told: str, reply: Reply | None, at: float) -> list[Event]:
+def _config(record: AgentRecord, text: str, reply: Reply | None, at: float) -> list[Event]:
     """A new fingerprint is drift until it is reverted, accepted, or was asked for."""
-    digest = digest_number(told)
+    digest = digest_number(text)
     before, record.config = record.config, digest
     if before is None or before == digest:
         return []
@@ -194,7 +194,7 @@ def _config(record: AgentRecord, told: str, reply: Reply | None, at: float) -> l
     baseline = before if record.rare is None else record.rare.config_before or before
     record.ensure_rare().config_before = None if asked or baseline == digest else baseline
     record.drop_empty_rare()
-    return [Event(Fact.CONFIG, record.name, at, word=told)]
+    return [Event(Fact.CONFIG, record.name, at, word=text)]
 
 
 def _alert(record: AgentRecord, alert: Alert, arrival: Arrival) -> list[Event]:

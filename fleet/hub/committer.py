@@ -193,7 +193,7 @@ class Committer:
 
     def _facts(self, events: list[Event]) -> list[StoredEvent]:
         """Count events, let them change alerts and silences; those worth storing get ids."""
-        told: list[StoredEvent] = []
+        stored: list[StoredEvent] = []
         for event in events:
             self.counters.facts[event.fact] += 1
             if event.fact in UNSTORED:
@@ -203,8 +203,8 @@ class Committer:
             elif event.fact is Fact.STATE:
                 self._note_maintenance(event)
             self.book.apply(event)
-            told.append(StoredEvent(self.next_id(), event))
-        return told
+            stored.append(StoredEvent(self.next_id(), event))
+        return stored
 
     def _note_maintenance(self, event: Event) -> None:
         silence = maintenance("agent", event.at, event.agent)

@@ -243,13 +243,13 @@ class Ingest:
         )
 
     def _hear_broker(self, topic: str, payload: bytes, retained: bool) -> None:
-        told, name = self._counters.broker, topic.removeprefix(BROKER)
+        statistics, name = self._counters.broker, topic.removeprefix(BROKER)
         if name in BROKER_STATISTICS and payload.isdigit():
-            told[name] = int(payload[:20])
+            statistics[name] = int(payload[:20])
         if not retained:
             # Mosquitto tells only what changed within a minute: a hub that came later would first
             # hear of drops as a large number out of nowhere, which is no increase to Prometheus.
-            told.setdefault(BROKER_DROPPED, 0)
+            statistics.setdefault(BROKER_DROPPED, 0)
 
     def _parse(self, topic: str) -> Address:
         address = self._topics.parse(topic)

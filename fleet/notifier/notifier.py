@@ -48,8 +48,10 @@ class Notifier:
                         group.create_task(self._repeat(delivery), name="route-repeat")
                 async for item in self._subscription:
                     if isinstance(item, AlertGroup):
-                        told = Notification.of(item)
-                        await asyncio.gather(*(one.enqueue(told) for one in self._deliveries))
+                        notification = Notification.of(item)
+                        await asyncio.gather(
+                            *(one.enqueue(notification) for one in self._deliveries)
+                        )
         finally:
             self._subscription.close()
 
@@ -68,16 +70,16 @@ class Notifier:
         """Say again what fires and was told; nothing is queued, the next round says it anew."""
         while True:
             await asyncio.sleep(REPEAT)
-            for group in _told(self._hub.committer.book.firing()):
+            for group in _notified(self._hub.committer.book.firing()):
                 if delivery.route.wants(group.severity) and not len(delivery):
                     await delivery.try_once(group)
 
 
-def _told(firing: Iterable[Alert]) -> list[Notification]:
+def _notified(firing: Iterable[Alert]) -> list[Notification]:
     """The firing alerts that operators know of, by code."""
     codes: dict[str, list[Alert]] = {}
     for alert in firing:
-        if alert.told is AlertState.FIRING:
+        if alert.notified is AlertState.FIRING:
             codes.setdefault(alert.code, []).append(alert)
     return [
         Notification.of(AlertGroup(code, AlertState.FIRING, alerts[0].severity, tuple(alerts)))

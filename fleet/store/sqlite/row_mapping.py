@@ -65,15 +65,15 @@ def dead_letter(row: Row) -> DeadLetter:
 
 def alert_row(alert: Alert) -> Row:
     return (alert.agent, str(alert.code), alert.severity.value, alert.state.value, alert.since,
-            alert.told.value, alert.value, alert.acknowledged_by, alert.acknowledged_at,
-            alert.told_severity and alert.told_severity.value)  # fmt: skip
+            alert.notified.value, alert.value, alert.acknowledged_by, alert.acknowledged_at,
+            alert.notified_severity and alert.notified_severity.value)  # fmt: skip
 
 
 def alert(row: Row) -> Alert:
-    agent, code, severity, state, since, told_state, value, by, at, told_severity = row
+    agent, code, severity, state, since, told_state, value, by, at, notified_severity = row
     return Alert(agent, code, Severity(severity), AlertState(state), since,
                  AlertState(told_state), value, by, at,
-                 Severity(told_severity) if told_severity else None)  # fmt: skip
+                 Severity(notified_severity) if notified_severity else None)  # fmt: skip
 
 
 def silence_row(silence_: Silence) -> Row:

@@ -214,4 +214,4 @@ def test_whatever_happens_firing_and_resolved_are_told_in_turn(steps):
         expected = [AlertState.FIRING, AlertState.RESOLVED] * len(states)
         assert states == expected[: len(states)]
         known = book.alerts.get((agent, "agent-late"))
-        assert known is None or known.told is known.state
+        assert known is None or known.notified is known.state
