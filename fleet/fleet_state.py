@@ -71,7 +71,7 @@ def _of_hub(hub: HubClient) -> FleetState:
         raise HubError(
             f"the hub at {hub.url} is of another version",
             f"its answer is not as expected ({type(error).__name__})",
-            "install the same fleet here and there",
+            "install the same release here and on its machine",
         ) from None
     deaf = any(problem.code == HubAlertCode.BROKER_DOWN for problem in own)
     known = worst_first(apply_silences(views, silences, time.time()))

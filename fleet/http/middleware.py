@@ -74,7 +74,7 @@ class HttpGuard:
             return HttpProblem(
                 HTTPStatus.MISDIRECTED_REQUEST,
                 "this host name is not served here",
-                "ask by the address the hub was bound to, or add it to http_hosts in fleet.toml",
+                'ask by the address the hub is bound to, or hosts = ["NAME"] under [http_service]',
             )
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != headers.get("host"):
