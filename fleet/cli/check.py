@@ -50,6 +50,7 @@ def verdict(
     views: Sequence[AgentView], wanted: Sequence[str], own: Sequence[Problem] = ()
 ) -> tuple[int, str]:
     """(exit code, line) for the `wanted` agents, or for all and the hub's `own` problems."""
+    from fleet.domain.liveness import PRESENCE_CODES
     from fleet.domain.problems import ExitCode, exit_code, problems_of
     from fleet.domain.verdict import Verdict
 
@@ -70,7 +71,9 @@ def verdict(
         for word, names in tally.items()
     ]
     summary = ", ".join(parts) or "no agent has been heard of"
-    loud = [problem for problem in (*beside, *problems_of(chosen)) if not problem.held]
+    named = set(PRESENCE_CODES.values())  # the states say these already
+    found = (*beside, *problems_of(chosen))
+    loud = [problem for problem in found if not problem.held and problem.code not in named]
     if loud:
         summary += f"; {_shortened([str(problem) for problem in loud])}"
     counts = " ".join(f"{v.value}={sum(c.state is v for c in chosen)}" for v in Verdict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +34,9 @@ PAGE = 500
 @with_output("text", "jsonl")
 @with_settings("home")
 def history(settings: Settings, hourly: bool, limit: int, output: str, **wanted: Any) -> None:
-    """Stored messages, oldest first, a line each; -o jsonl shows them whole.
+    """The newest stored messages, oldest of them first, a line each; -o jsonl shows them whole.
 
+    With --cursor they are read from there on, page by page; --cursor 0 begins with the oldest.
     With --hourly: heartbeats, those not ok, statuses, alerts, and the least, greatest and last
     value of each metric. The hour that runs is not among them.
     """
@@ -54,8 +55,16 @@ async def _run(
     from fleet.store.open import read_only
 
     reader = Reader(settings.added_words())
-    show = _print_hour if hourly else partial(_print, reader)
+    show: Callable[[Any, str], None] = _print_hour if hourly else partial(_print, reader)
     async with read_only(settings) as store:
+        if not hourly and wanted["cursor"] is None:
+            asked = {name: value for name, value in wanted.items() if name != "cursor"}
+            newest = await store.newest(**asked, limit=limit)
+            for message in newest:
+                show(message, output)
+            if len(newest) == limit:
+                note(f"these are the newest {limit}: -n for more, --cursor 0 for all")
+            return
         while limit > 0:
             try:
                 found, wanted["cursor"] = await _page(

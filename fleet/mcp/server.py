@@ -132,23 +132,15 @@ class FleetTools:
         limit: Annotated[int, Field(ge=1, le=50, description="messages at most")] = 20,
     ) -> str:
         from fleet.store.open import read_only
-        from fleet.store.records import StoredMessage, described_message
+        from fleet.store.records import described_message
 
         async with read_only(self._settings) as store:
-            cursor: str | None = None
-            newest: list[StoredMessage] = []
-            for _ in range(100):  # pages run forward; only the newest are wanted
-                page = await store.history(
-                    since=time.time() - hours * 3600,
-                    agent=agent,
-                    kind=MessageKind(kind) if kind else None,
-                    cursor=cursor,
-                    limit=1000,
-                )
-                newest = [*newest, *page.messages][-limit:]
-                cursor = page.next
-                if cursor is None:
-                    break
+            newest = await store.newest(
+                since=time.time() - hours * 3600,
+                agent=agent,
+                kind=MessageKind(kind) if kind else None,
+                limit=limit,
+            )
         return answers.history_answer([described_message(message) for message in newest])
 
     async def versions(self) -> str:

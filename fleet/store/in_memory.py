@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
@@ -188,16 +189,37 @@ class InMemoryStore:
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page:
-        wanted = (
+        after = cursors.parse_message(cursor)
+        found = list(islice(self._wanted(after, since, until, agent, kind), limit))
+        return Page(found, str(found[-1].id) if len(found) >= limit else None)
+
+    async def newest(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        agent: str | None = None,
+        kind: MessageKind | None = None,
+        limit: int = 100,
+    ) -> list[StoredMessage]:
+        return list(deque(self._wanted(0, since, until, agent, kind), maxlen=limit))
+
+    def _wanted(
+        self,
+        after: int,
+        since: float | None,
+        until: float | None,
+        agent: str | None,
+        kind: MessageKind | None,
+    ) -> Iterator[StoredMessage]:
+        return (
             message
-            for message in self._above(cursors.parse_message(cursor))
+            for message in self._above(after)
             if (since is None or message.at >= since)
             and (until is None or message.at <= until)
             and (not agent or message.agent == agent)
             and kind in (None, message.kind)
         )
-        found = list(islice(wanted, limit))
-        return Page(found, str(found[-1].id) if len(found) >= limit else None)
 
     async def rollups(
         self,

@@ -56,6 +56,18 @@ class StoreReader(Protocol):
         """
         ...
 
+    async def newest(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        agent: str | None = None,
+        kind: MessageKind | None = None,
+        limit: int = 100,
+    ) -> list[StoredMessage]:
+        """The last `limit` of what `history` would give, in the same order."""
+        ...
+
     async def rollups(
         self,
         *,

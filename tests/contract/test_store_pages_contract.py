@@ -59,6 +59,8 @@ async def test_history_is_the_same_with_and_without_the_index(store: Store, inde
         await store.commit(Batch(messages[start : start + 10]))
     if indexed:
         await finish_upkeep(store, NOON)
+        await store.commit(Batch([stored(101, "larry", BEAT, NOON + 2000)]))  # not in it yet
+        messages.append(stored(101, "larry", BEAT, NOON + 2000))
     for agent in (None, "larry", "moe", "curly"):
         for kind in (None, BEAT, STATUS, ALERT):
             for since, until in ((None, None), (NOON + 100, NOON + 400)):
@@ -72,6 +74,9 @@ async def test_history_is_the_same_with_and_without_the_index(store: Store, inde
                 wanted = {"agent": agent, "kind": kind, "since": since, "until": until}
                 assert await ids(store, **wanted, limit=1000) == expected
                 assert await paged(store, 7, **wanted) == expected
+                for limit in (1, 7, 1000):
+                    newest = [one.id for one in await store.newest(**wanted, limit=limit)]
+                    assert newest == expected[-limit:]
 
 
 async def test_an_index_that_is_half_way_hides_nothing(store: Store) -> None:

@@ -50,6 +50,21 @@ def select(database: sqlite3.Connection, wanted: Filter) -> list[Row]:
     return found
 
 
+def select_newest(database: sqlite3.Connection, wanted: Filter) -> list[Row]:
+    """The newest `limit` rows, oldest first: by scan down to the end of the index, then by it."""
+    if wanted.kind is not None and wanted.kind not in KIND_NUMBER:
+        return []
+    first, last = bounds(database, wanted.since, wanted.until)
+    keys = _keys(wanted)
+    indexed = read_meta(database, "indexed_to") if keys else 0
+    found = _scan(database, wanted, max(first, indexed + 1), last, wanted.limit, newest=True)
+    if keys and len(found) < wanted.limit:
+        ids = _indexed(database, keys, first, min(indexed, last), newest=True)
+        rows = (row for row in _fetch(database, ids) if wanted.since <= row[1] <= wanted.until)
+        found += islice(rows, wanted.limit - len(found))
+    return found[::-1]
+
+
 def bounds(database: sqlite3.Connection, since: float, until: float) -> tuple[int, int]:
     """The ids between which messages of these times lie: ids and times grow together."""
     first, last = 1, 2**62
@@ -76,18 +91,13 @@ def _keys(wanted: Filter) -> list[int]:
     return [key_of(0, KIND_NUMBER[wanted.kind])]
 
 
-def _indexed(database: sqlite3.Connection, keys: list[int], first: int, last: int) -> Iterator[int]:
-    sources = [
-        (
-            id_
-            for (id_,) in database.execute(
-                "SELECT id FROM message_index WHERE key = ? AND id BETWEEN ? AND ? ORDER BY id",
-                (key, first, last),
-            )
-        )
-        for key in keys
-    ]
-    return heapq.merge(*sources)
+def _indexed(
+    database: sqlite3.Connection, keys: list[int], first: int, last: int, *, newest: bool = False
+) -> Iterator[int]:
+    query = "SELECT id FROM message_index WHERE key = ? AND id BETWEEN ? AND ? ORDER BY id"
+    query += " DESC" if newest else ""
+    sources = [(id_ for (id_,) in database.execute(query, (key, first, last))) for key in keys]
+    return heapq.merge(*sources, reverse=newest)
 
 
 def _fetch(database: sqlite3.Connection, ids: Iterable[int]) -> Iterator[Row]:
@@ -99,11 +109,18 @@ def _fetch(database: sqlite3.Connection, ids: Iterable[int]) -> Iterator[Row]:
 
 
 def _scan(
-    database: sqlite3.Connection, wanted: Filter, first: int, last: int, limit: int
+    database: sqlite3.Connection,
+    wanted: Filter,
+    first: int,
+    last: int,
+    limit: int,
+    *,
+    newest: bool = False,
 ) -> list[Row]:
+    order = "DESC" if newest else "ASC"
     kind = KIND_NUMBER[wanted.kind] if wanted.kind else None
     return database.execute(
         f"SELECT {_COLUMNS} FROM message WHERE id BETWEEN ? AND ? AND at BETWEEN ? AND ?"  # noqa: S608 - our own column names
-        " AND (? IS NULL OR agent = ?) AND (? IS NULL OR kind = ?) ORDER BY id LIMIT ?",
+        f" AND (? IS NULL OR agent = ?) AND (? IS NULL OR kind = ?) ORDER BY id {order} LIMIT ?",
         (first, last, wanted.since, wanted.until, wanted.agent, wanted.agent, kind, kind, limit),
     ).fetchall()

@@ -72,6 +72,27 @@ class SqliteReader:
 
         return await self._read(read)
 
+    async def newest(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        agent: str | None = None,
+        kind: MessageKind | None = None,
+        limit: int = 100,
+    ) -> list[StoredMessage]:
+        def read(database: sqlite3.Connection) -> list[StoredMessage]:
+            agents = self._agent_numbers(database)
+            number = agents.get(agent) if agent else None
+            if agent and number is None:
+                return []
+            low = float("-inf") if since is None else since
+            high = float("inf") if until is None else until
+            wanted = history.Filter(low, high, number, kind, limit=limit)
+            return _messages(database, history.select_newest(database, wanted), agents)
+
+        return await self._read(read)
+
     async def rollups(
         self,
         *,

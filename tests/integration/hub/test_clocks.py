@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -70,7 +71,10 @@ def test_a_clock_an_hour_off_is_told_and_makes_nobody_stale(hub: Served) -> None
     assert all(agent["age"] < 2.5 for agent in seen.values()), "ages are the hub's own"
     assert alerts(hub) == skewed, "and no other alert ever fired"
     done = fleet("check", environ=hub.environ)
-    assert (done.returncode, done.stdout.partition(" | ")[0]) == (0, "FLEET OK - 3 ok")
+    line = "FLEET WARNING - 3 ok; ahead: clock-skew, behind: clock-skew"
+    assert (done.returncode, done.stdout.partition(" | ")[0]) == (1, line), "as the hub tells it"
+    seen_by_cli = json.loads(fleet("status", "-o", "json", environ=hub.environ).stdout)["agents"]
+    assert {one["agent"]: one["state"] for one in seen_by_cli} == dict.fromkeys(CLOCKS, "ok")
 
     hub.stop()
     hub.start()  # now it finds them by retained messages, dated by those clocks

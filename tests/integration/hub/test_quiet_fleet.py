@@ -128,15 +128,17 @@ def test_the_list_of_the_enrolled_makes_ghosts_and_names_who_was_never_heard(
     assert counts == hub.get("/v1/agents")["counts"] == dict.fromkeys(counts, 1)
     assert set(counts) == {"ok", "ghost", "unknown"}
     found = {agent["agent"]: agent["state"] for agent in status(hub)["agents"]}
-    assert found == {"ada": "ok", "guy": "ok", "zoe": "unknown"}, (
-        "without the hub nobody is a ghost"
-    )
-    assert check(hub) == (0, "FLEET OK - 1 unknown (zoe), 2 ok")
+    assert found == expected, "the command line asks the hub"
+    assert check(hub) == (1, "FLEET WARNING - 1 ghost (guy), 1 unknown (zoe), 1 ok")
     assert fleet("verify", "zoe", "--unit", "none", environ=hub.environ).returncode == 3
 
     registry.save(Enrolled("guy"))
     wait_until(lambda: states(hub)["guy"] == "ok", what="the enrolment")
     wait_until(lambda: not severities(hub), what="the end of the alert")
+    assert check(hub) == (3, "FLEET UNKNOWN - 1 unknown (zoe), 2 ok"), "who never reports is not ok"
     hub.stop()
-    assert {agent["agent"]: agent["state"] for agent in status(hub)["agents"]}["zoe"] == "unknown"
+    alone = fleet("status", "-o", "json", environ=hub.environ)
+    found = {agent["agent"]: agent["state"] for agent in json.loads(alone.stdout)["agents"]}
+    assert found == {"ada": "ok", "guy": "ok", "zoe": "unknown"}
+    assert "from the broker alone: ghosts, silences and clock skew are not known" in alone.stderr
     guy.close()
