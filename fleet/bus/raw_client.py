@@ -121,5 +121,5 @@ class RawClient:
 
     def _connected(self) -> AiomqttConnection:
         if self._client is None:
-            raise BrokerError("this visit is over", "", "enter it first")
+            raise BrokerError("this client is not connected", "", "enter it first")
         return self._client

@@ -1,4 +1,4 @@
-"""The hub's commander: keeps every command until its end, and delivers to sleepers.
+"""The hub's commander: keeps every command until its end, and delivers to whoever was away.
 
 An agent that is away gets nothing: its commands wait here, in order of priority, and not in the
 broker's queue, where they could neither be reordered nor withdrawn.

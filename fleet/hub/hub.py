@@ -313,9 +313,9 @@ class Hub:
         """Alerts go out also while the disk is full and intake waits."""
         while True:
             await asyncio.sleep(TICK)
-            alert_group = self.committer.book.due(self.committer.now())
-            if alert_group and self.feed:
-                self.feed.publish(list(alert_group))
+            groups = self.committer.book.due(self.committer.now())
+            if groups and self.feed:
+                self.feed.publish(list(groups))
 
     async def _upkeep(self) -> None:
         caught_up = self.counters.stored

@@ -30,7 +30,7 @@ from fleet.hub.receipts import Receipts
 from fleet.store.records import DeadLetter, StoredMessage
 
 RECORDED: Final = (*FROM_AGENT, MessageKind.COMMAND, MessageKind.BROADCAST)
-"""The kinds that are stored; receipts are the hub's own voice."""
+"""The kinds that are stored; receipts are what the hub itself publishes."""
 
 BROKER: Final = "$SYS/broker/"
 """Where Mosquitto tells about itself; no part of the contract."""

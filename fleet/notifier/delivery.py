@@ -20,7 +20,7 @@ from fleet.notifier.senders import send
 
 FIRST, LONGEST = 1.0, 300.0
 """Seconds before the second attempt, and at most between two: a receiver that is away for the
-night gets the news within five minutes of its return."""
+night is told within five minutes of its return."""
 
 MAX_WAITING: Final = 1_000
 """Groups that wait at most; beyond it the oldest are dropped and counted."""
@@ -147,7 +147,7 @@ class Delivery:
                 return
             try:
                 write_secret(self._file, state)
-            except ConfigError as error:  # a full disk must not stop the news
+            except ConfigError as error:  # a full disk must not stop alerts
                 _log.warning("route %s: %s", self.route.name, error.what)
             else:
                 self._written = changes
