@@ -268,8 +268,8 @@ class Prover:
         if self._agent in reserved.PROBES:
             agents.append(self._agent)
         allowed = {self._barrier, self._topics.of(MessageKind.RECEIPT, self._agent)}
-        bait = {self._topics.of(kind, agent) for agent in agents for kind in kinds}
-        return sorted(bait - allowed)
+        foreign = {self._topics.of(kind, agent) for agent in agents for kind in kinds}
+        return sorted(foreign - allowed)
 
     def _visit(self, version: Version, will: Will | None = None) -> RawClient:
         credential = self._credential

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fleet.api.agent_query import AgentQuery
-from fleet.api.event_stream import Interest, StreamEvent
+from fleet.api.event_stream import EventFilter, StreamEvent
 from fleet.contract.vocabulary import MessageKind, Priority, Result, Verb
 
 JsonObject = dict[str, Any]
@@ -72,7 +72,7 @@ class Backend(Protocol):
         """`{"hours": […], "next": cursor or null}`, oldest first; a span's kind means nothing."""
         ...
 
-    async def send(self, dispatch: CommandRequest) -> tuple[list[str], str | None]:
+    async def send(self, request: CommandRequest) -> tuple[list[str], str | None]:
         """Queue a command; one id an agent, and the id of the broadcast where it went to all.
 
         Raises:
@@ -128,7 +128,7 @@ class Backend(Protocol):
         """Summaries of the latest audit reports; no matched value is in them."""
         ...
 
-    def events(self, after: int | None, interest: Interest) -> AsyncIterator[list[StreamEvent]]:
+    def events(self, after: int | None, wanted: EventFilter) -> AsyncIterator[list[StreamEvent]]:
         """Events after id `after` (None: from now on) while the client listens; bounded."""
         ...
 

@@ -62,7 +62,7 @@ class StreamEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Interest:
+class EventFilter:
     """Which events a client wants; empty and None: all."""
 
     names: frozenset[EventName] = frozenset()
@@ -80,8 +80,8 @@ class Interest:
 class _Client:
     """One listener's events that it has not read yet."""
 
-    def __init__(self, interest: Interest, missed: list[StreamEvent]) -> None:
-        self.interest = interest
+    def __init__(self, wanted: EventFilter, missed: list[StreamEvent]) -> None:
+        self.wanted = wanted
         self.waiting = deque(missed)
         self.ready = asyncio.Event()
         self.over = False
@@ -98,7 +98,7 @@ class EventStream:
     def number_from(self, last: int) -> None:
         self._last = max(last, self._last)
 
-    def tell(
+    def publish(
         self,
         name: EventName,
         agent: str,
@@ -109,7 +109,7 @@ class EventStream:
         event = StreamEvent(self._last, name, agent, kind, describe)
         self._ring.append(event)
         for client in self._clients:
-            if client.over or event not in client.interest:
+            if client.over or event not in client.wanted:
                 continue
             client.waiting.append(event)
             if len(client.waiting) > BEHIND:
@@ -124,14 +124,14 @@ class EventStream:
             client.ready.set()
 
     async def listen(
-        self, after: int | None, interest: Interest
+        self, after: int | None, wanted: EventFilter
     ) -> AsyncIterator[list[StreamEvent]]:
         """Events after id `after` (None: from now on), as many as wait at a time."""
         oldest = self._ring[0].id if self._ring else self._last + 1
         if after is not None and after < oldest - 1:
             yield [StreamEvent(oldest - 1, EventName.GAP, "", None, lambda: {"after": after})]
-        kept = [e for e in self._ring if after is not None and e.id > after and e in interest]
-        client = _Client(interest, kept)
+        kept = [e for e in self._ring if after is not None and e.id > after and e in wanted]
+        client = _Client(wanted, kept)
         self._clients.add(client)
         try:
             while client.waiting or not client.over:

@@ -10,7 +10,7 @@ import fleet
 from fleet.api.agent_query import AgentQuery, choose
 from fleet.api.backend import CommandRequest, HistoryQuery, JsonObject
 from fleet.api.cooperative import in_slices
-from fleet.api.event_stream import EventName, EventStream, Interest, StreamEvent
+from fleet.api.event_stream import EventFilter, EventName, EventStream, StreamEvent
 from fleet.auditor.report import archive
 from fleet.commander.commander import Commander, TooManyOpenError
 from fleet.contract.messages import Status
@@ -41,7 +41,7 @@ class HubBackend:
         self._commander = commander
         self._exporter = exporter
         self._stream = EventStream()
-        commander.observe(self._tell_command)
+        commander.observe(self._publish_command)
 
     async def run(self) -> None:
         """Turn what the hub commits into events."""
@@ -51,7 +51,7 @@ class HubBackend:
         try:
             async for items in subscription.batches():
                 for item in items:
-                    self._take(item)
+                    self._publish_item(item)
         finally:
             subscription.close()
             self._stream.end()
@@ -115,19 +115,19 @@ class HubBackend:
         )
         return {"hours": [rollup.as_dict() for rollup in page.rollups], "next": page.next}
 
-    async def send(self, dispatch: CommandRequest) -> tuple[list[str], str | None]:
-        for agent in dispatch.agents:
+    async def send(self, request: CommandRequest) -> tuple[list[str], str | None]:
+        for agent in request.agents:
             if not self._hub.roster.knows(agent):
                 raise KeyError(agent)
         try:
             commands = await self._commander.send(
-                dispatch.verb,
-                dispatch.agents or sorted(self._hub.roster.names()),
-                priority=dispatch.priority,
-                ttl=dispatch.ttl,
-                by=dispatch.by,
-                reply_to=dispatch.reply_to,
-                broadcast=not dispatch.agents,
+                request.verb,
+                request.agents or sorted(self._hub.roster.names()),
+                priority=request.priority,
+                ttl=request.ttl,
+                by=request.by,
+                reply_to=request.reply_to,
+                broadcast=not request.agents,
             )
         except TooManyOpenError:
             raise OverflowError from None
@@ -194,25 +194,25 @@ class HubBackend:
     def metrics(self, accept: str) -> tuple[bytes, str]:
         return self._exporter.expose(accept)
 
-    def events(self, after: int | None, interest: Interest) -> AsyncIterator[list[StreamEvent]]:
-        return self._stream.listen(after, interest)
+    def events(self, after: int | None, wanted: EventFilter) -> AsyncIterator[list[StreamEvent]]:
+        return self._stream.listen(after, wanted)
 
     async def _flush(self) -> None:
         await self._hub.committer.write()
 
-    def _take(self, item: Item) -> None:
+    def _publish_item(self, item: Item) -> None:
         if isinstance(item, StoredEvent):
-            self._stream.tell(EventName.FACT, item.event.agent, item.event.as_dict)
+            self._stream.publish(EventName.FACT, item.event.agent, item.event.as_dict)
         elif isinstance(item, StoredMessage):
-            self._stream.tell(
+            self._stream.publish(
                 EventName.BUS, item.agent, partial(described_message, item), item.kind
             )
         elif isinstance(item, DeadLetter):
             # The text stays in the store: it may be a leak.
-            self._stream.tell(EventName.REJECT, "", partial(_described_dead_letter, item))
+            self._stream.publish(EventName.REJECT, "", partial(_described_dead_letter, item))
 
-    def _tell_command(self, command: IssuedCommand) -> None:
-        self._stream.tell(EventName.COMMAND, command.agent, command.as_dict)
+    def _publish_command(self, command: IssuedCommand) -> None:
+        self._stream.publish(EventName.COMMAND, command.agent, command.as_dict)
 
 
 def _described_dead_letter(dead_letter: DeadLetter) -> JsonObject:

@@ -29,7 +29,7 @@ class _Server(uvicorn.Server):
 class ApiServer:
     """The hub's HTTP service; `run` serves until it is cancelled."""
 
-    name = "gateway"
+    name = "api"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -68,7 +68,7 @@ class ApiServer:
         if self._socket is None:
             self.bind()
         if self._backend is None:
-            raise RuntimeError("the gateway runs without a backend")
+            raise RuntimeError("the API runs without a backend")
         service = self._settings.tables.get("http_service", {})
         hosts = LOOPBACK | {self._settings.http_host} | frozenset(service.get("hosts", ()))
         app = create_app(self._backend, Tokens(self._settings.home), hosts)

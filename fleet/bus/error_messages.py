@@ -49,7 +49,7 @@ def disconnected(code: int) -> str:
     return _GOODBYES.get(code, f"the broker hung up with reason code {code}")
 
 
-def twins(options: ConnectOptions) -> str:
+def client_id_taken(options: ConnectOptions) -> str:
     """Connections that end right after they came about, again and again."""
     return (
         f"{TAKEN_OVER}, or the broker ends it at once: is another hub or client at work as"

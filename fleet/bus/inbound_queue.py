@@ -17,7 +17,7 @@ class InboundQueue:
     """Messages in order of arrival, for one reader, until `close`.
 
     It has no bound of its own: with manual acknowledgement the broker sends no more than it may
-    have in flight, and without it the reader is a short visit.
+    have in flight, and without it the reader does not stay long.
     """
 
     def __init__(self) -> None:

@@ -23,10 +23,10 @@ from fleet.contract.errors import BrokerError, RefusedError
 if TYPE_CHECKING:
     from fleet.settings import Settings
 
-LIVED: Final = 5.0
+STABLE_AFTER: Final = 5.0
 """Seconds from which on a connection has lived: one that did not is no reason to hurry again."""
 
-TWINS: Final = 3
+MAX_SHORT_CONNECTIONS: Final = 3
 """Connections in a row that the broker ended at once, from which on somebody else is suspected."""
 
 MIDS: Final = 65_536
@@ -219,12 +219,14 @@ class MqttBus:
                 began = time.monotonic()
                 await client.lost.wait()
                 self._client = None
-                if time.monotonic() - began >= LIVED:
+                if time.monotonic() - began >= STABLE_AFTER:
                     attempt = short = 0
                 else:
                     short += 1
-                taken_over = client.why == error_messages.TAKEN_OVER or short >= TWINS
-                why = error_messages.twins(self._options) if taken_over else client.why
+                taken_over = (
+                    client.why == error_messages.TAKEN_OVER or short >= MAX_SHORT_CONNECTIONS
+                )
+                why = error_messages.client_id_taken(self._options) if taken_over else client.why
                 self._options.on_link(False, why or "the broker hung up")
             await asyncio.sleep(backoff.delay(attempt))
             attempt += 1
@@ -240,5 +242,5 @@ def ingest_bus(options: ConnectOptions) -> MqttBus:
 
 
 def open_bus(settings: Settings, *, client_id: str | None = None) -> MqttBus:
-    """A bus for a short visit, as the command line makes."""
+    """A bus for a short while, as the command line opens one."""
     return ingest_bus(connect_options(settings, client_id=client_id))

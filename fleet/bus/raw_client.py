@@ -83,7 +83,7 @@ class RawClient:
     ) -> bool:
         """Publish, and whether the broker says that it was taken: in 3.1.1 it always says so."""
         try:
-            await self._here().send_publish(topic, payload, qos, retain)
+            await self._connected().send_publish(topic, payload, qos, retain)
         except aiomqtt.MqttError:
             return False
         return True
@@ -91,14 +91,14 @@ class RawClient:
     async def subscribe(self, pattern: str) -> bool:
         """Subscribe at QoS 1, and whether the broker says that it was granted."""
         try:
-            codes = await self._here().subscribe(pattern, qos=1)
+            codes = await self._connected().subscribe(pattern, qos=1)
         except aiomqtt.MqttError:
             return False
         return all(number(code) < FAILURE for code in codes)
 
     async def unsubscribe(self, pattern: str) -> None:
         with contextlib.suppress(aiomqtt.MqttError):
-            await self._here().unsubscribe(pattern)
+            await self._connected().unsubscribe(pattern)
 
     async def wait_for(self, payload: bytes, seconds: float = TIMEOUT) -> bool:
         """Wait until a message with `payload` has come; False when it did not in time."""
@@ -114,12 +114,12 @@ class RawClient:
         """Wait until the broker has ended the connection; False when it did not in time."""
         try:
             async with asyncio.timeout(seconds):
-                await self._here().lost.wait()
+                await self._connected().lost.wait()
         except TimeoutError:
             return False
         return True
 
-    def _here(self) -> AiomqttConnection:
+    def _connected(self) -> AiomqttConnection:
         if self._client is None:
-            raise BrokerError("this visit is over", "", "enter it first")
+            raise BrokerError("this client is not connected", "", "enter it first")
         return self._client

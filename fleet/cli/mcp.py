@@ -1,4 +1,4 @@
-"""`fleet mcp`: the fleet for an agent at the helm."""
+"""`fleet mcp`: the fleet for an agent that operates it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Commands: sent, delivered to sleepers, answered or known to be silent."""
+"""Commands: sent, delivered to whoever was away, answered or known to be silent."""

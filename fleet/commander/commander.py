@@ -1,4 +1,4 @@
-"""The hub's commander: keeps every command until its end, and delivers to sleepers.
+"""The hub's commander: keeps every command until its end, and delivers to whoever was away.
 
 An agent that is away gets nothing: its commands wait here, in order of priority, and not in the
 broker's queue, where they could neither be reordered nor withdrawn.
@@ -24,10 +24,10 @@ from fleet.store.records import StoredEvent, StoredMessage
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
 
-AWAY: Final = frozenset({Verdict.OFFLINE, Verdict.STALE})
+ABSENT: Final = frozenset({Verdict.OFFLINE, Verdict.STALE})
 """Verdicts with which a command waits; anybody else is sent to at once."""
 
-KEPT: Final = 7 * 86_400.0
+RETENTION: Final = 7 * 86_400.0
 """Seconds a command that has ended stays in the inbox: a week, as the design promises."""
 
 LISTED: Final = 500
@@ -51,7 +51,7 @@ class TooManyOpenError(Exception):
 
 
 class Commander:
-    """A service of the hub; `send`, `read` and `ack` are called by the gateway."""
+    """A service of the hub; `send`, `read` and `ack` are called by the API."""
 
     name = "commander"
 
@@ -79,7 +79,7 @@ class Commander:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._tick(), name="commander-tick")
                 async for items in subscription.batches():
-                    await self._take(items)
+                    await self._apply(items)
         finally:
             subscription.close()
 
@@ -111,9 +111,11 @@ class Commander:
         ]
         if len(self._book) + len(commands) > MAX_OPEN:
             raise TooManyOpenError
-        here = {agent for agent in {command.agent for command in commands} if self._is_here(agent)}
-        await self._keep([command for command in commands if command.agent not in here])
-        await self._dispatch([o for o in commands if o.agent in here], to_all=broadcast)
+        present = {
+            agent for agent in {command.agent for command in commands} if self._is_present(agent)
+        }
+        await self._save([command for command in commands if command.agent not in present])
+        await self._dispatch([one for one in commands if one.agent in present], to_all=broadcast)
         return commands
 
     async def inbox(self, agent: str | None, *, unread: bool, reading: bool) -> list[IssuedCommand]:
@@ -123,11 +125,11 @@ class Commander:
         waiting = [command for command in self._book.inbox(agent) if command.deadline > now]
         if reading:
             read = [command.step(Step.READ, now) for command in waiting]
-            await self._keep([new for new, old in zip(read, waiting, strict=True) if new != old])
+            await self._save([new for new, old in zip(read, waiting, strict=True) if new != old])
             waiting = [old if unread else new for new, old in zip(read, waiting, strict=True)]
         if unread:
             return [command for command in waiting if command.open]
-        ended = await self._hub.store.commands(agent=agent, since=now - KEPT, limit=LISTED)
+        ended = await self._hub.store.commands(agent=agent, since=now - RETENTION, limit=LISTED)
         known = {command.id: command for command in ended} | {
             command.id: command for command in waiting
         }
@@ -139,7 +141,7 @@ class Commander:
         command = self._book.get(command_id)
         if command is None or agent not in (None, command.agent):
             return False
-        await self._keep([command.replied(result, None, None, self._hub.committer.now())])
+        await self._save([command.replied(result, None, None, self._hub.committer.now())])
         return True
 
     async def cancel(self, agent: str) -> int:
@@ -147,7 +149,7 @@ class Commander:
         await self._loaded.wait()
         commands = self._book.of_agent(agent)
         now = self._hub.committer.now()
-        await self._keep(
+        await self._save(
             [command.replied(Result.REJECTED, None, None, now) for command in commands]
         )
         return len(commands)
@@ -157,11 +159,11 @@ class Commander:
 
     async def _load(self) -> None:
         now = self._hub.committer.now()
-        stored = await self._hub.store.commands(agent=None, since=now - KEPT, limit=MAX_OPEN)
+        stored = await self._hub.store.commands(agent=None, since=now - RETENTION, limit=MAX_OPEN)
         self._book = CommandBook(stored)
         self._loaded.set()
 
-    async def _take(self, items: list[Item]) -> None:
+    async def _apply(self, items: list[Item]) -> None:
         """What became known at once is kept at once: a fleet that answers costs few commits."""
         ended: dict[str, IssuedCommand] = {}
         back: dict[str, None] = {}
@@ -172,10 +174,10 @@ class Commander:
                     ended[command.id] = command
             elif isinstance(item, StoredEvent):
                 back[item.event.agent] = None
-        await self._keep(list(ended.values()))
+        await self._save(list(ended.values()))
         now = self._hub.committer.now()
-        here = [agent for agent in back if self._is_here(agent)]
-        await self._dispatch([o for agent in here for o in self._book.waiting(agent, now)])
+        present = [agent for agent in back if self._is_present(agent)]
+        await self._dispatch([one for agent in present for one in self._book.waiting(agent, now)])
 
     def _replied(self, item: StoredMessage) -> IssuedCommand | None:
         """The command that the reply in `item` ends; None where it ends none of ours."""
@@ -195,9 +197,11 @@ class Commander:
             now = self._hub.committer.now()
             over = self._book.over(now)
             if over:
-                await self._keep(over)
+                await self._save(over)
             if self._hub.counters.link_up:  # this is only for what a lost link left behind
-                left = (o for o in self._book if o.sent is None and self._is_here(o.agent))
+                left = (
+                    one for one in self._book if one.sent is None and self._is_present(one.agent)
+                )
                 await self._dispatch(list(islice(left, AT_ONCE)))
 
     async def _dispatch(self, commands: list[IssuedCommand], *, to_all: bool = False) -> None:
@@ -207,16 +211,16 @@ class Commander:
             return
         now = self._hub.committer.now()
         # Before the publish: its reply may come at once.
-        await self._keep([command.step(Step.SEND, now) for command in commands])
+        await self._save([command.step(Step.SEND, now) for command in commands])
         if to_all:
             sent = await self._publish(self._hub.topics.broadcast, commands[0])
-            await self._keep([] if sent else commands)
+            await self._save([] if sent else commands)
             return
         for start in range(0, len(commands), AT_ONCE):
             some = commands[start : start + AT_ONCE]
             topics = [self._hub.topics.of(MessageKind.COMMAND, command.agent) for command in some]
             sent_each = await asyncio.gather(*map(self._publish, topics, some))
-            await self._keep([o for o, sent in zip(some, sent_each, strict=True) if not sent])
+            await self._save([one for one, sent in zip(some, sent_each, strict=True) if not sent])
 
     async def _publish(self, topic: str, command: IssuedCommand) -> bool:
         """Put `command` on the bus; False if it did not get there."""
@@ -233,7 +237,7 @@ class Commander:
             return False
         return True
 
-    async def _keep(self, commands: list[IssuedCommand]) -> None:
+    async def _save(self, commands: list[IssuedCommand]) -> None:
         if not commands:
             return
         await self._hub.store.save_commands(commands)
@@ -246,8 +250,8 @@ class Commander:
             for observer in self._observers:
                 observer(command)
 
-    def _is_here(self, agent: str) -> bool:
-        return self._hub.roster.verdict(agent) not in AWAY
+    def _is_present(self, agent: str) -> bool:
+        return self._hub.roster.verdict(agent) not in ABSENT
 
 
 def _concerns_commands(item: Item) -> bool:

@@ -55,7 +55,7 @@ class CommandMessage:
     priority: Priority = Priority.NORMAL
 
     def messages(self, topics: Topics, now: float) -> list[tuple[str, dict[str, Any]]]:
-        """(topic, message) of each publish this order takes, every one with its own id."""
+        """(topic, message) of each publish this command takes, every one with its own id."""
         targets = [topics.of(MessageKind.COMMAND, agent) for agent in self.agents]
         return [(topic, self._message(now)) for topic in targets or [topics.broadcast]]
 
@@ -81,7 +81,7 @@ async def send(
     patience: float,
     sign: Sign | None = None,
 ) -> AsyncIterator[AgentReply]:
-    """Publish `order` and yield answers as they come, until all `expected` answered or `patience`
+    """Publish `command` and yield answers as they come, until all `expected` answered or `patience`
     seconds are over. Whoever has not been yielded then was silent.
 
     Raises:

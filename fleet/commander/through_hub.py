@@ -46,7 +46,7 @@ class ThroughHub:
     async def send(
         self, command: CommandMessage, expected: Sequence[str], patience: float
     ) -> AsyncIterator[AgentReply]:
-        """Hand the order to the hub and yield answers until all came or `patience` is over.
+        """Hand the command to the hub and yield answers until all came or `patience` is over.
 
         Raises:
             HubError: the hub is away or refuses.

@@ -61,29 +61,29 @@ async def _examine(settings: Settings, options: ConnectOptions) -> AsyncIterator
         raise refusal
     yield Diagnosis("broker", Level.OK, f"{settings.broker} speaks {' and '.join(spoken)}")
     version = Version.V5 if "MQTT 5" in spoken else Version.V311
-    async with RawClient(options, version) as visit:
-        yield await _round_trip(settings, visit)
-        dropped = await _dropped(visit)
+    async with RawClient(options, version) as client:
+        yield await _round_trip(settings, client)
+        dropped = await _dropped(client)
     for finding in limits(settings, dropped):
         yield finding
-    async with RawClient(replace(options, client_id=f"{options.client_id}-p"), version) as visit:
-        yield await _poison(settings, visit)
+    async with RawClient(replace(options, client_id=f"{options.client_id}-p"), version) as client:
+        yield await _poison(settings, client)
     yield await _door(settings, options, version)
     if settings.broker.tls:
         yield await asyncio.to_thread(_server_certificate, options)
 
 
-async def _round_trip(settings: Settings, visit: RawClient) -> Diagnosis:
+async def _round_trip(settings: Settings, client: RawClient) -> Diagnosis:
     """The median of a few messages to ourselves, against what the network alone takes."""
     topic = settings.topics.of(MessageKind.RECEIPT, NOBODY)
-    if not await visit.subscribe(topic):
+    if not await client.subscribe(topic):
         return Diagnosis("round trip", Level.UNKNOWN, "this account may not listen to receipts")
     times = []
     for number in range(ROUNDS):
         payload = b'{"boot":0,"seq":%d}' % number
         began = time.perf_counter()
-        await visit.publish(topic, payload)
-        if not await visit.wait_for(payload, PATIENCE):
+        await client.publish(topic, payload)
+        if not await client.wait_for(payload, PATIENCE):
             return Diagnosis("round trip", Level.UNKNOWN, "this account may not send receipts")
         times.append(time.perf_counter() - began)
     spent, network = statistics.median(times), await asyncio.to_thread(_connect_time, settings)
@@ -99,32 +99,32 @@ def _connect_time(settings: Settings) -> float:
         return time.perf_counter() - began
 
 
-async def _dropped(visit: RawClient) -> int | None:
+async def _dropped(client: RawClient) -> int | None:
     """The broker's own count of what it threw away; None if it does not say."""
-    if not await visit.subscribe(DROPPED):
+    if not await client.subscribe(DROPPED):
         return None
     for _ in range(20):
-        for message in visit.received:
+        for message in client.received:
             if message.topic == DROPPED and message.payload.isdigit():
                 return int(message.payload)
         await asyncio.sleep(0.05)
     return None
 
 
-async def _poison(settings: Settings, visit: RawClient) -> Diagnosis:
+async def _poison(settings: Settings, client: RawClient) -> Diagnosis:
     """Retained commands and notices, which reach every agent at each of its connects."""
     topics = settings.topics
     marker = topics.of(MessageKind.RECEIPT, NOBODY)
     granted = [
-        await visit.subscribe(pattern)
+        await client.subscribe(pattern)
         for pattern in (topics.every(MessageKind.COMMAND), topics.broadcast, marker)
     ]
-    await visit.publish(marker, b'{"boot":0,"seq":99}')
-    if not all(granted) or not await visit.wait_for(b'{"boot":0,"seq":99}', PATIENCE):
+    await client.publish(marker, b'{"boot":0,"seq":99}')
+    if not all(granted) or not await client.wait_for(b'{"boot":0,"seq":99}', PATIENCE):
         return Diagnosis(
             "retained", Level.UNKNOWN, "this account may not look for retained commands"
         )
-    poison = {message.topic for message in visit.received if message.retain} - {marker}
+    poison = {message.topic for message in client.received if message.retain} - {marker}
     if poison:
         return Diagnosis(
             "retained",

@@ -100,7 +100,7 @@ class IssuedCommand:
         return self.created + self.ttl + (0 if self.state is CommandState.QUEUED else GRACE)
 
     def step(self, step: Step, now: float) -> IssuedCommand:
-        """The order after `step`; itself where the table has none."""
+        """The command after `step`; itself where the table has none."""
         state = STEPS.get((self.state, step))
         if state is None or (state is self.state and step is not Step.SEND):
             return self
@@ -111,7 +111,7 @@ class IssuedCommand:
     def replied(
         self, result: Result, code: ReplyCode | None, took: float | None, now: float
     ) -> IssuedCommand:
-        """The order after the agent's reply; a late reply corrects `silent`, no other end."""
+        """The command after the agent's reply; a late reply corrects `silent`, no other end."""
         if not self.open and self.state is not CommandState.SILENT:
             return self
         return replace(self, state=ENDS[result], code=code, took=took, ended=now)
@@ -144,15 +144,15 @@ def in_order(commands: Iterable[IssuedCommand]) -> list[IssuedCommand]:
 
 
 class CommandBook:
-    """The open orders of the fleet, by id and by agent; knows whom to send what, and what is over.
+    """The open commands of the fleet, by id and by agent: whom to send what, and what is over.
 
-    Memory is bounded by the number of open orders, and each ends with its time to live.
+    Memory is bounded by the number of open commands, and each ends with its time to live.
     """
 
     def __init__(self, commands: Iterable[IssuedCommand] = ()) -> None:
         self._commands: dict[str, IssuedCommand] = {}
         self._by_agent: dict[str, dict[str, IssuedCommand]] = {}
-        self._soonest = float("inf")  # no order is over before
+        self._soonest = float("inf")  # no command is over before
         for command in commands:
             self.save(command)
 
@@ -166,7 +166,7 @@ class CommandBook:
         return self._commands.get(command_id)
 
     def save(self, command: IssuedCommand) -> None:
-        """Keep the newest version of an order; one that has ended is forgotten."""
+        """Keep the newest version of a command; one that has ended is forgotten."""
         own = self._by_agent.setdefault(command.agent, {})
         if command.open:
             self._commands[command.id] = own[command.id] = command
@@ -178,9 +178,9 @@ class CommandBook:
             del self._by_agent[command.agent]
 
     def asked(self, agent: str, wire: str | None) -> IssuedCommand | None:
-        """The order that a reply of `agent` to the message `wire` is about. The id alone proves
+        """The command that a reply of `agent` to the message `wire` is about. The id alone proves
         nothing: only the agent that was asked may answer."""
-        return next((o for o in self.of_agent(agent) if o.wire == wire), None)
+        return next((own for own in self.of_agent(agent) if own.wire == wire), None)
 
     def waiting(self, agent: str, now: float) -> list[IssuedCommand]:
         """What to send to `agent` now that it is here, in order; expired ones are not."""
@@ -191,11 +191,11 @@ class CommandBook:
         )
 
     def inbox(self, agent: str | None) -> list[IssuedCommand]:
-        """Open orders for `agent` (None: for all), in order."""
+        """Open commands for `agent` (None: for all), in order."""
         return in_order(self._commands.values() if agent is None else self.of_agent(agent))
 
     def over(self, now: float) -> list[IssuedCommand]:
-        """Open orders whose time is over, already changed to their end; not yet put back."""
+        """Open commands whose time is over, already changed to their end; not yet put back."""
         if now < self._soonest:
             return []
         late = [command for command in self._commands.values() if command.deadline <= now]
@@ -204,7 +204,7 @@ class CommandBook:
         return [command.step(Step.END_OF_TIME, now) for command in late]
 
     def of_agent(self, agent: str) -> list[IssuedCommand]:
-        """Every open order of `agent`, for instance to cancel them when it is revoked."""
+        """Every open command of `agent`, for instance to cancel them when it is revoked."""
         return list(self._by_agent.get(agent, {}).values())
 
 

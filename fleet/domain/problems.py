@@ -111,7 +111,7 @@ def _of_agent(view: AgentView) -> Iterable[tuple[Severity, str]]:
     if presence is not None:
         yield severity_of(presence, goodbye=view.goodbye), presence.value
     if view.state in (Verdict.OFFLINE, Verdict.STALE):
-        return  # whatever it said before it went is no news of now
+        return  # whatever it said before it went says nothing of now
     alerts = [code for code in view.alerts if code != presence]
     for code in alerts:
         yield view.severities.get(code) or severity_of(code), code

@@ -109,7 +109,7 @@ class Roster:
         return record is not None and apply_unchanged(record, beat, at, epoch(beat.ts))
 
     def observe_cleared(self, address: Address, *, at: float) -> list[Event]:
-        """Somebody emptied retained state. What was heard stays true; the act is news."""
+        """Somebody emptied retained state. What was heard stays true; the act is an event."""
         return [Event(Fact.RETAINED_CLEARED, address.agent, at, word=address.kind)]
 
     def tick(self, now: float) -> list[Event]:

@@ -26,7 +26,7 @@ def session_of(
 ) -> SessionAge:
     """The session that a message with `boot` belongs to when `known` is the live one.
 
-    A smaller boot is normally old news: a stale will, or an outbox that is emptied after a
+    A smaller boot is normally out of date: a stale will, or an outbox that is emptied after a
     restart. It is the live one when the message is `newer` (its own `ts` is later than all of
     the known session) or when the known session is `overdue`: so neither a forged large number
     nor a lost state directory can lock an agent out for good. A goodbye never proves life.

@@ -42,7 +42,7 @@ noticed, and an hour is made up for in ten."""
 RETRY: Final = 1.0
 """Seconds between attempts while the disk is full."""
 
-PATIENCE: Final = 1.5
+COMMIT_TIMEOUT: Final = 1.5
 """Seconds that a commit may still take when the hub stops."""
 
 UNSTORED: Final = frozenset({Fact.DUPLICATE, Fact.OLD_SESSION, Fact.FILLED, Fact.CROWDED})
@@ -77,7 +77,7 @@ class Committer:
         self._silences: list[Silence] = []
         self._forgotten: list[str] = []
         self._queue: deque[Batch] = deque()
-        self._entered = 0
+        self._enqueued = 0
         self._committed = 0
         self._turn = asyncio.Lock()
 
@@ -134,7 +134,7 @@ class Committer:
         await self.write(self.roster.accept_config(agent, at=now) if drift else [])
         return True
 
-    def enter(
+    def enqueue(
         self,
         messages: list[StoredMessage] | None = None,
         dead_letters: list[DeadLetter] | None = None,
@@ -148,11 +148,11 @@ class Committer:
         knows of a message which is not stored before or with it.
         """
         batch = Batch(messages or [], dead_letters or [])
-        batch.events = self._facts(events or [])
+        batch.events = self._apply_events(events or [])
         self._add_state(batch, save_all=save_all)
         self._queue.append(batch)
-        self._entered += 1
-        return self._entered
+        self._enqueued += 1
+        return self._enqueued
 
     async def commit(self, ticket: int) -> None:
         """Wait until what `ticket` stands for is durable, as long as the disk is full.
@@ -167,7 +167,7 @@ class Committer:
             await asyncio.shield(work)
         except asyncio.CancelledError:
             # A transaction cannot be taken back half-way: it ends, or the disk does not let it.
-            await asyncio.wait({work}, timeout=PATIENCE)
+            await asyncio.wait({work}, timeout=COMMIT_TIMEOUT)
             work.cancel()
             raise
 
@@ -189,9 +189,9 @@ class Committer:
 
     async def write(self, events: list[Event] | None = None, *, save_all: bool = False) -> None:
         """Enter and commit; `save_all` stores every changed record, as at a clean stop."""
-        await self.commit(self.enter(events=events, save_all=save_all))
+        await self.commit(self.enqueue(events=events, save_all=save_all))
 
-    def _facts(self, events: list[Event]) -> list[StoredEvent]:
+    def _apply_events(self, events: list[Event]) -> list[StoredEvent]:
         """Count events, let them change alerts and silences; those worth storing get ids."""
         stored: list[StoredEvent] = []
         for event in events:

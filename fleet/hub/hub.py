@@ -41,11 +41,11 @@ SETTLE: Final = 5.0
 """Seconds of listening, without a backlog, before silence counts again: retained state and
 births after `hub-online` come first."""
 
-SWITCH: Final = 0.001
+SWITCH_INTERVAL: Final = 0.001
 """Seconds that a busy event loop may keep Python's lock from the store's writer (Python's own
 choice is 0.005): a commit takes the lock some five times, and a tenth more gets in so."""
 
-FAREWELL: Final = 1.5
+SHUTDOWN_TIMEOUT: Final = 1.5
 """Seconds that the last write may take on a disk that hangs, and the goodbye on a link that does:
 both, and what else ends, have five."""
 
@@ -130,7 +130,7 @@ class Hub:
             StoreError: the store cannot be used.
             BrokerError: the broker cannot be reached at the start.
         """
-        sys.setswitchinterval(SWITCH)
+        sys.setswitchinterval(SWITCH_INTERVAL)
         memory = await asyncio.to_thread(self.store.open)
         try:
             self.committer.restore(memory, self.reader.read)
@@ -170,7 +170,13 @@ class Hub:
         try:
             async with asyncio.TaskGroup() as group:
                 intake = group.create_task(self.ingest.run(), name=self.ingest.name)
-                own = (self.receipts.run, self._tick, self._tell, self._watch_link, self._upkeep)
+                own = (
+                    self.receipts.run,
+                    self._tick,
+                    self._publish_due_alerts,
+                    self._watch_link,
+                    self._upkeep,
+                )
                 tasks = [group.create_task(run(), name=run.__name__) for run in own]
                 tasks += [group.create_task(s.run(), name=s.name) for s in services]
                 if await self._unless_stopped(self._listen()):
@@ -182,7 +188,7 @@ class Hub:
                     task.cancel()
                 intake.cancel()
         finally:
-            await self._say_goodbye()
+            await self._shut_down()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, object]) -> bool:
         """Do `work`, but not past a stop; whether it was done.
@@ -229,13 +235,13 @@ class Hub:
                 said = True
                 await asyncio.sleep(AGAIN)
 
-    async def _say_goodbye(self) -> None:
+    async def _shut_down(self) -> None:
         """What can still be kept is kept; a full disk or a dead link must not hold the end up."""
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(FAREWELL):
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
                 await self.committer.write(save_all=True)
         with contextlib.suppress(BrokerError, TimeoutError):
-            async with asyncio.timeout(FAREWELL):
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
                 await self.announce(Notice.HUB_OFFLINE)
 
     def _on_link(self, up: bool, detail: str) -> None:
@@ -287,14 +293,14 @@ class Hub:
             await asyncio.sleep(TICK)
             before, looked = looked, self.committer.now()
             if looked - before > STALL and self.counters.link_up:
-                await self._was_away(before, looked)
+                await self._catch_up(before, looked)
             started = time.perf_counter()
             events = self.roster.tick(looked)
             self.counters.ticks += 1
             self.counters.tick_seconds += time.perf_counter() - started
             await self.committer.write(events)
 
-    async def _was_away(self, since: float, now: float) -> None:
+    async def _catch_up(self, since: float, now: float) -> None:
         """The agents spoke and nobody listened: read what waits, ask for births, judge then."""
         _log.warning("the hub stood still for %.1f s", now - since)
         self.roster.stop_listening(since)
@@ -303,13 +309,13 @@ class Hub:
         with contextlib.suppress(BrokerError):
             await self.announce(Notice.HUB_ONLINE)
 
-    async def _tell(self) -> None:
+    async def _publish_due_alerts(self) -> None:
         """Alerts go out also while the disk is full and intake waits."""
         while True:
             await asyncio.sleep(TICK)
-            alert_group = self.committer.book.due(self.committer.now())
-            if alert_group and self.feed:
-                self.feed.publish(list(alert_group))
+            groups = self.committer.book.due(self.committer.now())
+            if groups and self.feed:
+                self.feed.publish(list(groups))
 
     async def _upkeep(self) -> None:
         caught_up = self.counters.stored

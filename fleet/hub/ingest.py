@@ -30,7 +30,7 @@ from fleet.hub.receipts import Receipts
 from fleet.store.records import DeadLetter, StoredMessage
 
 RECORDED: Final = (*FROM_AGENT, MessageKind.COMMAND, MessageKind.BROADCAST)
-"""The kinds that are stored; receipts are the hub's own voice."""
+"""The kinds that are stored; receipts are what the hub itself publishes."""
 
 BROKER: Final = "$SYS/broker/"
 """Where Mosquitto tells about itself; no part of the contract."""
@@ -47,7 +47,7 @@ EVERYTHING: Final = "#"
 NOT_STORED: Final = frozenset({Fact.DUPLICATE, Fact.CROWDED})
 """Facts that say a message is not to be stored."""
 
-IN_HAND: Final = 2
+MAX_BATCHES: Final = 2
 """Batches: more would only wait."""
 
 COMMIT_STEPS: Final = 2
@@ -69,7 +69,7 @@ MAX_ADDRESSES: Final = 300_000
 
 
 @dataclass(slots=True)
-class Draft:
+class JudgedBatch:
     """One batch on its way: what to store, what was learned, whom to receipt."""
 
     messages: list[StoredMessage] = field(default_factory=list)
@@ -128,7 +128,7 @@ class Ingest:
         """Given each batch before it is acknowledged: for the audit's capture."""
         self.redelivered = Redelivered()
         self._large = False
-        self._in_hand = 0
+        self._batches = 0
 
     def remember(self, stored: Iterable[StoredMessage]) -> None:
         """Know the messages that the last hub stored last: it may not have acknowledged them."""
@@ -148,34 +148,34 @@ class Ingest:
     @property
     def idle(self) -> bool:
         """Whether no backlog is being worked off: the last batch was small, or is done with."""
-        return not (self._large and self._in_hand)
+        return not (self._large and self._batches)
 
     async def run(self) -> None:
-        room = asyncio.Semaphore(IN_HAND)
+        room = asyncio.Semaphore(MAX_BATCHES)
 
-        def done_with(_task: asyncio.Task[None]) -> None:
-            self._in_hand -= 1
+        def release(_task: asyncio.Task[None]) -> None:
+            self._batches -= 1
             room.release()
 
         async with asyncio.TaskGroup() as group:
             async for batch in self._bus.batches():
                 await room.acquire()
                 self._large = len(batch) >= BACKLOG
-                done = self._finish(batch, *self._take(batch))
-                self._in_hand += 1
-                group.create_task(done, name="commit").add_done_callback(done_with)
+                done = self._finish(batch, *self._judge_batch(batch))
+                self._batches += 1
+                group.create_task(done, name="commit").add_done_callback(release)
                 for _ in range(COMMIT_STEPS):
                     await asyncio.sleep(0)
 
-    def _take(self, batch: list[Inbound]) -> tuple[int, list[tuple[str, int, int | None]]]:
+    def _judge_batch(self, batch: list[Inbound]) -> tuple[int, list[tuple[str, int, int | None]]]:
         """Judge and enter a batch: its ticket, and how far sessions are receipted by it."""
-        draft = Draft()
+        judged = JudgedBatch()
         at = self._committer.now()
         if self.tap is not None:
             self.tap(at, batch)
-        self._judge_all(batch, at, draft)
-        ticket = self._committer.enter(draft.messages, draft.dead_letters, draft.events)
-        return ticket, [(*key, self._committer.roster.receipt(*key)) for key in draft.sessions]
+        self._judge_all(batch, at, judged)
+        ticket = self._committer.enqueue(judged.messages, judged.dead_letters, judged.events)
+        return ticket, [(*key, self._committer.roster.receipt(*key)) for key in judged.sessions]
 
     async def _finish(
         self, batch: list[Inbound], ticket: int, receipts: list[tuple[str, int, int | None]]
@@ -186,9 +186,9 @@ class Ingest:
             if seq is not None:
                 self._receipts.note(agent, boot, seq)
 
-    def _judge_all(self, batch: list[Inbound], at: float, draft: Draft) -> None:
+    def _judge_all(self, batch: list[Inbound], at: float, judged: JudgedBatch) -> None:
         """Nine messages of ten are the next heartbeat of an agent that goes on as before."""
-        known, messages = self._addresses, draft.messages
+        known, messages = self._addresses, judged.messages
         observe_unchanged, next_id = (
             self._committer.roster.observe_unchanged,
             self._committer.next_id,
@@ -203,15 +203,15 @@ class Ingest:
                     messages.append(StoredMessage(next_id(), at, agent, heartbeat, False, payload))
                     self._counters.received[heartbeat] += 1
                     continue
-            self._judge(inbound, at, draft)
+            self._judge(inbound, at, judged)
 
-    def _judge(self, inbound: Inbound, at: float, draft: Draft) -> None:
+    def _judge(self, inbound: Inbound, at: float, judged: JudgedBatch) -> None:
         topic, payload = inbound.topic, inbound.payload
         known = address = self._addresses.get(topic)
         try:
             if address is None:
                 if topic.startswith(BROKER):
-                    self._hear_broker(topic, payload, inbound.retain)
+                    self._count_broker_statistic(topic, payload, inbound.retain)
                     return
                 address = self._parse(topic)
             kind = address.kind
@@ -219,30 +219,30 @@ class Ingest:
                 return
             self._counters.received[kind] += 1
             if not payload:
-                draft.events += self._committer.roster.observe_cleared(address, at=at)
+                judged.events += self._committer.roster.observe_cleared(address, at=at)
                 return
             message = self._reader.read(kind, payload)
             if known is None:
-                self._know(topic, address)
+                self._remember_address(topic, address)
         except Rejected as rejected:
             if not topic.startswith("$"):  # NATS shows its own traffic to `#`, against MQTT 4.7.2
-                self._reject(inbound, rejected, at, draft)
+                self._reject(inbound, rejected, at, judged)
             return
         if kind in FROM_AGENT:
-            if not self._observe(inbound, address, cast("FromAgent", message), at, draft):
+            if not self._observe(inbound, address, cast("FromAgent", message), at, judged):
                 return
         elif inbound.retain:
-            self._reject(inbound, Rejected(Reason.RETAINED_COMMAND), at, draft)
+            self._reject(inbound, Rejected(Reason.RETAINED_COMMAND), at, judged)
             return
         elif isinstance(message, Announcement):
-            self._hear_notice(message, at)
-        draft.messages.append(
+            self._apply_notice(message, at)
+        judged.messages.append(
             StoredMessage(
                 self._committer.next_id(), at, address.agent, kind, inbound.retain, payload
             )
         )
 
-    def _hear_broker(self, topic: str, payload: bytes, retained: bool) -> None:
+    def _count_broker_statistic(self, topic: str, payload: bytes, retained: bool) -> None:
         statistics, name = self._counters.broker, topic.removeprefix(BROKER)
         if name in BROKER_STATISTICS and payload.isdigit():
             statistics[name] = int(payload[:20])
@@ -257,7 +257,7 @@ class Ingest:
             return Address(address.agent, MessageKind.RECEIPT)
         return address
 
-    def _know(self, topic: str, address: Address) -> None:
+    def _remember_address(self, topic: str, address: Address) -> None:
         """Keep the address of `topic`: a fleet has few topics and many messages. Only a good
         message earns it, lest a flood of invented topics fill the memory."""
         if len(self._addresses) >= MAX_ADDRESSES:
@@ -270,7 +270,7 @@ class Ingest:
         address: Address,
         message: FromAgent,
         at: float,
-        draft: Draft,
+        judged: JudgedBatch,
     ) -> bool:
         """Feed the roster; whether the message is to be stored."""
         if message.seq is None:
@@ -280,21 +280,21 @@ class Ingest:
             self.redelivered.committed(inbound.topic, inbound.payload)
         events = self._committer.roster.observe(address, message, at=at, retained=inbound.retain)
         if events:
-            draft.events += events
+            judged.events += events
         if address.kind is not MessageKind.HEARTBEAT and message.boot is not None:
-            draft.sessions.add((address.agent, message.boot))
+            judged.sessions.add((address.agent, message.boot))
         return not events or all(event.fact not in NOT_STORED for event in events)
 
-    def _hear_notice(self, message: Announcement, at: float) -> None:
+    def _apply_notice(self, message: Announcement, at: float) -> None:
         silence = maintenance("notice", at)
         if message.notice is Notice.MAINTENANCE_BEGIN:
             self._committer.silence(silence)
         elif message.notice is Notice.MAINTENANCE_END:
             self._committer.lift(silence.id)
 
-    def _reject(self, inbound: Inbound, rejected: Rejected, at: float, draft: Draft) -> None:
+    def _reject(self, inbound: Inbound, rejected: Rejected, at: float, judged: JudgedBatch) -> None:
         self._counters.rejected[rejected.reason] += 1
-        draft.dead_letters.append(
+        judged.dead_letters.append(
             DeadLetter(
                 self._committer.next_id(),
                 at,

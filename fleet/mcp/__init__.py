@@ -1,1 +1,1 @@
-"""The fleet for an agent at the helm, through the Model Context Protocol (extra `mcp`)."""
+"""The fleet for an agent that operates it, through the Model Context Protocol (extra `mcp`)."""

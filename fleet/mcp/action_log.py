@@ -1,4 +1,4 @@
-"""Every action of an agent at the helm, with its caller: `actions.jsonl` in the home, 0600."""
+"""Every action of an agent over MCP, with its caller: `actions.jsonl` in the home, 0600."""
 
 from __future__ import annotations
 

@@ -66,17 +66,17 @@ def build(settings: Settings, *, allow_commands: bool, caller: str) -> MCPServer
             "with its verdict. It holds operations only, never what agents talk about."
         ),
     )
-    helm = FleetTools(settings, caller)
-    tools: list[tuple[Callable[..., Awaitable[str]], str]] = [
-        (helm.status, "Health of all agents: what is down, stale, broken or late, worst first."),
-        (helm.describe, "Everything known of one agent: health, checks, versions, alerts."),
-        (helm.check, "One line: is the fleet ok, warning, critical or unknown?"),
-        (helm.alerts, "Alerts that fire now at the hub: problems that want somebody's attention."),
-        (helm.history, "What happened: stored heartbeats, status changes, alerts and commands."),
-        (helm.versions, "Which versions run where, and drift: agents of a kind that differ."),
-        (helm.audit, "The newest compliance audit: did anything but operations cross the bus?"),
+    tools = FleetTools(settings, caller)
+    offered: list[tuple[Callable[..., Awaitable[str]], str]] = [
+        (tools.status, "Health of all agents: what is down, stale, broken or late, worst first."),
+        (tools.describe, "Everything known of one agent: health, checks, versions, alerts."),
+        (tools.check, "One line: is the fleet ok, warning, critical or unknown?"),
+        (tools.alerts, "Alerts that fire now at the hub: problems that want somebody's attention."),
+        (tools.history, "What happened: stored heartbeats, status changes, alerts and commands."),
+        (tools.versions, "Which versions run where, and drift: agents of a kind that differ."),
+        (tools.audit, "The newest compliance audit: did anything but operations cross the bus?"),
     ]
-    for function, description in tools:
+    for function, description in offered:
         server.add_tool(
             tool_errors(function),
             name=function.__name__,
@@ -86,7 +86,7 @@ def build(settings: Settings, *, allow_commands: bool, caller: str) -> MCPServer
         )
     if allow_commands:
         server.add_tool(
-            tool_errors(helm.command),
+            tool_errors(tools.command),
             name="command",
             description=(
                 "Send one of four verbs to agents and wait for their replies: probe health, "

@@ -20,9 +20,9 @@ from fleet.notifier.senders import send
 
 FIRST, LONGEST = 1.0, 300.0
 """Seconds before the second attempt, and at most between two: a receiver that is away for the
-night gets the news within five minutes of its return."""
+night is told within five minutes of its return."""
 
-MOST: Final = 1_000
+MAX_WAITING: Final = 1_000
 """Groups that wait at most; beyond it the oldest are dropped and counted."""
 
 REMEMBERED: Final = 1_000
@@ -80,7 +80,7 @@ class Delivery:
         if group.id in self._waiting or group.id in self._delivered:
             return
         self._waiting[group.id] = group
-        while len(self._waiting) > MOST:
+        while len(self._waiting) > MAX_WAITING:
             self._waiting.popitem(last=False)
             self.dropped += 1
         self._changes += 1
@@ -99,7 +99,7 @@ class Delivery:
         while True:
             await self._more.wait()
             group = next(iter(self._waiting.values()))
-            if await self.try_once(group):
+            if await self.attempt_once(group):
                 attempt = 0
                 self._waiting.pop(group.id, None)
                 self._delivered[group.id] = None
@@ -114,7 +114,7 @@ class Delivery:
                 attempt = min(attempt + 1, 16)
                 await asyncio.sleep(random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter
 
-    async def try_once(self, group: Notification) -> bool:
+    async def attempt_once(self, group: Notification) -> bool:
         """One attempt; says once in the log when the route fails, and when it works again."""
         try:
             await asyncio.to_thread(self._attempt, self.route, group)
@@ -147,7 +147,7 @@ class Delivery:
                 return
             try:
                 write_secret(self._file, state)
-            except ConfigError as error:  # a full disk must not stop the news
+            except ConfigError as error:  # a full disk must not stop alerts
                 _log.warning("route %s: %s", self.route.name, error.what)
             else:
                 self._written = changes

@@ -15,13 +15,13 @@ from fleet.metrics.collector import labelled
 from fleet.notifier.delivery import Delivery, Send
 from fleet.notifier.notification import Notification
 from fleet.notifier.routes import Channel, Route
-from fleet.notifier.senders import LASTS, send
+from fleet.notifier.senders import EXPIRES_AFTER, send
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
 
 FOLDER: Final = "routes"
-REPEAT: Final = LASTS / 5
+REPEAT: Final = EXPIRES_AFTER / 5
 """Seconds between repetitions of what fires: Alertmanager takes silence for the end."""
 
 
@@ -72,7 +72,7 @@ class Notifier:
             await asyncio.sleep(REPEAT)
             for group in _notified(self._hub.committer.book.firing()):
                 if delivery.route.wants(group.severity) and not len(delivery):
-                    await delivery.try_once(group)
+                    await delivery.attempt_once(group)
 
 
 def _notified(firing: Iterable[Alert]) -> list[Notification]:

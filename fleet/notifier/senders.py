@@ -28,8 +28,8 @@ from fleet.notifier.routes import Channel, Route
 TIMEOUT: Final = 10.0
 """Seconds an attempt may take: a receiver that needs longer is as good as away."""
 
-LASTS: Final = 300.0
-"""Seconds an alert stays in Alertmanager without being repeated; see `service.REPEAT`."""
+EXPIRES_AFTER: Final = 300.0
+"""Seconds an alert stays in Alertmanager without being repeated; see `notifier.REPEAT`."""
 
 
 class SendError(FleetError):
@@ -75,7 +75,7 @@ def _alertmanager(route: Route, group: Notification) -> None:
 def _alerts(group: Notification) -> Iterable[Mapping[str, Any]]:
     """Alertmanager's shape. A firing alert ends by itself unless it is repeated."""
     over = group.state is AlertState.RESOLVED
-    lasts = (datetime.now(UTC) + timedelta(seconds=LASTS)).isoformat()
+    lasts = (datetime.now(UTC) + timedelta(seconds=EXPIRES_AFTER)).isoformat()
     for member in group.members:
         yield {
             "labels": _labels(group, member),

@@ -191,9 +191,9 @@ class Enroller:
         """A clean session in place of the agent's, and empty retained messages."""
         options = connection_as(self._settings, account, password, name)
         with contextlib.suppress(BrokerError):  # the account goes next, whatever came of this
-            async with RawClient(options, Version.V311) as visit:
+            async with RawClient(options, Version.V311) as client:
                 for kind in FROM_AGENT:
-                    await visit.publish(self._topics.of(kind, name), b"", retain=True)
+                    await client.publish(self._topics.of(kind, name), b"", retain=True)
 
     async def _read_back(self, wanted: Account) -> None:
         role = acl_rules.agent(self._topics, wanted.client_id)
@@ -215,11 +215,11 @@ class Enroller:
                 async with RawClient(wrong, Version.V5):
                     raise _not_proven(f"account {account}", "a wrong login was let in")
         right = connection_as(self._settings, account, secret, client_id)
-        async with RawClient(right, Version.V5) as visit:
+        async with RawClient(right, Version.V5) as client:
             own = self._topics.of(MessageKind.COMMAND, agent or client_id)
-            if not await visit.subscribe(own):
+            if not await client.subscribe(own):
                 raise _not_proven(f"account {account}", "it may not read its own commands")
-            if await visit.subscribe(self._topics.every(MessageKind.COMMAND)):
+            if await client.subscribe(self._topics.every(MessageKind.COMMAND)):
                 raise _not_proven(f"account {account}", "it may read everybody's commands")
 
     def _end_certificates(self, serials: Sequence[str]) -> bool:

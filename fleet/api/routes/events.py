@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query
 from sse_starlette import EventSourceResponse
 
 from fleet.api.backend import Backend
-from fleet.api.event_stream import EventName, Interest
+from fleet.api.event_stream import EventFilter, EventName
 from fleet.api.routes.fleet import Reader
 from fleet.api.routes.messages import Hub
 from fleet.api.schemas import AgentName
@@ -30,10 +30,10 @@ async def events(
 ) -> EventSourceResponse:
     """Bus events and alerts as they come; `Last-Event-ID` (or `after`) resumes without a gap."""
     resume = int(last_event_id) if last_event_id and last_event_id.isdecimal() else after
-    interest = Interest(frozenset(only or ()), kind, agent)
-    return EventSourceResponse(_stream(hub, resume, interest), ping=15, send_timeout=30)
+    wanted = EventFilter(frozenset(only or ()), kind, agent)
+    return EventSourceResponse(_stream(hub, resume, wanted), ping=15, send_timeout=30)
 
 
-async def _stream(hub: Backend, after: int | None, interest: Interest) -> AsyncIterator[bytes]:
-    async for batch in hub.events(after, interest):
+async def _stream(hub: Backend, after: int | None, wanted: EventFilter) -> AsyncIterator[bytes]:
+    async for batch in hub.events(after, wanted):
         yield b"".join([event.encoded() for event in batch])

@@ -1,4 +1,4 @@
-"""The readings of a text: what it says once encodings and disguises are taken off.
+"""The decodings of a text: what it says once encodings and disguises are taken off.
 
 Bounded in depth and size, because what is read is chosen by whoever hides something.
 """
@@ -54,7 +54,7 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_LOOK_ALIKES)
 
 
-def readings(text: str) -> list[str]:
+def decodings(text: str) -> list[str]:
     """`text` in plain, then each thing that it decodes to, outermost first, without repeats."""
     found = [plain(text)]
     seen = set(found)

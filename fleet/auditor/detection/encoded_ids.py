@@ -55,8 +55,8 @@ def leaked_in_hex(text: str) -> Rule | None:
     if len(data) >= 7 and all(32 <= byte < 127 for byte in data):
         found = data.decode("ascii")
         # Eight bytes are letters and marks by chance once in thousands, a word hardly ever.
-        dead_letters = found.replace(" ", "")
-        if len(found) > 12 or (dead_letters.isalpha() and (found.islower() or found.istitle())):
+        letters = found.replace(" ", "")
+        if len(found) > 12 or (letters.isalpha() and (found.islower() or found.istitle())):
             return _rule_of(found)
     return None
 

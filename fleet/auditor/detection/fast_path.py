@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fleet.auditor.detection import encoded_ids, identifiers, numeric_bounds
-from fleet.auditor.detection.decoding import readings
+from fleet.auditor.detection.decoding import decodings
 from fleet.auditor.detection.scanner import Leak, scan_name, scan_number, scan_text, shown
 from fleet.auditor.rules import pii, text
 from fleet.auditor.rules.rule import Rule
@@ -114,8 +114,8 @@ class FastPath:
             found += _ulid("id", message.id)
         if message.kid is not None:
             found += self._digest("kid", message.kid)
-        if message.sig is not None and len(readings(message.sig)) > 1:
-            inner = readings(message.sig)[1]
+        if message.sig is not None and len(decodings(message.sig)) > 1:
+            inner = decodings(message.sig)[1]
             rule = next((leak.rule for leak in scan_text(inner, "sig")), text.FREE_TEXT)
             found.append(Leak(rule, "sig", message.sig))
         return found

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from fleet.auditor.detection.decoding import readings
+from fleet.auditor.detection.decoding import decodings
 from fleet.auditor.rules import checksums, pii, secret, text
 from fleet.auditor.rules.rule import Hit, Rule
 from fleet.auditor.rules.wordlists import (
@@ -135,44 +135,44 @@ def _is_random(name: str) -> bool:
 
 def _inside(name: str) -> Rule | None:
     """What an encoding in `name` hides."""
-    for reading in readings(name)[1:]:
-        for hit in (*secret.find_shaped(reading), *pii.find(reading), *text.find(reading)):
+    for decoding in decodings(name)[1:]:
+        for hit in (*secret.find_shaped(decoding), *pii.find(decoding), *text.find(decoding)):
             return hit.rule
-        if _is_hidden_text(reading):
+        if _is_hidden_text(decoding):
             return text.FREE_TEXT
     return None
 
 
-def _is_hidden_text(reading: str) -> bool:
+def _is_hidden_text(decoding: str) -> bool:
     """Whether what an encoding gave is text at all; chance gives no run of letters."""
-    dead_letters = sum(c.isalpha() or c == " " for c in reading)
-    return len(reading) >= 8 and dead_letters >= 0.8 * len(reading)
+    letters = sum(c.isalpha() or c == " " for c in decoding)
+    return len(decoding) >= 8 and letters >= 0.8 * len(decoding)
 
 
 def _spelled(name: str, words: Sequence[str]) -> Iterator[Rule]:
     yield from _numbers(name, words)
-    dead_letters = [word for word in words if word.isalpha()]
-    if not dead_letters:
+    letters = [word for word in words if word.isalpha()]
+    if not letters:
         return
     for pair in itertools.pairwise(words):
         if pair in _COMPOUNDS and pair != ("api", "key"):
             yield _COMPOUNDS[pair]
-    yield from (KEYWORDS[word] for word in dead_letters if word in KEYWORDS)
-    yield from (pii.HEALTH for word in dead_letters if word in HEALTH_WORDS)
-    yield from (pii.FINANCE for word in dead_letters if word in FINANCE_WORDS)
-    if _is_mail(dead_letters):
+    yield from (KEYWORDS[word] for word in letters if word in KEYWORDS)
+    yield from (pii.HEALTH for word in letters if word in HEALTH_WORDS)
+    yield from (pii.FINANCE for word in letters if word in FINANCE_WORDS)
+    if _is_mail(letters):
         yield pii.EMAIL
-    if _has_person(dead_letters):
+    if _has_person(letters):
         yield pii.NAME
     if any(word in _STREETS for word in words[1:]) and any(word.isdigit() for word in words):
         yield pii.ADDRESS
     if any(_is_password(part) for part in re.split(r"[-_.]", name.lower())):
         yield secret.CREDENTIAL
-    if any(_is_gibberish(word) for word in dead_letters):
+    if any(_is_gibberish(word) for word in letters):
         yield secret.HIGH_ENTROPY
     if _names_a_record(words):
         yield text.RECORD
-    if text.prose_words(dead_letters):
+    if text.prose_words(letters):
         yield text.FREE_TEXT
 
 

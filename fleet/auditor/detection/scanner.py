@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fleet.auditor.detection import identifiers, numeric_bounds
-from fleet.auditor.detection.decoding import MAX_TEXT, readings
+from fleet.auditor.detection.decoding import MAX_TEXT, decodings
 from fleet.auditor.rules import pii, secret, text
 from fleet.auditor.rules.rule import Hit, Rule, RuleGroup
 from fleet.auditor.rules.wordlists import FIELD_NOUNS, OPERATIONS, word_set
@@ -91,11 +91,11 @@ def scan_text(value: str, field: str) -> list[Leak]:
     """
     best: list[Leak] = []
     rank = len(_ORDER)
-    for reading in readings(value):
-        hits = _strongest(_search(reading))
+    for decoding in decodings(value):
+        hits = _strongest(_search(decoding))
         if hits and _RANK[hits[0].rule] < rank:
             rank = _RANK[hits[0].rule]
-            best = [Leak(hit.rule, field, reading[hit.start : hit.end]) for hit in hits]
+            best = [Leak(hit.rule, field, decoding[hit.start : hit.end]) for hit in hits]
         if rank < _GUESSES:
             break
     return best
@@ -118,10 +118,10 @@ def scan_number(value: float, field: str, hint: Rule | None, limit: float) -> li
     return [Leak(rule, field, str(value))] if rule else []
 
 
-def _search(reading: str) -> Iterator[Hit]:
-    yield from secret.find(reading)
-    yield from pii.find(reading)
-    yield from text.find(reading)
+def _search(decoding: str) -> Iterator[Hit]:
+    yield from secret.find(decoding)
+    yield from pii.find(decoding)
+    yield from text.find(decoding)
 
 
 def _strongest(hits: Iterable[Hit]) -> list[Hit]:

@@ -6,21 +6,21 @@ import asyncio
 import json
 from typing import Any
 
-from fleet.api.event_stream import AT_ONCE, BEHIND, EventName, EventStream, Interest
+from fleet.api.event_stream import AT_ONCE, BEHIND, EventFilter, EventName, EventStream
 from fleet.contract.vocabulary import MessageKind
 
 
-def tell(
+def publish(
     stream: EventStream, number: int, name: EventName = EventName.BUS, agent: str = "ada"
 ) -> None:
     kind = MessageKind.STATUS if name is EventName.BUS else None
-    stream.tell(name, agent, lambda: {"number": number}, kind)
+    stream.publish(name, agent, lambda: {"number": number}, kind)
 
 
-async def read(stream: EventStream, interest: Interest, after: int | None = 0) -> list[Any]:
+async def read(stream: EventStream, wanted: EventFilter, after: int | None = 0) -> list[Any]:
     """All that waits for a client, which then hears of the end."""
     found = b""
-    async for batch in stream.listen(after, interest):
+    async for batch in stream.listen(after, wanted):
         assert 0 < len(batch) <= AT_ONCE
         found += b"".join(event.encoded() for event in batch)
         stream.end()
@@ -33,32 +33,32 @@ async def read(stream: EventStream, interest: Interest, after: int | None = 0) -
 async def test_a_client_resumes_after_an_id_and_takes_what_it_wants() -> None:
     stream = EventStream()
     for number in range(1, 301):
-        tell(
+        publish(
             stream,
             number,
             EventName.FACT if number % 2 else EventName.BUS,
             "ada" if number < 9 else "bob",
         )
-    assert await read(stream, Interest(), after=298) == [299, 300]
-    assert await read(stream, Interest(frozenset({EventName.FACT}), agent="ada")) == [1, 3, 5, 7]
-    assert await read(stream, Interest(kind=MessageKind.STATUS, agent="ada")) == [2, 4, 6, 8]
-    assert await read(stream, Interest()) == list(range(1, 301))
+    assert await read(stream, EventFilter(), after=298) == [299, 300]
+    assert await read(stream, EventFilter(frozenset({EventName.FACT}), agent="ada")) == [1, 3, 5, 7]
+    assert await read(stream, EventFilter(kind=MessageKind.STATUS, agent="ada")) == [2, 4, 6, 8]
+    assert await read(stream, EventFilter()) == list(range(1, 301))
 
 
 async def test_an_event_that_nobody_reads_is_never_described() -> None:
     stream = EventStream()
-    stream.tell(EventName.FACT, "ada", lambda: 1 / 0)  # type: ignore[arg-type,return-value]
-    stream.tell(EventName.FACT, "bob", lambda: {"number": 2})
-    assert await read(stream, Interest(agent="bob")) == [2]
+    stream.publish(EventName.FACT, "ada", lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+    stream.publish(EventName.FACT, "bob", lambda: {"number": 2})
+    assert await read(stream, EventFilter(agent="bob")) == [2]
 
 
 async def test_a_client_that_lags_too_far_behind_is_cut_off() -> None:
     stream = EventStream()
-    listening = stream.listen(None, Interest())
+    listening = stream.listen(None, EventFilter())
     first = asyncio.ensure_future(anext(listening))
     await asyncio.sleep(0)
-    tell(stream, 0)
+    publish(stream, 0)
     assert len(await first) == 1
     for number in range(BEHIND + 1):
-        tell(stream, number)
+        publish(stream, number)
     assert [batch async for batch in listening] == []

@@ -12,7 +12,7 @@ from fleet.bus.port import Inbound
 from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.vocabulary import AlertCode
 from fleet.domain.events import Fact
-from fleet.hub.ingest import BACKLOG, IN_HAND
+from fleet.hub.ingest import BACKLOG, MAX_BATCHES
 from fleet.store.port import StoreError
 from tests.support.intake import Intake, beat, status
 from tests.support.waiting import eventually
@@ -72,10 +72,10 @@ async def test_a_slow_disk_leaves_the_rest_with_the_broker(intake: Intake):
     intake.store.gate.clear()
     for seq in range(20):
         intake.bus.deliver(beat(boot=5, seq=seq))
-    await eventually(lambda: intake.bus.taken >= IN_HAND)
+    await eventually(lambda: intake.bus.taken >= MAX_BATCHES)
     for _ in range(50):
         await asyncio.sleep(0)
-    assert intake.bus.taken <= IN_HAND + 1
+    assert intake.bus.taken <= MAX_BATCHES + 1
     intake.store.gate.set()
     await eventually(lambda: len(intake.bus.acked) == 20)
     assert len(await intake.stored()) == 20

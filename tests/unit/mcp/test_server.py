@@ -1,4 +1,4 @@
-"""What an agent at the helm may send is what the contract has."""
+"""What an agent that operates the fleet may send is what the contract has."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ async def test_below_its_severity_a_route_hears_nothing(tmp_path: Path) -> None:
 async def test_the_queue_is_bounded_and_says_what_it_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "MOST", 3)
+    monkeypatch.setattr(delivery, "MAX_WAITING", 3)
     one = Delivery(ROUTE, tmp_path, Receiver())
     for since in range(5):
         await one.enqueue(group(since=1e9 + since))

@@ -1,4 +1,4 @@
-"""The real nanobot with a scripted model: at the helm by MCP, and a member of the fleet itself."""
+"""The real nanobot with a scripted model: an operator by MCP, and a member of the fleet itself."""
 
 from __future__ import annotations
 
