@@ -158,7 +158,9 @@ class HubClient:
         except OSError as error:
             reason = getattr(error, "reason", error)
             why = getattr(reason, "strerror", None) or str(reason)
-            raise HubError(f"the hub at {self.url} does not answer", why, "fleet serve") from None
+            raise HubError(
+                f"the hub at {self.url} does not answer", why, "fleet serve on its machine"
+            ) from None
         return json.loads(text) if text else None
 
 

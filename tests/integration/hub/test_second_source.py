@@ -42,7 +42,7 @@ def test_a_container_that_is_gone_while_the_bus_says_ok_raises_the_alert_and_its
     try:
         wait_until(lambda: hub.get("/v1/agents/ada").get("state") == "ok", what="ada")
         well = fleet("verify", "ada", *place, environ=hub.environ)
-        assert (well.returncode, dissents(hub)) == (0, []), well.stderr
+        assert (well.returncode, dissents(hub)) == (0, []), well.stdout + well.stderr
         assert well.stdout.startswith("ada: the bus says ok; docker container brain runs")
 
         docker.run("kill", "brain")
