@@ -29,7 +29,7 @@ def alerts(context: click.Context) -> None:
 @alerts.command("list")
 @click.option("--history", is_flag=True, help="Also those that are over.")
 @with_output("table", "json", "jsonl")
-@with_settings("home")
+@with_settings("home", "hub", "hub_token_file")
 def list_(settings: Settings, history: bool = False, output: str = "table") -> None:
     """Alerts, worst first, and silences."""
     answer = HubClient.needed(settings).get(f"/v1/alerts?history={str(history).lower()}")
@@ -70,7 +70,7 @@ def _row(alert: dict[str, Any]) -> tuple[str, ...]:
 @alerts.command()
 @click.argument("agent")
 @click.argument("code")
-@with_settings("home")
+@with_settings("home", "hub", "hub_token_file")
 def ack(settings: Settings, agent: str, code: str) -> None:
     """Say that somebody looks at CODE of AGENT (`hub` for the hub's own alerts)."""
     HubClient.needed(settings).post("/v1/alerts/ack", _target(agent, code))
@@ -81,7 +81,7 @@ def ack(settings: Settings, agent: str, code: str) -> None:
 @click.option("--agent", help="Only this agent.")
 @click.option("--code", help="Only this code.")
 @click.option("--for", "seconds", type=Seconds(), default="1h", show_default=True)
-@with_settings("home")
+@with_settings("home", "hub", "hub_token_file")
 def silence(settings: Settings, agent: str | None, code: str | None, seconds: float) -> None:
     """Hold back alerts for a while; prints the id of the silence."""
     body = {"agent": agent, "code": code, "seconds": seconds}
@@ -91,7 +91,7 @@ def silence(settings: Settings, agent: str | None, code: str | None, seconds: fl
 
 @alerts.command()
 @click.argument("silence_id", metavar="ID")
-@with_settings("home")
+@with_settings("home", "hub", "hub_token_file")
 def lift(settings: Settings, silence_id: str) -> None:
     """End the silence ID."""
     HubClient.needed(settings).delete(f"/v1/silences/{silence_id}")
