@@ -108,7 +108,7 @@ def main() -> None:
     gc.collect()
     roster = filled(agents)
     gc.collect()
-    gc.dump()
+    gc.freeze()
     quiet = min(_timed(roster, START + INTERVAL) for _ in range(5))
     median, worst = ticks(roster)
     spent = observation(filled(agents), agents)

@@ -213,8 +213,8 @@ def _ulid(field: str, ulid: str) -> list[Leak]:
 def _pieced(foreign: tuple[str, ...], metrics: dict[str, float]) -> list[Leak]:
     """A text or number cut into the values of metrics that are numbered or lettered alike."""
     stems = {_INDEXED.fullmatch(name) and name.rstrip("0123456789").rstrip("_") for name in foreign}
-    dead_letters = all(len(name) == 1 for name in foreign)
-    if len(stems) > 1 and not dead_letters:
+    letters = all(len(name) == 1 for name in foreign)
+    if len(stems) > 1 and not letters:
         return []
     values = [metrics[name] for name in foreign]
     if any(value != int(value) or value < 0 for value in values):
