@@ -11,7 +11,7 @@ from dataclasses import replace
 from fleet.contract.vocabulary import State
 from fleet.domain.agent_view import AgentView
 from fleet.domain.apply_silences import apply_silences
-from fleet.domain.problems import SILENCED, Problem
+from fleet.domain.problems import Problem, in_order, weighed
 from fleet.hub.committer import HUB, Committer
 
 
@@ -37,7 +37,6 @@ class ReadModel:
     def own_problems(self) -> list[Problem]:
         """What is wrong with the hub itself, worst first."""
         book = self._committer.book
-        return [
-            Problem("hub", alert.severity, alert.code, SILENCED if book.is_silenced(alert) else "")
-            for alert in book.firing(HUB)
-        ]
+        silences = book.silences.values()
+        firing = book.firing(HUB)
+        return in_order(weighed(silences, HUB, a.severity, a.code, "hub") for a in firing)

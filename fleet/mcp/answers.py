@@ -53,8 +53,7 @@ def agent_answer(view: AgentView, note: str = "") -> str:
         "kind": word(view.kind),
         "versions": listed(view.versions),
         "checks": listed({plane: check.value for plane, check in view.checks.items()}),
-        "problems": ", ".join(f"{p.severity.value} {p.code}" for p in problems_of([view]))
-        or "none",
+        "problems": ", ".join(problem.of_agent for problem in problems_of([view])) or "none",
         "alerts": ", ".join(view.alerts) or "none",
         "clock skew": "unknown" if view.skew is None else f"{view.skew:.1f} s",
         "missing messages": str(view.missing),
