@@ -58,6 +58,13 @@ class Backend(Protocol):
         """
         ...
 
+    async def problems(self, limit: int | None) -> list[JsonObject]:
+        """What is wrong with the hub itself, then with all agents, worst first; at most `limit`.
+
+        The loop has its turns meanwhile.
+        """
+        ...
+
     def agent(self, name: str) -> JsonObject | None: ...
 
     def stats(self) -> JsonObject:
@@ -104,10 +111,8 @@ class Backend(Protocol):
         """
         ...
 
-    def alerts(
-        self, *, history: bool, limit: int | None = None, code: str | None = None
-    ) -> list[JsonObject]:
-        """Alerts that fire, worst first and at most `limit`; then, with `history`, those over."""
+    def alerts(self, *, history: bool, code: str | None = None) -> list[JsonObject]:
+        """Alerts that fire, worst first; then, with `history`, those over."""
         ...
 
     async def acknowledge_alert(self, agent: str | None, code: str, by: str) -> bool:

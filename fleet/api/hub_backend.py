@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import fleet
 from fleet.api.agent_query import AgentQuery, choose
 from fleet.api.backend import CommandRequest, HistoryQuery, JsonObject
-from fleet.api.cooperative import in_slices
+from fleet.api.cooperative import SLICE, in_slices
 from fleet.api.event_stream import EventFilter, EventName, EventStream, StreamEvent
 from fleet.auditor.report import archive
 from fleet.commander.commander import Commander, TooManyOpenError
@@ -20,9 +20,10 @@ from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result
 from fleet.domain.agent_view import worst_first
 from fleet.domain.commands import IssuedCommand
 from fleet.domain.events import Event, Fact
-from fleet.domain.problems import described
+from fleet.domain.problems import Problem, described, in_order, problems_of
 from fleet.domain.severities import severity_of
 from fleet.domain.silences import Silence
+from fleet.hub.committer import HUB
 from fleet.hub.feed import Item
 from fleet.metrics.exporter import Exporter
 from fleet.store.records import DeadLetter, StoredEvent, StoredMessage, described_message
@@ -70,6 +71,25 @@ class HubBackend:
             return [{"agent": n, "state": roster.verdict(n).value} for n in chosen.names], about
         views = await in_slices(chosen.names, lambda name: self._hub.read_model.view(name, now))
         return await in_slices(worst_first(views), described), about
+
+    async def problems(self, limit: int | None) -> list[JsonObject]:
+        model, now = self._hub.read_model, self._hub.committer.now()
+        suspects, found = model.suspects(), list[Problem]()
+        for start in range(0, len(suspects), SLICE):
+            ahead = (p for p in found if (-p.severity.rank, p.agent) < suspects[start])
+            if limit is not None and sum(1 for _ in ahead) >= limit:
+                break  # whatever the others have comes behind these
+            names = [name for _, name in suspects[start : start + SLICE]]
+            views = await in_slices(names, lambda name: model.view(name, now))
+            found = in_order([*found, *problems_of(views)])
+        told = [self._with_caretaker(problem, HUB) for problem in model.own_problems()]
+        told += [self._with_caretaker(problem, problem.agent) for problem in found[:limit]]
+        return told[:limit]
+
+    def _with_caretaker(self, problem: Problem, agent: str) -> JsonObject:
+        alert = self._hub.committer.book.firing_of(agent).get(problem.code)
+        by = alert.acknowledged_by if alert else ""
+        return problem.as_dict() | {"acknowledged_by": by or None}
 
     def agent(self, name: str) -> JsonObject | None:
         if not self._hub.roster.knows(name):
@@ -146,11 +166,9 @@ class HubBackend:
         retain = kind in FROM_AGENT and not answers  # an answer is of its moment, no state
         await self._hub.bus.publish(self._hub.topics.of(kind, agent), payload, retain=retain)
 
-    def alerts(
-        self, *, history: bool, limit: int | None = None, code: str | None = None
-    ) -> list[JsonObject]:
+    def alerts(self, *, history: bool, code: str | None = None) -> list[JsonObject]:
         book = self._hub.committer.book
-        firing = [alert for alert in book.firing() if code in (None, alert.code)][:limit]
+        firing = [alert for alert in book.firing() if code in (None, alert.code)]
         over = [alert for alert in book.alerts.values() if not alert.firing] if history else []
         ended = [alert for alert in over if code in (None, alert.code)]
         newest = sorted(ended, key=lambda alert: -alert.since)[:200]

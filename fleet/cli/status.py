@@ -177,7 +177,7 @@ def _print_agent(view: AgentView, output: str) -> None:
         ("missing", _known(view.missing)),
         (
             "problems",
-            ", ".join(f"{p.severity.value} {p.code}" for p in problems_of([view])) or "none",
+            ", ".join(problem.of_agent for problem in problems_of([view])) or "none",
         ),
         ("alerts", ", ".join(view.alerts) or "none"),
         ("labels", ", ".join(f"{k}={v}" for k, v in view.labels.items()) or "none"),

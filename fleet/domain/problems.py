@@ -14,6 +14,7 @@ from fleet.contract.vocabulary import Check, Severity
 from fleet.domain.agent_view import AgentView
 from fleet.domain.liveness import PRESENCE_CODES
 from fleet.domain.severities import PLANES, UNSTATED, severity_of, severity_of_plane
+from fleet.domain.silences import Silence
 from fleet.domain.verdict import Verdict
 
 MAINTENANCE: Final = "in maintenance"
@@ -45,7 +46,16 @@ class Problem:
     held: str = ""
 
     def __str__(self) -> str:
-        return f"{self.agent}: {self.code}{f' ({self.held})' if self.held else ''}"
+        return f"{self.agent}: {self._code}"
+
+    @property
+    def of_agent(self) -> str:
+        """It in words where the agent's name stands above."""
+        return f"{self.severity.value} {self._code}"
+
+    @property
+    def _code(self) -> str:
+        return f"{self.code} ({self.held})" if self.held else self.code
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -53,19 +63,37 @@ class Problem:
             "severity": self.severity.value,
             "code": self.code,
             "silenced": bool(self.held),
+            "held": self.held or None,
         }
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Problem:
         """What `as_dict` made."""
-        held = SILENCED if data["silenced"] else ""
-        return cls(data["agent"], Severity(data["severity"]), data["code"], held)
+        return cls(data["agent"], Severity(data["severity"]), data["code"], data["held"] or "")
 
 
 def problems_of(views: Iterable[AgentView]) -> list[Problem]:
     """Problems of the agents in `views`, critical ones first, each agent's words only once."""
-    found = [_weighed(view, *wrong) for view in views for wrong in _of_agent(view)]
-    return sorted(found, key=lambda problem: (-problem.severity.rank, problem.agent, problem.code))
+    return in_order(
+        weighed(view.held, view.agent, *wrong) for view in views for wrong in _of_agent(view)
+    )
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """The worst first, then by agent and code."""
+    return sorted(problems, key=lambda found: (-found.severity.rank, found.agent, found.code))
+
+
+def weighed(
+    silences: Iterable[Silence], agent: str, severity: Severity, code: str, name: str = ""
+) -> Problem:
+    """What is wrong with `agent`, called `name`, where `silences` hold: what one of them covers is
+    information."""
+    holding = [silence for silence in silences if silence.covers(agent, code)]
+    if not holding:
+        return Problem(name or agent, severity, code)
+    planned = any(silence.is_maintenance for silence in holding)
+    return Problem(name or agent, Severity.INFO, code, MAINTENANCE if planned else SILENCED)
 
 
 def alarm_of(view: AgentView) -> Severity | None:
@@ -96,14 +124,6 @@ def described(view: AgentView) -> dict[str, Any]:
         "severity": severity.value if severity else None,
         "problems": [problem.as_dict() for problem in problems_of([view])],
     }
-
-
-def _weighed(view: AgentView, weight: Severity, code: str) -> Problem:
-    holding = [silence for silence in view.held if silence.covers(view.agent, code)]
-    if not holding:
-        return Problem(view.agent, weight, code)
-    planned = any(silence.is_maintenance for silence in holding)
-    return Problem(view.agent, Severity.INFO, code, MAINTENANCE if planned else SILENCED)
 
 
 def _of_agent(view: AgentView) -> Iterable[tuple[Severity, str]]:

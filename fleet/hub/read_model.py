@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleet.contract.vocabulary import State
+from fleet.contract.vocabulary import Severity, State
 from fleet.domain.agent_view import AgentView
 from fleet.domain.apply_silences import apply_silences
-from fleet.domain.problems import SILENCED, Problem
+from fleet.domain.problems import Problem, in_order, weighed
+from fleet.domain.verdict import Verdict
 from fleet.hub.committer import HUB, Committer
 
 
@@ -34,10 +35,22 @@ class ReadModel:
             view = replace(view, alerts=tuple(severities), severities=severities)
         return apply_silences([view], book.silences.values(), now)[0]
 
+    def suspects(self) -> list[tuple[int, str]]:
+        """Whoever may have a problem, the worst first, then by name: (-rank, name), where the
+        severity of that rank is the worst that it can be. It costs no view."""
+        ranks: dict[str, int] = {}
+        for alert in self._committer.book.firing():
+            ranks[alert.agent] = max(alert.severity.rank, ranks.get(alert.agent, 0))
+        ranks.pop(HUB, None)
+        roster = self._committer.roster
+        for name in roster.names():
+            if roster.verdict(name) is Verdict.DEGRADED:  # a plane fails, and raised no alert
+                ranks[name] = Severity.CRITICAL.rank
+        return sorted((-rank, name) for name, rank in ranks.items())
+
     def own_problems(self) -> list[Problem]:
         """What is wrong with the hub itself, worst first."""
         book = self._committer.book
-        return [
-            Problem("hub", alert.severity, alert.code, SILENCED if book.is_silenced(alert) else "")
-            for alert in book.firing(HUB)
-        ]
+        silences = book.silences.values()
+        firing = book.firing(HUB)
+        return in_order(weighed(silences, HUB, a.severity, a.code, "hub") for a in firing)

@@ -10,12 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from fleet.domain.agent_view import AgentView
-from fleet.domain.problems import problems_of
+from fleet.domain.problems import exit_code, problems_of
 from fleet.domain.verdict import Verdict
 from fleet.fleet_state import FleetState
 
 MOST: Final = 50
 """Lines of a list; a model's context is not for a thousand healthy agents."""
+
+
+NAMED: Final = 20
+"""Problems named in the one line of `check`; the rest is counted."""
 
 
 def check_answer(state: FleetState) -> str:
@@ -24,28 +28,30 @@ def check_answer(state: FleetState) -> str:
         return "UNKNOWN: no agent has been heard of."
     loud = [str(problem) for problem in state.problems if not problem.held]
     silent = [f"{v.agent} {v.state.value}" for v in state.views if v.state is Verdict.UNKNOWN]
-    found = ", ".join([*loud, *silent][:20])
+    every = [*loud, *silent]
+    found = ", ".join(every[:NAMED]) + (f" and {len(every) - NAMED} more" * (len(every) > NAMED))
     line = f"{state.exit_code.name}: {len(state.views)} agents{f': {found}' if found else ''}"
-    return shortened([line, *_noted(state.note)])
+    return shortened([line], state.note)
 
 
 def fleet_answer(state: FleetState) -> str:
-    """The whole fleet: verdict, problems, then the agents that are not ok."""
+    """The whole fleet: the word of `check`, problems, then the agents that are not ok."""
     views = state.views
     if not views:
         return "UNKNOWN: no agent has been heard of."
     counts = {verdict: sum(view.state is verdict for view in views) for verdict in Verdict}
     summary = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
     bad = [view for view in views if view.state is not Verdict.OK]
-    problems = state.problems
-    lines = [f"{'PROBLEMS' if bad or problems else 'OK'}: {len(views)} agents: {summary}."]
-    lines += [f"- {p.severity.value} {p}" for p in problems]
+    lines = [f"{state.exit_code.name}: {len(views)} agents: {summary}."]
+    lines += [f"- {p.severity.value} {p}" for p in state.problems]
     lines += [f"- {view.agent}: {view.state.value}, heard {span(view.age)}" for view in bad]
-    return shortened([*lines, *_noted(state.note)])
+    return shortened(lines, state.note)
 
 
 def agent_answer(view: AgentView, note: str = "") -> str:
-    """One agent: verdict, then every fact, `unknown` where nobody knows."""
+    """One agent: the word of `fleet check` for it, its state and what is wrong, then every fact,
+    `unknown` where nobody knows."""
+    problems = ", ".join(problem.of_agent for problem in problems_of([view]))
     facts = {
         "heard": span(view.age),
         "says": word(view.says),
@@ -53,17 +59,16 @@ def agent_answer(view: AgentView, note: str = "") -> str:
         "kind": word(view.kind),
         "versions": listed(view.versions),
         "checks": listed({plane: check.value for plane, check in view.checks.items()}),
-        "problems": ", ".join(f"{p.severity.value} {p.code}" for p in problems_of([view]))
-        or "none",
+        "problems": problems or "none",
         "alerts": ", ".join(view.alerts) or "none",
         "clock skew": "unknown" if view.skew is None else f"{view.skew:.1f} s",
         "missing messages": str(view.missing),
         "config": view.config or "unknown",
         "metrics": listed({name: f"{value:g}" for name, value in view.metrics.items()}),
     }
-    lines = [f"{view.state.value.upper()}: {view.agent}: {view.state.meaning}."]
-    told = [f"- {name}: {value}" for name, value in facts.items()]
-    return shortened([*lines, *told, *_noted(note)])
+    wrong = f"; {problems}" if problems else ""
+    first = f"{exit_code([view]).name}: {view.agent}: {view.state.value}{wrong}."
+    return shortened([first, *(f"- {name}: {value}" for name, value in facts.items())], note)
 
 
 def versions_answer(views: Sequence[AgentView]) -> str:
@@ -125,10 +130,6 @@ def command_answer(verb: str, outcomes: Mapping[str, str]) -> str:
     return shortened([*lines, *(f"- {agent}: {how}" for agent, how in sorted(outcomes.items()))])
 
 
-def _noted(note: str) -> list[str]:
-    return [f"- note: {note}"] if note else []
-
-
 def span(seconds: float | None) -> str:
     return "never or unknown" if seconds is None else f"{seconds:.0f} s ago"
 
@@ -144,8 +145,11 @@ def listed(values: Mapping[str, str] | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items()) or "none"
 
 
-def shortened(lines: Iterable[str]) -> str:
+def shortened(lines: Iterable[str], note: str = "") -> str:
+    """`lines`, as many as fit; `note`, which says what is not known, is never left out."""
     every = list(lines)
-    if len(every) > MOST:
-        every = [*every[:MOST], f"… and {len(every) - MOST} more lines; ask for one agent."]
-    return "\n".join(every)
+    room = MOST - bool(note)
+    if len(every) > room:
+        left = len(every) - room + 1
+        every = [*every[: room - 1], f"… and {left} more lines; ask for one agent."]
+    return "\n".join([*every, f"- note: {note}"] if note else every)

@@ -57,6 +57,7 @@ class Exporter:
         """(body, content type); OpenMetrics where the scraper asks for it."""
         openmetrics = "application/openmetrics-text" in accept
         now = self._hub.committer.now()
+        self._exposition.align(self._hub.roster.names())
         agents = self._exposition.render(
             lambda name: self._hub.read_model.view(name, now), now, openmetrics=openmetrics
         ).encode()

@@ -5,7 +5,7 @@ A scrape of 100,000 agents formats one number each (the age); everything else is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Final
 
 from fleet.domain.agent_view import AgentView
@@ -20,7 +20,7 @@ Lookup = Callable[[str], AgentView]
 class Exposition:
     """Text of every agent's series, kept by family so that a scrape only joins.
 
-    `touch` is called with the name of each agent that changed, `forget` when one is gone.
+    `touch` is called with the name of each agent that changed, `align` with all that there are.
     """
 
     def __init__(self) -> None:
@@ -38,9 +38,15 @@ class Exposition:
         """These agents changed since the last scrape."""
         self._dirty.update(names)
 
-    def forget(self, name: str) -> None:
-        """This agent is gone; so are its series."""
-        self._dirty.discard(name)
+    def align(self, names: Set[str]) -> None:
+        """There are these agents and no other: who was revoked is gone with all series, who is
+        enrolled and was never heard has its own."""
+        for name in self._of_agent.keys() - names:
+            self._forget(name)
+        self._dirty &= names
+        self._dirty |= names - self._of_agent.keys()
+
+    def _forget(self, name: str) -> None:
         for family in self._of_agent.pop(name, ()):
             self._lines[family].pop(name, None)
         self._seen_at.pop(name, None)

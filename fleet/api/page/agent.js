@@ -51,7 +51,7 @@ function facts(agent) {
 }
 
 function problems(agent) {
-  const told = agent.problems.map((one) => `${one.severity} ${one.code}${one.silenced ? " (silenced)" : ""}`);
+  const told = agent.problems.map((one) => `${one.severity} ${one.code}${one.held ? ` (${one.held})` : ""}`);
   return told.join(", ") || "none";
 }
 

@@ -6,6 +6,7 @@ import { Check, MAX_LISTED, MAX_TEXT, Verdict, WORST_FIRST } from "./vocabulary.
 
 export const SILENT = [Verdict.LATE, Verdict.STALE, Verdict.OFFLINE, Verdict.UNKNOWN];
 
+const HUB = "hub"; // whose the hub's own problems are
 const PAGE = 200; // agents asked for at a time: of 10,000 nobody reads more, and all are 5 MB
 
 export async function show(main, _name, again) {
@@ -66,10 +67,10 @@ function summarise(counts) {
   return `${all} agents: ${parts.join(", ")}`;
 }
 
-function problem(alert) {
-  return el("li", {}, word(alert.severity), " ",
-    alert.agent ? el("a", { href: `#/agent/${alert.agent}` }, alert.agent) : "hub", ` ${alert.code}`,
-    alert.acknowledged_by ? " (acknowledged)" : "");
+function problem(one) {
+  return el("li", {}, word(one.severity), " ",
+    one.agent === HUB ? HUB : el("a", { href: `#/agent/${one.agent}` }, one.agent), ` ${one.code}`,
+    one.held ? ` (${one.held})` : "", one.acknowledged_by ? " (acknowledged)" : "");
 }
 
 function place(body, rows, agents) {

@@ -49,7 +49,7 @@ async def agents(
     limit: Annotated[int | None, Query(ge=1, le=MAX_LISTED, description="absent: all")] = None,
     brief: Annotated[bool, Query(description="name and state alone")] = False,
 ) -> Response:
-    """Agents, worst first, and the problems named: all of them, or with `limit` a page.
+    """Agents, worst first, and the fleet's problems: all of them, or with `limit` a page.
 
     `total` counts the agents on all pages, `counts` the whole fleet by state.
     """
@@ -57,8 +57,8 @@ async def agents(
     with _own_cursor():
         listed, about = await hub.agents(wanted)
     found = await in_slices(listed, json.dumps)
-    alerts = [] if brief else hub.alerts(history=False, limit=limit)
-    problems = await in_slices(alerts, json.dumps)
+    wrong = [] if brief else await hub.problems(limit)
+    problems = await in_slices(wrong, json.dumps)
     lists = f'"agents":[{",".join(found)}],"problems":[{",".join(problems)}]'
     return Response(f"{{{lists},{json.dumps(about)[1:]}", media_type="application/json")
 

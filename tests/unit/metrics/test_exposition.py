@@ -94,10 +94,13 @@ def test_what_an_agent_no_longer_says_is_gone_from_the_next_scrape() -> None:
     assert "fleet_agent_metric_memory_bytes" not in names
 
 
-def test_a_forgotten_agent_leaves_nothing() -> None:
+def test_who_is_revoked_leaves_nothing_and_who_is_enrolled_has_a_state() -> None:
     exposition = exposition_of(VIEW)
-    exposition.forget("ada")
-    assert "ada" not in exposition.render(lambda _: VIEW, 1010.0)
+    exposition.touch(["ada"])  # by an event of after the revocation
+    exposition.align({"bob"})
+    text = exposition.render(lambda name: replace(VIEW, agent=name), 1010.0)
+    assert "ada" not in text
+    assert 'fleet_agent_state{agent="bob"' in text
 
 
 def test_agents_cannot_invent_families_without_bound() -> None:

@@ -1,0 +1,279 @@
+"""One truth at every door: a table of situations, and each way to ask about them.
+
+One hub serves all of them at once, before and after it was killed, and while its broker is away;
+then the broker's retained messages alone are asked.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.doors import CHROMIUM, DETAILED, REVOKED, Doors, World, shapeless
+from tests.support.held_situations import SITUATIONS
+from tests.support.situation import Situation
+
+pytestmark = pytest.mark.xdist_group("doors")
+needs_mcp = pytest.mark.skipif(
+    importlib.util.find_spec("mcp") is None, reason="the extra mcp is not installed"
+)
+needs_page = pytest.mark.skipif(
+    importlib.util.find_spec("playwright") is None or CHROMIUM is None,
+    reason="playwright or chromium is not installed",
+)
+every = pytest.mark.parametrize("one", SITUATIONS, ids=lambda one: one.name)
+
+EXITS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+AUDIT, DOWN = "critical hub: audit-violation", "critical hub: broker-down"
+QUIET = "info hub: acl-open (silenced)"
+PLANNED = [f"info hub: {code} (in maintenance)" for code in ("acl-open", "audit-violation")]
+OWN = {
+    "served": [AUDIT, QUIET],
+    "restarted": [AUDIT, QUIET],
+    "announced": PLANNED,
+    "deaf": [AUDIT, DOWN, QUIET],
+}
+ALONE = "from the broker alone: ghosts, silences and clock skew are not known"
+DEAF = "the hub has no link to the broker: this is what it knew before"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    played = World(tmp_path_factory.mktemp("doors"))
+    yield played
+    played.close()
+
+
+@pytest.fixture(scope="module", params=["served", "restarted", "announced", "deaf"])
+def doors(world: World, request: pytest.FixtureRequest) -> Doors:
+    """The doors of the hub as it is, after it was killed, while maintenance of all is announced,
+    and while its broker is away."""
+    world.begin(request.param)
+    return Doors(world.hub, request.param)
+
+
+@pytest.fixture(scope="module")
+def alone(world: World) -> Doors:
+    """The doors without a hub."""
+    world.begin("alone")
+    return Doors(world.hub, "alone")
+
+
+def problems_in(item: dict[str, object], key: str = "problems") -> list[tuple[str, ...]]:
+    told = item[key]
+    assert isinstance(told, list)
+    return [(p["severity"], p["code"], *([p["held"]] if p["held"] else [])) for p in told]
+
+
+def check_item(item: dict[str, object], one: Situation) -> None:
+    """An agent's JSON item, whoever gives it."""
+    assert item["state"] == one.state
+    assert item["severity"] == one.severity
+    assert problems_in(item) == list(one.problems)
+    assert item["alerts"] == sorted(one.severities)
+    assert item["severities"] == one.severities
+
+
+@every
+def test_status_as_json(doors: Doors, one: Situation) -> None:
+    one = doors.expected(one)
+    check_item(doors.agents[one.name], one)
+    told = [p for p in doors.status[0]["problems"] if p["agent"] == one.name]
+    assert problems_in({"problems": told}) == list(one.problems)
+
+
+@every
+def test_status_as_a_table(doors: Doors, one: Situation) -> None:
+    one = doors.expected(one)
+    assert [line for line in doors.table if f" {one.name}: " in line] == one.lines
+    [row] = [line.split() for line in doors.table if line.split(" ")[0] == one.name]
+    assert row[1] == one.state
+    assert row[-2] == (",".join(sorted(one.severities)) or "none")
+
+
+@every
+def test_status_of_one(doors: Doors, one: Situation) -> None:
+    one = doors.expected(one)
+    code, text = doors.call("status", one.name)
+    facts = dict(line.strip().split(None, 1) for line in text.splitlines()[1:])
+    assert code == 0
+    assert facts["state"] == one.state
+    assert facts["problems"] == one.words
+    assert facts["alerts"] == (", ".join(sorted(one.severities)) or "none")
+
+
+@every
+def test_check_of_one(doors: Doors, one: Situation) -> None:
+    one = doors.expected(one)
+    code, line = doors.call("check", one.name)
+    assert code == one.exit
+    assert line.startswith(f"FLEET {EXITS[one.exit]} - 1 ")
+    assert f"| agents=1 {counts([one])}" in line
+    loud = [f"{one.name}: {p[1]}" for p in one.problems if not p[2:]]
+    summary, _, told = line.partition(" | ")[0].partition("; ")
+    assert told == ", ".join(loud)
+    held = {p[2] for p in one.problems if p[2:]}
+    if held and not loud:
+        assert summary.endswith(f"1 {held.pop()} ({one.name})")
+
+
+@every
+def test_http_list(doors: Doors, one: Situation) -> None:
+    one = doors.expected(one)
+    [item] = [item for item in doors.http["agents"] if item["agent"] == one.name]
+    check_item(item, one)
+    assert doors.brief[one.name] == one.state
+
+
+@every
+def test_http_agent(doors: Doors, one: Situation) -> None:
+    one = doors.expected(one)
+    check_item(doors.hub.get(f"/v1/agents/{one.name}", "viewer"), one)
+
+
+@every
+def test_http_alerts(doors: Doors, one: Situation) -> None:
+    one = doors.expected(one)
+    told = {code: alert for (agent, code), alert in doors.alerts.items() if agent == one.name}
+    assert {code: alert["severity"] for code, alert in told.items()} == one.severities
+    held = {p[1] for p in one.problems if p[2:]}
+    quiet = {code for code, alert in told.items() if alert["silenced"]}
+    assert quiet & {p[1] for p in one.problems} == held & set(told)
+    acknowledged = {code for code, alert in told.items() if alert["acknowledged_by"]}
+    assert acknowledged == ({"restart-loop"} if one.name == "acknowledged" else set())
+
+
+@every
+def test_metrics(doors: Doors, one: Situation) -> None:
+    one = doors.expected(one)
+    mine = {
+        name: [labels for labels in samples if labels.get("agent") == one.name]
+        for name, samples in doors.metrics.items()
+    }
+    assert [labels["state"] for labels in mine["fleet_agent_state"]] == [one.state]
+    firing = [labels["code"] for labels in mine["fleet_agent_alert_firing"]]
+    assert sorted(firing) == sorted(one.severities)
+    found = {labels["code"]: labels["severity"] for labels in mine["fleet_alert_firing"]}
+    assert found == one.severities
+
+
+@needs_mcp
+@every
+def test_mcp(doors: Doors, one: Situation) -> None:
+    one = doors.expected(one)
+    lines = doors.mcp[one.name].splitlines()
+    wrong = f"; {one.words}" if one.problems else ""
+    assert lines[0] == f"{EXITS[one.exit]}: {one.name}: {one.state}{wrong}."
+    assert f"- problems: {one.words}" in lines
+    assert f"- alerts: {', '.join(sorted(one.severities)) or 'none'}" in lines
+
+
+@needs_page
+@every
+def test_page(doors: Doors, one: Situation) -> None:
+    one = doors.expected(one)
+    row = doors.page["rows"][one.name]
+    alerts = ", ".join(sorted(one.severities)) or "none"
+    assert (shapeless(row[1]), row[5]) == (one.state, alerts)
+    if doors.phase in DETAILED:
+        facts = doors.page["facts"][one.name]
+        told = shapeless(facts["State"]), facts["Alerts"], facts["Problems"]
+        assert told == (one.state, alerts, one.words)
+
+
+def test_the_whole_fleet(doors: Doors) -> None:
+    """The exit code, the counts, and the hub's own problems, at each door."""
+    own, note = OWN[doors.phase], DEAF if doors.phase == "deaf" else ""
+    assert [in_words(problem) for problem in doors.status[0]["problems"]] == doors.told
+    assert doors.told[: len(own)] == own
+    assert doors.status[1].strip() == note
+    code, line, told = doors.check
+    held = doors.phase == "announced"
+    assert (code, line.split(" - ")[0]) == ((3, "FLEET UNKNOWN") if held else (2, "FLEET CRITICAL"))
+    assert f"| agents={len(SITUATIONS)} {counts(SITUATIONS)}" in line
+    assert ("; hub: audit-violation" in line) is not held
+    assert "acl-open" not in line
+    assert told.strip() == note
+    tally = Counter(one.state for one in SITUATIONS)
+    assert doors.http["counts"] == tally
+    assert [in_words(problem) for problem in doors.http["hub"]] == own
+    assert [in_words(problem) for problem in doors.http["problems"]] == doors.told
+    assert {labels["state"] for labels in doors.metrics["fleet_agents"]} == set(tally)
+
+
+@needs_mcp
+def test_mcp_of_the_whole_fleet(doors: Doors) -> None:
+    tally = Counter(one.state for one in SITUATIONS)
+    status = doors.mcp["status"].splitlines()
+    word = "UNKNOWN" if doors.phase == "announced" else "CRITICAL"
+    assert status[0].startswith(f"{word}: {len(SITUATIONS)} agents: ")
+    assert set(status[0].rstrip(".").partition("agents: ")[2].split(", ")) == {
+        f"{count} {state}" for state, count in tally.items()
+    }
+    told = [line.removeprefix("- ") for line in status[1:48]]
+    assert told[: len(doors.told)] == doors.told[: len(told)]
+    note = [f"- note: {DEAF}"] if doors.phase == "deaf" else []
+    for answer in doors.mcp.values():
+        assert [line for line in answer.splitlines() if line.startswith("- note")] == note
+    assert doors.mcp["check"].startswith(f"{word}: {len(SITUATIONS)} agents: ")
+    assert ("hub: " in doors.mcp["check"]) is (word == "CRITICAL")
+
+
+@needs_page
+def test_page_of_the_whole_fleet(doors: Doors) -> None:
+    """The page names the same problems as `fleet status`, as many as it has room for."""
+    shown = [" ".join(shapeless(line).split()) for line in doors.page["problems"]]
+    table = [line.replace(": ", " ") for line in doors.told]
+    assert [line.replace(" (acknowledged)", "") for line in shown] == table[: len(shown)]
+    loop = "critical acknowledged restart-loop (acknowledged)"
+    assert (loop in shown) is (doors.phase != "announced")
+    tally = Counter(one.state for one in SITUATIONS)
+    summary = doors.page["summary"].partition(": ")[2]
+    assert set(summary.split(", ")) == {f"{count} {state}" for state, count in tally.items()}
+
+
+@pytest.mark.parametrize("name", [REVOKED, "nobody"])
+def test_who_is_not_of_the_fleet_is_nowhere(doors: Doors, name: str) -> None:
+    assert name not in doors.agents
+    assert [line for line in doors.table if name in line.split()] == []
+    assert doors.call("status", name) == (3, "")
+    assert doors.call("check", name)[0] == 3
+    assert doors.hub.ask("GET", f"/v1/agents/{name}", "viewer")[0] == 404
+    assert [alert for alert in doors.alerts if alert[0] == name] == []
+    told = [labels for samples in doors.metrics.values() for labels in samples]
+    assert [labels for labels in told if labels.get("agent") == name] == []
+
+
+@pytest.mark.parametrize("one", [s for s in SITUATIONS if s.retained], ids=lambda one: one.name)
+def test_without_a_hub(alone: Doors, one: Situation) -> None:
+    check_item(alone.agents[one.name], one)
+    assert alone.status[1].splitlines() == [ALONE]
+
+
+@pytest.mark.parametrize("one", [s for s in SITUATIONS if s.retained], ids=lambda one: one.name)
+def test_check_without_a_hub(alone: Doors, one: Situation) -> None:
+    code, line = alone.call("check", one.name)
+    assert code == one.exit
+    loud = [f"{one.name}: {p[1]}" for p in one.problems if not p[2:]]
+    assert line.partition(" | ")[0].partition("; ")[2] == ", ".join(loud)
+
+
+def test_check_of_the_whole_fleet_without_a_hub(alone: Doors) -> None:
+    code, line, note = alone.check
+    assert (code, line.split(" - ")[0]) == (2, "FLEET CRITICAL")
+    assert note.splitlines() == [ALONE]
+
+
+def in_words(problem: dict[str, object]) -> str:
+    held = f" ({problem['held']})" if problem["held"] else ""
+    return f"{problem['severity']} {problem['agent']}: {problem['code']}{held}"
+
+
+def counts(situations: tuple[Situation, ...] | list[Situation]) -> str:
+    """The perfdata of `fleet check`."""
+    states = ("ok", "degraded", "late", "stale", "offline", "unknown", "ghost")
+    found = Counter(one.state for one in situations)
+    return " ".join(f"{state}={found[state]}" for state in states)

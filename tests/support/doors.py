@@ -1,0 +1,337 @@
+"""The doors of one fleet: each is asked as a user asks it, once, and tells of every agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+from unittest import mock
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from prometheus_client.parser import text_string_to_metric_families
+
+from fleet.cli.main import run
+from fleet.contract.messages import Heartbeat
+from fleet.contract.timestamps import timestamp
+from fleet.contract.topics import Address
+from fleet.contract.vocabulary import HubAlertCode, MessageKind
+from fleet.domain.events import Event, Fact
+from fleet.domain.roster import Roster
+from fleet.domain.severities import severity_of
+from fleet.domain.silences import Silence
+from fleet.hub.committer import HUB, Committer
+from fleet.hub.counters import Counters
+from fleet.hub.feed import Feed
+from fleet.provisioning.registry import Enrolled, Registry
+from fleet.settings import load
+from fleet.store.open import hub_store
+from fleet.store.records import StoredMessage
+from tests.support.broker import Mosquitto
+from tests.support.held_situations import SITUATIONS
+from tests.support.served import Served, fleet
+from tests.support.situation import (
+    BEFORE,
+    CRITICAL,
+    DAY,
+    LATER,
+    Said,
+    Situation,
+    beat,
+    fires,
+    under_maintenance,
+)
+from tests.support.waiting import wait_until
+
+LIFT, REVOKED = "lift", "revoked"
+AN_HOUR, A_WHILE = 3_600.0, 100.0
+FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
+DETAILED: Final = ("served", "announced")
+"""Phases in which the page of each agent is opened, too: they are what takes longest."""
+
+CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+class World:
+    """One broker, one hub, and every situation played to its end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.broker = Mosquitto(folder / "broker", persistence=True).start()
+        home = folder / "home"
+        self.registry = Registry(home)
+        for one in SITUATIONS:
+            if one.enrolled == BEFORE:
+                self.registry.put(Enrolled(one.name, groups=one.groups))
+        self.registry.put(Enrolled(REVOKED))
+        asyncio.run(leave_behind(home))
+        self.publish((one.name, said) for one in SITUATIONS for said in one.before)
+        self.hub = Served(home, self.broker).start()
+        self.publish((one.name, said) for one in SITUATIONS for said in one.live)
+        time.sleep(1.2)  # a clock that is off shows in two messages that are a second apart
+        self.publish((one.name, said) for one in SITUATIONS for said in one.later)
+        for one in SITUATIONS:
+            for path, body in one.acts:
+                self._act(path, dict(body))
+        self._act("/v1/silences", {"code": HubAlertCode.ACL_OPEN, "seconds": AN_HOUR})
+        self._change_members()
+        self.settle()
+
+    def _change_members(self) -> None:
+        """While the hub serves, somebody is enrolled and somebody revoked."""
+        self.publish([(REVOKED, beat()), (REVOKED, fires("restart-loop", CRITICAL))])
+        wait_until(lambda: "restart-loop" in self.hub.get(f"/v1/agents/{REVOKED}")["alerts"])
+        assert f'agent="{REVOKED}"' in self.hub.get("/metrics", "viewer")
+        self.registry.revoke(REVOKED, time.time())
+        for one in SITUATIONS:
+            if one.enrolled == LATER:
+                self.registry.put(Enrolled(one.name))
+                wait_until(
+                    lambda name=one.name: self.hub.ask("GET", f"/v1/agents/{name}")[0] == 200
+                )
+        self.publish((REVOKED, Said(kind, {})) for kind in ("heartbeat", "alert"))
+
+    def publish(self, messages: Iterable[tuple[str, Said]]) -> None:
+        """Retained, in order, or cleared where nothing is said; back when the broker has them."""
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="situations")
+        client.connect("127.0.0.1", self.broker.port)
+        client.loop_start()
+        for name, said in messages:
+            body = {**said.body, "ts": timestamp(time.time() - said.ago)}
+            text = json.dumps(body) if said.body else ""
+            topic = f"fleet/{name}/{said.kind}"
+            client.publish(topic, text, 1, retain=True).wait_for_publish(10)
+        client.disconnect()
+        client.loop_stop()
+
+    def settle(self) -> None:
+        """Wait until the hub listens long enough to judge silence: who beats last is stale."""
+        began = timestamp(time.time())
+        self.publish([("stale", beat(interval=1))])
+        wait_until(lambda: self._stale_after(began), what="the judgement of silence")
+
+    def begin(self, phase: str) -> None:
+        """Bring about what a phase of the tests is about, whichever came before it."""
+        if phase == "restarted":
+            self.hub.kill()
+            self.hub.start()
+            self.settle()
+        elif phase == "announced":
+            self._announce("maintenance-begin")
+        elif phase == "deaf":
+            self._announce("maintenance-end")
+            self.broker.stop()
+            wait_until(self._is_deaf, what="the loss of the link")
+        elif phase == "alone":
+            self.hub.stop()
+            self.broker.start()
+
+    def _announce(self, notice: str) -> None:
+        done = fleet("broadcast", notice, environ=self.hub.environ)
+        assert done.returncode == 0, done.stderr
+        begins = notice == "maintenance-begin"
+
+        def heard() -> bool:
+            silences = self.hub.get("/v1/silences")["silences"]
+            return begins is any(s["id"] == "maintenance-all" for s in silences)
+
+        wait_until(heard, what=notice)
+
+    def _is_deaf(self) -> bool:
+        return any(p["code"] == "broker-down" for p in self.hub.get("/v1/agents")["hub"])
+
+    def close(self) -> None:
+        self.hub.stop()
+        self.broker.stop()
+
+    def _stale_after(self, seen: str) -> bool:
+        agent = self.hub.get("/v1/agents/stale")
+        return bool(agent["state"] == "stale" and agent["last_seen"] >= seen)
+
+    def _act(self, path: str, body: dict[str, Any]) -> None:
+        if path == LIFT:
+            [silence] = [
+                s["id"] for s in self.hub.get("/v1/silences")["silences"]
+                if s["agent"] == "silence-lifted"
+            ]  # fmt: skip
+            assert self.hub.ask("DELETE", f"/v1/silences/{silence}")[0] == 204
+            return
+        wait_until(lambda: self.hub.ask("POST", path, body=body)[0] < 300, what=f"{path} {body}")
+
+
+async def leave_behind(home: Path) -> None:
+    """What a hub of an hour ago left in the store: a hole in an agent's numbers, a silence that
+    has ended since, and alerts of its own."""
+    begun, heard = time.time() - AN_HOUR, time.time() - A_WHILE
+    counters = Counters()
+    roster = Roster()
+    store = hub_store(load({"home": str(home)}, {}))
+    committer = Committer(store, roster, Feed(counters), counters, lambda: heard)
+    committer.restore(store.open(), lambda *_: Heartbeat(ok=True, ts=timestamp(heard)))
+    events = [
+        Event(Fact.ALERT_FIRING, HUB, begun, code, severity_of(code))
+        for code in (HubAlertCode.AUDIT_VIOLATION, HubAlertCode.ACL_OPEN)
+    ]
+    messages = []
+    for seq in (0, 5):
+        message = Heartbeat(ok=True, ts=timestamp(heard), interval=DAY, boot=1000, seq=seq)
+        events += roster.observe(Address("gap", MessageKind.HEARTBEAT), message, at=heard)
+        payload = message.to_payload()
+        number = committer.next_id()
+        messages.append(StoredMessage(number, heard, "gap", MessageKind.HEARTBEAT, False, payload))
+    committer.silence(Silence("over", heard + 10, agent="silence-ran-out"))
+    await committer.commit(committer.enter(messages, events=events, save_all=True))
+    await store.close()
+
+
+class Doors:
+    """What each door says, asked when somebody first wants to know."""
+
+    def __init__(self, hub: Served, phase: str) -> None:
+        self.hub = hub
+        self.phase = phase
+
+    def expected(self, one: Situation) -> Situation:
+        return under_maintenance(one) if self.phase == "announced" else one
+
+    @cached_property
+    def status(self) -> tuple[dict[str, Any], str]:
+        """(document, stderr) of `fleet status -o json`."""
+        done = fleet("status", "-o", "json", environ=self.hub.environ)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout), done.stderr
+
+    @cached_property
+    def agents(self) -> dict[str, Any]:
+        return {agent["agent"]: agent for agent in self.status[0]["agents"]}
+
+    @cached_property
+    def table(self) -> list[str]:
+        """Lines of `fleet status`, with single spaces."""
+        done = fleet("status", environ=self.hub.environ)
+        assert done.returncode == 0, done.stderr
+        return [" ".join(line.split()) for line in done.stdout.splitlines()]
+
+    @property
+    def told(self) -> list[str]:
+        """The problems that `fleet status` names above its table."""
+        return self.table[: self.table.index("")]
+
+    @cached_property
+    def check(self) -> tuple[int, str, str]:
+        """(exit code, stdout, stderr) of `fleet check`."""
+        done = fleet("check", environ=self.hub.environ)
+        return done.returncode, done.stdout, done.stderr
+
+    def call(self, *arguments: str) -> tuple[int, str]:
+        """(exit code, stdout) of one agent's command, in this process: a hundred would be slow."""
+        out = io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self.hub.environ, clear=True),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            return run(list(arguments)), out.getvalue()
+
+    @cached_property
+    def http(self) -> dict[str, Any]:
+        """GET /v1/agents."""
+        listed: dict[str, Any] = self.hub.get("/v1/agents", "viewer")
+        return listed
+
+    @cached_property
+    def brief(self) -> dict[str, str]:
+        """GET /v1/agents?brief=true: state by name."""
+        listed = self.hub.get("/v1/agents?brief=true", "viewer")["agents"]
+        return {agent["agent"]: agent["state"] for agent in listed}
+
+    @cached_property
+    def alerts(self) -> dict[tuple[str | None, str], Any]:
+        """GET /v1/alerts, by agent and code."""
+        told = self.hub.get("/v1/alerts", "viewer")["alerts"]
+        return {(alert["agent"], alert["code"]): alert for alert in told}
+
+    @cached_property
+    def metrics(self) -> dict[str, list[dict[str, str]]]:
+        """Labels of the samples that are not 0, by name."""
+        found: dict[str, list[dict[str, str]]] = {}
+        for family in text_string_to_metric_families(self.hub.get("/metrics", "viewer")):
+            for sample in family.samples:
+                if sample.value:
+                    found.setdefault(sample.name, []).append(sample.labels)
+        return found
+
+    @cached_property
+    def mcp(self) -> dict[str, str]:
+        """`status`, `check`, and by agent's name what `describe` says."""
+        return asyncio.run(self._ask_tools())
+
+    async def _ask_tools(self) -> dict[str, str]:
+        from mcp import Client, StdioServerParameters
+        from mcp.client.stdio import stdio_client
+
+        server = StdioServerParameters(
+            command=sys.executable, args=["-m", "fleet", "mcp"], env=self.hub.environ
+        )
+        asked = {name: {} for name in ("status", "check")} | {
+            one.name: {"agent": one.name} for one in SITUATIONS
+        }
+        async with Client(stdio_client(server)) as client:
+            told = {}
+            for name, arguments in asked.items():
+                tool = "describe" if arguments else name
+                result = await client.call_tool(tool, arguments)
+                told[name] = "\n".join(getattr(block, "text", "") for block in result.content)
+            return told
+
+    @cached_property
+    def page(self) -> dict[str, Any]:
+        """`rows` and `facts` by agent's name, `problems` and `summary` of the first view."""
+        from playwright.sync_api import sync_playwright
+
+        with sync_playwright() as engine, browsing(engine) as opened:
+            opened.goto(self.hub.url)
+            opened.fill("#token", self.hub.tokens["viewer"])
+            opened.keyboard.press("Enter")
+            opened.wait_for_selector("tbody tr")
+            cells = "rows => rows.map(row => [...row.children].map(cell => cell.innerText.trim()))"
+            rows = opened.eval_on_selector_all("tbody tr", cells)
+            texts = "items => items.map(item => item.innerText.trim())"
+            told: dict[str, Any] = {
+                "rows": {row[0]: row for row in rows},
+                "problems": opened.eval_on_selector_all(".problems li", texts),
+                "summary": opened.inner_text(".summary"),
+                "facts": {},
+            }
+            pairs = (
+                "list => Object.fromEntries([...list.children].map("
+                "pair => [pair.children[0].innerText, pair.children[1].innerText.trim()]))"
+            )
+            for one in SITUATIONS if self.phase in DETAILED else ():
+                opened.evaluate(f"location.hash = '#/agent/{one.name}'")
+                opened.wait_for_selector(f"h1:text-is('{one.name}') ~ div dl.facts")
+                told["facts"][one.name] = opened.eval_on_selector("dl.facts", pairs)
+            return told
+
+
+@contextlib.contextmanager
+def browsing(engine: Any) -> Iterator[Any]:
+    browser = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    try:
+        yield browser.new_page()
+    finally:
+        browser.close()
+
+
+def shapeless(text: str) -> str:
+    """A word of the page without the shape before it."""
+    return re.sub(r"[●◐▲■?\u2139○•]\s*", "", text)

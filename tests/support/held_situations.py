@@ -1,0 +1,147 @@
+"""The rest of that fleet: what holds problems back, and what the hub alone knows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.support.situation import (
+    CRITICAL,
+    HOUR,
+    INFO,
+    MAINTENANCE,
+    SILENCED,
+    WARNING,
+    Situation,
+    beat,
+    fires,
+    says,
+    silenced,
+    verified,
+)
+from tests.support.situations import ALERTS, HEALTH, PRESENCE
+
+OTHER, USUAL = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+HELD: Final = (
+    Situation(
+        "silenced",
+        "degraded",
+        ((INFO, "disk:fail", SILENCED), (INFO, "restart-loop", SILENCED)),
+        {"restart-loop": CRITICAL},
+        False,
+        live=[beat(ok=False, checks={"disk": "fail"}), fires("restart-loop", CRITICAL)],
+        acts=(silenced("silenced"),),
+    ),
+    Situation(
+        "silenced-gone",
+        "offline",
+        ((INFO, "agent-offline", SILENCED),),
+        {"agent-offline": CRITICAL},
+        False,
+        live=[says("offline", ago=60)],
+        acts=(silenced("silenced-gone"),),
+    ),
+    Situation(
+        "silenced-code",
+        "ok",
+        ((WARNING, "error-rate"), (INFO, "auth-failure", SILENCED)),
+        {"auth-failure": CRITICAL, "error-rate": WARNING},
+        False,
+        live=[beat(), fires("auth-failure", CRITICAL), fires("error-rate", WARNING)],
+        acts=(silenced("silenced-code", code="auth-failure"),),
+    ),
+    Situation(
+        "silence-lifted",
+        "ok",
+        ((CRITICAL, "restart-loop"),),
+        live=[beat(), fires("restart-loop", CRITICAL)],
+        acts=(silenced("silence-lifted"), ("lift", {})),
+    ),
+    Situation(  # the store of an earlier hub holds a silence of it that is over
+        "silence-ran-out",
+        "ok",
+        ((CRITICAL, "restart-loop"),),
+        live=[beat(), fires("restart-loop", CRITICAL)],
+    ),
+    Situation(
+        "maintained",
+        "ok",
+        ((INFO, "restart-loop", MAINTENANCE),),
+        {"restart-loop": CRITICAL},
+        live=[beat(), says("maintenance"), fires("restart-loop", CRITICAL)],
+    ),
+    Situation(
+        "maintained-ill",
+        "degraded",
+        ((INFO, "process:fail", MAINTENANCE),),
+        live=[says("maintenance"), beat(ok=False, checks={"process": "fail"})],
+        alerts={},
+    ),
+    Situation("maintained-well", "ok", live=[beat(), says("maintenance")]),
+    Situation(
+        "maintained-once",
+        "ok",
+        ((CRITICAL, "restart-loop"),),
+        live=[beat(), says("maintenance"), fires("restart-loop", CRITICAL)],
+        later=[says("running")],
+    ),
+)
+OF_THE_HUB: Final = (
+    Situation(
+        "clock-ahead",
+        "ok",
+        ((WARNING, "clock-skew"),),
+        retained=False,
+        live=[beat(ago=-HOUR)],
+        later=[beat(ago=-HOUR)],
+    ),
+    Situation(
+        "clock-behind",
+        "ok",
+        ((WARNING, "clock-skew"),),
+        retained=False,
+        live=[beat(ago=HOUR)],
+        later=[beat(ago=HOUR)],
+    ),
+    # The store of an earlier hub holds the hole: it is an alert after a minute.
+    Situation("gap", "ok", ((WARNING, "seq-gap"),), retained=False),
+    Situation(
+        "drifts",
+        "ok",
+        ((WARNING, "config-drift"),),
+        retained=False,
+        live=[beat(), says("running", config=USUAL)],
+        later=[says("running", config=OTHER)],
+    ),
+    Situation("web-1", "ok", live=[beat(), says("running", config=USUAL)], groups=("web",)),
+    Situation("web-2", "ok", live=[beat(), says("running", config=USUAL)], groups=("web",)),
+    Situation(
+        "web-3",
+        "ok",
+        ((WARNING, "config-drift"),),
+        live=[beat(), says("running", config=OTHER)],
+        groups=("web",),
+    ),
+    Situation(
+        "dissents",
+        "ok",
+        ((WARNING, "telemetry-dissent"),),
+        retained=False,
+        live=[beat()],
+        acts=(verified("dissents", agrees=False),),
+    ),
+    Situation(
+        "agrees",
+        "ok",
+        live=[beat()],
+        acts=(verified("agrees", agrees=False), verified("agrees", agrees=True)),
+    ),
+    Situation(
+        "contradicts",
+        "degraded",
+        ((CRITICAL, "endpoint:fail"), (WARNING, "telemetry-dissent")),
+        retained=False,
+        live=[beat(checks={"endpoint": "fail"})],
+        later=[beat(checks={"endpoint": "fail"})],
+    ),
+)
+SITUATIONS: Final = (*PRESENCE, *HEALTH, *ALERTS, *HELD, *OF_THE_HUB)
