@@ -15,10 +15,12 @@ from fleet.contract.errors import BrokerError, ConfigError, RefusedError
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.topics import FROM_AGENT
+from fleet.contract.vocabulary import State
 from fleet.domain.agent_view import AgentView
 from fleet.domain.apply_silences import apply_silences
 from fleet.domain.enrolment import Enrolment
 from fleet.domain.roster import Roster
+from fleet.domain.silences import Silence, maintenance
 from fleet.provisioning.registry import Enrolled, Registry
 from fleet.settings import Settings
 
@@ -88,7 +90,15 @@ async def retained_views(settings: Settings) -> list[AgentView]:
     roster.enrol(members, at=now)
     # Of a session only the last messages are retained: what lay between them is not known.
     views = [replace(view, missing=None) for view in roster.views(now)]
-    return apply_silences(views, (), now)
+    return apply_silences(views, _maintenance(roster, views), now)
+
+
+def _maintenance(roster: Roster, views: Iterable[AgentView]) -> Iterable[Silence]:
+    """The silences that a hub would have made of agents that state maintenance."""
+    for view in views:
+        said_at = roster.said_at(view.agent)
+        if view.says is State.MAINTENANCE and said_at is not None:
+            yield maintenance("agent", said_at, view.agent)
 
 
 async def retained_state(bus: Bus, filters: Iterable[str]) -> list[Inbound]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleet.contract.vocabulary import Severity, State
+from fleet.contract.vocabulary import Severity
 from fleet.domain.agent_view import AgentView
 from fleet.domain.apply_silences import apply_silences
 from fleet.domain.problems import Problem, in_order, weighed
@@ -27,7 +27,7 @@ class ReadModel:
         book = self._committer.book
         view = self._committer.roster.view(name, now)
         firing = book.firing_of(name)
-        if not firing and not book.silences and view.says is not State.MAINTENANCE:
+        if not firing and not book.silences:
             return view
         more = {code: a.severity for code, a in firing.items() if code not in view.severities}
         if more:

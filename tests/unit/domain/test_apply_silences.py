@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fleet.cli.check import verdict
-from fleet.contract.vocabulary import Check, Severity, State
+from fleet.contract.vocabulary import Check, Severity
 from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.apply_silences import apply_silences
 from fleet.domain.problems import ExitCode, alarm_of, problems_of
@@ -66,13 +66,11 @@ def test_the_alarm_is_the_worst_that_nobody_holds_back(
     assert alarm_of(seen) is expected
 
 
-def test_an_agent_in_maintenance_needs_no_hub_to_be_quiet_and_is_not_for_ever():
-    ill = replace(STALE, says=State.MAINTENANCE)
-    [seen] = apply_silences([ill], [], NOON)
+def test_maintenance_is_not_for_ever():
+    stated = maintenance("agent", NOON, "gone")
+    [seen] = apply_silences([STALE], [stated], NOON)
     assert [str(p) for p in problems_of([seen])] == ["gone: agent-stale (in maintenance)"]
-    [seen] = apply_silences([ill], [], NOON + MAX_MAINTENANCE)
-    assert alarm_of(seen) is Severity.CRITICAL
-    [seen] = apply_silences([replace(ill, last_seen=None)], [], NOON)
+    [seen] = apply_silences([STALE], [stated], NOON + MAX_MAINTENANCE)
     assert alarm_of(seen) is Severity.CRITICAL
 
 
