@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -29,6 +31,12 @@ TIMEOUT: Final = 10.0
 
 class HubError(FleetError):
     """The hub is away, or refuses."""
+
+
+class BusyError(HubError):
+    """The hub does nothing for this caller until `seconds` have passed."""
+
+    seconds = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +143,23 @@ class HubClient:
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         """
+        One that has too much to do says when to come back, and is asked again then: it did nothing,
+        and who went to the broker instead would tell less than it knows.
+
         Raises:
             HubError: the hub is away or refuses; its own words are passed on.
         """
+        end = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                return self._ask_once(method, path, body)
+            except BusyError as busy:
+                if time.monotonic() + busy.seconds > end:
+                    raise
+                seconds = busy.seconds
+            time.sleep(seconds)
+
+    def _ask_once(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         request = urllib.request.Request(  # noqa: S310 - the scheme is the hub's own http
             self.url + path,
             data=None if body is None else json.dumps(body).encode(),
@@ -174,6 +196,15 @@ def _refused(error: urllib.error.HTTPError) -> HubError:
         why = f"no {', no '.join(lacks)}"
         return HubError("the hub is not ready", why, "the log of fleet serve says more")
     remedy = problem.get("try", "")
-    return HubError(
+    busy = error.code == HTTPStatus.TOO_MANY_REQUESTS
+    refused = (BusyError if busy else HubError)(
         "the hub refuses", problem.get("detail", f"HTTP {error.code}"), AT_HOME.get(remedy, remedy)
     )
+    if isinstance(refused, BusyError):
+        refused.seconds = _seconds(error.headers.get("Retry-After", ""))
+    return refused
+
+
+def _seconds(text: str) -> float:
+    """What a Retry-After asks for; of another form, as a proxy may send, a second."""
+    return float(text) if text.isdecimal() else BusyError.seconds

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.hub_client import HubClient, _refused
+from fleet.hub_client import BusyError, HubClient, _refused
+from tests.support.http_stub import Stub, answer
 
 
 def test_a_home_without_a_hub_is_served_by_none(tmp_path: Path) -> None:
@@ -45,3 +46,26 @@ def test_the_hubs_remedies_become_commands(body: dict[str, object], said: str) -
 
 def test_an_answer_that_is_not_json_is_told_by_its_status() -> None:
     assert "HTTP 502" in refused(502, b"<html>")
+
+
+def busy_until(served: int, seconds: bytes) -> Stub:
+    """A hub that has too much to do for all requests before the one of number `served`."""
+    asked = []
+
+    def script(link: socket.socket, path: str) -> None:
+        asked.append(path)
+        busy = answer({"detail": "too many requests"}, status="429 Too Many Requests")
+        said = busy.replace(b"Content-Type", b"Retry-After: " + seconds + b"\r\nContent-Type", 1)
+        link.sendall(answer({"n": len(asked)}) if len(asked) >= served else said)
+
+    return Stub(script)
+
+
+def test_a_hub_that_has_too_much_to_do_is_asked_again() -> None:
+    with busy_until(3, b"0") as stub:
+        assert HubClient(stub.url, "secret").get("/v1/agents") == {"n": 3}
+
+
+def test_nobody_waits_for_it_without_end() -> None:
+    with busy_until(3, b"3600") as stub, pytest.raises(BusyError, match="too many requests"):
+        HubClient(stub.url, "secret").get("/v1/agents")
