@@ -51,6 +51,8 @@ class Roster:
         self._interval = interval
         self._enrolled = enrolled
         self._records: dict[str, AgentRecord] = {}
+        self.membership = 0
+        """Changes whenever `names` may."""
         self._groups = ConfigGroups()
         self._wheel: TimingWheel[AgentRecord] = TimingWheel()
         self._ghosts = 0
@@ -136,6 +138,7 @@ class Roster:
     def enrol(self, enrolled: Mapping[str, Enrolment] | None, *, at: float) -> list[Event]:
         """Replace the list of who belongs to the fleet."""
         self._enrolled = enrolled
+        self.membership += 1
         events: list[Event] = []
         self._groups.clear()
         for record in self._records.values():
@@ -148,6 +151,7 @@ class Roster:
     def forget(self, name: str) -> None:
         """Drop an agent, as after its revocation."""
         record = self._records.pop(name, None)
+        self.membership += 1
         if record is not None:
             record.slot = None
             self._ghosts -= record.verdict is Verdict.GHOST
@@ -185,14 +189,14 @@ class Roster:
         record = self._records.get(name)
         return record.verdict if record else Verdict.UNKNOWN
 
-    def knows(self, name: str) -> bool:
-        """Whether somebody of that name was heard of or is enrolled."""
-        return name in self._records or name in (self._enrolled or ())
-
     def said_at(self, name: str) -> float | None:
         """When an agent last said how it is, by its own clock (s since the epoch)."""
         record = self._records.get(name)
         return record.number(SAID_TS) if record else None
+
+    def knows(self, name: str) -> bool:
+        """Whether somebody of that name was heard of or is enrolled."""
+        return name in self._records or name in (self._enrolled or ())
 
     def group(self, name: str) -> str | None:
         """The group whose configuration this agent is held against."""
@@ -232,6 +236,7 @@ class Roster:
         for name, values in records:
             record = from_json(name, values)
             self._records[name] = record
+            self.membership += 1
             self._enter_config(record)
             self._ghosts += record.verdict is Verdict.GHOST
             self._schedule(record, float("-inf"))  # the first tick looks at what is past
@@ -251,6 +256,7 @@ class Roster:
                 return None
             events.append(Event(Fact.GHOST, name, at))
         record = self._records[name] = AgentRecord(name)
+        self.membership += 1
         return record
 
     def _enter_config(self, record: AgentRecord) -> Iterable[str]:

@@ -32,6 +32,7 @@ class Exporter:
     def __init__(self, hub: Hub, commander: Commander, extras: Iterable[Extra] = ()) -> None:
         self._hub = hub
         self._exposition = Exposition()
+        self._membership = -1
         self._registry = CollectorRegistry()
         self._registry.register(HubCollector(hub, commander, self._exposition, extras))
         ProcessCollector(registry=self._registry)
@@ -46,7 +47,8 @@ class Exporter:
             self._exposition.touch(self._hub.roster.names())
             lost = 0
             async for items in subscription.batches():
-                self._exposition.touch(filter(None, map(_agent_of, items)))
+                # An event may name somebody who was revoked, or whom nobody ever heard.
+                self._exposition.touch(filter(self._hub.roster.knows, map(_agent_of, items)))
                 if subscription.lost > lost:  # whoever changed in what is missing looks unchanged
                     lost = subscription.lost
                     self._exposition.touch(self._hub.roster.names())
@@ -57,7 +59,9 @@ class Exporter:
         """(body, content type); OpenMetrics where the scraper asks for it."""
         openmetrics = "application/openmetrics-text" in accept
         now = self._hub.committer.now()
-        self._exposition.align(self._hub.roster.names())
+        if self._membership != (membership := self._hub.roster.membership):
+            self._exposition.align(self._hub.roster.names())  # costs as much as the scrape itself
+            self._membership = membership
         agents = self._exposition.render(
             lambda name: self._hub.read_model.view(name, now), now, openmetrics=openmetrics
         ).encode()
