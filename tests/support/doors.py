@@ -22,10 +22,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from prometheus_client.parser import text_string_to_metric_families
 
 from fleet.cli.main import run
-from fleet.contract.messages import Heartbeat
+from fleet.contract.messages import Heartbeat, Message, Status
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
-from fleet.contract.vocabulary import HubAlertCode, MessageKind
+from fleet.contract.vocabulary import HubAlertCode, State
 from fleet.domain.events import Event, Fact
 from fleet.domain.roster import Roster
 from fleet.domain.severities import severity_of
@@ -44,6 +44,7 @@ from tests.support.situation import (
     BEFORE,
     CRITICAL,
     DAY,
+    HOUR,
     LATER,
     Said,
     Situation,
@@ -54,9 +55,9 @@ from tests.support.situation import (
 from tests.support.waiting import wait_until
 
 LIFT, REVOKED = "lift", "revoked"
-AN_HOUR, A_WHILE = 3_600.0, 100.0
+A_WHILE = 100.0
 FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
-DETAILED: Final = ("served", "announced")
+DETAILED: Final = ("served",)
 """Phases in which the page of each agent is opened, too: they are what takes longest."""
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -82,7 +83,7 @@ class World:
         for one in SITUATIONS:
             for path, body in one.acts:
                 self._act(path, dict(body))
-        self._act("/v1/silences", {"code": HubAlertCode.ACL_OPEN, "seconds": AN_HOUR})
+        self._act("/v1/silences", {"code": HubAlertCode.ACL_OPEN, "seconds": HOUR})
         self._change_members()
         self.settle()
 
@@ -157,39 +158,46 @@ class World:
         agent = self.hub.get("/v1/agents/stale")
         return bool(agent["state"] == "stale" and agent["last_seen"] >= seen)
 
+    def _silences_of(self, agent: str) -> list[str]:
+        listed = self.hub.get("/v1/silences")["silences"]
+        return [silence["id"] for silence in listed if silence["agent"] == agent]
+
     def _act(self, path: str, body: dict[str, Any]) -> None:
         if path == LIFT:
-            [silence] = [
-                s["id"] for s in self.hub.get("/v1/silences")["silences"]
-                if s["agent"] == "silence-lifted"
-            ]  # fmt: skip
+            [silence] = wait_until(lambda: self._silences_of(body["agent"]), what=f"{body}")
             assert self.hub.ask("DELETE", f"/v1/silences/{silence}")[0] == 204
             return
         wait_until(lambda: self.hub.ask("POST", path, body=body)[0] < 300, what=f"{path} {body}")
 
 
 async def leave_behind(home: Path) -> None:
-    """What a hub of an hour ago left in the store: a hole in an agent's numbers, a silence that
-    has ended since, and alerts of its own."""
-    begun, heard = time.time() - AN_HOUR, time.time() - A_WHILE
-    counters = Counters()
-    roster = Roster()
+    """What an earlier hub left in the store: maintenance of nine hours ago, a hole in an agent's
+    numbers, a silence that has ended since, and alerts of its own."""
+    clock = [time.time() - 9 * HOUR]
+    roster, counters = Roster(), Counters()
     store = hub_store(load({"home": str(home)}, {}))
-    committer = Committer(store, roster, Feed(counters), counters, lambda: heard)
-    committer.restore(store.open(), lambda *_: Heartbeat(ok=True, ts=timestamp(heard)))
-    events = [
-        Event(Fact.ALERT_FIRING, HUB, begun, code, severity_of(code))
-        for code in (HubAlertCode.AUDIT_VIOLATION, HubAlertCode.ACL_OPEN)
-    ]
-    messages = []
-    for seq in (0, 5):
-        message = Heartbeat(ok=True, ts=timestamp(heard), interval=DAY, boot=1000, seq=seq)
-        events += roster.observe(Address("gap", MessageKind.HEARTBEAT), message, at=heard)
-        payload = message.to_payload()
-        number = committer.next_id()
-        messages.append(StoredMessage(number, heard, "gap", MessageKind.HEARTBEAT, False, payload))
-    committer.silence(Silence("over", heard + 10, agent="silence-ran-out"))
-    await committer.commit(committer.enter(messages, events=events, save_all=True))
+    committer = Committer(store, roster, Feed(counters), counters, lambda: clock[0])
+    committer.restore(store.open(), lambda *_: Heartbeat(ok=True, ts=timestamp(clock[0])))
+
+    async def hear(*heard: tuple[str, Message], events: list[Event]) -> None:
+        messages = []
+        for agent, message in heard:
+            kind, number = message.kind_of_message, committer.next_id()
+            events += roster.observe(Address(agent, kind), message, at=clock[0])
+            payload = message.to_payload()
+            messages.append(StoredMessage(number, clock[0], agent, kind, False, payload))
+        await committer.commit(committer.enter(messages, events=events, save_all=True))
+
+    ts = timestamp(clock[0])
+    own = (HubAlertCode.AUDIT_VIOLATION, HubAlertCode.ACL_OPEN)
+    firing = [Event(Fact.ALERT_FIRING, HUB, clock[0], code, severity_of(code)) for code in own]
+    planned = "maintained-long", Status(state=State.MAINTENANCE, ts=ts)
+    await hear(planned, events=firing)
+    clock[0] = time.time() - A_WHILE
+    ts = timestamp(clock[0])
+    holed = [Heartbeat(ok=True, ts=ts, interval=DAY, boot=1000, seq=seq) for seq in (0, 5)]
+    committer.silence(Silence("over", clock[0] + 10, agent="silence-ran-out"))
+    await hear(*(("gap", beat) for beat in holed), events=[])
     await store.close()
 
 

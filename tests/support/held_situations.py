@@ -9,6 +9,7 @@ from tests.support.situation import (
     HOUR,
     INFO,
     MAINTENANCE,
+    NEVER,
     SILENCED,
     WARNING,
     Situation,
@@ -18,7 +19,7 @@ from tests.support.situation import (
     silenced,
     verified,
 )
-from tests.support.situations import ALERTS, HEALTH, PRESENCE
+from tests.support.situations import ALERTS, HEALTH, OLD_WILL, PRESENCE
 
 OTHER, USUAL = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 HELD: Final = (
@@ -41,6 +42,25 @@ HELD: Final = (
         acts=(silenced("silenced-gone"),),
     ),
     Situation(
+        "silenced-late",
+        "late",
+        ((INFO, "agent-late", SILENCED),),
+        {"agent-late": WARNING},
+        False,
+        before=[beat(ago=1_000, interval=600)],
+        acts=(silenced("silenced-late"),),
+    ),
+    Situation(
+        "silenced-ghost",
+        "ghost",
+        ((INFO, "agent-ghost", SILENCED), (INFO, "restart-loop", SILENCED)),
+        {"agent-ghost": WARNING, "restart-loop": CRITICAL},
+        False,
+        live=[beat(), fires("restart-loop", CRITICAL)],
+        acts=(silenced("silenced-ghost"),),
+        enrolled=NEVER,
+    ),
+    Situation(
         "silenced-code",
         "ok",
         ((WARNING, "error-rate"), (INFO, "auth-failure", SILENCED)),
@@ -54,7 +74,7 @@ HELD: Final = (
         "ok",
         ((CRITICAL, "restart-loop"),),
         live=[beat(), fires("restart-loop", CRITICAL)],
-        acts=(silenced("silence-lifted"), ("lift", {})),
+        acts=(silenced("silence-lifted"), ("lift", {"agent": "silence-lifted"})),
     ),
     Situation(  # the store of an earlier hub holds a silence of it that is over
         "silence-ran-out",
@@ -75,6 +95,30 @@ HELD: Final = (
         ((INFO, "process:fail", MAINTENANCE),),
         live=[says("maintenance"), beat(ok=False, checks={"process": "fail"})],
         alerts={},
+    ),
+    # Said nine hours ago to an earlier hub, and it beats on: nothing mutes a whole night.
+    Situation(
+        "maintained-long",
+        "ok",
+        ((CRITICAL, "restart-loop"),),
+        before=[says("maintenance", ago=9 * HOUR), fires("restart-loop", CRITICAL, ago=HOUR)],
+        live=[beat()],
+    ),
+    Situation(
+        "maintained-no-more",
+        "ok",
+        ((CRITICAL, "restart-loop"),),
+        retained=False,
+        live=[beat(), says("maintenance"), fires("restart-loop", CRITICAL)],
+        acts=(("lift", {"agent": "maintained-no-more"}),),
+    ),
+    Situation(
+        "maintained-gone",
+        "offline",
+        ((INFO, "agent-offline", MAINTENANCE),),
+        {"agent-offline": CRITICAL},
+        False,
+        live=[beat(boot=1000, seq=0), says("maintenance", boot=1000, seq=1), OLD_WILL],
     ),
     Situation("maintained-well", "ok", live=[beat(), says("maintenance")]),
     Situation(

@@ -167,6 +167,20 @@ ALERTS: Final = (
         later=[fires("error-rate", CRITICAL)],
     ),
     Situation(
+        "states-lists",
+        "ok",
+        ((CRITICAL, "error-rate"),),
+        live=[beat(), fires("error-rate", CRITICAL)],
+        later=[beat(alerts=["error-rate"])],
+    ),
+    Situation(
+        "loud-over-sessions",
+        "ok",
+        ((CRITICAL, "error-rate"),),
+        live=[beat(boot=1000, seq=0), fires("error-rate", CRITICAL)],
+        later=[says("running", boot=2000, seq=0), beat(boot=2000, seq=1)],
+    ),
+    Situation(
         "lists-no-more",
         "ok",
         live=[beat(alerts=["error-rate"]), fires("error-rate", CRITICAL)],
