@@ -12,7 +12,7 @@ from fleet.domain.sequences import Sequence
 from fleet.domain.verdict import Verdict
 
 _PLAIN: Final = ("boot", "seen_at", "beat_at", "beat_ts", "checks_at", "config")
-_NUMBERS: Final = {"since": SINCE, "said_ts": STATUS_TS, "skew": SKEW, "uptime": UPTIME}
+_NUMBERS: Final = {"since": SINCE, "status_ts": STATUS_TS, "skew": SKEW, "uptime": UPTIME}
 
 
 def to_json(record: AgentRecord) -> dict[str, Any]:

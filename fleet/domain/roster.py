@@ -16,7 +16,7 @@ from fleet.contract.timestamps import epoch
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain import apply, hub_alerts
-from fleet.domain.agent_record import SAID_TS, SINCE, SKEW, AgentRecord
+from fleet.domain.agent_record import SINCE, SKEW, STATUS_TS, AgentRecord
 from fleet.domain.agent_view import AgentView, worst_first
 from fleet.domain.apply_unchanged import apply_unchanged
 from fleet.domain.arrival import Arrival
@@ -192,7 +192,7 @@ class Roster:
     def said_at(self, name: str) -> float | None:
         """When an agent last said how it is, by its own clock (s since the epoch)."""
         record = self._records.get(name)
-        return record.number(SAID_TS) if record else None
+        return record.number(STATUS_TS) if record else None
 
     def knows(self, name: str) -> bool:
         """Whether somebody of that name was heard of or is enrolled."""

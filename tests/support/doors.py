@@ -72,8 +72,8 @@ class World:
         self.registry = Registry(home)
         for one in SITUATIONS:
             if one.enrolled == BEFORE:
-                self.registry.put(Enrolled(one.name, groups=one.groups))
-        self.registry.put(Enrolled(REVOKED))
+                self.registry.save(Enrolled(one.name, groups=one.groups))
+        self.registry.save(Enrolled(REVOKED))
         asyncio.run(leave_behind(home))
         self.publish((one.name, said) for one in SITUATIONS for said in one.before)
         self.hub = Served(home, self.broker).start()
@@ -95,7 +95,7 @@ class World:
         self.registry.revoke(REVOKED, time.time())
         for one in SITUATIONS:
             if one.enrolled == LATER:
-                self.registry.put(Enrolled(one.name))
+                self.registry.save(Enrolled(one.name))
                 wait_until(
                     lambda name=one.name: self.hub.ask("GET", f"/v1/agents/{name}")[0] == 200
                 )
@@ -186,7 +186,7 @@ async def leave_behind(home: Path) -> None:
             events += roster.observe(Address(agent, kind), message, at=clock[0])
             payload = message.to_payload()
             messages.append(StoredMessage(number, clock[0], agent, kind, False, payload))
-        await committer.commit(committer.enter(messages, events=events, save_all=True))
+        await committer.commit(committer.enqueue(messages, events=events, save_all=True))
 
     ts = timestamp(clock[0])
     own = (HubAlertCode.AUDIT_VIOLATION, HubAlertCode.ACL_OPEN)
