@@ -171,8 +171,8 @@ class World:
 
 
 async def leave_behind(home: Path) -> None:
-    """What an earlier hub left in the store: maintenance of nine hours ago, a hole in an agent's
-    numbers, a silence that has ended since, and alerts of its own."""
+    """What an earlier hub left in the store: maintenance of nine hours ago, somebody who is revoked
+    since, a hole in an agent's numbers, a silence that has ended, and alerts of its own."""
     clock = [time.time() - 9 * HOUR]
     roster, counters = Roster(), Counters()
     store = hub_store(load({"home": str(home)}, {}))
@@ -192,7 +192,7 @@ async def leave_behind(home: Path) -> None:
     own = (HubAlertCode.AUDIT_VIOLATION, HubAlertCode.ACL_OPEN)
     firing = [Event(Fact.ALERT_FIRING, HUB, clock[0], code, severity_of(code)) for code in own]
     planned = "maintained-long", Status(state=State.MAINTENANCE, ts=ts)
-    await hear(planned, events=firing)
+    await hear(planned, (REVOKED, Heartbeat(ok=True, ts=ts)), events=firing)
     clock[0] = time.time() - A_WHILE
     ts = timestamp(clock[0])
     holed = [Heartbeat(ok=True, ts=ts, interval=DAY, boot=1000, seq=seq) for seq in (0, 5)]
