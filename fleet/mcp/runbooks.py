@@ -49,7 +49,11 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
     HubAlertCode.AGENT_GHOST: ("Somebody publishes without being enrolled.", "fleet agent list."),
     HubAlertCode.CLOCK_SKEW: ("Start time synchronisation on the agent's machine.",),
     HubAlertCode.SEQ_GAP: ("Messages were lost: look at the broker's limits.", "fleet doctor."),
-    HubAlertCode.TELEMETRY_DISSENT: ("Two sources disagree: fleet verify AGENT.",),
+    HubAlertCode.TELEMETRY_DISSENT: (
+        "describe: ok says one thing, its checks another? Then the agent contradicts its sidecar "
+        "by bus-publish: agent-sidecar check, there.",
+        "Else Docker or systemd does not say what the bus says: fleet verify AGENT.",
+    ),
     HubAlertCode.CONFIG_DRIFT: ("versions shows who differs.", "Was the change meant?"),
     HubAlertCode.AUDIT_VIOLATION: (
         "audit shows the rules.",
