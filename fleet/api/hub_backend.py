@@ -82,11 +82,11 @@ class HubBackend:
             names = [name for _, name in suspects[start : start + SLICE]]
             views = await in_slices(names, lambda name: model.view(name, now))
             found = in_order([*found, *problems_of(views)])
-        told = [self._with_caretaker(problem, HUB) for problem in model.own_problems()]
-        told += [self._with_caretaker(problem, problem.agent) for problem in found[:limit]]
-        return told[:limit]
+        problems = [self._with_acknowledger(problem, HUB) for problem in model.own_problems()]
+        problems += [self._with_acknowledger(problem, problem.agent) for problem in found[:limit]]
+        return problems[:limit]
 
-    def _with_caretaker(self, problem: Problem, agent: str) -> JsonObject:
+    def _with_acknowledger(self, problem: Problem, agent: str) -> JsonObject:
         alert = self._hub.committer.book.firing_of(agent).get(problem.code)
         by = alert.acknowledged_by if alert else ""
         return problem.as_dict() | {"acknowledged_by": by or None}
