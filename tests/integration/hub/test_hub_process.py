@@ -114,13 +114,13 @@ def test_a_hub_that_stood_still_blames_nobody(hub: HubProcess, broker: Mosquitto
 
     def live() -> None:
         while not ended.wait(0.3):
-            larry.publish("heartbeat", beat(interval=1), retain=True)
+            larry.publish("heartbeat", beat(interval=2), retain=True)
 
     thread = threading.Thread(target=live)
     thread.start()
     wait_until(lambda: hub.count() > 2)
     os.kill(hub.pid, signal.SIGSTOP)  # a laptop's lid, a snapshot of the machine
-    time.sleep(5)
+    time.sleep(6)
     os.kill(hub.pid, signal.SIGCONT)
     wait_until(lambda: watcher.inbox, what="the call for births")
     seen = hub.count()
