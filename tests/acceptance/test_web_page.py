@@ -240,7 +240,9 @@ def test_the_page_invents_no_health(tmp_path: Path, browser: Any) -> None:
     context = browser.new_context()
     try:
         fill(broker, 0)
-        wait_until(lambda: len(own.get("/v1/agents")["agents"]) == 3, what="the agents")
+        wait_until(
+            lambda: "disk-pressure" in own.get("/v1/agents/ill")["alerts"], what="ill's alert"
+        )
         opened = context.new_page()
         opened.goto(own.url)
         opened.fill("#token", own.tokens["viewer"])

@@ -74,7 +74,7 @@ def test_the_broker_may_come_later(broker: Mosquitto, sidecar: Sidecar) -> None:
 
 def test_sighup_reads_the_settings_again(hub: Listener, sidecar: Sidecar) -> None:
     env_file = sidecar.folder / "agent.env"
-    env_file.parent.mkdir(parents=True)
+    env_file.parent.mkdir(parents=True, exist_ok=True)
     env_file.write_text("FLEET_INTERVAL=3600\n")
     del sidecar.settings["FLEET_INTERVAL"]
     sidecar.settings["FLEET_AGENT_ENV"] = str(env_file)

@@ -120,7 +120,7 @@ def test_two_sidecars_do_not_share_a_drop_directory(
     hub.wait("status", state="running")
     other = Sidecar(tmp_path / "other", sidecar.settings["FLEET_BROKER"], "beta")
     other.settings["FLEET_DROP"] = str(sidecar.drop)
-    other.folder.mkdir()
+    other.folder.mkdir(exist_ok=True)
     done = other.call("run")
     assert done.returncode == 3
     assert "is taken: the sidecar of alpha" in done.stderr

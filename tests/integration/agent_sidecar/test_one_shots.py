@@ -10,7 +10,7 @@ from tests.support.sidecar import Listener, Sidecar
 
 @pytest.fixture
 def agent(sidecar: Sidecar) -> Sidecar:
-    sidecar.folder.mkdir(parents=True)
+    sidecar.folder.mkdir(parents=True, exist_ok=True)
     sidecar.settings["FLEET_DROP"] = "-"
     sidecar.settings["FLEET_INTERVAL"] = "600"
     return sidecar

@@ -107,7 +107,7 @@ def test_a_broker_of_another_authority_is_refused(
     tmp_path: Path, papers: Path, tls_port: tuple[int, int]
 ) -> None:
     sidecar = secure(tmp_path / "agent", papers, tls_port[0], "stranger")
-    sidecar.folder.mkdir()
+    sidecar.folder.mkdir(exist_ok=True)
     done = sidecar.call("beat", "--timeout", "2")
     assert done.returncode == 3
     assert "TLS: " in done.stderr
@@ -118,7 +118,7 @@ def test_a_missing_certificate_file_is_an_error_with_a_remedy(
     tmp_path: Path, papers: Path, tls_port: tuple[int, int]
 ) -> None:
     sidecar = secure(tmp_path / "agent", papers, tls_port[0], "nobody")
-    sidecar.folder.mkdir()
+    sidecar.folder.mkdir(exist_ok=True)
     done = sidecar.call("run")
     assert done.returncode == 3
     assert "nobody.pem" in done.stderr
