@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,11 @@ def test_a_container_that_is_gone_while_the_bus_says_ok_raises_the_alert_and_its
     home = tmp_path / "home"
     Registry(home).save(Enrolled("ada", labels={"container": "brain"}))
     hub = Served(home, broker).start()
-    ada = Sidecar(tmp_path / "ada", broker.url, "ada").start()
+    # What ada watches is younger than the container, as an agent within it would be.
+    agent = subprocess.Popen(["sleep", "600"])
+    pid_file = tmp_path / "agent.pid"
+    pid_file.write_text(f"{agent.pid}\n")
+    ada = Sidecar(tmp_path / "ada", broker.url, "ada", FLEET_PID_FILE=str(pid_file)).start()
     place = ("--docker", f"unix://{docker.socket}")
     try:
         wait_until(lambda: hub.get("/v1/agents/ada").get("state") == "ok", what="ada")
@@ -70,3 +75,5 @@ def test_a_container_that_is_gone_while_the_bus_says_ok_raises_the_alert_and_its
     finally:
         ada.kill()
         hub.stop()
+        agent.kill()
+        agent.wait()
