@@ -256,7 +256,8 @@ def test_the_page_invents_no_health(tmp_path: Path, browser: Any) -> None:
         assert "never" in opened.locator("dl.facts").inner_text()
         opened.goto(f"{own.url}/#/agent/ill")
         opened.wait_for_selector("th:has-text('Reported')")
-        assert "ago" in opened.locator("tr", has_text="disk").inner_text()
+        plane = opened.locator("tr", has=opened.get_by_text("disk", exact=True))
+        assert "ago" in plane.inner_text()
         assert "warning disk-pressure" in opened.locator("dl.facts").inner_text()
     finally:
         context.close()
