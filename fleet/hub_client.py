@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import ssl
@@ -177,13 +178,21 @@ class HubClient:
         except urllib.error.HTTPError as error:
             with error:
                 raise _refused(error) from None
+        except http.client.HTTPException as error:
+            raise self._no_hub(type(error).__name__) from None
         except OSError as error:
             reason = getattr(error, "reason", error)
             why = getattr(reason, "strerror", None) or str(reason)
             raise HubError(
                 f"the hub at {self.url} does not answer", why, "fleet serve on its machine"
             ) from None
-        return json.loads(text) if text else None
+        try:
+            return json.loads(text) if text else None
+        except ValueError:
+            raise self._no_hub("its answer is not JSON") from None
+
+    def _no_hub(self, why: str) -> HubError:
+        return HubError(f"what answers at {self.url} is no hub", why, "FLEET_HUB=https://…")
 
 
 def _refused(error: urllib.error.HTTPError) -> HubError:

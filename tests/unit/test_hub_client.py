@@ -7,11 +7,14 @@ import json
 import socket
 import urllib.error
 from email.message import Message
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from fleet.hub_client import BusyError, HubClient, _refused
+from fleet.hub_client import BusyError, HubClient, HubError, _refused
 from tests.support.http_stub import Stub, answer
 
 
@@ -68,4 +71,24 @@ def test_a_hub_that_has_too_much_to_do_is_asked_again() -> None:
 
 def test_nobody_waits_for_it_without_end() -> None:
     with busy_until(3, b"3600") as stub, pytest.raises(BusyError, match="too many requests"):
+        HubClient(stub.url, "secret").get("/v1/agents")
+
+
+def test_a_foreign_server_is_no_hub(tmp_path: Path) -> None:
+    """Python's own web server with a page where the hub would have its agents."""
+    (tmp_path / "agents").write_text("<html>")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(HubError, match=r"is no hub: its answer is not JSON\nTry: FLEET_HUB"):
+            HubClient(url, "secret").get("/agents")
+        server.shutdown()
+
+
+def test_what_speaks_no_http_is_no_hub() -> None:
+    with (
+        Stub(lambda link, _: link.sendall(b"\x20\x02\x00\x00\r\n")) as stub,
+        pytest.raises(HubError, match="is no hub: BadStatusLine"),
+    ):
         HubClient(stub.url, "secret").get("/v1/agents")
