@@ -68,11 +68,7 @@ def _of_hub(hub: HubClient) -> FleetState:
         own = [Problem.of(problem) for problem in agents["hub"]]
         silences = [Silence.of(silence) for silence in alerts["silences"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise HubError(
-            f"the hub at {hub.url} is of another version",
-            f"its answer is not as expected ({type(error).__name__})",
-            "install the same release here and on its machine",
-        ) from None
+        raise hub.of_another_version(type(error).__name__) from None
     deaf = any(problem.code == HubAlertCode.BROKER_DOWN for problem in own)
     known = worst_first(apply_silences(views, silences, time.time()))
     return FleetState(known, own, DEAF if deaf else "")

@@ -23,7 +23,10 @@ from fleet.contract.secret_file import read_secret, write_secret
 from fleet.settings import Settings
 
 FILE: Final = "hub.json"
-AT_HOME: Final = {"GET /v1/agents": "fleet status"}
+AT_HOME: Final = {
+    "GET /v1/agents": "fleet status",
+    "start without a cursor, then pass `next`": "fleet history --cursor 0",
+}
 """What the hub's remedies, which speak of HTTP, are at the command line."""
 
 TIMEOUT: Final = 10.0
@@ -190,6 +193,14 @@ class HubClient:
             return json.loads(text) if text else None
         except ValueError:
             raise self._no_hub("its answer is not JSON") from None
+
+    def of_another_version(self, why: str) -> HubError:
+        """What to say of an answer that is none to this question."""
+        return HubError(
+            f"the hub at {self.url} is of another version",
+            f"its answer is not as expected ({why})",
+            "install the same release here and on its machine",
+        )
 
     def _no_hub(self, why: str) -> HubError:
         return HubError(f"what answers at {self.url} is no hub", why, "FLEET_HUB=https://…")

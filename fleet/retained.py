@@ -38,15 +38,8 @@ PATIENCE: Final = 10.0
 """Seconds in all: 10,000 agents' retained state takes about one."""
 
 
-async def retained_roster(
-    bus: Bus,
-    settings: Settings,
-    filters: Iterable[str] | None = None,
-) -> Roster:
+async def retained_roster(bus: Bus, settings: Settings) -> Roster:
     """A roster made of retained messages alone, dated by the agents' own clocks.
-
-    `filters` for one who goes on to follow more than agents publish: the subscriptions stay, and a
-    second one that overlaps would deliver twice.
 
     Nobody's list of enrolled agents is asked, so nobody is a ghost here; what breaks the contract
     is passed by, as the hub would.
@@ -56,8 +49,7 @@ async def retained_roster(
     """
     reader = Reader(settings.added_words())
     roster = Roster(interval=settings.interval)
-    told = map(settings.topics.every, FROM_AGENT) if filters is None else filters
-    for inbound in await retained_state(bus, told):
+    for inbound in await retained_state(bus, map(settings.topics.every, FROM_AGENT)):
         if not inbound.payload:
             continue
         try:

@@ -17,7 +17,8 @@ JsonObject = dict[str, Any]
 class HistoryQuery:
     """Which stored messages: times are seconds since the epoch, None leaves a side open.
 
-    `cursor` is what the page before returned as `next`.
+    `cursor` is what the page before returned as `next`. `newest`: the last of them, and with the
+    cursor those before.
     """
 
     since: float | None = None
@@ -26,6 +27,7 @@ class HistoryQuery:
     kind: MessageKind | None = None
     cursor: str | None = None
     limit: int = 100
+    newest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,10 @@ class Backend(Protocol):
 
     async def rollups(self, span: HistoryQuery) -> JsonObject:
         """`{"hours": […], "next": cursor or null}`, oldest first; a span's kind means nothing."""
+        ...
+
+    async def dead_letters(self, before: int | None, limit: int) -> list[JsonObject]:
+        """Newest first, those with an id below `before`; no text of a message is in them."""
         ...
 
     async def send(self, request: CommandRequest) -> tuple[list[str], str | None]:

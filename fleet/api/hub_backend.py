@@ -26,7 +26,14 @@ from fleet.domain.silences import Silence
 from fleet.hub.committer import HUB
 from fleet.hub.feed import Item
 from fleet.metrics.exporter import Exporter
-from fleet.store.records import DeadLetter, StoredEvent, StoredMessage, described_message
+from fleet.store import cursors
+from fleet.store.records import (
+    DeadLetter,
+    StoredEvent,
+    StoredMessage,
+    described_dead_letter,
+    described_message,
+)
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
@@ -115,6 +122,8 @@ class HubBackend:
         }
 
     async def history(self, span: HistoryQuery) -> JsonObject:
+        if span.newest:
+            return await self._newest(span)
         page = await self._hub.store.history(
             since=span.since,
             until=span.until,
@@ -125,6 +134,18 @@ class HubBackend:
         )
         return {"messages": [described_message(m) for m in page.messages], "next": page.next}
 
+    async def _newest(self, span: HistoryQuery) -> JsonObject:
+        found = await self._hub.store.newest(
+            since=span.since,
+            until=span.until,
+            agent=span.agent,
+            kind=span.kind,
+            before=None if span.cursor is None else cursors.parse_message(span.cursor),
+            limit=span.limit,
+        )
+        more = str(found[0].id) if len(found) == span.limit else None
+        return {"messages": [described_message(m) for m in found], "next": more}
+
     async def rollups(self, span: HistoryQuery) -> JsonObject:
         page = await self._hub.store.rollups(
             since=span.since,
@@ -134,6 +155,10 @@ class HubBackend:
             limit=span.limit,
         )
         return {"hours": [rollup.as_dict() for rollup in page.rollups], "next": page.next}
+
+    async def dead_letters(self, before: int | None, limit: int) -> list[JsonObject]:
+        found = await self._hub.store.dead_letters(before=before, limit=limit)
+        return [described_dead_letter(letter, self._hub.topics) for letter in found]
 
     async def send(self, request: CommandRequest) -> tuple[list[str], str | None]:
         for agent in request.agents:
@@ -227,11 +252,11 @@ class HubBackend:
             )
         elif isinstance(item, DeadLetter):
             # The text stays in the store: it may be a leak.
-            self._stream.publish(EventName.REJECT, "", partial(_described_dead_letter, item))
+            self._stream.publish(EventName.REJECT, "", partial(_rejection, item))
 
     def _publish_command(self, command: IssuedCommand) -> None:
         self._stream.publish(EventName.COMMAND, command.agent, command.as_dict)
 
 
-def _described_dead_letter(dead_letter: DeadLetter) -> JsonObject:
+def _rejection(dead_letter: DeadLetter) -> JsonObject:
     return {"at": timestamp(dead_letter.at), "reason": dead_letter.reason}

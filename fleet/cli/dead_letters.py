@@ -12,6 +12,7 @@ from fleet.contract.timestamps import timestamp
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
+    from fleet.fleet_history import JsonObject
     from fleet.store.records import DeadLetter
 
 
@@ -27,18 +28,7 @@ def dead_letters() -> None:
 @with_connection
 def list_(settings: Settings, limit: int, before: int | None, output: str) -> None:
     """Newest first: id, time, topic, reason, field and size; no text."""
-    dead_letters = finish(_read(settings, before, limit))
-    rows = [
-        {
-            "id": dead_letter.id,
-            "ts": timestamp(dead_letter.at),
-            "topic": _shown(settings, dead_letter.topic),
-            "reason": dead_letter.reason,
-            "field": dead_letter.field,
-            "size": len(dead_letter.payload),
-        }
-        for dead_letter in dead_letters
-    ]
+    rows = finish(_list(settings, before, limit))
     if output == "jsonl":
         write_jsonl(rows)
     elif rows:
@@ -66,15 +56,28 @@ def replay(settings: Settings, dead_letter_id: int) -> None:
     note(f"dead letter {dead_letter_id} satisfies the contract now and was published")
 
 
-async def _read(settings: Settings, before: int | None, limit: int) -> list[DeadLetter]:
-    from fleet.store.open import read_only
+async def _list(settings: Settings, before: int | None, limit: int) -> list[JsonObject]:
+    from fleet.fleet_history import open_history
 
-    async with read_only(settings) as store:
-        return await store.dead_letters(before=before, limit=limit)
+    async with open_history(settings) as past:
+        return await past.dead_letters(before, limit)
 
 
 async def _one(settings: Settings, dead_letter_id: int) -> DeadLetter:
-    found = await _read(settings, dead_letter_id + 1, 1)
+    """
+    Raises:
+        ConfigError: there is none, or it lies on another machine, which it must not leave.
+    """
+    from fleet.store.open import read_only
+
+    if settings.hub:
+        raise ConfigError(
+            f"the text of a dead letter stays where {settings.hub} runs",
+            "it may be what had to be kept off the bus",
+            f"fleet dead-letters show {dead_letter_id} there",
+        )
+    async with read_only(settings) as store:
+        found = await store.dead_letters(before=dead_letter_id + 1, limit=1)
     if not found or found[0].id != dead_letter_id:
         raise ConfigError(
             f"there is no dead letter {dead_letter_id}", "", "fleet dead-letters list"
@@ -102,14 +105,3 @@ async def _replay(settings: Settings, dead_letter_id: int) -> None:
         raise ConfigError(f"dead letter {dead_letter_id} is a command", "commands are not replayed")
     async with open_bus(settings) as bus:
         await bus.publish(dead_letter.topic, dead_letter.payload, retain=dead_letter.retained)
-
-
-def _shown(settings: Settings, topic: str) -> str:
-    """The topic where it is one of ours; a foreign one may itself be a leak."""
-    from fleet.contract.rejection import Rejected
-
-    try:
-        settings.topics.parse(topic)
-    except Rejected:
-        return "foreign"
-    return topic

@@ -1,9 +1,11 @@
-"""`fleet history`: stored messages or their hourly sums, read from the store; no hub is needed."""
+"""`fleet history`: stored messages or their hourly sums; no hub is needed where the store lies."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +19,7 @@ from fleet.settings import Settings
 
 if TYPE_CHECKING:
     from fleet.contract.reader import Reader
-    from fleet.store.port import StoreReader
-    from fleet.store.records import Rollup, StoredMessage
-
-PAGE = 500
+    from fleet.fleet_history import JsonObject
 
 
 @click.command()
@@ -32,11 +31,14 @@ PAGE = 500
 @click.option("-n", "--limit", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--cursor", help="Go on where an earlier page ended.")
 @with_output("text", "jsonl")
-@with_settings("home")
+@with_settings("home", "hub", "hub_token_file")
 def history(settings: Settings, hourly: bool, limit: int, output: str, **wanted: Any) -> None:
     """The newest stored messages, oldest of them first, a line each; -o jsonl shows them whole.
 
-    With --cursor they are read from there on, page by page; --cursor 0 begins with the oldest.
+    They come from the hub of this home, or the one that FLEET_HUB names; where none serves, from
+    the store that it left in this home. With --cursor they are read from there on, page by page;
+    --cursor 0 begins with the oldest.
+
     With --hourly: heartbeats, those not ok, statuses, alerts, and the least, greatest and last
     value of each metric. The hour that runs is not among them.
     """
@@ -52,67 +54,52 @@ async def _run(
     settings: Settings, wanted: dict[str, Any], limit: int, output: str, *, hourly: bool
 ) -> None:
     from fleet.contract.reader import Reader
-    from fleet.store.open import read_only
+    from fleet.fleet_history import Span, open_history
 
     reader = Reader(settings.added_words())
-    show: Callable[[Any, str], None] = _print_hour if hourly else partial(_print, reader)
-    async with read_only(settings) as store:
-        if not hourly and wanted["cursor"] is None:
-            asked = {name: value for name, value in wanted.items() if name != "cursor"}
-            newest = await store.newest(**asked, limit=limit)
+    show: Callable[[JsonObject, str], None] = _print_hour if hourly else partial(_print, reader)
+    span = Span(**wanted, limit=limit)
+    async with open_history(settings) as past:
+        if not hourly and span.cursor is None:
+            newest = await past.newest(span)
             for message in newest:
                 show(message, output)
             if len(newest) == limit:
                 note(f"these are the newest {limit}: -n for more, --cursor 0 for all")
             return
-        while limit > 0:
+        ask = past.hours if hourly else past.messages
+        while span.limit > 0:
             try:
-                found, wanted["cursor"] = await _page(
-                    store, hourly=hourly, limit=min(limit, PAGE), **wanted
-                )
+                found, cursor = await ask(span)
             except ValueError:
                 raise click.UsageError("that cursor is not one of ours") from None
             for item in found:
                 show(item, output)
-            limit -= len(found)
-            if wanted["cursor"] is None:
+            span = replace(span, cursor=cursor, limit=span.limit - len(found))
+            if cursor is None:
                 return
-    note(f"more follows: --cursor {wanted['cursor']}")
+    note(f"more follows: --cursor {span.cursor}")
 
 
-async def _page(
-    store: StoreReader, *, hourly: bool, **wanted: Any
-) -> tuple[Sequence[Any], str | None]:
-    if hourly:
-        hours = await store.rollups(**wanted)
-        return hours.rollups, hours.next
-    page = await store.history(**wanted)
-    return page.messages, page.next
-
-
-def _print(reader: Reader, stored: StoredMessage, output: str) -> None:
+def _print(reader: Reader, stored: JsonObject, output: str) -> None:
     from fleet.cli.message_line import describe
-    from fleet.store.records import described_message
 
-    described = described_message(stored)
     if output == "jsonl":
-        write_jsonl([described])
+        write_jsonl([stored])
         return
-    try:
-        text = describe(reader.read(stored.kind, stored.payload))
-    except Rejected:  # stored under an amendment that is no longer in force
-        text = json.dumps(described["message"], separators=(",", ":"))
-    click.echo(f"{described['ts']}  {stored.agent or '*':<20}  {stored.kind:<9}  {text}")
+    text = json.dumps(stored["message"], separators=(",", ":"))
+    with suppress(Rejected):  # stored under an amendment that is no longer in force
+        text = describe(reader.read(MessageKind(stored["kind"]), text.encode()))
+    click.echo(f"{stored['ts']}  {stored['agent'] or '*':<20}  {stored['kind']:<9}  {text}")
 
 
-def _print_hour(rollup: Rollup, output: str) -> None:
-    described = rollup.as_dict()
+def _print_hour(hour: JsonObject, output: str) -> None:
     if output == "jsonl":
-        write_jsonl([described])
+        write_jsonl([hour])
         return
-    metrics = (f"{n}={low:g}..{high:g}" for n, (low, high, _) in rollup.metrics.items())
-    counts = f"{rollup.beats} beats, {rollup.failing} not ok, {rollup.statuses} statuses"
+    metrics = (f"{name}={m['min']:g}..{m['max']:g}" for name, m in hour["metrics"].items())
+    counts = f"{hour['beats']} beats, {hour['failing']} not ok, {hour['statuses']} statuses"
     click.echo(
-        f"{described['hour'][:16]}Z  {rollup.agent:<20}  {counts}, {rollup.alerts} alerts"
+        f"{hour['hour'][:16]}Z  {hour['agent']:<20}  {counts}, {hour['alerts']} alerts"
         f"  {' '.join(metrics)}".rstrip()
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -22,7 +23,14 @@ from fleet.contract.vocabulary import MessageKind
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
-    from fleet.domain.agent_view import AgentView
+    from fleet.domain.problems import Problem
+    from fleet.fleet_state import FleetState
+
+STATE: Final = "state"
+"""Kind of an event that is no message: how an agent or the hub is."""
+
+RECALLED: Final = 500
+"""Stored messages read at a time."""
 
 
 @click.command()
@@ -35,7 +43,7 @@ if TYPE_CHECKING:
     type=click.Choice([kind.value for kind in MessageKind]),
     help="Only this kind of message.",
 )
-@click.option("--snapshot", is_flag=True, help="Print the retained state and exit.")
+@click.option("--snapshot", is_flag=True, help="Print what is so now, and exit.")
 @click.option("--since", type=Moment(), help="First what the store has since then: 6h, a time.")
 @click.option("--tui", is_flag=True, help="A full screen instead of a stream (extra tui).")
 @click.option("-n", "--count", type=click.IntRange(min=1), help="Exit after this many messages.")
@@ -51,7 +59,11 @@ def monitor(
     count: int | None,
     output: str,
 ) -> None:
-    """Retained state first, then every bus event until Ctrl-C. Needs no hub."""
+    """Retained state first, then every bus event until Ctrl-C. Needs no hub.
+
+    A snapshot begins with a line for each agent, worst first, and for what is wrong with the hub:
+    its state as `fleet status` knows it. What is retained of a dead agent still sounds healthy.
+    """
     for name in agents:
         if not is_agent_name(name):
             raise ConfigError(f"{name!r} is not an agent name", "", "fleet status lists them")
@@ -100,9 +112,37 @@ class MonitorFilter:
         event["message"] = message.model_dump(mode="json", exclude_none=True)
         return event
 
+    def states(self, state: FleetState, received: str) -> Iterator[dict[str, Any]]:
+        """What is wrong with the hub, and how each agent is, worst first, as events: no messages,
+        so they are left out where a kind of message is asked for."""
+        from fleet.domain.problems import problems_of
+
+        if self.kinds:
+            return
+        if state.own and not self.agents:
+            yield _state(received, None, None, state.own)
+        for view in state.views:
+            if not self.agents or view.agent in self.agents:
+                yield _state(received, view.agent, view.state.value, problems_of([view]))
+
     @staticmethod
     def _rejected(event: dict[str, Any], rejected: Rejected) -> dict[str, Any]:
         return event | {"rejected": rejected.reason.value, "field": rejected.field}
+
+
+def _state(
+    received: str, agent: str | None, verdict: str | None, problems: Sequence[Problem]
+) -> dict[str, Any]:
+    wrong = ", ".join(problem.of_agent for problem in problems)
+    return {
+        "received": received,
+        "retained": False,
+        "agent": agent,
+        "kind": STATE,
+        "summary": "; ".join(filter(None, (verdict, wrong))),
+        "state": verdict,
+        "problems": [problem.as_dict() for problem in problems],
+    }
 
 
 @dataclass
@@ -143,10 +183,12 @@ async def _watch(
 
     if since is not None and await _recall(settings, lens, printer, since):
         return
+    if not live and await _judge(settings, lens, printer):
+        return
     async with open_bus(settings) as bus:
         for message in await retained_state(bus, settings.topics.everything):
             if since is not None and live:
-                continue  # the store has told already
+                continue  # the past has told already
             event = lens.event(message.topic, message.payload, retained=True)
             if event and printer.write(event):
                 return
@@ -162,51 +204,54 @@ async def _watch(
                 return
 
 
+async def _judge(settings: Settings, lens: MonitorFilter, printer: Printer) -> bool:
+    """Write the state of each agent; True when no more are wanted."""
+    from fleet.fleet_state import look
+
+    state = await look(settings)
+    if state.note:
+        note(state.note)
+    received = timestamp(time.time())
+    return any(printer.write(event) for event in lens.states(state, received))
+
+
 async def _recall(settings: Settings, lens: MonitorFilter, printer: Printer, since: float) -> bool:
-    """Write what the store has; True when no more are wanted.
+    """Write what was stored since then; True when no more are wanted.
 
     Raises:
-        ConfigError: this home has no store.
+        ConfigError: no hub serves, and this home has no store.
     """
-    from fleet.store.open import read_only
+    from fleet.fleet_history import Span, open_history
 
-    cursor: str | None = None
-    async with read_only(settings) as store:
+    span = Span(since=since, limit=RECALLED)
+    async with open_history(settings) as past:
         while True:
-            page = await store.history(since=since, cursor=cursor, limit=500)
-            for stored in page.messages:
-                topic = settings.topics.of(stored.kind, stored.agent)
-                event = lens.event(topic, stored.payload, stored.retained)
-                if event and printer.write(event | {"received": timestamp(stored.at)}):
+            found, cursor = await past.messages(span)
+            for stored in found:
+                topic = settings.topics.of(MessageKind(stored["kind"]), stored["agent"] or "")
+                payload = json.dumps(stored["message"]).encode()
+                event = lens.event(topic, payload, stored["retained"])
+                if event and printer.write(event | {"received": stored["ts"]}):
                     return True
-            if page.next is None:
+            if cursor is None:
                 return False
-            cursor = page.next
+            span = replace(span, cursor=cursor)
 
 
 async def _on_screen(settings: Settings, lens: MonitorFilter) -> None:
-    """One connection feeds both the table and the events."""
+    """The table shows the fleet as `fleet status` does; the events come from the bus."""
     from fleet.bus.mqtt import open_bus
     from fleet.cli.monitor_tui import Screen
-    from fleet.retained import retained_roster
+    from fleet.fleet_state import look
 
     async with open_bus(settings) as bus:
-        roster = await retained_roster(bus, settings, settings.topics.everything)
+        await bus.subscribe(*settings.topics.everything)
 
         async def lines() -> AsyncIterator[str]:
             async for inbound in bus.messages():
                 await bus.ack(inbound)
-                with suppress(Rejected):
-                    address = settings.topics.parse(inbound.topic)
-                    message = lens.reader.read(address.kind, inbound.payload)
-                    roster.observe(address, message, at=time.time(), retained=inbound.retain)
                 event = lens.event(inbound.topic, inbound.payload, inbound.retain)
                 if event and not inbound.retain:
                     yield click.unstyle(_line(event))
 
-        def views() -> Sequence[AgentView]:
-            now = time.time()
-            roster.tick(now)
-            return roster.views(now)
-
-        await Screen(views, lines).run_async()
+        await Screen(partial(look, settings), lines).run_async()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, ClassVar, Final
 
 from textual.app import App, ComposeResult
@@ -10,15 +11,19 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Footer, Header, RichLog, Static
 
 from fleet.cli.common import age
+from fleet.contract.errors import FleetError
 from fleet.domain.agent_view import AgentView
-from fleet.domain.problems import problems_of
+from fleet.fleet_state import FleetState
 
 COLUMNS: Final = ("agent", "state", "heard", "up", "checks", "alerts", "version")
-REFRESH: Final = 1.0
-"""Seconds between looks at the roster: ages grow without events."""
+REFRESH: Final = 2.0
+"""Seconds between looks at the fleet, as in `fleet status --watch`."""
+
+NAMED: Final = 5
+"""Problems named above the table; the rest is counted."""
 
 Line = str
-Views = Callable[[], Sequence[AgentView]]
+Look = Callable[[], Awaitable[FleetState]]
 Events = Callable[[], AsyncIterator[Line]]
 
 
@@ -32,9 +37,9 @@ class Screen(App[None]):
         Binding("p", "pause", "Pause events"),
     ]
 
-    def __init__(self, views: Views, events: Events) -> None:
+    def __init__(self, look: Look, events: Events) -> None:
         super().__init__()
-        self._views = views
+        self._look = look
         self._events = events
         self._paused = False
 
@@ -47,28 +52,39 @@ class Screen(App[None]):
 
     def on_mount(self) -> None:
         self.query_one("#agents", DataTable).add_columns(*COLUMNS)
-        self.set_interval(REFRESH, self.redraw)
+        self.run_worker(self._look_again(), name="state")
         self.run_worker(self._follow(), name="events")
-        self.redraw()
 
     def action_pause(self) -> None:
         """Hold the events still to read them; the table goes on."""
         self._paused = not self._paused
         self.sub_title = "events paused" if self._paused else ""
 
-    def redraw(self) -> None:
+    def redraw(self, state: FleetState) -> None:
         """The table and the problems as they are now; the selected agent stays selected."""
-        views = self._views()
         table = self.query_one("#agents", DataTable)
         row = table.cursor_row
         table.clear()
-        for view in views:
+        for view in state.views:
             table.add_row(*_cells(view))
-        if views:
-            table.move_cursor(row=min(row, len(views) - 1))
-        problems = problems_of(views)[:5]
-        text = ", ".join(f"{p.severity} {p.agent} {p.code}" for p in problems)
-        self.query_one("#problems", Static).update(text or f"{len(views)} agents, no problem")
+        if state.views:
+            table.move_cursor(row=min(row, len(state.views) - 1))
+        problems = [f"{p.severity.value} {p}" for p in state.problems]
+        text = ", ".join(problems[:NAMED])
+        if len(problems) > NAMED:
+            text += f" and {len(problems) - NAMED} more"
+        self._say(text or f"{len(state.views)} agents, no problem", state.note)
+
+    def _say(self, *lines: str) -> None:
+        self.query_one("#problems", Static).update("\n".join(filter(None, lines)))
+
+    async def _look_again(self) -> None:
+        while True:
+            try:
+                self.redraw(await self._look())
+            except FleetError as error:  # the table stays as it was: what it says has an age
+                self._say(" ".join(str(error).split()))
+            await asyncio.sleep(REFRESH)
 
     async def _follow(self) -> None:
         log = self.query_one("#events", RichLog)

@@ -28,17 +28,18 @@ def verify(
 ) -> int:
     """Ask a second source about AGENT. Exit 0: both agree, 1: they do not, 3: it cannot be told.
 
-    Where a hub serves this home, dissent raises its alert telemetry-dissent, and agreement ends it.
+    Where a hub serves this home, or FLEET_HUB names one, dissent raises its alert
+    telemetry-dissent, and agreement ends it.
     """
     from fleet.domain.verdict import Verdict
     from fleet.fleet_state import look
     from fleet.verify import compare, source_of
 
     views = {view.agent: view for view in finish(look(settings)).views}
-    labels = _labels(settings, agent)
     if agent not in views or views[agent].state is Verdict.UNKNOWN:
         raise ConfigError(f"nobody has heard of {agent}", "", "fleet status lists all agents")
     view = views[agent]
+    labels = view.labels
     evidence = source_of(
         view, container or labels.get("container"), unit or labels.get("unit"), docker_url
     )()
@@ -62,13 +63,6 @@ def verify(
         for dissent in found:
             click.echo(f"  {paint('critical', dissent.value)}: {dissent.meaning}")
     return 1 if found else 0
-
-
-def _labels(settings: Settings, agent: str) -> dict[str, str]:
-    from fleet.provisioning.registry import Registry
-
-    enrolled = (Registry(settings.home).agents() or {}).get(agent)
-    return dict(enrolled.labels) if enrolled else {}
 
 
 def _tell_hub(settings: Settings, agent: str, *, agrees: bool) -> None:

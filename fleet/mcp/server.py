@@ -25,6 +25,7 @@ from fleet.contract.schema_validator import load_schema
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import is_agent_name
 from fleet.contract.vocabulary import MessageKind, Verb
+from fleet.fleet_history import Span, audits, open_history
 from fleet.fleet_state import look
 from fleet.hub_client import HubClient
 from fleet.keys import load_signer
@@ -131,25 +132,20 @@ class FleetTools:
         hours: Annotated[float, Field(gt=0, le=336, description="how far back")] = 6,
         limit: Annotated[int, Field(ge=1, le=50, description="messages at most")] = 20,
     ) -> str:
-        from fleet.store.open import read_only
-        from fleet.store.records import described_message
-
-        async with read_only(self._settings) as store:
-            newest = await store.newest(
-                since=time.time() - hours * 3600,
-                agent=agent,
-                kind=MessageKind(kind) if kind else None,
-                limit=limit,
-            )
-        return answers.history_answer([described_message(message) for message in newest])
+        span = Span(
+            since=time.time() - hours * 3600,
+            agent=agent,
+            kind=MessageKind(kind) if kind else None,
+            limit=limit,
+        )
+        async with open_history(self._settings) as past:
+            return answers.history_answer(await past.newest(span))
 
     async def versions(self) -> str:
         return answers.versions_answer((await look(self._settings)).views)
 
     async def audit(self) -> str:
-        from fleet.auditor.report import archive
-
-        return answers.audit_answer(archive.recent(self._settings.home))
+        return answers.audit_answer(await audits(self._settings))
 
     async def command(
         self,

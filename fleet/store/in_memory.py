@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from operator import attrgetter
 from typing import Final
 
@@ -200,9 +200,12 @@ class InMemoryStore:
         until: float | None = None,
         agent: str | None = None,
         kind: MessageKind | None = None,
+        before: int | None = None,
         limit: int = 100,
     ) -> list[StoredMessage]:
-        return list(deque(self._wanted(0, since, until, agent, kind), maxlen=limit))
+        wanted = self._wanted(0, since, until, agent, kind)
+        below = takewhile(lambda message: before is None or message.id < before, wanted)
+        return list(deque(below, maxlen=limit))
 
     def _wanted(
         self,

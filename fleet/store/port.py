@@ -63,9 +63,11 @@ class StoreReader(Protocol):
         until: float | None = None,
         agent: str | None = None,
         kind: MessageKind | None = None,
+        before: int | None = None,
         limit: int = 100,
     ) -> list[StoredMessage]:
-        """The last `limit` of what `history` would give, in the same order."""
+        """The last `limit` of what `history` would give, those with an id below `before`, in the
+        same order."""
         ...
 
     async def rollups(

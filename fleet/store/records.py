@@ -9,7 +9,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from fleet.contract.rejection import Rejected
 from fleet.contract.timestamps import timestamp
+from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.alerts import Alert
 from fleet.domain.events import Event
@@ -50,6 +52,23 @@ class DeadLetter:
     retained: bool
     reason: str
     field: str
+
+
+def described_dead_letter(dead_letter: DeadLetter, topics: Topics) -> dict[str, Any]:
+    """What may be shown of it: no text, and of a foreign topic, which may be a leak, just that."""
+    try:
+        topics.parse(dead_letter.topic)
+        topic = dead_letter.topic
+    except Rejected:
+        topic = "foreign"
+    return {
+        "id": dead_letter.id,
+        "ts": timestamp(dead_letter.at),
+        "topic": topic,
+        "reason": dead_letter.reason,
+        "field": dead_letter.field,
+        "size": len(dead_letter.payload),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,10 @@ async def test_history_is_the_same_with_and_without_the_index(store: Store, inde
                 for limit in (1, 7, 1000):
                     newest = [one.id for one in await store.newest(**wanted, limit=limit)]
                     assert newest == expected[-limit:]
+                for before in (1, 50, 101):
+                    found = await store.newest(**wanted, before=before, limit=7)
+                    below = [id_ for id_ in expected if id_ < before]
+                    assert [one.id for one in found] == below[-7:]
 
 
 async def test_an_index_that_is_half_way_hides_nothing(store: Store) -> None:

@@ -138,8 +138,8 @@ LAYERS = (
     {"http", "hub", "hub_client", "store"},
     # what plugs into a hub, and what looks at one from outside
     {
-        "acl", "api", "auditor", "commander", "doctor", "fleet_state", "integrations",
-        "mcp", "metrics", "notifier", "otel", "provisioning", "retained", "schedule", "verify",
+        "acl", "api", "auditor", "commander", "doctor", "fleet_history", "fleet_state",
+        "integrations", "mcp", "metrics", "notifier", "otel", "provisioning", "retained", "schedule", "verify",
     },
     # the whole, and the commands
     {"daemon"},

@@ -88,9 +88,10 @@ async def history(
     kind: MessageKind | None = None,
     cursor: Cursor = None,
     limit: Limit = 100,
+    newest: Annotated[bool, Query(description="from the end; `next` leads back")] = False,
 ) -> dict[str, Any]:
     """Stored messages, oldest first, a page at a time."""
-    span = HistoryQuery(_epoch(since), _epoch(until), agent, kind, cursor, limit)
+    span = HistoryQuery(_epoch(since), _epoch(until), agent, kind, cursor, limit, newest)
     with _own_cursor():
         return await hub.history(span)
 
@@ -109,6 +110,17 @@ async def rollups(
     span = HistoryQuery(_epoch(since), _epoch(until), agent, None, cursor, limit)
     with _own_cursor():
         return await hub.rollups(span)
+
+
+@router.get("/dead-letters")
+async def dead_letters(
+    hub: Hub, _: Operator, before: Annotated[int | None, Query(ge=0)] = None, limit: Limit = 100
+) -> dict[str, Any]:
+    """Messages that the contract rejected, newest first: where, why and how long, never the text.
+
+    The text may be what had to be kept off the bus: only the hub's machine shows it.
+    """
+    return {"dead_letters": await hub.dead_letters(before, limit)}
 
 
 @router.get("/audit")

@@ -16,12 +16,16 @@ from fleet.store.sqlite.row_mapping import KIND_NUMBER, KINDS, Row, key_of
 MOMENT: Final = 10
 """Seconds between entries that map time to rowid; a query reads at most this much in vain."""
 
+END: Final = 2**62
+"""Above every id."""
+
 _COLUMNS: Final = "id, at, agent, kind, retained, payload"
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which messages: an agent by its number in the store, times inclusive, ids above `after`."""
+    """Which messages: an agent by its number in the store, times inclusive, ids above `after`, or
+    of the newest below `before`."""
 
     since: float = float("-inf")
     until: float = float("inf")
@@ -29,6 +33,7 @@ class Filter:
     kind: MessageKind | None = None
     after: int = 0
     limit: int = 100
+    before: int = END
 
 
 def select(database: sqlite3.Connection, wanted: Filter) -> list[Row]:
@@ -55,6 +60,7 @@ def select_newest(database: sqlite3.Connection, wanted: Filter) -> list[Row]:
     if wanted.kind is not None and wanted.kind not in KIND_NUMBER:
         return []
     first, last = bounds(database, wanted.since, wanted.until)
+    last = min(last, wanted.before - 1)
     keys = _keys(wanted)
     indexed = read_meta(database, "indexed_to") if keys else 0
     found = _scan(database, wanted, max(first, indexed + 1), last, wanted.limit, newest=True)
@@ -67,7 +73,7 @@ def select_newest(database: sqlite3.Connection, wanted: Filter) -> list[Row]:
 
 def bounds(database: sqlite3.Connection, since: float, until: float) -> tuple[int, int]:
     """The ids between which messages of these times lie: ids and times grow together."""
-    first, last = 1, 2**62
+    first, last = 1, END
     if since > 0:
         row = database.execute(
             "SELECT id FROM moment WHERE at <= ? ORDER BY at DESC LIMIT 1", (since,)

@@ -79,6 +79,7 @@ class SqliteReader:
         until: float | None = None,
         agent: str | None = None,
         kind: MessageKind | None = None,
+        before: int | None = None,
         limit: int = 100,
     ) -> list[StoredMessage]:
         def read(database: sqlite3.Connection) -> list[StoredMessage]:
@@ -88,7 +89,8 @@ class SqliteReader:
                 return []
             low = float("-inf") if since is None else since
             high = float("inf") if until is None else until
-            wanted = history.Filter(low, high, number, kind, limit=limit)
+            end = history.END if before is None else before
+            wanted = history.Filter(low, high, number, kind, before=end, limit=limit)
             return _messages(database, history.select_newest(database, wanted), agents)
 
         return await self._read(read)

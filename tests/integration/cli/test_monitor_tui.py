@@ -15,10 +15,14 @@ from textual.widgets import DataTable, RichLog, Static
 
 from fleet.bus.mqtt import open_bus
 from fleet.cli import monitor
-from fleet.cli.monitor_tui import Events, Screen, Views
+from fleet.cli.monitor_tui import Events, Look, Screen
+from fleet.contract.errors import BrokerError
 from fleet.contract.reader import Reader
+from fleet.contract.vocabulary import Severity
+from fleet.domain.problems import Problem
 from fleet.domain.roster import Roster
 from fleet.domain.verdict import Verdict
+from fleet.fleet_state import ALONE, FleetState
 from fleet.settings import load
 from tests.support.broker import Mosquitto
 
@@ -27,28 +31,42 @@ VIEWS = [
     replace(NOBODY, agent="gone", state=Verdict.OFFLINE, age=30.0),
     replace(NOBODY, agent="well", state=Verdict.OK, age=1.0),
 ]
+OWN = [Problem("hub", Severity.CRITICAL, "audit-violation")]
 
 
 async def events() -> AsyncIterator[str]:
     yield "21:30:00  well  heartbeat  ok"
 
 
-async def test_agents_and_events_are_on_the_screen() -> None:
-    async with Screen(lambda: VIEWS, events).run_test(size=(110, 30)) as pilot:
+async def test_agents_problems_and_events_are_on_the_screen() -> None:
+    async def look() -> FleetState:
+        return FleetState(VIEWS, OWN, "a note")
+
+    async with Screen(look, events).run_test(size=(110, 30)) as pilot:
         await pilot.pause()
         table = pilot.app.query_one("#agents", DataTable)
         assert [table.get_row_at(n)[:3] for n in range(2)] == [
             ["gone", "offline", "30s ago"],
             ["well", "ok", "1s ago"],
         ]
-        assert "critical gone agent-offline" in str(
-            pilot.app.query_one("#problems", Static).content
-        )
+        told = str(pilot.app.query_one("#problems", Static).content).splitlines()
+        assert told == ["critical hub: audit-violation, critical gone: agent-offline", "a note"]
         log = pilot.app.query_one("#events", RichLog)
         assert "heartbeat  ok" in "\n".join(line.text for line in log.lines)
         await pilot.press("p")
         assert pilot.app.sub_title == "events paused"
         await pilot.press("q")
+
+
+async def test_a_hub_that_goes_away_is_told_on_the_screen() -> None:
+    async def look() -> FleetState:
+        raise BrokerError("the broker is away", "connection refused", "fleet broker")
+
+    async with Screen(look, events).run_test(size=(110, 30)) as pilot:
+        await pilot.pause()
+        told = str(pilot.app.query_one("#problems", Static).content)
+        assert "the broker is away" in told
+        assert "Try: fleet broker" in told
 
 
 async def test_each_event_is_on_the_screen_once(
@@ -59,20 +77,22 @@ async def test_each_event_is_on_the_screen_once(
     shown: list[str] = []
 
     class Watcher:
-        def __init__(self, views: Views, lines: Events) -> None:
-            self._views, self._lines = views, lines
+        def __init__(self, look: Look, lines: Events) -> None:
+            self._look, self._lines = look, lines
 
         async def run_async(self) -> None:
             async with open_bus(settings) as agent:
                 for ok in ("true", "false"):
                     beat = f'{{"ok":{ok},"ts":"2026-03-18T21:30:00Z"}}'.encode()
-                    await agent.publish("fleet/well/heartbeat", beat)
+                    await agent.publish("fleet/well/heartbeat", beat, retain=True)
             async with asyncio.timeout(30):
                 async for line in self._lines():
                     shown.append(line)
                     if "not ok" in line:
                         break
-            assert [view.agent for view in self._views()] == ["well"]
+            state = await self._look()
+            assert [view.agent for view in state.views] == ["well"]
+            assert state.note == ALONE
 
     monkeypatch.setattr("fleet.cli.monitor_tui.Screen", Watcher)
     await monitor._on_screen(settings, lens)
