@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from fleet.contract.vocabulary import AlertCode, HubAlertCode, Severity
-from fleet.domain.clock_skew import SKEW_FIRES
-from fleet.domain.severities import OF_THE_HUB, SEVERITIES, UNSTATED
-from fleet.domain.verdict import Verdict
+from fleet.domain.problems import NOT_OK
+from fleet.domain.severities import OF_THE_HUB
 
 JOB: Final = "fleet"
 """Name of the scrape job; the rules ask for it where an absent hub is the point."""
@@ -18,16 +17,6 @@ ROOM: Final = 1 << 30
 
 BACKLOG: Final = 1000
 """Messages in a sidecar's outbox: a tenth of what it holds."""
-
-OWN_RULE: Final = (
-    *(code.value for code in HubAlertCode if code.value.startswith("agent-")),
-    HubAlertCode.CLOCK_SKEW.value,
-    HubAlertCode.SEQ_GAP.value,
-    HubAlertCode.AUDIT_VIOLATION.value,
-    HubAlertCode.ACL_OPEN.value,
-    HubAlertCode.BROKER_DOWN.value,
-)
-"""Codes that have a rule of their own; `FleetAgentAlert` passes all others on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +39,44 @@ class Recording:
     expr: str
 
 
+OWN_RULE: Final = (
+    HubAlertCode.AGENT_LATE,
+    HubAlertCode.AGENT_STALE,
+    HubAlertCode.AGENT_OFFLINE,
+    HubAlertCode.AGENT_GHOST,
+    HubAlertCode.CLOCK_SKEW,
+    HubAlertCode.SEQ_GAP,
+    HubAlertCode.AUDIT_VIOLATION,
+    HubAlertCode.ACL_OPEN,
+    HubAlertCode.BROKER_DOWN,
+)
+"""Codes with a rule of their own, for what a name, a wait and a remedy are worth; `FleetAgentAlert`
+and `FleetHubAlert` pass all others on."""
+
 _CRITICAL, _WARNING, _INFO = Severity.CRITICAL.value, Severity.WARNING.value, Severity.INFO.value
 _FULL: Final = OF_THE_HUB[AlertCode.DISK_PRESSURE].value
 _AGENT: Final = "agent {{ $labels.agent }}"
 _LOOK: Final = "fleet status {{ $labels.agent }}"
+_SEVERITY: Final = "{{ $labels.severity }}"
+
+UNWELL: Final = f"{NOT_OK}|.+:.+"
+"""Codes of problems that are no alerts: what an agent says of itself, or a plane of it."""
 
 
-def _own(code: HubAlertCode) -> str:
-    """How much it matters to the hub, for the rule that looks at the same by a metric."""
-    return SEVERITIES[code].value
+def _problem(*codes: str, of: str = "agents") -> str:
+    """What is wrong, as every other door tells it; what is silenced or in maintenance is not.
 
+    Codes that have a rule of their own are left out where none is named.
+    """
+    agent = '{agent="hub",' if of == "hub" else '{agent!="hub",'
+    named = f'code=~"{"|".join(codes)}"' if codes else f'code!~"{"|".join((*OWN_RULE, UNWELL))}"'
+    return f'fleet_problem{agent}{named},held=""}} == 1'
 
-def _fires(*codes: HubAlertCode) -> str:
-    return f'fleet_alert_firing{{code=~"{"|".join(codes)}"}} == 1'
-
-
-def _state(state: Verdict) -> str:
-    return f'fleet_agent_state{{state="{state}"}} == 1'
-
-
-_OFFLINE: Final = (
-    f"({_state(Verdict.OFFLINE)}) * on (agent) group_left (severity)"
-    f' fleet_alert_firing{{code="{HubAlertCode.AGENT_OFFLINE}"}}'
-)
-"""With the hub's own severity: a clean stop is a warning, a last will critical."""
 
 ALARMS: Final = (
     AlertRule("FleetHubDown", f'up{{job="{JOB}"}} == 0 or absent(up{{job="{JOB}"}})', "2m",
               _CRITICAL, "the hub cannot be scraped", "fleet doctor"),
-    AlertRule("FleetLinkDown", "fleet_link_up == 0", "1m", _own(HubAlertCode.BROKER_DOWN),
+    AlertRule("FleetLinkDown", _problem(HubAlertCode.BROKER_DOWN, of="hub"), "1m", _SEVERITY,
               "the hub has no link to the broker", "fleet doctor"),
     AlertRule("FleetLinkFlapping", "increase(fleet_link_losses_total[1h]) > 3", "0m", _WARNING,
               "the hub keeps losing the broker", "fleet doctor"),
@@ -90,26 +88,22 @@ ALARMS: Final = (
     AlertRule("FleetStoreDiskFilling", "predict_linear(fleet_store_free_bytes[6h], 86400) < 0",
               "1h", _WARNING, "the store's disk will be full within a day",
               "free space, or shorten [retention] in fleet.toml"),
-    AlertRule("FleetAgentOffline", _OFFLINE, "1m", "{{ $labels.severity }}", f"{_AGENT} is offline",
-              _LOOK),
-    AlertRule("FleetAgentStale", _state(Verdict.STALE), "1m", _own(HubAlertCode.AGENT_STALE),
+    AlertRule("FleetAgentOffline", _problem(HubAlertCode.AGENT_OFFLINE), "1m", _SEVERITY,
+              f"{_AGENT} is offline", _LOOK),
+    AlertRule("FleetAgentStale", _problem(HubAlertCode.AGENT_STALE), "1m", _SEVERITY,
               f"{_AGENT} has been silent for 2.5 intervals", _LOOK),
-    AlertRule("FleetAgentLate", _state(Verdict.LATE), "5m", _own(HubAlertCode.AGENT_LATE),
+    AlertRule("FleetAgentLate", _problem(HubAlertCode.AGENT_LATE), "5m", _SEVERITY,
               f"{_AGENT} has been silent for 1.5 intervals", _LOOK),
-    AlertRule("FleetAgentDegraded", _state(Verdict.DEGRADED), "5m", UNSTATED.value,
+    AlertRule("FleetAgentDegraded", _problem(UNWELL), "5m", _SEVERITY,
               f"{_AGENT} runs, but does not work as it should", _LOOK),
-    AlertRule("FleetAgentGhost", _state(Verdict.GHOST), "5m", _own(HubAlertCode.AGENT_GHOST),
+    AlertRule("FleetAgentGhost", _problem(HubAlertCode.AGENT_GHOST), "5m", _SEVERITY,
               f"{_AGENT} is on the bus but not enrolled", "fleet agent add, or revoke its account"),
-    AlertRule("FleetAgentDown", "fleet_agent_up == 0", "30m", _CRITICAL,
-              f"{_AGENT} has been down for half an hour", _LOOK),
     AlertRule("FleetManyAgentsDown", "fleet:agents:up_ratio < 0.5", "5m", _CRITICAL,
               "more than half of the fleet is down: think of the network first", "fleet doctor"),
-    AlertRule("FleetClockSkew", f"abs(fleet_agent_clock_skew_seconds) > {SKEW_FIRES:g}", "10m",
-              _own(HubAlertCode.CLOCK_SKEW), f"the clock of {_AGENT} is off",
-              "set up time synchronisation there"),
-    AlertRule("FleetMessagesMissing", "increase(fleet_missing_messages_total[15m]) > 0", "5m",
-              _own(HubAlertCode.SEQ_GAP), "numbered messages were lost",
-              "fleet history; fleet doctor"),
+    AlertRule("FleetClockSkew", _problem(HubAlertCode.CLOCK_SKEW), "10m", _SEVERITY,
+              f"the clock of {_AGENT} is off", "set up time synchronisation there"),
+    AlertRule("FleetMessagesMissing", _problem(HubAlertCode.SEQ_GAP), "5m", _SEVERITY,
+              f"numbered messages of {_AGENT} were lost", "fleet history; fleet doctor"),
     AlertRule("FleetRejects", "increase(fleet_bus_rejects_total[10m]) > 0", "0m", _WARNING,
               "messages break the contract: {{ $labels.reason }}", "fleet dead-letters"),
     AlertRule("FleetDeadLetterFlood", "sum(rate(fleet_bus_rejects_total[5m])) > 1", "5m", _CRITICAL,
@@ -133,15 +127,15 @@ ALARMS: Final = (
               _WARNING, f"the sidecar of {_AGENT} has messages the hub does not confirm", _LOOK),
     AlertRule("FleetOutboxDropped", "increase(fleet_agent_metric_outbox_dropped_total[15m]) > 0",
               "0m", _CRITICAL, f"the sidecar of {_AGENT} had to give messages up", _LOOK),
-    AlertRule("FleetAuditViolation", _fires(HubAlertCode.AUDIT_VIOLATION), "0m",
-              _own(HubAlertCode.AUDIT_VIOLATION),
-              "the audit found something on the bus that is not operations", "fleet audit report"),
-    AlertRule("FleetAclOpen", _fires(HubAlertCode.ACL_OPEN), "0m",
-              _own(HubAlertCode.ACL_OPEN), "the broker allows what it must forbid",
-              "fleet acl test"),
-    AlertRule("FleetAgentAlert",
-              f'fleet_alert_firing{{agent!="hub", code!~"{"|".join(OWN_RULE)}"}} == 1', "0m",
-              "{{ $labels.severity }}", f"{_AGENT}: {{{{ $labels.code }}}}", _LOOK),
+    AlertRule("FleetAuditViolation", _problem(HubAlertCode.AUDIT_VIOLATION, of="hub"), "0m",
+              _SEVERITY, "the audit found something on the bus that is not operations",
+              "fleet audit report"),
+    AlertRule("FleetAclOpen", _problem(HubAlertCode.ACL_OPEN, of="hub"), "0m", _SEVERITY,
+              "the broker allows what it must forbid", "fleet acl test"),
+    AlertRule("FleetHubAlert", _problem(of="hub"), "0m", _SEVERITY,
+              "the hub: {{ $labels.code }}", "fleet doctor"),
+    AlertRule("FleetAgentAlert", _problem(), "0m", _SEVERITY, f"{_AGENT}: {{{{ $labels.code }}}}",
+              _LOOK),
     AlertRule("FleetRouteFailing", "fleet_route_up == 0", "5m", _CRITICAL,
               "the alert route {{ $labels.route }} does not deliver",
               "fleet alerts test {{ $labels.route }}"),

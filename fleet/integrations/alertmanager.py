@@ -44,9 +44,7 @@ def configuration(webhook: str | None) -> dict[str, Any]:
             {"source_matchers": [_HUB_BLIND], "target_matchers": [_ABOUT_AGENTS]},
             {
                 "source_matchers": ['alertname=~"FleetAgentOffline|FleetAgentStale"'],
-                "target_matchers": [
-                    'alertname=~"FleetAgentLate|FleetAgentDegraded|FleetAgentDown"'
-                ],
+                "target_matchers": ['alertname=~"FleetAgentLate|FleetAgentDegraded"'],
                 "equal": ["agent"],
             },
             {

@@ -70,20 +70,13 @@ CHECK: Final = Family(
     ("agent", "plane", "result"),
     "one a plane: 9, and what ADRs add",
 )
-ALERT: Final = Family(
-    "fleet_agent_alert_firing",
-    "gauge",
-    "1 for each alert that the agent says is firing",
-    ("agent", "code"),
-    "one a firing code: at most 32",
-)
 INFO: Final = Family(
     "fleet_agent_info",
     "gauge",
     "1, with what runs",
     ("agent", "kind", "version", "sidecar", "runtime"),
 )
-FAMILIES: Final = (UP, STATE, AGE, INTERVAL, UPTIME, SKEW, MISSING, CHECK, ALERT, INFO)
+FAMILIES: Final = (UP, STATE, AGE, INTERVAL, UPTIME, SKEW, MISSING, CHECK, INFO)
 
 METRIC_PREFIX: Final = "fleet_agent_metric_"
 METRIC_HELP: Final = "declared by agents, in base units"

@@ -75,6 +75,10 @@ class HubCollector(Collector):
             hub_families.FIRING,
             {(a.agent or "hub", a.code, a.severity.value): 1 for a in book.firing()},
         )
+        wrong = self._hub.read_model.problems(self._hub.committer.now())
+        yield labelled(
+            hub_families.PROBLEM, {(p.agent, p.code, p.severity.value, p.held): 1 for p in wrong}
+        )
         yield single(hub_families.SILENCES, len(book.silences))
         outcomes = self._commander.outcomes
         pairs = outcomes.keys() | {(verb.value, end.value) for verb in Verb for end in _ENDS}

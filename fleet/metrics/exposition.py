@@ -112,14 +112,6 @@ class Exposition:
                     for p, v in view.planes.items()
                 ),
             )
-        if view.alerts:
-            yield (
-                agent_families.ALERT,
-                "".join(
-                    f'fleet_agent_alert_firing{{agent="{agent}",code="{code}"}} 1\n'
-                    for code in sorted(set(view.alerts))
-                ),
-            )
         versions = view.versions or {}
         yield (
             agent_families.INFO,

@@ -68,6 +68,15 @@ FIRING: Final = _gauge(
     "severity",
     series="one a firing alert",
 )
+PROBLEM: Final = _gauge(
+    "fleet_problem",
+    "1 for each thing that is wrong, as `fleet status` names it; held says why it wakes nobody",
+    "agent",
+    "code",
+    "severity",
+    "held",
+    series="one a problem",
+)
 SILENCES: Final = _gauge("fleet_silences", "silences in force, maintenance included")
 ROUTE_UP: Final = _gauge(
     "fleet_route_up",
@@ -175,8 +184,8 @@ BROKER: Final = {
 
 HUB_FAMILIES: Final = (
     MESSAGES, REJECTS, DEAD_LETTERS_DROPPED, FACTS, LOST, REPEATED, RECEIPTS, RECEIPTS_FAILED,
-    LINK_UP, LINK_LOSSES, FEED_DROPPED, FEED_QUEUE, AGENTS, FIRING, SILENCES, ROUTE_UP, ROUTE_SENT,
-    ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, COMMANDS, COMMANDS_OPEN, LATENCY,
+    LINK_UP, LINK_LOSSES, FEED_DROPPED, FEED_QUEUE, AGENTS, FIRING, PROBLEM, SILENCES, ROUTE_UP,
+    ROUTE_SENT, ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, COMMANDS, COMMANDS_OPEN, LATENCY,
     NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,
     STORE_FREE, TICKS, TICK_SECONDS, STARTED, BUILD, AUDIT_FINDINGS, AUDIT_GAPS, AUDIT_LOST,
     LEAK_BUDGET, *BROKER.values(),

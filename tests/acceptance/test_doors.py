@@ -13,9 +13,12 @@ from collections.abc import Iterator
 import pytest
 
 from fleet.domain.liveness import PRESENCE_CODES
-from tests.support.doors import CHROMIUM, DETAILED, REVOKED, Doors, World, shapeless
+from tests.support.doors import CHROMIUM, DETAILED, Doors, shapeless
+from tests.support.doors_world import REVOKED, World
 from tests.support.held_situations import SITUATIONS
+from tests.support.prometheus import PROMETHEUS
 from tests.support.situation import Situation
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("doors")
 needs_mcp = pytest.mark.skipif(
@@ -25,6 +28,7 @@ needs_page = pytest.mark.skipif(
     importlib.util.find_spec("playwright") is None or CHROMIUM is None,
     reason="playwright or chromium is not installed",
 )
+needs_prometheus = pytest.mark.skipif(not PROMETHEUS, reason="Prometheus is absent")
 every = pytest.mark.parametrize("one", SITUATIONS, ids=lambda one: one.name)
 
 EXITS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
@@ -49,18 +53,20 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module", params=["served", "restarted", "announced", "deaf"])
-def doors(world: World, request: pytest.FixtureRequest) -> Doors:
+def doors(
+    world: World, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Doors:
     """The doors of the hub as it is, after it was killed, while maintenance of all is announced,
     and while its broker is away."""
     world.begin(request.param)
-    return Doors(world.hub, request.param)
+    return Doors(world.hub, request.param, tmp_path_factory.mktemp("doors"))
 
 
 @pytest.fixture(scope="module")
-def alone(world: World) -> Doors:
+def alone(world: World, tmp_path_factory: pytest.TempPathFactory) -> Doors:
     """The doors without a hub."""
     world.begin("alone")
-    return Doors(world.hub, "alone")
+    return Doors(world.hub, "alone", tmp_path_factory.mktemp("doors"))
 
 
 def problems_in(item: dict[str, object], key: str = "problems") -> list[tuple[str, ...]]:
@@ -161,17 +167,58 @@ def test_metrics(doors: Doors, one: Situation) -> None:
         for name, samples in doors.metrics.items()
     }
     assert [labels["state"] for labels in mine["fleet_agent_state"]] == [one.state]
-    firing = [labels["code"] for labels in mine["fleet_agent_alert_firing"]]
-    assert sorted(firing) == sorted(one.severities)
+    wrong = [(p["severity"], p["code"], p["held"]) for p in mine["fleet_problem"]]
+    assert sorted(wrong) == sorted((*p, "")[:3] for p in one.problems)
     found = {labels["code"]: labels["severity"] for labels in mine["fleet_alert_firing"]}
     assert found == one.severities
 
 
+def check_state(event: dict[str, object], one: Situation) -> None:
+    """A line of a snapshot."""
+    assert event["state"] == one.state
+    assert problems_in(event) == list(one.problems)
+
+
+@every
+def test_snapshot(doors: Doors, one: Situation) -> None:
+    check_state(doors.snapshot[one.name], doors.expected(one))
+
+
+@needs_prometheus
+@every
+def test_rules_of_prometheus(doors: Doors, one: Situation) -> None:
+    one = doors.expected(one)
+    loud = [problem for problem in one.problems if not problem[2:]]
+    assert sorted(doors.rules.get(one.name, [])) == sorted(loud)
+
+
+@pytest.mark.usefixtures("doors")
+@pytest.mark.parametrize("doors", ["served"], indirect=True)
+def test_webhook(world: World) -> None:
+    """What is not held was told with its severity, and nothing else was told that still fires."""
+    loud = {
+        (one.name, p[1]): ("firing", p[0])
+        for one in SITUATIONS
+        for p in one.problems
+        if not p[2:] and p[1] in one.severities
+    }
+    wait_until(lambda: loud.items() <= world.told().items(), 60, what="the notifications")
+    fires = {
+        (one.name, code): severity
+        for one in SITUATIONS
+        for code, severity in one.severities.items()
+    }
+    told = {key: severity for key, (state, severity) in world.told().items() if state == "firing"}
+    assert {key: severity for key, severity in told.items() if key[0]}.items() <= fires.items()
+    assert told["", "audit-violation"] == "critical"
+
+
 @needs_mcp
 @every
-def test_mcp(doors: Doors, one: Situation) -> None:
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+def test_mcp(doors: Doors, one: Situation, transport: str) -> None:
     one = doors.expected(one)
-    lines = doors.mcp[one.name].splitlines()
+    lines = doors.mcp[transport][one.name].splitlines()
     wrong = f"; {one.words}" if one.problems else ""
     assert lines[0] == f"{EXITS[one.exit]}: {one.name}: {one.state}{wrong}."
     assert f"- problems: {one.words}" in lines
@@ -209,12 +256,25 @@ def test_the_whole_fleet(doors: Doors) -> None:
     assert [in_words(problem) for problem in doors.http["hub"]] == own
     assert [in_words(problem) for problem in doors.http["problems"]] == doors.told
     assert {labels["state"] for labels in doors.metrics["fleet_agents"]} == set(tally)
+    assert [in_words(problem) for problem in doors.snapshot[None]["problems"]] == own
+    if doors.phase != "deaf":  # it asks the agents over the broker
+        assert doors.collected == doors.told
+
+
+@needs_prometheus
+def test_rules_of_prometheus_about_the_hub(doors: Doors) -> None:
+    loud = [line for line in OWN[doors.phase] if not line.endswith(")")]
+    told = [f"{severity} hub: {code}" for severity, code in doors.rules.get("hub", [])]
+    assert sorted(told) == sorted(loud)
+    assert set(doors.rules) <= {"hub", *(one.name for one in SITUATIONS)}
 
 
 @needs_mcp
-def test_mcp_of_the_whole_fleet(doors: Doors) -> None:
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+def test_mcp_of_the_whole_fleet(doors: Doors, transport: str) -> None:
+    answers = doors.mcp[transport]
     tally = Counter(one.state for one in SITUATIONS)
-    status = doors.mcp["status"].splitlines()
+    status = answers["status"].splitlines()
     word = "UNKNOWN" if doors.phase == "announced" else "CRITICAL"
     assert status[0].startswith(f"{word}: {len(SITUATIONS)} agents: ")
     assert set(status[0].rstrip(".").partition("agents: ")[2].split(", ")) == {
@@ -223,10 +283,10 @@ def test_mcp_of_the_whole_fleet(doors: Doors) -> None:
     told = [line.removeprefix("- ") for line in status[1:48]]
     assert told[: len(doors.told)] == doors.told[: len(told)]
     note = [f"- note: {DEAF}"] if doors.phase == "deaf" else []
-    for answer in doors.mcp.values():
+    for answer in answers.values():
         assert [line for line in answer.splitlines() if line.startswith("- note")] == note
-    assert doors.mcp["check"].startswith(f"{word}: {len(SITUATIONS)} agents: ")
-    assert ("hub: " in doors.mcp["check"]) is (word == "CRITICAL")
+    assert answers["check"].startswith(f"{word}: {len(SITUATIONS)} agents: ")
+    assert ("hub: " in answers["check"]) is (word == "CRITICAL")
 
 
 @needs_page
@@ -257,6 +317,7 @@ def test_who_is_not_of_the_fleet_is_nowhere(doors: Doors, name: str) -> None:
 @pytest.mark.parametrize("one", [s for s in SITUATIONS if s.retained], ids=lambda one: one.name)
 def test_without_a_hub(alone: Doors, one: Situation) -> None:
     check_item(alone.agents[one.name], one)
+    check_state(alone.snapshot[one.name], one)
     assert alone.status[1].splitlines() == [ALONE]
 
 

@@ -9,53 +9,26 @@ import json
 import os
 import re
 import shutil
+import socket
+import subprocess
 import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from prometheus_client.parser import text_string_to_metric_families
 
 from fleet.cli.main import run
-from fleet.contract.messages import Heartbeat, Message, Status
-from fleet.contract.timestamps import timestamp
-from fleet.contract.topics import Address
-from fleet.contract.vocabulary import HubAlertCode, State
-from fleet.domain.events import Event, Fact
-from fleet.domain.roster import Roster
-from fleet.domain.severities import severity_of
-from fleet.domain.silences import Silence
-from fleet.hub.committer import HUB, Committer
-from fleet.hub.counters import Counters
-from fleet.hub.feed import Feed
-from fleet.provisioning.registry import Enrolled, Registry
-from fleet.settings import load
-from fleet.store.open import hub_store
-from fleet.store.records import StoredMessage
-from tests.support.broker import Mosquitto
+from fleet.integrations.alert_rules import ALARMS
+from tests.support.broker import free_port
 from tests.support.held_situations import SITUATIONS
+from tests.support.prometheus import prometheus
 from tests.support.served import Served, fleet
-from tests.support.situation import (
-    BEFORE,
-    CRITICAL,
-    DAY,
-    HOUR,
-    LATER,
-    Said,
-    Situation,
-    beat,
-    fires,
-    under_maintenance,
-)
+from tests.support.situation import Situation, under_maintenance
 from tests.support.waiting import wait_until
 
-LIFT, REVOKED = "lift", "revoked"
-A_WHILE = 100.0
 FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
 DETAILED: Final = ("served",)
 """Phases in which the page of each agent is opened, too: they are what takes longest."""
@@ -63,150 +36,13 @@ DETAILED: Final = ("served",)
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-class World:
-    """One broker, one hub, and every situation played to its end."""
-
-    def __init__(self, folder: Path) -> None:
-        self.broker = Mosquitto(folder / "broker", persistence=True).start()
-        home = folder / "home"
-        self.registry = Registry(home)
-        for one in SITUATIONS:
-            if one.enrolled == BEFORE:
-                self.registry.save(Enrolled(one.name, groups=one.groups))
-        self.registry.save(Enrolled(REVOKED))
-        asyncio.run(leave_behind(home))
-        self.publish((one.name, said) for one in SITUATIONS for said in one.before)
-        self.hub = Served(home, self.broker).start()
-        self.publish((one.name, said) for one in SITUATIONS for said in one.live)
-        time.sleep(1.2)  # a clock that is off shows in two messages that are a second apart
-        self.publish((one.name, said) for one in SITUATIONS for said in one.later)
-        for one in SITUATIONS:
-            for path, body in one.acts:
-                self._act(path, dict(body))
-        self._act("/v1/silences", {"code": HubAlertCode.ACL_OPEN, "seconds": HOUR})
-        self._change_members()
-        self.settle()
-
-    def _change_members(self) -> None:
-        """While the hub serves, somebody is enrolled and somebody revoked."""
-        self.publish([(REVOKED, beat()), (REVOKED, fires("restart-loop", CRITICAL))])
-        wait_until(lambda: "restart-loop" in self.hub.get(f"/v1/agents/{REVOKED}")["alerts"])
-        assert f'agent="{REVOKED}"' in self.hub.get("/metrics", "viewer")
-        self.registry.revoke(REVOKED, time.time())
-        for one in SITUATIONS:
-            if one.enrolled == LATER:
-                self.registry.save(Enrolled(one.name))
-                wait_until(
-                    lambda name=one.name: self.hub.ask("GET", f"/v1/agents/{name}")[0] == 200
-                )
-        self.publish((REVOKED, Said(kind, {})) for kind in ("heartbeat", "alert"))
-
-    def publish(self, messages: Iterable[tuple[str, Said]]) -> None:
-        """Retained, in order, or cleared where nothing is said; back when the broker has them."""
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="situations")
-        client.connect("127.0.0.1", self.broker.port)
-        client.loop_start()
-        for name, said in messages:
-            body = {**said.body, "ts": timestamp(time.time() - said.ago)}
-            text = json.dumps(body) if said.body else ""
-            topic = f"fleet/{name}/{said.kind}"
-            client.publish(topic, text, 1, retain=True).wait_for_publish(10)
-        client.disconnect()
-        client.loop_stop()
-
-    def settle(self) -> None:
-        """Wait until the hub listens long enough to judge silence: who beats last is stale."""
-        began = timestamp(time.time())
-        self.publish([("stale", beat(interval=1))])
-        wait_until(lambda: self._stale_after(began), what="the judgement of silence")
-
-    def begin(self, phase: str) -> None:
-        """Bring about what a phase of the tests is about, whichever came before it."""
-        if phase == "restarted":
-            self.hub.kill()
-            self.hub.start()
-            self.settle()
-        elif phase == "announced":
-            self._announce("maintenance-begin")
-        elif phase == "deaf":
-            self._announce("maintenance-end")
-            self.broker.stop()
-            wait_until(self._is_deaf, what="the loss of the link")
-        elif phase == "alone":
-            self.hub.stop()
-            self.broker.start()
-
-    def _announce(self, notice: str) -> None:
-        done = fleet("broadcast", notice, environ=self.hub.environ)
-        assert done.returncode == 0, done.stderr
-        begins = notice == "maintenance-begin"
-
-        def heard() -> bool:
-            silences = self.hub.get("/v1/silences")["silences"]
-            return begins is any(s["id"] == "maintenance-all" for s in silences)
-
-        wait_until(heard, what=notice)
-
-    def _is_deaf(self) -> bool:
-        return any(p["code"] == "broker-down" for p in self.hub.get("/v1/agents")["hub"])
-
-    def close(self) -> None:
-        self.hub.stop()
-        self.broker.stop()
-
-    def _stale_after(self, seen: str) -> bool:
-        agent = self.hub.get("/v1/agents/stale")
-        return bool(agent["state"] == "stale" and agent["last_seen"] >= seen)
-
-    def _silences_of(self, agent: str) -> list[str]:
-        listed = self.hub.get("/v1/silences")["silences"]
-        return [silence["id"] for silence in listed if silence["agent"] == agent]
-
-    def _act(self, path: str, body: dict[str, Any]) -> None:
-        if path == LIFT:
-            [silence] = wait_until(lambda: self._silences_of(body["agent"]), what=f"{body}")
-            assert self.hub.ask("DELETE", f"/v1/silences/{silence}")[0] == 204
-            return
-        wait_until(lambda: self.hub.ask("POST", path, body=body)[0] < 300, what=f"{path} {body}")
-
-
-async def leave_behind(home: Path) -> None:
-    """What an earlier hub left in the store: maintenance of nine hours ago, somebody who is revoked
-    since, a hole in an agent's numbers, a silence that has ended, and alerts of its own."""
-    clock = [time.time() - 9 * HOUR]
-    roster, counters = Roster(), Counters()
-    store = hub_store(load({"home": str(home)}, {}))
-    committer = Committer(store, roster, Feed(counters), counters, lambda: clock[0])
-    committer.restore(store.open(), lambda *_: Heartbeat(ok=True, ts=timestamp(clock[0])))
-
-    async def hear(*heard: tuple[str, Message], events: list[Event]) -> None:
-        messages = []
-        for agent, message in heard:
-            kind, number = message.kind_of_message, committer.next_id()
-            events += roster.observe(Address(agent, kind), message, at=clock[0])
-            payload = message.to_payload()
-            messages.append(StoredMessage(number, clock[0], agent, kind, False, payload))
-        await committer.commit(committer.enqueue(messages, events=events, save_all=True))
-
-    ts = timestamp(clock[0])
-    own = (HubAlertCode.AUDIT_VIOLATION, HubAlertCode.ACL_OPEN)
-    firing = [Event(Fact.ALERT_FIRING, HUB, clock[0], code, severity_of(code)) for code in own]
-    planned = "maintained-long", Status(state=State.MAINTENANCE, ts=ts)
-    await hear(planned, (REVOKED, Heartbeat(ok=True, ts=ts)), events=firing)
-    clock[0] = time.time() - A_WHILE
-    ts = timestamp(clock[0])
-    holed = [Heartbeat(ok=True, ts=ts, interval=DAY, boot=1000, seq=seq) for seq in (0, 5)]
-    committer.silence(Silence("over", clock[0] + 10, agent="silence-ran-out"))
-    await hear(*(("gap", beat) for beat in holed), events=[])
-    await store.close()
-
-
 class Doors:
     """What each door says, asked when somebody first wants to know."""
 
-    def __init__(self, hub: Served, phase: str) -> None:
+    def __init__(self, hub: Served, phase: str, folder: Path) -> None:
         self.hub = hub
         self.phase = phase
+        self._folder = folder / phase
 
     def expected(self, one: Situation) -> Situation:
         return under_maintenance(one) if self.phase == "announced" else one
@@ -279,27 +115,94 @@ class Doors:
         return found
 
     @cached_property
-    def mcp(self) -> dict[str, str]:
-        """`status`, `check`, and by agent's name what `describe` says."""
-        return asyncio.run(self._ask_tools())
+    def snapshot(self) -> dict[str | None, dict[str, Any]]:
+        """What `fleet monitor --snapshot` begins with: states by agent, the hub's under None."""
+        done = fleet("monitor", "--snapshot", "-o", "jsonl", environ=self.hub.environ)
+        assert done.returncode == (3 if self.phase == "deaf" else 0), done.stderr
+        events = map(json.loads, done.stdout.splitlines())
+        return {event["agent"]: event for event in events if event["kind"] == "state"}
 
-    async def _ask_tools(self) -> dict[str, str]:
+    @cached_property
+    def collected(self) -> list[str]:
+        """The problems that `fleet collect` names; its agents are not there to answer."""
+        done = fleet("collect", "--wait", "0.2", environ=self.hub.environ)
+        assert done.returncode == 2, done.stderr
+        lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+        return lines[: lines.index("")]
+
+    @cached_property
+    def rules(self) -> dict[str, list[tuple[str, str]]]:
+        """(severity, code) by agent of what the rules of a real Prometheus find, however long they
+        then wait."""
+        folder = self._folder
+        done = fleet("export", "prometheus", "-d", str(folder), environ=self.hub.environ)
+        assert done.returncode == 0, done.stderr
+        daemon = prometheus(folder).start()
+        found: dict[str, list[tuple[str, str]]] = {}
+
+        def ask(query: str) -> list[dict[str, str]]:
+            answer = daemon.get("/api/v1/query", query=query)
+            return [one["metric"] for one in answer["data"]["result"]]
+
+        try:
+            wait_until(lambda: ask("fleet_problem"), what="a scrape")
+            for alarm in ALARMS:
+                for labels in ask(alarm.expr) if "fleet_problem" in alarm.expr else ():
+                    severity = alarm.severity.replace("{{ $labels.severity }}", labels["severity"])
+                    found.setdefault(labels["agent"], []).append((severity, labels["code"]))
+        finally:
+            daemon.stop()
+        return found
+
+    @cached_property
+    def mcp(self) -> dict[str, dict[str, str]]:
+        """By transport: `status`, `check`, and by agent's name what `describe` says."""
+        with self._mcp_server() as url:
+            over_http = asyncio.run(_ask_tools(self._over_http(url)))
+        return {"stdio": asyncio.run(_ask_tools(self._over_stdio())), "http": over_http}
+
+    @contextlib.asynccontextmanager
+    async def _over_stdio(self) -> AsyncIterator[Any]:
         from mcp import Client, StdioServerParameters
         from mcp.client.stdio import stdio_client
 
         server = StdioServerParameters(
             command=sys.executable, args=["-m", "fleet", "mcp"], env=self.hub.environ
         )
-        asked = {name: {} for name in ("status", "check")} | {
-            one.name: {"agent": one.name} for one in SITUATIONS
-        }
         async with Client(stdio_client(server)) as client:
-            told = {}
-            for name, arguments in asked.items():
-                tool = "describe" if arguments else name
-                result = await client.call_tool(tool, arguments)
-                told[name] = "\n".join(getattr(block, "text", "") for block in result.content)
-            return told
+            yield client
+
+    @contextlib.asynccontextmanager
+    async def _over_http(self, url: str) -> AsyncIterator[Any]:
+        import httpx
+        from mcp import Client
+        from mcp.client.streamable_http import streamable_http_client
+
+        headers = {"Authorization": f"Bearer {self.hub.tokens['viewer']}"}
+        async with (
+            httpx.AsyncClient(headers=headers, timeout=30) as session,
+            Client(streamable_http_client(url, http_client=session)) as client,
+        ):
+            yield client
+
+    @contextlib.contextmanager
+    def _mcp_server(self) -> Iterator[str]:
+        port = free_port()
+        argv = [sys.executable, "-m", "fleet", "mcp", "--http", f"127.0.0.1:{port}"]
+        server = subprocess.Popen(argv, env=self.hub.environ, stderr=subprocess.DEVNULL)
+
+        def listens() -> bool:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return True
+            return False
+
+        try:
+            wait_until(listens, what="the MCP server")
+            yield f"http://127.0.0.1:{port}/mcp"
+        finally:
+            server.terminate()
+            server.wait(20)
 
     @cached_property
     def page(self) -> dict[str, Any]:
@@ -329,6 +232,18 @@ class Doors:
                 opened.wait_for_selector(f"h1:text-is('{one.name}') ~ div dl.facts")
                 told["facts"][one.name] = opened.eval_on_selector("dl.facts", pairs)
             return told
+
+
+async def _ask_tools(opened: contextlib.AbstractAsyncContextManager[Any]) -> dict[str, str]:
+    asked: dict[str, dict[str, str]] = {name: {} for name in ("status", "check")} | {
+        one.name: {"agent": one.name} for one in SITUATIONS
+    }
+    told = {}
+    async with opened as client:
+        for name, arguments in asked.items():
+            result = await client.call_tool("describe" if arguments else name, arguments)
+            told[name] = "\n".join(getattr(block, "text", "") for block in result.content)
+    return told
 
 
 @contextlib.contextmanager

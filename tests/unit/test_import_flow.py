@@ -139,7 +139,8 @@ LAYERS = (
     # what plugs into a hub, and what looks at one from outside
     {
         "acl", "api", "auditor", "commander", "doctor", "fleet_history", "fleet_state",
-        "integrations", "mcp", "metrics", "notifier", "otel", "provisioning", "retained", "schedule", "verify",
+        "integrations", "mcp", "metrics", "notifier", "otel", "provisioning", "retained",
+        "schedule", "verify",
     },
     # the whole, and the commands
     {"daemon"},

@@ -63,7 +63,6 @@ def test_every_fact_of_an_agent_is_read_back() -> None:
     assert found["fleet_agent_uptime_seconds", (agent,)] == 86400
     assert found["fleet_agent_clock_skew_seconds", (agent,)] == -0.25
     assert found["fleet_agent_check", (agent, ("plane", "disk"), ("result", "warn"))] == 1
-    assert found["fleet_agent_alert_firing", (agent, ("code", "idle-cost"))] == 1
     assert found["fleet_agent_metric_memory_bytes", (agent,)] == 1.5e8
     assert found["fleet_agent_metric_tokens_input_total", (agent,)] == 12
 
@@ -90,7 +89,6 @@ def test_what_an_agent_no_longer_says_is_gone_from_the_next_scrape() -> None:
     quiet = replace(VIEW, alerts=(), metrics={})
     exposition.touch(["ada"])
     names = {name for name, _ in samples(exposition.render(lambda _: quiet, 1010.0))}
-    assert "fleet_agent_alert_firing" not in names
     assert "fleet_agent_metric_memory_bytes" not in names
 
 
