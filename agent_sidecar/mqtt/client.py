@@ -37,9 +37,12 @@ def keepalive(interval: float) -> int:
 
 
 def make(
-    config: Config, version: MQTTProtocolVersion, will: tuple[str, bytes] | None
+    config: Config,
+    version: MQTTProtocolVersion,
+    will: tuple[str, bytes] | None,
+    retain: bool,
 ) -> mqtt.Client:
-    """A client that is ready to connect.
+    """A client that is ready to connect; `retain`: whether its last will is.
 
     Raises:
         FleetError, OSError, ValueError: a secret or certificate is not usable.
@@ -62,7 +65,7 @@ def make(
         ca, cert, key = (config.path(f"FLEET_{name}_FILE") for name in ("CA", "CERT", "KEY"))
         client.tls_set(*(str(path) if path else None for path in (ca, cert, key)))  # type: ignore[arg-type]
     if will is not None:
-        client.will_set(will[0], will[1], qos=1, retain=True)
+        client.will_set(will[0], will[1], qos=1, retain=retain)
     client.on_socket_open = _no_delay
     return client
 

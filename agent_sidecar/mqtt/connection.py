@@ -13,8 +13,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
@@ -24,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from agent_sidecar.config import Config
 from agent_sidecar.mqtt import client as attempt
 from agent_sidecar.mqtt.client import CONNECT_TIMEOUT, RECEIVE_MAXIMUM, WINDOW, keepalive
+from agent_sidecar.mqtt.observer import ConnectionCounters, Observer, OnMessage
 from fleet.contract.errors import FleetError
 from fleet.contract.vocabulary import MessageKind
 
@@ -34,39 +34,14 @@ FIRST_BACKOFF, MAX_BACKOFF = 0.5, 60.0
 
 LOST: Final = "lost"
 
+NO_RETAIN: Final = "refused: Retain not supported"
+"""What a broker that keeps nothing says of our last will."""
+
 UNWANTED: Final = frozenset(
     f"refused: {reason}"
     for reason in ("Not authorized", "Bad user name or password", "Client identifier not valid")
 )
 """Answers that stay the same however often one asks: the credential is not, or no longer, good."""
-
-
-class Observer(Protocol):
-    """Who is told what becomes of the connection, always in the owner's thread."""
-
-    def link_up(self, now: float, window: int, /) -> None:
-        """Connected; the broker takes `window` unacknowledged publishes."""
-        ...
-
-    def link_down(self) -> None: ...
-
-    def acked(self, mid: int) -> None:
-        """The broker has answered for `mid`; a refusal is counted here."""
-        ...
-
-
-OnMessage = Callable[[str, bytes, bool, float], None]
-"""Takes (topic, payload, retain, now) of each message that comes in; now is monotonic s."""
-
-
-@dataclass(slots=True)
-class ConnectionCounters:
-    """What happened on the link since the start."""
-
-    attempts: int = 0
-    connects: int = 0
-    denied: int = 0
-    refused_filters: int = 0
 
 
 class BrokerConnection:
@@ -91,6 +66,7 @@ class BrokerConnection:
         self._outcome: tuple[mqtt.Client, str] | None = None
         self._version = MQTTProtocolVersion.MQTTv5
         self._unsupported = False
+        self._retains = True
         self._up = False
         self._closing = False
         self._told: set[str] = set()
@@ -187,7 +163,7 @@ class BrokerConnection:
         if not self._up or self._client is None:
             return None
         topic = self._config.topics.of(kind, self._config.agent)
-        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        info = self._client.publish(topic, payload, qos=1, retain=retain and self._retains)
         return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
     def close(self) -> None:
@@ -205,7 +181,7 @@ class BrokerConnection:
     def _start_attempt(self, now: float) -> None:
         self.counters.attempts += 1
         try:
-            client = attempt.make(self._config, self._version, self.will())
+            client = attempt.make(self._config, self._version, self.will(), self._retains)
         except (FleetError, OSError, ValueError) as error:  # a secret or certificate went away
             self._retry_later(str(error).splitlines()[0], now)
             return
@@ -255,6 +231,11 @@ class BrokerConnection:
                 observer.link_down()
         if not self._unsupported:
             self._version = MQTTProtocolVersion.MQTTv5
+        if why == NO_RETAIN and self._retains:
+            self._retains = False
+            self._next_attempt = now
+            log.warning("%s keeps no retained messages: a hub must be there", self._config.broker)
+            return
         self._retry_later(why, now)
         # A broker of MQTT 3.1.1 refuses an MQTT 5 CONNECT, or closes without a word.
         older = self._unsupported or why.startswith(LOST)
@@ -287,6 +268,7 @@ class BrokerConnection:
             self._unsupported = str(reason) == "Unsupported protocol version"
             return
         self._up = True
+        self._retains = getattr(properties, "RetainAvailable", 1) != 0
         self._told.clear()
         self._backoff = FIRST_BACKOFF
         self._why = ""
@@ -306,9 +288,10 @@ class BrokerConnection:
         reasons: list[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        self.counters.refused_filters = sum(reason.is_failure for reason in reasons)
-        for name, reason in zip(self._filters, reasons, strict=False):
-            if reason.is_failure:
+        refused = [reason.is_failure or reason.value < 1 for reason in reasons]  # less than QoS 1
+        self.counters.refused_filters = sum(refused)
+        for name, reason, bad in zip(self._filters, reasons, refused, strict=False):
+            if bad:
                 log.warning("the broker refused the subscription to %s: %s", name, reason)
 
     def _on_publish(

@@ -70,6 +70,7 @@ class AiomqttConnection(aiomqtt.Client):
         self._tag = tag
         self.lost = asyncio.Event()
         self.why = ""
+        self.retains = True
         self._refusals: dict[int, int] = {}
         self._client.manual_ack_set(options.manual_ack)
 

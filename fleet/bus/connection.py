@@ -36,10 +36,13 @@ class Connection(Protocol):
     Attributes:
         lost: set once the connection is gone, for whatever reason.
         why: what the broker said when it hung up (MQTT 5 tells); empty: nothing.
+        retains: whether the broker keeps retained messages, as far as it tells (MQTT 5); what is
+            to be retained is published without that elsewhere.
     """
 
     lost: asyncio.Event
     why: str
+    retains: bool
 
     async def __aenter__(self) -> object:
         """Connect.

@@ -7,10 +7,13 @@ from typing import Final
 
 from fleet.bus.connect_options import ConnectOptions
 from fleet.contract.broker_url import BrokerUrl
-from fleet.contract.errors import BrokerError
+from fleet.contract.errors import BrokerError, RefusedError
 
 UNSUPPORTED_PROTOCOL: Final = frozenset({1, 132})
 """CONNACK codes of a broker that does not speak MQTT 5 (3.1.1's and 5's own)."""
+
+NO_QOS_1: Final = 0x9B
+"""The reason code of a broker that does not take our quality of service."""
 
 _REFUSALS: Final = {
     2: ("the client id is not allowed", "use the account's own name as client id"),
@@ -22,6 +25,10 @@ _REFUSALS: Final = {
     5: ("not authorised", "check FLEET_BROKER's user and FLEET_PASSWORD_FILE"),
     135: ("not authorised", "check FLEET_BROKER's user and FLEET_PASSWORD_FILE"),
     138: ("this client is banned", "fleet agent list shows revoked ones"),
+    NO_QOS_1: (
+        "it takes QoS 0 only, so what is lost would be lost unsaid",
+        "max_qos 2 in mosquitto.conf, or another broker",
+    ),
 }
 
 
@@ -39,7 +46,7 @@ _GOODBYES: Final = {
     0x97: "a quota of the broker is used up",
     0x98: "an administrator ended the connection",
     0x9A: "the broker keeps no retained messages",
-    0x9B: "the broker does not take this quality of service",
+    NO_QOS_1: "the broker does not take this quality of service",
 }
 """Reason codes of a DISCONNECT that the broker sends (MQTT 5, 3.14.2.1)."""
 
@@ -55,6 +62,12 @@ def client_id_taken(options: ConnectOptions) -> str:
         f"{TAKEN_OVER}, or the broker ends it at once: is another hub or client at work as"
         f" {options.client_id} on {options.url}?"
     )
+
+
+def weakly_granted(url: BrokerUrl, name: str) -> RefusedError:
+    """The broker gives a subscription less than QoS 1."""
+    why, remedy = _REFUSALS[NO_QOS_1]
+    return RefusedError(f"{url} grants the subscription to {name} without QoS 1", why, remedy)
 
 
 def refused(url: BrokerUrl, code: int) -> BrokerError:

@@ -79,6 +79,11 @@ class MqttBus:
         """`5` or `3.1.1`, as agreed with the broker."""
         return "5" if self._version is MQTTProtocolVersion.MQTTv5 else "3.1.1"
 
+    @property
+    def retains(self) -> bool:
+        """Whether the broker keeps retained messages, as far as it tells."""
+        return self._client is None or self._client.retains
+
     async def __aenter__(self) -> Self:
         await self._connect()
         self._keeper = asyncio.create_task(self._keep(), name="bus-link")
@@ -169,7 +174,8 @@ class MqttBus:
                 client.abort()
                 raise
         self._client = client
-        self._options.on_link(True, f"MQTT {self.protocol}")
+        lacks = "" if client.retains else ", which keeps no retained messages"
+        self._options.on_link(True, f"MQTT {self.protocol}{lacks}")
 
     async def _open(self, version: MQTTProtocolVersion) -> Connection | None:
         """A connection in `version`; None if the peer does not answer it as a broker of it does."""
@@ -208,6 +214,8 @@ class MqttBus:
                     f"reason code {code}",
                     "fleet acl test shows what this account may do",
                 )
+            if code < filters[name]:
+                raise error_messages.weakly_granted(self._options.url, name)
 
     async def _keep(self) -> None:
         """Wait for the loss of the link, and bring it back; only one that lived is brought back

@@ -19,7 +19,7 @@ from aiomqtt import MqttCodeError, MqttError
 
 from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.connection import FAILURE, HUNG_UP, IN_FLIGHT, SESSION_EXPIRY, SILENT, TIMEOUT
-from fleet.bus.error_messages import disconnected
+from fleet.bus.error_messages import NO_QOS_1, disconnected
 from fleet.bus.inbound_queue import InboundQueue
 from fleet.bus.port import Inbound
 
@@ -51,6 +51,7 @@ class Mqtt5Connection(asyncio.Protocol):
         self._last_id = 0
         self._room = asyncio.Semaphore(1)
         self._identifies = False
+        self.retains = True
         self._as_published: re.Pattern[str] | None = None
         self._heard = True
         self._pulse: asyncio.TimerHandle | None = None
@@ -82,6 +83,10 @@ class Mqtt5Connection(asyncio.Protocol):
         if int(answer.reason_code) >= FAILURE:  # its codes do not compare
             self.abort()
             raise MqttCodeError(int(answer.reason_code), "refused")
+        if answer.max_qos is mqtt5.QoS.AT_MOST_ONCE:
+            self.abort()
+            raise MqttCodeError(NO_QOS_1, "refused")
+        self.retains = answer.retain_available
         self._identifies = answer.subscription_id_available
         self._room = asyncio.Semaphore(answer.receive_max)
         keepalive = answer.server_keep_alive or self._options.keepalive
@@ -104,6 +109,7 @@ class Mqtt5Connection(asyncio.Protocol):
     async def send_publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
         if not topic or "+" in topic or "#" in topic:
             raise ValueError("not a topic")
+        retain = retain and self.retains  # it would hang up
         if not qos:
             self._write(mqtt5.PublishPacket(topic, payload, retain=retain))
             return

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from fleet.bus.connect_options import ConnectOptions, connect_options
+from fleet.bus.mqtt import open_bus
 from fleet.bus.raw_client import RawClient, Version
 from fleet.contract.errors import FleetError
 from fleet.contract.vocabulary import MessageKind
@@ -66,8 +67,16 @@ async def _examine(settings: Settings, options: ConnectOptions) -> AsyncIterator
         dropped = await _dropped(client)
     for finding in limits(settings, dropped):
         yield finding
-    async with RawClient(replace(options, client_id=f"{options.client_id}-p"), version) as client:
-        yield await _poison(settings, client)
+    async with open_bus(settings) as bus:
+        retains = bus.retains
+    if retains:
+        named = replace(options, client_id=f"{options.client_id}-p")
+        async with RawClient(named, version) as client:
+            yield await _poison(settings, client)
+    else:
+        said = "the broker keeps no retained messages: without a hub, nobody knows of any agent"
+        remedy = "retain_available true in mosquitto.conf, or another broker"
+        yield Diagnosis("retained", Level.WARNING, said, remedy)
     yield await _door(settings, options, version)
     if settings.broker.tls:
         yield await asyncio.to_thread(_server_certificate, options)

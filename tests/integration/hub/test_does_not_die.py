@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.broker import Mosquitto, free_port
-from tests.support.hang_up_proxy import HangUpProxy, Packet
 from tests.support.hub import HubProcess, Publisher, wait_stored
+from tests.support.packet_proxy import HangUpProxy, Packet
 from tests.support.waiting import wait_until
 
 BEAT = b'{"ok":true,"ts":"2026-03-18T21:30:00Z","uptime":%d}'

@@ -1,4 +1,4 @@
-"""A TCP proxy that reads MQTT and hangs up on a packet of a certain type: once, or each time."""
+"""A TCP proxy that reads MQTT, and changes packets or hangs up on them: faults of a broker."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import Self
 
@@ -23,24 +23,18 @@ class Packet(IntEnum):
     PINGREQ = 12
 
 
-class HangUpProxy:
-    """Forwards from `port` to `target`, both on loopback.
+Decide = Callable[[bytes, bool], bytes | None]
+"""What becomes of a packet, and of one from the broker (True): None hangs up on both sides."""
 
-    Args:
-        on: the packet, in either direction, before which it hangs up.
-        containing: only on such packets that contain these bytes.
-        times: how often; afterwards everything passes.
-    """
 
-    def __init__(self, target: int, on: Packet, containing: bytes = b"", times: int = 1) -> None:
+class PacketProxy:
+    """Forwards from `port` to `target`, both on loopback, what `decide` makes of each packet."""
+
+    def __init__(self, target: int, decide: Decide) -> None:
         self._target = target
-        self._on = on
-        self._containing = containing
-        self._left = times
-        self._lock = threading.Lock()
+        self._decide = decide
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
-        self.hung_up = 0
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -72,19 +66,38 @@ class HangUpProxy:
                 waiting[source] += data
                 for packet, rest in packets(waiting[source]):
                     waiting[source] = rest
-                    if self._hangs_up(packet):
+                    becomes = self._decide(packet, source is broker)
+                    if becomes is None:
                         return
-                    other[source].sendall(packet)
+                    other[source].sendall(becomes)
 
-    def _hangs_up(self, packet: bytes) -> bool:
+
+class HangUpProxy(PacketProxy):
+    """Hangs up on packets of one type.
+
+    Args:
+        on: the packet, in either direction, before which it hangs up.
+        containing: only on such packets that contain these bytes.
+        times: how often; afterwards everything passes.
+    """
+
+    def __init__(self, target: int, on: Packet, containing: bytes = b"", times: int = 1) -> None:
+        super().__init__(target, self._passes)
+        self._on = on
+        self._containing = containing
+        self._left = times
+        self._lock = threading.Lock()
+        self.hung_up = 0
+
+    def _passes(self, packet: bytes, _from_broker: bool) -> bytes | None:
         if packet[0] >> 4 != self._on or self._containing not in packet:
-            return False
+            return packet
         with self._lock:
             if self._left == 0:
-                return False
+                return packet
             self._left -= 1
             self.hung_up += 1
-            return True
+            return None
 
 
 def packets(data: bytes) -> Iterator[tuple[bytes, bytes]]:
