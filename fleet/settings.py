@@ -46,6 +46,7 @@ SETTINGS: Final = (
     Setting("hub", "", "a hub elsewhere to ask, as https://host:8088; empty: this home's"),
     Setting("hub_token_file", "", "0600 file with a token for it, of `fleet token create`"),
     Setting("interval", str(DEFAULT_INTERVAL), "seconds between bus heartbeats when unsaid"),
+    Setting("max_agents", "1000", "agents taken in while no list says who belongs to the fleet"),
     Setting("prefix", DEFAULT_PREFIX, "first topic level of every agent"),
     Setting("manager", DEFAULT_MANAGER, "topic level and account of the hub"),
     Setting("adr", "", "folder with the deployment's own ADRs (amendments)"),
@@ -62,6 +63,7 @@ class Settings:
     http_host: str
     http_port: int
     interval: float
+    max_agents: int
     topics: Topics
     password_file: Path | None = None
     ca_file: Path | None = None
@@ -158,6 +160,7 @@ def _parse(
         http_host=host,
         http_port=port,
         interval=_interval(values["interval"]),
+        max_agents=_max_agents(values["max_agents"]),
         topics=topics,
         password_file=path("password_file"),
         ca_file=path("ca_file"),
@@ -187,6 +190,13 @@ def _bind(text: str) -> tuple[str, int]:
     raise ConfigError(
         f"http address {text!r} is not usable", "it is not host:port", "FLEET_HTTP=127.0.0.1:8088"
     )
+
+
+def _max_agents(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        why = "it is not a whole number from 1 on"
+        raise ConfigError(f"max_agents {text!r} is not usable", why, "FLEET_MAX_AGENTS=1000")
+    return int(text)
 
 
 def _interval(text: str) -> float:

@@ -25,7 +25,9 @@ from fleet.contract.errors import BrokerError
 LIMITS: Final = (
     # 0 is no limit. The default of 100 drops the rest of a burst, acknowledged and unsaid.
     "max_queued_messages 0",
-    "max_queued_bytes 0",
+    # A gigabyte a session: some millions of messages while the hub is away, and an end to what a
+    # flood can take. Sidecars send again what the hub has not confirmed.
+    "max_queued_bytes 1073741824",
     # Deliveries on their way at once: as many as the hub takes before it has committed them.
     f"max_inflight_messages {IN_FLIGHT}",
     # Bytes. A message of the contract has at most 4096; the rest is topic and a margin.

@@ -14,9 +14,12 @@ from fleet.settings import Settings
 ENOUGH: Final = 100_000
 """Messages a queue must hold: a large fleet's burst, or a night's absence of the hub."""
 
+ENOUGH_BYTES: Final = ENOUGH * 1000
+"""The same in bytes; a heartbeat has some 600."""
+
 _SYSTEM: Final = Path("/etc/mosquitto/mosquitto.conf")
 _REMEDY: Final = (
-    "max_queued_messages 0 and max_queued_bytes 0 in mosquitto.conf; fleet broker config"
+    "max_queued_messages 0 and max_queued_bytes 1073741824 in mosquitto.conf; fleet broker config"
 )
 
 
@@ -41,7 +44,13 @@ def limits(settings: Settings, dropped: int | None) -> Iterator[Diagnosis]:
         return
     lines = dict(_lines(path))
     queued = lines.get("max_queued_messages", "")
-    if queued.isdigit() and (int(queued) == 0 or int(queued) >= ENOUGH):
+    held = lines.get("max_queued_bytes", "0")
+    if held.isdigit() and 0 < int(held) < ENOUGH_BYTES:
+        said = (
+            f"{path}: max_queued_bytes is {held}; the rest of a burst is acknowledged and dropped"
+        )
+        yield Diagnosis("queues", Level.CRITICAL, said, _REMEDY)
+    elif queued.isdigit() and (int(queued) == 0 or int(queued) >= ENOUGH):
         yield Diagnosis("queues", Level.OK, f"{path}: queues hold a burst")
     else:
         why = f"max_queued_messages is {queued}" if queued else "the default limit holds"

@@ -29,7 +29,8 @@ class Fact(Word):
     GHOST = "ghost", "on the bus but not enrolled"
     CONFIG = "config", "the configuration fingerprint changed"
     REPLY = "reply", "the agent answered a command"
-    CROWDED = "crowded", "too many ghosts: this one is not kept"
+    CROWDED = "crowded", "too many names that nobody enrolled: this one is not kept"
+    OVER_BUDGET = "over-budget", "the agent sent more today than is stored of one"
 
 
 @dataclass(frozen=True, slots=True)

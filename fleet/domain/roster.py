@@ -47,8 +47,10 @@ class Roster:
         *,
         interval: float = DEFAULT_INTERVAL,
         enrolled: Mapping[str, Enrolment] | None = None,
+        max_unlisted: float = float("inf"),
     ) -> None:
         self._interval = interval
+        self._max_unlisted = max_unlisted
         self._enrolled = enrolled
         self._records: dict[str, AgentRecord] = {}
         self.membership = 0
@@ -250,14 +252,20 @@ class Roster:
         return self._enrolled is None or name in self._enrolled
 
     def _admit(self, name: str, at: float, events: list[Event]) -> AgentRecord | None:
+        if self._is_crowded(name):
+            events.append(Event(Fact.CROWDED, name, at))
+            return None
         if not self._is_enrolled(name):
-            if self._ghosts >= MAX_GHOSTS:
-                events.append(Event(Fact.CROWDED, name, at))
-                return None
             events.append(Event(Fact.GHOST, name, at))
         record = self._records[name] = AgentRecord(name)
         self.membership += 1
         return record
+
+    def _is_crowded(self, name: str) -> bool:
+        """Whether a flood of invented names is to be held back here."""
+        if self._enrolled is None:
+            return len(self._records) >= self._max_unlisted
+        return name not in self._enrolled and self._ghosts >= MAX_GHOSTS
 
     def _enter_config(self, record: AgentRecord) -> Iterable[str]:
         """Compare with its group; whoever is to be judged anew by that."""

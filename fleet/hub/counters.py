@@ -19,6 +19,7 @@ class Counters:
         rejected: dead letters by reason.
         facts: what the roster told, by fact (`duplicate`, `gap`, `late-will` …).
         missing: messages that gaps showed to be missing.
+        left_out: messages that were applied and not stored: their agent had sent too much that day.
         repeated: redelivered messages without numbers, told by their text.
         commit_seconds: time spent in commits.
         paused: whether intake waits for the disk now.
@@ -31,6 +32,7 @@ class Counters:
     rejected: Counter[str] = field(default_factory=Counter)
     facts: Counter[str] = field(default_factory=Counter)
     missing: int = 0
+    left_out: int = 0
     repeated: int = 0
     stored: int = 0
     commits: int = 0

@@ -22,6 +22,7 @@ from fleet.domain.roster import Roster
 from fleet.domain.severities import severity_of
 from fleet.hub.committer import HUB, Committer
 from fleet.hub.counters import Counters
+from fleet.hub.daily_budget import DailyBudget
 from fleet.hub.feed import Feed
 from fleet.hub.ingest import BROKER, BROKER_STATISTICS, RECENT, Ingest
 from fleet.hub.read_model import ReadModel
@@ -29,6 +30,7 @@ from fleet.hub.receipts import Receipts
 from fleet.keys import load_signer
 from fleet.settings import Settings
 from fleet.store.port import Store, StoreFullError
+from fleet.store.retention import MEGABYTE, Retention
 
 TICK: Final = 1.0
 """Seconds between looks at time alone: the shortest interval an agent may have."""
@@ -101,7 +103,7 @@ class Hub:
         self.store = store
         self.counters = Counters()
         self.feed = Feed(self.counters)
-        self.roster = Roster(interval=settings.interval)
+        self.roster = Roster(interval=settings.interval, max_unlisted=settings.max_agents)
         self.committer = Committer(store, self.roster, self.feed, self.counters, clock)
         self.reader = Reader(settings.added_words())
         self.bus = bus(
@@ -115,7 +117,15 @@ class Hub:
         )
         self.read_model = ReadModel(self.committer)
         self.receipts = Receipts(self.bus, self.topics, self.counters)
-        self.ingest = Ingest(self.bus, self.topics, self.reader, self.committer, self.receipts)
+        keep = Retention.of(settings.tables.get("retention", {}))
+        self.ingest = Ingest(
+            self.bus,
+            self.topics,
+            self.reader,
+            self.committer,
+            self.receipts,
+            DailyBudget(keep.agent_mb_a_day * MEGABYTE),
+        )
         self.started_at: float | None = None
         self._signer = load_signer(settings.home)
         self._plug = plug

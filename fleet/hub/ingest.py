@@ -26,6 +26,7 @@ from fleet.domain.events import Event, Fact
 from fleet.domain.silences import maintenance
 from fleet.hub.committer import Committer
 from fleet.hub.counters import BROKER_DROPPED
+from fleet.hub.daily_budget import DailyBudget
 from fleet.hub.receipts import Receipts
 from fleet.store.records import DeadLetter, StoredMessage
 
@@ -116,12 +117,14 @@ class Ingest:
         reader: Reader,
         committer: Committer,
         receipts: Receipts,
+        budget: DailyBudget | None = None,
     ) -> None:
         self._bus = bus
         self._topics = topics
         self._reader = reader
         self._committer = committer
         self._receipts = receipts
+        self._budget = budget or DailyBudget()
         self._counters = committer.counters
         self._addresses: dict[str, Address] = {}
         self.tap: Callable[[float, list[Inbound]], None] | None = None
@@ -188,7 +191,7 @@ class Ingest:
 
     def _judge_all(self, batch: list[Inbound], at: float, judged: JudgedBatch) -> None:
         """Nine messages of ten are the next heartbeat of an agent that goes on as before."""
-        known, messages = self._addresses, judged.messages
+        known, messages, stores = self._addresses, judged.messages, self._budget.take
         observe_unchanged, next_id = (
             self._committer.roster.observe_unchanged,
             self._committer.next_id,
@@ -200,8 +203,12 @@ class Ingest:
             if address is not None and address.kind is heartbeat and not retain:
                 beat, agent = decode_heartbeat(payload), address.agent
                 if beat is not None and observe_unchanged(agent, beat, at):
-                    messages.append(StoredMessage(next_id(), at, agent, heartbeat, False, payload))
                     self._counters.received[heartbeat] += 1
+                    if stores(agent, len(payload), at):
+                        stored = StoredMessage(next_id(), at, agent, heartbeat, False, payload)
+                        messages.append(stored)
+                    else:
+                        self._leave_out(agent, at, judged)
                     continue
             self._judge(inbound, at, judged)
 
@@ -231,6 +238,11 @@ class Ingest:
         if kind in FROM_AGENT:
             if not self._observe(inbound, address, cast("FromAgent", message), at, judged):
                 return
+            beats = kind is MessageKind.HEARTBEAT
+            stores = self._budget.take if beats else self._budget.take_news
+            if not stores(address.agent, len(payload), at):
+                self._leave_out(address.agent, at, judged)
+                return
         elif inbound.retain:
             self._reject(inbound, Rejected(Reason.RETAINED_COMMAND), at, judged)
             return
@@ -241,6 +253,11 @@ class Ingest:
                 self._committer.next_id(), at, address.agent, kind, inbound.retain, payload
             )
         )
+
+    def _leave_out(self, agent: str, at: float, judged: JudgedBatch) -> None:
+        """Of this agent enough is stored today; what it says was applied all the same."""
+        self._counters.left_out += 1
+        judged.events += self._budget.news(agent, at)
 
     def _count_broker_statistic(self, topic: str, payload: bytes, retained: bool) -> None:
         statistics, name = self._counters.broker, topic.removeprefix(BROKER)

@@ -136,6 +136,8 @@ ALARMS: Final = (
               "the hub: {{ $labels.code }}", "fleet doctor"),
     AlertRule("FleetAgentAlert", _problem(), "0m", _SEVERITY, f"{_AGENT}: {{{{ $labels.code }}}}",
               _LOOK),
+    AlertRule("FleetAgentFlood", "increase(fleet_messages_left_out_total[1h]) > 0", "0m", _WARNING,
+              "an agent sends more in a day than is stored of one", "fleet history --since 1h"),
     AlertRule("FleetRouteFailing", "fleet_route_up == 0", "5m", _CRITICAL,
               "the alert route {{ $labels.route }} does not deliver",
               "fleet alerts test {{ $labels.route }}"),

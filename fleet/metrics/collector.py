@@ -60,6 +60,8 @@ class HubCollector(Collector):
         yield words(hub_families.FACTS, Fact, counters.facts)
         yield single(hub_families.LOST, counters.missing)
         yield single(hub_families.REPEATED, counters.repeated)
+        yield single(hub_families.LEFT_OUT, counters.left_out)
+        yield single(hub_families.VALUES_LEFT_OUT, self._hub.store.values_left_out)
         yield single(hub_families.RECEIPTS, counters.receipts)
         yield single(hub_families.RECEIPTS_FAILED, counters.receipts_failed)
         yield single(hub_families.LINK_UP, counters.link_up)

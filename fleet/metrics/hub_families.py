@@ -44,6 +44,14 @@ LOST: Final = _counter(
 REPEATED: Final = _counter(
     "fleet_repeated_messages_total", "unnumbered messages the broker delivered again, ignored"
 )
+LEFT_OUT: Final = _counter(
+    "fleet_messages_left_out_total",
+    "messages applied and not stored: more than agent_mb_a_day of their agent",
+)
+VALUES_LEFT_OUT: Final = _counter(
+    "fleet_rollup_values_left_out_total",
+    "values left out of hourly sums: their agent had too many names of metrics",
+)
 RECEIPTS: Final = _counter("fleet_receipts_total", "receipts sent to sidecars")
 RECEIPTS_FAILED: Final = _counter(
     "fleet_receipt_failures_total", "receipts that could not be sent; the next one covers them"
@@ -183,7 +191,8 @@ BROKER: Final = {
 """Mosquitto's own statistics, by their topic below `$SYS/broker/`; other brokers have none."""
 
 HUB_FAMILIES: Final = (
-    MESSAGES, REJECTS, DEAD_LETTERS_DROPPED, FACTS, LOST, REPEATED, RECEIPTS, RECEIPTS_FAILED,
+    MESSAGES, REJECTS, DEAD_LETTERS_DROPPED, FACTS, LOST, REPEATED, LEFT_OUT,
+    VALUES_LEFT_OUT, RECEIPTS, RECEIPTS_FAILED,
     LINK_UP, LINK_LOSSES, FEED_DROPPED, FEED_QUEUE, AGENTS, FIRING, PROBLEM, SILENCES, ROUTE_UP,
     ROUTE_SENT, ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, COMMANDS, COMMANDS_OPEN, LATENCY,
     NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,

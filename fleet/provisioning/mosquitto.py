@@ -245,7 +245,8 @@ message_size_limit 8192
 max_packet_size 16384
 # The default, 100, acknowledges and drops the rest of a burst. A queued message costs 544 bytes.
 max_queued_messages 1000000
-max_queued_bytes 0
+# A gigabyte a session ends what a flood can take; sidecars send again what is not confirmed.
+max_queued_bytes 1073741824
 # As many as the hub takes before it has committed them.
 max_inflight_messages {in_flight}
 # Without it a command takes 44 to 88 ms instead of one.

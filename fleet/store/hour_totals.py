@@ -13,12 +13,18 @@ _PLACE: Final = {MessageKind.HEARTBEAT: 0, MessageKind.STATUS: 2, MessageKind.AL
 
 _FAILING: Final = 1
 
+MAX_NAMES: Final = 64
+"""Metrics summed up of an agent's hour: twice what a message holds. One that invents 32 names a
+message made a row of 17 MB, to be read and written again with each step, and kept for a year."""
+
 
 class HourTotals:
-    """`counts` are heartbeats, those of them not ok, statuses and alerts."""
+    """`counts` are heartbeats, those of them not ok, statuses and alerts; `left_out` are values of
+    metrics beyond `MAX_NAMES`."""
 
     def __init__(self) -> None:
         self.counts = [0, 0, 0, 0]
+        self.left_out = 0
         self.metrics: dict[str, list[float]] = {}
 
     def add(self, kind: MessageKind, message: Mapping[str, Any]) -> None:
@@ -30,15 +36,27 @@ class HourTotals:
         if kind is MessageKind.HEARTBEAT and not message["ok"]:
             self.counts[_FAILING] += 1
         for name, value in message.get("metrics", {}).items():
-            known = self.metrics.setdefault(name, [value, value, value])
-            known[:] = [min(known[0], value), max(known[1], value), value]
+            known = self._of(name, [value, value, value])
+            if known is not None:
+                known[:] = [min(known[0], value), max(known[1], value), value]
 
     def put_before(self, counts: Sequence[int], metrics: Mapping[str, list[float]]) -> None:
         """Put an earlier part of the same hour before this one."""
         self.counts = [a + b for a, b in zip(counts, self.counts, strict=True)]
-        for name, (low, high, last) in metrics.items():
-            known = self.metrics.setdefault(name, [low, high, last])
-            known[:2] = [min(known[0], low), max(known[1], high)]
+        later, self.metrics = self.metrics, {}
+        for name, values in metrics.items():  # who came first stays
+            self._of(name, list(values))
+        for name, (low, high, last) in later.items():
+            known = self._of(name, [low, high, last])
+            if known is not None:
+                known[:] = [min(known[0], low), max(known[1], high), last]
+
+    def _of(self, name: str, values: list[float]) -> list[float] | None:
+        """The sums of a metric, `values` for a new one; None: there are too many."""
+        if name not in self.metrics and len(self.metrics) >= MAX_NAMES:
+            self.left_out += 1
+            return None
+        return self.metrics.setdefault(name, values)
 
     def rollup(self, hour: int, agent: str) -> Rollup:
         """As of now, for the `hour`th hour since the epoch."""

@@ -33,7 +33,7 @@ from fleet.store.records import (
     StoredEvent,
     StoredMessage,
 )
-from fleet.store.retention import DAY, Retention
+from fleet.store.retention import DAY, GIGABYTE, Retention
 
 _ID: Final = attrgetter("id")
 
@@ -67,6 +67,7 @@ class InMemoryStore:
     ) -> None:
         self.database = database or InMemoryDatabase()
         self.dead_letters_dropped = 0
+        self.values_left_out = 0
         self._keep = retention or Retention()
         self._is_open = False
 
@@ -150,13 +151,16 @@ class InMemoryStore:
                 break
             hour = int(message.at // HOUR), kept.agents[message.agent]
             totals = kept.hours.setdefault(hour, HourTotals())
+            before = totals.left_out
             totals.add(message.kind, json.loads(message.payload))
+            self.values_left_out += totals.left_out - before
             kept.summed_to = message.id
 
     def _forget(self, kept: InMemoryDatabase, now: float) -> None:
         keep = self._keep
         needed = min(kept.replay_from, kept.summed_to)
-        oldest = now - keep.raw * DAY
+        size = sum(len(message.payload) for message in kept.messages)
+        oldest = float("inf") if size > keep.max_gb * GIGABYTE else now - keep.raw * DAY
         kept.messages = [m for m in kept.messages if m.id >= needed or m.at >= oldest]
         oldest = now - keep.dead_letters * DAY
         kept.dead_letters = [d for d in kept.dead_letters if d.at >= oldest]

@@ -102,9 +102,11 @@ class Store(StoreReader, Protocol):
     back. What was committed is there after a crash.
 
     `dead_letters_dropped`: dead letters that had to make room for newer ones since the start.
+    `values_left_out`: values left out of roll-ups since the start, of agents with too many metrics.
     """
 
     dead_letters_dropped: int
+    values_left_out: int
 
     def open(self) -> HubState:
         """Open, migrate and check.

@@ -9,11 +9,19 @@ from typing import Any, Final
 from fleet.contract.errors import ConfigError
 
 DAY: Final = 86_400.0
+MEGABYTE: Final = 1e6
+GIGABYTE: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long what is kept, in days; dead letters and events are bounded by number, too."""
+    """How long what is kept, in days; dead letters and events are bounded by number, too, and all
+    of it by size.
+
+    `max_gb`: what the database may take; beyond it the oldest messages go before their time.
+    `agent_mb_a_day`: what is stored of one agent in a day. An agent with every field full that
+    beats each second fills two thirds of it.
+    """
 
     raw: float = 14
     rollups: float = 365
@@ -22,6 +30,8 @@ class Retention:
     commands: float = 90
     max_dead_letters: int = 10_000
     max_events: int = 1_000_000
+    max_gb: float = 64
+    agent_mb_a_day: float = 256
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> Retention:

@@ -51,6 +51,7 @@ class SqliteStore(SqliteReader):
         self._keep = retention or Retention()
         self._upkeep = Upkeep(self._keep)
         self.dead_letters_dropped = 0
+        self.values_left_out = 0
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._database: sqlite3.Connection | None = None
         self._lock: int | None = None
@@ -135,7 +136,9 @@ class SqliteStore(SqliteReader):
         await self._write(save)
 
     async def upkeep(self, now: float) -> bool:
-        return await self._write(lambda database: self._upkeep.step(database, now))
+        waiting = await self._write(lambda database: self._upkeep.step(database, now))
+        self.values_left_out = self._upkeep.values_left_out
+        return waiting
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         database = self._database

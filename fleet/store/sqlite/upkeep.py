@@ -11,7 +11,7 @@ from typing import Final
 
 from fleet.store.hour_totals import HourTotals
 from fleet.store.records import HOUR
-from fleet.store.retention import DAY, Retention
+from fleet.store.retention import DAY, GIGABYTE, Retention
 from fleet.store.sqlite import dead_letters
 from fleet.store.sqlite.connection import read_meta, write_meta
 from fleet.store.sqlite.row_mapping import KEY_STEP, KINDS
@@ -25,6 +25,7 @@ class Upkeep:
 
     def __init__(self, retention: Retention) -> None:
         self._keep = retention
+        self.values_left_out = 0
 
     def step(self, database: sqlite3.Connection, now: float) -> bool:
         """One step inside the caller's transaction."""
@@ -71,6 +72,7 @@ class Upkeep:
             if known:
                 *counts, metrics = known
                 totals.put_before(counts, json.loads(metrics))
+            self.values_left_out += totals.left_out
             metrics = json.dumps(totals.metrics, separators=(",", ":"))
             database.execute(
                 "INSERT OR REPLACE INTO rollup VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -81,7 +83,8 @@ class Upkeep:
 
     def _forget(self, database: sqlite3.Connection, now: float) -> bool:
         keep = self._keep
-        if self._forget_messages(database, now - keep.raw * DAY):
+        full = used_bytes(database) > keep.max_gb * GIGABYTE
+        if self._forget_messages(database, float("inf") if full else now - keep.raw * DAY):
             return True
         if dead_letters.forget(database, now - keep.dead_letters * DAY, CHUNK):
             return True
@@ -111,6 +114,16 @@ class Upkeep:
             database.execute(_FORGET_INDEX.format(key), (KEY_STEP, last))
         database.execute("DELETE FROM message WHERE id <= ?", (last,))
         return True
+
+
+def used_bytes(database: sqlite3.Connection) -> int:
+    """What the database holds, without the pages that are free to be written again: the file itself
+    does not shrink."""
+    pages, free, size = (
+        database.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
 
 
 _FORGET_INDEX: Final = (

@@ -112,6 +112,7 @@ CASES = {
     "FleetAclOpen": problem("acl-open", "critical", "hub"),
     "FleetHubAlert": problem("disk-pressure", "critical", "hub"),
     "FleetAgentAlert": problem("disk-pressure", "warning"),
+    "FleetAgentFlood": grows("fleet_messages_left_out_total"),
     "FleetRouteFailing": constant('fleet_route_up{route="oncall"}', "0", "1", route="oncall"),
     "FleetRouteDropped": grows('fleet_route_dropped_total{route="oncall"}', route="oncall"),
     "FleetMetricNamesRefused": grows("fleet_metric_names_refused_total"),

@@ -34,6 +34,8 @@ def levels(
         ("max_queued_messages 0\n", Level.OK),
         ("max_queued_messages 1000000\n", Level.OK),
         ("max_queued_messages 1000\n", Level.CRITICAL),
+        ("max_queued_messages 0\nmax_queued_bytes 1073741824\n", Level.OK),
+        ("max_queued_messages 0\nmax_queued_bytes 1000000\n", Level.CRITICAL),
         ("listener 1883\n", Level.CRITICAL),
         ("# max_queued_messages 0\nport 1883\n", Level.CRITICAL),
     ],

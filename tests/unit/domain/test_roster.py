@@ -109,6 +109,17 @@ def test_a_flood_of_ghosts_is_bounded():
     assert len(roster) == MAX_GHOSTS
 
 
+def test_a_flood_of_names_is_bounded_where_nobody_keeps_a_list():
+    roster = Roster(max_unlisted=3)
+    for number in range(5):
+        address = Address(f"invented-{number}", MessageKind.HEARTBEAT)
+        events = roster.observe(address, beat(), at=NOON)
+    assert facts(events) == [Fact.CROWDED]
+    assert sorted(roster.names()) == ["invented-0", "invented-1", "invented-2"]
+    known = roster.observe(Address("invented-0", MessageKind.HEARTBEAT), beat(), at=NOON + 1)
+    assert Fact.CROWDED not in facts(known)
+
+
 def test_who_differs_from_most_of_its_group_has_drifted():
     one, two = ("sha256:" + digit * 64 for digit in "12")
     names = ("a", "b", "c", "d")

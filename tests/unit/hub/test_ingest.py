@@ -12,6 +12,7 @@ from fleet.bus.port import Inbound
 from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.vocabulary import AlertCode
 from fleet.domain.events import Fact
+from fleet.hub.daily_budget import DailyBudget
 from fleet.hub.ingest import BACKLOG, MAX_BATCHES
 from fleet.store.port import StoreError
 from tests.support.intake import Intake, beat, status
@@ -174,3 +175,41 @@ async def test_a_backlog_is_over_when_its_last_batch_is_stored(intake: Intake):
     intake.store.gate.set()
     await eventually(lambda: intake.ingest.idle)
     assert len(intake.bus.acked) == BACKLOG
+
+
+async def test_of_a_flood_so_much_is_stored_as_the_day_allows(intake: Intake):
+    intake.ingest._budget = DailyBudget(1000)
+    beats = [beat(seq=n, boot=5, uptime=n) for n in range(40)]
+    quiet = beat("moe", uptime=1)
+    intake.bus.deliver(*beats, status(boot=5, seq=40), quiet)
+    await eventually(lambda: len(intake.bus.acked) == 42)
+    rows = (await intake.store.history(limit=100)).messages
+    flood = [row for row in rows if row.agent == "larry"]
+    beats = [row for row in flood if row.kind == "heartbeat"]
+    assert 900 < sum(len(row.payload) for row in beats) <= 1000
+    assert [row.agent for row in rows if row.agent != "larry"] == ["moe"]
+    assert intake.counters.left_out == 41 - len(flood)
+    assert intake.counters.facts[Fact.OVER_BUDGET] == 1
+    view = intake.roster.view("larry", intake.now)
+    assert (view.uptime, view.seq, view.says) == (39, 40, "running")
+
+
+async def test_news_are_stored_longer_than_what_is_said_again(intake: Intake):
+    intake.ingest._budget = DailyBudget(300)
+    intake.bus.deliver(*(beat(uptime=n) for n in range(30)))
+    intake.bus.deliver(status())
+    await eventually(lambda: len(intake.bus.acked) == 31)
+    kinds = [row.kind for row in (await intake.store.history()).messages]
+    assert kinds.count("status") == 1
+    assert kinds.count("heartbeat") < 7
+
+
+async def test_a_new_day_has_a_new_budget(intake: Intake):
+    intake.ingest._budget = DailyBudget(100)
+    intake.bus.deliver(*(beat(uptime=n) for n in range(9)))
+    await eventually(lambda: len(intake.bus.acked) == 9)
+    before = len(await intake.stored())
+    intake.now += 86_400
+    intake.bus.deliver(beat(uptime=10))
+    await eventually(lambda: len(intake.bus.acked) == 10)
+    assert len(await intake.stored()) == before + 1
