@@ -127,7 +127,7 @@ def measure(agents: int, seconds: float, folder: Path) -> dict[str, Any]:
     """One row."""
     found: dict[str, Any] = {"agents": agents}
     broker = Mosquitto(folder / "broker", (*LIMITS, *STATE[1:]), persistence=True).start()
-    hub = HubProcess(folder / "home", broker, log=folder / "hub.log")
+    hub = HubProcess(folder / "home", broker, log=folder / "hub.log", FLEET_MAX_AGENTS="1000000")
     try:
         with Fleet(("127.0.0.1", broker.port), agents, INTERVAL) as fleet:
             fleet.look()  # its processes have started

@@ -65,7 +65,8 @@ def hub(kind: str, port: int, messages: int, home: Path) -> None:
                     return
 
     async def serve() -> None:
-        settings = load({"home": str(home), "broker": f"mqtt://127.0.0.1:{port}"}, {})
+        url = f"mqtt://127.0.0.1:{port}"
+        settings = load({"home": str(home), "broker": url, "max_agents": "1000000"}, {})
         bus: Callable[[ConnectOptions], MqttBus] = ingest_bus if kind == "codec" else MqttBus
         one = Hub(settings, SqliteStore(home), lambda hub: [BusRecorder(hub)], bus=bus)
         running = asyncio.create_task(one.run(lambda: print("ready", flush=True)))

@@ -73,7 +73,7 @@ class Fleet:
 
 @contextlib.contextmanager
 def hub(broker: Mosquitto, folder: Path) -> Iterator[Exporter]:
-    one = HubProcess(folder / "home", broker).start()
+    one = HubProcess(folder / "home", broker, FLEET_MAX_AGENTS="1000000").start()
     try:
         yield Exporter(one.pid, f"http://{one.http}/metrics", "fleet_bus_messages_total")
     finally:

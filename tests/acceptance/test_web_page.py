@@ -81,7 +81,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("page")
     broker = Mosquitto(folder / "broker").start()
     fill(broker, 1_000)
-    served = Served(folder / "home", broker).start()
+    served = Served(folder / "home", broker, FLEET_MAX_AGENTS="2000").start()
     wait_until(lambda: len(served.ask("GET", "/v1/agents")[1]["agents"]) == 1_002)
     yield served
     served.stop()
