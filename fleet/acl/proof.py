@@ -13,11 +13,12 @@ import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Final
 
 from fleet.acl import attempts
+from fleet.acl.effective_rights import compare
+from fleet.acl.proof_report import Opening, ProofReport, Way
 from fleet.bus.port import Will
 from fleet.bus.raw_client import RawClient, Version
 from fleet.contract import reserved
@@ -25,12 +26,11 @@ from fleet.contract.errors import BrokerError, FleetError
 from fleet.contract.topics import CONTROL
 from fleet.contract.vocabulary import MessageKind
 from fleet.lock import only_one
-from fleet.provisioning import acl_rules, names
+from fleet.provisioning import names
 from fleet.provisioning.connections import connection_as, dynsec_of
 from fleet.provisioning.dynsec import Dynsec, Refused
 from fleet.provisioning.dynsec_seed import new_secret
 from fleet.provisioning.enrolment import Credential, Enroller
-from fleet.provisioning.registry import Registry
 from fleet.settings import Settings
 
 INTRUDER: Final = "acl-proof-intruder"
@@ -38,40 +38,6 @@ INTRUDER: Final = "acl-proof-intruder"
 
 _SHARES: Final = 4
 """Messages a share group gets: a thief in it would take every second one."""
-
-
-class Way(StrEnum):
-    """How something forbidden came about."""
-
-    PUBLISH = "publish"
-    RETAIN = "retain"
-    WILL = "will"
-    SUBSCRIBE = "subscribe"
-    SHARE = "share"
-    CLIENT_ID = "client-id"
-    ANONYMOUS = "anonymous"
-    CONTROL = "control"
-    ROLE = "role"
-    DEFAULTS = "defaults"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Opening:
-    """Something that an agent can do and must not; `topic` is a topic, filter, id or role."""
-
-    agent: str
-    way: Way
-    topic: str
-    version: str = ""
-
-
-@dataclass(slots=True)
-class ProofReport:
-    """What was tried and what was found."""
-
-    attempts: int = 0
-    openings: list[Opening] = field(default_factory=list)
-    agents: list[str] = field(default_factory=list)
 
 
 async def prove(settings: Settings) -> list[Opening]:
@@ -86,7 +52,7 @@ async def prove(settings: Settings) -> list[Opening]:
 
 
 async def examine(settings: Settings, credential: Credential | None = None) -> ProofReport:
-    """`prove`, and the roles of all who are enrolled against the one that was proven.
+    """`prove`, and what every account of the broker may do against what it should.
 
     With an agent's own `credential` that is what tries; its client id is bound to the account, so
     a sidecar that runs is pushed out meanwhile.
@@ -104,7 +70,7 @@ async def _examine(settings: Settings, credential: Credential | None, report: Pr
     async with dynsec_of(settings) as dynsec:
         async with _probe_agents(settings, dynsec) as (prober, victim):
             await Prover(settings, dynsec, credential or prober, [victim.agent], report).run()
-        await _read_roles(settings, dynsec, report)
+        await compare(settings, dynsec, report)
 
 
 class Prover:
@@ -284,24 +250,6 @@ class Prover:
 
     def _found(self, way: Way, topic: str, version: Version) -> None:
         self._report.openings.append(Opening(self._agent, way, topic, version.value))
-
-
-async def _read_roles(settings: Settings, dynsec: Dynsec, report: ProofReport) -> None:
-    """Hold each enrolled agent's accounts and role against the template that was proven."""
-    enrolled = Registry(settings.home).agents() or {}
-    for agent in enrolled.values():
-        role = acl_rules.agent(settings.topics, agent.name)
-        stored = await dynsec.role(role.name)
-        report.attempts += 1 + len(agent.accounts)
-        if stored is None or set(stored.rights) != set(role.rights):
-            report.openings.append(Opening(agent.name, Way.ROLE, role.name))
-        for username in agent.accounts:
-            account = await dynsec.account(username)
-            if account and (account.client_id != agent.name or account.roles != (role.name,)):
-                report.openings.append(Opening(agent.name, Way.ROLE, username))
-    report.attempts += 1
-    if await dynsec.defaults() != {str(kind): allow for kind, allow in acl_rules.DEFAULTS.items()}:
-        report.openings.append(Opening("", Way.DEFAULTS, ""))
 
 
 @asynccontextmanager

@@ -35,8 +35,9 @@ def test(
 ) -> int:
     """Try every forbidden thing, in MQTT 3.1.1 and 5, and judge by what is delivered.
 
-    Makes two agents for the moment, tries everything as one against the other, and holds the
-    roles of all who are enrolled against the proven one. Exit 0: closed, 2: something is open.
+    Makes two agents for the moment, tries everything as one against the other, and holds what
+    every account of the broker may do against the list of agents: roles, groups, defaults,
+    strangers. Exit 0: closed, 2: something is open.
     """
     from fleet.acl import proof
     from fleet.contract.secret_file import read_secret

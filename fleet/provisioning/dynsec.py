@@ -24,6 +24,9 @@ PATIENCE: Final = 10.0
 MAX_BATCH: Final = 7_500
 """Bytes a batch: the broker drops what is over its own `message_size_limit` of 8192."""
 
+PAGE: Final = 200
+"""Accounts, roles or groups an answer: a role of ours takes 1 kB, a packet at most 1 MiB."""
+
 Command = dict[str, Any]
 
 
@@ -43,6 +46,7 @@ class Account:
     username: str
     client_id: str = ""
     roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
     def document(self) -> Command:
         roles = [{"rolename": role} for role in self.roles]
@@ -87,9 +91,7 @@ class Dynsec(AbstractAsyncContextManager["Dynsec"]):
             if refused.reason == "Client not found":
                 return None
             raise
-        client = data["client"]
-        roles = tuple(role["rolename"] for role in client["roles"])
-        return Account(client["username"], client.get("clientid", ""), roles)
+        return _account(data["client"])
 
     async def role(self, name: str) -> Role | None:
         """The role as it stands, or None."""
@@ -100,6 +102,38 @@ class Dynsec(AbstractAsyncContextManager["Dynsec"]):
                 return None
             raise
         return Role(name, tuple(Right(**acl) for acl in data["role"]["acls"]))
+
+    async def everybody(self) -> list[Account]:
+        """Every account with its roles and groups; those that are disabled are none."""
+        listed = await self._pages("listClients", "clients")
+        return [_account(client) for client in listed if not client.get("disabled")]
+
+    async def roles(self) -> dict[str, tuple[Right, ...]]:
+        """The rights of every role, by its name."""
+        listed = await self._pages("listRoles", "roles")
+        return {role["rolename"]: tuple(Right(**acl) for acl in role["acls"]) for role in listed}
+
+    async def groups(self) -> dict[str, tuple[str, ...]]:
+        """The roles of every group, by its name."""
+        listed = await self._pages("listGroups", "groups")
+        return {
+            group["groupname"]: tuple(role["rolename"] for role in group["roles"])
+            for group in listed
+        }
+
+    async def anonymous_group(self) -> str:
+        """The group of whoever has no name; empty: none."""
+        [data] = await self.run({"command": "getAnonymousGroup"})
+        return str(data.get("group", {}).get("groupname", ""))
+
+    async def _pages(self, command: str, items: str) -> list[Command]:
+        found: list[Command] = []
+        while True:
+            asked = {"command": command, "verbose": True, "count": PAGE, "offset": len(found)}
+            [data] = await self.run(asked)
+            found += data[items]
+            if not data[items] or len(found) >= data["totalCount"]:
+                return found
 
     async def accounts(self) -> list[str]:
         """Every user name."""
@@ -135,6 +169,15 @@ class Dynsec(AbstractAsyncContextManager["Dynsec"]):
             "the plugin is not loaded, or this account may not speak to it",
             "fleet broker config shows the configuration it needs",
         )
+
+
+def _account(client: Command) -> Account:
+    return Account(
+        client["username"],
+        client.get("clientid", ""),
+        tuple(role["rolename"] for role in client["roles"]),
+        tuple(group["groupname"] for group in client.get("groups", ())),
+    )
 
 
 def create_role(role: Role) -> Command:

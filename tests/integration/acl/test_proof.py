@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from fleet.acl import proof
-from fleet.acl.proof import INTRUDER, Opening, Way
+from fleet.acl.proof import INTRUDER
+from fleet.acl.proof_report import Opening, ProofReport, Way
 from fleet.contract.errors import ConfigError
 from fleet.provisioning.acl_rules import Acl
 from fleet.provisioning.connections import dynsec_of
@@ -20,9 +21,9 @@ ROLE = "agent-alpha"
 
 async def examine_as(
     broker: ProvisionedBroker, credential: Credential, victims: list[str]
-) -> proof.ProofReport:
+) -> ProofReport:
     """Try everything with this agent's own credential, against `victims` (at least one)."""
-    report = proof.ProofReport()
+    report = ProofReport()
     async with dynsec_of(broker.settings) as dynsec:
         await proof.Prover(broker.settings, dynsec, credential, victims, report).run()
     return report
