@@ -9,16 +9,18 @@ import asyncio
 import json
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Final
 
 from fleet.commander.over_broker import AgentReply, CommandMessage
 from fleet.contract.messages import Status
 from fleet.contract.reader import Reader
 from fleet.contract.vocabulary import MessageKind
-from fleet.hub_client import HubClient, HubError
+from fleet.hub_client import TIMEOUT, HubClient, HubError
 
 NAMED: Final = 300
 """Agents that one request names: as many of the longest names as the hub takes in a body."""
@@ -116,13 +118,8 @@ class ThroughHub:
 
     def _listen(self, opened: Any, put: Any) -> None:
         """In a thread: every status on the bus, until the process ends or the stream does."""
-        request = urllib.request.Request(  # noqa: S310 - the scheme is the hub's own http
-            f"{self._client.url}/v1/events?only=bus&kind={MessageKind.STATUS}",
-            headers={"Authorization": f"Bearer {self._client.token}"},
-        )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=STREAM_TIMEOUT) as response:
+            with self._stream() as response:
                 opened()
                 for events in _events(response.read1):
                     put(events)
@@ -131,6 +128,31 @@ class ThroughHub:
         finally:
             opened()
             put(None)
+
+    def _stream(self) -> Any:
+        """The hub's answer that does not end; a hub that has too much to do is asked again when it
+        says so, as `HubClient` does for all else.
+
+        Raises:
+            OSError: it refuses, or does not answer.
+        """
+        request = urllib.request.Request(  # noqa: S310 - the scheme is the hub's own http
+            f"{self._client.url}/v1/events?only=bus&kind={MessageKind.STATUS}",
+            headers={"Authorization": f"Bearer {self._client.token}"},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        end = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                return opener.open(request, timeout=STREAM_TIMEOUT)
+            except urllib.error.HTTPError as error:
+                error.close()
+                asked = error.headers.get("Retry-After", "")
+                seconds = float(asked) if asked.isdecimal() else 1.0
+                busy = error.code == HTTPStatus.TOO_MANY_REQUESTS
+                if not busy or time.monotonic() + seconds > end:
+                    raise
+            time.sleep(seconds)
 
     def _answer(self, event: dict[str, Any], started: dict[str, float]) -> AgentReply | None:
         message = event["message"]

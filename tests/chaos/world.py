@@ -13,7 +13,6 @@ import os
 import signal
 import threading
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Final, Self
 from fleet.bus.local_broker import LIMITS, STATE
 from tests.support.broker import Mosquitto
 from tests.support.hub import HubProcess
+from tests.support.hub_http import ask
 from tests.support.sidecar import Sidecar
 from tests.support.waiting import wait_until
 
@@ -141,8 +141,7 @@ class World:
     def metric(self, name: str) -> float | None:
         """The sum of a metric's series as the hub exposes them; None while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://{self.hub.http}/metrics", timeout=10) as page:
-                lines = page.read().decode().splitlines()
+            lines = ask(f"http://{self.hub.http}/metrics").body.decode().splitlines()
         except OSError:
             return None
         values = [

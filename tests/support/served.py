@@ -7,16 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from fleet.tokens import Principal, Tokens
 from tests.support.broker import Mosquitto, free_port
+from tests.support.hub_http import PATIENCE, Answer, ask
 from tests.support.waiting import wait_until
 
 ROLES = ("admin", "operator", "viewer", "agent:ada")
@@ -87,29 +84,22 @@ class Served:
         role: str | None = "operator",
         body: Any = None,
         headers: Mapping[str, str] | None = None,
+        patience: float = PATIENCE,
     ) -> tuple[int, Any, Mapping[str, str]]:
-        """(status, decoded body, headers) of one request, as `curl` would make it."""
+        """(status, decoded body, headers) of one request, as `curl --retry` would make it: it waits
+        when it is told to, for `patience` seconds."""
         given = dict(headers or {})
         if role is not None:
             given["Authorization"] = f"Bearer {self.tokens.get(role, role)}"
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         if data is not None:
             given.setdefault("Content-Type", "application/json")
-        request = urllib.request.Request(self.url + path, data, given, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=20) as response:
-                return response.status, _decoded(response), response.headers
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, _decoded(error), error.headers
+        answer = ask(self.url + path, method, data, given, patience)
+        return answer.status, _decoded(answer), answer.headers
 
     def get(self, path: str, role: str = "operator") -> Any:
-        """The answer of a GET, for one that looks again and again: it waits when it is told to."""
-        while True:
-            status, answer, headers = self.ask("GET", path, role)
-            if status != HTTPStatus.TOO_MANY_REQUESTS:
-                return answer
-            time.sleep(float(headers["Retry-After"]))
+        """The answer of a GET."""
+        return self.ask("GET", path, role)[1]
 
     def _ready(self) -> bool:
         assert self._process is not None
@@ -128,7 +118,8 @@ class Served:
         return process.wait(20)
 
 
-def _decoded(response: Any) -> Any:
-    text = response.read()
-    kind = response.headers.get_content_type()
-    return json.loads(text) if text and kind.endswith("json") else text.decode()
+def _decoded(answer: Answer) -> Any:
+    kind = answer.headers.get_content_type()
+    return (
+        json.loads(answer.body) if answer.body and kind.endswith("json") else answer.body.decode()
+    )

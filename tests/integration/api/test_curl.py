@@ -32,7 +32,7 @@ class Curl:
         self._hub = hub
 
     def words(self, path: str, *words: str) -> list[str]:
-        return [CURL, "-sS", "-K", str(self._config), *words, f"{self._hub.url}{path}"]
+        return [CURL, "-sS", "--retry", "5", "-K", str(self._config), *words, self._hub.url + path]
 
     def __call__(self, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
         """(HTTP status, answer)"""

@@ -86,9 +86,9 @@ def test_an_agent_reads_its_own_inbox_only(hub: Served) -> None:
 
 
 def test_a_bad_token_is_nobody_and_too_many_of_them_wait(hub: Served) -> None:
-    statuses = [hub.ask("GET", "/v1/agents", f"fleet_{n}")[0] for n in range(15)]
+    statuses = [hub.ask("GET", "/v1/agents", f"fleet_{n}", patience=0)[0] for n in range(15)]
     assert statuses[0] == 401
     assert statuses[-1] == 429
-    status, problem, headers = hub.ask("GET", "/v1/agents", "fleet_x")
+    status, problem, headers = hub.ask("GET", "/v1/agents", "fleet_x", patience=0)
     assert (status, problem["status"]) == (429, 429)
     assert int(headers["Retry-After"]) >= 1
