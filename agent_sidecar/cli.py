@@ -148,9 +148,11 @@ def exec_(config: Config, command: tuple[str, ...], restart: str, no_sidecar: bo
     """Run the agent as a child, the sidecar beside it, and start either again when it fails.
 
     Signals go on to the agent, and its exit code is ours. Also good as process 1 of a container.
+    Nobody is left when it ends or is killed, and there is one at a time for an agent.
     """
     from agent_sidecar.kinds import kind_of
-    from agent_sidecar.supervise import Restart, Supervisor, sidecar_command
+    from agent_sidecar.supervise.backoff import Restart
+    from agent_sidecar.supervise.supervisor import Supervisor, sidecar_command
 
     folder = config.state / "agent"
     try:
@@ -160,7 +162,8 @@ def exec_(config: Config, command: tuple[str, ...], restart: str, no_sidecar: bo
         raise FleetError(f"{folder} cannot be made", why, "set FLEET_HOME") from None
     pid_file = config.path("FLEET_PID_FILE") or folder / "pid"
     sidecar = None if no_sidecar else sidecar_command(config, kind_of(config), pid_file)
-    return Supervisor(command, pid_file, Restart(restart), sidecar).run()
+    own = config.state / "exec"
+    return Supervisor(command, own, pid_file, Restart(restart), sidecar).run()
 
 
 def _list_settings(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

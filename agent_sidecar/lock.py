@@ -1,4 +1,4 @@
-"""One sidecar at a time for one agent: an flock on its state directory.
+"""One sidecar, and one supervisor, at a time for one agent: an flock on a folder of its own.
 
 The kernel drops the lock when the holder dies, so there is no stale lock to clean up.
 """
@@ -16,12 +16,14 @@ from fleet.contract.errors import FleetError
 
 
 class AlreadyRunning(FleetError):
-    """Another sidecar holds the state directory."""
+    """Another process holds the folder."""
 
 
 @contextmanager
-def exclusive(folder: Path, wait: float = 0.0) -> Iterator[None]:
-    """Hold `folder` for this process; try for `wait` seconds.
+def exclusive(folder: Path, wait: float = 0.0, other: str = "another sidecar") -> Iterator[None]:
+    """Hold `folder` for this process and those that it forks; try for `wait` seconds.
+
+    `other` says who else could hold it.
 
     Raises:
         AlreadyRunning: another process holds it.
@@ -34,7 +36,7 @@ def exclusive(folder: Path, wait: float = 0.0) -> Iterator[None]:
             if time.monotonic() >= deadline:
                 holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "?"
                 raise AlreadyRunning(
-                    f"another sidecar is at work in {folder}",
+                    f"{other} is at work in {folder}",
                     f"process {holder} holds its lock",
                     "give this one another FLEET_AGENT or FLEET_HOME, or stop the other",
                 )

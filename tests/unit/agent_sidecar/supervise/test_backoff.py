@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_sidecar.supervise import MAX_DELAY, STEADY, Backoff, Restart
+from agent_sidecar.supervise.backoff import MAX_DELAY, STEADY, Backoff, Restart
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
-"""`agent-sidecar exec -- CMD`: run the agent as a child, and the sidecar beside it as another.
+"""The supervisor: two children, so that no fault of the sidecar ever ends the agent.
 
-Two children, so that no fault of the sidecar ever ends the agent. It serves as the entry point of
-a container too: as process 1 it collects every orphan. The agent has a process group of its own
-and the very stdin, stdout and stderr that we were given.
+It serves as the entry point of a container too: as process 1 it collects every orphan. The agent
+has a process group of its own and the very stdin, stdout and stderr that we were given.
+
+One agent at a time, whatever is killed: a lock holds off a second supervisor, the children die
+with us, a watchdog ends what they leave, and the next supervisor what even that could not.
 """
 
 from __future__ import annotations
@@ -10,65 +12,38 @@ from __future__ import annotations
 import json
 import os
 import random
-import select
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from agent_sidecar.config import Config
 from agent_sidecar.files import replace_text
+from agent_sidecar.lock import exclusive
 from agent_sidecar.probes.restarts import LOOP
+from agent_sidecar.supervise.backoff import Backoff, Restart
+from agent_sidecar.supervise.process_tree import AGENT, SIDECAR, ProcessTree, end
+from agent_sidecar.supervise.signals import awaited_signals
+from agent_sidecar.supervise.spawn import spawn
+from agent_sidecar.supervise.terminal import Terminal
+from agent_sidecar.supervise.watchdog import Watchdog
 from fleet.contract.errors import FleetError
-
-FIRST_DELAY: Final = 1.0
-MAX_DELAY: Final = 60.0
-"""Seconds before a restart: doubled with each, so that a crash loop costs little."""
-
-STEADY: Final = 60.0
-"""Seconds that a child must have lived for its next restart to be quick again."""
-
-LEFTOVERS: Final = 2.0
-"""Seconds that what the agent left behind has to end before it is killed."""
 
 GOODBYE: Final = 5.0
 """Seconds for the sidecar to say that the agent is offline; a container runtime kills after ten."""
 
-_PASSED_ON: Final = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH", "CONT")
+LOCK_WAIT: Final = 10.0
+"""Seconds to wait for the supervisor before us: its watchdog needs some two at most."""
+
+HANGUP_WAIT: Final = 10.0
+"""Seconds that an agent has to end when its terminal was closed: nobody is left to insist."""
+
 _ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
-
-
-class Restart(StrEnum):
-    """When a child that ended is started again."""
-
-    ON_FAILURE = "on-failure"
-    ALWAYS = "always"
-    NEVER = "never"
-
-    def wanted(self, code: int) -> bool:
-        return self is Restart.ALWAYS or (self is Restart.ON_FAILURE and code != 0)
-
-
-@dataclass(slots=True)
-class Backoff:
-    """How long to wait before the next start; times are s, `jitter` is from 0 to 1."""
-
-    failures: int = 0
-
-    def delay(self, lived: float, jitter: float) -> float:
-        """The wait after a life of `lived` s: half of it is fixed, half of it chance."""
-        if lived >= STEADY:
-            self.failures = 0
-        whole = min(MAX_DELAY, FIRST_DELAY * 2.0 ** min(self.failures, 30))
-        self.failures += 1
-        return whole * (0.5 + 0.5 * jitter)
 
 
 @dataclass(slots=True)
@@ -76,6 +51,7 @@ class _Child:
     """One command, started again and again. `due` is when to start it next, `restarted` when it
     was started again lately (monotonic s)."""
 
+    role: str
     argv: tuple[str, ...]
     environ: Mapping[str, str]
     policy: Restart
@@ -92,6 +68,7 @@ class Supervisor:
 
     Args:
         argv: the agent's command line.
+        folder: the lock is here, and the record of the children.
         pid_file: kept up to date with the agent's process id and its restarts, for the sidecar:
             it may come later, and looks only now and then.
         restart: when the agent is started again; the sidecar always is.
@@ -101,56 +78,89 @@ class Supervisor:
     def __init__(
         self,
         argv: tuple[str, ...],
+        folder: Path,
         pid_file: Path,
         restart: Restart = Restart.ON_FAILURE,
         sidecar: tuple[tuple[str, ...], Mapping[str, str]] | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._agent = _Child(argv, os.environ, restart)
-        self._sidecar = _Child(*sidecar, Restart.ALWAYS) if sidecar else None
+        self._tree = ProcessTree(folder)
+        self._agent = _Child(AGENT, argv, {**os.environ, **self._tree.mark}, restart)
+        self._sidecar = _Child(SIDECAR, *sidecar, Restart.ALWAYS) if sidecar else None
+        self._children = [child for child in (self._agent, self._sidecar) if child is not None]
+        self._watchdog = Watchdog(self._tree)
+        self._terminal = Terminal()
+        self._folder = folder
         self._pid_file = pid_file
         self._jitter = jitter
         self._stopping = False
+        self._kill_at: float | None = None
         self._code = 0
 
     def run(self) -> int:
         """The agent's exit code; 128 and the number where a signal ended it.
 
         Raises:
-            FleetError: the agent cannot be started at all.
+            FleetError: the agent cannot be started at all, or an earlier one still runs.
         """
-        with _signals() as arrived:
-            self._start(self._agent)
-            if self._sidecar is not None:
-                self._start(self._sidecar)
-            while self._agent.pid or self._agent.due is not None:
-                for number in arrived(self._wait()):
-                    self._pass_on(number)
-                self._reap()
-                self._restart_what_is_due()
-            self._end_sidecar(arrived)
+        with exclusive(self._folder, LOCK_WAIT, "another agent-sidecar exec"):
+            self._end_earlier()
+            self._watchdog.start()
+            try:
+                with awaited_signals() as arrived:
+                    self._supervise(arrived)
+            finally:
+                self._watchdog.close()
         return self._code
+
+    def _supervise(self, arrived: Callable[[float], list[int]]) -> None:
+        for child in self._children:
+            self._start(child)
+        while self._agent.pid or self._agent.due is not None:
+            for number in arrived(self._wait()):
+                self._pass_on(number)
+            self._reap()
+            self._do_what_is_due()
+        self._end_sidecar(arrived)
+
+    def _end_earlier(self) -> None:
+        """What a supervisor left that was killed together with its watchdog.
+
+        Raises:
+            FleetError: some of it cannot be ended, and two agents must not be.
+        """
+        left = self._tree.end_all()
+        if left:
+            pids = " ".join(map(str, left))
+            why = f"process {pids} does not end, or belongs to another user"
+            raise FleetError("the agent of an earlier exec still runs", why, f"sudo kill -9 {pids}")
 
     # --- children
 
     def _start(self, child: _Child) -> None:
+        def note(pid: int) -> None:
+            child.pid = pid
+            self._record()
+            if child is self._agent:
+                self._terminal.give(pid)
+
         child.due, child.began = None, time.monotonic()
         try:
-            child.pid = os.posix_spawnp(
-                child.argv[0],
-                child.argv,
-                child.environ,
-                setpgroup=0,
-                setsigmask=(),
-                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # Python ignores them, programs do not
-            )
+            spawn(child.argv, child.environ, note)
         except OSError as error:
+            self._terminal.take_back(child.pid)
+            child.pid = 0
             name = child.argv[0]
             remedy = f"command -v {name}"
             raise FleetError(f"{name} cannot be started", error.strerror or "", remedy) from None
         if child is self._agent:
-            _to_foreground(child.pid)
             self._tell()
+
+    def _record(self) -> None:
+        try:
+            self._tree.record({child.role: child.pid for child in self._children if child.pid})
+        except OSError as error:  # a full disk must not end the agent
+            _say(f"{self._folder} could not be written: {error.strerror}")
 
     def _tell(self) -> None:
         agent = self._agent
@@ -173,28 +183,42 @@ class Supervisor:
                 return
             if pid == 0:
                 return
-            for child in (self._agent, self._sidecar):
-                if child is not None and child.pid == pid:
+            for child in self._children:
+                if child.pid == pid:
                     self._ended(child, _exit_code(status))
+            if self._watchdog.pid == pid:
+                self._watchdog.start()
 
     def _ended(self, child: _Child, code: int) -> None:
         now = time.monotonic()
         group, child.pid = child.pid, 0
-        _sweep(group)
+        # Its port and its files must be free for the next, and that must be the only one.
+        left = end(lambda: self._tree.members([child.role], fresh=True))
+        if left:
+            _say(f"what the {child.role} left behind does not end: {' '.join(map(str, left))}")
+        self._record()
         if child is self._agent:
+            self._terminal.take_back(group)
             self._code = code
             self._tell()
-        by_hand = code == 128 + signal.SIGINT and os.isatty(0)  # the terminal told it directly
-        if self._stopping or by_hand or not child.policy.wanted(code):
+        if self._stopping or self._by_terminal(code) or not child.policy.wanted(code):
             return
         delay = child.backoff.delay(now - child.began, self._jitter())
         child.due = now + delay
-        who = "the agent" if child is self._agent else "the sidecar"
-        _say(f"{who} ended with code {code}; starting it again in {delay:.1f} s")
+        _say(f"the {child.role} ended with code {code}; starting it again in {delay:.1f} s")
 
-    def _restart_what_is_due(self) -> None:
-        for child in (self._agent, self._sidecar):
-            if child is not None and child.due is not None and time.monotonic() >= child.due:
+    def _by_terminal(self, code: int) -> bool:
+        """Whether a person ended it: by Ctrl-C, or by closing the window."""
+        if code == 128 + signal.SIGHUP:
+            return self._terminal.closed()
+        return code == 128 + signal.SIGINT and os.isatty(0)
+
+    def _do_what_is_due(self) -> None:
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            self._kill_at = None
+            end(lambda: self._tree.members([AGENT], fresh=True))
+        for child in self._children:
+            if child.due is not None and time.monotonic() >= child.due:
                 child.restarts += 1
                 child.restarted.append(time.monotonic())
                 try:
@@ -206,7 +230,10 @@ class Supervisor:
     # --- signals
 
     def _pass_on(self, number: int) -> None:
-        if number in _ENDING:
+        closed = number == signal.SIGHUP and self._terminal.closed()
+        if closed and self._kill_at is None:
+            self._kill_at = time.monotonic() + HANGUP_WAIT
+        if number in _ENDING or closed:
             self._stopping = True
             self._agent.due = None
             if self._sidecar is not None:
@@ -218,8 +245,8 @@ class Supervisor:
 
     def _wait(self) -> float:
         """Seconds until something is due."""
-        children = (self._agent, self._sidecar)
-        due = [child.due for child in children if child is not None and child.due is not None]
+        moments = [self._kill_at, *(child.due for child in self._children)]
+        due = [moment for moment in moments if moment is not None]
         return max(0.0, min(due, default=time.monotonic() + 3600.0) - time.monotonic())
 
     def _end_sidecar(self, arrived: Callable[[float], list[int]]) -> None:
@@ -237,54 +264,10 @@ class Supervisor:
         self._reap()
 
 
-@contextmanager
-def _signals() -> Iterator[Callable[[float], list[int]]]:
-    """A wait of so many seconds for signals, which gives their numbers; none is lost or doubled
-    between two waits."""
-    read, write = os.pipe()
-    for end in (read, write):
-        os.set_blocking(end, False)
-    numbers = [signal.SIGCHLD, *(getattr(signal, f"SIG{name}") for name in _PASSED_ON)]
-    before = {number: signal.signal(number, _noted) for number in numbers}
-    old = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-
-    def arrived(seconds: float) -> list[int]:
-        select.select([read], [], [], seconds)
-        with suppress(BlockingIOError):
-            return list(os.read(read, 4096))
-        return []
-
-    try:
-        yield arrived
-    finally:
-        signal.set_wakeup_fd(old)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(read)
-        os.close(write)
-
-
-def _noted(_number: int, _frame: FrameType | None) -> None:
-    """A handler in Python makes the C one write the number to the wake-up descriptor."""
-
-
 def _send(pid: int, number: int) -> None:
     if pid:
         with suppress(ProcessLookupError):  # it ended, and we are about to collect it
             os.kill(pid, number)
-
-
-def _sweep(group: int) -> None:
-    """End what a child left in its group: its port and its files must be free for the next."""
-    with suppress(ProcessLookupError, PermissionError):  # nobody left; macOS: only zombies
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            os.killpg(group, number)
-            until = time.monotonic() + LEFTOVERS
-            while time.monotonic() < until:
-                with suppress(ChildProcessError):
-                    os.waitpid(-group, os.WNOHANG)
-                os.killpg(group, 0)
-                time.sleep(0.01)
 
 
 def sidecar_command(
@@ -296,18 +279,6 @@ def sidecar_command(
     return (sys.executable, "-m", "agent_sidecar", "run"), {**os.environ, **flags, **told}
 
 
-def _to_foreground(pid: int) -> None:
-    """Give the agent the terminal, where there is one: else reading from it would stop it."""
-    with suppress(OSError):
-        if os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp():
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-            try:
-                os.tcsetpgrp(0, pid)
-            finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTTOU})
-            os.killpg(pid, signal.SIGCONT)  # it may have tried to read before it had the terminal
-
-
 def _exit_code(status: int) -> int:
     """As a shell says it."""
     code = os.waitstatus_to_exitcode(status)
@@ -315,5 +286,6 @@ def _exit_code(status: int) -> int:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"agent-sidecar: {text}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # the terminal may have been closed
+        sys.stderr.write(f"agent-sidecar: {text}\n")
+        sys.stderr.flush()
