@@ -16,7 +16,7 @@ import pytest
 from agent_sidecar.supervise import process_table
 from agent_sidecar.supervise.process_table import look
 from agent_sidecar.supervise.process_tree import AGENT, SIDECAR, ProcessTree
-from tests.support.processes import alive
+from tests.support.processes import alive, mentioning
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="compares with /proc")
@@ -31,8 +31,8 @@ def table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
-    """A shell in a group of its own that runs the script; groups are killed at the end."""
+def start(tmp_path: Path) -> Iterator[Start]:
+    """A shell in a group of its own that runs the script; nothing of it stays."""
     with ExitStack() as stack:
 
         def run(script: str, **environ: str) -> subprocess.Popen[str]:
@@ -43,16 +43,16 @@ def start() -> Iterator[Start]:
                 start_new_session=True,
                 env={**os.environ, **environ},
             )
-            stack.callback(_clear, process)
+            stack.callback(_clear, process, tmp_path)
             return process
 
         yield run
 
 
-def _clear(process: subprocess.Popen[str]) -> None:
-    for pid in [pid for pid, row in look().items() if row.group == process.pid and not row.dead]:
+def _clear(process: subprocess.Popen[str], folder: Path) -> None:
+    group = {pid for pid, row in look().items() if row.group == process.pid and not row.dead}
+    for pid in group | set(mentioning(folder)):
         os.kill(pid, signal.SIGKILL)
-    process.kill()
     process.communicate()
 
 
