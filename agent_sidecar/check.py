@@ -48,7 +48,7 @@ def explain(config: Config) -> Iterator[str]:
 def _settings(config: Config) -> Iterator[str]:
     given = [name for name in ALL if config.origins[name.variable] != "default"]
     for name in given:
-        value, origin = config.text(name.variable), config.origins[name.variable]
+        value, origin = config.given[name.variable], config.origins[name.variable]
         yield f"        {name.variable}={value} ({origin})"
 
 

@@ -104,8 +104,8 @@ def publish(
     from fleet.contract.vocabulary import MessageKind
 
     word = MessageKind(kind)
-    message = compose(config, word, fields, time.time())
-    folder = drop_folder(config)
+    folder, added = drop_folder(config)
+    message = compose(added, word, fields, time.time())
     if folder is not None:
         drop(folder, word, message, time.time())
         return
@@ -250,6 +250,15 @@ def check(config: Config) -> None:
 
     for line in explain(config):
         click.echo(line)
+
+
+@cli.command()
+@configured
+def words(config: Config) -> None:
+    """Print the words that the deployment's own ADRs add, a line a vocabulary: `planes gpu`."""
+    from agent_sidecar.drop.directory import lines_of
+
+    click.echo(lines_of(config.added_words()), nl=False)
 
 
 def start(arguments: list[str]) -> int:

@@ -1,22 +1,25 @@
 """Settings of the sidecar: flags > environment (`FLEET_*`) > `agent.env` > default.
 
-`agent.env` holds KEY=VALUE lines and is never sourced: a value stays a value.
+`agent.env` holds KEY=VALUE lines and is never sourced: a value stays a value. `${NAME}` in
+it, and in the environment, is a variable of the environment; flags went through a shell already.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from agent_sidecar.settings import ALL, OTHERS
 from fleet.contract.broker_url import BrokerUrl
-from fleet.contract.errors import ConfigError
+from fleet.contract.env_file import Fault, Line, parse
+from fleet.contract.errors import ConfigError, closest
 from fleet.contract.limits import MAX_INTERVAL, MIN_INTERVAL
 from fleet.contract.secret_file import read_secret
 from fleet.contract.topics import Topics, is_agent_name
+from fleet.contract.variables import Variables
 
 FILE_NAME: Final = "agent.env"
 _BY_NAME: Final = {name.variable: name for name in ALL}
@@ -24,7 +27,10 @@ _BY_NAME: Final = {name.variable: name for name in ALL}
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every setting as text with its origin; the ones the core needs are parsed already."""
+    """Every setting as text with its origin; the ones the core needs are parsed already.
+
+    `given` is each value as it was written, with `${NAME}`: that is what may be shown.
+    """
 
     agent: str
     broker: BrokerUrl
@@ -32,6 +38,7 @@ class Config:
     topics: Topics
     values: Mapping[str, str]
     origins: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
     flags: Mapping[str, str | None] = field(default_factory=dict)
 
     def text(self, variable: str) -> str:
@@ -43,8 +50,12 @@ class Config:
         return [word.strip() for word in self.values[variable].split(",") if word.strip()]
 
     def path(self, variable: str) -> Path | None:
+        """
+        Raises:
+            ConfigError: `~NAME` of somebody who is not there.
+        """
         text = self.values[variable]
-        return Path(text).expanduser() if text else None
+        return _expanded(variable, text) if text else None
 
     def number(self, variable: str, low: float, high: float) -> float:
         """
@@ -56,7 +67,7 @@ class Config:
     @property
     def state(self) -> Path:
         """Where this agent's sidecar keeps its outbox and its memory."""
-        return Path(self.values["FLEET_HOME"]).expanduser() / "sidecar" / self.agent
+        return _expanded("FLEET_HOME", self.values["FLEET_HOME"]) / "sidecar" / self.agent
 
     def password(self) -> str | None:
         """The broker password, or None where none is configured.
@@ -87,21 +98,32 @@ def load(
     """
     environ = os.environ if environ is None else environ
     file = find_file(environ)
-    in_file = read_env_file(file) if file else {}
+    lines = read_env_file(file) if file else {}
+    variables = Variables(environ)
     values: dict[str, str] = {}
+    given: dict[str, str] = {}
     origins: dict[str, str] = {}
     for name in ALL:
-        for source, given in (
-            ("flag", (flags or {}).get(name.variable)),
-            ("environment", environ.get(name.variable)),
-            (str(file), in_file.get(name.variable)),
-            ("default", name.default),
+        line = lines.get(name.variable)
+        where = f"line {line.number} of {file}" if line else ""
+        for source, place, text in (
+            ("flag", "", (flags or {}).get(name.variable)),
+            ("environment", "the environment", environ.get(name.variable)),
+            (str(file), where, line.value if line else None),
+            ("default", "", name.default),
         ):
-            if given or source == "default":
-                values[name.variable] = given or ""
+            if text or source == "default":
+                given[name.variable] = text or ""
+                values[name.variable] = (
+                    variables.expand(text, f"{name.variable} in {place}") if text and place
+                    else text or ""
+                )  # fmt: skip
                 origins[name.variable] = source
                 break
-    return replace(_parse(values, origins), flags=flags or {})
+    try:
+        return replace(_parse(values, origins), given=given, flags=flags or {})
+    except ConfigError as error:
+        raise variables.hide(error) from None
 
 
 def find_file(environ: Mapping[str, str]) -> Path | None:
@@ -127,49 +149,48 @@ def find_file(environ: Mapping[str, str]) -> Path | None:
     return None
 
 
-def read_env_file(path: Path) -> dict[str, str]:
-    """The `FLEET_*` lines of `path`; names of other programs are passed by.
+def read_env_file(path: Path) -> dict[str, Line]:
+    """The `FLEET_*` lines of `path` by name; names of other programs are passed by.
 
     Raises:
-        ConfigError: it cannot be read, a line is not KEY=VALUE, or a name is not known.
+        ConfigError: it cannot be read, a line is not usable, or a name is not known.
+    """
+    found: dict[str, Line] = {}
+    for line in lines_of(path):
+        if isinstance(line, ConfigError):
+            raise line
+        found[line.name] = line
+    return found
+
+
+def lines_of(path: Path) -> Iterator[Line | ConfigError]:
+    """The `FLEET_*` lines of `path`, and what is wrong with any line, in order.
+
+    Raises:
+        ConfigError: it cannot be read.
     """
     try:
-        lines = path.read_text().splitlines()
+        text = path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "not text"
+        why = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"{path} cannot be read", why, f"ls -l {path}") from None
-    values: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
-        stripped = line.strip()
-        if not stripped or stripped.startswith("#"):
-            continue
-        name, equals, value = stripped.partition("=")
-        name = name.strip()
-        if not equals or not name.replace("_", "").isalnum():
-            raise ConfigError(
-                f"line {number} of {path} is not usable",
-                "it is not KEY=VALUE",
-                f"write it like FLEET_AGENT=alpha, without export; comments start with # ({path})",
-            )
-        if not name.startswith("FLEET_"):
-            continue
-        if name not in _BY_NAME and name not in OTHERS:
-            raise _unknown(path, number, name)
-        values[name] = _unquoted(value.strip())
-    return values
+    for line in parse(text):
+        if isinstance(line, Fault):
+            yield line.told(path)
+        elif line.name in _BY_NAME or line.name in OTHERS:
+            yield line
+        elif line.name.startswith("FLEET_"):
+            what = f"{line.name} in line {line.number} of {path} is not a setting"
+            near = closest(line.name, _BY_NAME) or "agent-sidecar check --settings"
+            yield ConfigError(what, "", near)
 
 
-def _unquoted(value: str) -> str:
-    if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-        return value[1:-1]
-    return value
-
-
-def _unknown(path: Path, number: int, name: str) -> ConfigError:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, _BY_NAME, 1) or ["agent-sidecar check --settings"]
-    return ConfigError(f"{name} in line {number} of {path} is not a setting", "", near[0])
+def _expanded(variable: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~NAME, or ~ of somebody without a home
+        why = "there is no such home"
+        raise ConfigError(f"{variable} is not usable", why, f"{variable}=/PATH") from None
 
 
 def _parse(values: Mapping[str, str], origins: Mapping[str, str]) -> Config:

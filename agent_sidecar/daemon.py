@@ -102,6 +102,7 @@ def _read_again(config: Config) -> Config:
 
     assembly = kinds.assemble(fresh)
     parse(fresh.text("FLEET_RELOAD"), assembly.pid)
+    fresh.added_words()
     return fresh
 
 

@@ -21,15 +21,30 @@ def join(word: str, folder: Path) -> list[str]:
     invitation = Invitation.decode(word)
     folder = folder.expanduser().absolute()
     secret = read_secret_input(by_certificate=bool(invitation.certificate))
-    for name, text in invitation.files(secret).items():
-        write_secret(folder / name, text)
     env = folder / ENV
-    kept = env.read_text() if env.exists() else ""
-    write_secret(env, env_text(invitation.env(folder), kept))
+    kept = _kept(env)
+    text = env_text(invitation.env(folder), kept)
+    for name, content in invitation.files(secret).items():
+        write_secret(folder / name, content)
+    write_secret(env, text)
     return [
         f"{invitation.agent} may join the fleet at {invitation.broker}; settings in {env}",
         "Try: agent-sidecar beat, or restart a sidecar that runs (SIGHUP is enough)",
     ]
+
+
+def _kept(env: Path) -> str:
+    """What stands in `agent.env` already.
+
+    Raises:
+        ConfigError: it is not usable; nothing is to be written beside it then.
+    """
+    from agent_sidecar.config import read_env_file
+
+    if not env.exists():
+        return ""
+    read_env_file(env)
+    return env.read_text("utf-8")
 
 
 def read_secret_input(*, by_certificate: bool) -> str:

@@ -112,12 +112,13 @@ class Runner:
             FleetError: something that it needs is not usable.
         """
         config, wake = self._config, self._reactor.wake
-        validators = schema_validators(config.added_words())
+        added = config.added_words()
+        validators = schema_validators(added)
         keys = load_keys(config.path("FLEET_COMMAND_KEYS"))
         require_files(config)
         reload = _reload_action(config, self._assembly)
         daemon = self._purpose is Purpose.DAEMON
-        self._drop_watcher = DropWatcher(config, validators) if daemon else None
+        self._drop_watcher = DropWatcher(config, validators, added) if daemon else None
         state = self._state = StateDirectory.open(config.state, time.time(), resume=not daemon)
         state.hysteresis.retain(probe.name for probe in self._assembly.probes)
         self._outbox = state.outbox

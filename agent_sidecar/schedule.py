@@ -78,7 +78,7 @@ class Job:
 def job(config: Config, what: What, every: int | None) -> Job:
     """The job for this agent; settings that are not in a file go along in its environment."""
     given = {
-        name: config.text(name)
+        name: config.given[name]  # ${NAME} stays one: no secret stands in a unit
         for name, origin in config.origins.items()
         if origin in ("flag", "environment")
     }

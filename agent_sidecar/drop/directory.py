@@ -40,7 +40,12 @@ PARTIAL_AGE: Final = 1.0
 """Seconds that a file which is not JSON yet may still be in the making."""
 
 OWNER: Final = ".agent"
-"""File that names the agent whose messages are taken up here."""
+"""File that says whose messages are taken up here, and in which words beyond the contract's own:
+the agent's name, then a line a vocabulary, such as `planes gpu fan`. A publisher holds its message
+against it, since a file that is refused later has nobody left to tell."""
+
+_MOST: Final = 65_536
+"""Bytes read of that file."""
 
 _NAME = re.compile(r"(heartbeat|status|alert)-[0-9A-Za-z._-]{1,100}\.json")
 _TEMPORARY_AGE: Final = 3600.0
@@ -101,9 +106,10 @@ class DropDirectory:
                 f"(now {self._folder}), or FLEET_DROP=- to do without",
             ) from None
 
-    def claim(self, agent: str) -> None:
+    def claim(self, agent: str, added: Mapping[str, tuple[str, ...]] | None = None) -> None:
         """Say whose messages are taken up here, so that another agent's `bus-publish` keeps its
-        own to itself. Nobody else can replace the file: the directory is sticky.
+        own to itself, and which words the deployment's ADRs have `added`, by vocabulary. Nobody
+        else can replace the file: the directory is sticky.
 
         Raises:
             FleetError: it cannot be written.
@@ -116,7 +122,7 @@ class DropDirectory:
             handle = os.open(temporary, flags, 0o600, dir_fd=self._fd)
             with os.fdopen(handle, "w") as stream:
                 os.fchmod(handle, 0o644)  # whatever the umask: publishers are other users
-                stream.write(f"{agent}\n")
+                stream.write(f"{agent}\n{lines_of(added or {})}")
             os.rename(temporary, OWNER, src_dir_fd=self._fd, dst_dir_fd=self._fd)
         except OSError as error:
             self.close()
@@ -233,12 +239,28 @@ class DropDirectory:
         self.rejected["foreign"] += 1
 
 
+def lines_of(added: Mapping[str, tuple[str, ...]]) -> str:
+    """Added words as lines, a vocabulary each: `planes gpu fan`."""
+    return "".join(f"{name} {' '.join(words)}\n" for name, words in added.items() if words)
+
+
 def owner_of(folder: Path) -> str:
     """The agent whose messages are taken up there; empty: nobody said."""
+    return next(iter(_said(folder)), "").strip()
+
+
+def words_of(folder: Path) -> dict[str, tuple[str, ...]]:
+    """The words beyond the contract's own that are taken up there, by vocabulary."""
+    lines = [line.split() for line in _said(folder)[1:]]
+    return {line[0]: tuple(line[1:]) for line in lines if line}
+
+
+def _said(folder: Path) -> list[str]:
     try:
-        return (folder / OWNER).read_text()[:100].strip()
+        with (folder / OWNER).open() as stream:
+            return stream.read(_MOST).splitlines()
     except (OSError, UnicodeDecodeError):
-        return ""
+        return []
 
 
 def _changed(path: Path) -> float:

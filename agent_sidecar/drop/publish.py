@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from agent_sidecar.config import Config
-from agent_sidecar.drop.directory import MAX_FILES, owner_of
+from agent_sidecar.drop.directory import MAX_FILES, owner_of, words_of
 from fleet.contract.errors import FleetError
 from fleet.contract.rejection import Rejected
 from fleet.contract.schema_validator import SchemaValidator, load_schema
 from fleet.contract.timestamps import timestamp, ulid
-from fleet.contract.vocabulary import MessageKind
+from fleet.contract.vocabulary import MessageKind, Plane
 
 _EXAMPLES = {
     MessageKind.HEARTBEAT: "agent-sidecar publish heartbeat ok=true errors_total=3",
@@ -26,18 +26,23 @@ _EXAMPLES = {
 }
 
 
-def compose(config: Config, kind: MessageKind, words: Sequence[str], wall: float) -> dict[str, Any]:
+def compose(
+    added: Mapping[str, tuple[str, ...]], kind: MessageKind, words: Sequence[str], wall: float
+) -> dict[str, Any]:
     """The message that `words` describe: one JSON object, or key=value pairs, in which an
-    unknown key with a number is a metric. What the contract requires and is safe to say is
-    filled in.
+    unknown key with a number is a metric and a plane with a word is a check. What the contract
+    requires and is safe to say is filled in.
+
+    Args:
+        added: the words beyond the contract that whoever sends it knows, by vocabulary.
 
     Raises:
         FleetError: the contract rejects it; says what is allowed.
     """
-    judge = SchemaValidator(load_schema(kind), config.added_words())
+    judge = SchemaValidator(load_schema(kind), added)
     fields = load_schema(kind)["properties"]
     try:
-        message = _parse(words, fields)
+        message = _parse(words, fields, {*Plane, *added.get("planes", ())})
         message.setdefault("ts", timestamp(wall))
         if kind is MessageKind.HEARTBEAT:
             message.setdefault("ok", True)
@@ -53,19 +58,25 @@ def compose(config: Config, kind: MessageKind, words: Sequence[str], wall: float
     return message
 
 
-def _parse(words: Sequence[str], fields: dict[str, Any]) -> dict[str, Any]:
+def _parse(words: Sequence[str], fields: dict[str, Any], planes: set[str]) -> dict[str, Any]:
     if len(words) == 1 and words[0].lstrip().startswith("{"):
         from fleet.contract.strict_json import decode
 
         return decode(words[0].encode())
     message: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
+    checks: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
         value = _value(text) if equals else None
-        is_metric = name not in fields and isinstance(value, int | float)
-        (metrics if is_metric and not isinstance(value, bool) else message)[name] = value
-    return {**message, "metrics": metrics} if metrics else message
+        if name in fields:
+            message[name] = value
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            metrics[name] = value
+        else:
+            (checks if name in planes else message)[name] = value
+    maps = {"checks": checks, "metrics": metrics}
+    return message | {name: entries for name, entries in maps.items() if entries}
 
 
 def _value(text: str) -> Any:
@@ -77,17 +88,18 @@ def _value(text: str) -> Any:
     return text if value is None or isinstance(value, str | list) else value
 
 
-def drop_folder(config: Config) -> Path | None:
-    """The drop directory of a sidecar, if this user may put files there.
+def drop_folder(config: Config) -> tuple[Path | None, Mapping[str, tuple[str, ...]]]:
+    """The drop directory of a sidecar, if this user may put files there, and the words beyond the
+    contract that may be used: those of the sidecar that takes them up there, else our own.
 
     Raises:
         FleetError: another agent's sidecar takes up what is put there.
     """
     path = config.path("FLEET_DROP")
     if path is None or str(path) == "-" or not path.is_dir():
-        return None
+        return None, config.added_words()
     if not os.access(path, os.W_OK | os.X_OK):
-        return None
+        return None, config.added_words()
     owner = owner_of(path)
     if owner not in ("", config.agent):
         raise FleetError(
@@ -95,7 +107,7 @@ def drop_folder(config: Config) -> Path | None:
             f"this agent is {config.agent}, and its message would go out as {owner}'s",
             f"set FLEET_DROP to the directory of {config.agent}'s own sidecar, or to - for none",
         )
-    return path
+    return path, words_of(path)
 
 
 def drop(folder: Path, kind: MessageKind, message: dict[str, Any], wall: float) -> None:

@@ -34,8 +34,14 @@ class DropWatcher:
         FleetError: a drop directory that was asked for is not usable.
     """
 
-    def __init__(self, config: Config, validators: Mapping[MessageKind, SchemaValidator]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        validators: Mapping[MessageKind, SchemaValidator],
+        added: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self._agent = config.agent
+        self._added = added
         self._watch: DirectoryWatch | None = None
         self._drop: DropDirectory | None = None
         self._due = 0.0
@@ -55,7 +61,7 @@ class DropWatcher:
 
     def _open(self, drop: DropDirectory) -> None:
         drop.open()
-        drop.claim(self._agent)
+        drop.claim(self._agent, self._added)
         try:
             from agent_sidecar.inotify import DirectoryWatch
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class FleetError(Exception):
     """Something a person can mend: what happened, why, and what to try.
@@ -33,3 +35,10 @@ class BrokerError(FleetError):
 
 class RefusedError(BrokerError):
     """The broker understood and refuses; to ask again changes nothing."""
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The one of the `known` words that was probably meant; empty: none is near."""
+    from difflib import get_close_matches  # only where something is wrong
+
+    return next(iter(get_close_matches(word, list(known), 1)), "")

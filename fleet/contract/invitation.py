@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from fleet.contract.broker_url import BrokerUrl
+from fleet.contract.env_file import quoted
 from fleet.contract.errors import ConfigError
 from fleet.contract.topics import DEFAULT_MANAGER, DEFAULT_PREFIX, is_agent_name
 
@@ -111,10 +112,14 @@ def _unpack(word: str) -> dict[str, str]:
 
 
 def env_text(lines: Mapping[str, str], kept: str = "") -> str:
-    """`agent.env` with `lines`, and with what stood there before (`kept`) where it is not ours."""
+    """`agent.env` with `lines`, and with what stood there before (`kept`) where it is not ours.
+
+    Raises:
+        ConfigError: a value cannot be written so that all read it alike.
+    """
     ours = {*lines, *_OURS}
     others = [line for line in kept.splitlines() if line.partition("=")[0].strip() not in ours]
-    own = [f"{name}={value}" for name, value in lines.items()]
+    own = [f"{name}={quoted(value)}" for name, value in lines.items()]
     return "\n".join([*own, *others]) + "\n"
 
 

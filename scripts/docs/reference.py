@@ -104,6 +104,13 @@ def _command(name: str, command: click.Command) -> str:
     return "\n\n".join(parts)
 
 
+VARIABLES = """\
+`${NAME}` in a file, and in a setting that comes from the environment, is what the environment holds
+under NAME (capitals, digits and `_`). A variable that is not set or empty is an error with file and
+key. So a secret may stay where it is handed in: `fleet config show`, `agent-sidecar check`, units
+and errors show `${NAME}`."""
+
+
 def settings() -> str:
     """Settings of the hub's programs and of the sidecar."""
     hub = (
@@ -127,6 +134,8 @@ def settings() -> str:
 A flag comes before the environment, that before `fleet.toml` in the home, that before the default.
 `fleet config show` says where each value came from. A flag is the name with `--` and dashes.
 
+{VARIABLES}
+
 {table("In fleet.toml|Variable|Default|Meaning", hub)}
 
 ## Of `agent-sidecar` and `bus-publish`
@@ -134,6 +143,22 @@ A flag comes before the environment, that before `fleet.toml` in the home, that 
 They stand in `agent.env`: lines `KEY=VALUE`, never run as shell. The file is the one that
 `FLEET_AGENT_ENV` names, else `~/.config/fleet/agent.env`, else `/etc/fleet/agent.env`. A flag comes
 before the environment, that before the file. `agent-sidecar check` shows what is in force.
+
+The sidecar and `bus-publish` read the file, and systemd (`EnvironmentFile=`) and compose
+(`env_file`) can. Each has a grammar of its own, so only what means the same to all of them is
+taken; any other line is refused with its number:
+
+| In the file | Taken | Refused |
+|---|---|---|
+| comments | a line that begins with `#` | after a value; one that ends with `\\` |
+| `KEY=VALUE` | each key once | `export`, blanks beside `=`, a `FLEET_` key that is no setting |
+| quotes | `'…'` or `"…"` round the whole value | round a part of it, open, or a `\\` anywhere |
+| without quotes | printable ASCII, blanks within | `#`, quotes, a backtick, letters beyond ASCII |
+| variables | `${{NAME}}`, also in `"…"` | `$NAME`, `${{NAME:-…}}`, in `'…'`, set by the file |
+| lines | ended by LF; blanks around are nothing | CR LF, a byte order mark, control characters |
+
+{VARIABLES} `~/` at the beginning of a path is the user's home. `docker run --env-file` is no
+reader of this file: it takes quotes for part of the value.
 
 {sidecar(CORE)}
 

@@ -1,7 +1,8 @@
 """Write the words of the contract into `scripts/bus-publish`: `python scripts/docs/words.py`.
 
 The one-liner must judge without Python, so it carries the closed vocabularies as text; a test
-compares that text with what this generates from the enums.
+compares that text with what this generates from the enums. The names are in mixed case: a setting
+may name any variable of the environment in capitals.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from agent_sidecar.settings import ALL, OTHERS
 from fleet import __version__
 from fleet.contract import limits
 from fleet.contract.topics import FROM_AGENT
@@ -22,22 +24,24 @@ TIMESTAMP_ROOM = 64
 
 def block() -> str:
     """The assignments between the two marks, one a line."""
+    others = {name.removeprefix("FLEET_") for name in OTHERS}
     words: dict[str, Iterable[object]] = {
-        "MESSAGES": FROM_AGENT,
-        "CODES": AlertCode,
-        "SEVERITIES": Severity,
-        "ALERT_STATES": AlertState,
-        "STATES": State,
-        "KINDS": Kind,
-        "PLANES": Plane,
-        "CHECKS": Check,
-        "VERSION": [__version__],
-        "MAX_UPTIME": [limits.MAX_UPTIME],
-        "MIN_INTERVAL": [limits.MIN_INTERVAL],
-        "MAX_INTERVAL": [limits.MAX_INTERVAL],
-        "MAX_METRICS": [limits.MAX_METRICS],
-        "MAX_ALERTS": [limits.MAX_ALERTS],
-        "ROOM": [limits.MAX_PAYLOAD - TIMESTAMP_ROOM],
+        "Messages": FROM_AGENT,
+        "Codes": AlertCode,
+        "Severities": Severity,
+        "AlertStates": AlertState,
+        "States": State,
+        "Kinds": Kind,
+        "Planes": Plane,
+        "Checks": Check,
+        "Version": [__version__],
+        "MaxUptime": [limits.MAX_UPTIME],
+        "MinInterval": [limits.MIN_INTERVAL],
+        "MaxInterval": [limits.MAX_INTERVAL],
+        "MaxMetrics": [limits.MAX_METRICS],
+        "MaxAlerts": [limits.MAX_ALERTS],
+        "Room": [limits.MAX_PAYLOAD - TIMESTAMP_ROOM],
+        "Settings": sorted({n.variable.removeprefix("FLEET_") for n in ALL} | others),
     }
     return "".join(f"{name}='{' '.join(map(str, values))}'\n" for name, values in words.items())
 

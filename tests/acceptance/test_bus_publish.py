@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from fleet.contract.schema_validator import schema_validators
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
 from tests.support.broker import SHIPPED, Mosquitto
-from tests.support.one_liner import PRESENT, SCRIPT, run
+from tests.support.one_liner import PRESENT, SCRIPT, bin_without, enrol, run
 from tests.support.waiting import wait_until
 
 JUDGES = schema_validators()
@@ -45,19 +44,6 @@ def guarded(tmp_path: Path) -> Iterator[Mosquitto]:
     ).start()
     yield broker
     broker.stop()
-
-
-def enrol(home: Path, broker: Mosquitto, agent: str = "alpha", secret: str = "") -> Path:
-    """The agent.env that `fleet agent add` leaves on the agent's side."""
-    folder = home / ".config" / "fleet"
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [f"FLEET_AGENT={agent}", f'FLEET_BROKER="{broker.url}"', "FLEET_DROP=-"]
-    if secret:
-        (folder / "password").write_text(f"{secret}\n")
-        (folder / "password").chmod(0o600)
-        lines.append("FLEET_PASSWORD_FILE=~/.config/fleet/password")
-    (folder / "agent.env").write_text("# of alpha\n" + "\n".join(lines) + "\n")
-    return folder
 
 
 def retained(broker: Mosquitto, kind: MessageKind, *login: str) -> dict[str, object]:
@@ -170,7 +156,7 @@ def test_calls_at_the_same_time_all_arrive(broker: Mosquitto, tmp_path: Path) ->
 
 def test_agent_env_is_read_but_never_run(broker: Mosquitto, tmp_path: Path) -> None:
     folder = enrol(tmp_path, broker)
-    (folder / "agent.env").write_text(f"FLEET_AGENT=$(touch {tmp_path}/owned)\nFLEET_DROP=-\n")
+    (folder / "agent.env").write_text(f"FLEET_AGENT='$(touch {tmp_path}/owned)'\nFLEET_DROP=-\n")
     answer = run("heartbeat", home=tmp_path)
     assert answer.returncode == 3
     assert "is no agent name" in answer.stderr
@@ -215,16 +201,6 @@ def test_a_drop_needs_no_name_no_account_and_no_network(shell: str, tmp_path: Pa
     assert all(name.startswith("alert-") and name.endswith(".json") for name in names)
 
 
-def bin_without(folder: Path, *absent: str) -> str:
-    """A PATH of everything that is on ours but for `absent`."""
-    folder.mkdir()
-    for place in [*os.environ["PATH"].split(":"), str(Path(sys.executable).parent)]:
-        for program in Path(place).iterdir() if Path(place).is_dir() else ():
-            if program.name not in absent and not (folder / program.name).is_symlink():
-                (folder / program.name).symlink_to(program)
-    return str(folder)
-
-
 @pytest.mark.parametrize("options", [[], ["--reliable"]])
 def test_python_publishes_where_there_is_no_mosquitto_pub(
     options: list[str], broker: Mosquitto, tmp_path: Path
@@ -241,22 +217,6 @@ def test_what_can_publish_is_named_where_nothing_can(tmp_path: Path) -> None:
     answer = run("heartbeat", home=tmp_path, path=path, FLEET_AGENT="alpha", FLEET_DROP="-")
     assert answer.returncode == 3
     assert "Try: apt-get install mosquitto-clients" in answer.stderr
-
-
-def test_a_word_that_an_adr_adds_is_taken_to_the_sidecar(tmp_path: Path) -> None:
-    drop, adr = tmp_path / "drop", tmp_path / "adr"
-    drop.mkdir()
-    adr.mkdir()
-    (adr / "9001.md").write_text("---\nstatus: accepted\nadds: {alert_codes: [gpu-hot]}\n---\n")
-    path = bin_without(tmp_path / "bin")
-    for code, result in (("gpu-hot", 0), ("gpu-cold", 3)):
-        answer = run(
-            "alert", f"code={code}", "severity=warning", home=tmp_path, path=path,
-            FLEET_AGENT="alpha", FLEET_DROP=str(drop), FLEET_ADR=str(adr), PYTHONPATH=ROOT,
-        )  # fmt: skip
-        assert answer.returncode == result, answer.stderr
-    [message] = drop.iterdir()
-    assert json.loads(message.read_text())["code"] == "gpu-hot"
 
 
 def test_a_drop_does_not_follow_a_link_laid_in_its_way(tmp_path: Path) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
-SCRIPT: Final = Path(__file__).parents[2] / "scripts" / "bus-publish"
+from tests.support.broker import Mosquitto
+
+ROOT: Final = str(Path(__file__).parents[2])
+SCRIPT: Final = Path(ROOT) / "scripts" / "bus-publish"
 SHELLS: Final = {
     "dash": ["dash"],
     "busybox": ["busybox", "ash"],
@@ -31,3 +35,26 @@ def run(
         check=False,
         timeout=30,
     )
+
+
+def enrol(home: Path, broker: Mosquitto, agent: str = "alpha", secret: str = "") -> Path:
+    """The agent.env that `fleet agent add` leaves on the agent's side."""
+    folder = home / ".config" / "fleet"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"FLEET_AGENT={agent}", f'FLEET_BROKER="{broker.url}"', "FLEET_DROP=-"]
+    if secret:
+        (folder / "password").write_text(f"{secret}\n")
+        (folder / "password").chmod(0o600)
+        lines.append("FLEET_PASSWORD_FILE=~/.config/fleet/password")
+    (folder / "agent.env").write_text("# of alpha\n" + "\n".join(lines) + "\n")
+    return folder
+
+
+def bin_without(folder: Path, *absent: str) -> str:
+    """A PATH of everything that is on ours but for `absent`."""
+    folder.mkdir()
+    for place in [*os.environ["PATH"].split(":"), str(Path(sys.executable).parent)]:
+        for program in Path(place).iterdir() if Path(place).is_dir() else ():
+            if program.name not in absent and not (folder / program.name).is_symlink():
+                (folder / program.name).symlink_to(program)
+    return str(folder)

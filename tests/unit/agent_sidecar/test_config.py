@@ -34,7 +34,7 @@ def test_a_value_in_the_file_is_never_run_by_a_shell(tmp_path: Path) -> None:
 
 
 def test_comments_blank_lines_quotes_and_other_programs_names_are_fine(tmp_path: Path) -> None:
-    text = '# ours\n\nPATH=/bin\nFLEET_HTTP=127.0.0.1:1\n FLEET_AGENT = "alpha"\nFLEET_KIND=\n'
+    text = '# ours\n\nPATH=/bin\nFLEET_HTTP=127.0.0.1:1\n FLEET_AGENT="alpha" \nFLEET_KIND=\n'
     assert load({}, env_file(tmp_path, text)).agent == "alpha"
 
 

@@ -44,6 +44,10 @@ def test_an_invitation_cannot_add_lines_to_agent_env() -> None:
         Invitation.decode(hostile.encode())
 
 
+def settings_in(env: Path) -> dict[str, str]:
+    return {line.name: line.value for line in read_env_file(env).values()}
+
+
 def test_join_writes_private_files_and_keeps_what_the_owner_wrote(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,7 +57,7 @@ def test_join_writes_private_files_and_keeps_what_the_owner_wrote(
     env.write_text("# mine\nFLEET_RELOAD=signal:HUP\nFLEET_BROKER=mqtt://old\n")
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{SECRET}\n"))
     join(INVITATION.encode(), folder)
-    values = read_env_file(env)
+    values = settings_in(env)
     assert values["FLEET_RELOAD"] == "signal:HUP"
     assert values["FLEET_BROKER"] == INVITATION.broker
     assert "# mine" in env.read_text()
@@ -72,9 +76,29 @@ def test_a_join_from_secret_to_certificate_leaves_no_password_setting(
     key = "-----BEGIN PRIVATE KEY-----\nAA\n-----END PRIVATE KEY-----\n"
     monkeypatch.setattr("sys.stdin", io.StringIO(key))
     join(by_certificate.encode(), tmp_path)
-    values = read_env_file(tmp_path / "agent.env")
+    values = settings_in(tmp_path / "agent.env")
     assert "FLEET_PASSWORD_FILE" not in values
     assert Path(values["FLEET_KEY_FILE"]).read_text() == key
+
+
+def test_a_folder_with_any_name_is_written_so_that_all_read_it_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "of alpha #1 — new"
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{SECRET}\n"))
+    join(INVITATION.encode(), folder)
+    values = settings_in(folder / "agent.env")
+    assert values["FLEET_PASSWORD_FILE"] == str(folder / "secret")
+
+
+def test_nothing_is_written_beside_an_agent_env_that_is_not_usable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "agent.env").write_text("export FLEET_AGENT=alpha\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{SECRET}\n"))
+    with pytest.raises(ConfigError, match="line 1 of "):
+        join(INVITATION.encode(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["agent.env"]
 
 
 def test_without_a_secret_nothing_is_written(

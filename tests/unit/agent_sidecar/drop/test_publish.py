@@ -14,12 +14,11 @@ from fleet.contract.errors import FleetError
 from fleet.contract.vocabulary import MessageKind
 
 NOON = 1_800_000_000.0
-CONFIG = load({}, {"FLEET_AGENT": "alpha"})
 STAMP = "2027-01-15T08:00:00.000Z"
 
 
 def made(kind: str, *words: str) -> dict[str, Any]:
-    return compose(CONFIG, MessageKind(kind), words, NOON)
+    return compose({"planes": ("gpu",)}, MessageKind(kind), words, NOON)
 
 
 def test_a_bare_heartbeat_is_filled_in() -> None:
@@ -29,6 +28,12 @@ def test_a_bare_heartbeat_is_filled_in() -> None:
 def test_an_unknown_number_is_a_metric() -> None:
     message = made("heartbeat", "ok=false", "errors_total=3", "uptime=5.5")
     assert message == {"ok": False, "uptime": 5.5, "metrics": {"errors_total": 3}, "ts": STAMP}
+
+
+def test_a_plane_with_a_word_is_a_check_also_one_that_an_adr_adds() -> None:
+    message = made("heartbeat", "disk=warn", "gpu=fail", "gpu_percent=99")
+    assert message["checks"] == {"disk": "warn", "gpu": "fail"}
+    assert message["metrics"] == {"gpu_percent": 99}
 
 
 def test_a_json_object_is_taken_as_it_is() -> None:
@@ -46,6 +51,7 @@ def test_an_alert_fires_unless_it_says_otherwise() -> None:
         ("alert", ["code=disk-presure", "severity=warning"]),
         ("alert", ["severity=warning"]),
         ("heartbeat", ["note=hello"]),
+        ("heartbeat", ["vram=fail"]),
         ("heartbeat", ["free text"]),
         ("heartbeat", ["ok=yes"]),
         ("heartbeat", ["errors_total=NaN"]),
@@ -72,9 +78,9 @@ def test_what_is_dropped_is_whole_and_readable_by_another_user(tmp_path: Path) -
 
 def test_a_message_is_not_dropped_where_it_would_go_out_under_another_name(tmp_path: Path) -> None:
     config = load({}, {"FLEET_AGENT": "alpha", "FLEET_DROP": str(tmp_path)})
-    assert drop_folder(config) == tmp_path
+    assert drop_folder(config)[0] == tmp_path
     (tmp_path / ".agent").write_text("alpha\n")
-    assert drop_folder(config) == tmp_path
+    assert drop_folder(config)[0] == tmp_path
     (tmp_path / ".agent").write_text("beta\n")
     with pytest.raises(FleetError, match="drop directory of beta"):
         drop_folder(config)
