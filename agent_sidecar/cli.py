@@ -252,6 +252,21 @@ def check(config: Config) -> None:
         click.echo(line)
 
 
+@cli.group("config")
+def config_() -> None:
+    """Settings: whether they are good."""
+
+
+@config_.command("check")
+def config_check() -> int:
+    """Read everything that is configured, and tell all that is wrong. Exit 0: ok, 3: not."""
+    from agent_sidecar.config_check import problems
+
+    found = problems()
+    click.echo("\n".join(map(str, found)) or "ok")
+    return FleetError.exit_code if found else 0
+
+
 @cli.command()
 @configured
 def words(config: Config) -> None:

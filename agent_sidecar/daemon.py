@@ -98,11 +98,9 @@ def _read_again(config: Config) -> Config:
     if fresh.state != config.state:
         why = "another agent or state directory needs another lock"
         raise FleetError("the settings do not fit this process", why, "restart it")
-    from agent_sidecar.commands.reload import parse
+    from agent_sidecar.config_check import judge
 
-    assembly = kinds.assemble(fresh)
-    parse(fresh.text("FLEET_RELOAD"), assembly.pid)
-    fresh.added_words()
+    judge(fresh)
     return fresh
 
 

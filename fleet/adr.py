@@ -14,12 +14,18 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from fleet.contract.amendments import AdrStatus, front_matter, parse_adds, status_of
+from fleet.contract.amendments import (
+    FIELDS,
+    AdrStatus,
+    front_matter,
+    front_matter_fault,
+    parse_adds,
+    status_of,
+)
 from fleet.contract.errors import ConfigError
 
 INDEX: Final = "README.md"
 TEMPLATE: Final = "template.md"
-FIELDS: Final = ("status", "date", "supersedes", "superseded-by", "adds")
 
 _FILE_NAME = re.compile(r"(?P<number>[0-9]{4})-[a-z0-9]+(?:-[a-z0-9]+)*\.md")
 _HEADING = re.compile(r"^# (?P<text>.+)$", re.MULTILINE)
@@ -87,7 +93,7 @@ def load(path: Path) -> DecisionRecord:
         ConfigError: the file cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"the ADR {path} cannot be read", why, f"ls -l {path}") from None
@@ -126,6 +132,9 @@ def check(folder: Path) -> list[Defect]:
 def check_record(record: DecisionRecord) -> Iterator[Defect]:
     """What is wrong with one ADR, seen by itself."""
     fields, path = record.fields, record.path
+    if fault := front_matter_fault(record.text):
+        yield Defect(path, fault)
+        return
     if not fields:
         yield Defect(path, "no front matter between two --- lines")
         return

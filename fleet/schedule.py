@@ -79,7 +79,7 @@ def tasks(settings: Settings, wanted: Iterable[str] = ()) -> list[Task]:
             raise ConfigError(f"there is no task {name!r}", "", f"one of: {', '.join(known)}")
     home = settings.home.absolute()
     given = {
-        origin: str(Path(value).expanduser().absolute()) if name in _PATHS else value
+        origin: _absolute(value) if name in _PATHS else value
         for name, (value, source) in settings.origins.items()
         if name != "home" and source.startswith(("--", "FLEET_"))
         for origin in (f"FLEET_{name.upper()}",)
@@ -94,6 +94,11 @@ def tasks(settings: Settings, wanted: Iterable[str] = ()) -> list[Task]:
         argv = (*start, *task.arguments, *last)
         made.append(Task(name, task.arguments, task.when, task.meaning, argv, environ))
     return made
+
+
+def _absolute(path: str) -> str:
+    """From wherever it is started; what begins with ${NAME} is put in there, and stays as it is."""
+    return path if path.startswith("${") else str(Path(path).expanduser().absolute())
 
 
 _PATHS: Final = frozenset({"password_file", "ca_file", "cert_file", "key_file", "adr"})

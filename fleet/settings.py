@@ -1,14 +1,16 @@
 """Settings of every `fleet` program: flags > environment (`FLEET_*`) > `fleet.toml` > default.
 
+`${NAME}` in the file, and in the environment's settings, is a variable of the environment.
+
 The sidecar reads its own few from `agent.env` and knows nothing of this module.
 """
 
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,6 +20,8 @@ from fleet.contract.errors import ConfigError
 from fleet.contract.limits import DEFAULT_INTERVAL, MAX_INTERVAL, MIN_INTERVAL
 from fleet.contract.secret_file import read_secret
 from fleet.contract.topics import DEFAULT_MANAGER, DEFAULT_PREFIX, Topics
+from fleet.contract.variables import Variables
+from fleet.settings_file import SettingsFile
 
 FILE_NAME: Final = "fleet.toml"
 
@@ -52,11 +56,14 @@ SETTINGS: Final = (
     Setting("adr", "", "folder with the deployment's own ADRs (amendments)"),
 )
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+_IN_FILE: Final = tuple(name for name in _BY_NAME if name != "home")
+"""A file cannot say where it lies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting, parsed; `origins` says where each came from (for `fleet config show`)."""
+    """Every setting, parsed; `origins` says where each came from (for `fleet config show`), and
+    what was written there: with `${NAME}`."""
 
     home: Path
     broker: BrokerUrl
@@ -96,57 +103,100 @@ def load(
     """Settings from flags, environment, `fleet.toml` in the home, and defaults.
 
     Raises:
-        ConfigError: a value is not usable, or the file has an unknown key.
+        ConfigError: a value is not usable, or the file has an unknown table or key.
+    """
+    variables, texts, file, origins = _read(flags, environ)
+    for fault in file.faults(_IN_FILE):
+        raise fault
+    try:
+        values = {name: text() for name, text in texts.items()}
+        return _parse(values, file.tables(variables), origins)
+    except ConfigError as error:
+        raise variables.hide(error) from None
+
+
+def problems(
+    flags: Mapping[str, str | None] | None = None, environ: Mapping[str, str] | None = None
+) -> list[ConfigError]:
+    """Everything that `load` would raise, one after the other; none: it loads."""
+    try:
+        variables, texts, file, _ = _read(flags, environ)
+    except ConfigError as error:
+        return [error]
+    found = list(file.faults(_IN_FILE))
+    values: dict[str, str] = {}
+    for name, text in texts.items():
+        try:
+            values[name] = text()
+            if name in _PARSERS:
+                _PARSERS[name](values[name])
+        except ConfigError as error:
+            found.append(variables.hide(error))
+    if found:
+        return found
+    try:
+        _parse(values, file.tables(variables), {})
+    except ConfigError as error:
+        return [variables.hide(error)]
+    return []
+
+
+def _read(
+    flags: Mapping[str, str | None] | None, environ: Mapping[str, str] | None
+) -> tuple[Variables, dict[str, Callable[[], str]], SettingsFile, dict[str, tuple[str, str]]]:
+    """Variables, each setting's text once its variables are put in, the file, and the origins.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not TOML.
     """
     environ = os.environ if environ is None else environ
+    variables = Variables(environ)
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    home_text = given.get("home") or environ.get("FLEET_HOME") or _BY_NAME["home"].default
-    home = Path(home_text).expanduser()
-    file = home / FILE_NAME
-    document = _read_file(file)
-    values: dict[str, str] = {}
+    home = given.get("home") or variables.expand(
+        environ.get("FLEET_HOME", ""), "FLEET_HOME in the environment"
+    )
+    home = home or _BY_NAME["home"].default
+    file = SettingsFile(_home(home) / FILE_NAME)
+    texts: dict[str, Callable[[], str]] = {}
     origins: dict[str, tuple[str, str]] = {}
     for setting in SETTINGS:
-        for source, value in (
-            (f"--{setting.name.replace('_', '-')}", given.get(setting.name)),
-            (setting.variable, environ.get(setting.variable)),
-            (str(file), document.get(setting.name)),
-            ("default", setting.default),
-        ):
+        name = setting.name
+        for source, place, value in (
+            (f"--{name.replace('_', '-')}", "", given.get(name)),
+            (setting.variable, f"{setting.variable} in the environment",
+             environ.get(setting.variable)),
+            (str(file.path), file.where(name), file.document.get(name)),
+            ("default", "", setting.default),
+        ):  # fmt: skip
             if value is not None and (value != "" or source == "default"):
-                values[setting.name] = str(value)
-                origins[setting.name] = (str(value), source)
+                text = str(value)
+                texts[name] = (
+                    partial(variables.expand, text, place) if place else partial(str, text)
+                )
+                origins[name] = (text, source)
                 break
-    tables = {key: value for key, value in document.items() if isinstance(value, dict)}
-    return _parse(values, home, tables, origins)
+    return variables, texts, file, origins
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def _home(text: str) -> Path:
+    return _path("home", text) or Path()
+
+
+def _path(name: str, text: str) -> Path | None:
     try:
-        with path.open("rb") as stream:
-            document = tomllib.load(stream)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read", error.strerror or "", f"ls -l {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML", str(error), f"mend {path}") from None
-    allowed = _BY_NAME.keys() - {"home"}  # a file cannot say where it lies
-    unknown = [k for k, v in document.items() if k not in allowed and not isinstance(v, dict)]
-    if unknown:
-        known = ", ".join(name for name in _BY_NAME if name in allowed)
-        raise ConfigError(f"{path} has an unknown setting {unknown[0]!r}", "", f"one of: {known}")
-    return document
+        return Path(text).expanduser() if text else None
+    except RuntimeError:  # ~NAME, or ~ of somebody without a home
+        why = "there is no such home"
+        raise ConfigError(f"{name} is not usable", why, f"{name} = /PATH") from None
 
 
 def _parse(
     values: Mapping[str, str],
-    home: Path,
     tables: Mapping[str, Any],
     origins: Mapping[str, tuple[str, str]],
 ) -> Settings:
     def path(name: str) -> Path | None:
-        return Path(values[name]).expanduser() if values[name] else None
+        return _path(name, values[name])
 
     try:
         topics = Topics(values["prefix"], values["manager"])
@@ -155,7 +205,7 @@ def _parse(
         raise ConfigError("prefix or manager is not usable", str(error), remedy) from None
     host, port = _bind(values["http"])
     return Settings(
-        home=home,
+        home=_home(values["home"]),
         broker=BrokerUrl.parse(values["broker"]),
         http_host=host,
         http_port=port,
@@ -208,3 +258,12 @@ def _interval(text: str) -> float:
         why = f"not a number of seconds from {MIN_INTERVAL} to {MAX_INTERVAL}"
         raise ConfigError(f"interval {text!r} is not usable", why, "FLEET_INTERVAL=600")
     return seconds
+
+
+_PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
+    "broker": BrokerUrl.parse,
+    "http": _bind,
+    "hub": _hub,
+    "interval": _interval,
+}
+"""What judges a setting by itself."""

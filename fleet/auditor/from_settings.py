@@ -56,7 +56,7 @@ def auditor(settings: Settings, against: Path | None = None) -> Audit:
 def _with_proposed(added: Added, path: Path) -> dict[str, tuple[str, ...]]:
     """The words in force and those of a proposal, as if it had been accepted."""
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not text"
         raise ConfigError(f"the ADR {path} cannot be read", why, f"ls -l {path}") from None

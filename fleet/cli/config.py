@@ -1,10 +1,11 @@
-"""`fleet config show`: every setting, and where it came from."""
+"""`fleet config show|check`: every setting and where it came from; what is wrong, all at once."""
 
 from __future__ import annotations
 
 import click
 
 from fleet.cli.common import table, with_output, with_settings, write_json
+from fleet.contract.errors import FleetError
 from fleet.settings import SETTINGS, Settings
 
 
@@ -33,3 +34,22 @@ def show(settings: Settings, output: str) -> None:
             ),
         )
     )
+
+
+@config.command()
+@with_output("text", "json")
+@click.option("--home", metavar="VALUE", help="state directory: store, keys, captures, reports")
+def check(home: str | None, output: str) -> int:
+    """Read everything that is configured, and tell all that is wrong. Exit 0: ok, 3: not.
+
+    Settings, tables, routes, the files that they name, the deployment's ADRs, who is enrolled,
+    tokens, keys, suppressions. Nothing is connected to and nothing is written.
+    """
+    from fleet.cli.config_check import problems
+
+    found = problems(home)
+    if output == "json":
+        write_json([{"what": e.what, "why": e.why, "try": e.remedy} for e in found])
+    else:
+        click.echo("\n".join(map(str, found)) or "ok")
+    return FleetError.exit_code if found else 0

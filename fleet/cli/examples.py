@@ -49,6 +49,7 @@ EXAMPLES: Final = {
         "fleet command health-check alpha",
         "fleet command config-reload --group homes --batch 1 --pause 30",
     ),
+    "config check": ("fleet config check", "fleet config check -o json"),
     "config show": ("fleet config show", "fleet config show -o json"),
     "dead-letters list": ("fleet dead-letters list", "fleet dead-letters list -n 500 -o jsonl"),
     "dead-letters replay": ("fleet dead-letters replay 4711",),

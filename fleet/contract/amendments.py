@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from fleet.contract.errors import ConfigError
+from fleet.contract.errors import ConfigError, closest
 from fleet.contract.vocabulary import AlertCode, HubAlertCode, Plane, Word
 
 VOCABULARIES: Final[dict[str, frozenset[str]]] = {
@@ -38,6 +38,39 @@ class AdrStatus(Word):
 _WORD = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _ADDS = re.compile(r"\{(?P<body>.*)\}")
 _LIST = re.compile(r"\s*([a-z_]+)\s*:\s*\[([^\]]*)\]\s*(?:,|$)")
+
+
+FIELDS: Final = ("status", "date", "supersedes", "superseded-by", "adds")
+"""What an ADR says of itself."""
+
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\s*:.*")
+
+
+def front_matter_fault(text: str) -> str:
+    """Why the front matter of `text` would not be read as it was meant; empty: it would.
+
+    A slip in it must not leave words out unseen.
+    """
+    lines = text.splitlines()
+    if not lines or lines[0].strip() != "---":
+        return ""
+    closing = next((n for n, line in enumerate(lines[1:], 1) if line.strip() == "---"), None)
+    if closing is None:
+        return "no line --- ends its front matter"
+    seen: set[str] = set()
+    for line in lines[1:closing]:
+        if not line.strip() or line[0] in " \t-#":
+            continue
+        key = line.partition(":")[0].strip()
+        if not _FIELD.fullmatch(line):
+            return f"{line!r} is not a field like status: accepted"
+        if key in seen:
+            return f"the field {key!r} stands twice"
+        seen.add(key)
+        meant = closest(key, FIELDS)
+        if key not in FIELDS and meant:
+            return f"unknown field {key!r}; {meant!r} was probably meant"
+    return ""
 
 
 def front_matter(text: str) -> dict[str, str]:
@@ -63,6 +96,9 @@ def added_words(texts: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     """
     added: dict[str, tuple[str, ...]] = {}
     for name, text in texts:
+        fault = front_matter_fault(text)
+        if fault:
+            raise _bad(name, fault)
         fields = front_matter(text)
         if "adds" not in fields or status_of(name, fields) is not AdrStatus.ACCEPTED:
             continue
@@ -81,7 +117,7 @@ def read_folder(folder: Path) -> dict[str, tuple[str, ...]]:
     try:
         # `glob` would find nothing in a folder that is not there, and leave words out unseen.
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".md")
-        return added_words((path.name, path.read_text("utf-8")) for path in paths)
+        return added_words((path.name, path.read_text("utf-8-sig")) for path in paths)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"the ADR folder {folder} cannot be read", str(error), "check FLEET_ADR and its mode"
@@ -114,6 +150,8 @@ def parse_adds(name: str, text: str) -> dict[str, list[str]]:
         item = _LIST.match(body, position)
         if not item:
             break
+        if item[1] in parsed:
+            raise _bad(name, f"{item[1]!r} stands twice in adds")
         parsed[item[1]] = [word.strip() for word in item[2].split(",") if word.strip()]
         position = item.end()
     if not parsed or position < len(body):

@@ -74,10 +74,15 @@ def routes_of(settings: Settings) -> list[Route]:
         ConfigError: a table is not usable; says which key.
     """
     tables = settings.tables.get("routes", {})
-    return [_route(name, table, settings.home) for name, table in tables.items()]
+    return [route_of(name, table, settings.home) for name, table in tables.items()]
 
 
-def _route(name: str, table: Any, home: Path) -> Route:
+def route_of(name: str, table: Any, home: Path) -> Route:
+    """The route `[routes.NAME]`; its files are looked for in the home.
+
+    Raises:
+        ConfigError: the table is not usable; says which key.
+    """
     where = f"[routes.{name}]"
     remedy = f"{where} in fleet.toml: {', '.join(_KEYS)}"
     if not _NAME.fullmatch(name) or not isinstance(table, Mapping):

@@ -22,6 +22,7 @@ from fleet.contract.topics import Topics
 from fleet.domain import severities
 from fleet.mcp.runbooks import STEPS
 from fleet.settings import SETTINGS
+from fleet.settings_tables import TABLES
 from fleet.toolkit import TOOLS
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference"
@@ -118,6 +119,12 @@ def settings() -> str:
         for s in SETTINGS
     )
 
+    tables = (
+        (f"`[{t.name}{'.NAME' if t.named else ''}]`", f"`{key.name}`", key.kind, key.meaning)
+        for t in TABLES
+        for key in t.keys
+    )
+
     def sidecar(names: Iterable[Any]) -> str:
         rows = (
             (f"`{n.variable}`", f"`{n.default}`" if n.default else "", n.meaning) for n in names
@@ -138,11 +145,19 @@ A flag comes before the environment, that before `fleet.toml` in the home, that 
 
 {table("In fleet.toml|Variable|Default|Meaning", hub)}
 
+### Tables of fleet.toml
+
+A table or key that is none of these is an error, with its line and the one that was probably meant.
+`fleet config check` reads everything that is configured and tells all that is wrong at once.
+
+{table("Table|Key|Value|Meaning", tables)}
+
 ## Of `agent-sidecar` and `bus-publish`
 
 They stand in `agent.env`: lines `KEY=VALUE`, never run as shell. The file is the one that
 `FLEET_AGENT_ENV` names, else `~/.config/fleet/agent.env`, else `/etc/fleet/agent.env`. A flag comes
-before the environment, that before the file. `agent-sidecar check` shows what is in force.
+before the environment, that before the file. `agent-sidecar check` shows what is in force,
+`agent-sidecar config check` tells all that is wrong at once.
 
 The sidecar and `bus-publish` read the file, and systemd (`EnvironmentFile=`) and compose
 (`env_file`) can. Each has a grammar of its own, so only what means the same to all of them is

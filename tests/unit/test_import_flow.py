@@ -133,7 +133,8 @@ LAYERS = (
     # what travels on the bus
     {"contract"},
     # what stands on the contract alone
-    {"adr", "bus", "domain", "keys", "lock", "settings", "tokens"},
+    {"adr", "bus", "domain", "keys", "lock", "settings", "settings_file", "settings_tables",
+     "tokens"},
     # what a hub and its clients are made of
     {"http", "hub", "hub_client", "store"},
     # what plugs into a hub, and what looks at one from outside

@@ -86,6 +86,11 @@ def test_sighup_reads_the_settings_again(hub: Listener, sidecar: Sidecar) -> Non
     env_file.write_text("FLEET_INTERVAL=7200\nFLEET_RELOAD=signal:NONE\n")
     sidecar.signal(signal.SIGHUP)
     wait_until(lambda: b"names no signal" in sidecar.log.read_bytes())
+    for setting in ("FLEET_ADR=/no-such-folder", "FLEET_COMMAND_KEYS=/no-such-keys"):
+        env_file.write_text(f"FLEET_INTERVAL=7200\n{setting}\n")
+        sidecar.signal(signal.SIGHUP)
+        path = setting.partition("=")[2].encode()
+        wait_until(lambda path=path: path in sidecar.log.read_bytes())  # type: ignore[misc]
     env_file.write_text("FLEET_INTERVAL=7200\n")
     sidecar.signal(signal.SIGHUP)
     hub.wait("heartbeat", interval=7200)

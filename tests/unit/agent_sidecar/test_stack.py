@@ -22,7 +22,7 @@ STACK = (
     ("drop",),
     ("telemetry",),
     ("runner",),
-    ("check", "join", "schedule", "supervise"),
+    ("check", "config_check", "join", "schedule", "supervise"),
     ("daemon",),
     ("cli",),
     ("__main__",),

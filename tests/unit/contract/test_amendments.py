@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,24 @@ def test_an_unreadable_file_in_the_folder_is_an_error_with_a_remedy(tmp_path: Pa
 def test_a_configured_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         read_folder(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (GPU.rpartition("---")[0], "no line --- ends"),
+        (GPU.replace("adds:", "add:"), "unknown field 'add'; 'adds' was probably meant"),
+        (GPU.replace("status:", "Status:"), "unknown field 'Status'"),
+        (GPU.replace("adds:", "adds"), "is not a field"),
+        (GPU.replace("adds:", "adds: {planes: [a]}\nadds:"), "stands twice"),
+        (GPU.replace("planes: [", "planes: [a], planes: ["), "stands twice"),
+    ],
+)
+def test_a_slip_in_the_front_matter_leaves_no_word_out_unseen(text: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(why)):
+        added_words([("gpu.md", text)])
+
+
+def test_a_byte_order_mark_hides_no_words(tmp_path: Path) -> None:
+    (tmp_path / "gpu.md").write_text("\ufeff" + GPU)
+    assert read_folder(tmp_path) == ADDED

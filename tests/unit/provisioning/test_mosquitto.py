@@ -76,7 +76,7 @@ def test_the_plan_comes_from_the_settings_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ['tls_port = "9883"', "colour = 1", "bind = 7"])
 def test_a_table_that_is_not_usable_is_an_error(tmp_path: Path, line: str) -> None:
     (tmp_path / "fleet.toml").write_text(f"[mosquitto]\n{line}\n")
-    with pytest.raises(ConfigError, match="is not usable"):
+    with pytest.raises(ConfigError, match=r"is not usable|is no key"):
         plan_of(load({"home": str(tmp_path)}, {}))
 
 
