@@ -17,7 +17,7 @@ from fleet.contract.errors import FleetError
 from fleet.contract.rejection import Rejected
 from fleet.contract.schema_validator import SchemaValidator, load_schema
 from fleet.contract.timestamps import timestamp, ulid
-from fleet.contract.vocabulary import MessageKind, Plane
+from fleet.contract.vocabulary import Check, MessageKind, Plane
 
 _EXAMPLES = {
     MessageKind.HEARTBEAT: "agent-sidecar publish heartbeat ok=true errors_total=3",
@@ -45,7 +45,9 @@ def compose(
         message = _parse(words, fields, {*Plane, *added.get("planes", ())})
         message.setdefault("ts", timestamp(wall))
         if kind is MessageKind.HEARTBEAT:
-            message.setdefault("ok", True)
+            checks = message.get("checks")
+            fails = isinstance(checks, dict) and Check.FAIL in checks.values()
+            message.setdefault("ok", not fails)
         if kind is MessageKind.ALERT:
             message.setdefault("state", "firing")
             message.setdefault("id", ulid(wall))

@@ -27,6 +27,7 @@ class SelfReport:
     ok: bool = True
     ok_until: float = 0.0
     state: str = State.RUNNING
+    checks: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     alerts: Sequence[str] = ()
 
@@ -46,6 +47,7 @@ class ObservedState:
         """The agent published a bus heartbeat of its own: its word counts for 2.5 intervals."""
         self._self_report.ok = bool(message["ok"])
         self._self_report.ok_until = now + 2.5 * float(message.get("interval", 600))
+        self._self_report.checks = message.get("checks", {})
         self._self_report.metrics = message.get("metrics", {})
         self._self_report.alerts = message.get("alerts", ())
 
@@ -62,10 +64,13 @@ class ObservedState:
         ]
 
     def checks(self, now: float) -> dict[str, str]:
+        """By plane, the worst that a probe finds or that the agent lately said."""
+        own = self._self_report.checks if now <= self._self_report.ok_until else {}
+        found = [(result.plane, result.check) for result in self.results(now)]
         checks: dict[str, str] = {}
-        for result in self.results(now):
-            known = checks.get(result.plane, Check.PASS)
-            checks[result.plane] = min(result.check, Check(known), key=_WORST.index).value
+        for plane, check in (*found, *own.items()):
+            known = checks.get(plane, Check.PASS)
+            checks[plane] = min(Check(check), Check(known), key=_WORST.index).value
         return checks
 
     def ok(self, now: float) -> bool:

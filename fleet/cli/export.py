@@ -25,9 +25,12 @@ WHAT: Final = ("prometheus", "alertmanager", "grafana", "compose", "asyncapi")
     help="Where the files go; made if absent, files of the same name replaced.",
 )
 @click.option("--webhook", metavar="URL", help="Where Alertmanager posts alerts.")
-@with_settings("home", "http", "prefix", "manager")
+@with_settings("home", "http", "prefix", "manager", "adr")
 def export(settings: Settings, what: str, directory: Path, webhook: str | None) -> None:
-    """Write configuration for WHAT into a directory; prints each file."""
+    """Write configuration for WHAT into a directory; prints each file.
+
+    asyncapi holds the JSON Schemas too: this deployment's topics, and the words of its own ADRs.
+    """
     try:
         for path in _write(_contents(settings, what, webhook), directory):
             click.echo(path)
@@ -65,7 +68,7 @@ def _contents(settings: Settings, what: str, webhook: str | None) -> Mapping[str
         return compose.files(target, webhook)
     from fleet.contract.generate import files
 
-    return files(settings.topics)
+    return files(settings.topics, settings.added_words())
 
 
 def _target(settings: Settings) -> str:

@@ -26,7 +26,7 @@ from fleet.contract.errors import ConfigError
 
 _BLANKS: Final = " \t"
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
-_VARIABLE: Final = rf"\$\{{{variables.NAME}\}}"
+_VARIABLE: Final = rf"\$\{{{variables.NAME}(?::\?)?\}}"
 _ASSIGNMENT: Final = re.compile(rf"({_NAME})=(.*)")
 _PLAIN: Final = re.compile(rf"(?:[^\"#$'\\`\x7f-\U0010ffff]|{_VARIABLE})*")
 _SINGLE: Final = re.compile(r"'((?:[^'\\$]|\$(?!\{))*)'")

@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from fleet.contract.messages import MODELS, Message
+from fleet.contract.schema_validator import Added, with_added
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
 
@@ -21,8 +22,9 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 BASE: Final = "urn:fleet:contract:"
 
 
-def schema_of(kind: MessageKind) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of one kind of message, with its examples."""
+def schema_of(kind: MessageKind, added: Added | None = None) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of one kind of message, with its examples and, where the
+    schema is a deployment's, with the words that it has `added`."""
     models = MODELS[kind]
     choices: tuple[type[Message], ...] = models if isinstance(models, tuple) else (models,)
     body: dict[str, Any]
@@ -34,7 +36,7 @@ def schema_of(kind: MessageKind) -> dict[str, Any]:
         body = {"title": kind.title(), "description": kind.meaning, "anyOf": references, **together}
     head = {"$schema": DIALECT, "$id": f"{BASE}{kind}"}
     examples = [example for model in choices for example in model.examples]
-    plain: dict[str, Any] = _plain(body, in_properties=False)
+    plain: dict[str, Any] = with_added(_plain(body, in_properties=False), added or {})
     return head | plain | {"examples": examples}
 
 
@@ -60,12 +62,13 @@ def _plain(node: Any, *, in_properties: bool) -> Any:
     return plain
 
 
-def files(topics: Topics | None = None) -> dict[str, str]:
+def files(topics: Topics | None = None, added: Added | None = None) -> dict[str, str]:
     """The contents of every generated file, by name."""
     from fleet.contract.asyncapi import document
 
     schemas = {
-        f"{kind}.schema.json": json.dumps(schema_of(kind), indent=2) + "\n" for kind in MessageKind
+        f"{kind}.schema.json": json.dumps(schema_of(kind, added), indent=2) + "\n"
+        for kind in MessageKind
     }
     return {**schemas, "asyncapi.yaml": document(topics)}
 

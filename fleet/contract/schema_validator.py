@@ -21,6 +21,8 @@ from fleet.contract.strict_json import decode
 from fleet.contract.vocabulary import MessageKind, Reason
 
 Schema = Mapping[str, Any]
+Added = Mapping[str, tuple[str, ...]]
+"""Words that a deployment's accepted ADRs add, by vocabulary name (`planes`, `alert_codes`)."""
 
 _ANNOTATIONS: Final = {"$schema", "$id", "$defs", "title", "description", "examples"}
 _KEYWORDS: Final = _ANNOTATIONS | {
@@ -43,13 +45,12 @@ class SchemaValidator:
 
     Args:
         schema: the kind's JSON Schema.
-        added: words that accepted ADRs add, by vocabulary name (`planes`, `alert_codes`).
+        added: further words.
     """
 
-    def __init__(self, schema: Schema, added: Mapping[str, tuple[str, ...]] | None = None) -> None:
-        self._schema = schema
-        self._definitions: Schema = schema.get("$defs", {})
-        self._added = added or {}
+    def __init__(self, schema: Schema, added: Added | None = None) -> None:
+        self._schema: Schema = with_added(schema, added or {})
+        self._definitions: Schema = self._schema.get("$defs", {})
         _refuse_unknown_keywords(schema)
 
     def read(self, payload: bytes) -> dict[str, Any]:
@@ -79,10 +80,8 @@ class SchemaValidator:
         expected = schema.get("type")
         if expected is not None and not _is_type(value, expected):
             raise Rejected(Reason.WRONG_TYPE, path)
-        if "enum" in schema:
-            words = (*schema["enum"], *self._added.get(schema.get("x-vocabulary", ""), ()))
-            if value not in words:
-                raise Rejected(Reason.UNKNOWN_WORD, path, allowed=words)
+        if "enum" in schema and value not in schema["enum"]:
+            raise Rejected(Reason.UNKNOWN_WORD, path, allowed=tuple(schema["enum"]))
         if isinstance(value, dict):
             self._check_object(schema, value, path)
         elif isinstance(value, list):
@@ -170,6 +169,19 @@ def _refuse_unknown_keywords(schema: Schema) -> None:
         _refuse_unknown_keywords(child)
 
 
+def with_added(node: Any, added: Added) -> Any:
+    """A schema, or a part of one, where each `enum` that has a vocabulary has its added words."""
+    if not added:
+        return node
+    if isinstance(node, list):
+        return [with_added(item, added) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    deeper = {key: with_added(child, added) for key, child in node.items()}
+    words = added.get(node.get("x-vocabulary", ""), ()) if "enum" in node else ()
+    return deeper | {"enum": [*node["enum"], *words]} if words else deeper
+
+
 def load_schema(kind: MessageKind) -> dict[str, Any]:
     """The committed schema of `kind`, from the installed package or the source tree."""
     name = f"{kind}.schema.json"
@@ -181,7 +193,7 @@ def load_schema(kind: MessageKind) -> dict[str, Any]:
 
 
 def schema_validators(
-    added: Mapping[str, tuple[str, ...]] | None = None,
+    added: Added | None = None,
 ) -> dict[MessageKind, SchemaValidator]:
     """A judge for every kind, with the words that accepted ADRs add."""
     return {kind: SchemaValidator(load_schema(kind), added) for kind in MessageKind}

@@ -16,7 +16,10 @@ from fleet.contract.errors import ConfigError
 NAME: Final = r"[A-Z][A-Z0-9_]*"
 """In capitals: what `scripts/bus-publish` calls its own is not, and cannot be meant."""
 
-_OPENING: Final = re.compile(rf"\$\{{(?:(?P<name>{NAME})\}})?")
+REFERENCE: Final = rf"\$\{{(?P<name>{NAME})(?::\?)?\}}"
+"""`${NAME}`, or `${NAME:?}`: the same to us, and to compose an error where it is not set."""
+
+_OPENING: Final = re.compile(rf"{REFERENCE}|\$\{{")
 
 
 class Variables:
@@ -37,7 +40,9 @@ class Variables:
             name = match["name"]
             if name is None:
                 raise ConfigError(
-                    f"{where} is not usable", "${ opens no variable", "write ${NAME}, and no more"
+                    f"{where} is not usable",
+                    "${ opens no variable",
+                    "write ${NAME} or ${NAME:?}, and no more",
                 )
             found = self._environ.get(name)
             if not found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from fleet.contract.vocabulary import AlertCode, HubAlertCode
@@ -73,5 +74,15 @@ def page(code: str, meaning: str) -> str:
     steps = "\n".join(f"{number}. {step}" for number, step in enumerate(STEPS[code], 1))
     return f"# {code}\n\n{meaning}.\n\n{steps}\n"
 
+
+def runbooks(added: Iterable[str]) -> dict[str, str]:
+    """A page for every alert code: the contract's, and those that the deployment has added."""
+    return RUNBOOKS | {code: f"# {code}\n\n{OF_THE_DEPLOYMENT}\n" for code in added}
+
+
+OF_THE_DEPLOYMENT: Final = (
+    "A code of this deployment. What it means and what to do stands in the ADR that adds it: "
+    "fleet adr list."
+)
 
 RUNBOOKS: Final = {code.value: page(code, code.meaning) for code in (*AlertCode, *HubAlertCode)}

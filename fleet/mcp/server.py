@@ -21,7 +21,7 @@ import fleet
 from fleet.commander.over_broker import CommandMessage, known_agents, send
 from fleet.contract.errors import FleetError
 from fleet.contract.reader import Reader
-from fleet.contract.schema_validator import load_schema
+from fleet.contract.schema_validator import Added, load_schema, with_added
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import is_agent_name
 from fleet.contract.vocabulary import MessageKind, Verb
@@ -96,7 +96,7 @@ def build(settings: Settings, *, allow_commands: bool, caller: str) -> MCPServer
             annotations=ACTS,
             structured_output=False,
         )
-    _add_resources(server)
+    _add_resources(server, settings.added_words())
     return server
 
 
@@ -183,8 +183,8 @@ class FleetTools:
         return answers.command_answer(verb, outcomes)
 
 
-def _add_resources(server: MCPServer) -> None:
-    """The contract's schemas, and a runbook for every alert."""
+def _add_resources(server: MCPServer, added: Added) -> None:
+    """The contract's schemas, and a runbook for every alert; with the deployment's own words."""
     for kind in MessageKind:
         server.add_resource(
             TextResource(
@@ -192,10 +192,10 @@ def _add_resources(server: MCPServer) -> None:
                 name=f"contract-{kind}",
                 description=f"JSON Schema: {kind.meaning}",
                 mime_type="application/schema+json",
-                text=json.dumps(load_schema(kind)),
+                text=json.dumps(with_added(load_schema(kind), added)),
             )
         )
-    for code, text in runbooks.RUNBOOKS.items():
+    for code, text in runbooks.runbooks(added.get("alert_codes", ())).items():
         server.add_resource(
             TextResource(
                 uri=f"fleet://runbook/{code}",

@@ -107,9 +107,9 @@ def _command(name: str, command: click.Command) -> str:
 
 VARIABLES = """\
 `${NAME}` in a file, and in a setting that comes from the environment, is what the environment holds
-under NAME (capitals, digits and `_`). A variable that is not set or empty is an error with file and
-key. So a secret may stay where it is handed in: `fleet config show`, `agent-sidecar check`, units
-and errors show `${NAME}`."""
+under NAME (capitals, digits and `_`); `${NAME:?}` is the same. A variable that is not set or empty
+is an error with file and key. So a secret may stay where it is handed in: `fleet config show`,
+`agent-sidecar check`, units and errors show `${NAME}`."""
 
 
 def settings() -> str:
@@ -173,7 +173,9 @@ taken; any other line is refused with its number:
 | lines | ended by LF; blanks around are nothing | CR LF, a byte order mark, control characters |
 
 {VARIABLES} `~/` at the beginning of a path is the user's home. `docker run --env-file` is no
-reader of this file: it takes quotes for part of the value.
+reader of this file: it takes quotes for part of the value. Where compose reads the file, and in a
+compose file itself, write `${{NAME:?}}`: compose puts the values in before we see them, and for
+`${{NAME}}` without one it puts in nothing and goes on.
 
 {sidecar(CORE)}
 

@@ -34,6 +34,7 @@ MEANS: Final = {
     "double quotes": (b"FLEET_AGENT=\"a #b 'c' \"\n", "a #b 'c' "),
     "letters beyond ASCII": (b'FLEET_AGENT="\xc3\xa4 b"\n', "ä b"),
     "a variable": (b"FLEET_AGENT=x${WHO}\n", "xal pha"),
+    "a variable that compose insists on": (b"FLEET_AGENT=x${WHO:?}\n", "xal pha"),
     "variables in double quotes": (b'FLEET_AGENT="${WHO}-${WHO} #"\n', "al pha-al pha #"),
     "names of others": (b"OTHER=/x\nOTHER_1='y'\nFLEET_AGENT=alpha\n", "alpha"),
 }  # fmt: skip
@@ -70,6 +71,7 @@ REFUSED: Final = {
     "$NAME in double quotes": (b'FLEET_AGENT="$WHO"\n', 1),
     "${NAME} in single quotes": (b"FLEET_AGENT='${WHO}'\n", 1),
     "${NAME:-other}": (b"FLEET_AGENT=${WHO:-x}\n", 1),
+    "${NAME:?text}": (b"FLEET_AGENT=${WHO:?no}\n", 1),
     "${NAME open": (b"FLEET_AGENT=${WHO\n", 1),
     "${name}": (b"FLEET_AGENT=${who}\n", 1),
     "a command": (b"FLEET_AGENT=`id`\n", 1),
@@ -251,7 +253,7 @@ def test_systemd_reads_the_same(row: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", MEANS)
 def test_compose_reads_the_same(row: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It puts the values in itself."""
+    """It puts the values in itself; what it does not know it hands on."""
     from dotenv import dotenv_values
 
     for name, held in SET.items():
@@ -259,4 +261,6 @@ def test_compose_reads_the_same(row: str, tmp_path: Path, monkeypatch: pytest.Mo
     path = tmp_path / "agent.env"
     text, value = MEANS[row]
     path.write_bytes(text)
-    assert dotenv_values(path)["FLEET_AGENT"] == value
+    handed = str(dotenv_values(path)["FLEET_AGENT"])
+    path.write_text("# empty\n")
+    assert {meaning(reader, path, FLEET_AGENT=handed) for reader in READERS} == {value}

@@ -74,7 +74,7 @@ def test_the_environment_stands_where_it_is_named(tmp_path: Path) -> None:
 
 
 def test_a_setting_from_the_environment_may_name_another(tmp_path: Path) -> None:
-    environ = home(tmp_path, "", FLEET_BROKER="mqtt://${HOST}", HOST="h.example")
+    environ = home(tmp_path, "", FLEET_BROKER="mqtt://${HOST:?}", HOST="h.example")
     assert load(environ=environ).broker.host == "h.example"
     del environ["HOST"]
     with pytest.raises(ConfigError, match="FLEET_BROKER in the environment has no value"):

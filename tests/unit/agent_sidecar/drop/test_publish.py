@@ -33,6 +33,7 @@ def test_an_unknown_number_is_a_metric() -> None:
 def test_a_plane_with_a_word_is_a_check_also_one_that_an_adr_adds() -> None:
     message = made("heartbeat", "disk=warn", "gpu=fail", "gpu_percent=99")
     assert message["checks"] == {"disk": "warn", "gpu": "fail"}
+    assert message["ok"] is False, "unsaid, it follows from the checks"
     assert message["metrics"] == {"gpu_percent": 99}
 
 

@@ -55,6 +55,17 @@ def test_the_agents_own_word_counts_for_two_and_a_half_intervals() -> None:
     assert observed.metrics(26)[0] == {}
 
 
+def test_the_agents_own_checks_count_as_long_as_its_word() -> None:
+    """A plane without a probe would be gone with the next beat, and `ok` false without a why."""
+    observed = ObservedState(max_age=100)
+    observed.record("d", ProbeResult("disk", Check.PASS), 0)
+    observed.record("m", ProbeResult("memory", Check.FAIL), 0)
+    said = {"gpu": "warn", "disk": "fail", "memory": "pass"}
+    observed.record_heartbeat({"ok": True, "interval": 10, "checks": said}, 0)
+    assert observed.checks(25) == {"gpu": "warn", "disk": "fail", "memory": "fail"}
+    assert observed.checks(26) == {"disk": "pass", "memory": "fail"}
+
+
 def test_a_state_the_agent_claims_stays_until_it_says_another() -> None:
     observed = ObservedState(max_age=25)
     observed.record_status("maintenance")
