@@ -99,13 +99,13 @@ def publish(
     import time
 
     from agent_sidecar.daemon import run_once
-    from agent_sidecar.drop.publish import compose, drop, drop_folder
+    from agent_sidecar.drop.publish import compose_for_sidecar, drop, drop_folder
     from agent_sidecar.one_shot import Purpose
     from fleet.contract.vocabulary import MessageKind
 
     word = MessageKind(kind)
     folder, added = drop_folder(config)
-    message = compose(added, word, fields, time.time())
+    message = compose_for_sidecar(config, added, word, fields, time.time())
     if folder is not None:
         drop(folder, word, message, time.time())
         return

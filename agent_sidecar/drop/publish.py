@@ -60,6 +60,33 @@ def compose(
     return message
 
 
+def compose_for_sidecar(
+    config: Config,
+    added: Mapping[str, tuple[str, ...]],
+    kind: MessageKind,
+    words: Sequence[str],
+    wall: float,
+) -> dict[str, Any]:
+    """Like `compose`, for a sidecar that knows the words `added`; one that our ADRs add by now, and
+    that it does not know, is told as that.
+
+    Raises:
+        FleetError: as there.
+    """
+    try:
+        return compose(added, kind, words, wall)
+    except FleetError as error:
+        try:
+            compose(config.added_words(), kind, words, wall)
+        except FleetError:
+            raise error from None
+    raise FleetError(
+        f"the sidecar does not know a word of this {kind} yet",
+        f"it was started before {config.text('FLEET_ADR')} had that word",
+        "restart the sidecar, or kill -HUP it; then agent-sidecar publish again",
+    )
+
+
 def _parse(words: Sequence[str], fields: dict[str, Any], planes: set[str]) -> dict[str, Any]:
     if len(words) == 1 and words[0].lstrip().startswith("{"):
         from fleet.contract.strict_json import decode
