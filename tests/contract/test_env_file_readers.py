@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -151,6 +152,20 @@ def test_a_line_is_refused_with_its_number(reader: str, row: str, tmp_path: Path
     assert agent == ""
     assert error.startswith(f"line {number} of {path} is not usable: ")
     assert "\nTry: " in error
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    "row", ["CR LF", "a byte order mark", "a byte order mark before a comment"]
+)
+def test_what_an_editor_did_is_undone_by_the_remedy(reader: str, row: str, tmp_path: Path) -> None:
+    path = tmp_path / "agent.env"
+    path.write_bytes(REFUSED[row][0].replace(b"# x\n", b"# x\n# y\n"))
+    _, error = read(reader, path)
+    command = error.partition("\nTry: ")[2].strip()
+    assert "sed -i" in command
+    subprocess.run(["sh", "-c", command], check=True)
+    assert read(reader, path)[0] == "alpha"
 
 
 @pytest.mark.parametrize("reader", READERS)
