@@ -53,6 +53,11 @@ TABLES: Final = (
         Key("commands", NUMBER, "days of commands that ended"),
         Key("max_dead_letters", COUNT, "dead letters at most"),
         Key("max_events", COUNT, "events at most"),
+        Key("max_gb", NUMBER, "GB that the database takes at most; then the oldest messages go"),
+        Key("agent_mb_a_day", NUMBER, "MB of heartbeats stored of an agent in a day"),
+    )),
+    Table("acl", "the proof of the broker's ACL", (
+        Key("trusted", TEXTS, "accounts that may reach the fleet's topics, as the broker's admin"),
     )),
     Table("audit", "the capture of the bus, and its audit", (
         Key("capture_mb", NUMBER, "MiB of all capture files"),
