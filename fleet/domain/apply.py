@@ -34,6 +34,7 @@ def apply(record: AgentRecord, message: FromAgent, arrival: Arrival) -> list[Eve
         return [Event(Fact.RETAINED_FORGED, record.name, arrival.at)]
     events: list[Event] = []
     boot, seq = message.boot, message.seq
+    arrival.numbered = seq is not None
     if boot is not None:
         if boot != record.boot:
             session = _session(record, message, boot, arrival)

@@ -52,8 +52,20 @@ def _is_overtaken(known: float | None, arrival: Arrival) -> bool:
     return arrival.ts <= known if arrival.retained else arrival.behind and arrival.ts < known
 
 
+def _is_behind_the_beat(record: AgentRecord, arrival: Arrival) -> bool:
+    """Whether a heartbeat was taken that is later than this status or alert. Of one that comes live
+    without a number the times decide, too; a clock that was set back costs one interval so."""
+    if arrival.retained:
+        return arrival.ts <= (record.beat_ts or 0.0)
+    late = arrival.behind or not arrival.numbered
+    return late and arrival.ts < (record.beat_ts or 0.0)
+
+
 def _beat(record: AgentRecord, beat: Heartbeat, arrival: Arrival) -> list[Event]:
     at = arrival.at
+    if not arrival.out_of_order and record.rare is not None and record.rare.after_beat is not None:
+        record.rare.after_beat = None  # it lies before this beat
+        record.drop_empty_rare()
     if _is_overtaken(record.beat_ts, arrival):
         return [] if beat.seq is not None else [Event(Fact.DUPLICATE, record.name, at)]
     reported = record.reported
@@ -71,7 +83,7 @@ def _beat(record: AgentRecord, beat: Heartbeat, arrival: Arrival) -> list[Event]
     if beat.interval is not None and beat.interval != record.profile.interval:
         record.profile = shared(replace(record.profile, interval=beat.interval))
     later = record.number(STATUS_TS)
-    behind = arrival.retained and later is not None and later > arrival.ts
+    behind = arrival.out_of_order and later is not None and later > arrival.ts
     checks = (
         reported.checks if beat.checks is None else record.merge_checks(beat.checks, moment, behind)
     )
@@ -100,8 +112,11 @@ def _beat(record: AgentRecord, beat: Heartbeat, arrival: Arrival) -> list[Event]
 
 
 def _state_after_beat(record: AgentRecord, arrival: Arrival, events: list[Event]) -> State | None:
-    """A live beat ends an offline. A retained one was often kept from before the end, so it
-    does so only without session numbers and when it is dated later."""
+    """A live beat ends an offline, but for one that was overtaken by it. A retained one was often
+    kept from before the end, so it does so only without session numbers and when it is dated
+    later."""
+    if arrival.behind and arrival.ts < (record.number(STATUS_TS) or 0.0):
+        return State.OFFLINE
     if not arrival.retained:
         events.append(Event(Fact.BIRTH, record.name, arrival.at))
         return None
@@ -130,7 +145,7 @@ def _status(record: AgentRecord, status: Status, arrival: Arrival) -> list[Event
     goodbye = _is_goodbye(status, arrival, record.last_ts)
     record.numbers[STATUS_TS] = arrival.ts
     events += _state(record, status, arrival, goodbye=goodbye)
-    behind = arrival.retained and (record.beat_ts or 0.0) > arrival.ts
+    behind = _is_behind_the_beat(record, arrival)
     _profile(record, status, behind=behind)
     if status.config is not None:
         events += _config(record, status.config, reply, at)
@@ -201,11 +216,10 @@ def _alert(record: AgentRecord, alert: Alert, arrival: Arrival) -> list[Event]:
     reported = record.reported
     firing = alert.state is AlertState.FIRING
     codes = reported.codes | {alert.code} if firing else reported.codes - {alert.code}
-    if arrival.retained and reported.lists_codes and arrival.ts <= (record.beat_ts or 0.0):
-        codes = (
-            reported.codes
-        )  # a later heartbeat already listed what fires; not how much it matters
-    if arrival.retained and arrival.ts > (record.beat_ts or 0.0):
+    if reported.lists_codes and _is_behind_the_beat(record, arrival):
+        # A later heartbeat already listed what fires; not how much it matters.
+        codes = reported.codes
+    elif arrival.retained or arrival.numbered:
         record.ensure_rare().after_beat = (alert.code, arrival.ts, firing)
     stated = tuple(item for item in reported.stated if item[0] != alert.code)
     if firing and alert.severity is not severity_of(alert.code):
@@ -226,16 +240,18 @@ def _alert(record: AgentRecord, alert: Alert, arrival: Arrival) -> list[Event]:
 
 
 def _listed(record: AgentRecord, listed: list[str], arrival: Arrival) -> frozenset[str]:
-    """The codes of a heartbeat; of one that lies before a retained alert which was taken already,
-    that alert's word on its own code stands."""
+    """The codes of a heartbeat; of one that lies before an alert which was taken already, that
+    alert's word on its own code stands, and live, where every alert was heard, what is known."""
     codes = frozenset(listed)
     if record.rare is None or record.rare.after_beat is None:
         return codes
     code, ts, firing = record.rare.after_beat
-    if not (arrival.retained and arrival.ts < ts):
+    if not (arrival.out_of_order and arrival.ts < ts):
         record.rare.after_beat = None
         record.drop_empty_rare()
         return codes
+    if not arrival.retained:
+        return record.reported.codes
     return codes | {code} if firing else codes - {code}
 
 

@@ -12,7 +12,8 @@ from fleet.domain.clock_skew import corrected
 class Arrival:
     """`at` is the hub's clock at receipt, `ts` the agent's own time, both in seconds since epoch.
 
-    `behind`: a later number of the session came first. `listening_since`: since when the hub
+    `behind`: a later number of the session came first. `numbered`: it has a number, so that live and
+    not behind it is the latest. `listening_since`: since when the hub
     listens without a break, infinite while it does not. `interval`: seconds between beats of
     an agent that does not say.
     """
@@ -23,6 +24,13 @@ class Arrival:
     listening_since: float = float("-inf")
     interval: float = DEFAULT_INTERVAL
     behind: bool = False
+    numbered: bool = True
+
+    @property
+    def out_of_order(self) -> bool:
+        """Whether only its own time can tell if something later was taken already: a broker hands
+        out retained state in any order, and an outbox sends again what waited in it."""
+        return self.retained or self.behind
 
     def moment(self, skew: float | None) -> float | None:
         """When it was so on the hub's clock: receipt, or for retained state its own time,

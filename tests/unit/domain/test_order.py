@@ -196,6 +196,42 @@ def test_the_broker_alone_tells_what_the_hub_knows(agent: Agent, again: bool) ->
     assert knowable(alone) == knowable(hub.roster.view("larry", agent.now + 1.0))
 
 
+@settings(max_examples=600, deadline=None)
+@given(agent=sidecars(), draw=st.data())
+def test_an_outbox_that_is_late_changes_nothing(agent: Agent, draw: st.DataObject) -> None:
+    """Heartbeats go out at once or not at all; statuses and alerts wait, in order, for a link. So a
+    hub hears heartbeats before what was said before them, and never the other way round."""
+    told = [message for message, _ in agent.told if message.seq is not None]
+    beats = [message for message in told if message.kind_of_message == "heartbeat"]
+    waiting = [message for message in told if message.kind_of_message != "heartbeat"]
+    heard = Story(Roster(interval=600), "larry")
+    late = Story(Roster(interval=600), "larry")
+    for number, message in enumerate(told):
+        heard.hears(message, at=agent.now + number)
+    number = 0
+    while beats or waiting:
+        due = waiting and (
+            not beats or (waiting[0].boot, waiting[0].seq) < (beats[0].boot, beats[0].seq)
+        )
+        from_outbox = due and (not beats or draw.draw(st.booleans()))
+        message = waiting.pop(0) if from_outbox else beats.pop(0)
+        late.hears(message, at=agent.now + number)
+        number += 1
+    now = agent.now + len(told)
+    assert undisputed(late.roster.view("larry", now)) == undisputed(heard.roster.view("larry", now))
+
+
+def undisputed(view: AgentView) -> dict[str, Any]:
+    """What is shown, but for contradictions between reports, which depend on their order, and holes
+    in the numbers, which fill by and by."""
+    told = knowable(view)
+    for code in ("telemetry-dissent", "seq-gap", "clock-skew"):
+        told["severities"].pop(code, None)
+    told["alerts"] = sorted(told["severities"])
+    told.pop("state")  # a hole or a dissent is part of it
+    return told
+
+
 def knowable(view: AgentView) -> dict[str, Any]:
     told = shown(view)
     told["alerts"] = [code for code in told["alerts"] if code != "telemetry-dissent"]
@@ -203,6 +239,19 @@ def knowable(view: AgentView) -> dict[str, Any]:
     if told["says"] == "offline" and not told["goodbye"]:
         del told["versions"]
     return told
+
+
+def test_what_comes_late_without_a_number_is_dated() -> None:
+    agent = Agent(numbered=False)
+    agent.says(status, "running", checks={"work": "pass"})
+    agent.says(beat, ok=False, checks={"work": "fail"}, alerts=[], metrics={"x": 5})
+    old = status("running", ts=NOON - 300.0, checks={"work": "pass"}, metrics={"x": 1})
+    fired = alert("restart-loop", "firing", ts=NOON - 200.0)
+    story = Story(Roster(interval=600), "larry")
+    for message in (*(message for message, _ in agent.told), old, fired):
+        story.hears(message, at=agent.now)
+    view = story.roster.view("larry", agent.now)
+    assert (view.checks, view.metrics, view.alerts) == ({"work": "fail"}, {"x": 5}, ())
 
 
 def test_an_older_retained_status_does_not_override_a_newer_heartbeat() -> None:
