@@ -25,6 +25,7 @@ from fleet.settings import Settings
 FILE: Final = "hub.json"
 AT_HOME: Final = {
     "GET /v1/agents": "fleet status",
+    "GET /v1/alerts": "fleet alerts",
     "start without a cursor, then pass `next`": "fleet history --cursor 0",
 }
 """What the hub's remedies, which speak of HTTP, are at the command line."""

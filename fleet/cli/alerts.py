@@ -17,6 +17,9 @@ from fleet.settings import Settings
 if TYPE_CHECKING:
     from fleet.notifier.routes import Route
 
+MIN_SILENCE, MAX_SILENCE = 60, 30 * 86_400
+"""Seconds; as the hub has it."""
+
 
 @click.group(invoke_without_command=True)
 @click.pass_context
@@ -83,7 +86,9 @@ def ack(settings: Settings, agent: str, code: str) -> None:
 @click.option("--for", "seconds", type=Seconds(), default="1h", show_default=True)
 @with_settings("home", "hub", "hub_token_file")
 def silence(settings: Settings, agent: str | None, code: str | None, seconds: float) -> None:
-    """Hold back alerts for a while; prints the id of the silence."""
+    """Hold back alerts for a while, at least a minute; prints the id of the silence."""
+    if not MIN_SILENCE <= seconds <= MAX_SILENCE:
+        raise click.BadParameter("a silence lasts from 1m to 30d", param_hint="--for")
     body = {"agent": agent, "code": code, "seconds": seconds}
     given = {name: value for name, value in body.items() if value is not None}
     click.echo(HubClient.needed(settings).post("/v1/silences", given)["id"])

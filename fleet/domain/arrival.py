@@ -12,10 +12,9 @@ from fleet.domain.clock_skew import corrected
 class Arrival:
     """`at` is the hub's clock at receipt, `ts` the agent's own time, both in seconds since epoch.
 
-    `behind`: a later number of the session came first. `numbered`: it has a number, so that live and
-    not behind it is the latest. `listening_since`: since when the hub
-    listens without a break, infinite while it does not. `interval`: seconds between beats of
-    an agent that does not say.
+    `behind`: a later number of the session came first. `numbered`: it has a number, so that live
+    and not behind it is the latest. `listening_since`: since when the hub listens without a break,
+    infinite while it does not. `interval`: seconds between beats of an agent that does not say.
     """
 
     at: float

@@ -130,14 +130,29 @@ def _of_agent(view: AgentView) -> Iterable[tuple[Severity, str]]:
     presence = PRESENCE_CODES.get(view.state)
     if presence is not None:
         yield severity_of(presence, goodbye=view.goodbye), presence.value
-    if view.state in (Verdict.OFFLINE, Verdict.STALE):
-        return  # whatever it said before it went says nothing of now
     alerts = [code for code in view.alerts if code != presence]
+    gone = view.state in (Verdict.OFFLINE, Verdict.STALE)
+    if gone:
+        alerts = _beside_its_absence(view, alerts, presence)
     for code in alerts:
         yield view.severities.get(code) or severity_of(code), code
+    if gone:
+        return
     failing = [plane for plane, check in view.checks.items() if check is Check.FAIL]
     for plane in failing:
         if PLANES.get(plane) not in alerts:
             yield severity_of_plane(plane), f"{plane}:fail"
     if view.state is Verdict.DEGRADED and not (failing or alerts):
         yield UNSTATED, NOT_OK
+
+
+def _beside_its_absence(view: AgentView, alerts: list[str], presence: str | None) -> list[str]:
+    """What an agent said before it went says nothing of now. But where somebody silenced just that
+    it is gone, what else fires, and nobody silenced, must not go under with it."""
+
+    def is_held(code: str) -> bool:
+        return any(silence.covers(view.agent, code) for silence in view.held)
+
+    if presence is None or not is_held(presence):
+        return []
+    return [code for code in alerts if not is_held(code)]

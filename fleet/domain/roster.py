@@ -60,6 +60,9 @@ class Roster:
         self._ghosts = 0
         self._stopped_at: float | None = None
         self._listening_since = float("-inf")
+        self._waiting: dict[str, AgentRecord] = {}
+        self.unheard: set[str] = set()
+        """Whoever was well, and would be late or stale by now if nobody listened: unknown."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -89,6 +92,8 @@ class Roster:
         since = self._listening_since if self._stopped_at is None else float("inf")
         arrival = Arrival(at, epoch(message.ts), retained, since, self._interval)
         applied = apply.apply(record, message, arrival)
+        if not retained:
+            self.unheard.discard(address.agent)
         nothing_new = reported is record.reported and profile is record.profile and not retained
         if (
             nothing_new
@@ -110,16 +115,25 @@ class Roster:
         """Apply a live heartbeat that changes nothing but its numbers, as `observe` would; False,
         and nothing is changed, if it may be more than that."""
         record = self._records.get(name)
-        return record is not None and apply_unchanged(record, beat, at, epoch(beat.ts))
+        if record is None or not apply_unchanged(record, beat, at, epoch(beat.ts)):
+            return False
+        if self.unheard:
+            self.unheard.discard(name)
+        return True
 
     def observe_cleared(self, address: Address, *, at: float) -> list[Event]:
         """Somebody emptied retained state. What was heard stays true; the act is an event."""
         return [Event(Fact.RETAINED_CLEARED, address.agent, at, word=address.kind)]
 
     def tick(self, now: float) -> list[Event]:
-        """What time alone changed since the last tick."""
+        """What time alone changed since the last tick. While nobody listens that is nothing: who
+        would be silent by now is judged when somebody does again, and unknown until then."""
         events: list[Event] = []
         if self._stopped_at is not None:
+            for record in self._wheel.due(now):
+                self._waiting[record.name] = record
+                self._doubt(record, now)
+                self._schedule(record, now)
             return events
         for record in self._wheel.due(now):
             self._judge(record, now, events)
@@ -133,7 +147,12 @@ class Roster:
     def resume_listening(self, at: float) -> list[Event]:
         """The hub listens again and has caught up: silence counts again."""
         self._stopped_at, self._listening_since = None, at
-        return self.tick(at)
+        waiting, self._waiting = self._waiting, {}
+        self.unheard.clear()
+        events: list[Event] = []
+        for record in waiting.values():
+            self._judge(record, at, events)
+        return events + self.tick(at)
 
     # Enrolment
 
@@ -153,6 +172,8 @@ class Roster:
     def forget(self, name: str) -> None:
         """Drop an agent, as after its revocation."""
         record = self._records.pop(name, None)
+        self._waiting.pop(name, None)
+        self.unheard.discard(name)
         self.membership += 1
         if record is not None:
             record.slot = None
@@ -178,7 +199,7 @@ class Roster:
         verdict = hub_alerts.verdict_of(record, clock, default=interval, enrolled=enrolled)
         return view_of(
             record,
-            verdict,
+            Verdict.UNKNOWN if name in self.unheard else verdict,
             self._codes(record, verdict, clock),
             now=now,
             interval=hub_alerts.interval_of(record, interval),
@@ -189,7 +210,7 @@ class Roster:
     def verdict(self, name: str) -> Verdict:
         """The verdict of the last tick or message: what costs no view."""
         record = self._records.get(name)
-        return record.verdict if record else Verdict.UNKNOWN
+        return record.verdict if record and name not in self.unheard else Verdict.UNKNOWN
 
     def said_at(self, name: str) -> float | None:
         """When an agent last said how it is, by its own clock (s since the epoch)."""
@@ -214,6 +235,8 @@ class Roster:
         found = dict.fromkeys(Verdict, 0)
         for record in self._records.values():
             found[record.verdict] += 1
+        found[Verdict.OK] -= len(self.unheard)
+        found[Verdict.UNKNOWN] += len(self.unheard)
         found[Verdict.UNKNOWN] += sum(name not in self._records for name in self._enrolled or ())
         return found
 
@@ -296,6 +319,17 @@ class Roster:
                 _hub_alert(Fact.ALERT_RESOLVED, record, c, now) for c in sorted(before - after)
             ]
         self._schedule(record, clock)
+        if self._stopped_at is not None:
+            self._doubt(record, now)
+
+    def _doubt(self, record: AgentRecord, now: float) -> None:
+        """Note who was well and would be silent by `now`, had somebody listened."""
+        self.unheard.discard(record.name)
+        if record.verdict is Verdict.OK:
+            enrolled = self._is_enrolled(record.name)
+            by_now = hub_alerts.verdict_of(record, now, default=self._interval, enrolled=enrolled)
+            if by_now in (Verdict.LATE, Verdict.STALE):
+                self.unheard.add(record.name)
 
     def _schedule(self, record: AgentRecord, clock: float) -> None:
         """Look at the record again when time alone may next change what is true of it."""

@@ -33,6 +33,7 @@ class Exporter:
         self._hub = hub
         self._exposition = Exposition()
         self._membership = -1
+        self._unheard: set[str] = set()
         self._registry = CollectorRegistry()
         self._registry.register(HubCollector(hub, commander, self._exposition, extras))
         ProcessCollector(registry=self._registry)
@@ -62,6 +63,11 @@ class Exporter:
         if self._membership != (membership := self._hub.roster.membership):
             self._exposition.align(self._hub.roster.names())  # costs as much as the scrape itself
             self._membership = membership
+        unheard = self._hub.roster.unheard
+        if unheard or self._unheard:  # no event tells of them
+            changed = unheard ^ self._unheard
+            self._exposition.touch(filter(self._hub.roster.knows, changed))
+            self._unheard = set(unheard)
         agents = self._exposition.render(
             lambda name: self._hub.read_model.view(name, now), now, openmetrics=openmetrics
         ).encode()

@@ -7,6 +7,10 @@ from fleet.contract.reserved import PROBES
 from fleet.contract.topics import Topics, is_agent_name
 
 
+THE_HUB = "hub"
+"""What the hub's own alerts stand under, everywhere: an agent of that name could pass for it."""
+
+
 def hub_account(topics: Topics) -> str:
     """The hub's account, and the role of the same name."""
     return topics.manager
@@ -33,8 +37,8 @@ def check_agent_name(topics: Topics, name: str) -> None:
             "a name is 1 to 40 of a-z, 0-9 and -, and neither starts nor ends with -",
             "fleet agent add alpha-1",
         )
-    if name in (hub_account(topics), admin_account(topics), *PROBES):
-        why = "the fleet itself uses that account"
+    if name in (THE_HUB, hub_account(topics), admin_account(topics), *PROBES):
+        why = "the fleet itself goes by that name"
         raise ConfigError(f"agent name {name!r} is taken", why, f"fleet agent add {name}-1")
 
 

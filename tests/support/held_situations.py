@@ -42,6 +42,22 @@ HELD: Final = (
         acts=(silenced("silenced-gone"),),
     ),
     Situation(
+        "silenced-absence",
+        "offline",
+        ((CRITICAL, "restart-loop"), (INFO, "agent-offline", SILENCED)),
+        {"agent-offline": CRITICAL, "restart-loop": CRITICAL, "idle-cost": WARNING},
+        False,
+        live=[
+            fires("restart-loop", CRITICAL),
+            fires("idle-cost", WARNING),
+            says("offline", ago=60),
+        ],
+        acts=(
+            silenced("silenced-absence", code="agent-offline"),
+            silenced("silenced-absence", code="idle-cost"),
+        ),
+    ),
+    Situation(
         "silenced-late",
         "late",
         ((INFO, "agent-late", SILENCED),),

@@ -94,6 +94,8 @@ class Situation:
 def under_maintenance(one: Situation) -> Situation:
     """The same while maintenance of all is announced: nothing wakes anybody."""
     codes = sorted(problem[1] for problem in one.problems)
+    if one.state in ("offline", "stale"):  # all of it is held: that it is gone says enough
+        codes = [code for code in codes if code.startswith("agent-")]
     held = tuple((INFO, code, MAINTENANCE) for code in codes)
     return replace(one, problems=held, alerts=one.severities)
 

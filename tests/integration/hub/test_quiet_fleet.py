@@ -142,3 +142,27 @@ def test_the_list_of_the_enrolled_makes_ghosts_and_names_who_was_never_heard(
     assert found == {"ada": "ok", "guy": "ok", "zoe": "unknown"}
     assert "from the broker alone: ghosts, silences and clock skew are not known" in alone.stderr
     guy.close()
+
+
+def test_who_is_only_found_retained_is_never_called_well_by_a_hub_that_starts(
+    hub: Served, broker: Mosquitto
+) -> None:
+    """It beat once in ten seconds, ten minutes ago: until the hub has listened, nobody knows."""
+    ada = Publisher(broker, "ada")
+    old = timestamp(time.time() - 600)
+    beat = {"ok": True, "ts": old, "interval": 10}
+    ada.publish("heartbeat", json.dumps(beat).encode(), retain=True).wait_for_publish(10)
+    ada.close()
+    hub.start()
+    seen: list[tuple[str, int]] = []
+
+    def is_stale() -> bool:
+        state, line = states(hub).get("ada"), hub.get("/metrics", "viewer")
+        if state is not None:
+            well = 'fleet_agent_state{agent="ada",state="ok"} 1' in line
+            seen.append((state, well))
+        return state == "stale"
+
+    wait_until(is_stale, what="the judgement of silence")
+    assert {state for state, _ in seen} <= {"unknown", "stale"}
+    assert not any(well for _, well in seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
@@ -168,10 +169,44 @@ def test_the_hub_s_own_deafness_is_not_the_agents_silence():
     story.hears(beat())
     story.roster.stop_listening(NOON + 5)
     assert story.waits(NOON + 1000) == []
-    assert story.state(NOON + 1000) == "ok"
+    assert story.state(NOON + 1000) == "unknown"
     story.hears(beat(NOON + 1000), at=NOON + 1001)
     assert story.roster.resume_listening(NOON + 1002) == []
     assert story.state(NOON + 1002) == "ok"
+
+
+def test_who_would_be_silent_by_now_is_unknown_while_nobody_listens():
+    """At every door, without an event, and whatever was wrong before stays wrong."""
+    roster = Roster(interval=10)
+    for name, message in (("well", beat()), ("bad", beat(ok=False)), ("slow", beat(interval=600))):
+        Story(roster, name).hears(message)
+    roster.stop_listening(NOON + 5)
+
+    def told(now: float) -> dict[str, str]:
+        assert roster.tick(now) == []
+        found = {view.agent: view.state.value for view in roster.views(now)}
+        assert found == {name: roster.verdict(name).value for name in roster.names()}
+        counts = {state.value: n for state, n in roster.counts().items() if n}
+        assert counts == Counter(found.values())
+        return found
+
+    assert told(NOON + 6) == {"well": "ok", "bad": "degraded", "slow": "ok"}
+    assert told(NOON + 100) == {"well": "unknown", "bad": "degraded", "slow": "ok"}
+    assert told(NOON + 1000) == {"well": "unknown", "bad": "degraded", "slow": "unknown"}
+    Story(roster, "slow").hears(beat(NOON + 1001, interval=600), at=NOON + 1001)
+    assert told(NOON + 1002) == {"well": "unknown", "bad": "degraded", "slow": "ok"}
+    events = roster.resume_listening(NOON + 1003)
+    assert sorted(words(events, Fact.VERDICT)) == ["stale", "stale"]
+    assert told(NOON + 1004) == {"well": "stale", "bad": "stale", "slow": "ok"}
+    assert roster.unheard == set()
+
+
+def test_a_first_start_knows_nothing_of_whom_it_only_finds_retained():
+    story = Story()
+    story.roster.stop_listening(float("-inf"))
+    story.hears(beat(NOON - 600), retained=True)
+    assert story.state(NOON) == "unknown"
+    assert words(story.roster.resume_listening(NOON + 5), Fact.VERDICT) == ["stale"]
 
 
 def test_who_stays_silent_after_the_hub_listens_again_is_told():
