@@ -1,111 +1,101 @@
-"""A broker in Python (amqtt) for a machine without Mosquitto.
+"""A broker from a wheel (iotcore, with rumqttd inside) for a machine without Mosquitto.
 
-`python -m fleet.bus.embedded_broker PORT` serves loopback only, in memory, open to whoever is on
-this machine, MQTT 3.1.1. Good for a first look and for a laptop, not for a fleet: it is slow, and
-what it acknowledged dies with it.
+`python -m fleet.bus.embedded_broker CONFIG` serves what `configuration` wrote: loopback only, in
+memory, open to whoever is on this machine, MQTT 3.1.1 (an MQTT 5 CONNECT is hung up on, so clients
+fall back at once). No rights and nothing kept: for a first look. ADR-0008 says what it cannot do.
 """
 
 from __future__ import annotations
 
-import asyncio
+import importlib.util
 import logging
-import signal
+import os
 import sys
-from typing import Any, Final
+import threading
+from importlib.metadata import version
+from typing import Final
 
-# amqtt ships no types.
-from amqtt.adapters import (  # type: ignore[import-untyped]
-    StreamReaderAdapter,
-    StreamWriterAdapter,
-)
-from amqtt.broker import Broker  # type: ignore[import-untyped]
-from amqtt.contexts import BrokerConfig, ListenerConfig  # type: ignore[import-untyped]
-from amqtt.plugins.base import BaseAuthPlugin  # type: ignore[import-untyped]
-from amqtt.session import Session  # type: ignore[import-untyped]
+from fleet.bus.connection import IN_FLIGHT
 
-STATISTICS: Final = 10
-"""Seconds between `$SYS` statistics; the retained version is there from the start."""
+PACKAGE: Final = "iotcore"
+
+SEGMENT: Final = 4 << 20
+SEGMENTS: Final = 16
+"""Bytes of a piece of one filter's log, and how many pieces: of what waits for a reader the oldest
+is lost beyond 64 MiB. By default it keeps what has passed, read or not."""
 
 
-_SHORTEST_CONNECT: Final = 12
-"""Bytes of the shortest CONNECT there is; the protocol's name and level are always in them."""
+READY: Final = "listening"
+"""What it says once the port is its own."""
 
-_NAME: Final = b"\x00\x04MQTT"
-
-_UNSUPPORTED_VERSION: Final = bytes([0x20, 3, 0, 132, 0])
-"""CONNACK of MQTT 5 with reason 132."""
+_BOUND: Final = "Listening for remote connections"
+"""rumqttd's word for it, of its logger `rumqttd.server.broker`."""
 
 
-class OpenToAll(BaseAuthPlugin):  # type: ignore[misc]  # the base is untyped
-    """Lets everybody in. amqtt's own such plugin forgets the session of whomever it lets in."""
-
-    async def authenticate(self, *, session: Session) -> bool:
-        del session
-        return True
+def available() -> bool:
+    """Whether it is installed here: not every platform has a wheel."""
+    return importlib.util.find_spec(PACKAGE) is not None
 
 
-class Reader(StreamReaderAdapter):  # type: ignore[misc]  # the base is untyped
-    """Reads on from bytes that were looked at already."""
-
-    def __init__(self, seen: bytes, reader: asyncio.StreamReader) -> None:
-        super().__init__(reader)
-        self._seen = seen
-
-    async def read(self, n: int = -1) -> bytes:
-        data, self._seen = (self._seen[:n], self._seen[n:]) if n >= 0 else (self._seen, b"")
-        if len(data) != n:
-            data += await super().read(n - len(data) if n >= 0 else n)
-        return data
+def name() -> str:
+    return f"embedded {PACKAGE} {version(PACKAGE)}"
 
 
-class EmbeddedBroker(Broker):  # type: ignore[misc]  # the base is untyped
-    """amqtt that refuses MQTT 5 in the words of MQTT 5.
+def configuration(port: int) -> str:
+    """rumqttd's configuration (TOML): one listener, on loopback, whose memory is bounded."""
+    return f"""\
+id = 0
 
-    amqtt reads the properties of an MQTT 5 CONNECT as a client id hundreds of bytes long, and
-    waits for the rest of it until the client gives up.
-    """
+[router]
+id = 0
+max_connections = 1000
+max_outgoing_packet_count = 200
+max_segment_size = {SEGMENT}
+max_segment_count = {SEGMENTS}
 
-    async def stream_connected(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
-    ) -> None:
-        try:
-            opening = await reader.readexactly(_SHORTEST_CONNECT)
-        except (OSError, asyncio.IncompleteReadError):
-            writer.close()
-            return
-        if opening.partition(_NAME)[2].startswith(b"\x05"):
-            writer.write(_UNSUPPORTED_VERSION)
-            writer.close()
-            return
-        streams = Reader(opening, reader), StreamWriterAdapter(writer)
-        await self.external_connected(*streams, listener_name)
+[v4.1]
+name = "loopback"
+listen = "127.0.0.1:{port}"
+next_connection_delay_ms = 1
 
-
-def configuration(port: int) -> BrokerConfig:
-    """One listener, on loopback."""
-    plugins: dict[str, Any] = {
-        # By its import name, also when this file runs as __main__.
-        "fleet.bus.embedded_broker.OpenToAll": {},
-        "amqtt.plugins.sys.broker.BrokerSysPlugin": {"sys_interval": STATISTICS},
-    }
-    listeners = {"default": ListenerConfig(bind=f"127.0.0.1:{port}")}
-    return BrokerConfig(listeners=listeners, plugins=plugins)
+[v4.1.connections]
+connection_timeout_ms = 10000
+max_payload_size = 8192
+max_inflight_count = {IN_FLIGHT}
+dynamic_filters = true
+"""
 
 
-async def serve(port: int) -> None:
+class _ReadyHandler(logging.Handler):
+    """Says `READY` for rumqttd's own word, and then no more of its log: it would show clients and
+    topics, and cost a call into Python for each packet."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith(_BOUND):
+            logging.disable(logging.CRITICAL)
+            sys.stdout.write(f"{READY}\n")
+            sys.stdout.flush()
+
+
+def serve(config: str) -> None:
     """Serve until SIGTERM, or until stdin closes because whoever started us is gone."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    from iotcore import Broker
+
+    logging.basicConfig(level=logging.CRITICAL, handlers=[_ReadyHandler()])
+    logging.getLogger("rumqttd.server.broker").setLevel(logging.INFO)
     if not sys.stdin.isatty():
-        loop.add_reader(sys.stdin.fileno(), stopped.set)
-    broker = EmbeddedBroker(configuration(port))
-    await broker.start()
-    await stopped.wait()
-    await broker.shutdown()
+        threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
+    try:
+        Broker(config_path=config).run_forever()
+    except OSError as error:  # the port was taken meanwhile
+        sys.exit(str(error))
+
+
+def _end_with_stdin() -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(0)  # the broker has no other way to be stopped
 
 
 if __name__ == "__main__":
-    # Its log would show clients, topics and the tracebacks of MQTT 5 clients that fall back.
-    logging.disable(logging.CRITICAL)
-    asyncio.run(serve(int(sys.argv[1])))
+    serve(sys.argv[1])

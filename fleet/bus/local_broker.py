@@ -14,13 +14,13 @@ import socket
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from fleet.bus import embedded_broker
 from fleet.bus.connection import IN_FLIGHT
-from fleet.contract.errors import BrokerError
+from fleet.contract.errors import BrokerError, ConfigError
 
 LIMITS: Final = (
     # 0 is no limit. The default of 100 drops the rest of a burst, acknowledged and unsaid.
@@ -48,8 +48,14 @@ STATE: Final = (
 _FOLDERS: Final = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin:/opt/homebrew/bin:/usr/local/bin"
 """Where Debian and Homebrew put the broker, and a user's PATH often does not look."""
 
+_RUNNING: Final = re.compile(r"mosquitto version (\S+) running")
+_LISTENING: Final = re.compile(rf"^{embedded_broker.READY}$", re.MULTILINE)
+
+CAUTION: Final = "no rights, nothing kept: for a first look"
+"""What a person is told of the embedded broker."""
+
 _START_WITHIN: Final = 20.0
-"""Seconds. Mosquitto takes 0.02, the embedded broker 1 on a slow machine."""
+"""Seconds. Mosquitto takes 0.02, the embedded broker 0.1."""
 
 _STOP_WITHIN: Final = 5.0
 """Seconds to write its state; then it is killed."""
@@ -84,7 +90,8 @@ class LocalBroker:
 
     Attributes:
         url: what to put into FLEET_BROKER.
-        name: what runs, for a person: `Mosquitto 2.0.11` or `embedded amqtt 0.12.1`.
+        name: what runs, for a person: `Mosquitto 2.0.11` or `embedded iotcore 0.4.0`.
+        caution: what a person should know about it; empty: nothing.
         log: the file with its own words.
     """
 
@@ -93,6 +100,7 @@ class LocalBroker:
         self.port = port
         self.url = f"mqtt://127.0.0.1:{port}"
         self.name = "a broker"
+        self.caution = ""
         self.log = folder / "broker.log"
         self._embedded = embedded
         self._process: subprocess.Popen[bytes] | None = None
@@ -113,12 +121,19 @@ class LocalBroker:
 
         Raises:
             BrokerError: the port is taken, or it did not start.
+            ConfigError: neither broker is installed.
         """
         if _listens(self.port):
             why = "something listens there already"
             raise BrokerError(f"port {self.port} is taken", why, f"port {self.port + 1}")
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         mosquitto = None if self._embedded else find_mosquitto()
+        if not mosquitto and not embedded_broker.available():
+            raise ConfigError(
+                "there is no broker to start",
+                "neither Mosquitto nor the embedded broker (extra demo) is installed",
+                "apt-get install mosquitto, or brew install mosquitto",
+            )
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         argv = self._mosquitto(mosquitto) if mosquitto else self._python()
         with self.log.open("wb") as log:
             # In a session of its own, so that Ctrl-C does not take it before its clients.
@@ -126,11 +141,12 @@ class LocalBroker:
                 argv, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
             )
         try:
-            self._await_start()
+            said = self._await(_RUNNING if mosquitto else _LISTENING)
         except BaseException:
             self.stop()
             raise
-        self.name = self._named() if mosquitto else _embedded_name()
+        self.name = f"Mosquitto {said[1]}" if mosquitto else embedded_broker.name()
+        self.caution = "" if mosquitto else CAUTION
         return self
 
     def stop(self) -> None:
@@ -157,25 +173,21 @@ class LocalBroker:
         return [program, "-c", str(file)]
 
     def _python(self) -> list[str]:
-        return [sys.executable, "-m", "fleet.bus.embedded_broker", str(self.port)]
+        file = self.folder / "rumqttd.toml"
+        file.write_text(embedded_broker.configuration(self.port))
+        return [sys.executable, "-m", "fleet.bus.embedded_broker", str(file)]
 
-    def _await_start(self) -> None:
+    def _await(self, ready: re.Pattern[str]) -> re.Match[str]:
+        """Wait for its own word that it has the port: that somebody answers there proves nothing,
+        since two may look for a free port at the same moment."""
         process = self._process
         end = time.monotonic() + _START_WITHIN
         while process and process.poll() is None and time.monotonic() < end:
-            if _listens(self.port):
-                return
+            if said := ready.search(self.log.read_text(errors="replace")):
+                return said
             time.sleep(0.01)
         last = self.log.read_text(errors="replace").strip().splitlines()[-1:]
         raise BrokerError("the local broker did not start", "".join(last), f"look into {self.log}")
-
-    def _named(self) -> str:
-        said = re.search(r"mosquitto version (\S+)", self.log.read_text(errors="replace"))
-        return f"Mosquitto {said[1]}" if said else "Mosquitto"
-
-
-def _embedded_name() -> str:
-    return f"embedded amqtt {version('amqtt')}"
 
 
 def _listens(port: int) -> bool:

@@ -69,8 +69,8 @@ def mosquitto_codec(folder: Path) -> contextlib.AbstractAsyncContextManager[Worl
     return behind_a_proxy(folder, ingest_bus)
 
 
-def amqtt(folder: Path) -> contextlib.AbstractAsyncContextManager[World]:
-    return behind_a_proxy(folder, MqttBus, embedded=True)
+def embedded(folder: Path) -> contextlib.AbstractAsyncContextManager[World]:
+    return behind_a_proxy(folder, ingest_bus, embedded=True)
 
 
 WORLDS = {
@@ -78,5 +78,5 @@ WORLDS = {
     "mosquitto-5": mosquitto,
     "mosquitto-codec": mosquitto_codec,
     "mosquitto-3.1.1": mosquitto_3,
-    "amqtt": amqtt,
+    "embedded": embedded,
 }
