@@ -94,7 +94,8 @@ def _maintenance(roster: Roster, views: Iterable[AgentView]) -> Iterable[Silence
 
 
 async def retained_state(bus: Bus, filters: Iterable[str]) -> list[Inbound]:
-    """Every retained message under `filters`, in order of arrival; the subscriptions stay.
+    """The retained message of every topic under `filters`, in order of arrival; the subscriptions
+    stay. Who is asked again after a break tells all of it again.
 
     Raises:
         BrokerError: the broker refuses the subscription.
@@ -102,7 +103,7 @@ async def retained_state(bus: Bus, filters: Iterable[str]) -> list[Inbound]:
     wanted = list(filters)
     await bus.subscribe(*wanted)
     quiet = MARKER_WAIT if await _ask_for_marker(bus, wanted) else QUIET
-    state: list[Inbound] = []
+    state: dict[str, Inbound] = {}
     clock = asyncio.get_running_loop().time
     end = clock() + PATIENCE
     with contextlib.suppress(TimeoutError):
@@ -112,9 +113,9 @@ async def retained_state(bus: Bus, filters: Iterable[str]) -> list[Inbound]:
                 if message.topic == MARKER:
                     break
                 if message.retain:
-                    state.append(message)
+                    state[message.topic] = message
                 limit.reschedule(min(end, clock() + quiet))
-    return state
+    return list(state.values())
 
 
 async def _ask_for_marker(bus: Bus, filters: list[str]) -> bool:

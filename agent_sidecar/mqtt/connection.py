@@ -79,7 +79,8 @@ class BrokerConnection:
         self.counters = ConnectionCounters()
 
     def listen(self, filters: tuple[str, ...], on_message: OnMessage, *observers: Observer) -> None:
-        """What to subscribe to, who takes what comes in, and who is told of up and down."""
+        """What to subscribe to (topics, no wildcards), who takes what comes in, and who is told of
+        up and down."""
         self._filters, self._on_inbound, self._observers = filters, on_message, observers
 
     @property
@@ -312,7 +313,11 @@ class BrokerConnection:
         self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage
     ) -> None:
         self.heard_at = time.monotonic()
-        self._on_inbound(message.topic, bytes(message.payload), message.retain, self.heard_at)
+        topic = message.topic
+        if topic not in self._filters:  # a broker that sends more: it may be another's command
+            self.counters.unasked += 1
+            return
+        self._on_inbound(topic, bytes(message.payload), message.retain, self.heard_at)
 
     def _on_disconnect(
         self,

@@ -33,3 +33,4 @@ class ConnectionCounters:
     connects: int = 0
     denied: int = 0
     refused_filters: int = 0
+    unasked: int = 0

@@ -57,11 +57,12 @@ class SelfMetrics:
 
     def metrics(self) -> dict[str, float]:
         """What rides in every bus heartbeat beside the probes' numbers."""
-        rejected = sum(self._queue.dropped.values()) + self._builder.withheld
+        counters = self._connection.counters
+        rejected = sum(self._queue.dropped.values()) + self._builder.withheld + counters.unasked
         return {
             "outbox_messages": len(self._outbox),
             "outbox_dropped_total": self._outbox.evicted,
             "rejected_total": rejected + (self._drop_watcher.rejected if self._drop_watcher else 0),
-            "publish_denied_total": self._connection.counters.denied,
-            "connects_total": self._connection.counters.connects,
+            "publish_denied_total": counters.denied,
+            "connects_total": counters.connects,
         }

@@ -29,6 +29,9 @@ HUNG_UP: Final = "hung up"
 SILENT: Final = "Operation timed out"
 """How a connection fails whose peer does not understand our CONNECT."""
 
+BROKE: Final = "the link broke before the broker answered"
+"""Why a request failed that was on its way when the link was lost."""
+
 
 class Connection(Protocol):
     """One connection.

@@ -137,6 +137,9 @@ class InProcessBroker:
 class InProcessBus:
     """A `Bus` on a `InProcessBroker`; see `fleet.bus.port.Bus`."""
 
+    unasked = 0
+    """Its broker is ours, and sends what was asked for."""
+
     def __init__(self, broker: InProcessBroker, options: ConnectOptions) -> None:
         self._broker = broker
         self._options = options

@@ -18,6 +18,7 @@ from fleet.bus.connect_options import ConnectOptions, connect_options
 from fleet.bus.connection import FAILURE, HUNG_UP, SILENT, Connection
 from fleet.bus.inbound_queue import InboundQueue
 from fleet.bus.port import Inbound
+from fleet.bus.topic_filters import TopicFilters
 from fleet.contract.errors import BrokerError, RefusedError
 
 if TYPE_CHECKING:
@@ -32,26 +33,37 @@ MAX_SHORT_CONNECTIONS: Final = 3
 MIDS: Final = 65_536
 """Packet ids are 16 bits; above them an `Inbound.mid` carries the connection's number."""
 
-LinkFactory = Callable[[ConnectOptions, MQTTProtocolVersion, InboundQueue, int], Connection]
-"""Makes a link from: connection, version, where arrivals go, what is added to their mids."""
+LinkFactory = Callable[
+    [ConnectOptions, MQTTProtocolVersion, InboundQueue, TopicFilters, int], Connection
+]
+"""Makes a link from: connection, version, where arrivals go, which do, what is added to their
+mids."""
 
 
 def plain(
-    options: ConnectOptions, version: MQTTProtocolVersion, inbound: InboundQueue, tag: int
+    options: ConnectOptions,
+    version: MQTTProtocolVersion,
+    inbound: InboundQueue,
+    filters: TopicFilters,
+    tag: int,
 ) -> Connection:
     """Links for all uses but intake at full speed."""
-    return AiomqttConnection(options, version, inbound.append, tag)
+    return AiomqttConnection(options, version, inbound.append, filters, tag)
 
 
 def fast(
-    options: ConnectOptions, version: MQTTProtocolVersion, inbound: InboundQueue, tag: int
+    options: ConnectOptions,
+    version: MQTTProtocolVersion,
+    inbound: InboundQueue,
+    filters: TopicFilters,
+    tag: int,
 ) -> Connection:
     """Links for intake: the compiled codec where MQTT 5 is spoken."""
     if version is not MQTTProtocolVersion.MQTTv5:
-        return plain(options, version, inbound, tag)
+        return plain(options, version, inbound, filters, tag)
     from fleet.bus.mqtt5_connection import Mqtt5Connection
 
-    return Mqtt5Connection(options, inbound, tag)
+    return Mqtt5Connection(options, inbound, filters, tag)
 
 
 class MqttBus:
@@ -70,6 +82,7 @@ class MqttBus:
         self._filters: dict[str, int] = {}
         self._as_published: tuple[str, ...] = ()
         self._inbound = InboundQueue()
+        self._passed_on = TopicFilters(resumed=options.persistent)
         self._generation = 0
         self._keeper: asyncio.Task[None] | None = None
         self._closed = False
@@ -83,6 +96,10 @@ class MqttBus:
     def retains(self) -> bool:
         """Whether the broker keeps retained messages, as far as it tells."""
         return self._client is None or self._client.retains
+
+    @property
+    def unasked(self) -> int:
+        return self._passed_on.unasked
 
     async def __aenter__(self) -> Self:
         await self._connect()
@@ -126,8 +143,9 @@ class MqttBus:
     ) -> None:
         if not filters:
             return
-        wanted = dict.fromkeys(filters, qos)
-        await self._subscribe(self._connection(), wanted, as_published)
+        client, wanted = self._connection(), dict.fromkeys(filters, qos)
+        self._passed_on.add(filters)  # before: messages may come ahead of the grant
+        await self._subscribe(client, wanted, as_published)
         self._filters |= wanted
         self._as_published = (*self._as_published, *as_published)
 
@@ -180,7 +198,7 @@ class MqttBus:
     async def _open(self, version: MQTTProtocolVersion) -> Connection | None:
         """A connection in `version`; None if the peer does not answer it as a broker of it does."""
         tag = (self._generation + 1) * MIDS
-        client = self._open_link(self._options, version, self._inbound, tag)
+        client = self._open_link(self._options, version, self._inbound, self._passed_on, tag)
         url = self._options.url
         try:
             await client.__aenter__()

@@ -11,17 +11,18 @@ import contextlib
 import os
 import re
 import ssl
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 import mqtt5
 from aiomqtt import MqttCodeError, MqttError
 
 from fleet.bus.connect_options import ConnectOptions
-from fleet.bus.connection import FAILURE, HUNG_UP, IN_FLIGHT, SESSION_EXPIRY, SILENT, TIMEOUT
+from fleet.bus.connection import BROKE, FAILURE, HUNG_UP, IN_FLIGHT, SESSION_EXPIRY, SILENT, TIMEOUT
 from fleet.bus.error_messages import NO_QOS_1, disconnected
 from fleet.bus.inbound_queue import InboundQueue
 from fleet.bus.port import Inbound
+from fleet.bus.topic_filters import TopicFilters, pattern
 
 MAX_PACKET: Final = 1 << 20
 """Bytes: what the broker may send us in one piece; the contract's messages have 4 KiB."""
@@ -38,9 +39,12 @@ _ORDINARY_ONLY: Final = [ORDINARY]
 class Mqtt5Connection(asyncio.Protocol):
     """See `fleet.bus.connection.Connection`. Arrivals carry `tag` + packet id as their mid."""
 
-    def __init__(self, options: ConnectOptions, inbound: InboundQueue, tag: int) -> None:
+    def __init__(
+        self, options: ConnectOptions, inbound: InboundQueue, filters: TopicFilters, tag: int
+    ) -> None:
         self._options = options
         self._inbound = inbound
+        self._filters = filters
         self._tag = tag
         self._manual_ack = options.manual_ack
         self._transport: asyncio.Transport | None = None
@@ -129,7 +133,7 @@ class Mqtt5Connection(asyncio.Protocol):
     ) -> list[int]:
         marked = dict.fromkeys(as_published, 1) if self._identifies else {}
         if marked:
-            self._as_published = _matcher(as_published)
+            self._as_published = pattern(as_published)
             await self._grant(marked, AS_PUBLISHED)
         return await self._grant(filters, ORDINARY if self._as_published else None)
 
@@ -162,18 +166,23 @@ class Mqtt5Connection(asyncio.Protocol):
         view, end, at = memoryview(data), len(data), 0
         found: list[Inbound] = []
         read, tag, as_published = mqtt5.read, self._tag, self._as_published
+        everything, match = self._filters.everything, self._filters.match
         try:
             while at < end:
                 packet, size = read(view[at:])
                 at += size
                 if type(packet) is mqtt5.PublishPacket:
-                    mid = packet.packet_id
-                    if as_published and self._is_copy(packet, as_published):
+                    mid, topic = packet.packet_id, packet.topic
+                    if (as_published and self._is_copy(packet, topic, as_published)) or not (
+                        (everything and topic[:1] != "$") or match(topic)
+                    ):
+                        if mid:
+                            self.acknowledge([mid])
                         continue
                     found.append(
-                        Inbound(packet.topic, packet.payload, 1, packet.retain, tag + mid)
+                        Inbound(topic, packet.payload, 1, packet.retain, tag + mid)
                         if mid
-                        else Inbound(packet.topic, packet.payload, 0, packet.retain)
+                        else Inbound(topic, packet.payload, 0, packet.retain)
                     )
                 else:
                     self._take(packet)
@@ -197,16 +206,13 @@ class Mqtt5Connection(asyncio.Protocol):
             self._greeting.set_exception(MqttError(HUNG_UP))
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_exception(MqttError("the link broke before the broker answered"))
+                answer.set_exception(MqttError(BROKE))
 
-    def _is_copy(self, packet: mqtt5.PublishPacket, as_published: re.Pattern[str]) -> bool:
-        """Whether an ordinary filter brings what one that asked for it as published brings too:
-        it is acknowledged and dropped."""
-        if packet.subscription_ids != _ORDINARY_ONLY or not as_published.fullmatch(packet.topic):
-            return False
-        if packet.packet_id:
-            self.acknowledge([packet.packet_id])
-        return True
+    def _is_copy(
+        self, packet: mqtt5.PublishPacket, topic: str, as_published: re.Pattern[str]
+    ) -> bool:
+        """Whether an ordinary filter brings what one that asked for it as published brings too."""
+        return packet.subscription_ids == _ORDINARY_ONLY and bool(as_published.fullmatch(topic))
 
     def _take(self, packet: mqtt5.Packet) -> None:
         """Whatever is not a delivery."""
@@ -288,13 +294,6 @@ class Mqtt5Connection(asyncio.Protocol):
             receive_max=IN_FLIGHT,
             max_packet_size=MAX_PACKET,
         )
-
-
-def _matcher(filters: Iterable[str]) -> re.Pattern[str]:
-    """What matches the topics of any of `filters` (MQTT 5, 4.7.1)."""
-    wild = {"+": "[^/]*", "#": ".*"}
-    levels = [[wild.get(level, re.escape(level)) for level in f.split("/")] for f in filters]
-    return re.compile("|".join("/".join(parts) for parts in levels))
 
 
 def _reason(error: OSError) -> str:

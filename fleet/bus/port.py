@@ -42,7 +42,16 @@ class Bus(Protocol):
 
     Entering connects (raising `BrokerError` if the first attempt fails); afterwards the adapter
     reconnects by itself with jittered backoff and subscribes again.
+
+    Only what a filter of its own matches is passed on, whatever the broker sends; the rest is
+    acknowledged, dropped and counted. A persistent session may have filters of an earlier bus,
+    which only the broker knows: there this begins with the first `subscribe`.
     """
+
+    @property
+    def unasked(self) -> int:
+        """Messages dropped because no filter of this bus matches them."""
+        ...
 
     async def __aenter__(self) -> Self: ...
 

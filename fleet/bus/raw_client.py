@@ -46,7 +46,7 @@ class RawClient:
     async def __aenter__(self) -> Self:
         five = self._version is Version.V5
         version = MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311
-        client = AiomqttConnection(self._options, version, self._inbound.put_nowait, 0)
+        client = AiomqttConnection(self._options, version, self._inbound.put_nowait, None, 0)
         url = self._options.url
         try:
             self._client = await client.__aenter__()

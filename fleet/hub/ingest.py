@@ -232,8 +232,7 @@ class Ingest:
             if known is None:
                 self._remember_address(topic, address)
         except Rejected as rejected:
-            if not topic.startswith("$"):  # NATS shows its own traffic to `#`, against MQTT 4.7.2
-                self._reject(inbound, rejected, at, judged)
+            self._reject(inbound, rejected, at, judged)
             return
         if kind in FROM_AGENT:
             if not self._observe(inbound, address, cast("FromAgent", message), at, judged):

@@ -66,6 +66,7 @@ class HubCollector(Collector):
         yield single(hub_families.RECEIPTS_FAILED, counters.receipts_failed)
         yield single(hub_families.LINK_UP, counters.link_up)
         yield single(hub_families.LINK_LOSSES, counters.link_losses)
+        yield single(hub_families.UNASKED, self._hub.bus.unasked)
         yield single(hub_families.FEED_DROPPED, counters.feed_dropped)
         yield single(hub_families.FEED_QUEUE, self._hub.feed.backlog)
 

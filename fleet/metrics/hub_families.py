@@ -58,6 +58,10 @@ RECEIPTS_FAILED: Final = _counter(
 )
 LINK_UP: Final = _gauge("fleet_link_up", "1 while the hub is linked to the broker, else 0")
 LINK_LOSSES: Final = _counter("fleet_link_losses_total", "times the link to the broker was lost")
+UNASKED: Final = _counter(
+    "fleet_unasked_messages_total",
+    "messages the broker sent though no subscription of the hub matches them: dropped",
+)
 FEED_DROPPED: Final = _counter(
     "fleet_feed_dropped_total", "events that services of the hub were too slow for; all are stored"
 )
@@ -193,7 +197,8 @@ BROKER: Final = {
 HUB_FAMILIES: Final = (
     MESSAGES, REJECTS, DEAD_LETTERS_DROPPED, FACTS, LOST, REPEATED, LEFT_OUT,
     VALUES_LEFT_OUT, RECEIPTS, RECEIPTS_FAILED,
-    LINK_UP, LINK_LOSSES, FEED_DROPPED, FEED_QUEUE, AGENTS, FIRING, PROBLEM, SILENCES, ROUTE_UP,
+    LINK_UP, LINK_LOSSES, UNASKED, FEED_DROPPED, FEED_QUEUE, AGENTS, FIRING, PROBLEM, SILENCES,
+    ROUTE_UP,
     ROUTE_SENT, ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, COMMANDS, COMMANDS_OPEN, LATENCY,
     NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,
     STORE_FREE, TICKS, TICK_SECONDS, STARTED, BUILD, AUDIT_FINDINGS, AUDIT_GAPS, AUDIT_LOST,

@@ -6,7 +6,6 @@ from fleet.contract.errors import ConfigError
 from fleet.contract.reserved import PROBES
 from fleet.contract.topics import Topics, is_agent_name
 
-
 THE_HUB = "hub"
 """What the hub's own alerts stand under, everywhere: an agent of that name could pass for it."""
 

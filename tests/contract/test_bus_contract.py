@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.inbound_queue import MAX_BATCH
+from fleet.bus.local_broker import LocalBroker
+from fleet.bus.mqtt import MqttBus, ingest_bus
 from fleet.bus.port import Bus, Inbound, Will
+from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import BrokerError
+from tests.support.broker import free_port
 from tests.support.buses import WORLDS, World
+from tests.support.over_sending_proxy import OverSendingProxy
+from tests.support.packet_proxy import HangUpProxy, Packet
 from tests.support.waiting import eventually
 
 PATIENCE = 20.0
@@ -265,3 +272,49 @@ async def test_reading_ends_when_the_bus_is_closed(world: World) -> None:
         await asyncio.sleep(0)
     assert await asyncio.wait_for(reading, PATIENCE) is None
     assert [batch async for batch in hub.batches()] == []
+
+
+ADAPTERS = pytest.mark.parametrize(
+    ("make", "embedded", "protocol"),
+    [(MqttBus, False, "5"), (ingest_bus, False, "5"), (ingest_bus, True, "3.1.1")],
+    ids=["aiomqtt-5", "codec-5", "aiomqtt-3.1.1"],
+)
+"""Each way over MQTT, before which a faulty broker can be feigned."""
+
+
+@ADAPTERS
+@pytest.mark.parametrize("manual_ack", [True, False], ids=["acknowledged", "acknowledging"])
+async def test_what_was_not_asked_for_is_dropped_acknowledged_and_counted(
+    make: Callable[[ConnectOptions], MqttBus],
+    embedded: bool,
+    protocol: str,
+    manual_ack: bool,
+    tmp_path: Path,
+) -> None:
+    foreign = ("u/a", "t/a/b", "$SYS/x")
+    with (
+        LocalBroker(tmp_path / "broker", free_port(), embedded=embedded) as broker,
+        OverSendingProxy(broker.port, foreign) as proxy,
+    ):
+        options = ConnectOptions(BrokerUrl("127.0.0.1", proxy.port), "hub", manual_ack=manual_ack)
+        async with make(options) as hub:
+            assert hub.protocol == protocol
+            await hub.subscribe("t/+")
+            await hub.publish("t/end", b"1")
+            assert await take_until(hub, "t/end") == []
+            assert hub.unasked == 2 * len(foreign) == proxy.sent
+            await eventually(lambda: proxy.acknowledged == proxy.ids, what="acknowledgements")
+
+
+@ADAPTERS
+async def test_a_subscription_that_the_broker_hangs_up_on_fails_at_once(
+    make: Callable[[ConnectOptions], MqttBus], embedded: bool, protocol: str, tmp_path: Path
+) -> None:
+    with (
+        LocalBroker(tmp_path / "broker", free_port(), embedded=embedded) as broker,
+        HangUpProxy(broker.port, Packet.SUBSCRIBE, b"$SYS") as proxy,
+    ):
+        async with make(ConnectOptions(BrokerUrl("127.0.0.1", proxy.port), "hub")) as hub:
+            assert hub.protocol == protocol
+            with pytest.raises(BrokerError, match="the link broke"):
+                await hub.subscribe("$SYS/broker/version")

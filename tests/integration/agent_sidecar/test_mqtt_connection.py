@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fleet.contract.timestamps import ulid
 from tests.support.broker import Mosquitto
+from tests.support.over_sending_proxy import OverSendingProxy
 from tests.support.sidecar import Listener, Sidecar
 from tests.support.waiting import wait_until
 
@@ -104,6 +108,29 @@ def test_a_broker_without_mqtt_5_gets_3_1_1(tmp_path: Path) -> None:
                         connection.settimeout(20)
                         assert b"fleet/alpha/command" in connection.recv(4096)
             assert levels == [5, 4]
+        finally:
+            sidecar.kill()
+
+
+def test_another_agents_command_is_not_taken_for_ones_own_whatever_the_broker_sends(
+    broker: Mosquitto, hub: Listener, tmp_path: Path
+) -> None:
+    foreign = ("fleet/beta/command", "fleet/beta/receipt", "fleet/beta/status")
+    command = json.dumps({"verb": "status-report", "id": ulid(time.time())}).encode()
+    with OverSendingProxy(broker.port, foreign, command, retain=False) as proxy:
+        sidecar = Sidecar(tmp_path / "agent", f"mqtt://127.0.0.1:{proxy.port}")
+        sidecar.start()
+        try:
+
+            def counted() -> bool:
+                rejected: float = hub.wait("heartbeat")["metrics"]["rejected_total"]
+                return rejected == proxy.sent == 2 * len(foreign)
+
+            wait_until(counted)
+            assert proxy.acknowledged == proxy.ids
+            own = hub.command("alpha", "status-report")
+            hub.reply(own)
+            assert [m["reply"]["to"] for m in hub.all("status") if "reply" in m] == [own]
         finally:
             sidecar.kill()
 
