@@ -1,8 +1,9 @@
-"""The demo as a newcomer runs it."""
+"""The demo as a newcomer runs it, on a machine with Mosquitto and on one without."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,11 +12,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.served import environment, fleet
+from fleet.bus.local_broker import CAUTION
+from tests.support.no_mosquitto import without_mosquitto
+from tests.support.served import environment
 from tests.support.waiting import wait_until
 
-# Two demos at the same moment look for the same free ports.
+# A demo is thirteen processes: one at a time.
 pytestmark = pytest.mark.xdist_group("demo")
+
+STEPS = 8
+
+DEMO = [sys.executable, "-m", "fleet", "demo"]
+
+
+@pytest.fixture(params=["Mosquitto", "embedded iotcore"])
+def broker(request: pytest.FixtureRequest) -> str:
+    """What the demo is to find to run on."""
+    name: str = request.param
+    return name
+
+
+def demo(broker: str, *arguments: str) -> list[str]:
+    command = [*DEMO, *arguments]
+    return command if broker == "Mosquitto" else without_mosquitto(command)
 
 
 def children_of(session: int) -> list[int]:
@@ -32,19 +51,29 @@ def children_of(session: int) -> list[int]:
     return found
 
 
-def test_every_step_is_observed(tmp_path: Path) -> None:
-    done = fleet("demo", "--once", environ=environment(tmp_path), timeout=120)
+def test_every_step_is_observed_and_says_how_long_it_took(broker: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        demo(broker, "--once"),
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not observed" not in done.stdout
-    assert done.stdout.count("observed:") == 7
+    seen = re.findall(r"^  observed: .* \(\d+\.\d s\)$", done.stdout, re.MULTILINE)
+    assert len(seen) == STEPS
+    assert f"1. a broker: {broker} " in done.stdout
+    assert (CAUTION in done.stdout) == (broker != "Mosquitto")
     assert "jane.doe" not in done.stdout
 
 
-def test_taken_ports_are_passed_by_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+def test_taken_ports_are_passed_by_and_ctrl_c_leaves_nothing(broker: str, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         process = subprocess.Popen(
-            [sys.executable, "-m", "fleet", "demo"],
+            demo(broker),
             env=environment(tmp_path),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -56,8 +56,12 @@ class Play:
     async def run(self, *, once: bool) -> bool:
         """All steps in order, then (unless `once`) the live table; whether each was observed."""
         with ExitStack() as stack:
+            began = time.monotonic()
             broker = self._open_broker(stack)
             self._title(f"a broker: {broker.name} on {broker.url}")
+            if broker.caution:
+                click.echo(f"  {broker.caution}")
+            self._observed("it accepts connections", began)
             self.settings = self._settings(broker.url)
             self.observer = Observer(self.settings)
             steps: tuple[tuple[str, Callable[[], Any]], ...] = (
@@ -227,15 +231,20 @@ class Play:
         self._step += 1
         click.echo(f"\n{click.style(f'{self._step}. {title}', bold=True)}")
 
+    def _observed(self, evidence: str, began: float) -> None:
+        took = time.monotonic() - began
+        click.echo(f"  {paint('ok', 'observed')}: {evidence} ({took:.1f} s)")
+
     async def _play(self, title: str, step: Callable[[], Any]) -> None:
         self._title(title)
+        began = time.monotonic()
         try:
             evidence = await step()
         except (NotObservedError, TimeoutError, Rejected) as error:
             self.failed += 1
             click.echo(f"  {paint('critical', 'not observed')}: {error}")
         else:
-            click.echo(f"  {paint('ok', 'observed')}: {evidence}")
+            self._observed(evidence, began)
 
 
 async def play(*, once: bool) -> int:
