@@ -226,7 +226,7 @@ def test_only_the_bus_and_the_sidecar_import_an_mqtt_client() -> None:
         for path in FILES
         if path not in free
         for name in imports(path)
-        if belongs(name, *MQTT_CLIENTS, "amqtt.client")
+        if belongs(name, *MQTT_CLIENTS, "iotcore")
     ]
     assert found == []
 
