@@ -9,7 +9,7 @@ import time
 
 import click
 
-from fleet.cli.common import finish, note, with_settings
+from fleet.cli.common import ending_signals, finish, note, with_settings
 from fleet.settings import SETTINGS, Settings
 
 
@@ -34,7 +34,7 @@ async def _serve(settings: Settings) -> None:
     hub, api_server = complete_hub(settings)
     host, port = api_server.bind()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, *ending_signals()):
         loop.add_signal_handler(number, hub.stop)
 
     def ready() -> None:

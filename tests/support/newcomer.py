@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from fleet.bus.local_broker import find_mosquitto
+from tests.support.no_mosquitto import without_mosquitto
 
 ROOT: Final = Path(__file__).parents[2]
 NOBODY_IN_PARTICULAR: Final = 12_345
@@ -100,17 +99,12 @@ class Machine:
 
     def argv(self, *words: str) -> list[str]:
         """A command in the checkout, as the user, with a umask of 077."""
-        before = []
-        program = find_mosquitto()
-        if not self.mosquitto and program:
-            before.append(f"mount --bind /dev/null {shlex.quote(program)}")
-        if not self.online:
-            before.append("ip link set lo up")
         user = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
-        last = shlex.join([*(user if self.uid else []), *words])
-        script = " && ".join(["umask 077", *before, f"exec {last}"])
-        spaces = ["--mount", *([] if self.online else ["--net"])]
-        return ["unshare", *spaces, "sh", "-c", script]
+        command = ["sh", "-c", 'umask 077; exec "$@"', "sh", *(user if self.uid else []), *words]
+        if not self.online:
+            lone = 'ip link set lo up; exec "$@"'
+            command = ["unshare", "--net", "sh", "-c", lone, "sh", *command]
+        return command if self.mosquitto else without_mosquitto(command)
 
     def run(self, *words: str, timeout: float = 280) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

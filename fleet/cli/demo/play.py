@@ -16,7 +16,7 @@ import click
 from fleet.bus.connect_options import connect_options
 from fleet.bus.local_broker import LocalBroker
 from fleet.bus.mqtt import MqttBus
-from fleet.cli.common import paint
+from fleet.cli.common import ending_signals, paint
 from fleet.cli.demo.agent import HEALTH, furnish
 from fleet.cli.demo.observer import PATIENCE, NotObservedError, Observer, observed
 from fleet.cli.demo.stage import AGENTS, Member, Stage, end, free_port
@@ -34,8 +34,8 @@ from fleet.tokens import Principal, Role, Tokens
 INTERVAL: Final = 2
 """Seconds between the demo's bus heartbeats: quick enough to watch."""
 
-TERMINATED: Final = 143
-"""128 + SIGTERM, as shells report it."""
+SIGNALLED: Final = 128
+"""And the number of the signal, as shells report it."""
 
 VICTIM: Final = "curie"
 LEAKER: Final = "ada"
@@ -248,20 +248,22 @@ class Play:
 
 
 async def play(*, once: bool) -> int:
-    """Run the demo; the exit code. SIGTERM clears away as Ctrl-C does."""
+    """Run the demo; the exit code. SIGTERM and a closed terminal clear away as Ctrl-C does."""
     task = asyncio.current_task()
-    told = asyncio.Event()
+    told: list[int] = []
 
-    def end() -> None:
-        told.set()
-        if task is not None:
+    def end(number: int) -> None:
+        told.append(number)
+        if task is not None and len(told) == 1:  # clearing away is not to be cut short
             task.cancel()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    loop = asyncio.get_running_loop()
+    for number in ending_signals():
+        loop.add_signal_handler(number, end, number)
     try:
         with Stage() as stage:
             return 0 if await Play(stage).run(once=once) else 1
-    except asyncio.CancelledError:
-        if not told.is_set():
+    except (asyncio.CancelledError, OSError):  # a closed terminal takes no more words
+        if not told:
             raise
-        return TERMINATED
+        return SIGNALLED + told[0]
