@@ -153,10 +153,11 @@ def exec_(config: Config, command: tuple[str, ...], restart: str, no_sidecar: bo
     from agent_sidecar.kinds import kind_of
     from agent_sidecar.supervise.backoff import Restart
     from agent_sidecar.supervise.supervisor import Supervisor, sidecar_command
+    from fleet.contract.trusted_path import make_folder
 
     folder = config.state / "agent"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
     except OSError as error:
         why = error.strerror or ""
         raise FleetError(f"{folder} cannot be made", why, "set FLEET_HOME") from None

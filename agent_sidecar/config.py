@@ -19,6 +19,7 @@ from fleet.contract.errors import ConfigError, closest
 from fleet.contract.limits import MAX_INTERVAL, MIN_INTERVAL
 from fleet.contract.secret_file import read_secret
 from fleet.contract.topics import Topics, is_agent_name
+from fleet.contract.trusted_path import read_text
 from fleet.contract.variables import Variables
 
 FILE_NAME: Final = "agent.env"
@@ -170,7 +171,7 @@ def lines_of(path: Path) -> Iterator[Line | ConfigError]:
         ConfigError: it cannot be read.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"{path} cannot be read", why, f"ls -l {path}") from None

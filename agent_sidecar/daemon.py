@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import time
@@ -35,6 +36,7 @@ def run_daemon(config: Config) -> None:
         FleetError: something it needs is not usable.
     """
     _log_to_stderr()
+    _close_umask()
     with exclusive(config.state):
         current: Config | None = config
         while current is not None:
@@ -54,6 +56,7 @@ def run_once(
     """
     # Cron mails what is on stderr: only how it ended. A person is told what takes so long.
     _log_to_stderr(logging.WARNING if sys.stderr.isatty() else logging.ERROR)
+    _close_umask()
     with exclusive(config.state, LOCK_WAIT):
         runner = _runner(config, purpose, mail)
         _on_signals(runner)
@@ -111,6 +114,11 @@ def _on_signals(runner: Runner) -> None:
     signal.set_wakeup_fd(runner.wake_descriptor, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+
+
+def _close_umask() -> None:
+    """Nothing that we make is for others to write, however the program was started."""
+    os.umask(os.umask(0o022) | 0o022)
 
 
 def _log_to_stderr(level: int = logging.INFO) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from fleet.contract.errors import ConfigError
 from fleet.contract.invitation import ENV, Invitation, env_text
 from fleet.contract.secret_file import write_secret
+from fleet.contract.trusted_path import read_text
 
 _PEM_END = "-----END"
 
@@ -44,7 +45,7 @@ def _kept(env: Path) -> str:
     if not env.exists():
         return ""
     read_env_file(env)
-    return env.read_text("utf-8")
+    return read_text(env)
 
 
 def read_secret_input(*, by_certificate: bool) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fleet.contract import trusted_path
 from fleet.contract.errors import FleetError
 
 
@@ -50,8 +51,9 @@ def exclusive(folder: Path, wait: float = 0.0, other: str = "another sidecar") -
 
 def _open(folder: Path) -> int:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        trusted_path.make_folder(folder)
+        trusted_path.require(folder)
+        return trusted_path.open_file(folder / "lock", os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise FleetError(
             f"the state directory {folder} is not usable",

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from agent_sidecar.config import Config
+from fleet.contract import trusted_path
 from fleet.contract.errors import FleetError
 
 HANDLE_EVERY: Final = 60
@@ -228,8 +229,8 @@ def write(made: Mapping[str, str], folder: Path) -> list[Path]:
     for name, content in made.items():
         path = folder / name
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(content)
+            trusted_path.make_folder(folder, 0o755)
+            trusted_path.write_text(path, content)
         except OSError as error:
             raise FleetError(
                 f"{path} cannot be written", error.strerror or "", "--dir FOLDER, or sudo"

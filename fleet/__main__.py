@@ -16,6 +16,7 @@ def main() -> None:
 
         sys.stdout.write(f"fleet {__version__}\n")
         return
+    os.umask(os.umask(0o022) | 0o022)  # nothing that we make is for others to write
     from fleet.cli.main import run
 
     code = run()

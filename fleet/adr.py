@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from fleet.contract import trusted_path
 from fleet.contract.amendments import (
     FIELDS,
     AdrStatus,
@@ -180,7 +181,7 @@ def index(numbered: list[DecisionRecord]) -> str:
 def write_index(folder: Path) -> Path:
     """Write the index of `folder`; its path."""
     path = folder / INDEX
-    path.write_text(index([record for record in records(folder) if record.number]))
+    trusted_path.write_text(path, index([record for record in records(folder) if record.number]))
     return path
 
 
@@ -195,11 +196,13 @@ def new(folder: Path, title: str, today: date) -> Path:
         remedy = 'fleet adr new "Add the plane gpu"'
         raise ConfigError(f"the title {title!r} gives no file name", "no letter a-z", remedy)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        trusted_path.make_folder(folder, 0o755)
         taken = [int(record.number) for record in records(folder) if record.number]
         number = f"{max(taken, default=0) + 1:04d}"
         path = folder / f"{number}-{slug}.md"
-        path.write_text(SKELETON.format(number=number, title=title, date=today.isoformat()))
+        trusted_path.write_text(
+            path, SKELETON.format(number=number, title=title, date=today.isoformat())
+        )
         write_index(folder)
     except OSError as error:
         why = error.strerror or ""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
 
 
@@ -19,8 +20,8 @@ def only_one(path: Path, what: str) -> Iterator[None]:
         ConfigError: another run holds it, or the folder cannot be written.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        trusted_path.make_folder(path.parent)
+        handle = trusted_path.open_file(path, os.O_WRONLY | os.O_CREAT)
     except OSError as error:
         remedy = f"ls -ld {path.parent}"
         raise ConfigError(f"{path} cannot be written", error.strerror or "", remedy) from None

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError, closest
 from fleet.contract.variables import Variables, expand_all
 from fleet.settings_tables import BY_NAME, EXAMPLES, TABLES, Table, contents, fits
@@ -33,7 +34,8 @@ class SettingsFile:
         self._text = ""
         self.document: dict[str, Any] = {}
         try:
-            self._text = path.read_bytes().decode("utf-8")
+            trusted_path.require(path.parent)  # all that a hub keeps lies there
+            self._text = trusted_path.read_text(path)
             self.document = tomllib.loads(self._text)
         except FileNotFoundError:
             return

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
 from fleet.contract.topics import is_agent_name
 from fleet.contract.vocabulary import Word
@@ -119,8 +120,8 @@ class Tokens:
         """The entries to change, written back whole when the block ends well."""
         import fcntl
 
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+        trusted_path.make_folder(self.path.parent)
+        handle = trusted_path.open_file(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT)
         with os.fdopen(handle, "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._stamp = None
@@ -128,15 +129,7 @@ class Tokens:
             entries = dict(self._entries)
             yield entries
             text = json.dumps([asdict(entry) for entry in entries.values()], indent=1)
-            temporary = self.path.with_suffix(".new")
-            temporary.unlink(missing_ok=True)
-            with os.fdopen(
-                os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
-            ) as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(self.path)
+            trusted_path.write_text(self.path, text, 0o600)
             self._stamp = None
 
     def _refresh(self) -> None:
@@ -151,7 +144,7 @@ class Tokens:
         if found.st_mode & 0o077:
             raise ConfigError(f"{self.path} is open to others", "", f"chmod 600 {self.path}")
         try:
-            entries = [Entry(**item) for item in json.loads(self.path.read_text())]
+            entries = [Entry(**item) for item in json.loads(trusted_path.read_text(self.path))]
         except (OSError, ValueError, TypeError) as error:
             remedy = f"move {self.path} away and create tokens again"
             raise ConfigError(f"{self.path} cannot be read", type(error).__name__, remedy) from None

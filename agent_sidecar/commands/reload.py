@@ -9,21 +9,23 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
+from fleet.contract.named_process import FindPid, send
 from fleet.contract.vocabulary import ReplyCode
 
 log = logging.getLogger(__name__)
 
 TIMEOUT: Final = 30.0
 """Seconds a reload may take; OpenClaw's own config check takes up to three."""
-
-FindPid = Callable[[], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def parse(text: str, find_pid: FindPid, timeout: float = TIMEOUT) -> ReloadActio
         return None
     if text.startswith("signal:"):
         number = _signal(text.removeprefix("signal:"))
-        return ReloadAction(text, lambda: _send_signal(find_pid(), number))
+        return ReloadAction(text, lambda: _send_signal(find_pid, number))
     if text.startswith(("http://", "https://")):
         return ReloadAction(text.partition("?")[0], lambda: _post(text, timeout))
     try:
@@ -65,13 +67,16 @@ def _signal(name: str) -> signal.Signals:
         ) from None
 
 
-def _send_signal(pid: int | None, number: signal.Signals) -> ReplyCode:
-    if pid is None:
-        return _failed("no process of the agent is known: FLEET_PID_FILE or FLEET_PROCESS names it")
+def _send_signal(find_pid: FindPid, number: signal.Signals) -> ReplyCode:
     try:
-        os.kill(pid, number)
+        send(find_pid, number)
+    except ProcessLookupError:
+        return _failed(
+            "no process of the agent is known: FLEET_PID_FILE or FLEET_PROCESS names it, "
+            "and who can write a pid file names only processes of his own"
+        )
     except OSError as error:
-        return _failed(f"{number.name} to process {pid}: {error.strerror}")
+        return _failed(f"{number.name} to the agent's process: {error.strerror}")
     return ReplyCode.OK
 
 
@@ -97,7 +102,10 @@ def _post(url: str, timeout: float) -> ReplyCode:
 
 def _run(argv: list[str], timeout: float) -> ReplyCode:
     """Its output goes nowhere: it may hold anything."""
+    program = shutil.which(argv[0])
     try:
+        if program is not None:
+            trusted_path.require(Path(program))
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -105,6 +113,8 @@ def _run(argv: list[str], timeout: float) -> ReplyCode:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+    except trusted_path.UntrustedPathError as error:
+        return _failed(f"{error.what}: {error.why}")
     except OSError as error:
         return _failed(f"{argv[0]}: {error.strerror}")
     try:

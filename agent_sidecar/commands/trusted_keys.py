@@ -6,6 +6,7 @@ import base64
 import binascii
 from pathlib import Path
 
+from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
 from fleet.contract.signing import key_id
 
@@ -23,7 +24,7 @@ def load(path: Path | None) -> TrustedKeys:
     if path is None:
         return {}
     try:
-        lines = path.read_text().splitlines()
+        lines = trusted_path.read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not text"
         raise ConfigError(f"the key file {path} cannot be read", why, f"ls -l {path}") from None

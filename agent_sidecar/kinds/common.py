@@ -7,7 +7,8 @@ from pathlib import Path
 
 from agent_sidecar.config import Config
 from agent_sidecar.probes.base import Probe
-from agent_sidecar.probes.process import FindPid, PidFile, ProcessProbe, by_name
+from agent_sidecar.probes.process import PidFile, ProcessProbe, by_name
+from fleet.contract.named_process import FindPid
 
 
 def find_pid(config: Config, default: FindPid | None = None) -> FindPid | None:

@@ -23,6 +23,8 @@ from agent_sidecar.probes.endpoint import EndpointProbe, HealthReading
 from agent_sidecar.probes.installed import InstalledProbe
 from agent_sidecar.probes.processes import ProcTable, Table, table
 from agent_sidecar.probes.usage import UsageProbe
+from fleet.contract.named_process import may_name
+from fleet.contract.trusted_path import read_plain
 from fleet.contract.vocabulary import Check, Kind
 
 PORT: Final = 18790
@@ -63,6 +65,8 @@ class Gateway:
         document = load(self.run_file)
         pid, identity = document.get("pid"), _text(document, "identity")
         if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
+            return None
+        if not may_name(self.run_file, pid):
             return None
         process = self._table.look(pid)
         began = identity.rpartition(":")[2]
@@ -166,8 +170,7 @@ def _failed(job: Mapping[str, Any], now: float) -> bool:
 
 def load(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as stream:
-            document = json.loads(stream.read(_MAX_FILE))
+        document = json.loads(read_plain(path, _MAX_FILE))
     except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

@@ -6,6 +6,7 @@ the failures of jobs are told here too. Opened read-only; only new rows are read
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -63,6 +64,8 @@ class UsageLog:
 
     def read(self) -> Calls | None:
         """What the database says now, or None where it cannot be read."""
+        if not os.path.isfile(self._path):  # noqa: PTH113  a pipe in its place would hold us up
+            return None
         since = (time.time() - RECENT) * 1000
         try:
             with closing(self._open()) as database:

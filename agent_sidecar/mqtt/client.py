@@ -15,6 +15,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent_sidecar.config import Config
 from agent_sidecar.mqtt.lean_imports import give_paho_tls
+from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
 from fleet.contract.limits import MAX_TTL
 from fleet.contract.secret_file import read_secret
@@ -82,7 +83,10 @@ def require_files(config: Config) -> None:
         read_secret(key)
     for variable in ("FLEET_CA_FILE", "FLEET_CERT_FILE"):
         path = config.path(variable)
-        if path is not None and not os.access(path, os.R_OK):
+        if path is None:
+            continue
+        trusted_path.require(path)
+        if not os.access(path, os.R_OK):
             raise ConfigError(
                 f"the certificate file {path} cannot be read", variable, f"ls -l {path}"
             )

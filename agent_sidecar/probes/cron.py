@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_sidecar.probes.base import AlertEvidence, ProbeResult
+from fleet.contract.trusted_path import read_plain
 from fleet.contract.vocabulary import AlertCode, Check, Plane
 
 
@@ -58,8 +59,8 @@ def exit_codes(patterns: Sequence[str]) -> Callable[[], Outcomes | None]:
         codes: list[int] = []
         for pattern in patterns:
             for path in glob.iglob(str(Path(pattern).expanduser())):  # noqa: PTH207
-                with suppress(OSError, ValueError), Path(path).open("rb") as stream:
-                    codes.append(int(stream.read(16)))
+                with suppress(OSError, ValueError):
+                    codes.append(int(read_plain(Path(path), 16)))
         return Outcomes(len(codes), sum(1 for code in codes if code)) if codes else None
 
     return read

@@ -14,6 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from fleet.contract.trusted_path import read_plain
+
 MAX_FILE: Final = 4 * 1024 * 1024
 """Bytes of a file that count; a profile larger than that is no profile."""
 
@@ -72,15 +74,14 @@ def inventory(entries: Sequence[Path]) -> Iterator[tuple[str, str]]:
 
 
 def _digest(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return hashlib.sha256(stream.read(MAX_FILE)).digest()
+    return hashlib.sha256(read_plain(path, MAX_FILE)).digest()
 
 
 def _servers(path: Path) -> Mapping[str, Any]:
     if path.suffix != ".json":
         return {}
-    with suppress(ValueError, RecursionError), path.open("rb") as stream:
-        document = json.loads(stream.read(MAX_FILE))
+    with suppress(ValueError, RecursionError):
+        document = json.loads(read_plain(path, MAX_FILE))
         for way in _SERVERS:
             found = document
             for step in way:

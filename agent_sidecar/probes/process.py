@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from agent_sidecar.probes.processes import Process, Table, table
 from agent_sidecar.probes.restarts import Restarts
+from fleet.contract.named_process import FindPid, may_name
+from fleet.contract.trusted_path import read_plain
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 if TYPE_CHECKING:
     from agent_sidecar.inotify import DirectoryWatch
-
-FindPid = Callable[[], int | None]
-"""Says which process is the agent's, or None where it cannot be found."""
 
 _MAX_PID_FILE: Final = 64 * 1024
 """Bytes: a pid file is small; nanobot's holds a JSON object."""
@@ -156,7 +155,8 @@ class ProcessProbe:
 
 
 class PidFile:
-    """A file with a process id: a bare number, or `pid` of a JSON object.
+    """A file with a process id: a bare number, or `pid` of a JSON object. Whoever can write it
+    can name a process of his own only.
 
     Our own supervisor's also holds `restarts` and, of the last ones, `restarted` (monotonic s).
     """
@@ -167,7 +167,9 @@ class PidFile:
     def __call__(self) -> int | None:
         value = self._load()
         pid = value.get("pid") if isinstance(value, dict) else value
-        return pid if isinstance(pid, int) and not isinstance(pid, bool) and pid > 0 else None
+        if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
+            return None
+        return pid if may_name(self.path, pid) else None
 
     def restarts(self) -> tuple[int, list[float]] | None:
         """How often our supervisor has started it again, and when lately; None: it is not ours."""
@@ -181,8 +183,7 @@ class PidFile:
 
     def _load(self) -> Any:
         try:
-            with self.path.open("rb") as stream:
-                return json.loads(stream.read(_MAX_PID_FILE))
+            return json.loads(read_plain(self.path, _MAX_PID_FILE))
         except (OSError, ValueError, RecursionError):
             return None
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agent_sidecar.probes.base import AlertEvidence, ProbeResult
-from agent_sidecar.probes.inventory import files_of, fingerprint, inventory
+from agent_sidecar.probes.inventory import MAX_FILE, files_of, fingerprint, inventory
+from fleet.contract.trusted_path import read_plain
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
 
@@ -57,7 +58,7 @@ def _is_json(path: Path) -> bool:
     import json
 
     try:
-        json.loads(path.read_bytes())
+        json.loads(read_plain(path, MAX_FILE))
     except OSError:
         return True  # a file that is away is not an invalid one
     except (ValueError, RecursionError):

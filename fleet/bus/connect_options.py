@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fleet.bus.port import LinkObserver, Will
+from fleet.contract import trusted_path
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.errors import ConfigError
 from fleet.contract.timestamps import ulid
@@ -54,6 +55,9 @@ class ConnectOptions:
         if not self.url.tls:
             return None
         try:
+            for path in (self.ca_file, self.cert_file, self.key_file):
+                if path is not None:
+                    trusted_path.require(path)
             context = ssl.create_default_context(cafile=self.ca_file)
             if self.cert_file:
                 context.load_cert_chain(self.cert_file, self.key_file)

@@ -20,6 +20,7 @@ from typing import Final, Self
 
 from fleet.bus import embedded_broker
 from fleet.bus.connection import IN_FLIGHT
+from fleet.contract import trusted_path
 from fleet.contract.errors import BrokerError, ConfigError
 
 LIMITS: Final = (
@@ -133,12 +134,18 @@ class LocalBroker:
                 "neither Mosquitto nor the embedded broker (extra demo) is installed",
                 "apt-get install mosquitto, or brew install mosquitto",
             )
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        trusted_path.make_folder(self.folder)
+        trusted_path.require(self.folder)
         argv = self._mosquitto(mosquitto) if mosquitto else self._python()
         with self.log.open("wb") as log:
             # In a session of its own, so that Ctrl-C does not take it before its clients.
             self._process = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                umask=0o077,
             )
         try:
             said = self._await(_RUNNING if mosquitto else _LISTENING)
@@ -169,7 +176,8 @@ class LocalBroker:
 
     def _mosquitto(self, program: str) -> list[str]:
         file = self.folder / "mosquitto.conf"
-        file.write_text("\n".join(mosquitto_lines(self.folder, self.port)) + "\n")
+        lines = mosquitto_lines(self.folder, self.port)
+        trusted_path.write_text(file, "\n".join(lines) + "\n", 0o600)
         return [program, "-c", str(file)]
 
     def _python(self) -> list[str]:

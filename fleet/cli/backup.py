@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fleet.cli.common import note, with_settings
+from fleet.contract.trusted_path import make_folder
 from fleet.settings import Settings
 
 
@@ -26,7 +27,7 @@ def backup(settings: Settings, target: Path, keep: int | None) -> None:
 
     path = target
     if keep:
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(target)
         path = target / f"fleet-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.db"
     back_up(settings, path)
     note(f"{path} holds {path.stat().st_size} bytes")

@@ -47,6 +47,7 @@ def up(settings: Settings) -> None:
     mosquitto.check_ports(plan)
     ports = ", ".join(f"{address}:{port}" for address, port in plan.listeners)
     note(f"broker on {ports}; Ctrl-C ends it")
+    os.umask(0o077)  # its pid file and its store
     os.execv(program, [program, "-c", str(plan.config_file)])  # noqa: S606 - no shell is wanted
 
 

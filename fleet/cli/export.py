@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from fleet.cli.common import note, with_settings
+from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
 from fleet.settings import Settings
 
@@ -83,7 +84,7 @@ def _write(contents: Mapping[str, str], directory: Path) -> list[Path]:
     written = []
     for name, text in contents.items():
         path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        trusted_path.make_folder(path.parent, 0o755)
+        trusted_path.write_text(path, text)
         written.append(path)
     return written

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError, closest
 from fleet.contract.vocabulary import AlertCode, HubAlertCode, Plane, Word
 
@@ -117,7 +118,8 @@ def read_folder(folder: Path) -> dict[str, tuple[str, ...]]:
     try:
         # `glob` would find nothing in a folder that is not there, and leave words out unseen.
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".md")
-        return added_words((path.name, path.read_text("utf-8-sig")) for path in paths)
+        texts = ((path.name, trusted_path.read_text(path)) for path in paths)
+        return added_words((name, text.removeprefix("\ufeff")) for name, text in texts)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"the ADR folder {folder} cannot be read", str(error), "check FLEET_ADR and its mode"

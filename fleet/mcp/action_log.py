@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
 
 FILE: Final = "actions.jsonl"
@@ -23,10 +24,10 @@ def record(home: Path, ts: str, caller: str, tool: str, arguments: dict[str, Any
     path = home / FILE
     line = json.dumps({"ts": ts, "caller": caller, "tool": tool, "arguments": arguments})
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        trusted_path.make_folder(home)
         if path.exists() and path.stat().st_size > MAX_SIZE:
             path.replace(path.with_suffix(".1.jsonl"))
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        handle = trusted_path.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         with os.fdopen(handle, "w") as stream:
             stream.write(f"{line}\n")
     except OSError as error:

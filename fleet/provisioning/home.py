@@ -14,6 +14,7 @@ from fleet import keys
 from fleet.contract.errors import ConfigError
 from fleet.contract.secret_file import read_secret, write_secret
 from fleet.contract.topics import DEFAULT_MANAGER, DEFAULT_PREFIX
+from fleet.contract.trusted_path import make_folder, require
 from fleet.provisioning import dynsec_seed, mosquitto
 from fleet.provisioning.certificates import Authority
 from fleet.provisioning.mosquitto import TABLE, Plan
@@ -52,7 +53,7 @@ def create(
 
 def write_configuration(plan: Plan) -> None:
     """(Re)write `mosquitto.conf` from the plan."""
-    plan.folder.joinpath("data").mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(plan.folder / "data")
     text = mosquitto.configuration(plan, mosquitto.find_plugin(), getpass.getuser())
     write_secret(plan.config_file, text)
 
@@ -80,7 +81,8 @@ def _settings_text(plan: Plan, settings: Settings) -> str:
 
 def _private_folder(path: Path) -> None:
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path)
+        require(path)
         path.chmod(0o700)
     except OSError as error:
         why = error.strerror or ""

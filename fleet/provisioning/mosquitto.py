@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from fleet.bus.connection import IN_FLIGHT
 from fleet.contract.errors import ConfigError
+from fleet.contract.named_process import may_name, send
 from fleet.settings import Settings
 
 PLUGIN: Final = "mosquitto_dynamic_security.so"
@@ -180,21 +181,25 @@ def check_ports(plan: Plan) -> None:
 def reload(plan: Plan) -> bool:
     """Make a broker of ours read certificates and CRL again; False where none runs here."""
     try:
-        pid = int(plan.pid_file.read_text())
-        if not _is_ours(pid):
-            return False
-        os.kill(pid, signal.SIGHUP)
-    except (OSError, ValueError):
+        send(lambda: _broker(plan.pid_file), signal.SIGHUP)
+    except OSError:
         return False
     return True
 
 
-def _is_ours(pid: int) -> bool:
-    """Whether `pid` is still a Mosquitto: a broker that was killed leaves its file behind, and
-    the number may be another's by now. Where there is no /proc, the file is believed."""
-    if not Path("/proc/self/comm").exists():
-        return True
-    return "mosquitto" in Path(f"/proc/{pid}/comm").read_text()
+def _broker(pid_file: Path) -> int | None:
+    """The process that the file names, if it is still a Mosquitto: a broker that was killed leaves
+    its file behind, and the number may be another's by now. Where there is no /proc, the file is
+    believed."""
+    try:
+        pid = int(pid_file.read_text())
+        if Path("/proc/self/comm").exists():
+            name = Path(f"/proc/{pid}/comm").read_text()
+        else:
+            name = "mosquitto"
+    except (OSError, ValueError):
+        return None
+    return pid if "mosquitto" in name and may_name(pid_file, pid) else None
 
 
 def _security(plan: Plan, plugin: Path) -> str:

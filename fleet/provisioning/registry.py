@@ -16,6 +16,7 @@ from typing import Final
 
 from fleet.contract.errors import ConfigError
 from fleet.contract.secret_file import read_secret, write_secret
+from fleet.contract.trusted_path import make_folder, open_file
 from fleet.contract.vocabulary import Kind
 from fleet.domain.enrolment import Enrolment
 
@@ -107,8 +108,8 @@ class Registry:
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Enrolled]]:
         """Hold the list alone: two `fleet agent add` at once must not lose one."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self._path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+        make_folder(self._path.parent)
+        lock = open_file(self._path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield self.everyone() or {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
 from fleet.contract.vocabulary import Kind
 from fleet.provisioning import snippets
@@ -41,8 +42,8 @@ def create(folder: Path, name: str, kind: Kind) -> list[Path]:
     for relative, text in _texts(name, kind).items():
         path = folder / relative
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            trusted_path.make_folder(path.parent, 0o755)
+            trusted_path.write_text(path, text)
         except OSError as error:
             raise ConfigError(f"{path} cannot be written", error.strerror or "") from None
         written.append(path)

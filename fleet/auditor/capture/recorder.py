@@ -15,6 +15,7 @@ from typing import IO, Any, Final
 import orjson
 
 from fleet.auditor.capture.line_format import PATTERN, GapKind
+from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
 
 FILE_BYTES: Final = 64 * 2**20
@@ -83,7 +84,7 @@ class CaptureWriter:
             return
         self._opened = True
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            trusted_path.make_folder(self._folder)
             last = self._last_time()
             self._rotate()
         except OSError as error:
@@ -166,7 +167,7 @@ class CaptureWriter:
         self._forget()
         now = self._clock()
         path = self._folder / PATTERN.replace("*", f"{int(now * 1000):013d}")
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        handle = trusted_path.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._stream = os.fdopen(handle, "ab", buffering=2**16)
         self._size = path.stat().st_size
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from fleet.auditor.report.report import AuditReport, Trend
 from fleet.contract.errors import ConfigError
 from fleet.contract.secret_file import write_secret
+from fleet.contract.trusted_path import open_file
 
 FOLDER: Final = "audit"
 LOG: Final = "reports.log"
@@ -55,7 +56,7 @@ def save(home: Path, report: AuditReport) -> Path:
     write_secret(path, text)
     before = entries[-1].chain if entries else _FIRST
     entry = Entry.after(before, path.name, report.ts, _sha256(text))
-    handle = os.open(folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    handle = open_file(folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     with os.fdopen(handle, "a", encoding="utf-8") as stream:
         stream.write(entry.as_line() + "\n")
         stream.flush()

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from fleet.auditor.rules.catalogue import RULES
 from fleet.auditor.rules.finding import Finding
+from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
 from fleet.contract.timestamps import timestamp
 
@@ -66,7 +67,7 @@ def load(path: Path) -> list[Suppression]:
         ConfigError: it cannot be read, or a suppression lacks rule, reason, owner or until.
     """
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        document = tomllib.loads(trusted_path.read_text(path))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read", error.strerror or "", f"ls -l {path}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from fleet.contract import trusted_path
 from fleet.store.port import StoreError, StoreFullError
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ def close(database: sqlite3.Connection) -> None:
 def take_lock(path: Path) -> int:
     """One hub a home: two would each believe that the other's messages were lost."""
     try:
-        lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        lock = trusted_path.open_file(path, os.O_CREAT | os.O_RDWR)
     except OSError as error:
         raise StoreError(
             f"{path.parent} cannot be written", error.strerror or "", f"ls -ld {path.parent}"

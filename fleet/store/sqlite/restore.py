@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from fleet.contract import trusted_path
 from fleet.store.port import StoreError
 from fleet.store.sqlite.connection import FILE_NAME, check, damaged, take_lock
 from fleet.store.sqlite.migrations import STEPS
@@ -26,13 +27,17 @@ def restore(copy: Path, home: Path) -> bool:
     Raises:
         StoreError: a hub serves this home, or the copy is no whole store of this version.
     """
+    trusted_path.require(copy)
     _judge(copy)
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    trusted_path.make_folder(home)
     lock = take_lock(home / "hub.lock")
     try:
         part = home / f"{FILE_NAME}.part"
         part.unlink(missing_ok=True)
-        with copy.open("rb") as source, os.fdopen(os.open(part, _NEW, 0o600), "wb") as target:
+        with (
+            copy.open("rb") as source,
+            os.fdopen(trusted_path.open_file(part, _NEW), "wb") as target,
+        ):
             shutil.copyfileobj(source, target)
             target.flush()
             os.fsync(target.fileno())

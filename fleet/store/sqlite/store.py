@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
+from fleet.contract import trusted_path
 from fleet.domain.commands import IssuedCommand
 from fleet.store.port import StoreError
 from fleet.store.records import Batch, DiskUsage, HubState, StoredMessage
@@ -61,10 +62,10 @@ class SqliteStore(SqliteReader):
     # Opening and closing
 
     def open(self) -> HubState:
-        self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        trusted_path.make_folder(self._home)
         self._lock = take_lock(self._home / "hub.lock")
         try:
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            os.close(trusted_path.open_file(self.path, os.O_CREAT | os.O_RDWR))
             self._database = connect(self.path)
             self._database.execute(f"PRAGMA cache_size = -{CACHE}")
             check(self._database, self.path)

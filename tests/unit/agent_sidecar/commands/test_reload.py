@@ -15,6 +15,7 @@ import pytest
 from agent_sidecar.commands.reload import parse
 from fleet.contract.errors import ConfigError
 from fleet.contract.vocabulary import ReplyCode
+from tests.support.other_user import UID, as_root
 
 
 def run(text: str, pid: int | None = None, timeout: float = 10.0) -> ReplyCode:
@@ -101,3 +102,19 @@ def test_a_redirect_is_not_followed(server: str) -> None:
 
 def test_an_url_that_nobody_answers_fails() -> None:
     assert run("http://127.0.0.1:1/reload") is ReplyCode.ACTION_FAILED
+
+
+@as_root
+def test_a_program_that_another_user_can_change_is_not_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = tmp_path / "reload-agent"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    os.chown(program, UID, UID)
+    assert run(str(program)) is ReplyCode.ACTION_FAILED
+    assert f"belongs to uid {UID}" in caplog.text
+    assert not (tmp_path / "ran").exists()
+    os.chown(program, 0, 0)
+    assert run(str(program)) is ReplyCode.OK
+    assert (tmp_path / "ran").exists()
