@@ -70,17 +70,23 @@ volumes:
 def systemd_unit(agent: str) -> str:
     """A unit for `/etc/systemd/system/`; the secret stays a file, it is in no environment."""
     return f"""\
+# An account of its own, which owns what join wrote, as root:
+#     useradd --system --home-dir /var/lib/fleet fleet; chown -R fleet: {ETC}
+# Or the agent's account in the place of fleet: only that one's processes can be signalled and
+# only its files be read, where they are closed to others.
 [Unit]
 Description=Fleet sidecar of {agent}
 Wants=network-online.target
 After=network-online.target
 
 [Service]
+User=fleet
 ExecStart=/usr/bin/env agent-sidecar run
 ExecReload=/bin/kill -HUP $MAINPID
 Environment=FLEET_AGENT_ENV={ETC}/{ENV}
 Environment=FLEET_HOME=/var/lib/fleet
 StateDirectory=fleet
+StateDirectoryMode=0700
 RuntimeDirectory=fleet/drop
 RuntimeDirectoryMode=1733
 Restart=always

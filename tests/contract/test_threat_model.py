@@ -26,6 +26,8 @@ WANTED = (
     "Credential theft",
     "Denial of service",
     "Supply chain",
+    "Paths of others",
+    "A confused deputy",
 )
 
 

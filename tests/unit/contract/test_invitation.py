@@ -126,6 +126,11 @@ def test_the_compose_service_is_hardened() -> None:
     assert set(document["volumes"]) == {"alpha-state", "alpha-drop"}
 
 
+def test_the_unit_runs_under_an_account_and_not_as_root() -> None:
+    lines = snippets.systemd_unit("alpha").splitlines()
+    assert [line for line in lines if line.startswith("User=")] == ["User=fleet"]
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / "fleet-alpha.service"
