@@ -2,18 +2,33 @@
 # Passwords for deploy/compose.yaml: one file an account in deploy/secrets, and all of them in
 # `accounts` for the broker. Existing ones stay.
 #
-#     sh deploy/secrets.sh [AGENT...]      # default: alpha
+#     sh deploy/secrets.sh [AGENT[:UID]...]      # default: alpha:10002 beta:10003
+#
+# UID is the user of the agent's sidecar (`user:` in the compose file); unsaid: the image's, 10002.
 set -eu
 cd "$(dirname "$0")"
 umask 077
-mkdir -p secrets
-[ $# -gt 0 ] || set -- alpha
-for account in zephyr "$@"; do
-    case $account in
-        '' | *[!a-z0-9-]* | -* | *-)
-            printf '%s\nTry: sh deploy/secrets.sh alpha\n' "$account is no agent name" >&2
-            exit 3 ;;
+
+refuse() {
+    printf '%s\nTry: sh deploy/secrets.sh alpha:10002 beta:10003\n' "$1" >&2
+    exit 3
+}
+
+[ $# -gt 0 ] || set -- alpha:10002 beta:10003
+for word in "$@"; do
+    case ${word%%:*} in
+        '' | *[!a-z0-9-]* | -* | *-) refuse "${word%%:*} is no agent name" ;;
+        zephyr | accounts) refuse "${word%%:*} is taken: by the hub, or by the broker's file" ;;
     esac
+    case $word in
+        *:) refuse "$word names no user" ;;
+        *:*) case ${word#*:} in *[!0-9]*) refuse "${word#*:} is no user's number" ;; esac ;;
+    esac
+done
+
+mkdir -p secrets
+for account in zephyr "$@"; do
+    account=${account%%:*}
     [ -s "secrets/$account" ] || od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"secrets/$account"
 done
 : >secrets/accounts
@@ -21,12 +36,16 @@ for file in secrets/*; do
     [ "$file" = secrets/accounts ] ||
         printf '%s:%s\n' "${file#secrets/}" "$(cat "$file")" >>secrets/accounts
 done
-# Compose mounts them as they are: the users inside (1883, 10001, 10002) must be able to read.
+
+# Compose mounts them as they are: the users inside must be able to read, each its own.
 if [ "$(id -u)" = 0 ]; then
     chown 1883 secrets/accounts
     chown 10001 secrets/zephyr
-    for account in "$@"; do chown 10002 "secrets/$account"; done
+    for word in "$@"; do
+        case $word in *:*) uid=${word#*:} ;; *) uid=10002 ;; esac
+        chown "$uid" "secrets/${word%%:*}"
+    done
 else
     echo "Not root: let the containers' users read them, or run this as root:" >&2
-    echo "  1883 secrets/accounts, 10001 secrets/zephyr, 10002 the agents'" >&2
+    echo "  1883 secrets/accounts, 10001 secrets/zephyr, and each agent's file by its sidecar" >&2
 fi

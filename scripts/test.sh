@@ -40,6 +40,8 @@ xmllint libxml2-utils libxml2 launchd-property-lists
 '
 HEAVY='
 dockerd docker.io - Docker-probe-and-container-tests
+docker-compose docker-compose - tests-of-the-compose-project
+mmdebstrap mmdebstrap - tests-of-the-images
 chromium chromium - web-page-tests
 prometheus prometheus prometheus scrape-rule-and-dashboard-tests
 alertmanager prometheus-alertmanager - alert-route-tests
@@ -132,8 +134,10 @@ npm_install() {
 npm_install asyncapi @asyncapi/parser # judges schemas/asyncapi.yaml
 npm_install axe axe-core              # judges whether everybody can use the web page
 if [ -n "$heavy" ] && [ -n "$install" ]; then
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.50,<2' ||
-        echo "pip could not install playwright" >&2
+    for package in 'playwright>=1.50,<2' 'kubernetes-validate>=1.31,<2'; do
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check "$package" ||
+            echo "pip could not install $package" >&2
+    done
 fi
 
 # The real nanobot, in an environment of its own: its dependencies are not ours.
@@ -165,7 +169,7 @@ check ruff ruff check .
 check format ruff format --check .
 if command -v shellcheck >/dev/null 2>&1; then
     # shellcheck disable=SC2046  # no script of ours has a blank in its name
-    check shellcheck shellcheck -x scripts/*.sh scripts/bus-publish .ci/run
+    check shellcheck shellcheck -x scripts/*.sh deploy/*.sh scripts/bus-publish .ci/run
 fi
 check mypy mypy
 check dependencies python -m pip check

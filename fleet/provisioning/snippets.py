@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from fleet import __version__
 from fleet.contract.invitation import ENV, KEY, SECRET, Invitation, env_text
 from fleet.contract.vocabulary import Kind
 
@@ -16,6 +17,9 @@ ETC: Final = Path("/etc/fleet")
 
 FOLDER: Final = "fleet"
 """What the folder with the credential is called until it is mounted or copied there."""
+
+USER: Final = "10002:10002"
+"""Whom the sidecar's image runs as; several agents on one machine had better be several."""
 
 
 def join_line(invitation: Invitation) -> str:
@@ -45,7 +49,9 @@ def compose_service(agent: str) -> str:
     return f"""\
 services:
   {agent}-sidecar:
-    image: fleet-sidecar
+    image: fleet-sidecar:{__version__}
+    # {FOLDER}/ must belong to it, since nobody else may read there: chown -R {USER} {FOLDER}
+    user: "{USER}"
     restart: unless-stopped
     read_only: true
     cap_drop: [ALL]
@@ -54,12 +60,12 @@ services:
     volumes:
       - ./{FOLDER}:{ETC}:ro
       - {agent}-state:/var/lib/fleet
-      - {agent}-drop:/run/fleet/drop
-    # With the agent's process in view, the sidecar sees its death at once:
+      - {agent}-drop:/run/fleet
+    # With the agent's processes in view it can watch one; FLEET_PROCESS in agent.env says which:
     # pid: "service:{agent}"
   # The agent itself needs neither network nor credential for the bus, only:
   # {agent}:
-  #   volumes: ["{agent}-drop:/run/fleet/drop"]
+  #   volumes: ["{agent}-drop:/run/fleet"]
 
 volumes:
   {agent}-state:

@@ -15,18 +15,14 @@ from fleet.contract.vocabulary import MessageKind
 from tests.support.broker import Mosquitto, free_port
 
 ROOT = Path(__file__).parents[2]
+SECRETS = ROOT / "deploy" / "secrets.sh"
 DOCKERFILES = sorted((ROOT / "deploy").glob("Dockerfile.*"))
 COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.suffix[1:])
-def test_an_image_copies_what_is_there_and_runs_without_rights(path: Path) -> None:
+def test_an_image_runs_without_rights_and_says_whether_it_is_well(path: Path) -> None:
     text = path.read_text()
-    copied = re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE)
-    assert copied
-    for line in copied:
-        for source in line.split()[:-1]:
-            assert (ROOT / source).exists(), source
     [user] = re.findall(r"^USER (.+)$", text, re.MULTILINE)
     assert user.isdecimal()
     assert int(user) > 0
@@ -87,3 +83,30 @@ def test_the_secrets_are_made_for_nobody_else(tmp_path: Path) -> None:
     assert set(made) == {"accounts", "zephyr", "alpha", "beta"}
     assert all(path.stat().st_mode & 0o077 == 0 for path in made.values())
     assert f"beta:{made['beta'].read_text()}\n" in made["accounts"].read_text()
+
+
+def test_the_secrets_are_those_that_compose_mounts_for_the_users_that_read_them() -> None:
+    default = re.search(r"set -- (alpha\S+ beta\S+)$", SECRETS.read_text(), re.MULTILINE)
+    assert default is not None
+    owners = dict(word.split(":") for word in default[1].split())
+    services = COMPOSE["services"]
+    for agent, user in owners.items():
+        assert services[f"{agent}-sidecar"]["user"] == f"{user}:{user}"
+        assert services[f"{agent}-sidecar"]["secrets"] == [f"{agent}_password"]
+        assert COMPOSE["secrets"][f"{agent}_password"]["file"] == f"secrets/{agent}"
+    assert len(set(owners.values())) == len(owners), "no sidecar can read another's"
+
+
+@pytest.mark.parametrize(
+    "word", ["Alpha", "", "-a", "zephyr", "accounts", "alpha:", "alpha:root", ":10002", "a:1:2"]
+)
+def test_a_wrong_word_makes_no_secret_and_gets_a_call_that_works(word: str, tmp_path: Path) -> None:
+    shutil.copy(SECRETS, tmp_path)
+    done = subprocess.run(
+        ["sh", tmp_path / "secrets.sh", word], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 3
+    assert not (tmp_path / "secrets").exists()
+    remedy = done.stderr.splitlines()[-1].removeprefix("Try: sh deploy/secrets.sh ")
+    again = ["sh", tmp_path / "secrets.sh", *remedy.split()]
+    assert subprocess.run(again, check=False, capture_output=True).returncode == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import shutil
 import stat
 import subprocess
@@ -129,6 +131,17 @@ def test_the_compose_service_is_hardened() -> None:
 def test_the_unit_runs_under_an_account_and_not_as_root() -> None:
     lines = snippets.systemd_unit("alpha").splitlines()
     assert [line for line in lines if line.startswith("User=")] == ["User=fleet"]
+
+
+def test_the_compose_service_is_of_the_image_that_is_built_and_mounts_what_it_keeps() -> None:
+    dockerfile = Path(__file__).parents[3] / "deploy" / "Dockerfile.sidecar"
+    text = dockerfile.read_text()
+    [service] = yaml.safe_load(snippets.compose_service("alpha"))["services"].values()
+    assert f"-t {service['image']} ." in text
+    assert service["user"].split(":") == re.findall(r"^USER (\d+)$", text, re.MULTILINE) * 2
+    kept = set(json.loads(re.findall(r"^VOLUME (.+)$", text, re.MULTILINE)[0]))
+    mounted = {volume.split(":")[1] for volume in service["volumes"]}
+    assert mounted == kept | {str(snippets.ETC)}
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
