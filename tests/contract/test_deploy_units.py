@@ -13,13 +13,14 @@ import pytest
 import yaml
 
 from agent_sidecar.settings import ALL
+from fleet import __version__
 from fleet.settings import SETTINGS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 VARIABLES = {setting.variable for setting in SETTINGS} | {name.variable for name in ALL}
-VARIABLES |= {"FLEET_AGENT_ENV"}
+VARIABLES |= {"FLEET_AGENT_ENV", "FLEET_DYNSEC_PLUGIN"}
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is absent")
@@ -70,6 +71,24 @@ def test_a_pod_has_no_more_rights_than_it_needs(workload: dict[str, Any]) -> Non
         assert container["resources"]["limits"]["memory"]
 
 
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
+def test_kubernetes_itself_would_take_the_manifests(path: Path) -> None:
+    """By the schemas that Kubernetes publishes: no field that it does not know, none missing."""
+    judge = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is absent")
+    for document in yaml.safe_load_all(path.read_text()):
+        for version in ("1.31", judge.latest_version()):
+            judge.validate(document, version, strict=True)
+
+
+def test_the_images_of_the_manifests_are_those_of_this_version_and_of_compose() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"].values()
+    ours = {service["image"] for service in compose}
+    assert {f"fleet-{path.suffix[1:]}:{__version__}" for path in DEPLOY.glob("Dockerfile.*")} < ours
+    pods = [workload["spec"]["template"]["spec"] for workload in PODS]
+    theirs = {c["image"] for pod in pods for c in [*pod["containers"], *pod["initContainers"]]}
+    assert theirs - {"your-agent:1.0.0"} == ours
+
+
 @pytest.mark.parametrize("workload", PODS, ids=lambda workload: workload["metadata"]["name"])
 def test_what_is_mounted_exists_and_labels_meet(workload: dict[str, Any]) -> None:
     spec = workload["spec"]
@@ -85,11 +104,22 @@ def test_what_is_mounted_exists_and_labels_meet(workload: dict[str, Any]) -> Non
 
 def test_the_agent_holds_no_bus_secret_and_shares_the_drop() -> None:
     [workload] = [d for d in PODS if d["metadata"]["name"] == "alpha"]
-    agent, sidecar = workload["spec"]["template"]["spec"]["containers"]
+    pod = workload["spec"]["template"]["spec"]
+    agent, sidecar = pod["containers"]
     mounted = {mount["name"] for mount in agent["volumeMounts"]}
     assert mounted == {"drop", "tmp"}
     assert "env" not in agent
     assert {"drop", "state", "secret"} <= {mount["name"] for mount in sidecar["volumeMounts"]}
+    # They see each other's processes: of one user, the agent could read what the sidecar has open.
+    assert agent["securityContext"]["runAsUser"] != pod["securityContext"]["runAsUser"]
+    assert "runAsUser" not in sidecar["securityContext"]
+
+
+def test_the_broker_does_not_see_the_keys_of_the_ca_and_of_the_hub() -> None:
+    [workload] = [d for d in PODS if d["metadata"]["name"] == "hub"]
+    containers = {c["name"]: c for c in workload["spec"]["template"]["spec"]["containers"]}
+    seen = {mount["subPath"] for mount in containers["broker"]["volumeMounts"]}
+    assert seen == {"home/broker", "home/ca/server.pem", "home/ca/server.key"}
 
 
 def test_nobody_may_connect_to_an_agent() -> None:
