@@ -10,12 +10,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.support.waiting import wait_until
 
-IMAGE = "busybox-of-the-tests"
+IMAGE: Final = "busybox-of-the-tests"
+PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+"""Where programs are looked for: an ordinary user's PATH lacks the engine's folder."""
 
 
 def why_not() -> str:
@@ -23,15 +26,20 @@ def why_not() -> str:
     if os.geteuid() != 0:
         return "a Docker engine needs root"
     for program in ("dockerd", "docker", "busybox"):
-        if shutil.which(program, path=_PATH) is None:
+        if shutil.which(program, path=PATH) is None:
             return f"{program} is not installed; sh scripts/test.sh --all installs it"
     return ""
 
 
 class Docker:
-    """One engine; `kill` and `start` again keep its containers."""
+    """One engine; `kill` and `start` again keep its containers.
+
+    Attributes:
+        command: what runs the engine, and how it stores and connects.
+    """
 
     def __init__(self) -> None:
+        self.command = ["dockerd", "--storage-driver", "vfs", "--iptables=false", "--bridge=none"]
         # A short path: sockets below it may have 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="fd", dir="/tmp"))
         self.socket = self.folder / "d.sock"
@@ -41,8 +49,8 @@ class Docker:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *("dockerd", "--host", f"unix://{self.socket}"),
-                    *("--storage-driver", "vfs", "--iptables=false", "--bridge=none"),
+                    *self.command,
+                    *("--host", f"unix://{self.socket}"),
                     *("--data-root", str(self.folder / "data")),
                     *("--exec-root", str(self.folder / "exec")),
                     *("--pidfile", str(self.folder / "pid")),
@@ -50,7 +58,7 @@ class Docker:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PATH": _PATH},
+                env={**os.environ, "PATH": PATH},
             )
         wait_until(self._answers, 40, "the engine's start")
         return self
@@ -59,7 +67,7 @@ class Docker:
         """An image of one static program."""
         root = self.folder / "root"
         (root / "bin").mkdir(parents=True)
-        busybox = shutil.which("busybox", path=_PATH)
+        busybox = shutil.which("busybox", path=PATH)
         assert busybox
         shutil.copy(busybox, root / "bin/busybox")
         for name in ("sh", "sleep", "true", "false", "tail", "cat"):
@@ -68,17 +76,32 @@ class Docker:
         subprocess.run(["tar", "-C", str(root), "-cf", str(archive), "."], check=True)
         self.run("import", str(archive), IMAGE)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """For any client: this engine, and no configuration of a person's."""
+        host = {"DOCKER_HOST": f"unix://{self.socket}", "HOME": str(self.folder)}
+        return {**os.environ, "PATH": PATH} | host
+
     def run(self, *words: str, check: bool = True) -> str:
-        done = subprocess.run(
-            ["docker", "-H", f"unix://{self.socket}", *words],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            env={**os.environ, "PATH": _PATH, "HOME": str(self.folder)},
-        )
+        done = self.ask(*words)
         assert not check or done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def ask(self, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """What a call of the client says, whatever its end."""
+        return subprocess.run(
+            ["docker", *words],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env=self.environ,
+        )
 
     def container(self, name: str, script: str, *options: str) -> None:
         """Start a container that runs a shell script."""
@@ -139,9 +162,6 @@ class Docker:
         assert self._process is not None
         assert self._process.poll() is None, "the engine ended"
         return bool(self.run("version", "--format", "{{.Server.Version}}", check=False))
-
-
-_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def _pids() -> list[int]:
