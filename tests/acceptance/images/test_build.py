@@ -74,3 +74,9 @@ def test_a_change_of_the_code_installs_no_dependency_again(built: Images) -> Non
     [code] = [number for number, step in steps.items() if "--no-deps" in step]
     assert requirements in cached
     assert code not in cached
+
+
+def test_one_worker_builds_for_all(request: pytest.FixtureRequest) -> None:
+    if not getattr(request.config.option, "loadgroup", False):
+        pytest.skip("the tests run in one process, or are not grouped")
+    assert request.node.nodeid.endswith("@images")
