@@ -67,6 +67,9 @@ def secure(settings: Settings, admin: str, admin_password_file: Path) -> None:
 
     made = asyncio.run(secure_broker.secure(settings, admin, admin_password_file))
     note(f"deny by default; accounts {', '.join(made)} are in force")
+    note(
+        f"{admin} still may do all of it: disable it, or say that you trust it (fleet.toml, [acl])"
+    )
     note("next: fleet agent add alpha; fleet acl test")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet.acl import proof
+from fleet.acl.proof_report import Way
 from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.raw_client import RawClient, Version
 from fleet.contract.broker_url import BrokerUrl
@@ -269,5 +270,8 @@ async def test_a_broker_that_runs_already_is_brought_to_the_rules(
     for path in (provisioned.plan.hub_password, provisioned.plan.admin_password):
         path.unlink()
     assert await secure(settings, "owner", foreign) == ["zephyr-admin", "zephyr"]
-    assert await proof.prove(settings) == []
+    found = await proof.prove(settings)
+    assert {(opening.agent, opening.way) for opening in found} == {("owner", Way.FOREIGN)}
+    trusting = replace(settings, tables={**settings.tables, "acl": {"trusted": ["owner"]}})
+    assert await proof.prove(trusting) == []
     await provisioned.enrol("alpha")
