@@ -12,6 +12,9 @@ def main() -> None:
 
         sys.stdout.write(f"agent-sidecar {__version__}\n")
         return
+    from fleet.contract.printable import guard_output
+
+    guard_output()
     if sys.argv[1:] == ["run"]:  # as services call it: saves the memory that click would hold
         sys.exit(_run())
     from agent_sidecar.cli import start

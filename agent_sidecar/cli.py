@@ -11,6 +11,7 @@ import click
 import fleet
 from agent_sidecar.config import Config, load
 from fleet.contract.errors import FleetError
+from fleet.contract.printable import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -114,7 +115,8 @@ def publish(
     except FleetError as error:
         if not reliable or word is MessageKind.HEARTBEAT:
             raise
-        click.echo(f"kept in the outbox, to be sent with the next run ({error.why})", err=True)
+        why = printable(error.why)
+        click.echo(f"kept in the outbox, to be sent with the next run ({why})", err=True)
 
 
 @cli.command()
@@ -250,7 +252,7 @@ def check(config: Config) -> None:
     from agent_sidecar.check import explain
 
     for line in explain(config):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 @cli.group("config")
@@ -283,7 +285,7 @@ def start(arguments: list[str]) -> int:
         result = cli.main(arguments, prog_name="agent-sidecar", standalone_mode=False)
     except click.UsageError as error:
         context = error.ctx.command_path if error.ctx else "agent-sidecar"
-        _complain(f"wrong call: {error.format_message()}\nTry: {context} --help")
+        _complain(f"wrong call: {printable(error.format_message())}\nTry: {context} --help")
         return FleetError.exit_code
     except FleetError as error:
         _complain(str(error))

@@ -18,6 +18,7 @@ from agent_sidecar.mqtt.lean_imports import import_paho
 from agent_sidecar.mqtt.lean_imports import imports as lean_imports
 from agent_sidecar.one_shot import Purpose
 from fleet.contract.errors import FleetError
+from fleet.contract.printable import log_to_stderr
 from fleet.contract.vocabulary import MessageKind
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def run_daemon(config: Config) -> None:
     Raises:
         FleetError: something it needs is not usable.
     """
-    _log_to_stderr()
+    log_to_stderr()
     _close_umask()
     with exclusive(config.state):
         current: Config | None = config
@@ -55,7 +56,7 @@ def run_once(
         FleetError: something it needs is not usable, or it did not get through in time.
     """
     # Cron mails what is on stderr: only how it ended. A person is told what takes so long.
-    _log_to_stderr(logging.WARNING if sys.stderr.isatty() else logging.ERROR)
+    log_to_stderr(logging.WARNING if sys.stderr.isatty() else logging.ERROR)
     _close_umask()
     with exclusive(config.state, LOCK_WAIT):
         runner = _runner(config, purpose, mail)
@@ -119,7 +120,3 @@ def _on_signals(runner: Runner) -> None:
 def _close_umask() -> None:
     """Nothing that we make is for others to write, however the program was started."""
     os.umask(os.umask(0o022) | 0o022)
-
-
-def _log_to_stderr(level: int = logging.INFO) -> None:
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(message)s")

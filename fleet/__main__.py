@@ -18,7 +18,9 @@ def main() -> None:
         return
     os.umask(os.umask(0o022) | 0o022)  # nothing that we make is for others to write
     from fleet.cli.main import run
+    from fleet.contract.printable import guard_output
 
+    guard_output()
     code = run()
     try:
         sys.stdout.flush()

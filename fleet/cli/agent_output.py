@@ -100,7 +100,8 @@ def show(
     note(f"{credential.agent} {done}; it is proven.")
     for title, text in _sections(invitation, secret, line, kind):
         click.echo(f"\n# {title}\n{text.rstrip()}")
-    note("\nThe secret is shown only now, and kept nowhere.")
+    note("")
+    note("The secret is shown only now, and kept nowhere.")
 
 
 def write(

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
-from fleet.cli.common import note, paint, table, with_output, with_settings, write_json, write_jsonl
+from fleet.cli.common import (
+    note,
+    paint,
+    say,
+    table,
+    with_output,
+    with_settings,
+    write_json,
+    write_jsonl,
+)
 from fleet.cli.time_types import Seconds
 from fleet.contract.errors import ConfigError, FleetError
 from fleet.contract.vocabulary import AlertState
@@ -91,7 +101,7 @@ def silence(settings: Settings, agent: str | None, code: str | None, seconds: fl
         raise click.BadParameter("a silence lasts from 1m to 30d", param_hint="--for")
     body = {"agent": agent, "code": code, "seconds": seconds}
     given = {name: value for name, value in body.items() if value is not None}
-    click.echo(HubClient.needed(settings).post("/v1/silences", given)["id"])
+    say(HubClient.needed(settings).post("/v1/silences", given)["id"])
 
 
 @alerts.command()
@@ -99,7 +109,7 @@ def silence(settings: Settings, agent: str | None, code: str | None, seconds: fl
 @with_settings("home", "hub", "hub_token_file")
 def lift(settings: Settings, silence_id: str) -> None:
     """End the silence ID."""
-    HubClient.needed(settings).delete(f"/v1/silences/{silence_id}")
+    HubClient.needed(settings).delete(f"/v1/silences/{quote(silence_id, safe='')}")
     note(f"silence {silence_id} is lifted")
 
 
@@ -127,9 +137,9 @@ def _tested(route: Route) -> bool:
         for state in AlertState:
             send(route, Notification.test(state, time.time()))
     except FleetError as error:
-        click.echo(f"{route.name} ({route.channel}): {paint('critical', 'failed')}, {error.why}")
+        say(f"{route.name} ({route.channel}): {paint('critical', 'failed')}, {error.why}")
         return False
-    click.echo(f"{route.name} ({route.channel}): {paint('ok', 'taken')}")
+    say(f"{route.name} ({route.channel}): {paint('ok', 'taken')}")
     return True
 
 

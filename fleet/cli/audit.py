@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fleet.cli.common import finish, note, table, with_connection, with_settings, write_json
+from fleet.contract.printable import own
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
     from fleet.auditor.report.report import AuditReport
+
+START, ERASE = "\r", "\x1b[K"
+"""Of a line on the terminal: to its beginning, and the rest of it away."""
 
 FORMATS = ("text", "json", "html", "sarif")
 
@@ -72,7 +76,8 @@ def _audit(
         left = spent * (total - done) / done if done else 0.0
         rate = messages / spent if spent else 0.0
         share = 100 * done // total if total else 100
-        sys.stderr.write(f"\r{share:3d} %  {messages} messages  {rate:,.0f}/s  {left:.0f} s left ")
+        line = f"{share:3d} %  {messages} messages  {rate:,.0f}/s  {left:.0f} s left "
+        sys.stderr.write(own(START) + line)
 
     shown = progress if not quiet and sys.stderr.isatty() else None
     if live:
@@ -80,7 +85,7 @@ def _audit(
     else:
         gaps = replay.over_files(auditor, files or from_settings.captures(settings.home), shown)
     if shown:
-        sys.stderr.write("\r\033[K")
+        sys.stderr.write(own(START + ERASE))
     if broker_log:
         replay.over_broker_log(auditor, broker_log)
     return from_settings.conclude(settings, auditor, gaps, suppressions, save=save)

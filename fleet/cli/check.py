@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fleet.cli.common import finish, note, with_connection
+from fleet.cli.common import finish, note, say, with_connection
 from fleet.contract.errors import FleetError
 from fleet.settings import Settings
 
@@ -40,7 +40,7 @@ def check(settings: Settings, agents: Sequence[str]) -> int:
         click.echo(f"FLEET UNKNOWN - {' '.join(str(error).split())}")
         return UNKNOWN
     code, line = verdict(state.views, agents, state.own)
-    click.echo(line)
+    say(line)
     if state.note:
         note(state.note)
     return code

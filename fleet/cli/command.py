@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from fleet.cli.common import finish, note, paint, with_connection, with_output, write_jsonl
+from fleet.cli.common import finish, note, paint, say, with_connection, with_output, write_jsonl
 from fleet.contract.errors import ConfigError
 from fleet.contract.limits import DEFAULT_TTL, MAX_TTL
 from fleet.contract.topics import is_agent_name
@@ -148,7 +148,7 @@ class AnswerPrinter:
         detail = _detail(answer)
         result = paint(answer.result.value, f"{answer.result.value:<11}")
         line = f"{answer.agent:<20}  {result}  {answer.latency * 1000:7.1f} ms  {detail}"
-        click.echo(line.rstrip())
+        say(line.rstrip())
 
     def unanswered(self, agent: str, fate: str) -> None:
         """No reply came: `silent`, or the hub keeps the command as `queued` for its return."""
@@ -158,7 +158,7 @@ class AnswerPrinter:
             return
         note = "  the hub delivers it when the agent returns" if fate == "queued" else ""
         colour = "warning" if fate == "queued" else "critical"
-        click.echo(f"{agent:<20}  {paint(colour, f'{fate:<11}')}{note}".rstrip())
+        say(f"{agent:<20}  {paint(colour, f'{fate:<11}')}{note}".rstrip())
 
     def end(self) -> int:
         """Say the summary on stderr; the exit code."""
@@ -204,7 +204,7 @@ async def _carry_out(
             raise ConfigError("no agent to ask", "none is known", "fleet status")
         if dry_run:
             for agent in targets:
-                click.echo(f"{agent:<20}  would be asked: {plan.verb.value}")
+                say(f"{agent:<20}  would be asked: {plan.verb.value}")
             return 0
         for index, batch in enumerate(plan.batches(targets)):
             if index:

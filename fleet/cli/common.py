@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from fleet.contract.errors import FleetError
+from fleet.contract.printable import own, printable
 from fleet.settings import SETTINGS, load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,6 +30,10 @@ STYLES: Final = {
     "info": "cyan", "done": "green",
 }  # fmt: skip
 """Colour by word; the word itself always stands there too."""
+
+BOLD: Final = "\x1b[1m"
+RESET: Final = "\x1b[0m"
+CLEAR: Final = "\x1b[2J\x1b[1;1H"
 
 
 def with_settings(*flags: str) -> Callable[[F], F]:
@@ -79,17 +84,29 @@ def _refuse_colour(context: click.Context, _: click.Parameter, value: bool) -> N
 
 def paint(word: str, text: str | None = None) -> str:
     """`text` (or the word) in the colour of `word`, where colour is welcome."""
-    text = word if text is None else text
+    text = printable(word if text is None else text)
     context = click.get_current_context(silent=True)
     refused = (context is not None and context.color is False) or "NO_COLOR" in os.environ
     if refused or not sys.stdout.isatty() or word not in STYLES:
         return text
-    return click.style(text, fg=STYLES[word], bold=STYLES[word] == "red")
+    style = click.style("", fg=STYLES[word], bold=STYLES[word] == "red" or None, reset=False)
+    return f"{own(style)}{text}{own(RESET)}"
+
+
+def bold(text: str) -> str:
+    return f"{own(BOLD)}{text}{own(RESET)}" if sys.stdout.isatty() else text
+
+
+def clear_screen() -> None:
+    """Where there is one."""
+    if sys.stdout.isatty():
+        click.echo(own(CLEAR), nl=False)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Rows as aligned columns under capital headings; styled cells keep their width."""
-    lines = [tuple(heading.upper() for heading in headings), *(tuple(row) for row in rows)]
+    lines = [tuple(heading.upper() for heading in headings)]
+    lines += [tuple(map(printable, row)) for row in rows]
     widths = [max(len(click.unstyle(line[i])) for line in lines) for i in range(len(headings))]
     return "\n".join(
         "  ".join(
@@ -101,7 +118,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def write_json(value: object) -> None:
-    """One JSON document on stdout, indented. In ASCII: foreign text cannot steer a terminal."""
+    """One JSON document on stdout, indented."""
     click.echo(json.dumps(value, indent=2))
 
 
@@ -111,9 +128,14 @@ def write_jsonl(items: Iterable[object]) -> None:
         click.echo(json.dumps(item, separators=(",", ":")))
 
 
+def say(text: str) -> None:
+    """One line on stdout, whatever of it came from outside."""
+    click.echo(printable(text))
+
+
 def note(text: str) -> None:
-    """Everything that is not data goes to stderr."""
-    click.echo(text, err=True)
+    """Everything that is not data goes to stderr, as one line."""
+    click.echo(printable(text), err=True)
 
 
 def age(seconds: float | None) -> str:

@@ -41,7 +41,10 @@ def list_(settings: Settings, limit: int, before: int | None, output: str) -> No
 @click.argument("dead_letter_id", metavar="ID", type=int)
 @with_connection
 def show(settings: Settings, dead_letter_id: int) -> None:
-    """The raw text of one, on a screen of yours: it may be what had to be kept off the bus."""
+    """The text of one, on a screen of yours: it may be what had to be kept off the bus.
+
+    What would steer a terminal stands escaped; the store has the bytes as they came.
+    """
     dead_letter = finish(_one(settings, dead_letter_id))
     note(f"{timestamp(dead_letter.at)} {dead_letter.reason} {dead_letter.field}".rstrip())
     click.echo(dead_letter.payload.decode(errors="backslashreplace"))

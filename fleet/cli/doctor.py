@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from fleet.cli.common import finish, paint, table, with_connection, with_output, write_json
+from fleet.cli.common import finish, paint, say, table, with_connection, with_output, write_json
 from fleet.doctor.findings import Diagnosis
 from fleet.settings import Settings
 
@@ -32,7 +32,7 @@ def doctor(settings: Settings, output: str) -> int:
         )
         for one in findings:
             if one.remedy:
-                click.echo(f"Try ({one.check}): {one.remedy}")
+                say(f"Try ({one.check}): {one.remedy}")
     return EXITS[level]
 
 

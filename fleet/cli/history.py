@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.cli.common import finish, note, with_output, with_settings, write_jsonl
+from fleet.cli.common import finish, note, say, with_output, with_settings, write_jsonl
 from fleet.cli.time_types import Moment
 from fleet.contract.rejection import Rejected
 from fleet.contract.vocabulary import MessageKind
@@ -90,7 +90,7 @@ def _print(reader: Reader, stored: JsonObject, output: str) -> None:
     text = json.dumps(stored["message"], separators=(",", ":"))
     with suppress(Rejected):  # stored under an amendment that is no longer in force
         text = describe(reader.read(MessageKind(stored["kind"]), text.encode()))
-    click.echo(f"{stored['ts']}  {stored['agent'] or '*':<20}  {stored['kind']:<9}  {text}")
+    say(f"{stored['ts']}  {stored['agent'] or '*':<20}  {stored['kind']:<9}  {text}")
 
 
 def _print_hour(hour: JsonObject, output: str) -> None:
@@ -99,7 +99,7 @@ def _print_hour(hour: JsonObject, output: str) -> None:
         return
     metrics = (f"{name}={m['min']:g}..{m['max']:g}" for name, m in hour["metrics"].items())
     counts = f"{hour['beats']} beats, {hour['failing']} not ok, {hour['statuses']} statuses"
-    click.echo(
+    say(
         f"{hour['hour'][:16]}Z  {hour['agent']:<20}  {counts}, {hour['alerts']} alerts"
         f"  {' '.join(metrics)}".rstrip()
     )

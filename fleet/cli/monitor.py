@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from fleet.cli.common import finish, note, paint, with_connection, with_output, write_jsonl
+from fleet.cli.common import finish, note, paint, say, with_connection, with_output, write_jsonl
 from fleet.cli.message_line import describe
 from fleet.cli.time_types import Moment
 from fleet.contract.errors import ConfigError
@@ -158,7 +158,7 @@ class Printer:
         if self.output == "jsonl":
             write_jsonl([{key: value for key, value in event.items() if key != "summary"}])
         else:
-            click.echo(_line(event))
+            say(_line(event))
         self.written += 1
         return self.count is not None and self.written >= self.count
 

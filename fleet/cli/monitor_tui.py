@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
+from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Footer, Header, RichLog, Static
 
 from fleet.cli.common import age
 from fleet.contract.errors import FleetError
+from fleet.contract.printable import printable
 from fleet.domain.agent_view import AgentView
 from fleet.fleet_state import FleetState
 
@@ -46,7 +48,7 @@ class Screen(App[None]):
     def compose(self) -> ComposeResult:
         yield Header(show_clock=True)
         yield Static(id="problems", markup=False)
-        yield DataTable[str](id="agents", cursor_type="row", zebra_stripes=True)
+        yield DataTable[Text](id="agents", cursor_type="row", zebra_stripes=True)
         yield RichLog(id="events", max_lines=1_000, markup=False)
         yield Footer()
 
@@ -76,7 +78,7 @@ class Screen(App[None]):
         self._say(text or f"{len(state.views)} agents, no problem", state.note)
 
     def _say(self, *lines: str) -> None:
-        self.query_one("#problems", Static).update("\n".join(filter(None, lines)))
+        self.query_one("#problems", Static).update("\n".join(map(printable, filter(None, lines))))
 
     async def _look_again(self) -> None:
         while True:
@@ -90,12 +92,13 @@ class Screen(App[None]):
         log = self.query_one("#events", RichLog)
         async for line in self._events():
             if not self._paused:
-                log.write(line)
+                log.write(printable(line))
 
 
-def _cells(view: AgentView) -> tuple[Any, ...]:
+def _cells(view: AgentView) -> tuple[Text, ...]:
+    """As text: a string would be read as markup."""
     troubled = [f"{p}:{c.value}" for p, c in view.checks.items() if c.value != "pass"]
-    return (
+    words = (
         view.agent,
         view.state.value,
         f"{age(view.age)} ago" if view.age is not None else "never",
@@ -104,3 +107,4 @@ def _cells(view: AgentView) -> tuple[Any, ...]:
         ",".join(view.alerts) or "none",
         (view.versions or {}).get("agent", "unknown"),
     )
+    return tuple(Text(printable(word)) for word in words)

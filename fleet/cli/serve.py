@@ -10,6 +10,7 @@ import time
 import click
 
 from fleet.cli.common import ending_signals, finish, note, with_settings
+from fleet.contract.printable import log_to_stderr
 from fleet.settings import SETTINGS, Settings
 
 
@@ -18,10 +19,8 @@ from fleet.settings import SETTINGS, Settings
 @with_settings(*(setting.name for setting in SETTINGS))
 def serve(settings: Settings, verbose: bool) -> None:
     """Watch the fleet: ingest, store, liveness, alerts, HTTP. Ctrl-C stops it cleanly."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    level = logging.INFO if verbose else logging.WARNING
+    log_to_stderr(level, "%(asctime)s %(levelname)s %(name)s: %(message)s")
     finish(_serve(settings))
 
 

@@ -10,9 +10,11 @@ import click
 
 from fleet.cli.common import (
     age,
+    clear_screen,
     finish,
     note,
     paint,
+    say,
     table,
     with_connection,
     with_output,
@@ -58,7 +60,7 @@ async def _run(
         state = await look(settings)
         views = state.views
         if watch and output in ("table", "wide"):
-            click.clear()
+            clear_screen()
         if drift:
             _print_drift(views, output)
         elif agent is not None:
@@ -100,7 +102,7 @@ def print_fleet(state: FleetState, output: str) -> None:
         return
     for problem in problems:
         severity = paint(problem.severity.value, f"{problem.severity.value:<8}")
-        click.echo(f"{severity}  {problem}")
+        say(f"{severity}  {problem}")
     if problems:
         click.echo()
     click.echo(_table(views, wide=output == "wide"))
@@ -182,13 +184,13 @@ def _print_agent(view: AgentView, output: str) -> None:
         ("alerts", ", ".join(view.alerts) or "none"),
         ("labels", ", ".join(f"{k}={v}" for k, v in view.labels.items()) or "none"),
     ]
-    click.echo(view.agent)
+    say(view.agent)
     for name, value in pairs:
-        click.echo(f"  {name:<11} {value or 'unknown'}")
+        say(f"  {name:<11} {value or 'unknown'}")
     for plane, found in view.planes.items():
-        click.echo(f"  {plane:<11} {paint(found.check.value)} ({_ago(found.age)})")
+        say(f"  {plane:<11} {paint(found.check.value)} ({_ago(found.age)})")
     for name, number in sorted(view.metrics.items()):
-        click.echo(f"  {name:<32} {number:.12g}")
+        say(f"  {name:<32} {number:.12g}")
 
 
 def _print_drift(views: Sequence[AgentView], output: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 
 import click
 
-from fleet.cli.common import finish, paint, with_connection, with_output, write_json
+from fleet.cli.common import finish, paint, say, with_connection, with_output, write_json
 from fleet.contract.errors import ConfigError
 from fleet.settings import Settings
 
@@ -59,9 +59,9 @@ def verify(
         )
     else:
         word = "runs" if evidence.running else "does not run"
-        click.echo(f"{agent}: the bus says {paint(view.state.value)}; {evidence.source} {word}")
+        say(f"{agent}: the bus says {paint(view.state.value)}; {evidence.source} {word}")
         for dissent in found:
-            click.echo(f"  {paint('critical', dissent.value)}: {dissent.meaning}")
+            say(f"  {paint('critical', dissent.value)}: {dissent.meaning}")
     return 1 if found else 0
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fleet.contract.printable import printable
+
 
 class FleetError(Exception):
     """Something a person can mend: what happened, why, and what to try.
 
     Both programs print it as two lines on stderr and exit with `exit_code` (3: Nagios reads 2
     as CRITICAL, so trouble with the call itself must not look like trouble with the fleet).
+    What a broker, a hub or a file said stands in it: no more than two lines, whatever they hold.
     """
 
     exit_code = 3
@@ -21,8 +24,8 @@ class FleetError(Exception):
         super().__init__(what, why, remedy)
 
     def __str__(self) -> str:
-        first = f"{self.what}: {self.why}" if self.why else self.what
-        return f"{first}\nTry: {self.remedy}" if self.remedy else first
+        first = printable(f"{self.what}: {self.why}" if self.why else self.what)
+        return f"{first}\nTry: {printable(self.remedy)}" if self.remedy else first
 
 
 class ConfigError(FleetError):

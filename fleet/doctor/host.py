@@ -136,7 +136,13 @@ def hub(settings: Settings) -> Iterator[Diagnosis]:
     client = HubClient.needed(settings)
     client.get("/readyz")
     yield Diagnosis("hub", Level.OK, f"the hub at {client.url} is ready")
-    stats = client.get("/v1/stats")
+    try:
+        yield from _counts(client.get("/v1/stats"), client.get("/v1/agents"))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise client.of_another_version(type(error).__name__) from None
+
+
+def _counts(stats: dict[str, Any], fleet: dict[str, Any]) -> Iterator[Diagnosis]:
     if stats["missing"]:
         yield Diagnosis("losses", Level.WARNING, f"{stats['missing']} messages went missing",
                       "fleet history; look at the broker's limits below")  # fmt: skip
@@ -144,7 +150,7 @@ def hub(settings: Settings) -> Iterator[Diagnosis]:
     if rejects:
         yield Diagnosis("rejects", Level.WARNING, f"{rejects} messages broke the contract",
                       "fleet dead-letters")  # fmt: skip
-    yield _clocks(client.get("/v1/agents")["agents"])
+    yield _clocks(fleet["agents"])
 
 
 def _clocks(agents: list[dict[str, Any]]) -> Diagnosis:

@@ -28,6 +28,7 @@ WANTED = (
     "Supply chain",
     "Paths of others",
     "A confused deputy",
+    "Text that acts on its reader",
 )
 
 

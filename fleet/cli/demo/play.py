@@ -16,7 +16,7 @@ import click
 from fleet.bus.connect_options import connect_options
 from fleet.bus.local_broker import LocalBroker
 from fleet.bus.mqtt import MqttBus
-from fleet.cli.common import ending_signals, paint
+from fleet.cli.common import bold, clear_screen, ending_signals, paint, say
 from fleet.cli.demo.agent import HEALTH, furnish
 from fleet.cli.demo.observer import PATIENCE, NotObservedError, Observer, observed
 from fleet.cli.demo.stage import AGENTS, Member, Stage, end, free_port
@@ -166,7 +166,7 @@ class Play:
         while True:
             await asyncio.sleep(INTERVAL)
             state = await look(self.settings)
-            click.clear()
+            clear_screen()
             click.echo(f"{url}/  token: {token}")
             click.echo("Ctrl-C ends the demo and leaves nothing behind\n")
             print_fleet(state, "table")
@@ -229,7 +229,7 @@ class Play:
 
     def _title(self, title: str) -> None:
         self._step += 1
-        click.echo(f"\n{click.style(f'{self._step}. {title}', bold=True)}")
+        click.echo(f"\n{bold(f'{self._step}. {title}')}")
 
     def _observed(self, evidence: str, began: float) -> None:
         took = time.monotonic() - began
@@ -242,7 +242,7 @@ class Play:
             evidence = await step()
         except (NotObservedError, TimeoutError, Rejected) as error:
             self.failed += 1
-            click.echo(f"  {paint('critical', 'not observed')}: {error}")
+            say(f"  {paint('critical', 'not observed')}: {error}")
         else:
             self._observed(evidence, began)
 

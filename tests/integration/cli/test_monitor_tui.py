@@ -17,6 +17,7 @@ from fleet.bus.mqtt import open_bus
 from fleet.cli import monitor
 from fleet.cli.monitor_tui import Events, Look, Screen
 from fleet.contract.errors import BrokerError
+from fleet.contract.printable import printable
 from fleet.contract.reader import Reader
 from fleet.contract.vocabulary import Severity
 from fleet.domain.problems import Problem
@@ -25,6 +26,7 @@ from fleet.domain.verdict import Verdict
 from fleet.fleet_state import ALONE, FleetState
 from fleet.settings import load
 from tests.support.broker import Mosquitto
+from tests.support.terminal import HOSTILE, Shown
 
 NOBODY = Roster().view("nobody", 0.0)
 VIEWS = [
@@ -45,7 +47,7 @@ async def test_agents_problems_and_events_are_on_the_screen() -> None:
     async with Screen(look, events).run_test(size=(110, 30)) as pilot:
         await pilot.pause()
         table = pilot.app.query_one("#agents", DataTable)
-        assert [table.get_row_at(n)[:3] for n in range(2)] == [
+        assert [[str(cell) for cell in table.get_row_at(n)[:3]] for n in range(2)] == [
             ["gone", "offline", "30s ago"],
             ["well", "ok", "1s ago"],
         ]
@@ -56,6 +58,26 @@ async def test_agents_problems_and_events_are_on_the_screen() -> None:
         await pilot.press("p")
         assert pilot.app.sub_title == "events paused"
         await pilot.press("q")
+
+
+async def test_text_that_steers_is_seen_and_no_markup_is_obeyed() -> None:
+    view = replace(VIEWS[0], versions={"agent": f"[red]{HOSTILE}"})
+
+    async def look() -> FleetState:
+        return FleetState([view], OWN, HOSTILE)
+
+    async def lines() -> AsyncIterator[str]:
+        yield HOSTILE
+
+    async with Screen(look, lines).run_test(size=(400, 30)) as pilot:
+        await pilot.pause()
+        cell = str(pilot.app.query_one("#agents", DataTable).get_row_at(0)[6])
+        assert cell == printable(f"[red]{HOSTILE}")
+        told = str(pilot.app.query_one("#problems", Static).content)
+        log = pilot.app.query_one("#events", RichLog)
+        for text in (told, "\n".join(line.text for line in log.lines)):
+            assert "\\u202eevil" in text
+            assert Shown(text.encode(), 0).steering() == ""
 
 
 async def test_a_hub_that_goes_away_is_told_on_the_screen() -> None:
