@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain.agent_view import AgentView, view_from, worst_first
 from fleet.domain.apply_silences import apply_silences
 from fleet.domain.problems import ExitCode, Problem, exit_code, problems_of
 from fleet.domain.silences import Silence
+from fleet.domain.verdict import Verdict
 from fleet.hub_client import HubClient, HubError
-from fleet.retained import retained_views
+from fleet.retained import enrolled_here, retained_views
 from fleet.settings import Settings
 
 ALONE: Final = "from the broker alone: ghosts, silences and clock skew are not known"
@@ -26,11 +28,13 @@ DEAF: Final = "the hub has no link to the broker: this is what it knew before"
 @dataclass(frozen=True, slots=True)
 class FleetState:
     """Every agent, worst first; `own` is what is wrong with the hub itself, `note` says in a line
-    what is not known, or is empty."""
+    what is not known, or is empty; `listed` holds the names on the operator's list of agents, and
+    is None where nobody keeps one."""
 
     views: list[AgentView]
     own: list[Problem] = field(default_factory=list)
     note: str = ""
+    listed: frozenset[str] | None = None
 
     @property
     def problems(self) -> list[Problem]:
@@ -58,7 +62,38 @@ async def look(settings: Settings) -> FleetState:
             if settings.hub:
                 raise
             why = f"{error.what}: {error.why}; " if error.why else f"{error.what}; "
-    return FleetState(await retained_views(settings), note=f"{why}{ALONE}")
+    listed = enrolled_here(settings)
+    views = await retained_views(settings)
+    names = None if listed is None else frozenset(listed)
+    return FleetState(views, note=f"{why}{ALONE}", listed=names)
+
+
+async def listed_names(settings: Settings) -> frozenset[str] | None:
+    """The names on the operator's list, as the hub knows it, else as it lies here; None: there is
+    none.
+
+    Raises:
+        HubError: the hub that the settings name is away or refuses.
+    """
+    hub = await asyncio.to_thread(HubClient.asked, settings)
+    if hub is not None:
+        try:
+            answer = await asyncio.to_thread(hub.get, "/v1/agents?brief=true")
+            return _listed(answer, lambda agent: agent["state"] != Verdict.GHOST)
+        except (KeyError, TypeError) as error:
+            raise hub.of_another_version(type(error).__name__) from None
+        except HubError:
+            if settings.hub:
+                raise
+    here = enrolled_here(settings)
+    return None if here is None else frozenset(here)
+
+
+def _listed(answer: Any, enrolled: Callable[[Any], bool]) -> frozenset[str] | None:
+    """A hub of an earlier release does not say whether it has a list."""
+    if not answer.get("listed", False):
+        return None
+    return frozenset(agent["agent"] for agent in answer["agents"] if enrolled(agent))
 
 
 def _of_hub(hub: HubClient) -> FleetState:
@@ -67,8 +102,9 @@ def _of_hub(hub: HubClient) -> FleetState:
         views = [view_from(item) for item in agents["agents"]]
         own = [Problem.of(problem) for problem in agents["hub"]]
         silences = [Silence.of(silence) for silence in alerts["silences"]]
-    except (KeyError, TypeError, ValueError) as error:
+        listed = _listed(agents, lambda agent: bool(agent["enrolled"]))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise hub.of_another_version(type(error).__name__) from None
     deaf = any(problem.code == HubAlertCode.BROKER_DOWN for problem in own)
     known = worst_first(apply_silences(views, silences, time.time()))
-    return FleetState(known, own, DEAF if deaf else "")
+    return FleetState(known, own, DEAF if deaf else "", listed)

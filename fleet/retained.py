@@ -72,10 +72,7 @@ async def retained_views(settings: Settings) -> list[AgentView]:
     """
     async with open_bus(settings) as bus:
         roster = await retained_roster(bus, settings)
-    known: dict[str, Enrolled] = {}
-    # A damaged list is the hub's to tell of; health is needed now.
-    with contextlib.suppress(ConfigError):
-        known = Registry(settings.home).agents() or {}
+    known = enrolled_here(settings) or {}
     strangers = dict.fromkeys(roster.names(), Enrolment())
     members = strangers | {name: agent.as_member() for name, agent in known.items()}
     now = time.time()
@@ -83,6 +80,14 @@ async def retained_views(settings: Settings) -> list[AgentView]:
     # Of a session only the last messages are retained: what lay between them is not known.
     views = [replace(view, missing=None) for view in roster.views(now)]
     return apply_silences(views, _maintenance(roster, views), now)
+
+
+def enrolled_here(settings: Settings) -> dict[str, Enrolled] | None:
+    """The list of agents in this home; None where there is none. A damaged one is the hub's to
+    tell of: health is needed now."""
+    with contextlib.suppress(ConfigError):
+        return Registry(settings.home).agents()
+    return None
 
 
 def _maintenance(roster: Roster, views: Iterable[AgentView]) -> Iterable[Silence]:

@@ -51,7 +51,8 @@ class Backend(Protocol):
         ...
 
     async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], JsonObject]:
-        """Agents, worst first, and what is known about the list: `next`, `total`, `counts`.
+        """Agents, worst first, and what is known about the list: `next`, `total`, `counts`,
+        `listed`.
 
         The loop has its turns meanwhile, however many they are.
 

@@ -73,7 +73,13 @@ class HubBackend:
         roster, now = self._hub.roster, self._hub.committer.now()
         chosen = choose(roster, wanted)
         own = [problem.as_dict() for problem in self._hub.read_model.own_problems()]
-        about = {"next": chosen.next, "total": chosen.total, "counts": chosen.counts, "hub": own}
+        about = {
+            "next": chosen.next,
+            "total": chosen.total,
+            "counts": chosen.counts,
+            "listed": roster.has_list,
+            "hub": own,
+        }
         if wanted.brief:
             return [{"agent": n, "state": roster.verdict(n).value} for n in chosen.names], about
         views = await in_slices(chosen.names, lambda name: self._hub.read_model.view(name, now))

@@ -156,6 +156,11 @@ class Roster:
 
     # Enrolment
 
+    @property
+    def has_list(self) -> bool:
+        """Whether somebody keeps a list of who is enrolled."""
+        return self._enrolled is not None
+
     def enrol(self, enrolled: Mapping[str, Enrolment] | None, *, at: float) -> list[Event]:
         """Replace the list of who belongs to the fleet."""
         self._enrolled = enrolled

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import wraps
 from typing import Annotated, Literal, ParamSpec
 
@@ -26,11 +26,12 @@ from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import is_agent_name
 from fleet.contract.vocabulary import MessageKind, Verb
 from fleet.fleet_history import Span, audits, open_history
-from fleet.fleet_state import look
+from fleet.fleet_state import listed_names, look
 from fleet.hub_client import HubClient
 from fleet.keys import load_signer
 from fleet.mcp import answers, runbooks
 from fleet.mcp.action_log import record
+from fleet.mcp.words import Words
 from fleet.settings import Settings
 
 P = ParamSpec("P")
@@ -108,22 +109,25 @@ class FleetTools:
         self._caller = caller
 
     async def status(self) -> str:
-        return answers.fleet_answer(await look(self._settings))
+        state = await look(self._settings)
+        return answers.fleet_answer(state, self._words(state.listed))
 
     async def describe(self, agent: AgentName) -> str:
         state = await look(self._settings)
+        words = self._words(state.listed)
         views = {view.agent: view for view in state.views}
         if agent not in views:
-            known = ", ".join(sorted(views)[:20]) or "none"
+            known = words.agents(sorted(views)[:20]) or "none"
             raise ToolError(f"ABSENT: nobody has heard of that agent. Known agents: {known}")
-        return answers.agent_answer(views[agent], state.note)
+        return answers.agent_answer(views[agent], words, state.note)
 
     async def check(self) -> str:
-        return answers.check_answer(await look(self._settings))
+        state = await look(self._settings)
+        return answers.check_answer(state, self._words(state.listed))
 
     async def alerts(self) -> str:
         answer = HubClient.needed(self._settings).get("/v1/alerts")
-        return answers.alerts_answer(answer["alerts"])
+        return answers.alerts_answer(answer["alerts"], await self._listed_words())
 
     async def history(
         self,
@@ -139,10 +143,12 @@ class FleetTools:
             limit=limit,
         )
         async with open_history(self._settings) as past:
-            return answers.history_answer(await past.newest(span))
+            found = await past.newest(span)
+        return answers.history_answer(found, await self._listed_words())
 
     async def versions(self) -> str:
-        return answers.versions_answer((await look(self._settings)).views)
+        state = await look(self._settings)
+        return answers.versions_answer(state.views, self._words(state.listed))
 
     async def audit(self) -> str:
         return answers.audit_answer(await audits(self._settings))
@@ -180,7 +186,13 @@ class FleetTools:
                 ):
                     code = f", {answer.code.value}" if answer.code else ""
                     outcomes[answer.agent] = f"{answer.result.value}{code}"
-        return answers.command_answer(verb, outcomes)
+        return answers.command_answer(verb, outcomes, await self._listed_words())
+
+    def _words(self, listed: Collection[str] | None) -> Words:
+        return Words(self._settings.added_words(), listed)
+
+    async def _listed_words(self) -> Words:
+        return self._words(await listed_names(self._settings))
 
 
 def _add_resources(server: MCPServer, added: Added) -> None:

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from fleet.contract.limits import MAX_ALERTS, MAX_METRICS
 from fleet.contract.vocabulary import Plane
 from fleet.metrics.agent_families import FAMILIES, MAX_METRIC_NAMES, METRIC_PREFIX, Family
+from fleet.metrics.declared import PROBES, SIDECAR
 from fleet.metrics.hub_families import HUB_FAMILIES
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
-
-SIDECAR: Final = {
-    "outbox_messages": "messages that wait in the sidecar's outbox for the hub's receipt",
-    "outbox_dropped_total": "messages the outbox had to give up because it was full",
-    "rejected_total": "messages and commands the sidecar refused",
-    "publish_denied_total": "publishes the broker refused",
-    "connects_total": "times the sidecar connected to the broker",
-}
-"""Metrics that every sidecar declares of itself; agents and probes add their own."""
 
 
 TEMPLATE: Final = """\
@@ -42,6 +34,11 @@ A metric that an agent declares becomes `{prefix}NAME`, with the label `agent`: 
 name ends in `_total`, else a gauge. Every sidecar declares these:
 
 {sidecar}
+
+Its probes add these, each where it is configured. `fleet mcp` names these two tables to a model
+and counts all others.
+
+{probes}
 
 ## Hub and broker
 
@@ -65,11 +62,11 @@ one that another rules out (`x` and `x_total`), is left out, and
 def page() -> str:
     """The page as Markdown."""
     single = sum(family.series == "1" for family in FAMILIES)
-    declared = (f"| `{METRIC_PREFIX}{name}` | {text} |" for name, text in SIDECAR.items())
     return TEMPLATE.format(
         agents=_table(FAMILIES, "Series an agent"),
         prefix=METRIC_PREFIX,
-        sidecar="\n".join(("| Metric | Meaning |", "|---|---|", *declared)),
+        sidecar=_declared(SIDECAR),
+        probes=_declared(PROBES),
         hub=_table(HUB_FAMILIES, "Series"),
         most=single + len(Plane) + MAX_ALERTS + MAX_METRICS,
         single=single,
@@ -78,6 +75,11 @@ def page() -> str:
         metrics=MAX_METRICS,
         names=MAX_METRIC_NAMES,
     )
+
+
+def _declared(names: Mapping[str, str]) -> str:
+    rows = (f"| `{METRIC_PREFIX}{name}` | {text} |" for name, text in names.items())
+    return "\n".join(("| Metric | Meaning |", "|---|---|", *rows))
 
 
 def _table(families: Iterable[Family], column: str) -> str:

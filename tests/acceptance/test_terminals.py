@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 import paho.mqtt.client as mqtt
+import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from agent_sidecar.cli import cli
@@ -26,6 +27,9 @@ from tests.support.waiting import wait_until
 SCRIPT = Path(__file__).parents[2] / "scripts" / "bus-publish"
 ARG: Final = f"x{HOSTILE}".replace("\x00", "")
 """An argument, and a value of the environment: the system takes no zero byte there."""
+
+pytestmark = pytest.mark.timeout(600)
+"""Some 60 programs a test, each started anew."""
 
 STAYS: Final = {"serve", "broker up", "demo", "agent-sidecar run"}
 

@@ -51,7 +51,8 @@ async def agents(
 ) -> Response:
     """Agents, worst first, and the fleet's problems: all of them, or with `limit` a page.
 
-    `total` counts the agents on all pages, `counts` the whole fleet by state.
+    `total` counts the agents on all pages, `counts` the whole fleet by state; `listed` says
+    whether anybody keeps a list of who is enrolled.
     """
     wanted = AgentQuery(frozenset(state or ()), group, q, cursor, limit, brief)
     with _own_cursor():

@@ -1,0 +1,34 @@
+"""The metrics that our own sidecar declares; agents may add numbers under names of their own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SIDECAR: Final = {
+    "outbox_messages": "messages that wait in the sidecar's outbox for the hub's receipt",
+    "outbox_dropped_total": "messages the outbox had to give up because it was full",
+    "rejected_total": "messages and commands the sidecar refused",
+    "publish_denied_total": "publishes the broker refused",
+    "connects_total": "times the sidecar connected to the broker",
+}
+"""What every sidecar declares of itself."""
+
+PROBES: Final = {
+    "cpu_seconds_total": "CPU time of the agent",
+    "cron_jobs": "scheduled jobs of the agent",
+    "cron_jobs_failed": "those of them whose last run failed",
+    "disk_available_bytes": "room left on the agent's disk",
+    "endpoint_latency_seconds": "time that the health endpoint took to answer",
+    "errors_total": "model calls that failed",
+    "memory_available_bytes": "memory left to the agent",
+    "memory_bytes": "memory that the agent uses",
+    "model_calls_total": "model calls",
+    "processes": "processes of the agent",
+    "restarts_total": "restarts of the agent that the sidecar saw",
+    "tokens_input_total": "tokens sent to the model",
+    "tokens_output_total": "tokens that the model sent",
+    "work_age_seconds": "time since the last useful work",
+}
+"""What its probes add, each where it is configured."""
+
+DECLARED: Final = SIDECAR | PROBES
