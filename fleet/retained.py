@@ -50,7 +50,7 @@ async def retained_roster(bus: Bus, settings: Settings) -> Roster:
     reader = Reader(settings.added_words())
     roster = Roster(interval=settings.interval)
     for inbound in await retained_state(bus, map(settings.topics.every, FROM_AGENT)):
-        if not inbound.payload:
+        if not inbound.payload or inbound.properties:
             continue
         try:
             address = settings.topics.parse(inbound.topic)

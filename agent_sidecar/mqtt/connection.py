@@ -25,6 +25,7 @@ from agent_sidecar.mqtt import client as attempt
 from agent_sidecar.mqtt.client import CONNECT_TIMEOUT, RECEIVE_MAXIMUM, WINDOW, keepalive
 from agent_sidecar.mqtt.observer import ConnectionCounters, Observer, OnMessage
 from fleet.contract.errors import FleetError
+from fleet.contract.publish_properties import of_paho
 from fleet.contract.vocabulary import MessageKind
 
 log = logging.getLogger(__name__)
@@ -316,6 +317,9 @@ class BrokerConnection:
         topic = message.topic
         if topic not in self._filters:  # a broker that sends more: it may be another's command
             self.counters.unasked += 1
+            return
+        if of_paho(message.properties):
+            self.counters.beside += 1
             return
         self._on_inbound(topic, bytes(message.payload), message.retain, self.heard_at)
 

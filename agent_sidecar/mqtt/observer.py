@@ -34,3 +34,4 @@ class ConnectionCounters:
     denied: int = 0
     refused_filters: int = 0
     unasked: int = 0
+    beside: int = 0

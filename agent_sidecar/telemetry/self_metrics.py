@@ -58,7 +58,8 @@ class SelfMetrics:
     def metrics(self) -> dict[str, float]:
         """What rides in every bus heartbeat beside the probes' numbers."""
         counters = self._connection.counters
-        rejected = sum(self._queue.dropped.values()) + self._builder.withheld + counters.unasked
+        foreign = counters.unasked + counters.beside
+        rejected = sum(self._queue.dropped.values()) + self._builder.withheld + foreign
         return {
             "outbox_messages": len(self._outbox),
             "outbox_dropped_total": self._outbox.evicted,

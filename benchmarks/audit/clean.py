@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.audit.compact import compact
 from benchmarks.audit.corpus import TS, Case
 from benchmarks.audit.values import Values, listed
 
@@ -55,7 +55,7 @@ def clean(count: int, seed: int = 2) -> Iterator[Case]:
             }  # fmt: skip
             if names:
                 beat["metrics"] = {name: _value(r, name) for name in names}
-            yield Case(f"fleet/{agent}/heartbeat", json.dumps(beat))
+            yield Case(f"fleet/{agent}/heartbeat", compact(beat))
         elif draw < 0.93:
             status = {
                 "state": "running", "ts": TS, "boot": boots[agent], "seq": number,
@@ -64,16 +64,16 @@ def clean(count: int, seed: int = 2) -> Iterator[Case]:
                 "config": f"sha256:{r.getrandbits(256):064x}",
                 "reply": {"to": _ulid(r), "verb": "health-check", "result": "done", "took": 0.2},
             }  # fmt: skip
-            yield Case(f"fleet/{agent}/status", json.dumps(status))
+            yield Case(f"fleet/{agent}/status", compact(status))
         elif draw < 0.97:
             alert = {"code": "disk-pressure", "severity": "warning", "state": "firing", "ts": TS,
                      "id": _ulid(r), "value": r.choice((91, 93.5, 4.1e9)), "boot": boots[agent],
                      "seq": number}  # fmt: skip
-            yield Case(f"fleet/{agent}/alert", json.dumps(alert))
+            yield Case(f"fleet/{agent}/alert", compact(alert))
         else:
             command = {"verb": "health-check", "id": _ulid(r), "ts": TS, "ttl": 60,
                        "kid": f"{r.getrandbits(64):016x}", "sig": make.token(86)}  # fmt: skip
-            yield Case(f"fleet/{agent}/command", json.dumps(command))
+            yield Case(f"fleet/{agent}/command", compact(command))
 
 
 def _value(r: random.Random, name: str) -> float:

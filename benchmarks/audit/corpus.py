@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from benchmarks.audit.compact import compact
 from benchmarks.audit.values import (
     COMPANIES,
     FINANCE,
@@ -57,20 +57,20 @@ class Leaks(Values):
         place = r.randrange(6)
         if place == 0:
             odd = f"fleet/{agent}/{quote(text, safe='')[:600]}"
-            return Case(odd, json.dumps(beat), family, text, "topic", sort)
+            return Case(odd, compact(beat), family, text, "topic", sort)
         if place == 1:
-            return Case(topic, json.dumps({**beat, text: 1}), family, text, "*", sort)
+            return Case(topic, compact({**beat, text: 1}), family, text, "*", sort)
         if place == 2:
             beat["checks"] = {"disk": text}
-            return Case(topic, json.dumps(beat), family, text, "checks.disk", sort)
+            return Case(topic, compact(beat), family, text, "checks.disk", sort)
         if place == 3:
             inner = {"data": {"items": [1, {"detail": text}]}}
-            return Case(topic, json.dumps({**beat, **inner}), family, text, "data", sort)
+            return Case(topic, compact({**beat, **inner}), family, text, "data", sort)
         if place == 4:
             status = {"state": text, "ts": TS}
-            return Case(f"fleet/{agent}/status", json.dumps(status), family, text, "state", sort)
+            return Case(f"fleet/{agent}/status", compact(status), family, text, "state", sort)
         key = r.choice(("note", "message", "info", "x", "detail"))
-        return Case(topic, json.dumps({**beat, key: text}), family, text, key, sort)
+        return Case(topic, compact({**beat, key: text}), family, text, key, sort)
 
     def within(self) -> Case:
         """A leak that satisfies the contract."""
@@ -116,12 +116,12 @@ class Leaks(Values):
     def _name(self) -> Case:
         family, text = self._made("-", 40)
         topic = f"fleet/{text}/heartbeat"
-        return Case(topic, json.dumps(self.base()), family, text, "topic", "agent", valid=True)
+        return Case(topic, compact(self.base()), family, text, "topic", "agent", valid=True)
 
     def _metric(self) -> Case:
         family, text = self._made("_", 47)
         metrics = {"memory_bytes": 1e8, text: self.random.randint(0, 9)}
-        payload = json.dumps({**self.base(), "metrics": metrics})
+        payload = compact({**self.base(), "metrics": metrics})
         topic = f"fleet/{self.agent()}/heartbeat"
         return Case(topic, payload, family, text, "metrics", "metric", valid=True)
 
@@ -150,7 +150,7 @@ class Leaks(Values):
         while len(text) > 32:
             text = make()
         status = {"state": "running", "ts": TS, "versions": {"agent": text, "sidecar": "0.1.0"}}
-        return Case(f"fleet/{self.agent()}/status", json.dumps(status), family, text,
+        return Case(f"fleet/{self.agent()}/status", compact(status), family, text,
                     "versions.agent", "version", valid=True)  # fmt: skip
 
     def _number(self) -> Case:
@@ -174,8 +174,8 @@ class Leaks(Values):
             alert = {"code": r.choice(("error-rate", "queue-backlog", "cron-failure")), "ts": TS,
                      "severity": "info", "state": "firing", "value": int(text)}  # fmt: skip
             topic = topic.replace("heartbeat", "alert")
-            return Case(topic, json.dumps(alert), "pii", text, "value", "number", valid=True)
-        return Case(topic, json.dumps(beat), "pii", text, where, "number", valid=True)
+            return Case(topic, compact(alert), "pii", text, "value", "number", valid=True)
+        return Case(topic, compact(beat), "pii", text, where, "number", valid=True)
 
     def _id(self) -> Case:
         r = self.random
@@ -183,11 +183,11 @@ class Leaks(Values):
         if text.isdigit() and r.random() < 0.5:
             alert = {"code": "error-rate", "severity": "info", "state": "firing", "ts": TS,
                      "id": f"01{text:0>24}"}  # fmt: skip
-            return Case(f"fleet/{self.agent()}/alert", json.dumps(alert), "pii", text, "id", "id",
+            return Case(f"fleet/{self.agent()}/alert", compact(alert), "pii", text, "id", "id",
                         valid=True)  # fmt: skip
         digest = text.encode().hex()[:64].ljust(64, "0")
         status = {"state": "running", "ts": TS, "config": f"sha256:{digest}"}
-        return Case(f"fleet/{self.agent()}/status", json.dumps(status), "pii", text, "config", "id",
+        return Case(f"fleet/{self.agent()}/status", compact(status), "pii", text, "config", "id",
                     valid=True)  # fmt: skip
 
 

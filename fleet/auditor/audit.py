@@ -5,22 +5,23 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fleet.auditor.detection.fast_path import MAX_REMEMBERED, FastPath
 from fleet.auditor.detection.scanner import Leak, scan_name, scan_payload, scan_text, shown
-from fleet.auditor.rules import retained, scope, traffic
+from fleet.auditor.rules import contract, retained, scope, traffic
 from fleet.auditor.rules.contract import rule_for
 from fleet.auditor.rules.finding import Digester, Finding
 from fleet.auditor.rules.rule import Rule
 from fleet.auditor.rules.traffic import AgentTraffic
+from fleet.auditor.tally import Known, Tally
 from fleet.contract.messages import Announcement, Command, Message
+from fleet.contract.publish_properties import Properties, names
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.reserved import is_proof
 from fleet.contract.signing import verify
-from fleet.contract.topics import FROM_AGENT, Address, Topics
+from fleet.contract.topics import FROM_AGENT, Topics
 from fleet.contract.vocabulary import MessageKind, Reason
 
 DAY: Final = 86_400
@@ -33,45 +34,15 @@ MAX_NAMES: Final = 1_000
 PROOF: Final = "acl-proof"
 """How messages of `fleet acl test` are counted: they are no agent's, and break rules on purpose."""
 
+BLANKS: Final = b" \t\r\n"
+"""What JSON allows between its words; the canonical form has none."""
+
 EVERYTHING: Final = ""
 """The field of a finding about a message as a whole."""
 
 
 _NEVER: Final = (0.0, 0.0)
 """The span of an agent whose enrolment has no dates."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts for the report; what charts and trends are made of."""
-
-    messages: int = 0
-    first: float | None = None
-    last: float | None = None
-    kinds: Counter[str] = field(default_factory=Counter)
-    agents: Counter[str] = field(default_factory=Counter)
-    days: Counter[tuple[int, str]] = field(default_factory=Counter)
-    """Messages by day (days since the epoch) and agent."""
-    shapes: dict[str, set[str]] = field(default_factory=dict)
-    """Fields and metrics by agent: what scope creep is told by."""
-
-    def widen(self, at: float) -> None:
-        """Take a message's time into the period."""
-        self.first = at if self.first is None else min(self.first, at)
-        self.last = at if self.last is None else max(self.last, at)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A topic that was met: whose it is, what its name leaks, how it is shown."""
-
-    address: Address
-    traffic: AgentTraffic
-    leaks: tuple[Leak, ...]
-    shown: str
-    noted: set[str] = field(default_factory=set)
-    """Fields that messages of this topic had."""
-    metrics: set[str] = field(default_factory=set)
 
 
 class Audit:
@@ -114,7 +85,13 @@ class Audit:
         self._agents: dict[str, AgentTraffic] = {}
 
     def examine(
-        self, line: int, at: float | None, topic: str, payload: bytes, retain: bool
+        self,
+        line: int,
+        at: float | None,
+        topic: str,
+        payload: bytes,
+        retain: bool,
+        properties: Properties = (),
     ) -> None:
         """Hold one message against every rule."""
         tally = self.tally
@@ -122,6 +99,8 @@ class Audit:
         if at is not None and not (tally.first or at) <= at <= (tally.last or 0.0):
             tally.widen(at)
         known = self._known.get(topic) or self._register(topic)
+        if properties:
+            self._report_properties(line, at, topic, known, properties)
         if known is None:
             self._examine_foreign(line, at, topic, payload)
             return
@@ -145,6 +124,7 @@ class Audit:
         except Rejected as rejected:
             self._examine_rejected(line, at, known, payload, rejected)
             return
+        self._check_blanks(line, at, known, payload)
         leaks = self._fast_path.leaks(kind, message)
         if leaks:
             self._report_leaks(line, at, known, leaks)
@@ -153,6 +133,19 @@ class Audit:
             self._check_session(line, at, known, message)
         elif kind not in FROM_AGENT and self._keys is not None:
             self._check_signature(line, at, topic, known, message)
+
+    def _check_blanks(self, line: int, at: float | None, known: Known, payload: bytes) -> None:
+        """No string of the contract holds a blank: they stand between the words of the JSON."""
+        blanks = len(payload) - len(payload.translate(None, BLANKS))
+        if blanks:
+            self._report(line, at, known, contract.WHITESPACE, EVERYTHING, blanks, "")
+
+    def _report_properties(
+        self, line: int, at: float | None, topic: str, known: Known | None, properties: Properties
+    ) -> None:
+        place, agent = (known.shown, known.traffic.agent) if known else (self.show(topic), "")
+        size = sum(size for _, size in properties)
+        self._add(line, at, place, contract.PROPERTIES, names(properties), size, "", agent)
 
     def _check_retained(self, line: int, at: float | None, known: Known) -> None:
         if known.address.kind not in FROM_AGENT:

@@ -125,6 +125,11 @@ async def listen(settings: Settings, run: Audit, seconds: float) -> list[Gap]:
                     for inbound in batch:
                         line += 1
                         run.examine(
-                            line, time.time(), inbound.topic, inbound.payload, inbound.retain
+                            line,
+                            time.time(),
+                            inbound.topic,
+                            inbound.payload,
+                            inbound.retain,
+                            inbound.properties,
                         )
     return []

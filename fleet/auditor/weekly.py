@@ -71,7 +71,8 @@ class BusRecorder:
         """Record a batch, before it is acknowledged: a crash repeats it, and loses nothing."""
         for inbound in batch:
             if not inbound.topic.startswith(STATISTICS):
-                self.capture.write(at, inbound.topic, inbound.payload, inbound.retain)
+                topic, payload, _, retain, _, beside = inbound
+                self.capture.write(at, topic, payload, retain, beside)
         self.capture.flush()
 
     def metrics(self) -> Iterable[Metric]:

@@ -26,6 +26,7 @@ from fleet.bus.connection import BROKE, FAILURE, IN_FLIGHT, SESSION_EXPIRY, TIME
 from fleet.bus.error_messages import disconnected
 from fleet.bus.port import Inbound
 from fleet.bus.topic_filters import TopicFilters
+from fleet.contract.publish_properties import of_paho
 
 NODELAY: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 """Measured: without it at both ends a QoS 1 round trip takes 44 to 88 ms instead of 0.2."""
@@ -124,7 +125,8 @@ class AiomqttConnection(aiomqtt.Client):
             return
         payload = bytes(message.payload)
         mid = self._tag + message.mid
-        self._deliver(Inbound(topic, payload, message.qos, message.retain, mid))
+        beside = of_paho(message.properties)
+        self._deliver(Inbound(topic, payload, message.qos, message.retain, mid, beside))
 
     def _on_publish(
         self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any

@@ -23,6 +23,7 @@ from fleet.bus.error_messages import NO_QOS_1, disconnected
 from fleet.bus.inbound_queue import InboundQueue
 from fleet.bus.port import Inbound
 from fleet.bus.topic_filters import TopicFilters, pattern
+from fleet.contract.publish_properties import of_packet
 
 MAX_PACKET: Final = 1 << 20
 """Bytes: what the broker may send us in one piece; the contract's messages have 4 KiB."""
@@ -34,6 +35,15 @@ _PUBACK: Final = b"\x40\x02"
 ORDINARY, AS_PUBLISHED = 1, 2
 """Subscription identifiers."""
 _ORDINARY_ONLY: Final = [ORDINARY]
+
+_BARE: Final = 5
+"""Bytes of a short PUBLISH beside topic and payload: its type, and three lengths."""
+
+_ID: Final = 2
+"""Bytes of a packet id, and of a subscription identifier with its name."""
+
+_ONE_BYTE_LENGTH: Final = 129
+"""Bytes of a packet up to which its length takes one byte."""
 
 
 class Mqtt5Connection(asyncio.Protocol):
@@ -167,6 +177,7 @@ class Mqtt5Connection(asyncio.Protocol):
         found: list[Inbound] = []
         read, tag, as_published = mqtt5.read, self._tag, self._as_published
         everything, match = self._filters.everything, self._filters.match
+        bare = _BARE + _ID * bool(as_published)
         try:
             while at < end:
                 packet, size = read(view[at:])
@@ -179,11 +190,18 @@ class Mqtt5Connection(asyncio.Protocol):
                         if mid:
                             self.acknowledge([mid])
                         continue
-                    found.append(
-                        Inbound(topic, packet.payload, 1, packet.retain, tag + mid)
+                    payload = packet.payload
+                    inbound = (
+                        Inbound(topic, payload, 1, packet.retain, tag + mid)
                         if mid
-                        else Inbound(topic, packet.payload, 0, packet.retain)
+                        else Inbound(topic, payload, 0, packet.retain)
                     )
+                    # To ask for each property takes three times as long as to see that no room is
+                    # left for one.
+                    beside = size - len(topic) - len(payload) - (size > _ONE_BYTE_LENGTH)
+                    if beside != (bare + _ID if mid else bare):
+                        inbound = inbound._replace(properties=of_packet(packet))
+                    found.append(inbound)
                 else:
                     self._take(packet)
         except IndexError:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
+from fleet.contract.publish_properties import Properties
+
 
 class Inbound(NamedTuple):
     """A message as it arrived. A tuple: a frozen dataclass takes three times as long to make.
 
     `retain` is True when the broker replayed stored state, not when the publisher set the flag
     on a live message (MQTT clears it for established subscriptions), except where a subscription
-    asked for it as published. `mid` names the delivery for `Bus.ack`; 0 at QoS 0.
+    asked for it as published. `mid` names the delivery for `Bus.ack`; 0 at QoS 0. `properties` are
+    the MQTT 5 properties that the contract has no place for, by name and size.
     """
 
     topic: str
@@ -21,6 +24,7 @@ class Inbound(NamedTuple):
     qos: int = 0
     retain: bool = False
     mid: int = 0
+    properties: Properties = ()
 
 
 @dataclass(frozen=True, slots=True)

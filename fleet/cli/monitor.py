@@ -15,6 +15,7 @@ from fleet.cli.common import finish, note, paint, say, with_connection, with_out
 from fleet.cli.message_line import describe
 from fleet.cli.time_types import Moment
 from fleet.contract.errors import ConfigError
+from fleet.contract.publish_properties import Properties, require_none
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.timestamps import timestamp
@@ -23,6 +24,7 @@ from fleet.contract.vocabulary import MessageKind
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
+    from fleet.bus.port import Inbound
     from fleet.domain.problems import Problem
     from fleet.fleet_state import FleetState
 
@@ -89,7 +91,9 @@ class MonitorFilter:
     agents: frozenset[str]
     kinds: frozenset[MessageKind]
 
-    def event(self, topic: str, payload: bytes, retained: bool) -> dict[str, Any] | None:
+    def event(
+        self, topic: str, payload: bytes, retained: bool, properties: Properties = ()
+    ) -> dict[str, Any] | None:
         """The message as an event, or None where it is not asked for.
 
         A rejected message is shown by reason and field only: its text may be a leak.
@@ -105,6 +109,7 @@ class MonitorFilter:
             return None
         event |= {"agent": address.agent or None, "kind": address.kind.value}
         try:
+            require_none(properties)
             message = self.reader.read(address.kind, payload)
         except Rejected as rejected:
             return self._rejected(event, rejected)
@@ -189,7 +194,7 @@ async def _watch(
         for message in await retained_state(bus, settings.topics.everything):
             if since is not None and live:
                 continue  # the past has told already
-            event = lens.event(message.topic, message.payload, retained=True)
+            event = lens.event(message.topic, message.payload, True, message.properties)
             if event and printer.write(event):
                 return
         if not live:
@@ -199,9 +204,13 @@ async def _watch(
             await bus.ack(message)
             if message.topic.startswith("$"):
                 continue
-            event = lens.event(message.topic, message.payload, message.retain)
+            event = lens.event(*_judged(message))
             if event and printer.write(event):
                 return
+
+
+def _judged(inbound: Inbound) -> tuple[str, bytes, bool, Properties]:
+    return inbound.topic, inbound.payload, inbound.retain, inbound.properties
 
 
 async def _judge(settings: Settings, lens: MonitorFilter, printer: Printer) -> bool:
@@ -250,7 +259,7 @@ async def _on_screen(settings: Settings, lens: MonitorFilter) -> None:
         async def lines() -> AsyncIterator[str]:
             async for inbound in bus.messages():
                 await bus.ack(inbound)
-                event = lens.event(inbound.topic, inbound.payload, inbound.retain)
+                event = lens.event(*_judged(inbound))
                 if event and not inbound.retain:
                     yield click.unstyle(_line(event))
 

@@ -202,3 +202,4 @@ class Reason(Word):
     TOO_MANY = "too-many", "more entries than allowed"
     UNKNOWN_TOPIC = "unknown-topic", "a topic outside the contract"
     RETAINED_COMMAND = "retained-command", "a command or notice that was retained is poison"
+    PROPERTIES = "properties", "MQTT properties that carry text beside the payload"

@@ -16,6 +16,7 @@ from fleet.bus.port import Bus, Inbound
 from fleet.contract.heartbeat_fast_path import decode_heartbeat
 from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.messages import Alert, Announcement, Heartbeat, Status
+from fleet.contract.publish_properties import describe, require_none
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.reserved import PROBES
@@ -198,9 +199,9 @@ class Ingest:
         )
         heartbeat = MessageKind.HEARTBEAT
         for inbound in batch:
-            topic, payload, _, retain, _ = inbound
+            topic, payload, _, retain, _, beside = inbound
             address = known.get(topic)
-            if address is not None and address.kind is heartbeat and not retain:
+            if address is not None and address.kind is heartbeat and not (retain or beside):
                 beat, agent = decode_heartbeat(payload), address.agent
                 if beat is not None and observe_unchanged(agent, beat, at):
                     self._counters.received[heartbeat] += 1
@@ -216,10 +217,11 @@ class Ingest:
         topic, payload = inbound.topic, inbound.payload
         known = address = self._addresses.get(topic)
         try:
+            if address is None and topic.startswith(BROKER):
+                self._count_broker_statistic(topic, payload, inbound.retain)
+                return
+            require_none(inbound.properties)
             if address is None:
-                if topic.startswith(BROKER):
-                    self._count_broker_statistic(topic, payload, inbound.retain)
-                    return
                 address = self._parse(topic)
             kind = address.kind
             if kind not in RECORDED:
@@ -310,12 +312,13 @@ class Ingest:
 
     def _reject(self, inbound: Inbound, rejected: Rejected, at: float, judged: JudgedBatch) -> None:
         self._counters.rejected[rejected.reason] += 1
+        beside, payload = inbound.properties, inbound.payload
         judged.dead_letters.append(
             DeadLetter(
                 self._committer.next_id(),
                 at,
                 inbound.topic,
-                inbound.payload[:KEPT],
+                describe(beside, payload) if beside else payload[:KEPT],
                 inbound.retain,
                 rejected.reason,
                 rejected.field,

@@ -22,7 +22,11 @@ def examine(
     audit: Audit, topic: str, payload: object, *, at: float = NOON, retain: bool = False
 ) -> None:
     """One message; a dict travels as JSON."""
-    data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    data = (
+        payload
+        if isinstance(payload, bytes)
+        else json.dumps(payload, separators=(",", ":")).encode()
+    )
     audit.examine(audit.tally.messages + 1, at, topic, data, retain)
 
 

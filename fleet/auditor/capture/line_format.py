@@ -1,8 +1,9 @@
 """Captures: JSON Lines, one message a line, with marks where something may be missing.
 
-A message is `{"ts":…,"topic":…,"payload":"<raw text>","retain":bool}`. Bytes that are not UTF-8
-stand in the text as lone surrogates U+DC80 to U+DCFF (Python's `surrogateescape`), so that every
-payload survives. A gap is `{"gap":"<kind>","since":…,"until":…}`.
+A message is `{"ts":…,"topic":…,"payload":"<raw text>","retain":bool}`, and where it carried MQTT
+properties beside its payload their sizes, `"properties":{"user-property":120}`. Bytes that are not
+UTF-8 stand in the text as lone surrogates U+DC80 to U+DCFF (Python's `surrogateescape`), so that
+every payload survives. A gap is `{"gap":"<kind>","since":…,"until":…}`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import IO, Any, Final, NamedTuple
 import orjson
 
 from fleet.contract.errors import ConfigError
+from fleet.contract.publish_properties import Properties, read
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Word
 
@@ -64,6 +66,7 @@ class Captured(NamedTuple):
     topic: str
     payload: bytes
     retain: bool
+    properties: Properties = ()
 
 
 def read_file(path: Path) -> Iterator[Captured | Gap]:
@@ -105,7 +108,8 @@ def read_stream(stream: IO[bytes], first: int = 1) -> Iterator[Captured | Gap]:
             at = item["ts"]
             if type(at) is not float:
                 at = _seconds(at)
-            yield Captured(number, at, item["topic"], payload, item.get("retain") is True)
+            beside = read(item["properties"]) if "properties" in item else ()
+            yield Captured(number, at, item["topic"], payload, item.get("retain") is True, beside)
         except (ValueError, KeyError, TypeError, AttributeError):
             if text.strip():
                 yield _read_odd(number, text)
@@ -137,7 +141,9 @@ def _read_odd(number: int, text: bytes) -> Captured | Gap:
         data = payload.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         data = payload.encode("utf-8", "surrogatepass")
-    return Captured(number, _seconds(item.get("ts")), topic, data, item.get("retain") is True)
+    beside = read(item.get("properties"))
+    at, retain = _seconds(item.get("ts")), item.get("retain") is True
+    return Captured(number, at, topic, data, retain, beside)
 
 
 def _seconds(value: object) -> float | None:

@@ -17,6 +17,7 @@ import orjson
 from fleet.auditor.capture.line_format import PATTERN, GapKind
 from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
+from fleet.contract.publish_properties import Properties
 
 FILE_BYTES: Final = 64 * 2**20
 """One file: small enough to lose the oldest without losing a day, large enough to be few."""
@@ -96,14 +97,18 @@ class CaptureWriter:
         if last is not None:
             self.gap(GapKind.HUB_DOWN, last, self._clock())
 
-    def write(self, ts: float, topic: str, payload: bytes, retain: bool) -> None:
+    def write(
+        self, ts: float, topic: str, payload: bytes, retain: bool, properties: Properties = ()
+    ) -> None:
         """Record one message; 2 µs."""
+        item: dict[str, Any] = {"ts": ts, "topic": topic, "payload": "", "retain": retain}
+        if properties:
+            item["properties"] = dict(properties)
         try:
-            text = payload.decode()
-            line = orjson.dumps({"ts": ts, "topic": topic, "payload": text, "retain": retain})
+            item["payload"] = payload.decode()
+            line = orjson.dumps(item)
         except (UnicodeDecodeError, ValueError):
-            text = payload.decode("utf-8", "surrogateescape")
-            item = {"ts": ts, "topic": topic, "payload": text, "retain": retain}
+            item["payload"] = payload.decode("utf-8", "surrogateescape")
             line = json.dumps(item).encode()
         self._put(line + b"\n", ts)
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fleet.auditor.audit import DAY, Audit, Tally
+from fleet.auditor.audit import DAY, Audit
 from fleet.auditor.capture.line_format import Gap
 from fleet.auditor.report.suppressions import Suppression
 from fleet.auditor.rules.finding import Finding
+from fleet.auditor.tally import Tally
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Severity, Word
 

@@ -45,7 +45,30 @@ MALFORMED: Final = Rule(
     _MEND,
 )
 
-RULES: Final = (UNKNOWN_TOPIC, UNKNOWN_FIELD, UNKNOWN_WORD, SIZE, MALFORMED)
+PROPERTIES: Final = Rule(
+    "contract.properties",
+    Severity.CRITICAL,
+    Clause.SIZE_AND_FORM,
+    "MQTT properties beside the payload, which carry any text: user properties and their like",
+    "find the publisher in the broker's log and take its credential away; no sidecar sends any",
+)
+WHITESPACE: Final = Rule(
+    "contract.whitespace",
+    Severity.WARNING,
+    Clause.SIZE_AND_FORM,
+    "blanks between the words of the JSON: they can be counted, so they can say something",
+    "publish without them, as sidecar and `bus-publish` do: `json.dumps(…, separators=(',', ':'))`",
+)
+
+RULES: Final = (
+    UNKNOWN_TOPIC,
+    UNKNOWN_FIELD,
+    UNKNOWN_WORD,
+    SIZE,
+    MALFORMED,
+    PROPERTIES,
+    WHITESPACE,
+)
 
 _BY_REASON: Final = {
     Reason.UNKNOWN_TOPIC: UNKNOWN_TOPIC,
@@ -53,6 +76,7 @@ _BY_REASON: Final = {
     Reason.UNKNOWN_WORD: UNKNOWN_WORD,
     Reason.TOO_LARGE: SIZE,
     Reason.TOO_MANY: SIZE,
+    Reason.PROPERTIES: PROPERTIES,
 }
 
 

@@ -126,6 +126,32 @@ def test_two_agents_in_one_topic_are_lateral():
     assert "traffic.lateral" in {finding.rule.id for finding in audit.findings}
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"ok": true,"ts":"2026-03-18T21:30:00Z"}',
+        b'{"ok":true,"ts":"2026-03-18T21:30:00Z"}\n',
+        b'\t{"ok":true,\r\n"ts":"2026-03-18T21:30:00Z"}',
+    ],
+)
+def test_blanks_between_the_words_are_a_finding(payload: bytes) -> None:
+    [found] = findings("fleet/alpha/heartbeat", payload)
+    assert found.rule.id == "contract.whitespace"
+    assert found.length == sum(payload.count(blank) for blank in (b" ", b"\n", b"\t", b"\r"))
+
+
+def test_properties_are_a_finding_by_name_and_size_on_known_and_foreign_topics() -> None:
+    audit = an_audit()
+    beside = (("content-type", 4), ("user-property", 9))
+    beat = b'{"ok":true,"ts":"2026-03-18T21:30:00Z"}'
+    for topic in ("fleet/alpha/heartbeat", "elsewhere/alpha"):
+        audit.examine(1, None, topic, beat, False, beside)
+    found = [one for one in audit.findings if one.rule.id == "contract.properties"]
+    assert [(one.field, one.length, one.digest) for one in found] == [
+        ("content-type,user-property", 13, "")
+    ] * 2
+
+
 def test_two_sessions_that_take_turns_are_one_credential_used_twice():
     audit = an_audit()
     for boot in (1, 2, 1, 2):

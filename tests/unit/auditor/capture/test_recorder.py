@@ -44,9 +44,12 @@ class Clock:
 def test_every_payload_survives(payload: bytes, folder: Path):
     writer = CaptureWriter(folder)
     writer.open()
-    writer.write(NOON, "fleet/alpha/heartbeat", payload, True)
+    beside = (("user-property", 7),)
+    writer.write(NOON, "fleet/alpha/heartbeat", payload, True, beside)
     writer.close()
-    assert read_all(folder) == [Captured(1, NOON, "fleet/alpha/heartbeat", payload, True)]
+    assert read_all(folder) == [
+        Captured(1, NOON, "fleet/alpha/heartbeat", payload, True, (("user-property", 7),))
+    ]
 
 
 def test_nobody_else_can_read_it(folder: Path):
