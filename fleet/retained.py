@@ -20,7 +20,7 @@ from fleet.domain.agent_view import AgentView
 from fleet.domain.apply_silences import apply_silences
 from fleet.domain.enrolment import Enrolment
 from fleet.domain.roster import Roster
-from fleet.domain.silences import Silence, maintenance
+from fleet.domain.silences import AGENT, Silence, maintenance
 from fleet.provisioning.registry import Enrolled, Registry
 from fleet.settings import Settings
 
@@ -95,7 +95,7 @@ def _maintenance(roster: Roster, views: Iterable[AgentView]) -> Iterable[Silence
     for view in views:
         said_at = roster.said_at(view.agent)
         if view.says is State.MAINTENANCE and said_at is not None:
-            yield maintenance("agent", said_at, view.agent)
+            yield maintenance(AGENT, said_at, view.agent)
 
 
 async def retained_state(bus: Bus, filters: Iterable[str]) -> list[Inbound]:

@@ -16,7 +16,7 @@ from agent_sidecar.commands.trusted_keys import TrustedKeys
 from agent_sidecar.state.seen_ids import SeenIds
 from agent_sidecar.token_bucket import TokenBucket
 from fleet.contract import signing
-from fleet.contract.limits import DEFAULT_TTL, MAX_TTL
+from fleet.contract.limits import DEFAULT_TTL, MAX_TTL, NOTICE_AGE
 from fleet.contract.rejection import Rejected
 from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.timestamps import epoch
@@ -27,9 +27,6 @@ MAX_WAITING: Final = 32
 
 RATE, BURST = 2.0, 20.0
 """Commands a second, and at once: far above any honest hub."""
-
-NOTICE_AGE: Final = 300.0
-"""Seconds a signed notice counts: an old one that is sent again is a replay."""
 
 _ORDER: Final = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2}
 
@@ -118,6 +115,10 @@ class CommandQueue:
             self.dropped["unanswered"] += 1
             return None
         return reply
+
+    def trusts(self, topic: str, message: Mapping[str, Any]) -> bool:
+        """Whether `message` is the hub's: without its keys here, whatever the broker lets in."""
+        return not self._keys or self._distrust(topic, message) is None
 
     def start_next(self) -> QueuedCommand | None:
         """The most urgent command that may run now: one of a verb at a time."""

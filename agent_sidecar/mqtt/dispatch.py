@@ -77,8 +77,10 @@ class Dispatcher:
         except Rejected as rejected:
             self._queue.dropped[rejected.reason.value] += 1
             return
-        boot, seq = receipt["boot"], receipt["seq"]
-        if (boot, seq) >= (self._session.boot, self._session.issued):
-            self._queue.dropped["impossible-receipt"] += 1  # no such number was ever sent
+        if not self._queue.trusts(self._receipts, receipt):
+            self._queue.dropped["untrusted-receipt"] += 1
             return
-        self._sender.receipt(boot, seq, now)
+        boot, seq = receipt["boot"], receipt["seq"]
+        issued = (boot, seq) < (self._session.boot, self._session.issued)
+        if not issued or not self._sender.receipt(boot, seq, now):
+            self._queue.dropped["impossible-receipt"] += 1  # nothing like it was ever sent

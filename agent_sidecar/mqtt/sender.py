@@ -36,6 +36,8 @@ class OutboxSender:
         self._window = window
         self._up = False
         self._cursor = 0
+        self._sent = outbox.last_id
+        """Id up to which rows have left; what an earlier run left behind may have."""
         self._in_flight: dict[int, int] = {}
         self._again: list[OutboxRow] = []
         self._patience = PATIENCE
@@ -61,11 +63,16 @@ class OutboxSender:
         self._again.clear()
         self._progress(now)
 
-    def receipt(self, boot: int, seq: int, now: float) -> None:
-        """The hub is there. If it took a second sending to hear of it, it missed the first: all
-        the rest is sent again too, and patience stays, lest a slow hub be pushed ever harder."""
+    def receipt(self, boot: int, seq: int, now: float) -> bool:
+        """The hub is there. False: it covers what has not left yet, so no hub sent it.
+
+        If it took a second sending to hear of it, it missed the first: all the rest is sent again
+        too, and patience stays, lest a slow hub be pushed ever harder.
+        """
+        if self._outbox.holds(boot, seq, self._sent):
+            return False
         if not self._outbox.receipt(boot, seq):
-            return
+            return True
         if self._resent:
             self._resent = False
             self._cursor = 0
@@ -73,6 +80,7 @@ class OutboxSender:
             self._resend_at = now + self._patience
         else:
             self._progress(now)
+        return True
 
     def acked(self, mid: int) -> None:
         """The broker has answered for `mid` (with a refusal too: that is counted elsewhere)."""
@@ -116,6 +124,7 @@ class OutboxSender:
         if mid is None:
             return False
         self._in_flight[mid] = row.id
+        self._sent = max(self._sent, row.id)
         return True
 
     def _progress(self, now: float) -> None:

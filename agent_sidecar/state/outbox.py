@@ -100,6 +100,20 @@ class Outbox:
         """Id up to which the broker has acknowledged every row."""
         return self._acked
 
+    @property
+    def last_id(self) -> int:
+        """Id of the newest row there was."""
+        return self._last_id
+
+    def holds(self, boot: int, seq: int, after: int) -> bool:
+        """Whether there is a row of session `boot` up to `seq` with an id above `after`."""
+        if after >= self._last_id:
+            return False
+        if any(r.boot == boot and r.seq <= seq and r.id > after for r in self._unsaved):
+            return True
+        query = "SELECT count(*) FROM message WHERE boot = ? AND seq <= ? AND id > ?"
+        return bool(self._database.number(query, boot, seq, after))
+
     def waiting(self) -> int:
         """Rows that matter as backlog: a plain broker without a hub never receipts any."""
         if self._receipted or self._acked >= self._last_id:

@@ -15,7 +15,7 @@ from fleet.auditor.rules.finding import Digester, Finding
 from fleet.auditor.rules.rule import Rule
 from fleet.auditor.rules.traffic import AgentTraffic
 from fleet.auditor.tally import Known, Tally
-from fleet.contract.messages import Announcement, Command, Message
+from fleet.contract.messages import Announcement, Command, Message, Receipt
 from fleet.contract.publish_properties import Properties, names
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
@@ -286,7 +286,7 @@ class Audit:
     def _check_signature(
         self, line: int, at: float | None, topic: str, known: Known, message: Message
     ) -> None:
-        if not isinstance(message, Command | Announcement):
+        if not isinstance(message, Command | Announcement | Receipt):
             return
         key = (self._keys or {}).get(message.kid or "")
         if key is None or not verify(key, topic, message.model_dump(exclude_none=True)):

@@ -41,4 +41,4 @@ async def announce(settings: Settings, notice: Notice) -> None:
     signer = load_signer(settings.home)
     signed = signer.sign(topic, message) if signer else message
     async with open_bus(settings) as bus:
-        await bus.publish(topic, json.dumps(signed).encode())
+        await bus.publish(topic, json.dumps(signed, separators=(",", ":")).encode())

@@ -23,6 +23,9 @@ DEFAULT_TTL = 60
 MAX_TTL = 604_800
 """Seconds (7 days): a command for an agent that sleeps over a holiday."""
 
+NOTICE_AGE = 300.0
+"""Seconds a signed notice counts, by either clock: an old one that is sent again is a replay."""
+
 MAX_INTEGER = 2**53 - 1
 """The largest integer every JSON reader keeps exactly (RFC 8259 §6)."""
 

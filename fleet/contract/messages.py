@@ -276,6 +276,8 @@ class Receipt(Message):
 
     boot: Annotated[Counter, Field(description="the session that is receipted")]
     seq: Annotated[Counter, Field(description="the last committed message of that session")]
+    sig: Annotated[Maybe[Signature], Field(description="Ed25519, unpadded base64url")] = None
+    kid: Annotated[Maybe[KeyId], Field(description="which key signed it")] = None
 
 
 MODELS: dict[MessageKind, type[Message] | tuple[type[Message], ...]] = {

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SIGNED_COMMAND: Final = ("verb", "id", "ts", "ttl")
 SIGNED_NOTICE: Final = ("notice", "id", "ts")
+SIGNED_RECEIPT: Final = ("boot", "seq")
 """The fields under a signature, in order; each is required where signing is on."""
 
 
@@ -28,12 +29,18 @@ def canonical(topic: str, message: Mapping[str, Any]) -> bytes:
     Raises:
         ValueError: a field that must be signed is absent.
     """
-    names = SIGNED_NOTICE if "notice" in message else SIGNED_COMMAND
+    names = _signed_fields(message)
     missing = [name for name in names if message.get(name) is None]
     if missing:
         raise ValueError(f"cannot be signed without {', '.join(missing)}")
-    domain = f"fleet-{names[0]}-v1"
+    domain = f"fleet-{names[0]}-v1"  # of a receipt fleet-boot-v1: its number alone makes it new
     return "\n".join((domain, topic, *(str(message[name]) for name in names))).encode()
+
+
+def _signed_fields(message: Mapping[str, Any]) -> tuple[str, ...]:
+    if "notice" in message:
+        return SIGNED_NOTICE
+    return SIGNED_RECEIPT if "boot" in message else SIGNED_COMMAND
 
 
 def key_id(public_key: bytes) -> str:

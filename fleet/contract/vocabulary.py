@@ -202,4 +202,5 @@ class Reason(Word):
     TOO_MANY = "too-many", "more entries than allowed"
     UNKNOWN_TOPIC = "unknown-topic", "a topic outside the contract"
     RETAINED_COMMAND = "retained-command", "a command or notice that was retained is poison"
+    UNTRUSTED = "untrusted", "a notice that no key of the hub signed, or one that is too old"
     PROPERTIES = "properties", "MQTT properties that carry text beside the payload"

@@ -184,11 +184,11 @@ class AlertBook:
         return self._firing.get(agent, {})
 
     def is_silenced(self, alert: Alert) -> bool:
-        return any(silence.covers(alert.agent, alert.code) for silence in self.silences.values())
+        return _covered(alert, self.silences.values())
 
     def is_held(self, alert: Alert) -> bool:
         """Whether a silence covers it, or did until a moment ago: nobody else waits for that."""
-        ended = any(silence.covers(alert.agent, alert.code) for silence, _ in self._ended)
+        ended = _covered(alert, (silence for silence, _ in self._ended))
         return ended or self.is_silenced(alert)
 
     def due(self, now: float) -> list[AlertGroup]:
@@ -244,3 +244,7 @@ class AlertBook:
             self._pending.discard(key)
         else:
             self._pending.add(key)
+
+
+def _covered(alert: Alert, silences: Iterable[Silence]) -> bool:
+    return any(one.covers(alert.agent, alert.code, alert.severity) for one in silences)

@@ -89,7 +89,7 @@ def weighed(
 ) -> Problem:
     """What is wrong with `agent`, called `name`, where `silences` hold: what one of them covers is
     information."""
-    holding = [silence for silence in silences if silence.covers(agent, code)]
+    holding = [silence for silence in silences if silence.covers(agent, code, severity)]
     if not holding:
         return Problem(name or agent, severity, code)
     planned = any(silence.is_maintenance for silence in holding)
@@ -150,9 +150,10 @@ def _beside_its_absence(view: AgentView, alerts: list[str], presence: str | None
     """What an agent said before it went says nothing of now. But where somebody silenced just that
     it is gone, what else fires, and nobody silenced, must not go under with it."""
 
-    def is_held(code: str) -> bool:
-        return any(silence.covers(view.agent, code) for silence in view.held)
+    def is_held(code: str, severity: Severity) -> bool:
+        return any(silence.covers(view.agent, code, severity) for silence in view.held)
 
-    if presence is None or not is_held(presence):
+    if presence is None or not is_held(presence, severity_of(presence, goodbye=view.goodbye)):
         return []
-    return [code for code in alerts if not is_held(code)]
+    stated = ((code, view.severities.get(code) or severity_of(code)) for code in alerts)
+    return [code for code, severity in stated if not is_held(code, severity)]

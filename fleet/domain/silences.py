@@ -1,6 +1,6 @@
 """What somebody decided not to be woken by: silences, and maintenance, which is one of them.
 
-It knows names of agents and codes alone, nothing of alerts.
+It knows names of agents, codes and severities alone, nothing of alerts.
 """
 
 from __future__ import annotations
@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fleet.contract.timestamps import epoch, timestamp
+from fleet.contract.vocabulary import HubAlertCode, Severity
 
 MAX_MAINTENANCE: Final = 8 * 3600.0
 """Seconds after which maintenance that nobody ended is over: it must not mute a night."""
 
+AGENT: Final = "agent"
+"""Who states it, where it is an agent of itself."""
+
 _MAINTENANCE: Final = "maintenance-"
+_GONE: Final = HubAlertCode.AGENT_OFFLINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,17 @@ class Silence:
         agent, code, by = (data[key] or "" for key in ("agent", "code", "by"))
         return cls(data["id"], epoch(data["until"]), agent, code, by)
 
-    def covers(self, agent: str, code: str) -> bool:
+    def covers(self, agent: str, code: str, severity: Severity) -> bool:
+        """An agent's own word holds back neither what is critical nor that it is gone: whoever
+        speaks for it could else go unseen."""
+        if self.is_own_word and (severity is Severity.CRITICAL or code == _GONE):
+            return False
         return self.agent in ("", agent) and self.code in ("", code)
+
+    @property
+    def is_own_word(self) -> bool:
+        """Whether the agent itself stated it, as maintenance."""
+        return self.is_maintenance and self.by == AGENT
 
     @property
     def is_maintenance(self) -> bool:

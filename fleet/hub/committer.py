@@ -20,7 +20,7 @@ from fleet.domain.alerts import AlertBook
 from fleet.domain.events import Event, Fact
 from fleet.domain.roster import Roster
 from fleet.domain.severities import OF_THE_HUB
-from fleet.domain.silences import Silence, maintenance
+from fleet.domain.silences import AGENT, Silence, maintenance
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
 from fleet.store.port import Store, StoreFullError
@@ -207,7 +207,7 @@ class Committer:
         return stored
 
     def _note_maintenance(self, event: Event) -> None:
-        silence = maintenance("agent", event.at, event.agent)
+        silence = maintenance(AGENT, event.at, event.agent)
         if event.word == State.MAINTENANCE:
             self.silence(silence)
         else:

@@ -116,7 +116,8 @@ class Hub:
             )
         )
         self.read_model = ReadModel(self.committer)
-        self.receipts = Receipts(self.bus, self.topics, self.counters)
+        self._signer = signer = load_signer(settings.home)
+        self.receipts = Receipts(self.bus, self.topics, self.counters, self.signed)
         keep = Retention.of(settings.tables.get("retention", {}))
         self.ingest = Ingest(
             self.bus,
@@ -125,9 +126,9 @@ class Hub:
             self.committer,
             self.receipts,
             DailyBudget(keep.agent_mb_a_day * MEGABYTE),
+            signer.public_keys if signer else None,
         )
         self.started_at: float | None = None
-        self._signer = load_signer(settings.home)
         self._plug = plug
         self._stopping = asyncio.Event()
         self._link = asyncio.Event()
@@ -171,7 +172,7 @@ class Hub:
         await self.bus.publish(self.topics.broadcast, self.signed(self.topics.broadcast, message))
 
     def signed(self, topic: str, message: dict[str, Any]) -> bytes:
-        """A command or notice as it travels, signed where this home has keys."""
+        """A command, notice or receipt as it travels, signed where this home has keys."""
         whole = self._signer.sign(topic, message) if self._signer else message
         return json.dumps(whole, separators=(",", ":")).encode()
 

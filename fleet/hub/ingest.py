@@ -29,6 +29,7 @@ from fleet.hub.committer import Committer
 from fleet.hub.counters import BROKER_DROPPED
 from fleet.hub.daily_budget import DailyBudget
 from fleet.hub.receipts import Receipts
+from fleet.hub.trusted_notices import Keys, TrustedNotices
 from fleet.store.records import DeadLetter, StoredMessage
 
 RECORDED: Final = (*FROM_AGENT, MessageKind.COMMAND, MessageKind.BROADCAST)
@@ -119,6 +120,7 @@ class Ingest:
         committer: Committer,
         receipts: Receipts,
         budget: DailyBudget | None = None,
+        keys: Keys | None = None,
     ) -> None:
         self._bus = bus
         self._topics = topics
@@ -126,6 +128,7 @@ class Ingest:
         self._committer = committer
         self._receipts = receipts
         self._budget = budget or DailyBudget()
+        self._notices = TrustedNotices(keys)
         self._counters = committer.counters
         self._addresses: dict[str, Address] = {}
         self.tap: Callable[[float, list[Inbound]], None] | None = None
@@ -138,7 +141,9 @@ class Ingest:
         """Know the messages that the last hub stored last: it may not have acknowledged them."""
         for one in stored:
             message = self._reader.read(one.kind, one.payload)
-            if isinstance(message, (Heartbeat, Status, Alert)) and message.seq is None:
+            if isinstance(message, Announcement):
+                self._notices.remember(message, one.at)
+            elif isinstance(message, (Heartbeat, Status, Alert)) and message.seq is None:
                 self.redelivered.committed(self._topics.of(one.kind, one.agent), one.payload)
 
     def commands(self) -> list[str]:
@@ -233,6 +238,11 @@ class Ingest:
             message = self._reader.read(kind, payload)
             if known is None:
                 self._remember_address(topic, address)
+            if isinstance(message, Announcement) and not inbound.retain:
+                if not self._notices.is_new(topic, message, at):
+                    self._counters.repeated += 1
+                    return
+                self._apply_notice(message, at)
         except Rejected as rejected:
             self._reject(inbound, rejected, at, judged)
             return
@@ -247,8 +257,6 @@ class Ingest:
         elif inbound.retain:
             self._reject(inbound, Rejected(Reason.RETAINED_COMMAND), at, judged)
             return
-        elif isinstance(message, Announcement):
-            self._apply_notice(message, at)
         judged.messages.append(
             StoredMessage(
                 self._committer.next_id(), at, address.agent, kind, inbound.retain, payload

@@ -6,10 +6,11 @@ Noted after the commit, sent a little later and once an agent, however many mess
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from fleet.bus.port import Bus
-from fleet.contract.errors import BrokerError
+from fleet.contract.errors import BrokerError, ConfigError
 from fleet.contract.messages import Receipt
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
@@ -29,13 +30,20 @@ MAX_NOTED: Final = 200_000
 """Sessions waiting for their receipt; beyond that the sidecars ask again by sending again."""
 
 
+Signed = Callable[[str, dict[str, Any]], bytes]
+"""Makes of topic and message what travels."""
+
+
 class Receipts:
     """A service: `run` sends what `note` noted."""
 
     name = "receipts"
 
-    def __init__(self, bus: Bus, topics: Topics, counters: Counters) -> None:
+    def __init__(
+        self, bus: Bus, topics: Topics, counters: Counters, signed: Signed | None = None
+    ) -> None:
         self._bus = bus
+        self._signed = signed or _unsigned
         self._topics = topics
         self._counters = counters
         self._noted: dict[tuple[str, int], int] = {}
@@ -68,7 +76,11 @@ class Receipts:
     async def _send(self, agent: str, boot: int, seq: int) -> None:
         topic = self._topics.of(MessageKind.RECEIPT, agent)
         try:
-            await self._bus.publish(topic, Receipt(boot=boot, seq=seq).to_payload())
+            await self._bus.publish(topic, self._signed(topic, {"boot": boot, "seq": seq}))
             self._counters.receipts += 1
-        except BrokerError:
+        except (BrokerError, ConfigError):
             self._counters.receipts_failed += 1  # the sidecar sends again and so asks again
+
+
+def _unsigned(_topic: str, message: dict[str, Any]) -> bytes:
+    return Receipt(**message).to_payload()

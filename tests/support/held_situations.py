@@ -101,14 +101,22 @@ HELD: Final = (
     Situation(
         "maintained",
         "ok",
-        ((INFO, "restart-loop", MAINTENANCE),),
+        ((INFO, "rate-limited", MAINTENANCE),),
+        {"rate-limited": WARNING},
+        live=[beat(), says("maintenance"), fires("rate-limited", WARNING)],
+    ),
+    # An agent's own word hides nothing critical, and not that it is gone.
+    Situation(
+        "maintained-badly",
+        "ok",
+        ((CRITICAL, "restart-loop"),),
         {"restart-loop": CRITICAL},
         live=[beat(), says("maintenance"), fires("restart-loop", CRITICAL)],
     ),
     Situation(
         "maintained-ill",
         "degraded",
-        ((INFO, "process:fail", MAINTENANCE),),
+        ((CRITICAL, "process:fail"),),
         live=[says("maintenance"), beat(ok=False, checks={"process": "fail"})],
         alerts={},
     ),
@@ -131,7 +139,7 @@ HELD: Final = (
     Situation(
         "maintained-gone",
         "offline",
-        ((INFO, "agent-offline", MAINTENANCE),),
+        ((CRITICAL, "agent-offline"),),
         {"agent-offline": CRITICAL},
         False,
         live=[beat(boot=1000, seq=0), says("maintenance", boot=1000, seq=1), OLD_WILL],

@@ -152,6 +152,16 @@ def test_properties_are_a_finding_by_name_and_size_on_known_and_foreign_topics()
     ] * 2
 
 
+def test_a_receipt_that_the_hub_did_not_sign_is_lateral() -> None:
+    key = Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes_raw()
+    topic, receipt = "fleet/alpha/receipt", {"boot": 5, "seq": 9}
+    keys = {key_id(public): public}
+    assert rules(topic, receipt, keys=keys) == {"traffic.lateral"}
+    assert rules(topic, sign(key, topic, receipt), keys=keys) == set()
+    assert rules(topic, receipt) == set()
+
+
 def test_two_sessions_that_take_turns_are_one_credential_used_twice():
     audit = an_audit()
     for boot in (1, 2, 1, 2):

@@ -67,7 +67,9 @@ def test_the_alarm_is_the_worst_that_nobody_holds_back(
 
 
 def test_maintenance_is_not_for_ever():
-    stated = maintenance("agent", NOON, "gone")
+    [seen] = apply_silences([STALE], [maintenance("agent", NOON, "gone")], NOON)
+    assert alarm_of(seen) is Severity.CRITICAL  # its own word does not hide that
+    stated = maintenance("notice", NOON)
     [seen] = apply_silences([STALE], [stated], NOON)
     assert [str(p) for p in problems_of([seen])] == ["gone: agent-stale (in maintenance)"]
     [seen] = apply_silences([STALE], [stated], NOON + MAX_MAINTENANCE)

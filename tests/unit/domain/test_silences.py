@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fleet.contract.vocabulary import Severity
 from fleet.domain.silences import MAX_MAINTENANCE, Silence, maintenance
 from tests.support.telemetry import NOON
 
@@ -27,7 +28,28 @@ def test_a_silence_reads_what_it_wrote():
 )
 def test_what_is_not_named_is_covered_whatever_it_is(silence: Silence, covered: set[str]):
     every = ("larry agent-late", "larry clock-skew", "moe agent-late")
-    assert {one for one in every if silence.covers(*one.split())} == covered
+    for severity in Severity:
+        assert {one for one in every if silence.covers(*one.split(), severity)} == covered
+
+
+@pytest.mark.parametrize(
+    ("code", "severity", "held"),
+    [
+        ("disk-pressure", Severity.WARNING, True),
+        ("disk-pressure", Severity.CRITICAL, False),
+        ("agent-late", Severity.WARNING, True),
+        ("agent-stale", Severity.CRITICAL, False),
+        ("agent-offline", Severity.WARNING, False),
+        ("agent-offline", Severity.CRITICAL, False),
+    ],
+)
+def test_maintenance_by_an_agents_own_word_hides_nothing_critical_and_not_that_it_is_gone(
+    code: str, severity: Severity, held: bool
+):
+    assert maintenance("agent", NOON, "larry").covers("larry", code, severity) is held
+    assert maintenance("notice", NOON).covers("larry", code, severity)
+    again = Silence.of(maintenance("agent", NOON, "larry").as_dict())
+    assert again.covers("larry", code, severity) is held
 
 
 def test_maintenance_is_a_silence_of_an_agent_or_of_all_and_ends_by_itself():

@@ -63,6 +63,28 @@ def test_everything_is_sent_once_in_order(bench: Bench) -> None:
     assert bench.sender.idle
 
 
+def test_a_receipt_for_what_has_not_left_yet_is_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, 0)
+    bench.sender.link_up(0, 16)
+    for _ in range(3):
+        bench.add()
+    assert not bench.sender.receipt(1, 0, 0)  # nothing has left
+    assert len(bench.outbox) == 3
+    assert bench.pump(0) == [0, 1, 2]
+    bench.add()
+    assert not bench.sender.receipt(1, 3, 1)
+    assert len(bench.outbox) == 4
+    assert bench.sender.receipt(1, 2, 1)
+    assert len(bench.outbox) == 1
+
+
+def test_what_an_earlier_run_left_behind_may_have_been_sent(bench: Bench) -> None:
+    bench.outbox.flush()
+    after = OutboxSender(bench.outbox, bench.connection.publish)
+    assert after.receipt(1, 39, 0)
+    assert len(bench.outbox) == 0
+
+
 def test_no_more_than_the_window_is_on_its_way(bench: Bench) -> None:
     bench.sender.link_up(0, 16)
     bench.sender.pump(0)
