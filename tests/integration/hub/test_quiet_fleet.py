@@ -97,7 +97,7 @@ def test_a_stop_warns_a_death_alarms_and_what_is_held_back_does_neither(
 
 
 @pytest.mark.timeout(120)
-def test_an_agent_that_stated_maintenance_is_quiet_also_when_it_dies(
+def test_maintenance_by_its_own_word_does_not_hide_that_an_agent_died(
     hub: Served, sidecars: dict[str, Sidecar]
 ) -> None:
     hub.start()
@@ -107,7 +107,7 @@ def test_an_agent_that_stated_maintenance_is_quiet_also_when_it_dies(
     wait_silences(hub, 1)
     ada.kill()
     wait_until(lambda: states(hub)["ada"] == "offline", what="the will")
-    assert check(hub) == (0, "FLEET OK - 1 in maintenance (ada)")
+    assert check(hub) == (2, "FLEET CRITICAL - 1 offline (ada)")
 
 
 @pytest.mark.timeout(120)
