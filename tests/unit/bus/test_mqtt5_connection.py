@@ -11,6 +11,7 @@ import pytest
 
 from fleet.bus.mqtt5_connection import AS_PUBLISHED, ORDINARY, Mqtt5Connection
 from fleet.bus.port import Inbound
+from fleet.bus.topic_filters import TopicFilters
 
 SIZES: Final = (0, 1, 2, *range(80, 140), 400, 4096, *range(16_340, 16_400), 20_000)
 """Bytes of a payload, above all where the length of a packet takes one byte more."""
@@ -29,7 +30,7 @@ def received(*, identified: bool, **given: Any) -> list[Inbound]:
     heard: list[Inbound] = []
     options: Any = SimpleNamespace(manual_ack=True)
     queue: Any = SimpleNamespace(extend=heard.extend)
-    connection = Mqtt5Connection(options, queue, 65_536)
+    connection = Mqtt5Connection(options, queue, TopicFilters(resumed=True), 65_536)
     if identified:
         connection._as_published = re.compile("nothing")
         given["subscription_ids"] = [ORDINARY]
