@@ -9,13 +9,15 @@ import http.client
 import json
 import socket
 import ssl
+import sys
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 from urllib.parse import urlsplit
 
 from fleet.contract.errors import ConfigError, FleetError
@@ -32,6 +34,16 @@ AT_HOME: Final = {
 
 TIMEOUT: Final = 10.0
 """Seconds; the hub answers on loopback in milliseconds."""
+
+
+MAX_ANSWER: Final = 256 * 2**20
+"""Bytes read of one answer: all of 10,000 agents are 5 MB, a page of history 4 MB. More comes from
+no hub of ours, and must not fill the memory of whoever asked."""
+
+MAX_REFUSAL: Final = 64 * 1024
+"""Bytes read of a problem document."""
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class HubError(FleetError):
@@ -73,6 +85,7 @@ class HubClient:
                 "FLEET_HUB_TOKEN_FILE names no file",
                 "fleet token create --role viewer where it runs, its last line into a 0600 file",
             )
+        _say_if_in_the_open(settings.hub)
         ca_file = str(settings.ca_file or "")
         return cls(settings.hub, read_secret(settings.hub_token_file), ca_file=ca_file)
 
@@ -171,14 +184,14 @@ class HubClient:
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
             method=method,
         )
-        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({}), _Stay()]
         if self.ca_file:
             context = ssl.create_default_context(cafile=self.ca_file)
             handlers.append(urllib.request.HTTPSHandler(context=context))
         opener = urllib.request.build_opener(*handlers)
         try:
             with opener.open(request, timeout=TIMEOUT) as response:
-                text = response.read()
+                text = self._whole(response)
         except urllib.error.HTTPError as error:
             with error:
                 raise _refused(error) from None
@@ -195,6 +208,12 @@ class HubClient:
         except ValueError:
             raise self._no_hub("its answer is not JSON") from None
 
+    def _whole(self, answer: IO[bytes]) -> bytes:
+        text = answer.read(MAX_ANSWER + 1)
+        if len(text) > MAX_ANSWER:
+            raise self._no_hub(f"its answer is larger than {MAX_ANSWER // 2**20} MiB")
+        return text
+
     def of_another_version(self, why: str) -> HubError:
         """What to say of an answer that is none to this question."""
         return HubError(
@@ -207,10 +226,32 @@ class HubClient:
         return HubError(f"what answers at {self.url} is no hub", why, "FLEET_HUB=https://…")
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: it would hand the token to wherever it leads, also without TLS."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+@cache  # once for each hub that is named
+def _say_if_in_the_open(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        sys.stderr.write(
+            f"warning: {url} is asked without TLS: who sees the network sees the token\n"
+            "Try: a proxy that speaks TLS before the hub, and FLEET_HUB=https://…\n"
+        )
+
+
 def _refused(error: urllib.error.HTTPError) -> HubError:
+    if HTTPStatus.MULTIPLE_CHOICES <= error.code < HTTPStatus.BAD_REQUEST:
+        why = f"HTTP {error.code}: it sends us elsewhere, and the token goes nowhere else"
+        return HubError("the hub refuses", why, "FLEET_HUB=https://… names the hub itself")
     try:
-        problem = json.loads(error.read())
+        problem = json.loads(error.read(MAX_REFUSAL))
     except ValueError:
+        problem = {}
+    if not isinstance(problem, dict):
         problem = {}
     lacks = [name for name, good in problem.items() if good is False and name != "ready"]
     if lacks:  # what /readyz says with its 503

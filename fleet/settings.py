@@ -21,6 +21,7 @@ from fleet.contract.limits import DEFAULT_INTERVAL, MAX_INTERVAL, MIN_INTERVAL
 from fleet.contract.secret_file import read_secret
 from fleet.contract.topics import DEFAULT_MANAGER, DEFAULT_PREFIX, Topics
 from fleet.contract.variables import Variables
+from fleet.contract.web_address import refuse_login
 from fleet.settings_file import SettingsFile
 
 FILE_NAME: Final = "fleet.toml"
@@ -225,8 +226,10 @@ def _parse(
 
 
 def _hub(text: str) -> str:
+    remedy = "FLEET_HUB=https://…, and a token of the hub in FLEET_HUB_TOKEN_FILE"
+    refuse_login(text, "the address of the hub", remedy)
     parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.password):
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
         raise ConfigError(
             f"hub {text!r} is not usable", "it is not http(s)://host[:port]", "FLEET_HUB=https://…"
         )

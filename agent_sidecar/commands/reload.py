@@ -21,6 +21,7 @@ from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
 from fleet.contract.named_process import FindPid, send
 from fleet.contract.vocabulary import ReplyCode
+from fleet.contract.web_address import refuse_login
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def parse(text: str, find_pid: FindPid, timeout: float = TIMEOUT) -> ReloadActio
         number = _signal(text.removeprefix("signal:"))
         return ReloadAction(text, lambda: _send_signal(find_pid, number))
     if text.startswith(("http://", "https://")):
+        refuse_login(text, "FLEET_RELOAD", "FLEET_RELOAD=http://127.0.0.1:8080/reload")
         return ReloadAction(text.partition("?")[0], lambda: _post(text, timeout))
     try:
         argv = shlex.split(text)

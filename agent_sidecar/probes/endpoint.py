@@ -16,6 +16,7 @@ from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from agent_sidecar.probes.http import HttpAddress, get, listens
 from fleet.contract.errors import ConfigError
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
+from fleet.contract.web_address import refuse_login
 
 GRACE: Final = 0.5
 """Seconds after the end of the wait at which the probe itself counts as hung."""
@@ -109,6 +110,7 @@ def parse(url: str) -> tuple[HttpAddress, str]:
     Raises:
         ConfigError: not an http:// or https:// address of printable ASCII.
     """
+    refuse_login(url, "the endpoint", "FLEET_ENDPOINT=http://127.0.0.1:8080/health")
     try:
         parts = urlsplit(url)
         port = parts.port

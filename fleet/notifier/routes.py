@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from fleet.contract.errors import ConfigError
 from fleet.contract.secret_file import read_secret
 from fleet.contract.vocabulary import Severity, Word
+from fleet.contract.web_address import refuse_login
 from fleet.settings import Settings
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
@@ -57,6 +58,8 @@ class Route:
         """
         address = read_secret(self.url_file) if self.url_file else self.url
         if self.channel is not Channel.APPRISE:
+            remedy = f"[routes.{self.name}] token_file = a 0600 file with a bearer token"
+            refuse_login(address, f"the address of route {self.name}", remedy)
             parts = urlsplit(address)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise ConfigError(

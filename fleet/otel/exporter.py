@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet.contract.errors import ConfigError
+from fleet.contract.web_address import refuse_login
 from fleet.domain.commands import IssuedCommand
 from fleet.settings import Settings
 
@@ -46,6 +47,7 @@ def endpoint_of(settings: Settings) -> str | None:
         raise ConfigError(
             "otel.endpoint is not usable", "", 'endpoint = "http://127.0.0.1:4318" under [otel]'
         )
+    refuse_login(endpoint, "otel.endpoint", "OTEL_EXPORTER_OTLP_HEADERS carries what it wants")
     return endpoint.rstrip("/")
 
 

@@ -15,7 +15,8 @@ from threading import Thread
 import pytest
 
 from fleet.hub_client import BusyError, HubClient, HubError, _refused
-from tests.support.http_stub import Stub, answer
+from fleet.settings import load
+from tests.support.http_stub import Stub, answer, says
 
 
 def test_a_home_without_a_hub_is_served_by_none(tmp_path: Path) -> None:
@@ -92,3 +93,42 @@ def test_what_speaks_no_http_is_no_hub() -> None:
         pytest.raises(HubError, match="is no hub: BadStatusLine"),
     ):
         HubClient(stub.url, "secret").get("/v1/agents")
+
+
+def test_a_redirect_is_not_followed_with_the_token() -> None:
+    asked: list[str] = []
+
+    def elsewhere(link: socket.socket, path: str) -> None:
+        asked.append(path)
+        link.sendall(b"HTTP/1.1 302 Found\r\nLocation: /v1/other\r\nContent-Length: 0\r\n\r\n")
+
+    with Stub(elsewhere) as stub, pytest.raises(HubError, match="HTTP 302: it sends us elsewhere"):
+        HubClient(stub.url, "secret").get("/v1/agents")
+    assert asked == ["/v1/agents"]
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fleet.hub_client.MAX_ANSWER", 2**20)
+    with (
+        Stub(says(answer(body=b" " * (2**20 + 1)))) as stub,
+        pytest.raises(HubError, match="its answer is larger than 1 MiB"),
+    ):
+        HubClient(stub.url, "secret").get("/v1/agents")
+
+
+def test_a_token_in_the_open_is_warned_of_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret")
+    token.chmod(0o600)
+
+    def ask(url: str) -> str:
+        environ = {"FLEET_HUB": url, "FLEET_HUB_TOKEN_FILE": str(token)}
+        assert HubClient.asked(load({"home": str(tmp_path)}, environ))
+        return capsys.readouterr().err
+
+    for safe in ("https://hub.lan:8088", "http://127.0.0.1:8088", "http://localhost:8088"):
+        assert ask(safe) == ""
+    assert "http://hub.lan:8088 is asked without TLS" in ask("http://hub.lan:8088")
+    assert ask("http://hub.lan:8088") == ""
