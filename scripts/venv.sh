@@ -51,10 +51,10 @@ make_venv() {
 install_project() {
     # install_project VENV [EXTRAS [REMEDY]]: editable, once a virtual environment.
     stamp="$1/.fleet-installed-${2:-base}"
+    remedy=${3:-look at the lines of pip above}
     if [ ! -f "$stamp" ]; then
         "$1/bin/python" -m pip install --quiet --disable-pip-version-check -e ".${2:+[$2]}" ||
-            die "pip could not install the project" \
-                "${3:-look at pip's lines above}, then run sh $0 again"
+            die "pip could not install the project" "$remedy, then run sh $0 again"
         cp pyproject.toml "$stamp"
     fi
 }

@@ -8,12 +8,13 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
 
 from fleet import __version__
 from fleet.api.auth import SessionAuthenticator
 from fleet.api.backend import Backend
+from fleet.api.listeners import Listeners
 from fleet.api.routes import events, fleet, health, messages, page, session
+from fleet.http.connections import most_connections
 from fleet.http.middleware import LOOPBACK, HttpGuard
 from fleet.http.problems import HttpProblem
 from fleet.tokens import Tokens
@@ -31,6 +32,7 @@ def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBAC
         license_info={"name": "MIT"},
     )
     app.state.backend = backend
+    app.state.listeners = Listeners(most_connections() // 2)
     app.state.authenticator = SessionAuthenticator(tokens)
     for router in (
         messages.router,
@@ -45,7 +47,6 @@ def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBAC
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_middleware(HttpGuard, hosts=hosts)
-    app.mount("/static", StaticFiles(directory=page.FOLDER), name="static")
     return app
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from starlette.requests import Request
 
+from fleet.http.connections import peer_of
 from fleet.http.problems import HttpProblem
 from fleet.http.rate_limit import RateLimits
 from fleet.tokens import Principal, Role, Tokens
@@ -21,8 +22,9 @@ EVERYONE: Final = (*READERS, Role.AGENT)
 class Authenticator:
     """Checks bearer tokens.
 
-    A caller (by address) that shows bad tokens has to wait ever longer; the wait is checked
-    before the token, so guessing on learns nothing.
+    Bad tokens from one address are answered 429 after some, so that a client that errs is told to
+    wait. A good one is good beside any number of them: 256 random bits are not guessed, and who
+    shares an address (a proxy's, a machine's) must not lock the others out.
     """
 
     def __init__(self, tokens: Tokens) -> None:
@@ -38,11 +40,10 @@ class Authenticator:
         """
         now = time.monotonic()
         address = request.client.host if request.client else "unknown"
-        self._check_failures(address, now)
         found = self._identified(request)
         if found is None:
             if self._is_claimed(request):
-                self._failures.wait(address, now)
+                self._note_failure(address, now)
             raise HttpProblem(
                 HTTPStatus.UNAUTHORIZED,
                 "a token is needed",
@@ -58,11 +59,9 @@ class Authenticator:
         Raises:
             HttpProblem: 401 for a bad token, 429 after too many.
         """
-        now = time.monotonic()
-        self._check_failures(address, now)
         found = self._tokens.principal(token)
         if found is None:
-            self._failures.wait(address, now)
+            self._note_failure(address, time.monotonic())
             raise HttpProblem(
                 HTTPStatus.UNAUTHORIZED, "this token is not valid", "fleet token create --role …"
             )
@@ -79,8 +78,8 @@ class Authenticator:
         """Whether the request claims to come from somebody: a wrong claim may be a guess."""
         return "authorization" in request.headers
 
-    def _check_failures(self, address: str, now: float) -> None:
-        _refuse_for(self._failures.peek(address, now), "too many bad tokens")
+    def _note_failure(self, address: str, now: float) -> None:
+        _refuse_for(self._failures.wait(peer_of(address), now), "too many bad tokens")
 
 
 def _refuse_for(seconds: float, why: str) -> None:

@@ -35,12 +35,6 @@ class RateLimits:
             return 0.0
         return (cost - bucket.level) / self._per_second
 
-    def peek(self, key: str, now: float) -> float:
-        """Seconds until one token is there; takes none and remembers nothing new."""
-        if key not in self._buckets:
-            return 0.0
-        return max(0.0, (1 - self._filled(key, now).level) / self._per_second)
-
     def _filled(self, key: str, now: float) -> _Bucket:
         bucket = self._buckets.get(key)
         if bucket is None:

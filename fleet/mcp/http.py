@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-import uvicorn
 from mcp.server.mcpserver import MCPServer
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,6 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fleet.http.auth import OPERATORS, READERS, Authenticator
 from fleet.http.middleware import LOOPBACK, HttpGuard
 from fleet.http.problems import HttpProblem
+from fleet.http.server import bind
+from fleet.http.server import serve as serve_http
+from fleet.http.service import HttpService
 from fleet.settings import Settings
 from fleet.tokens import Tokens
 
@@ -45,12 +47,15 @@ class BearersOnly:
 async def serve(
     server: MCPServer, settings: Settings, host: str, port: int, *, allow_commands: bool
 ) -> None:
-    """Serve until cancelled."""
+    """Serve until a signal ends it.
+
+    Raises:
+        ConfigError: the address is not free, or the table `[http_service]` is not usable.
+    """
+    service = HttpService.of(settings)
     app: ASGIApp = server.streamable_http_app(host=host)
     authenticator = Authenticator(Tokens(settings.home))
     bearers = BearersOnly(app, authenticator, allow_commands=allow_commands)
-    guarded = HttpGuard(bearers, LOOPBACK | {host})
-    config = uvicorn.Config(
-        guarded, host=host, port=port, log_level="warning", access_log=False, server_header=False
-    )
-    await uvicorn.Server(config).serve()
+    guarded = HttpGuard(bearers, LOOPBACK | {host} | service.hosts)
+    taken = bind(host, port, "--http ")
+    await serve_http(guarded, taken, service, lifespan=True, signals=True)

@@ -42,8 +42,12 @@ def fleet(
 class Served:
     """`fleet serve` beside a broker; `start` again after `kill` keeps home and port."""
 
-    def __init__(self, home: Path, broker: Mosquitto, **settings: str) -> None:
+    def __init__(
+        self, home: Path, broker: Mosquitto, *, descriptors: int | None = None, **settings: str
+    ) -> None:
         self.home = home
+        # How many files it may have open; None: as many as we.
+        self._limit = "" if descriptors is None else f"ulimit -n {descriptors}; "
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environ = environment(
@@ -62,7 +66,7 @@ class Served:
                 self.tokens[role] = store.create(Principal.parse(role), "2026-01-01T00:00:00Z")[0]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "fleet", "serve", "-v"],
+                ["sh", "-c", f'{self._limit}exec "$0" -m fleet serve -v', sys.executable],
                 env=self.environ,
                 stdout=log,
                 stderr=log,

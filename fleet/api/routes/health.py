@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Request, Response
 from starlette.responses import JSONResponse
@@ -12,6 +12,9 @@ from starlette.responses import JSONResponse
 from fleet.api.auth import allow
 from fleet.api.routes.messages import Hub
 from fleet.http.auth import READERS
+
+FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+"""Headers of a request that somebody else passes on."""
 
 router = APIRouter(tags=["operations"])
 
@@ -34,17 +37,20 @@ async def readyz(hub: Hub) -> JSONResponse:
 async def metrics(request: Request, hub: Hub, accept: Annotated[str, Header()] = "") -> Response:
     """Prometheus or OpenMetrics text, as negotiated.
 
-    Open to callers on this machine; others bear a viewer's token, since agents' names may tell
-    who the clients are.
+    Open to callers on this machine; others, and whoever comes through a proxy, bear a viewer's
+    token, since agents' names may tell who the clients are.
     """
-    if request.client is None or not _is_loopback(request.client.host):
+    if not _is_local(request):
         await allow(*READERS)(request)
     body, content_type = hub.metrics(accept)
     return Response(body, headers={"Content-Type": content_type})
 
 
-def _is_loopback(host: str) -> bool:
+def _is_local(request: Request) -> bool:
+    """Whether it was asked on this machine: a proxy that runs here asks for others."""
+    if request.client is None or any(header in request.headers for header in FORWARDED):
+        return False
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(request.client.host).is_loopback
     except ValueError:
         return False

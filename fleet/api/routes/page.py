@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mimetypes
 from collections.abc import Iterator
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Response
-from starlette.responses import FileResponse
 
 from fleet.api import schemas
 from fleet.api.auth import CSRF_HEADER
@@ -22,6 +23,7 @@ from fleet.contract.vocabulary import AlertState, Check, MessageKind, Severity, 
 from fleet.domain.commands import CommandState
 from fleet.domain.verdict import Verdict, badness
 from fleet.http.auth import OPERATORS
+from fleet.http.problems import HttpProblem
 
 FOLDER: Final = Path(__file__).parents[1] / "page"
 
@@ -38,10 +40,10 @@ VOCABULARIES: Final[tuple[type[Word], ...]] = (
 """The vocabularies that the page speaks, each an object of the same name and members."""
 
 CONSTANTS: Final = {
-    "CSRF_HEADER": CSRF_HEADER,
     "MAX_LISTED": schemas.MAX_LISTED,
     "MAX_TEXT": schemas.MAX_TEXT,
     "OPERATORS": OPERATORS,
+    "CSRF_HEADER": CSRF_HEADER,
     "WORST_FIRST": sorted(Verdict, key=badness, reverse=True),
 }
 """What else the hub decides and the page has to know."""
@@ -62,10 +64,24 @@ VOCABULARY: Final = "".join(f"{line}\n" for line in _lines())
 ETAG: Final = f'"{hashlib.sha256(VOCABULARY.encode()).hexdigest()[:32]}"'
 
 
+@cache
+def files() -> dict[str, tuple[bytes, str]]:
+    """The page's files by name: content and media type. They are read once, since anybody may ask
+    for them, and an open file for each who does is more than there may be."""
+    return {
+        path.relative_to(FOLDER).as_posix(): (
+            path.read_bytes(),
+            mimetypes.guess_type(path.name)[0] or "text/plain",
+        )
+        for path in FOLDER.rglob("*")
+        if path.is_file()
+    }
+
+
 @router.get("/")
-async def page() -> FileResponse:
+async def page() -> Response:
     """The one document; everything else is script."""
-    return FileResponse(FOLDER / "index.html", media_type="text/html; charset=utf-8")
+    return await file("index.html")
 
 
 @router.get("/static/vocabulary.js")
@@ -75,3 +91,12 @@ async def vocabulary(if_none_match: Annotated[str, Header()] = "") -> Response:
     if if_none_match == ETAG:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(VOCABULARY, headers=headers, media_type="text/javascript")
+
+
+@router.get("/static/{name:path}")
+async def file(name: str) -> Response:
+    """A file of the page; `vocabulary.js` above is made."""
+    if name not in files():
+        raise HttpProblem(HTTPStatus.NOT_FOUND, HTTPStatus.NOT_FOUND.phrase)
+    content, media_type = files()[name]
+    return Response(content, media_type=media_type)

@@ -25,6 +25,7 @@ MATRIX = [
     ("POST", "/v1/send", {"to": "ada", "verb": "health-check"}, OPERATE),
     ("POST", "/v1/alerts/ack", {"agent": "ada", "code": "agent-late"}, OPERATE),
     ("POST", "/v1/verified", {"agent": "ada", "agrees": True}, OPERATE),
+    ("GET", "/v1/dead-letters", None, OPERATE),
     ("GET", "/v1/silences", None, READ),
     ("POST", "/v1/silences", {"seconds": 60}, OPERATE),
     ("DELETE", "/v1/silences/none", None, OPERATE),

@@ -48,7 +48,7 @@ def test_anything_else_is_nobody(tmp_path: Path, shown: str) -> None:
     assert refused.headers == {"WWW-Authenticate": "Bearer"}
 
 
-def test_who_guesses_waits_and_a_good_token_from_there_waits_too(tmp_path: Path) -> None:
+def test_who_guesses_waits_and_a_good_token_from_there_is_good_all_the_same(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path)
     token, _ = tokens.create(Principal(Role.VIEWER), CREATED)
     authenticator = Authenticator(tokens)
@@ -56,7 +56,7 @@ def test_who_guesses_waits_and_a_good_token_from_there_waits_too(tmp_path: Path)
     assert refused[0].status == HTTPStatus.UNAUTHORIZED
     assert refused[-1].status == HTTPStatus.TOO_MANY_REQUESTS
     assert int((refused[-1].headers or {})["Retry-After"]) > 0
-    assert refusal(authenticator, request(f"Bearer {token}")).status == refused[-1].status
+    assert authenticator.principal(request(f"Bearer {token}")).role is Role.VIEWER
 
 
 def test_who_shows_nothing_guesses_nothing(tmp_path: Path) -> None:

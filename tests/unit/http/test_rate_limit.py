@@ -20,16 +20,9 @@ def test_a_bucket_never_holds_more_than_a_burst() -> None:
     assert [limits.wait("larry", 1e6) for _ in range(3)] == [0.0, 0.0, 1.0]
 
 
-def test_a_look_takes_nothing_and_remembers_nobody() -> None:
-    limits = RateLimits(per_second=1, burst=1)
-    assert limits.peek("larry", 0.0) == 0.0
-    limits.wait("larry", 0.0)
-    assert [limits.peek("larry", 0.25) for _ in range(2)] == [0.75, 0.75]
-
-
 def test_the_longest_unused_key_is_forgotten_first() -> None:
     limits = RateLimits(per_second=1, burst=1, keys=2)
     for name in ("larry", "moe", "larry", "curly"):
         limits.wait(name, 0.0)
-    assert limits.peek("larry", 0.0) > 0
-    assert limits.peek("moe", 0.0) == 0.0, "forgotten: as if it had never asked"
+    assert limits.wait("larry", 0.0) > 0
+    assert limits.wait("moe", 0.0) == 0.0, "forgotten: as if it had never asked"

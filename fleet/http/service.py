@@ -1,0 +1,65 @@
+"""The table `[http_service]` of `fleet.toml`: names the hub answers to, proxies it believes.
+
+[http_service]
+hosts = ["hub.lan"]            # accepted beside loopback and the address it is bound to
+proxies = ["10.0.0.5"]         # addresses or networks whose X-Forwarded-For and -Proto are believed
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fleet.contract.errors import ConfigError
+from fleet.settings import Settings
+
+TABLE: Final = "http_service"
+_REMEDY: Final = 'hosts = ["hub.lan"] or proxies = ["10.0.0.5"] under [http_service] in fleet.toml'
+
+
+@dataclass(frozen=True, slots=True)
+class HttpService:
+    """What both HTTP listeners, the hub's and that of `fleet mcp`, are told of the net around.
+
+    Attributes:
+        hosts: names of the Host header beside those of this machine, lower case, without port.
+        proxies: IP addresses and networks of proxies; of anybody else no X-Forwarded-* is believed.
+    """
+
+    hosts: frozenset[str] = frozenset()
+    proxies: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, settings: Settings) -> HttpService:
+        """
+        Raises:
+            ConfigError: the table is not usable; says which key.
+        """
+        table = settings.tables.get(TABLE, {})
+        if unknown := sorted(table.keys() - {"hosts", "proxies"}):
+            raise ConfigError(f"[{TABLE}] has an unknown key {unknown[0]!r}", "", _REMEDY)
+        hosts = frozenset(host.lower() for host in _texts(table, "hosts"))
+        proxies = tuple(_texts(table, "proxies"))
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ConfigError(f"[{TABLE}] proxies has {proxy!r}", str(error), _REMEDY) from None
+        return cls(hosts, proxies)
+
+    def is_proxy(self, address: str) -> bool:
+        """Whether a connection from `address` brings the requests of many."""
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(found in ipaddress.ip_network(proxy) for proxy in self.proxies)
+
+
+def _texts(table: Mapping[str, Any], key: str) -> list[str]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise ConfigError(f"[{TABLE}] {key} is not a list of texts", "", _REMEDY)
+    return value
