@@ -240,7 +240,11 @@ def http() -> str:
 
 The hub serves it at `FLEET_HTTP`. A caller shows `Authorization: Bearer TOKEN`, made by
 `fleet token create`. `/healthz` and `/readyz` need none, and `/metrics` none on the hub's own
-machine. The whole description, with bodies and answers, is at `GET /v1/openapi.json`. Errors are
+machine, unless a proxy passes the request on. A browser's session is the cookie that
+`POST /v1/session` sets, together with the secret that it answers, in `X-Session-Secret`; one
+without the other is nobody. What a caller may hold
+[is bounded](../how-to/hub-elsewhere.md#what-a-caller-may-hold). The whole description,
+with bodies and answers, is at `GET /v1/openapi.json`. Errors are
 `application/problem+json`. Free text is refused with 422 and the clause of the ADR. How to:
 [an agent by curl](../how-to/agent-by-http.md).
 

@@ -1,8 +1,9 @@
-// The hub's HTTP interface. The token is sent once, in a body; then a strict cookie carries on.
+// The hub's HTTP interface. The token is sent once, in a body; then a strict cookie carries on, and
+// beside it a secret. Pages on other ports of this host get the cookie; the secret stays with this origin.
 
-import { CSRF_HEADER, OPERATORS } from "./vocabulary.js";
+import { current, forget, recall, remember } from "./session_secret.js";
+import { OPERATORS, SECRET_HEADER } from "./vocabulary.js";
 
-let csrf = "";
 export let role = "";
 
 export class Refused extends Error {
@@ -16,10 +17,8 @@ export class Refused extends Error {
 async function ask(method, path, body) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (csrf) headers[CSRF_HEADER] = csrf;
-  const response = await fetch(path, {
-    method, headers, credentials: "same-origin",
-    body: body === undefined ? undefined : JSON.stringify(body),
+  const response = await request(path, {
+    method, headers, body: body === undefined ? undefined : JSON.stringify(body),
   });
   if (response.status === 204) return null;
   const type = response.headers.get("Content-Type") ?? "";
@@ -28,26 +27,34 @@ async function ask(method, path, body) {
   return answer;
 }
 
+// `fetch` as one who is signed in.
+export function request(path, options) {
+  const headers = { ...options.headers };
+  if (current()) headers[SECRET_HEADER] = current();
+  return fetch(path, { ...options, headers, credentials: "same-origin" });
+}
+
 export const get = (path) => ask("GET", path);
 export const post = (path, body) => ask("POST", path, body);
 export const remove = (path) => ask("DELETE", path);
 
+// Carry on after a reload, or beside another tab; throws if there is nothing to carry on.
 export async function resume() {
-  remember(await get("/v1/session"));
+  await recall();
+  if (!current()) throw new Refused(401, {});
+  role = (await get("/v1/session")).role;
 }
 
 export async function signIn(token) {
-  remember(await post("/v1/session", { token }));
+  const session = await post("/v1/session", { token });
+  role = session.role;
+  remember(session.secret);
 }
 
 export async function signOut() {
   await remove("/v1/session");
-  csrf = role = "";
+  role = "";
+  forget();
 }
 
 export const mayOperate = () => OPERATORS.includes(role);
-
-function remember(session) {
-  csrf = session.csrf;
-  role = session.role;
-}

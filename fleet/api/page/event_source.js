@@ -1,17 +1,53 @@
-// Live events: one EventSource for a view; it resumes by id on its own after a break.
+// Live events: one stream for a view, resumed by id after a break. EventSource can send no header, and
+// with it no secret of the session, so the stream is fetched.
 
+import { request } from "./api.js";
 import { EventName } from "./vocabulary.js";
+
+const PAUSE = 3000; // ms before a broken stream is asked for again
 
 // Of the fleet only what changed: each bus heartbeat of 10,000 agents would drown the page.
 export const CHANGES = `only=${EventName.FACT}&only=${EventName.COMMAND}`;
 export const about = (agent) => `agent=${agent}`;
 
 export function listen(query, onEvent, onLink) {
-  const source = new EventSource(`/v1/events?${query}`);
-  source.onopen = () => onLink(true);
-  source.onerror = () => onLink(false);
-  for (const name of [EventName.BUS, EventName.FACT, EventName.COMMAND]) source.addEventListener(name, onEvent);
-  return () => source.close();
+  const ended = new AbortController();
+  follow(query, onEvent, onLink, ended.signal);
+  return () => ended.abort();
+}
+
+// Until `ended`: whatever breaks is begun again, after the last event that came.
+async function follow(query, onEvent, onLink, ended) {
+  let last = "";
+  while (!ended.aborted) {
+    try {
+      const headers = last ? { "Last-Event-ID": last } : {};
+      const answer = await request(`/v1/events?${query}`, { headers, signal: ended });
+      if (answer.status === 401) return onEvent(); // the next look asks for the token
+      if (answer.ok) {
+        onLink(true);
+        await read(answer.body, onEvent, (id) => { last = id; });
+      }
+    } catch {
+      // the link broke, or was ended
+    }
+    if (ended.aborted) return;
+    onLink(false);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
+}
+// Reads events until the stream ends, and tells the id of each, from which it is to go on.
+async function read(body, onEvent, seen) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const line of lines) if (line.startsWith("id:")) seen(line.slice(3).trim());
+    if (lines.some((line) => line.startsWith("data:"))) onEvent();
+  }
 }
 
 // Calls `work` at most once every `pause` ms, and once more after the last request. Work that takes

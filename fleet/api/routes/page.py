@@ -17,7 +17,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Response
 
 from fleet.api import schemas
-from fleet.api.auth import CSRF_HEADER
+from fleet.api.auth import SECRET_HEADER
 from fleet.api.event_stream import EventName
 from fleet.contract.vocabulary import AlertState, Check, MessageKind, Severity, Verb, Word
 from fleet.domain.commands import CommandState
@@ -43,7 +43,7 @@ CONSTANTS: Final = {
     "MAX_LISTED": schemas.MAX_LISTED,
     "MAX_TEXT": schemas.MAX_TEXT,
     "OPERATORS": OPERATORS,
-    "CSRF_HEADER": CSRF_HEADER,
+    "SECRET_HEADER": SECRET_HEADER,
     "WORST_FIRST": sorted(Verdict, key=badness, reverse=True),
 }
 """What else the hub decides and the page has to know."""

@@ -1,4 +1,4 @@
-"""Browser sessions: a token once, then a strict cookie and a CSRF token."""
+"""Browser sessions: a token once, then a strict cookie and a secret in a header, both at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 
-from fleet.api.auth import COOKIE, SESSION_SECONDS, BrowserSession, SessionAuthenticator
+from fleet.api.auth import SESSION_SECONDS, SessionAuthenticator, cookie_name, is_secure
 from fleet.api.schemas import SessionBody
 from fleet.http.problems import HttpProblem
 
@@ -15,29 +15,30 @@ router = APIRouter(prefix="/v1/session", tags=["session"])
 
 @router.post("")
 async def open_session(body: SessionBody, request: Request, response: Response) -> dict[str, str]:
-    """Exchange a token for a session cookie; the token goes in the body, never in a URL."""
+    """Exchange a token for a session: a cookie, and the secret that goes in `X-Session-Secret`
+    beside it and is told here alone. The token goes in the body, never in a URL."""
     authenticator: SessionAuthenticator = request.app.state.authenticator
     address = request.client.host if request.client else "unknown"
     name, session = authenticator.open_session(body.token, address)
     response.set_cookie(
-        COOKIE,
+        cookie_name(request),
         name,
         max_age=SESSION_SECONDS,
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=is_secure(request),
     )
-    return _described(session)
+    return {"role": session.principal.role.value, "secret": session.secret}
 
 
 @router.get("")
 async def current(request: Request) -> dict[str, str]:
-    """The session's role and CSRF token."""
+    """The session's role."""
     authenticator: SessionAuthenticator = request.app.state.authenticator
     session = authenticator.session(request)
     if session is None:
         raise HttpProblem(HTTPStatus.UNAUTHORIZED, "no session", "open one with a token")
-    return _described(session)
+    return {"role": session.principal.role.value}
 
 
 @router.delete("", status_code=HTTPStatus.NO_CONTENT)
@@ -45,8 +46,6 @@ async def close(request: Request, response: Response) -> None:
     """End the session."""
     authenticator: SessionAuthenticator = request.app.state.authenticator
     authenticator.close_session(request)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
-
-
-def _described(session: BrowserSession) -> dict[str, str]:
-    return {"role": session.principal.role.value, "csrf": session.csrf}
+    response.delete_cookie(
+        cookie_name(request), httponly=True, samesite="strict", secure=is_secure(request)
+    )

@@ -89,21 +89,39 @@ def test_every_answer_forbids_inline_script_and_foreign_frames(hub: Served) -> N
         assert "frame-ancestors 'none'" in policy
 
 
-def test_a_page_session_needs_its_csrf_token_to_change_anything(hub: Served) -> None:
-    token = hub.tokens["operator"]
-    status, session, headers = hub.ask("POST", "/v1/session", None, {"token": token})
+def signed_in(hub: Served, **headers: str) -> tuple[dict[str, str], dict[str, str], str]:
+    """A browser's session: the cookie as a header, the secret as one, and the cookie as set."""
+    body = {"token": hub.tokens["operator"]}
+    status, session, answered = hub.ask("POST", "/v1/session", None, body, headers)
     assert status == 200
-    cookie = headers["Set-Cookie"]
-    assert "HttpOnly" in cookie
-    assert "SameSite=strict" in cookie
+    cookie = answered["Set-Cookie"]
     given = {"Cookie": cookie.partition(";")[0]}
-    assert hub.ask("GET", "/v1/agents", None, headers=given)[0] == 200
-    body = {"seconds": 60}
-    assert hub.ask("POST", "/v1/silences", None, body, given)[0] == 403
-    with_token = given | {"X-CSRF-Token": session["csrf"]}
-    assert hub.ask("POST", "/v1/silences", None, body, with_token)[0] == 201
-    assert hub.ask("DELETE", "/v1/session", None, headers=with_token)[0] == 204
-    assert hub.ask("GET", "/v1/agents", None, headers=given)[0] == 401
+    return given, {"X-Session-Secret": session["secret"]}, cookie
+
+
+def test_a_cookie_is_nobody_without_the_secret_of_its_page(hub: Served) -> None:
+    cookie, secret, text = signed_in(hub)
+    assert "HttpOnly" in text
+    assert "SameSite=strict" in text
+    other = signed_in(hub)[1]
+    for headers in (cookie, secret, cookie | other, cookie | {"X-Session-Secret": ""}):
+        for path in ("/v1/session", "/v1/agents", "/v1/history", "/v1/events"):
+            status, problem, _ = hub.ask("GET", path, None, headers=headers)
+            assert status in (401, 429), path
+            assert secret["X-Session-Secret"] not in json.dumps(problem)
+        assert hub.ask("POST", "/v1/silences", None, {"seconds": 60}, headers)[0] in (401, 429)
+        hub.ask("DELETE", "/v1/session", None, headers=headers)
+    whole = cookie | secret
+    assert hub.ask("GET", "/v1/session", None, headers=whole)[1] == {"role": "operator"}
+    assert hub.ask("POST", "/v1/silences", None, {"seconds": 60}, whole)[0] == 201
+    assert hub.ask("DELETE", "/v1/session", None, headers=whole)[0] == 204
+    assert hub.ask("GET", "/v1/agents", None, headers=whole)[0] in (401, 429)
+
+
+def test_nobody_s_word_about_a_proxy_is_believed(hub: Served) -> None:
+    cookie = signed_in(hub, **{"X-Forwarded-Proto": "https"})[2]
+    assert cookie.startswith("fleet_session=")
+    assert "Secure" not in cookie
 
 
 def test_the_history_is_paged_without_a_gap_or_a_repetition(hub: Served) -> None:
