@@ -73,6 +73,7 @@ TABLES: Final = (
     )),
     Table("http_service", "the hub over HTTP", (
         Key("hosts", TEXTS, "further names that the hub answers to"),
+        Key("proxies", TEXTS, "addresses or networks of proxies, whose X-Forwarded-* is believed"),
     )),
     Table("otel", "an OpenTelemetry collector", (
         Key("endpoint", TEXT, "its address, http:// or https://"),

@@ -32,6 +32,7 @@ def parts(settings: Settings) -> Iterator[Callable[[], Any]]:
     """Each thing by itself; all raise `FleetError`."""
     from fleet.auditor.capture.recorder import Bounds
     from fleet.auditor.report import suppressions
+    from fleet.http.service import HttpService
     from fleet.keys import load_signer
     from fleet.notifier.routes import route_of
     from fleet.otel.exporter import endpoint_of
@@ -54,6 +55,7 @@ def parts(settings: Settings) -> Iterator[Callable[[], Any]]:
     yield lambda: Bounds.of(tables.get("audit", {}))
     yield lambda: endpoint_of(settings)
     yield lambda: plan_of(settings)
+    yield lambda: HttpService.of(settings)
     yield Registry(home).everyone
     yield Tokens(home).entries
     yield lambda: load_signer(home)
