@@ -64,6 +64,7 @@ FLEET: Final[dict[str, str]] = {
     "check": "ada",
     "collect": "--wait 1",
     "command": "health-check ada --wait 1",
+    "config check": "",
     "config show": "",
     "dead-letters list": "",
     "dead-letters replay": "NUMBER",
@@ -90,6 +91,7 @@ FLEET: Final[dict[str, str]] = {
 SIDECAR: Final[dict[str, str]] = {
     "beat": "--timeout 3",
     "check": "",
+    "config check": "",
     "exec": "--restart never --no-sidecar -- true",
     "handle": "--timeout 2",
     "join": "invitation",
@@ -97,6 +99,7 @@ SIDECAR: Final[dict[str, str]] = {
     "run": "",
     "schedule install": "beat --dir units",
     "schedule print": "beat",
+    "words": "",
 }
 """Command → words of a right call. A name of `hostile.files` stands for that file."""
 

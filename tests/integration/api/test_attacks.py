@@ -86,7 +86,7 @@ def test_guessed_tokens_lock_nobody_out(attacked_hub: Served) -> None:
 
     def guess() -> None:
         while not over.is_set():
-            guesses.append(attacked_hub.ask("GET", "/v1/agents", "fleet_guess")[0])
+            guesses.append(attacked_hub.ask("GET", "/v1/agents", "fleet_guess", patience=0)[0])
 
     guesser = threading.Thread(target=guess)
     guesser.start()
