@@ -13,12 +13,21 @@ from collections.abc import Iterator
 import pytest
 
 from fleet.domain.liveness import PRESENCE_CODES
-from fleet.mcp.words import UNLISTED, merged
-from tests.support.doors import CHROMIUM, DETAILED, Doors, shapeless
+from fleet.mcp.words import merged
+from tests.support.doors import (
+    CHROMIUM,
+    DETAILED,
+    Doors,
+    counts,
+    in_words,
+    of_the_list,
+    shapeless,
+    to_a_model,
+)
 from tests.support.doors_world import REVOKED, World
 from tests.support.held_situations import SITUATIONS
 from tests.support.prometheus import PROMETHEUS
-from tests.support.situation import NEVER, Situation
+from tests.support.situation import Situation
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("doors")
@@ -214,19 +223,6 @@ def test_webhook(world: World) -> None:
     assert told["", "audit-violation"] == "critical"
 
 
-def to_a_model(name: str) -> str:
-    """An agent that nobody enrolled chose its name itself: a model is not told it."""
-    listed = {one.name for one in SITUATIONS if one.enrolled != NEVER} | {"hub"}
-    return name if name in listed else UNLISTED
-
-
-def of_the_list(line: str) -> str:
-    """A line `severity agent: problem` as a model is told it."""
-    severity, _, rest = line.partition(" ")
-    name, _, problem = rest.partition(": ")
-    return f"{severity} {to_a_model(name)}: {problem}"
-
-
 @needs_mcp
 @every
 @pytest.mark.parametrize("transport", ["stdio", "http"])
@@ -348,15 +344,3 @@ def test_check_of_the_whole_fleet_without_a_hub(alone: Doors) -> None:
     code, line, note = alone.check
     assert (code, line.split(" - ")[0]) == (2, "FLEET CRITICAL")
     assert note.splitlines() == [ALONE]
-
-
-def in_words(problem: dict[str, object]) -> str:
-    held = f" ({problem['held']})" if problem["held"] else ""
-    return f"{problem['severity']} {problem['agent']}: {problem['code']}{held}"
-
-
-def counts(situations: tuple[Situation, ...] | list[Situation]) -> str:
-    """The perfdata of `fleet check`."""
-    states = ("ok", "degraded", "late", "stale", "offline", "unknown", "ghost")
-    found = Counter(one.state for one in situations)
-    return " ".join(f"{state}={found[state]}" for state in states)

@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -22,11 +23,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fleet.cli.main import run
 from fleet.integrations.alert_rules import ALARMS
+from fleet.mcp.words import UNLISTED
 from tests.support.broker import free_port
 from tests.support.held_situations import SITUATIONS
 from tests.support.prometheus import prometheus
 from tests.support.served import Served, fleet
-from tests.support.situation import Situation, under_maintenance
+from tests.support.situation import NEVER, Situation, under_maintenance
 from tests.support.waiting import wait_until
 
 FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
@@ -258,3 +260,28 @@ def browsing(engine: Any) -> Iterator[Any]:
 def shapeless(text: str) -> str:
     """A word of the page without the shape before it."""
     return re.sub(r"[●◐▲■?\u2139○•]\s*", "", text)
+
+
+def to_a_model(name: str) -> str:
+    """An agent that nobody enrolled chose its name itself: a model is not told it."""
+    listed = {one.name for one in SITUATIONS if one.enrolled != NEVER} | {"hub"}
+    return name if name in listed else UNLISTED
+
+
+def of_the_list(line: str) -> str:
+    """A line `severity agent: problem` as a model is told it."""
+    severity, _, rest = line.partition(" ")
+    name, _, problem = rest.partition(": ")
+    return f"{severity} {to_a_model(name)}: {problem}"
+
+
+def in_words(problem: dict[str, object]) -> str:
+    held = f" ({problem['held']})" if problem["held"] else ""
+    return f"{problem['severity']} {problem['agent']}: {problem['code']}{held}"
+
+
+def counts(situations: tuple[Situation, ...] | list[Situation]) -> str:
+    """The perfdata of `fleet check`."""
+    states = ("ok", "degraded", "late", "stale", "offline", "unknown", "ghost")
+    found = Counter(one.state for one in situations)
+    return " ".join(f"{state}={found[state]}" for state in states)
