@@ -10,8 +10,11 @@ import pytest
 
 from tests.support.broker import Mosquitto
 
-# Whoever runs the tests under `nohup` has it ignored, and every program that they start, too.
+# Whoever runs the tests under `nohup`, or in the background of a script, has these ignored, and so
+# has every program that they start.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
