@@ -125,9 +125,15 @@ def test_an_address_that_is_none_is_refused_with_an_example(url: str) -> None:
     assert "FLEET_ENDPOINT=http" in caught.value.remedy
 
 
-def test_no_password_of_an_address_is_shown() -> None:
+def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ConfigError) as caught:
+        EndpointProbe("http://someone:secret@127.0.0.1/health", common, slow=1, timeout=2, keys="")
+    assert "secret" not in str(caught.value)
+
+
+def test_no_token_of_an_address_is_shown() -> None:
     with Stub(says(GOOD)) as stub:
-        url = f"http://someone:secret@127.0.0.1:{stub.port}/health?token=secret"
+        url = f"http://127.0.0.1:{stub.port}/health?token=secret"
         probe = EndpointProbe(url, common, slow=1, timeout=2, keys="status")
         assert probe.run().check is Check.PASS
     assert "secret" not in probe.reads + probe.name
