@@ -120,6 +120,7 @@ class World:
             wait_until(self._is_deaf, what="the loss of the link")
         elif phase == "alone":
             self.hub.stop()
+            self.broker.stop()  # it may run still, where the phase before was left out
             self.broker.start()
 
     def _announce(self, notice: str) -> None:
