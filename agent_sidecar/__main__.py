@@ -35,6 +35,14 @@ def _run() -> int:
     except FleetError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except OSError as error:
+        from fleet.contract.disk_faults import of_disk
+
+        told = of_disk(error)
+        if told is None:
+            raise
+        sys.stderr.write(f"{told}\n")
+        return told.exit_code
     return 0
 
 

@@ -10,11 +10,14 @@ from typing import Final
 from agent_sidecar import kinds
 from agent_sidecar.config import Config
 from agent_sidecar.probes.base import Assembly
+from agent_sidecar.probes.pid_namespace import WAYS, WHY, is_apart
 from agent_sidecar.probes.pool import Pool
+from agent_sidecar.probes.processes import table
 from agent_sidecar.probes.profile import ProfileProbe
 from agent_sidecar.settings import ALL
 from agent_sidecar.telemetry import encoding
 from agent_sidecar.telemetry.observed_state import ObservedState
+from agent_sidecar.telemetry.quantiser import Quantiser
 from fleet.contract.schema_validator import schema_validators
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Kind, MessageKind
@@ -30,19 +33,34 @@ def explain(config: Config) -> Iterator[str]:
         FleetError: a setting, secret or key is not usable, as `run` would say.
     """
     yield f"agent   {config.agent}"
-    yield f"broker  {config.broker} ({config.origins['FLEET_BROKER']})"
+    yield f"broker  {config.brokers} ({config.origins['FLEET_BROKER']})"
     yield f"state   {config.state}"
     yield from _settings(config)
-    assembly = kinds.assemble(config)
     yield ""
+    yield from (f"here    {instance.described()}" for instance in kinds.instances(config))
+    assembly = kinds.assemble(config)
     yield f"kind    {assembly.kind}: {Kind(assembly.kind).meaning}"
     yield from (f"        {line}" for line in assembly.found)
+    yield from _unseen(config, assembly)
     observed = ObservedState(max_age=2.5 * config.interval)
     yield ""
     yield from _probes(assembly, observed)
     yield ""
+    if config.text("FLEET_WORK"):
+        from agent_sidecar.work.explain import explain as explain_work
+
+        yield from explain_work(config)
+        yield ""
     yield from _message(config, observed)
     config.password()
+
+
+def _unseen(config: Config, assembly: Assembly) -> Iterator[str]:
+    """What cannot be seen from a container of our own, and how it could be."""
+    pid = assembly.pid()
+    if is_apart() and not (pid and table().look(pid)) and not config.text("FLEET_CONTAINER"):
+        yield f"unseen  {WHY}"
+        yield from (f"        {way}" for way in WAYS)
 
 
 def _settings(config: Config) -> Iterator[str]:
@@ -96,4 +114,4 @@ def _message(config: Config, observed: ObservedState) -> Iterator[str]:
     schema_validators(config.added_words())[MessageKind.HEARTBEAT].check(message)
     topic = config.topics.of(MessageKind.HEARTBEAT, config.agent)
     yield f"would publish on {topic} every {config.interval:g} s, retained:"
-    yield json.dumps(message)
+    yield json.dumps(Quantiser().message(message))

@@ -10,6 +10,7 @@ import click
 
 import fleet
 from agent_sidecar.config import Config, load
+from fleet.contract.disk_faults import of_disk
 from fleet.contract.errors import FleetError
 from fleet.contract.printable import printable
 
@@ -89,34 +90,54 @@ def handle(config: Config, listen: bool, timeout: float) -> None:
 @cli.command()
 @click.argument("kind", type=click.Choice(["heartbeat", "status", "alert"]))
 @click.argument("fields", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--direct", is_flag=True, help="Past the drop directory of another.")
 @click.option("--reliable", is_flag=True, help="Keep it on disk until the hub has it.")
 @_timeout
 @configured
 def publish(
-    config: Config, kind: str, fields: tuple[str, ...], reliable: bool, timeout: float
+    config: Config,
+    kind: str,
+    fields: tuple[str, ...],
+    direct: bool,
+    reliable: bool,
+    timeout: float,
 ) -> None:
-    """Publish one message of the agent: by the drop directory where a sidecar has one, else
-    directly. A status or alert that the broker does not take stays in the outbox."""
-    import time
-
+    """Publish one message of the agent: by the drop directory that a sidecar serves, else
+    directly. A status or alert that the broker does not take waits in the outbox, a heartbeat
+    in the drop directory, if there is one (exit 4; with --reliable 0 for the outbox)."""
     from agent_sidecar.daemon import run_once
-    from agent_sidecar.drop.publish import compose_for_sidecar, drop, drop_folder
-    from agent_sidecar.one_shot import Purpose
+    from agent_sidecar.drop.publish import KeptError
+    from agent_sidecar.drop.publish import publish as hand_over
+    from agent_sidecar.one_shot import NotThroughError, Purpose
     from fleet.contract.vocabulary import MessageKind
 
-    word = MessageKind(kind)
-    folder, added = drop_folder(config)
-    message = compose_for_sidecar(config, added, word, fields, time.time())
-    if folder is not None:
-        drop(folder, word, message, time.time())
-        return
-    try:
-        run_once(config, Purpose.PUBLISH, timeout, [(word, message)])
-    except FleetError as error:
-        if not reliable or word is MessageKind.HEARTBEAT:
-            raise
-        why = printable(error.why)
-        click.echo(f"kept in the outbox, to be sent with the next run ({why})", err=True)
+    def send(word: MessageKind, message: dict[str, Any]) -> None:
+        try:
+            run_once(config, Purpose.PUBLISH, timeout, [(word, message)])
+        except NotThroughError as error:
+            if word is MessageKind.HEARTBEAT:
+                raise
+            kept = "kept in the outbox, to be sent with the next run"
+            if not reliable:
+                raise KeptError(kept, f"{error.what}: {error.why}", error.remedy) from None
+            click.echo(f"{kept} ({printable(error.why)})", err=True)
+
+    said = hand_over(config, MessageKind(kind), fields, send, direct=direct)
+    if said:
+        click.echo(said, err=True)
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="Do what is offered now, and exit: for cron.")
+@configured
+def work(config: Config, once: bool) -> int:
+    """Do the tasks that the hub offers, by the work file (FLEET_WORK), without the rest of `run`.
+
+    With --once it exits with 1 if a task was not done.
+    """
+    from agent_sidecar.work.command import work as do_work
+
+    return do_work(config, once=once)
 
 
 @cli.command()
@@ -153,7 +174,7 @@ def exec_(config: Config, command: tuple[str, ...], restart: str, no_sidecar: bo
     Nobody is left when it ends or is killed, and there is one at a time for an agent.
     """
     from agent_sidecar.kinds import kind_of
-    from agent_sidecar.supervise.backoff import Restart
+    from agent_sidecar.supervise.restart import Restart
     from agent_sidecar.supervise.supervisor import Supervisor, sidecar_command
     from fleet.contract.trusted_path import make_folder
 
@@ -192,6 +213,7 @@ def _scheduled(function: F) -> F:
     decorated: Any = function
     for decorate in (
         configured,
+        click.option("--user", metavar="NAME", help="Account it runs as, if root installs."),
         click.option("--every", type=click.IntRange(1, 86_400), help="Seconds between starts."),
         click.option("--as", "by", type=system, default=default, show_default=True),
         click.argument("what", type=click.Choice(["beat", "handle", "run"])),
@@ -202,11 +224,12 @@ def _scheduled(function: F) -> F:
 
 @schedule.command("print")
 @_scheduled
-def schedule_print(config: Config, what: str, by: str, every: int | None) -> None:
+def schedule_print(config: Config, what: str, by: str, every: int | None, user: str | None) -> None:
     """Print the unit files, or the line for a crontab."""
-    from agent_sidecar.schedule import Scheduler, What, files, job
+    from agent_sidecar.schedule import Scheduler, What, account, files, job
 
-    made = files(job(config, What(what), every), Scheduler(by))
+    runs_as = account(config.state, user) if user else ""
+    made = files(job(config, What(what), every, runs_as), Scheduler(by))
     for name, content in made.items():
         if len(made) > 1:
             click.echo(f"# {name}")
@@ -217,18 +240,23 @@ def schedule_print(config: Config, what: str, by: str, every: int | None) -> Non
 @click.option("--dir", "folder", metavar="FOLDER", help="Only write the files, and there.")
 @_scheduled
 def schedule_install(
-    config: Config, what: str, by: str, every: int | None, folder: str | None
+    config: Config, what: str, by: str, every: int | None, user: str | None, folder: str | None
 ) -> None:
-    """Write the unit files where the system looks for them, and have it take them up."""
+    """Write the unit files where the system looks for them, and have it take them up.
+
+    What root installs is for the whole system, and runs as --user, or as whoever owns the state
+    directory; where that is root, it must be said.
+    """
     from pathlib import Path
 
     from agent_sidecar import schedule as units
 
-    wanted = units.job(config, units.What(what), every)
+    runs_as = units.account(config.state, user) if user or folder is None else ""
+    wanted = units.job(config, units.What(what), every, runs_as)
     scheduler = units.Scheduler(by)
     made = units.files(wanted, scheduler)
     if scheduler is units.Scheduler.CRON and folder is None:
-        units.into_crontab(wanted, made["crontab"])
+        units.into_crontab(wanted, made["crontab"], runs_as)
         click.echo("wrote the crontab", err=True)
         return
     for path in units.write(made, Path(folder) if folder else units.folder_of(scheduler)):
@@ -262,9 +290,17 @@ def config_() -> None:
 
 @config_.command("check")
 def config_check() -> int:
-    """Read everything that is configured, and tell all that is wrong. Exit 0: ok, 3: not."""
+    """Read everything that is configured, and tell all that is wrong. Exit 0: ok, 3: not.
+
+    A variable that is nearly the name of a setting is a warning on stderr.
+    """
+    import os
+
+    from agent_sidecar.config import slips
     from agent_sidecar.config_check import problems
 
+    for line in slips(os.environ):
+        click.echo(printable(line), err=True)
     found = problems()
     click.echo("\n".join(map(str, found)) or "ok")
     return FleetError.exit_code if found else 0
@@ -279,12 +315,14 @@ def words(config: Config) -> None:
     click.echo(lines_of(config.added_words()), nl=False)
 
 
-def start(arguments: list[str]) -> int:
-    """Run the command line and return the exit code; usage errors are 3, not click's 2."""
+def start(arguments: list[str], name: str = "agent-sidecar", command: str = "") -> int:
+    """Run the command line, or the `command` of it that a program called `name` stands for, and
+    return the exit code; usage errors are 3, not click's 2."""
+    meant = cli.commands[command] if command else cli
     try:
-        result = cli.main(arguments, prog_name="agent-sidecar", standalone_mode=False)
+        result = meant.main(arguments, prog_name=name, standalone_mode=False)
     except click.UsageError as error:
-        context = error.ctx.command_path if error.ctx else "agent-sidecar"
+        context = error.ctx.command_path if error.ctx else name
         _complain(f"wrong call: {printable(error.format_message())}\nTry: {context} --help")
         return FleetError.exit_code
     except FleetError as error:
@@ -292,6 +330,14 @@ def start(arguments: list[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        told = of_disk(error)
+        if told is None:
+            raise
+        _complain(str(told))
+        return told.exit_code
     return result if isinstance(result, int) else 0
 
 

@@ -7,30 +7,36 @@ it, and in the environment, is a variable of the environment; flags went through
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from agent_sidecar.settings import ALL, OTHERS
-from fleet.contract.broker_url import BrokerUrl
+from fleet.contract.broker_url import BrokerUrl, BrokerUrls
 from fleet.contract.env_file import Fault, Line, parse
 from fleet.contract.errors import ConfigError, closest
 from fleet.contract.limits import MAX_INTERVAL, MIN_INTERVAL
-from fleet.contract.secret_file import read_secret
+from fleet.contract.misspelt import misspelt, warning
+from fleet.contract.secret_file import read_password
 from fleet.contract.topics import Topics, is_agent_name
-from fleet.contract.trusted_path import read_text
+from fleet.contract.trusted_path import read_bytes
 from fleet.contract.variables import Variables
 
 FILE_NAME: Final = "agent.env"
+T = TypeVar("T")
+
 _BY_NAME: Final = {name.variable: name for name in ALL}
+_OF_THE_HUB: Final = ("FLEET_HUB_TOKEN_FILE", "FLEET_STORE_PASSWORD_FILE")
+"""Settings of the hub that are nearly names of ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """Every setting as text with its origin; the ones the core needs are parsed already.
 
-    `given` is each value as it was written, with `${NAME}`: that is what may be shown.
+    `given` is each value as it was written, with `${NAME}`: that is what may be shown. `broker` is
+    the only one or the first of several, `standbys` are those after it.
     """
 
     agent: str
@@ -41,6 +47,12 @@ class Config:
     origins: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
     flags: Mapping[str, str | None] = field(default_factory=dict)
+    standbys: tuple[BrokerUrl, ...] = ()
+
+    @property
+    def brokers(self) -> BrokerUrls:
+        """Where to connect, in the order in which it is tried."""
+        return BrokerUrls((self.broker, *self.standbys))
 
     def text(self, variable: str) -> str:
         """The value of a setting in the table of names, or its default; empty: not set."""
@@ -77,7 +89,7 @@ class Config:
             ConfigError: the file cannot be read or others may read it.
         """
         path = self.path("FLEET_PASSWORD_FILE")
-        return None if path is None else read_secret(path)
+        return None if path is None else read_password(path)
 
     def added_words(self) -> dict[str, tuple[str, ...]]:
         """The words that the deployment's accepted ADRs add, by vocabulary."""
@@ -104,6 +116,7 @@ def load(
     values: dict[str, str] = {}
     given: dict[str, str] = {}
     origins: dict[str, str] = {}
+    places: dict[str, str] = {}
     for name in ALL:
         line = lines.get(name.variable)
         where = f"line {line.number} of {file}" if line else ""
@@ -120,11 +133,17 @@ def load(
                     else text or ""
                 )  # fmt: skip
                 origins[name.variable] = source
+                places[name.variable] = f" ({place})" if place else ""
                 break
     try:
-        return replace(_parse(values, origins), given=given, flags=flags or {})
+        return replace(_parse(values, origins, places), given=given, flags=flags or {})
     except ConfigError as error:
         raise variables.hide(error) from None
+
+
+def slips(environ: Mapping[str, str]) -> list[str]:
+    """A line for each variable of the environment that is nearly the name of a setting."""
+    return [warning(*slip) for slip in misspelt(environ, {*_BY_NAME, *OTHERS, *_OF_THE_HUB})]
 
 
 def find_file(environ: Mapping[str, str]) -> Path | None:
@@ -136,7 +155,7 @@ def find_file(environ: Mapping[str, str]) -> Path | None:
     named = environ.get("FLEET_AGENT_ENV")
     if named:
         path = Path(named).expanduser()
-        if not path.is_file():
+        if not _is_file(path):
             raise ConfigError(
                 f"there is no file {path}", "FLEET_AGENT_ENV names it", f"ls -l {path}"
             )
@@ -145,9 +164,20 @@ def find_file(environ: Mapping[str, str]) -> Path | None:
     folders = [Path(home) / ".config/fleet"] if home else []
     for folder in (*folders, Path("/etc/fleet")):
         path = folder / FILE_NAME
-        if path.is_file():
+        if _is_file(path):
             return path
     return None
+
+
+def _is_file(path: Path) -> bool:
+    """
+    Raises:
+        ConfigError: whether it is there this user may not know.
+    """
+    try:
+        return path.is_file()
+    except PermissionError as error:
+        raise ConfigError(f"{path} cannot be read", error.strerror or "", f"ls -l {path}") from None
 
 
 def read_env_file(path: Path) -> dict[str, Line]:
@@ -171,10 +201,9 @@ def lines_of(path: Path) -> Iterator[Line | ConfigError]:
         ConfigError: it cannot be read.
     """
     try:
-        text = read_text(path)
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ConfigError(f"{path} cannot be read", why, f"ls -l {path}") from None
+        text = read_bytes(path).decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read", error.strerror or "", f"ls -l {path}") from None
     for line in parse(text):
         if isinstance(line, Fault):
             yield line.told(path)
@@ -194,31 +223,47 @@ def _expanded(variable: str, text: str) -> Path:
         raise ConfigError(f"{variable} is not usable", why, f"{variable}=/PATH") from None
 
 
-def _parse(values: Mapping[str, str], origins: Mapping[str, str]) -> Config:
+def _parse(
+    values: Mapping[str, str], origins: Mapping[str, str], places: Mapping[str, str]
+) -> Config:
+    """`places` says of each value where it stands, as ` (line 3 of FILE)`."""
     agent = values["FLEET_AGENT"]
     if not agent:
         raise ConfigError(
             "the agent has no name", "FLEET_AGENT is not set", "FLEET_AGENT=alpha, or --agent alpha"
         )
     if not is_agent_name(agent):
-        raise ConfigError(
-            f"agent name {agent!r} is not usable",
-            "a name is 1 to 40 of a-z, 0-9 and -, and neither starts nor ends with -",
-            "FLEET_AGENT=alpha-1",
-        )
+        why = "a name is 1 to 40 of a-z, 0-9 and -, and neither starts nor ends with -"
+        why += places["FLEET_AGENT"]
+        raise ConfigError(f"agent name {agent!r} is not usable", why, "FLEET_AGENT=alpha-1")
     try:
         topics = Topics(values["FLEET_PREFIX"], values["FLEET_MANAGER"])
     except ValueError as error:
         remedy = "FLEET_PREFIX=fleet FLEET_MANAGER=zephyr"
-        raise ConfigError("prefix or manager is not usable", str(error), remedy) from None
+        why = f"{error}{places['FLEET_PREFIX'] or places['FLEET_MANAGER']}"
+        raise ConfigError("prefix or manager is not usable", why, remedy) from None
+    interval = values["FLEET_INTERVAL"]
+    brokers = _at(places["FLEET_BROKER"], lambda: BrokerUrls.parse(values["FLEET_BROKER"]))
     return Config(
         agent=agent,
-        broker=BrokerUrl.parse(values["FLEET_BROKER"]),
-        interval=_number("FLEET_INTERVAL", values["FLEET_INTERVAL"], MIN_INTERVAL, MAX_INTERVAL),
+        broker=brokers.first,
+        standbys=brokers.standbys,
+        interval=_at(
+            places["FLEET_INTERVAL"],
+            lambda: _number("FLEET_INTERVAL", interval, MIN_INTERVAL, MAX_INTERVAL),
+        ),
         topics=topics,
         values=values,
         origins=origins,
     )
+
+
+def _at(place: str, parse_value: Callable[[], T]) -> T:
+    """What `parse_value` makes of a value; its error says where the value stands."""
+    try:
+        return parse_value()
+    except ConfigError as error:
+        raise ConfigError(error.what, f"{error.why}{place}", error.remedy) from None
 
 
 def _number(variable: str, text: str, low: float, high: float) -> float:

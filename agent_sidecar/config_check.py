@@ -44,11 +44,17 @@ def judge(config: Config) -> None:
 def parts(config: Config) -> Iterator[Callable[[], object]]:
     """What is read beside the settings, each by itself; all raise `FleetError`."""
     from agent_sidecar import kinds
-    from agent_sidecar.commands import reload, trusted_keys
+    from agent_sidecar.commands import trusted_keys
+    from agent_sidecar.commands.config_reload import reload_action
     from agent_sidecar.mqtt.client import require_files
+    from agent_sidecar.probes.base import Assembly
 
     yield lambda: require_files(config)
     yield lambda: trusted_keys.load(config.path("FLEET_COMMAND_KEYS"))
     yield config.added_words
     yield lambda: kinds.assemble(config)
-    yield lambda: reload.parse(config.text("FLEET_RELOAD"), lambda: None)
+    yield lambda: reload_action(config.text("FLEET_RELOAD"), Assembly("", ()))
+    if config.text("FLEET_WORK"):
+        from agent_sidecar.work.beside import work_file
+
+        yield lambda: work_file(config)

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from agent_sidecar import kinds
-from agent_sidecar.config import Config, load
+from agent_sidecar.config import Config, load, slips
 from agent_sidecar.lock import exclusive
 from agent_sidecar.mqtt.lean_imports import import_paho
 from agent_sidecar.mqtt.lean_imports import imports as lean_imports
@@ -23,6 +23,7 @@ from fleet.contract.vocabulary import MessageKind
 
 if TYPE_CHECKING:
     from agent_sidecar.runner import Runner
+    from agent_sidecar.work.beside import WorkBeside
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +38,46 @@ def run_daemon(config: Config) -> None:
         FleetError: something it needs is not usable.
     """
     log_to_stderr()
+    for line in slips(os.environ):
+        log.warning(line)
     _close_umask()
     with exclusive(config.state):
+        work = _work_beside(config, None)
         current: Config | None = config
-        while current is not None:
-            current = _run_until_signal(current)
+        try:
+            while current is not None:
+                current = _run_until_signal(current, work)
+                if current is not None:
+                    work = _work_following(current, work)
+        finally:
+            if work is not None:
+                work.stop()
+
+
+def _work_beside(config: Config, work: WorkBeside | None) -> WorkBeside | None:
+    """Work as the settings want it, in a thread of its own; None where none was ever asked for, and
+    nothing is loaded.
+
+    Raises:
+        ConfigError: the settings of work are not usable.
+    """
+    if work is None:
+        if not config.text("FLEET_WORK"):
+            return None
+        from agent_sidecar.work.beside import WorkBeside
+
+        work = WorkBeside()
+    work.apply(config)
+    return work
+
+
+def _work_following(config: Config, work: WorkBeside | None) -> WorkBeside | None:
+    """The same after settings were read again: they were good then, and may not be any more."""
+    try:
+        return _work_beside(config, work)
+    except FleetError as error:
+        log.warning("work goes on with the old settings: %s", str(error).splitlines()[0])
+        return work
 
 
 def run_once(
@@ -65,19 +101,33 @@ def run_once(
 
 
 def _runner(
-    config: Config, purpose: Purpose, mail: Sequence[tuple[MessageKind, dict[str, Any]]] = ()
+    config: Config,
+    purpose: Purpose,
+    mail: Sequence[tuple[MessageKind, dict[str, Any]]] = (),
+    work: WorkBeside | None = None,
 ) -> Runner:
     import_paho()
     from agent_sidecar.runner import Runner
 
     with lean_imports():  # probes of plain HTTP need no TLS either
         assembly = kinds.assemble(config)
-    return Runner(config, assembly, purpose, mail)
+    if work is None:
+        return Runner(config, assembly, purpose, mail)
+    from agent_sidecar.telemetry.task_progress import TaskProgress
+
+    offered = (lambda _offer, _now: work.wake()) if work.works else None
+    runner = Runner(config, assembly, purpose, mail, offered)
+    work.listen(
+        lambda claim, state, progress, reason: runner.tell_progress(
+            TaskProgress(claim.task, claim.epoch, claim.attempt, state, progress, reason)
+        )
+    )
+    return runner
 
 
-def _run_until_signal(config: Config) -> Config | None:
+def _run_until_signal(config: Config, work: WorkBeside | None) -> Config | None:
     """Run one session; the configuration to start over with, or None to end."""
-    runner = _runner(config, Purpose.DAEMON)
+    runner = _runner(config, Purpose.DAEMON, work=work)
     following: list[Config] = []
 
     def reload(_number: int, _frame: FrameType | None) -> None:
@@ -88,7 +138,7 @@ def _run_until_signal(config: Config) -> Config | None:
         else:
             runner.stop(farewell=False)
 
-    _on_signals(runner)
+    _on_signals(runner, work)
     signal.signal(signal.SIGHUP, reload)
     try:
         runner.run()
@@ -108,9 +158,11 @@ def _read_again(config: Config) -> Config:
     return fresh
 
 
-def _on_signals(runner: Runner) -> None:
+def _on_signals(runner: Runner, work: WorkBeside | None = None) -> None:
     def stop(_number: int, _frame: FrameType | None) -> None:
         runner.stop()
+        if work is not None:  # beside our goodbye, since both take seconds
+            work.ask_to_stop()
 
     signal.set_wakeup_fd(runner.wake_descriptor, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,7 +7,8 @@ import sys
 
 def main() -> None:
     """Carry out the commands that wait for this agent; `--listen` stays."""
-    from agent_sidecar.__main__ import main as sidecar
+    from agent_sidecar.cli import start
+    from fleet.contract.printable import guard_output
 
-    sys.argv[1:1] = ["handle"]
-    sidecar()
+    guard_output()
+    sys.exit(start(sys.argv[1:], "bus-command-handler", "handle"))

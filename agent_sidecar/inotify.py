@@ -12,21 +12,23 @@ from pathlib import Path
 from typing import Final
 
 _ARRIVED: Final = 0x00000008 | 0x00000080  # IN_CLOSE_WRITE | IN_MOVED_TO
+_MADE: Final = 0x00000100  # IN_CREATE
 
 
 class DirectoryWatch:
-    """Readable (`fileno`) when something was written or renamed into `folder`.
+    """Readable (`fileno`) when something was written or renamed into `folder`, and with `made`
+    also when a file or folder was made in it.
 
     Raises:
         OSError: this system or file system has no inotify; the caller asks the folder instead.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, made: bool = False) -> None:
         library = ctypes.CDLL(None, use_errno=True)
         try:
             self._fd = int(library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
             added = self._fd >= 0 and library.inotify_add_watch(
-                self._fd, os.fsencode(folder), ctypes.c_uint32(_ARRIVED)
+                self._fd, os.fsencode(folder), ctypes.c_uint32(_ARRIVED | (_MADE if made else 0))
             )
         except AttributeError:  # not Linux
             raise OSError("no inotify here") from None

@@ -9,15 +9,23 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from agent_sidecar import lease
 from fleet.contract import trusted_path
 from fleet.contract.errors import FleetError
+
+FILE = "lock"
+"""The lock, in the folder that it locks; dated by `lease` for who cannot ask the kernel."""
 
 
 class AlreadyRunning(FleetError):
     """Another process holds the folder."""
+
+
+class StateUnusable(FleetError):
+    """The folder cannot be made or written."""
 
 
 @contextmanager
@@ -28,7 +36,7 @@ def exclusive(folder: Path, wait: float = 0.0, other: str = "another sidecar") -
 
     Raises:
         AlreadyRunning: another process holds it.
-        FleetError: the folder cannot be made or written.
+        StateUnusable: the folder cannot be made or written.
     """
     handle = _open(folder)
     try:
@@ -42,9 +50,14 @@ def exclusive(folder: Path, wait: float = 0.0, other: str = "another sidecar") -
                     "give this one another FLEET_AGENT or FLEET_HOME, or stop the other",
                 )
             time.sleep(0.05)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-        yield
+        with suppress(OSError):  # a full disk: the lock holds without a word of whose it is
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        lease.renew(handle)
+        try:
+            yield
+        finally:
+            lease.end(handle)
     finally:
         os.close(handle)
 
@@ -53,9 +66,9 @@ def _open(folder: Path) -> int:
     try:
         trusted_path.make_folder(folder)
         trusted_path.require(folder)
-        return trusted_path.open_file(folder / "lock", os.O_RDWR | os.O_CREAT)
+        return trusted_path.open_file(folder / FILE, os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise FleetError(
+        raise StateUnusable(
             f"the state directory {folder} is not usable",
             error.strerror or "",
             "set FLEET_HOME to a directory this user may write",

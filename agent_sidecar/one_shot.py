@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from agent_sidecar.files import replace_text
+from fleet.contract.broker_capabilities import Lack
+from fleet.contract.errors import FleetError
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +18,13 @@ QUIET: Final = 0.25
 
 HOPE: Final = 1.5
 """Seconds a one-shot waits for the hub's receipt, where there is a hub that sends them."""
+
+
+class NotThroughError(FleetError):
+    """The broker does not have all that a one-shot was given; its outbox has what matters.
+
+    Any other error came before the outbox took anything.
+    """
 
 
 class Purpose(Enum):
@@ -33,12 +42,24 @@ class Purpose(Enum):
         return self in (Purpose.BEAT, Purpose.HANDLE, Purpose.PUBLISH)
 
 
+def tell_lack(state: Path, lack: Lack | None, *, sure: bool) -> None:
+    """Say what the broker cannot do, once until that changes: cron mails each word. `sure`: the
+    broker says itself whether it can; else nothing was met this time."""
+    path = state / "lack"
+    if lack is None:
+        if sure and path.exists():
+            is_news(path, "")
+    elif is_news(path, lack.sentence):
+        log.error("%s", lack.sentence)
+        log.error("Try: %s", lack.remedy)
+
+
 def is_news(path: Path, told: str) -> bool:
     """Whether `told` differs from what the last run wrote into `path`; writes it there."""
     try:
         if path.read_text() == told:
             return False
-    except OSError:
+    except (OSError, ValueError):  # none, or no text: it is written anew
         pass
     try:
         replace_text(path, told)

@@ -15,16 +15,20 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from agent_sidecar.commands.executor import Executor, Reload
+from agent_sidecar import lease, lock
+from agent_sidecar.commands.config_reload import reload_action
+from agent_sidecar.commands.executor import Executor
 from agent_sidecar.commands.queue import CommandQueue
+from agent_sidecar.commands.task_offers import OnOffer
 from agent_sidecar.commands.trusted_keys import load as load_keys
 from agent_sidecar.config import Config
 from agent_sidecar.drop.watcher import DropWatcher
 from agent_sidecar.mqtt.client import require_files
 from agent_sidecar.mqtt.connection import BrokerConnection
 from agent_sidecar.mqtt.dispatch import Dispatcher
+from agent_sidecar.mqtt.reconnect import Reconnect
 from agent_sidecar.mqtt.sender import OutboxSender
-from agent_sidecar.one_shot import HOPE, QUIET, Purpose
+from agent_sidecar.one_shot import HOPE, QUIET, NotThroughError, Purpose, tell_lack
 from agent_sidecar.probes.base import Assembly
 from agent_sidecar.probes.rounds import Rounds
 from agent_sidecar.reactor import Reactor
@@ -33,9 +37,9 @@ from agent_sidecar.telemetry.messages import MessageBuilder
 from agent_sidecar.telemetry.observed_state import ObservedState
 from agent_sidecar.telemetry.publisher import Publisher
 from agent_sidecar.telemetry.self_metrics import SelfMetrics
-from fleet.contract.errors import FleetError
+from agent_sidecar.telemetry.task_progress import TaskProgress
 from fleet.contract.schema_validator import schema_validators
-from fleet.contract.vocabulary import MessageKind, ReplyCode
+from fleet.contract.vocabulary import MessageKind
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +52,6 @@ RECEIPT_HOPE: Final = 0.5
 BEAT_SPREAD: Final = 0.02
 """Part of the interval by which beats vary, so that a fleet does not beat in step."""
 
-
 SETTLE: Final = 1.0
 """Seconds in which receipts may gather before they are written down."""
 
@@ -56,7 +59,8 @@ SETTLE: Final = 1.0
 class Runner:
     """Runs the sidecar of one agent. The caller holds the lock on `config.state`.
 
-    `mail` are messages of the agent to send; they have been judged.
+    `mail` are messages of the agent to send; they have been judged. `offered` takes offers of
+    tasks; without it this agent does not work, and hears of none.
     """
 
     def __init__(
@@ -65,15 +69,16 @@ class Runner:
         assembly: Assembly,
         purpose: Purpose = Purpose.DAEMON,
         mail: Sequence[tuple[MessageKind, dict[str, Any]]] = (),
+        offered: OnOffer | None = None,
     ) -> None:
         self._config = config
+        self._offered = offered
         self._assembly = assembly
         self._purpose = purpose
         self._mail = mail
-        self._stopping = threading.Event()
-        self._farewell = True
+        self._stopping, self._farewell = threading.Event(), True
         self._reactor = Reactor()
-        self._next_beat = 0.0
+        self._next_beat = self._renew_at = 0.0
         self._settle_at: float | None = None
 
     @property
@@ -88,6 +93,10 @@ class Runner:
         self._stopping.set()
         self._reactor.wake()
 
+    def tell_progress(self, told: TaskProgress) -> None:
+        """Have the bus hear how far a task is; from any thread."""
+        self._reactor.call(lambda: self._publisher.progress(told, time.monotonic()))
+
     def run(self, deadline: float | None = None) -> None:
         """Run until done, or until `deadline` (monotonic s).
 
@@ -99,6 +108,7 @@ class Runner:
             try:
                 self._loop(deadline)
                 if self._purpose is Purpose.DAEMON and self._farewell:
+                    self._retire()
                     self._say_goodbye()
             finally:
                 self._close()
@@ -116,16 +126,31 @@ class Runner:
         validators = schema_validators(added)
         keys = load_keys(config.path("FLEET_COMMAND_KEYS"))
         require_files(config)
-        reload = _reload_action(config, self._assembly)
+        chosen = config.text("FLEET_RELOAD") or self._assembly.reload
+        reload = reload_action(chosen, self._assembly)
         daemon = self._purpose is Purpose.DAEMON
         self._drop_watcher = DropWatcher(config, validators, added) if daemon else None
         state = self._state = StateDirectory.open(config.state, time.time(), resume=not daemon)
         state.hysteresis.retain(probe.name for probe in self._assembly.probes)
         self._outbox = state.outbox
         self._rounds = Rounds(self._assembly.probes, wake)
-        self._connection = BrokerConnection(config, wake)
+        origin = state.origin
+        reconnect = Reconnect(
+            config.agent,
+            str(config.broker),
+            config.interval,
+            brokers=len(config.brokers.every),
+            newcomer=bool(origin.why),
+            lasted=origin.confirm,
+        )
+        if origin.why:
+            log.warning("%s %s: going on with a new session", config.state, origin.why)
+            log.warning("Should another sidecar run for %s, this one gives way", config.agent)
+        self._connection = BrokerConnection(config, wake, reconnect)
         self._sender = OutboxSender(state.outbox, self._connection.publish)
-        queue = CommandQueue(validators, keys, state.seen)
+        queue = self._queue = CommandQueue(
+            validators, keys, state.seen, state.session, time.monotonic()
+        )
         observed = ObservedState(max_age=2.5 * config.interval)
         observed.record_status(state.self_report.load())
         builder = MessageBuilder(config, self._assembly.kind, state, observed, validators)
@@ -154,6 +179,7 @@ class Runner:
             queue,
             reply=self._publisher.reply,
             hub_online=self._publisher.hub_online,
+            offered=self._offered,
         )
         self._connection.listen(
             dispatcher.filters, dispatcher.dispatch, self._sender, self._publisher
@@ -161,6 +187,12 @@ class Runner:
         if daemon:
             status = config.topics.of(MessageKind.STATUS, config.agent)
             self._connection.will = lambda: (status, builder.will(time.time()))
+
+    def _retire(self) -> None:
+        """From now on nobody relies on this process; what was handed over before is taken up."""
+        if self._drop_watcher is not None:
+            self._drop_watcher.retire(self._publisher.deliver)
+            self._outbox.flush()
 
     def _close(self) -> None:
         self._rounds.close()
@@ -178,6 +210,10 @@ class Runner:
             now = time.monotonic()
             self._work(now)
             if self._purpose.ends and self._is_done(now):
+                self._state.origin.confirm()
+                able = self._connection.ability
+                tell_lack(self._config.state, able.no_retain, sure=able.states)
+                self._require_all_sent()
                 return
             hopeless = self._purpose.ends and self._connection.refused
             if hopeless or (deadline is not None and now >= deadline):
@@ -185,6 +221,11 @@ class Runner:
             self._wait(now, deadline)
 
     def _work(self, now: float) -> None:
+        if now >= self._renew_at:
+            self._renew_at = now + lease.RENEWAL
+            lease.renew(self._config.state / lock.FILE)
+            if self._drop_watcher is not None:
+                self._drop_watcher.renew()
         results = self._rounds.collect(now)
         if results:
             self._publisher.found(results, now)
@@ -219,6 +260,7 @@ class Runner:
         link_waits = self._rounds.running and not self._connection.tried
         moments = (
             self._next_beat,
+            self._renew_at,
             self._rounds.due(now),
             None if link_waits else self._connection.deadline(now),
             self._sender.due(),
@@ -264,6 +306,7 @@ class Runner:
             not self._connection.up
             or self._publisher.unheard
             or self._executor.busy
+            or self._queue.awaits(now)
             or waits_for_beat
         ):
             return False
@@ -271,14 +314,23 @@ class Runner:
         quiet = now - self._connection.heard_at >= (HOPE if hoping else QUIET)
         return quiet and self._sender.idle
 
-    def _not_through(self) -> FleetError:
-        broker = self._config.broker
+    def _require_all_sent(self) -> None:
+        """
+        Raises:
+            NotThroughError: the broker takes no message as large as one of ours.
+        """
+        if self._connection.counters.set_aside:
+            lack = self._connection.ability.too_large
+            raise NotThroughError("a message is set aside", lack.sentence, lack.remedy)
+
+    def _not_through(self) -> NotThroughError:
+        broker = self._connection.broker
         if self._connection.up:
             why = f"{broker} did not acknowledge; what matters stays in the outbox"
             remedy = "agent-sidecar check, or a longer --timeout"
-            return FleetError("not everything got through in time", why, remedy)
+            return NotThroughError("not everything got through in time", why, remedy)
         why = self._connection.why or "no answer in time"
-        return FleetError(f"no link to {broker}", why, self._connection.remedy)
+        return NotThroughError(f"no link to {broker}", why, self._connection.remedy)
 
     def _say_goodbye(self) -> None:
         """The last status is `offline`; closing the link then drops the will."""
@@ -296,16 +348,3 @@ class Runner:
             )
             now = time.monotonic()
             self._connection.ready(now)
-
-
-def _reload_action(config: Config, assembly: Assembly) -> Reload | None:
-    """`none` stands for agents that apply their configuration by themselves."""
-    text = config.text("FLEET_RELOAD") or assembly.reload
-    if text == "none":
-        return lambda: ReplyCode.OK
-    if not text:
-        return None
-    from agent_sidecar.commands.reload import parse
-
-    action = parse(text, assembly.pid)
-    return action.run if action else None

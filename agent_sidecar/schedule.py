@@ -7,11 +7,9 @@ unit: passwords stay in the files that the settings name.
 from __future__ import annotations
 
 import os
-import plistlib
+import pwd
 import shlex
-import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,13 +19,10 @@ from typing import Any, Final, Protocol
 from agent_sidecar.config import Config
 from fleet.contract import trusted_path
 from fleet.contract.errors import FleetError
+from fleet.contract.service_units import exec_start, property_list, quoted, start_of
 
 HANDLE_EVERY: Final = 60
 """Seconds between looks for commands: the default life of a command."""
-
-_UNQUOTED: Final = frozenset(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._:=@-+,"
-)
 
 
 class Scheduler(StrEnum):
@@ -59,13 +54,15 @@ class Unit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One thing to run. `every` is s between starts, None: it stays."""
+    """One thing to run. `every` is s between starts, None: it stays. `user` is the account that a
+    unit of the system runs as; empty: a unit of a user's own."""
 
     agent: str
     what: What
     argv: tuple[str, ...]
     environ: Mapping[str, str] = field(default_factory=dict)
     every: int | None = None
+    user: str = ""
 
     @property
     def name(self) -> str:
@@ -76,7 +73,7 @@ class Job:
         return f"fleet.sidecar.{self.agent}.{self.what}"
 
 
-def job(config: Config, what: What, every: int | None) -> Job:
+def job(config: Config, what: What, every: int | None, user: str = "") -> Job:
     """The job for this agent; settings that are not in a file go along in its environment."""
     given = {
         name: config.given[name]  # ${NAME} stays one: no secret stands in a unit
@@ -85,8 +82,7 @@ def job(config: Config, what: What, every: int | None) -> Job:
     }
     if os.environ.get("FLEET_AGENT_ENV"):
         given["FLEET_AGENT_ENV"] = str(Path(os.environ["FLEET_AGENT_ENV"]).absolute())
-    program = shutil.which("agent-sidecar")
-    start = (str(Path(program).absolute()),) if program else (sys.executable, "-m", "agent_sidecar")
+    start = start_of("agent-sidecar", "agent_sidecar")
     usual = round(config.interval) if what is What.BEAT else HANDLE_EVERY
     return Job(
         config.agent,
@@ -94,7 +90,37 @@ def job(config: Config, what: What, every: int | None) -> Job:
         (*start, str(what)),
         dict(sorted(given.items())),
         None if what is What.RUN else every or usual,
+        user,
     )
+
+
+def account(kept_in: Path, named: str | None, program: str = "a sidecar") -> str:
+    """Whose unit it is: the one `named`, else for root whoever owns the folder `kept_in`, or its
+    nearest one that is there; empty for everybody else, whose unit is his own.
+
+    Raises:
+        FleetError: there is no such account, or root installs for nobody: as root `program` would
+            leave files that the account of its daemon cannot use.
+    """
+    if named:
+        try:
+            pwd.getpwnam(named)
+        except KeyError:
+            raise FleetError(f"there is no account {named!r}", "", "getent passwd") from None
+    if os.geteuid() or named:
+        return named or ""
+    folder = next(path for path in (kept_in, *kept_in.parents) if path.is_dir())
+    owner = folder.stat().st_uid
+    if owner == 0:
+        raise FleetError(
+            "a unit of the system needs an account to run as",
+            f"{folder} belongs to root, and {program} should not be root",
+            "--user NAME, or run this as that account; --user root if it must be",
+        )
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return str(owner)
 
 
 def files(wanted: Job, scheduler: Scheduler) -> dict[str, str]:
@@ -146,13 +172,15 @@ def _plist(wanted: Job) -> str:
         "ProcessType": "Background",
         "StandardInPath": "/dev/null",
     }
+    if wanted.user:
+        content["UserName"] = wanted.user
     if wanted.environ:
         content["EnvironmentVariables"] = dict(wanted.environ)
     if wanted.every is None:
         content["KeepAlive"] = True
     else:
         content["StartInterval"] = wanted.every
-    return plistlib.dumps(content).decode()
+    return property_list(content)
 
 
 # --- systemd
@@ -168,8 +196,9 @@ def _units(wanted: Job) -> dict[str, str]:
         "",
         "[Service]",
         f"Type={'simple' if stays else 'oneshot'}",
+        *([f"User={wanted.user}"] if wanted.user else []),
         *(f"Environment={quoted(f'{name}={value}')}" for name, value in wanted.environ.items()),
-        f"ExecStart={' '.join(quoted(word, argument=True) for word in wanted.argv)}",
+        exec_start(wanted.argv),
         *(["Restart=always", "RestartSec=5"] if stays else []),
         "NoNewPrivileges=yes",
         "UMask=0077",
@@ -193,17 +222,6 @@ def _units(wanted: Job) -> dict[str, str]:
         ]
         made[f"{wanted.name}.timer"] = "\n".join(timer) + "\n"
     return made
-
-
-def quoted(word: str, *, argument: bool = False) -> str:
-    """One word of a unit file: `%` begins a specifier, `$` a variable in arguments only."""
-    text = word.replace("%", "%%")
-    if argument:
-        text = text.replace("$", "$$")
-    if text and set(text) <= _UNQUOTED:
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 # --- installation
@@ -264,21 +282,23 @@ def activate(commands: list[list[str]]) -> None:
             raise FleetError("the files are written, but not taken up", why, shlex.join(command))
 
 
-def into_crontab(wanted: Unit, line: str) -> None:
-    """Put the line into this user's crontab in place of the one that was there.
+def into_crontab(wanted: Unit, line: str, user: str = "") -> None:
+    """Put the line into the crontab of `user` (empty: our own) in place of the one that was there.
 
     Raises:
         FleetError: there is no crontab program, or it refuses.
     """
     mark = f"# {wanted.name}"
-    before = _call(["crontab", "-l"])
+    other = user and user != pwd.getpwuid(os.geteuid()).pw_name
+    crontab = ["crontab", *(["-u", user] if other else [])]
+    before = _call([*crontab, "-l"])
     kept: list[str] = []
     skip = False
     for known in before.stdout.splitlines() if before.returncode == 0 else []:
         if not skip and known != mark:
             kept.append(known)
         skip = known == mark
-    done = _call(["crontab", "-"], "\n".join([*kept, mark, line]))
+    done = _call([*crontab, "-"], "\n".join([*kept, mark, line]))
     if done.returncode:
         raise FleetError("the crontab cannot be changed", done.stderr.strip(), "crontab -e")
 

@@ -20,7 +20,11 @@ class Name:
 
 CORE: Final = (
     Name("FLEET_AGENT", "", "name of the agent; also its broker account and client id"),
-    Name("FLEET_BROKER", "mqtt://127.0.0.1:1883", "mqtt:// or mqtts://[user@]host[:port]"),
+    Name(
+        "FLEET_BROKER",
+        "mqtt://127.0.0.1:1883",
+        "mqtt:// or mqtts://[user@]host[:port]; several by comma",
+    ),
     Name("FLEET_PASSWORD_FILE", "", "0600 file with the agent's broker password"),
     Name("FLEET_CA_FILE", "", "CA certificate for mqtts://; empty: the system's"),
     Name("FLEET_CERT_FILE", "", "client certificate for mTLS"),
@@ -30,7 +34,8 @@ CORE: Final = (
     Name("FLEET_MANAGER", "zephyr", "topic level of the hub"),
     Name("FLEET_HOME", "~/.fleet", "state directory; the sidecar keeps to sidecar/AGENT in it"),
     Name("FLEET_DROP", "/run/fleet/drop", "drop directory shared with the agent; - for none"),
-    Name("FLEET_KIND", "", "openclaw, nanobot, rockbot or generic; empty: found by looking"),
+    Name("FLEET_EVENTS_A_DAY", "400", "states and alerts that an agent may say itself in a day"),
+    Name("FLEET_KIND", "", "openclaw, nanobot, hermes, rockbot or generic; empty: looked for"),
     Name("FLEET_COMMAND_KEYS", "", "file with the hub's public keys; commands must be signed then"),
     Name("FLEET_RELOAD", "", "what config-reload does: signal:HUP, an http:// URL or a command"),
     Name("FLEET_ADR", "", "folder with the deployment's own ADRs (amendments)"),
@@ -46,7 +51,12 @@ PROBES: Final = (
     Name("FLEET_DOCKER", "/var/run/docker.sock", "socket of the Docker daemon"),
     Name("FLEET_UNIT", "", "the agent's systemd unit"),
     Name("FLEET_WORK_FILES", "", "files that advance with useful work; patterns, by comma"),
-    Name("FLEET_WORK_STALLED", "0", "seconds without useful work that are a failure; 0: never"),
+    Name(
+        "FLEET_WORK_STALLED",
+        "0",
+        "seconds without useful work that are a failure; 0: only a job that is overdue is",
+    ),
+    Name("FLEET_SCHEDULE", "yes", "watch that the agent's own jobs run when due; - for no"),
     Name(
         "FLEET_CRON_FILES", "", "files with the exit code of a job's last run; patterns, by comma"
     ),
@@ -62,11 +72,23 @@ PROBES: Final = (
     Name(
         "FLEET_PROFILE", "", "configuration and profile files or folders to fingerprint, by comma"
     ),
+    Name(
+        "FLEET_INSTANCE",
+        "",
+        "which of several instances: its folder, profile or configuration file",
+    ),
     Name("FLEET_AGENT_HOME", "", "the agent's own folder; empty: its usual place"),
 )
 """Settings of the probes and thresholds of the alerts."""
 
-ALL: Final = (*CORE, *PROBES)
+WORK: Final = (
+    Name("FLEET_WORK", "", "0600 TOML file: which kinds of task run here, and how"),
+    Name("FLEET_HUB", "", "address of the hub for work, https://HOST[:PORT]"),
+    Name("FLEET_TOKEN_FILE", "", "0600 file with the agent's own token at the hub"),
+)
+"""Settings of work by reference."""
 
-OTHERS: Final = frozenset({"FLEET_AGENT_ENV", "FLEET_HTTP", "FLEET_TOKEN", "FLEET_TOKEN_FILE"})
+ALL: Final = (*CORE, *PROBES, *WORK)
+
+OTHERS: Final = frozenset({"FLEET_AGENT_ENV", "FLEET_HTTP", "FLEET_TOKEN"})
 """Settings of the other programs that may stand in the same file."""

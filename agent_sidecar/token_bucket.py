@@ -14,10 +14,14 @@ class TokenBucket:
 
     def consume(self, now: float) -> bool:
         """Use up one token, if there is one."""
-        if self._last is not None:
-            self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate)
-        self._last = now
-        if self._tokens < 1:
+        if not self.holds(1, now):
             return False
         self._tokens -= 1
         return True
+
+    def holds(self, count: int, now: float) -> bool:
+        """Whether there are so many tokens; none is used up."""
+        if self._last is not None:
+            self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate)
+        self._last = now
+        return self._tokens >= count

@@ -29,10 +29,13 @@ class Exporter:
     pid: int
     url: str
     counter: str
+    token: str = ""
 
     def page(self) -> str:
         """Scrape once."""
-        with urllib.request.urlopen(self.url, timeout=60) as response:  # noqa: S310 - of ours
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        request = urllib.request.Request(self.url, headers=headers)  # noqa: S310 - of ours
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
             text: str = response.read().decode()
         return text
 

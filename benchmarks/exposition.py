@@ -38,7 +38,7 @@ def view(number: int) -> AgentView:
         interval=600.0, uptime=86400.0 + number, skew=0.004, boot=1, seq=number, missing=0,
         config=None, versions={"agent": "1.2.3", "sidecar": "0.1.0"},
         planes={"process": PlaneView(Check.PASS, 1.0)},
-        metrics={"memory_bytes": 1e8 + number, "cpu_seconds_total": number * 0.5,
+        metrics={"memory_bytes": 1e8 + number % 900 * 1e6, "cpu_seconds_total": number * 0.5,
                  "tokens_input_total": number},
     )  # fmt: skip
 

@@ -36,7 +36,7 @@ def beats(messages: int, agents: int) -> list[tuple[str, bytes]]:
             "boot": boot,
             "seq": number // agents,
             "checks": {"process": "pass", "endpoint": "pass", "disk": "pass"},
-            "metrics": {"memory_bytes": 100_000_000 + number},
+            "metrics": {"memory_bytes": 100_000_000 + number % 900 * 1_000_000},
         }
         payload = json.dumps(body, separators=(",", ":")).encode()
         made.append((names[number % agents], payload))

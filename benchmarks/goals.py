@@ -195,6 +195,11 @@ GOALS: Final[tuple[Goal, ...]] = (
          "times faster than prometheus-client", at_least=True, reason=FIRST_SCRAPE),
     Goal(7, "a scrape of 10,000 agents over HTTP, all changed", "scrape",
          lambda f: f["scraped"]["hub"]["changed_s"], 1, "s", reason=BURSTY),
+    # 26: a broker that restarts
+    Goal(26, "links that come back in the busiest tenth of a second, of 1,000", "reconnect",
+         lambda f: f["rule"]["busiest_tenth"], 100, ""),
+    Goal(26, "the broker's CPU in the busiest second of that", "reconnect",
+         lambda f: max(f["rule"]["broker_cpu_percent"]), 25, "% of a core"),
 )  # fmt: skip
 
 

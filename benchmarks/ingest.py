@@ -63,7 +63,7 @@ def load(messages: int, agents: int) -> list[list[Inbound]]:
             "boot": 1_800_000_000_000,
             "seq": number // agents,
             "checks": {"process": "pass", "endpoint": "pass"},
-            "metrics": {"memory_bytes": 1e8 + number},
+            "metrics": {"memory_bytes": 100_000_000 + number % 900 * 1_000_000},
         }
         payload = json.dumps(body, separators=(",", ":")).encode()
         batches[-1].append(Inbound(f"fleet/agent-{number % agents:05d}/heartbeat", payload, 1))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import statistics
 import subprocess
 import sys
@@ -34,7 +35,7 @@ from fleet.bus.mqtt import MqttBus, ingest_bus  # noqa: E402
 from fleet.contract.broker_url import BrokerUrl  # noqa: E402
 from fleet.hub.hub import Hub  # noqa: E402
 from fleet.settings import load  # noqa: E402
-from fleet.store.sqlite import SqliteStore  # noqa: E402
+from fleet.store.open import hub_store  # noqa: E402
 from tests.support.broker import free_port  # noqa: E402
 
 PATIENCE = 180.0
@@ -66,9 +67,10 @@ def hub(kind: str, port: int, messages: int, home: Path) -> None:
 
     async def serve() -> None:
         url = f"mqtt://127.0.0.1:{port}"
-        settings = load({"home": str(home), "broker": url, "max_agents": "1000000"}, {})
+        given = {"home": str(home), "broker": url, "max_agents": "1000000"}
+        settings = load({**given, "store": os.environ.get("FLEET_STORE")}, {})
         bus: Callable[[ConnectOptions], MqttBus] = ingest_bus if kind == "codec" else MqttBus
-        one = Hub(settings, SqliteStore(home), lambda hub: [BusRecorder(hub)], bus=bus)
+        one = Hub(settings, hub_store(settings), lambda hub: [BusRecorder(hub)], bus=bus)
         running = asyncio.create_task(one.run(lambda: print("ready", flush=True)))
         await asyncio.sleep(1)  # its own announcement is stored by then
         before = one.counters.stored
@@ -136,13 +138,13 @@ def contenders() -> dict[str, Contender]:
     }
 
 
-def rate(name: str, messages: int, agents: int) -> float:
-    """Messages a second that one contender took in."""
+def rate(contender: Contender, messages: int, agents: int) -> float:
+    """Messages a second that it took in."""
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         with (
             LocalBroker(folder / "broker", free_port()) as broker,
-            contenders()[name](broker, messages, folder) as count,
+            contender(broker, messages, folder) as count,
         ):
             arguments = [str(broker.port), str(messages), str(agents)]
             generator = subprocess.Popen(
@@ -170,7 +172,7 @@ def main() -> None:
     rates: dict[str, list[float]] = {name: [] for name in contenders()}
     for _ in range(rounds):
         for name, found in rates.items():
-            found.append(rate(name, messages, agents))
+            found.append(rate(contenders()[name], messages, agents))
     medians = {name: statistics.median(found) for name, found in rates.items()}
     tell(
         {

@@ -24,6 +24,7 @@ from benchmarks.result import tell  # noqa: E402  # run as a file, too
 from fleet.contract.topics import Topics  # noqa: E402
 from fleet.contract.vocabulary import MessageKind  # noqa: E402
 from tests.support.broker import Mosquitto  # noqa: E402
+from tests.support.one_liner import serve, waiting  # noqa: E402
 
 SCRIPT = str(ROOT / "scripts" / "bus-publish")
 PYTHON = str(Path(sys.executable).parent)
@@ -40,8 +41,7 @@ class Call:
 
 def calls(broker: Mosquitto, home: Path) -> dict[str, Call]:
     """Everything that is timed, by name."""
-    drop = home / "drop"
-    drop.mkdir()
+    drop = serve(home / "drop", ahead=86_400)
     pid_file = home / "agent.pid"
     pid_file.write_text(f"{os.getpid()}\n")
     topic = Topics().of(MessageKind.HEARTBEAT, "alpha")
@@ -78,7 +78,7 @@ def measure(timed: Mapping[str, Call], rounds: int, home: Path) -> dict[str, flo
                 call.argv, env={**base, **call.environment}, capture_output=True, check=False
             )
             seconds[name].append(time.perf_counter() - started)
-        for left in (home / "drop").iterdir():
+        for left in waiting(home / "drop"):
             left.unlink()
     return {name: statistics.median(values) for name, values in seconds.items()}
 

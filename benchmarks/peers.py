@@ -19,7 +19,12 @@ CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", 
 
 PACKAGES: Final = {
     "mqtt-exporter": ("mqtt-exporter>=1.12,<2",),
-    "detectors": ("presidio-analyzer>=2.2,<3", "detect-secrets>=1.5,<2"),
+    "huey": ("huey>=2.5,<4",),
+    "detectors": (
+        "presidio-analyzer>=2.2,<3",
+        "detect-secrets>=1.5,<2",
+        "credsweeper>=1.14,<2",
+    ),
 }
 """Environment → what pip puts there."""
 

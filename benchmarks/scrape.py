@@ -38,6 +38,11 @@ TRIES = 20
 PATIENCE = 60.0
 
 
+def value(number: int) -> int:
+    """Another for each, growing, and of the three digits that the hub shows of a gauge."""
+    return (100 + number % 900) * 10 ** (number // 900)
+
+
 class Fleet:
     """Agents that beat when told: one connection, bytes made beforehand."""
 
@@ -62,7 +67,7 @@ class Fleet:
         body: dict[str, Any] = {
             "ok": True, "ts": timestamp(time.time()), "uptime": 1000 + self._seq, "interval": 600,
             "boot": self._boot, "seq": self._seq, "checks": {"process": "pass"},
-            "metrics": dict.fromkeys(self._metrics, number + self._seq),
+            "metrics": dict.fromkeys(self._metrics, value(number + self._seq)),
         }  # fmt: skip
         topic = self._topics.of(MessageKind.HEARTBEAT, f"agent-{number:05d}")
         return wire.publish(topic, json.dumps(body, separators=(",", ":")).encode(), 1 + number)
@@ -75,7 +80,8 @@ class Fleet:
 def hub(broker: Mosquitto, folder: Path) -> Iterator[Exporter]:
     one = HubProcess(folder / "home", broker, FLEET_MAX_AGENTS="1000000").start()
     try:
-        yield Exporter(one.pid, f"http://{one.http}/metrics", "fleet_bus_messages_total")
+        url, family = f"http://{one.http}/metrics", "fleet_bus_messages_total"
+        yield Exporter(one.pid, url, family, one.scrape_token())
     finally:
         one.stop()
 
@@ -94,7 +100,7 @@ def shows(one: Exporter, metric: str, agents: int, seq: int) -> bool:
     """Whether the page has this beat of every agent, by the numbers of the metric."""
     found = [line for line in one.page().splitlines() if f"{metric}{{" in line]
     numbers = sorted(float(line.split("} ")[1].split()[0]) for line in found)
-    return numbers == [number + seq for number in range(agents)]
+    return numbers == [value(number + seq) for number in range(agents)]
 
 
 def measure(agents: int, metrics: list[str], folder: Path) -> dict[str, Any]:

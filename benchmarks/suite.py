@@ -46,11 +46,14 @@ SIZES: Final[Mapping[str, Sizes]] = {
     "history": Sizes("10000000", "100000", limit=600),
     "ingest": Sizes("200000", "20000"),
     "intake": Sizes("100000 3", "10000 1", limit=600),
+    "intake_postgres": Sizes("100000 3", "10000 1", limit=600),
     "one_liner": Sizes("200", "5"),
+    "reconnect": Sizes("1000", "50 --down 1"),
     "round_trip": Sizes("500 5", "100 1"),
     "scrape": Sizes("10000 8", "200 8"),
     "sidecar": Sizes("60", "5"),
     "state": Sizes("100000", "2000"),
+    "tasks": Sizes("5000 50 3", "200 10 1"),
 }
 """One that is not named here runs without arguments."""
 

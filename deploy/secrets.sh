@@ -2,7 +2,7 @@
 # Passwords for deploy/compose.yaml: one file an account in deploy/secrets, and all of them in
 # `accounts` for the broker. Existing ones stay.
 #
-#     sh deploy/secrets.sh [AGENT[:UID]...]      # default: alpha:10002 beta:10003
+#     sudo sh deploy/secrets.sh [AGENT[:UID]...]      # default: alpha:10002 beta:10003
 #
 # UID is the user of the agent's sidecar (`user:` in the compose file); unsaid: the image's, 10002.
 set -eu
@@ -26,6 +26,13 @@ for word in "$@"; do
     esac
 done
 
+# Compose mounts them as they are: the users inside must be able to read, each its own.
+if [ "$(id -u)" != 0 ]; then
+    printf '%s\n' "only root can give each file to the user that reads it in its container" \
+        "Try: sudo sh deploy/secrets.sh $*" >&2
+    exit 3
+fi
+
 mkdir -p secrets
 for account in zephyr "$@"; do
     account=${account%%:*}
@@ -37,15 +44,9 @@ for file in secrets/*; do
         printf '%s:%s\n' "${file#secrets/}" "$(cat "$file")" >>secrets/accounts
 done
 
-# Compose mounts them as they are: the users inside must be able to read, each its own.
-if [ "$(id -u)" = 0 ]; then
-    chown 1883 secrets/accounts
-    chown 10001 secrets/zephyr
-    for word in "$@"; do
-        case $word in *:*) uid=${word#*:} ;; *) uid=10002 ;; esac
-        chown "$uid" "secrets/${word%%:*}"
-    done
-else
-    echo "Not root: let the containers' users read them, or run this as root:" >&2
-    echo "  1883 secrets/accounts, 10001 secrets/zephyr, and each agent's file by its sidecar" >&2
-fi
+chown 1883 secrets/accounts
+chown 10001 secrets/zephyr
+for word in "$@"; do
+    case $word in *:*) uid=${word#*:} ;; *) uid=10002 ;; esac
+    chown "$uid" "secrets/${word%%:*}"
+done

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 
-def main() -> None:
-    """Run the command line; errors for people become two lines and exit code 3."""
+def main(name: str = "fleet", command: Sequence[str] = ()) -> None:
+    """Run the command line; errors for people become two lines and exit code 3.
+
+    Args:
+        name: of the program, as its help and errors say it.
+        command: the words of the `fleet` command that a program of another name stands for.
+    """
     if sys.argv[1:] == ["--version"]:
         from fleet import __version__
 
@@ -21,7 +27,7 @@ def main() -> None:
     from fleet.contract.printable import guard_output
 
     guard_output()
-    code = run()
+    code = run(name=name, command=command)
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -2,47 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from fleet.acl.self_check import SelfCheck
 from fleet.api.hub_backend import HubBackend
 from fleet.api.server import ApiServer
 from fleet.auditor.weekly import BusRecorder, WeeklyAudit
+from fleet.bus.client_ids import HubBus
+from fleet.certificate_watch import CertificateWatch
 from fleet.commander.commander import Commander
+from fleet.commander.departures import Departures
 from fleet.commander.enrolment_sync import EnrolmentSync
-from fleet.hub.hub import Hub, Plug, Service
+from fleet.commander.late_wills import LateWills
+from fleet.domain.alert_codes import AlertCodes
+from fleet.domain.window_settings import windows_of
+from fleet.domain.windows import Window
+from fleet.hub.hub import Hub, Plug
+from fleet.hub.leading import Leading
+from fleet.hub.maintenance_windows import MaintenanceWindows
+from fleet.hub.service import Service
 from fleet.metrics.exporter import Exporter
+from fleet.notifier.dead_man import DeadMan, target_of
 from fleet.notifier.notifier import Notifier
 from fleet.notifier.routes import Route, routes_of
 from fleet.otel.exporter import OpenTelemetry, endpoint_of
+from fleet.provisioning.accounts_upkeep import AccountsUpkeep
+from fleet.provisioning.mosquitto import may_share_ids
 from fleet.settings import Settings
 from fleet.store.open import hub_store
+from fleet.work.offer_sender import OfferSender
+from fleet.work.service import WorkService
 
 
-def complete_hub(settings: Settings) -> tuple[Hub, ApiServer]:
+async def _nothing() -> None:
+    pass
+
+
+def complete_hub(
+    settings: Settings,
+    *,
+    trust_clock: bool = False,
+    on_standby: Callable[[], Awaitable[None]] = _nothing,
+) -> tuple[Hub, ApiServer]:
     """The hub that `fleet serve` runs, and its HTTP server, whose address is not yet taken.
+    `trust_clock`: a person vouches for the clock of this machine. `on_standby`: told when the hub
+    has to wait for another one, or for its store.
 
     Raises:
         ConfigError: a table of the settings is not usable.
     """
     api_server = ApiServer(settings)
-    return Hub(settings, hub_store(settings), plug(api_server, routes_of(settings))), api_server
+    services = plug(api_server, routes_of(settings), _windows_of(settings))
+
+    async def stand_by(leading: Leading) -> None:
+        await on_standby()
+        await api_server.stand_by(leading)
+
+    hub = Hub(
+        settings,
+        hub_store(settings),
+        services,
+        bus=partial(HubBus, settings, looks=may_share_ids(settings)),
+        trust_clock=trust_clock,
+        standby=stand_by,
+        asks=settings.store is None,
+    )
+    return hub, api_server
 
 
-def plug(api_server: ApiServer, routes: Sequence[Route] = ()) -> Plug:
+def _windows_of(settings: Settings) -> list[Window]:
+    return windows_of(settings.tables, AlertCodes(settings.added_words()), time.time())
+
+
+def plug(
+    api_server: ApiServer, routes: Sequence[Route] = (), windows: Sequence[Window] = ()
+) -> Plug:
     """What `fleet serve` runs beside ingest: capture, commands, routes, metrics, HTTP, audit."""
 
     def build(hub: Hub) -> Sequence[Service]:
         commander = Commander(hub)
         notifier = Notifier(hub, routes)
         recorder, audit = BusRecorder(hub), WeeklyAudit(hub)
-        extras = (notifier.metrics, recorder.metrics, audit.metrics)
+        offers = OfferSender(hub, lambda agent: bool(work.members.of(agent).kinds))
+        work = WorkService.of(hub, hub.store.work, offers.tell)
+        target = target_of(hub.settings)
+        dead_man = (DeadMan(hub, target),) if target else ()
+        extras = (
+            notifier.metrics,
+            recorder.metrics,
+            audit.metrics,
+            work.metrics,
+            *(one.metrics for one in dead_man),
+        )
         exporter = Exporter(hub, commander, extras)
-        backend = HubBackend(hub, commander, exporter)
-        enrolments = EnrolmentSync(hub, commander)
-        web = api_server.serve(backend)
-        check = SelfCheck(hub)
-        own = (recorder, commander, enrolments, notifier, exporter, backend, web, check, audit)
+        departures = Departures(hub, commander)
+        enrolments = EnrolmentSync(hub, commander, departures)
+        maintenance = MaintenanceWindows(hub, windows)
+        backend = HubBackend(
+            hub, commander, exporter, departures, enrolments, notifier, maintenance
+        )
+        enrolments.note_departed()
+        web = api_server.serve(backend, work)
+        check, certificates = SelfCheck(hub), CertificateWatch(hub)
+        own = (
+            recorder, commander, enrolments, notifier, exporter, offers, work, backend, web, check,
+            audit, certificates, maintenance, AccountsUpkeep(hub), LateWills(hub), *dead_man,
+        )  # fmt: skip
         endpoint = endpoint_of(hub.settings)
         return (*own, OpenTelemetry(hub, commander, exporter, endpoint)) if endpoint else own
 

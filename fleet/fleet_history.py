@@ -128,7 +128,11 @@ class OfHub:
         return await self._part("history", "messages", span)
 
     async def hours(self, span: Span) -> Part:
-        return await self._part("rollups", "hours", replace(span, kind=None))
+        hours, cursor = await self._part("rollups", "hours", replace(span, kind=None))
+        with self._hub.reading():
+            for hour in hours:
+                _look_at(hour)
+        return hours, cursor
 
     async def dead_letters(self, before: int | None, limit: int) -> list[JsonObject]:
         told: list[JsonObject] = []
@@ -163,10 +167,8 @@ class OfHub:
         """
         given = {name: value for name, value in wanted.items() if value is not None}
         answer = await asyncio.to_thread(self._hub.get, f"/v1/{path}?{urlencode(given)}")
-        try:
+        with self._hub.reading():
             return [answer[name] for name in members]
-        except (KeyError, TypeError) as error:
-            raise self._hub.of_another_version(type(error).__name__) from None
 
 
 class OfStore:
@@ -212,3 +214,18 @@ def _moment(at: float | None) -> str | None:
     """To the microsecond: a message at the very edge of a span is inside. A span can lead back to
     before there were clocks."""
     return None if at is None else datetime.fromtimestamp(max(at, 0.0), UTC).isoformat()
+
+
+def _look_at(hour: Any) -> None:
+    """
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: it is not an hour as `Rollup` gives it.
+    """
+    datetime.fromisoformat(hour["hour"])
+    sums = [hour[name] for name in ("beats", "failing", "statuses", "alerts")]
+    for values in hour["metrics"].values():
+        sums += [values[name] for name in ("min", "max", "last")]
+    if not all(isinstance(number, int | float) for number in sums):
+        raise TypeError
+    if not isinstance(hour["agent"], str):
+        raise TypeError

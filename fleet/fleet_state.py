@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fleet.contract.vocabulary import HubAlertCode
+from fleet.contract.vocabulary import AlertState, HubAlertCode
 from fleet.domain.agent_view import AgentView, view_from, worst_first
 from fleet.domain.apply_silences import apply_silences
 from fleet.domain.problems import ExitCode, Problem, exit_code, problems_of
@@ -22,7 +22,18 @@ from fleet.retained import enrolled_here, retained_views
 from fleet.settings import Settings
 
 ALONE: Final = "from the broker alone: ghosts, silences and clock skew are not known"
+BEHIND: Final = "this machine's clock is behind the agents': their ages are not known"
 DEAF: Final = "the hub has no link to the broker: this is what it knew before"
+OVERLOADED: Final = "the hub cannot keep up: who falls silent now is not seen"
+REPLACED: Final = "another hub holds this broker: this is what this one knew before"
+
+NOTES: Final[Mapping[str, str]] = {
+    HubAlertCode.BROKER_DOWN: DEAF,
+    HubAlertCode.HUB_DEAF: OVERLOADED,
+}
+"""What the alerts of a hub mean for what it tells."""
+
+REPLACED_CODES: Final = {HubAlertCode.BROKER_DOWN, HubAlertCode.CREDENTIAL_USED_TWICE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +74,10 @@ async def look(settings: Settings) -> FleetState:
                 raise
             why = f"{error.what}: {error.why}; " if error.why else f"{error.what}; "
     listed = enrolled_here(settings)
-    views = await retained_views(settings)
+    retained = await retained_views(settings)
     names = None if listed is None else frozenset(listed)
-    return FleetState(views, note=f"{why}{ALONE}", listed=names)
+    note = f"{ALONE}; {BEHIND}" if retained.is_behind else ALONE
+    return FleetState(retained.views, note=f"{why}{note}", listed=names)
 
 
 async def listed_names(settings: Settings) -> frozenset[str] | None:
@@ -79,9 +91,8 @@ async def listed_names(settings: Settings) -> frozenset[str] | None:
     if hub is not None:
         try:
             answer = await asyncio.to_thread(hub.get, "/v1/agents?brief=true")
-            return _listed(answer, lambda agent: agent["state"] != Verdict.GHOST)
-        except (KeyError, TypeError) as error:
-            raise hub.of_another_version(type(error).__name__) from None
+            with hub.reading():
+                return _listed(answer, lambda agent: agent["state"] != Verdict.GHOST)
         except HubError:
             if settings.hub:
                 raise
@@ -96,15 +107,25 @@ def _listed(answer: Any, enrolled: Callable[[Any], bool]) -> frozenset[str] | No
     return frozenset(agent["agent"] for agent in answer["agents"] if enrolled(agent))
 
 
+def _codes_of_now(alerts: Iterable[Mapping[str, Any]]) -> set[str]:
+    """What the hub says of itself this moment: not what flaps, and is over just now."""
+    fires = (alert for alert in alerts if alert["agent"] is None)
+    return {alert["code"] for alert in fires if alert["state"] == AlertState.FIRING}
+
+
 def _of_hub(hub: HubClient) -> FleetState:
     agents, alerts = hub.get("/v1/agents"), hub.get("/v1/alerts")
-    try:
+    with hub.reading():
         views = [view_from(item) for item in agents["agents"]]
         own = [Problem.of(problem) for problem in agents["hub"]]
+        now = _codes_of_now(alerts["alerts"])
         silences = [Silence.of(silence) for silence in alerts["silences"]]
         listed = _listed(agents, lambda agent: bool(agent["enrolled"]))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise hub.of_another_version(type(error).__name__) from None
-    deaf = any(problem.code == HubAlertCode.BROKER_DOWN for problem in own)
+        standby = agents.get("standby")
+    note = next((words for code, words in NOTES.items() if code in now), "")
+    if now >= REPLACED_CODES:
+        note = REPLACED
+    if standby and not note:
+        note = f"the hub is at {standby}, not at the first broker of FLEET_BROKER: fleet doctor"
     known = worst_first(apply_silences(views, silences, time.time()))
-    return FleetState(known, own, DEAF if deaf else "", listed)
+    return FleetState(known, own, note, listed)

@@ -7,53 +7,47 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import socket
 import ssl
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Final, Self
 from urllib.parse import urlsplit
 
-from fleet.contract.errors import ConfigError, FleetError
+from fleet.contract.errors import ConfigError
+from fleet.contract.kept_file import DamagedFileError, read_json
 from fleet.contract.secret_file import read_secret, write_secret
-from fleet.settings import Settings
+from fleet.contract.tls_files import client_context
+from fleet.hub_patience import TIMEOUT, Patience
+from fleet.hub_refusals import BusyError as BusyError  # noqa: PLC0414 - callers know it from here
+from fleet.hub_refusals import HubError as HubError  # noqa: PLC0414
+from fleet.hub_refusals import StandbyError as StandbyError  # noqa: PLC0414
+from fleet.hub_refusals import refused, untrusted
+from fleet.settings import FILE_NAME, Settings
+
+_log = logging.getLogger(__name__)
 
 FILE: Final = "hub.json"
-AT_HOME: Final = {
-    "GET /v1/agents": "fleet status",
-    "GET /v1/alerts": "fleet alerts",
-    "start without a cursor, then pass `next`": "fleet history --cursor 0",
-}
-"""What the hub's remedies, which speak of HTTP, are at the command line."""
-
-TIMEOUT: Final = 10.0
-"""Seconds; the hub answers on loopback in milliseconds."""
-
-
 MAX_ANSWER: Final = 256 * 2**20
 """Bytes read of one answer: all of 10,000 agents are 5 MB, a page of history 4 MB. More comes from
 no hub of ours, and must not fill the memory of whoever asked."""
 
-MAX_REFUSAL: Final = 64 * 1024
-"""Bytes read of a problem document."""
-
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class HubError(FleetError):
-    """The hub is away, or refuses."""
-
-
-class BusyError(HubError):
-    """The hub does nothing for this caller until `seconds` have passed."""
-
-    seconds = 1.0
+def is_no_home(settings: Settings) -> bool:
+    """Whether nothing says which fleet is meant: no settings, no hub, no broker."""
+    known = any((settings.home / name).exists() for name in (FILE_NAME, FILE))
+    return settings.origins["broker"][1] == "default" and not (settings.hub or known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +71,7 @@ class HubClient:
         if not settings.hub:
             hub = cls.serving(settings.home)
             by_flag = settings.origins.get("broker", ("", ""))[1].startswith("--")
-            elsewhere = by_flag and hub and hub.broker not in ("", str(settings.broker))
+            elsewhere = by_flag and hub and hub.broker not in ("", str(settings.brokers))
             return None if elsewhere else hub
         if settings.hub_token_file is None:
             raise ConfigError(
@@ -103,25 +97,36 @@ class HubClient:
         """The hub that serves this home.
 
         Raises:
-            HubError: no hub runs here.
+            HubError: no hub runs here, or one that stands by.
         """
+        found = cls._read(home)
+        if found is None:
+            raise HubError("no hub serves this home", f"there is no {home / FILE}", "fleet serve")
+        if found.stands_by:
+            found.get("/readyz")
+            raise StandbyError("this hub stands by", "it begins to lead", "again in a moment")
+        return found
+
+    @classmethod
+    def _read(cls, home: Path) -> Self | None:
         path = home / FILE
-        if not path.exists():
-            raise HubError("no hub serves this home", f"there is no {path}", "fleet serve")
-        try:
-            return cls(**json.loads(read_secret(path)))
-        except (ValueError, TypeError):
-            raise ConfigError(f"{path} is damaged", "", "restart fleet serve") from None
+        return read_json(
+            path,
+            lambda document: cls(**_texts(document)),
+            shape="what fleet serve leaves",
+            remedy="restart fleet serve",
+            secret=True,
+        )
 
     @classmethod
     def serving(cls, home: Path) -> Self | None:
-        """The hub that serves this home; None where none does, or where it was killed.
+        """The hub that serves this home; None where none does, it stands by, or was killed.
 
         Only a refused connection is a death: a hub that is slow to answer still serves.
         """
-        if not (home / FILE).exists():
+        hub = cls._read(home)
+        if hub is None or hub.stands_by:
             return None
-        hub = cls.of(home)
         address = urlsplit(hub.url)
         try:
             socket.create_connection((address.hostname, address.port or 80), TIMEOUT).close()
@@ -131,9 +136,25 @@ class HubClient:
             return hub  # its first request says what is wrong
         return hub
 
+    @classmethod
+    def is_standby(cls, home: Path) -> bool:
+        """Whether a hub that stands by left its address in this home."""
+        try:
+            found = cls._read(home)
+        except DamagedFileError:
+            return False
+        return found is not None and found.stands_by
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether it waits for another hub: it has no token, and answers only who leads."""
+        return not self.token
+
     def write(self, home: Path) -> None:
         """Leave the address and token for the command line."""
         known = {"url": self.url, "token": self.token, "broker": self.broker}
+        if self.ca_file:
+            known["ca_file"] = self.ca_file
         write_secret(home / FILE, json.dumps(known))
 
     @staticmethod
@@ -144,10 +165,16 @@ class HubClient:
         path = home / FILE
         if not path.exists():
             return
-        tokens = Tokens(home)
-        bearer = tokens.principal(HubClient.of(home).token)
-        if bearer is not None:
-            tokens.revoke(bearer.id)
+        try:
+            tokens = Tokens(home)
+            left = HubClient._read(home)
+            bearer = tokens.principal(left.token) if left else None
+            if bearer is not None:
+                tokens.revoke(bearer.id)
+        except DamagedFileError as error:
+            if path.name not in error.what:
+                raise
+            _log.warning("%s: the token that it held may stay; fleet token list", error.what)
         path.unlink(missing_ok=True)
 
     def get(self, path: str) -> Any:
@@ -156,8 +183,8 @@ class HubClient:
     def post(self, path: str, body: dict[str, Any]) -> Any:
         return self._ask("POST", path, body)
 
-    def delete(self, path: str) -> None:
-        self._ask("DELETE", path, None)
+    def delete(self, path: str) -> Any:
+        return self._ask("DELETE", path, None)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         """
@@ -167,46 +194,65 @@ class HubClient:
         Raises:
             HubError: the hub is away or refuses; its own words are passed on.
         """
-        end = time.monotonic() + TIMEOUT
+        patience = Patience()
         while True:
             try:
                 return self._ask_once(method, path, body)
             except BusyError as busy:
-                if time.monotonic() + busy.seconds > end:
+                seconds = patience.wait(busy.seconds)
+                if seconds is None:
                     raise
-                seconds = busy.seconds
             time.sleep(seconds)
 
     def _ask_once(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        with self.opened(method, path, data, {"Content-Type": "application/json"}) as response:
+            text = self._whole(response)
+        try:
+            return json.loads(text) if text else None
+        except (ValueError, RecursionError):
+            raise self._no_hub("its answer is not JSON") from None
+
+    @contextmanager
+    def opened(
+        self,
+        method: str,
+        path: str,
+        data: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Send a request once; its answer, to be read in the block.
+
+        Raises:
+            HubError: the hub is away or refuses; its own words are passed on.
+        """
         request = urllib.request.Request(  # noqa: S310 - the scheme is the hub's own http
             self.url + path,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            data=data,
+            headers={"Authorization": f"Bearer {self.token}", **headers},
             method=method,
         )
         handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({}), _Stay()]
         if self.ca_file:
-            context = ssl.create_default_context(cafile=self.ca_file)
+            context = client_context(Path(self.ca_file))
             handlers.append(urllib.request.HTTPSHandler(context=context))
         opener = urllib.request.build_opener(*handlers)
         try:
             with opener.open(request, timeout=TIMEOUT) as response:
-                text = self._whole(response)
+                yield response
         except urllib.error.HTTPError as error:
             with error:
-                raise _refused(error) from None
+                raise refused(error) from None
         except http.client.HTTPException as error:
             raise self._no_hub(type(error).__name__) from None
         except OSError as error:
             reason = getattr(error, "reason", error)
-            why = getattr(reason, "strerror", None) or str(reason)
+            if isinstance(reason, ssl.SSLError):
+                raise untrusted(self.url, reason) from None
+            said = getattr(reason, "strerror", None) or str(reason)
             raise HubError(
-                f"the hub at {self.url} does not answer", why, "fleet serve on its machine"
+                f"the hub at {self.url} does not answer", said, "fleet serve on its machine"
             ) from None
-        try:
-            return json.loads(text) if text else None
-        except ValueError:
-            raise self._no_hub("its answer is not JSON") from None
 
     def _whole(self, answer: IO[bytes]) -> bytes:
         text = answer.read(MAX_ANSWER + 1)
@@ -214,16 +260,34 @@ class HubClient:
             raise self._no_hub(f"its answer is larger than {MAX_ANSWER // 2**20} MiB")
         return text
 
-    def of_another_version(self, why: str) -> HubError:
-        """What to say of an answer that is none to this question."""
-        return HubError(
-            f"the hub at {self.url} is of another version",
-            f"its answer is not as expected ({why})",
-            "install the same release here and on its machine",
-        )
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Whatever takes an answer apart stands below this.
+
+        Raises:
+            HubError: the answer has another form: the hub is of another release.
+        """
+        try:
+            yield
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise HubError(
+                f"the hub at {self.url} is of another version",
+                f"its answer is not as expected ({type(error).__name__})",
+                "install the same release here and on its machine",
+            ) from None
 
     def _no_hub(self, why: str) -> HubError:
         return HubError(f"what answers at {self.url} is no hub", why, "FLEET_HUB=https://…")
+
+
+def _texts(document: dict[str, Any]) -> dict[str, str]:
+    """
+    Raises:
+        TypeError, AttributeError: it is not an object of nothing but text.
+    """
+    if not all(isinstance(text, str) for text in document.values()):
+        raise TypeError
+    return document
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -241,32 +305,3 @@ def _say_if_in_the_open(url: str) -> None:
             f"warning: {url} is asked without TLS: who sees the network sees the token\n"
             "Try: a proxy that speaks TLS before the hub, and FLEET_HUB=https://…\n"
         )
-
-
-def _refused(error: urllib.error.HTTPError) -> HubError:
-    if HTTPStatus.MULTIPLE_CHOICES <= error.code < HTTPStatus.BAD_REQUEST:
-        why = f"HTTP {error.code}: it sends us elsewhere, and the token goes nowhere else"
-        return HubError("the hub refuses", why, "FLEET_HUB=https://… names the hub itself")
-    try:
-        problem = json.loads(error.read(MAX_REFUSAL))
-    except ValueError:
-        problem = {}
-    if not isinstance(problem, dict):
-        problem = {}
-    lacks = [name for name, good in problem.items() if good is False and name != "ready"]
-    if lacks:  # what /readyz says with its 503
-        why = f"no {', no '.join(lacks)}"
-        return HubError("the hub is not ready", why, "the log of fleet serve says more")
-    remedy = problem.get("try", "")
-    busy = error.code == HTTPStatus.TOO_MANY_REQUESTS
-    refused = (BusyError if busy else HubError)(
-        "the hub refuses", problem.get("detail", f"HTTP {error.code}"), AT_HOME.get(remedy, remedy)
-    )
-    if isinstance(refused, BusyError):
-        refused.seconds = _seconds(error.headers.get("Retry-After", ""))
-    return refused
-
-
-def _seconds(text: str) -> float:
-    """What a Retry-After asks for; of another form, as a proxy may send, a second."""
-    return float(text) if text.isdecimal() else BusyError.seconds

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fleet.contract import signing
 from fleet.contract.errors import ConfigError
+from fleet.contract.kept_file import read_json
 from fleet.contract.secret_file import read_secret, write_secret
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """Every key of the hub. `passphrase_file` names what encrypts them at rest, if any."""
+    """Every key of the hub. `passphrase_file` names what encrypts them at rest, if any: from the
+    home on, or absolute where it lies elsewhere."""
 
     keys: tuple[Key, ...] = ()
     passphrase_file: str = ""
@@ -114,9 +116,10 @@ class Signer:
 
 
 _REMEDY: Final = "fleet init makes the keys; fleet agent keys shows them"
+_RESTORE: Final = "put the folder keys back from a copy of the home"
 
 
-def load_signer(home: Path) -> Signer | None:
+def load_signer(home: Path, clock: Callable[[], float] = time.time) -> Signer | None:
     """The signer of this home, its key opened and ready; None where `fleet init` never ran.
 
     Raises:
@@ -124,9 +127,25 @@ def load_signer(home: Path) -> Signer | None:
     """
     if not (home / "keys" / RING).exists():
         return None
-    signer = Signer(home)
+    signer = Signer(home, clock)
     signer.sign("probe", {"verb": "", "id": "", "ts": "", "ttl": 0})
     return signer
+
+
+def require_usable(home: Path, kid: str) -> None:
+    """
+    Raises:
+        ConfigError: the key `kid` cannot be opened, or is another.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    private = _load_private(home / "keys", kid, read_ring(home))
+    public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    if signing.key_id(public) != kid:
+        why = "its name says another key"
+        raise ConfigError(
+            f"{home / 'keys' / kid}.pem is not the key that it is called", why, _REMEDY
+        )
 
 
 def read_ring(home: Path) -> Ring:
@@ -136,15 +155,23 @@ def read_ring(home: Path) -> Ring:
         ConfigError: the file is not readable, open to others, or not ours.
     """
     path = home / "keys" / RING
-    if not path.exists():
-        return Ring()
-    text = read_secret(path)
-    try:
-        document = json.loads(text)
-        keys = tuple(Key(**key) for key in document["keys"])
-        return Ring(keys, document["passphrase_file"])
-    except (ValueError, TypeError, KeyError):
-        raise ConfigError(f"{path} is not a key ring", "it was damaged", _REMEDY) from None
+    found = read_json(path, _parsed, shape="a key ring", remedy=_RESTORE, secret=True)
+    return Ring() if found is None else found
+
+
+def _parsed(document: dict[str, Any]) -> Ring:
+    """
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
+    keys = tuple(Key(**key) for key in document["keys"])
+    ring = Ring(keys, document["passphrase_file"])
+    moments = [moment for key in keys for moment in (key.signs_from, key.trusted_until or 0.0)]
+    if not all(type(moment) in (int, float) for moment in moments):
+        raise TypeError
+    if not all(key.kid for key in keys) or not isinstance(ring.passphrase_file, str):
+        raise TypeError
+    return ring
 
 
 def rotate(
@@ -162,12 +189,16 @@ def rotate(
 
     ring = read_ring(home)
     if passphrase_file is not None:
-        ring = replace(ring, passphrase_file=str(passphrase_file.expanduser().resolve()))
+        file = passphrase_file.expanduser().resolve()
+        inside = file.is_relative_to(home.resolve())
+        ring = replace(
+            ring, passphrase_file=str(file.relative_to(home.resolve()) if inside else file)
+        )
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     rotated = ring.rotated(public.hex(), now, overlap)
     folder = home / "keys"
-    write_secret(folder / f"{signing.key_id(public)}.pem", _to_pem(private, rotated))
+    write_secret(folder / f"{signing.key_id(public)}.pem", _to_pem(private, rotated, home))
     write_secret(folder / RING, json.dumps(asdict(rotated), indent=1))
     write_secret(folder / PUBLIC, public_text(rotated, now))
     for gone in {key.kid for key in ring.keys} - {key.kid for key in rotated.keys}:
@@ -180,10 +211,10 @@ def public_text(ring: Ring, now: float) -> str:
     return "".join(f"{key.public}  # {key.kid}\n" for key in ring.trusted_at(now))
 
 
-def _to_pem(key: Ed25519PrivateKey, ring: Ring) -> str:
+def _to_pem(key: Ed25519PrivateKey, ring: Ring, home: Path) -> str:
     from cryptography.hazmat.primitives import serialization as s
 
-    secret = _passphrase(ring)
+    secret = _passphrase(ring, home)
     how = s.BestAvailableEncryption(secret) if secret else s.NoEncryption()
     return key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, how).decode()
 
@@ -195,7 +226,7 @@ def _load_private(folder: Path, kid: str, ring: Ring) -> Ed25519PrivateKey:
     path = folder / f"{kid}.pem"
     text = read_secret(path)
     try:
-        key = load_pem_private_key(text.encode(), _passphrase(ring))
+        key = load_pem_private_key(text.encode(), _passphrase(ring, folder.parent))
     except (ValueError, TypeError):
         why = "wrong passphrase, or a damaged file"
         raise ConfigError(f"the signing key {path} cannot be opened", why, _REMEDY) from None
@@ -204,5 +235,5 @@ def _load_private(folder: Path, kid: str, ring: Ring) -> Ed25519PrivateKey:
     return key
 
 
-def _passphrase(ring: Ring) -> bytes | None:
-    return read_secret(Path(ring.passphrase_file)).encode() if ring.passphrase_file else None
+def _passphrase(ring: Ring, home: Path) -> bytes | None:
+    return read_secret(home / ring.passphrase_file).encode() if ring.passphrase_file else None

@@ -1,4 +1,5 @@
-"""One run at a time: a scheduled job that takes long must not meet itself."""
+"""One at a time: a scheduled job that takes long must not meet itself, and of two programs that
+change a file neither may lose what the other wrote."""
 
 from __future__ import annotations
 
@@ -19,12 +20,7 @@ def only_one(path: Path, what: str) -> Iterator[None]:
     Raises:
         ConfigError: another run holds it, or the folder cannot be written.
     """
-    try:
-        trusted_path.make_folder(path.parent)
-        handle = trusted_path.open_file(path, os.O_WRONLY | os.O_CREAT)
-    except OSError as error:
-        remedy = f"ls -ld {path.parent}"
-        raise ConfigError(f"{path} cannot be written", error.strerror or "", remedy) from None
+    handle = _open(path)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -33,3 +29,27 @@ def only_one(path: Path, what: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Hold `path` while the block runs, after whoever holds it now; its folder is made (0700).
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    handle = _open(path)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _open(path: Path) -> int:
+    try:
+        trusted_path.make_folder(path.parent)
+        return trusted_path.open_file(path, os.O_WRONLY | os.O_CREAT)
+    except OSError as error:
+        remedy = f"ls -ld {path.parent}"
+        raise ConfigError(f"{path} cannot be written", error.strerror or "", remedy) from None

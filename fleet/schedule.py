@@ -5,18 +5,19 @@ How a unit is written and taken up is the same as for the sidecar's, so it is sh
 
 from __future__ import annotations
 
-import plistlib
 import shlex
-import shutil
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from agent_sidecar.schedule import Scheduler, quoted
+from agent_sidecar.schedule import Scheduler
 from fleet.contract.errors import ConfigError
-from fleet.settings import Settings
+from fleet.contract.service_units import exec_start, property_list, quoted, start_of
+from fleet.settings import PATHS, Settings
+
+PROGRAM: Final = "what reads the hub's files"
+"""As the error calls it, where root installs for nobody."""
 
 _DAYS: Final = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 
@@ -32,7 +33,8 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to run; `when` is s between starts, or a moment."""
+    """One thing to run; `when` is s between starts, or a moment. `user` is the account that a unit
+    of the system runs as; empty: a unit of a user's own."""
 
     what: str
     arguments: tuple[str, ...]
@@ -40,6 +42,7 @@ class Task:
     meaning: str
     argv: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
 
     @property
     def name(self) -> str:
@@ -66,8 +69,8 @@ TASKS: Final = (
 )
 
 
-def tasks(settings: Settings, wanted: Iterable[str] = ()) -> list[Task]:
-    """The tasks named (all if none is), ready for this home.
+def tasks(settings: Settings, wanted: Iterable[str] = (), user: str = "") -> list[Task]:
+    """The tasks named (all if none is), ready for this home and for the account `user`.
 
     Raises:
         ConfigError: there is no task of that name.
@@ -79,29 +82,25 @@ def tasks(settings: Settings, wanted: Iterable[str] = ()) -> list[Task]:
             raise ConfigError(f"there is no task {name!r}", "", f"one of: {', '.join(known)}")
     home = settings.home.absolute()
     given = {
-        origin: _absolute(value) if name in _PATHS else value
+        origin: _absolute(value) if name in PATHS else value
         for name, (value, source) in settings.origins.items()
         if name != "home" and source.startswith(("--", "FLEET_"))
         for origin in (f"FLEET_{name.upper()}",)
     }
     environ = {"FLEET_HOME": str(home), **given}
-    program = shutil.which("fleet")
-    start = (str(Path(program).absolute()),) if program else (sys.executable, "-m", "fleet")
+    start = start_of("fleet", "fleet")
     made = []
     for name in names:
         task = known[name]
         last = (str(home / "backups"),) if name == "backup" else ()
         argv = (*start, *task.arguments, *last)
-        made.append(Task(name, task.arguments, task.when, task.meaning, argv, environ))
+        made.append(Task(name, task.arguments, task.when, task.meaning, argv, environ, user))
     return made
 
 
 def _absolute(path: str) -> str:
     """From wherever it is started; what begins with ${NAME} is put in there, and stays as it is."""
     return path if path.startswith("${") else str(Path(path).expanduser().absolute())
-
-
-_PATHS: Final = frozenset({"password_file", "ca_file", "cert_file", "key_file", "adr"})
 
 
 def files(task: Task, scheduler: Scheduler) -> dict[str, str]:
@@ -138,6 +137,8 @@ def _plist(task: Task) -> str:
         "ProcessType": "Background",
         "StandardInPath": "/dev/null",
     }
+    if task.user:
+        content["UserName"] = task.user
     if isinstance(task.when, Moment):
         moment = {"Hour": task.when.hour, "Minute": task.when.minute}
         if task.when.weekday is not None:
@@ -145,7 +146,7 @@ def _plist(task: Task) -> str:
         content["StartCalendarInterval"] = moment
     else:
         content["StartInterval"] = task.when
-    return plistlib.dumps(content).decode()
+    return property_list(content)
 
 
 def _service(task: Task) -> str:
@@ -157,8 +158,9 @@ def _service(task: Task) -> str:
         "",
         "[Service]",
         "Type=oneshot",
+        *([f"User={task.user}"] if task.user else []),
         *(f"Environment={quoted(f'{name}={value}')}" for name, value in task.environ.items()),
-        f"ExecStart={' '.join(quoted(word, argument=True) for word in task.argv)}",
+        exec_start(task.argv),
         "NoNewPrivileges=yes",
         "UMask=0077",
     ]

@@ -1,6 +1,7 @@
 """Settings of every `fleet` program: flags > environment (`FLEET_*`) > `fleet.toml` > default.
 
-`${NAME}` in the file, and in the environment's settings, is a variable of the environment.
+`${NAME}` in the file, and in the environment's settings, is a variable of the environment. A path
+in the file that is not absolute begins at the home, so that a home can be moved.
 
 The sidecar reads its own few from `agent.env` and knows nothing of this module.
 """
@@ -9,19 +10,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from fleet.contract.broker_url import BrokerUrl
+from fleet import settings_values
+from fleet.broker_kind import BrokerKind
+from fleet.contract.broker_url import BrokerUrl, BrokerUrls
 from fleet.contract.errors import ConfigError
-from fleet.contract.limits import DEFAULT_INTERVAL, MAX_INTERVAL, MIN_INTERVAL
-from fleet.contract.secret_file import read_secret
+from fleet.contract.limits import DEFAULT_INTERVAL
+from fleet.contract.misspelt import misspelt, warning
+from fleet.contract.secret_file import read_password
+from fleet.contract.store_url import StoreUrl
 from fleet.contract.topics import DEFAULT_MANAGER, DEFAULT_PREFIX, Topics
 from fleet.contract.variables import Variables
-from fleet.contract.web_address import refuse_login
 from fleet.settings_file import SettingsFile
 
 FILE_NAME: Final = "fleet.toml"
@@ -42,21 +45,43 @@ class Setting:
 
 SETTINGS: Final = (
     Setting("home", "~/.fleet", "state directory: store, keys, captures, reports"),
-    Setting("broker", "mqtt://127.0.0.1:1883", "mqtt:// or mqtts://[user@]host[:port]"),
+    Setting(
+        "broker", "mqtt://127.0.0.1:1883", "mqtt:// or mqtts://[user@]host[:port]; several by comma"
+    ),
+    Setting("broker_kind", "mosquitto", "mosquitto, nats, emqx, other, embedded: its accounts"),
+    Setting("agent_broker", "", "where agents reach the broker, if not as the hub does"),
     Setting("password_file", "", "0600 file with the hub's broker password"),
     Setting("ca_file", "", "CA certificate for mqtts://; empty: the system's"),
     Setting("cert_file", "", "client certificate for mTLS"),
     Setting("key_file", "", "private key of the client certificate, 0600"),
+    Setting("store", "", "postgresql://[user@]host/database of several hubs; empty: in the home"),
+    Setting("store_password_file", "", "0600 file with the password of the store"),
     Setting("http", "127.0.0.1:8088", "where the hub serves HTTP and /metrics"),
+    Setting("http_plain", "false", "true: plain HTTP beyond this machine, as behind a proxy"),
     Setting("hub", "", "a hub elsewhere to ask, as https://host:8088; empty: this home's"),
     Setting("hub_token_file", "", "0600 file with a token for it, of `fleet token create`"),
-    Setting("interval", str(DEFAULT_INTERVAL), "seconds between bus heartbeats when unsaid"),
+    Setting(
+        "interval",
+        str(DEFAULT_INTERVAL),
+        "seconds between bus heartbeats; who is enrolled may announce no less",
+    ),
     Setting("max_agents", "1000", "agents taken in while no list says who belongs to the fleet"),
     Setting("prefix", DEFAULT_PREFIX, "first topic level of every agent"),
     Setting("manager", DEFAULT_MANAGER, "topic level and account of the hub"),
     Setting("adr", "", "folder with the deployment's own ADRs (amendments)"),
 )
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+OTHERS: Final = frozenset(
+    {"FLEET_AGENT", "FLEET_AGENT_ENV", "FLEET_TOKEN", "FLEET_TOKEN_FILE", "FLEET_DYNSEC_PLUGIN"}
+)
+"""Variables beside the settings that programs of ours read."""
+
+PATHS: Final = (
+    "password_file", "ca_file", "cert_file", "key_file", "hub_token_file", "store_password_file",
+    "adr",
+)  # fmt: skip
+"""Settings that name a file or a folder; where `fleet.toml` says so, from the home on."""
+
 _IN_FILE: Final = tuple(name for name in _BY_NAME if name != "home")
 """A file cannot say where it lies."""
 
@@ -64,12 +89,18 @@ _IN_FILE: Final = tuple(name for name in _BY_NAME if name != "home")
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting, parsed; `origins` says where each came from (for `fleet config show`), and
-    what was written there: with `${NAME}`."""
+    what was written there: with `${NAME}`.
+
+    Attributes:
+        broker: the only one, or the first of several; `brokers` are all of them.
+        standbys, agent_standbys: those after the first.
+    """
 
     home: Path
     broker: BrokerUrl
     http_host: str
     http_port: int
+    http_plain: bool
     interval: float
     max_agents: int
     topics: Topics
@@ -80,16 +111,51 @@ class Settings:
     adr: Path | None = None
     hub: str = ""
     hub_token_file: Path | None = None
+    broker_kind: BrokerKind = BrokerKind.MOSQUITTO
+    agent_broker: BrokerUrl | None = None
+    password_for: BrokerUrl | None = None
+    """The broker of the file whose password it is, where a flag or a variable names another."""
+    store: StoreUrl | None = None
+    store_password_file: Path | None = None
+    standbys: tuple[BrokerUrl, ...] = ()
+    agent_standbys: tuple[BrokerUrl, ...] = ()
     tables: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def brokers(self) -> BrokerUrls:
+        """Where clients connect, in the order in which they try."""
+        return BrokerUrls((self.broker, *self.standbys))
+
+    @property
+    def agent_brokers(self) -> BrokerUrls | None:
+        """The same for agents, where it is said for them apart."""
+        if self.agent_broker is None:
+            return None
+        return BrokerUrls((self.agent_broker, *self.agent_standbys))
+
+    def at(self, broker: BrokerUrl) -> Settings:
+        """The settings for work at one of the brokers alone."""
+        return replace(self, broker=broker, standbys=())
+
+    def at_each(self) -> list[Settings]:
+        """The settings for each broker alone, in order."""
+        return [self.at(broker) for broker in self.brokers.every]
 
     def password(self) -> str | None:
         """The broker password, or None where none is configured.
 
         Raises:
-            ConfigError: the file cannot be read or others may read it.
+            ConfigError: the file cannot be read or others may read it; or it is the password of
+                the home's broker, and another is to get it that does not prove to be the same.
         """
-        return None if self.password_file is None else read_secret(self.password_file)
+        if self.password_for is not None and not (self.broker.tls and self.ca_file):
+            raise ConfigError(
+                f"the password of {self.password_for} is not sent to {self.broker}",
+                f"{FILE_NAME} has it for that broker, and nothing proves that this is the same",
+                f"FLEET_PASSWORD_FILE=FILE with the password for it; or broker in {FILE_NAME}",
+            )
+        return None if self.password_file is None else read_password(self.password_file)
 
     def added_words(self) -> dict[str, tuple[str, ...]]:
         """The words that the deployment's accepted ADRs add, by vocabulary."""
@@ -111,7 +177,8 @@ def load(
         raise fault
     try:
         values = {name: text() for name, text in texts.items()}
-        return _parse(values, file.tables(variables), origins)
+        settings = _parse(values, file.tables(variables), origins)
+        return replace(settings, password_for=_password_for(settings, file, variables))
     except ConfigError as error:
         raise variables.hide(error) from None
 
@@ -129,8 +196,8 @@ def problems(
     for name, text in texts.items():
         try:
             values[name] = text()
-            if name in _PARSERS:
-                _PARSERS[name](values[name])
+            if name in settings_values.PARSERS:
+                settings_values.PARSERS[name](values[name])
         except ConfigError as error:
             found.append(variables.hide(error))
     if found:
@@ -157,7 +224,7 @@ def _read(
         environ.get("FLEET_HOME", ""), "FLEET_HOME in the environment"
     )
     home = home or _BY_NAME["home"].default
-    file = SettingsFile(_home(home) / FILE_NAME)
+    file = SettingsFile(settings_values.home_of(home) / FILE_NAME)
     texts: dict[str, Callable[[], str]] = {}
     origins: dict[str, tuple[str, str]] = {}
     for setting in SETTINGS:
@@ -174,21 +241,28 @@ def _read(
                 texts[name] = (
                     partial(variables.expand, text, place) if place else partial(str, text)
                 )
+                if name in PATHS and source == str(file.path):
+                    texts[name] = partial(_from_home, texts[name], file.path.parent)
                 origins[name] = (text, source)
                 break
     return variables, texts, file, origins
 
 
-def _home(text: str) -> Path:
-    return _path("home", text) or Path()
+def _password_for(settings: Settings, file: SettingsFile, variables: Variables) -> BrokerUrl | None:
+    """See `Settings.password_for`."""
+    ours, origins = str(file.path), settings.origins
+    own = file.document.get("broker")
+    if origins["password_file"][1] != ours or origins["broker"][1] == ours or not own:
+        return None
+    url = BrokerUrl.parse(variables.expand(str(own), file.where("broker")))
+    same = (url.host, url.port) == (settings.broker.host, settings.broker.port)
+    return None if same else url
 
 
-def _path(name: str, text: str) -> Path | None:
-    try:
-        return Path(text).expanduser() if text else None
-    except RuntimeError:  # ~NAME, or ~ of somebody without a home
-        why = "there is no such home"
-        raise ConfigError(f"{name} is not usable", why, f"{name} = /PATH") from None
+def _from_home(text: Callable[[], str], home: Path) -> str:
+    """A path of the file: `~` and absolute ones stand for themselves."""
+    path = text()
+    return path if path.startswith("~") or not path else str(home / path)
 
 
 def _parse(
@@ -197,76 +271,44 @@ def _parse(
     origins: Mapping[str, tuple[str, str]],
 ) -> Settings:
     def path(name: str) -> Path | None:
-        return _path(name, values[name])
+        return settings_values.path_of(name, values[name])
 
     try:
         topics = Topics(values["prefix"], values["manager"])
     except ValueError as error:
         remedy = "FLEET_PREFIX=fleet FLEET_MANAGER=zephyr"
         raise ConfigError("prefix or manager is not usable", str(error), remedy) from None
-    host, port = _bind(values["http"])
+    host, port = settings_values.bind(values["http"])
+    brokers = BrokerUrls.parse(values["broker"])
+    of_agents = BrokerUrls.parse(values["agent_broker"]) if values["agent_broker"] else None
     return Settings(
-        home=_home(values["home"]),
-        broker=BrokerUrl.parse(values["broker"]),
+        home=settings_values.home_of(values["home"]),
+        broker=brokers.first,
+        standbys=brokers.standbys,
         http_host=host,
         http_port=port,
-        interval=_interval(values["interval"]),
-        max_agents=_max_agents(values["max_agents"]),
+        http_plain=settings_values.flag("http_plain", values["http_plain"]),
+        interval=settings_values.interval(values["interval"]),
+        max_agents=settings_values.max_agents(values["max_agents"]),
         topics=topics,
         password_file=path("password_file"),
         ca_file=path("ca_file"),
         cert_file=path("cert_file"),
         key_file=path("key_file"),
         adr=path("adr"),
-        hub=_hub(values["hub"]),
+        hub=settings_values.hub(values["hub"]),
         hub_token_file=path("hub_token_file"),
+        broker_kind=settings_values.broker_kind(values["broker_kind"]),
+        store=settings_values.store(values["store"]),
+        store_password_file=path("store_password_file"),
+        agent_broker=of_agents.first if of_agents else None,
+        agent_standbys=of_agents.standbys if of_agents else (),
         tables=tables,
         origins=origins,
     )
 
 
-def _hub(text: str) -> str:
-    remedy = "FLEET_HUB=https://…, and a token of the hub in FLEET_HUB_TOKEN_FILE"
-    refuse_login(text, "the address of the hub", remedy)
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
-        raise ConfigError(
-            f"hub {text!r} is not usable", "it is not http(s)://host[:port]", "FLEET_HUB=https://…"
-        )
-    return text.rstrip("/")
-
-
-def _bind(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if colon and port.isdecimal() and int(port) <= 65_535:
-        return host.strip("[]") or "127.0.0.1", int(port)
-    raise ConfigError(
-        f"http address {text!r} is not usable", "it is not host:port", "FLEET_HTTP=127.0.0.1:8088"
-    )
-
-
-def _max_agents(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        why = "it is not a whole number from 1 on"
-        raise ConfigError(f"max_agents {text!r} is not usable", why, "FLEET_MAX_AGENTS=1000")
-    return int(text)
-
-
-def _interval(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = float("nan")
-    if not MIN_INTERVAL <= seconds <= MAX_INTERVAL:
-        why = f"not a number of seconds from {MIN_INTERVAL} to {MAX_INTERVAL}"
-        raise ConfigError(f"interval {text!r} is not usable", why, "FLEET_INTERVAL=600")
-    return seconds
-
-
-_PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
-    "broker": BrokerUrl.parse,
-    "http": _bind,
-    "hub": _hub,
-    "interval": _interval,
-}
-"""What judges a setting by itself."""
+def slips(environ: Mapping[str, str]) -> list[str]:
+    """A line for each variable of the environment that is nearly the name of a setting."""
+    known = {setting.variable for setting in SETTINGS} | OTHERS
+    return [warning(*slip) for slip in misspelt(environ, known)]

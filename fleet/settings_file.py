@@ -42,7 +42,7 @@ class SettingsFile:
         except OSError as error:
             why = error.strerror or ""
             raise ConfigError(f"{path} cannot be read", why, f"ls -l {path}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # also a number with too many digits
             raise ConfigError(f"{path} is not TOML", str(error), f"mend {path}") from None
 
     def where(self, key: str, table: str = "") -> str:
@@ -66,17 +66,6 @@ class SettingsFile:
             else:
                 yield self._unknown("setting", key, "", known)
 
-    def expanded(self, variables: Variables, key: str, table: str = "") -> Any:
-        """The value of a setting, or of a key in a table, with the values of its variables.
-
-        Raises:
-            ConfigError: a variable has no value.
-        """
-        held: Any = self.document
-        for name in (*filter(None, table.split(".")), key):
-            held = held[name]
-        return expand_all(held, variables, self.where(key, table))
-
     def tables(self, variables: Variables) -> dict[str, Any]:
         """Every table with the values of its variables.
 
@@ -88,7 +77,10 @@ class SettingsFile:
             if table.name not in self.document:
                 continue
             below = {
-                path: {key: self.expanded(variables, key, path) for key in value}
+                path: {  # by what it holds: a name may have a dot in it
+                    key: expand_all(held, variables, self.where(key, path))
+                    for key, held in value.items()
+                }
                 for path, value in contents(table, self.document[table.name])
             }
             found[table.name] = (

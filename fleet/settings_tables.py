@@ -35,6 +35,7 @@ TEXTS: Final = "a list of texts"
 NUMBER: Final = "a number above 0"
 COUNT: Final = "a whole number above 0"
 PORT: Final = "a port, or 0 for none"
+FLAG: Final = "true or false"
 
 TABLES: Final = (
     Table("routes", "where alerts are told to: a table a route, `[routes.NAME]`", (
@@ -44,6 +45,28 @@ TABLES: Final = (
         Key("secret_file", TEXT, "0600 file with the word that signs each post of a webhook"),
         Key("token_file", TEXT, "0600 file with a bearer token"),
         Key("severity", TEXT, "the least that is told; info if unsaid"),
+        Key("after", TEXT, "as 15m: told only what is critical and nobody acknowledged"),
+        Key("hours", TEXT, "as 18:00-08:00: told only then"),
+        Key("days", TEXT, "as mon-fri: told only then"),
+        Key("zone", TEXT, "time zone of hours and days; UTC if unsaid"),
+        Key("digest", TEXT, "as 1d: info is gathered for so long, and told in one message"),
+    ), named=True),
+    Table("alerts", "what is an alert, and when", (
+        Key("degraded_after", NUMBER, "seconds an agent may be unwell without an alert of its own"),
+        Key("flap_times", COUNT, "beginnings of an alert within the window from which it flaps"),
+        Key("flap_window", NUMBER, "seconds; it has settled after half of it without a change"),
+        Key("watchdog", FLAG, "whether Alertmanager gets the alert Watchdog, which always fires"),
+        Key("page", TEXT, "address of the hub as operators reach it, for links to acknowledge"),
+        Key("runbooks", TEXT, "address of your copy of the page of alert codes, to link to"),
+    )),
+    Table("maintenance", "work that comes again: a table a window, `[maintenance.NAME]`", (
+        Key("cron", TEXT, "when it begins: minute, hour, day, month and day of the week"),
+        Key("zone", TEXT, "time zone of it, as Europe/Berlin; UTC if unsaid"),
+        Key("for", TEXT, "how long it lasts, as 2h"),
+        Key("agent", TEXT, "only this agent"),
+        Key("group", TEXT, "or only this group"),
+        Key("site", TEXT, "or only agents with this label `site`"),
+        Key("code", TEXT, "only this alert code"),
     ), named=True),
     Table("retention", "how long the store keeps what", (
         Key("raw", NUMBER, "days of single messages"),
@@ -56,6 +79,11 @@ TABLES: Final = (
         Key("max_gb", NUMBER, "GB that the database takes at most; then the oldest messages go"),
         Key("agent_mb_a_day", NUMBER, "MB of heartbeats stored of an agent in a day"),
     )),
+    Table("dead_man", "a monitor elsewhere that expects to hear from the hub", (
+        Key("url", TEXT, "where to ping as healthchecks.io has it, with /start and /fail behind"),
+        Key("url_file", TEXT, "or a 0600 file with it"),
+        Key("every", NUMBER, "seconds between pings; 60 if unsaid"),
+    )),
     Table("acl", "the proof of the broker's ACL", (
         Key("trusted", TEXTS, "accounts that may reach the fleet's topics, as the broker's admin"),
     )),
@@ -63,6 +91,17 @@ TABLES: Final = (
         Key("capture_mb", NUMBER, "MiB of all capture files"),
         Key("keep_days", NUMBER, "days that a capture is kept"),
         Key("every_days", NUMBER, "days between audits of the capture"),
+        Key("allow", TEXTS, "names of agents and metrics, and versions, that are no finding"),
+    )),
+    Table("traffic", "what one agent may say in a day (ADR-0017)", (
+        Key("shortest_interval", NUMBER, "seconds: the shortest interval an agent may announce"),
+        Key("new_metrics_a_day", COUNT, "names of metrics that an agent did not use before"),
+        Key("versions_a_day", COUNT, "changes of its version strings"),
+        Key("configs_a_day", COUNT, "changes of its configuration's digest"),
+        Key("sessions_a_day", COUNT, "sessions of its sidecar"),
+        Key("events_a_day", COUNT, "states and alerts, beside answers to commands"),
+        Key("progress_a_day", COUNT, "messages about tasks, beside those of tasks offered"),
+        Key("exact_numbers_a_heartbeat", COUNT, "numbers of more than three digits, for each due"),
     )),
     Table("mosquitto", "the broker that `fleet broker up` runs", (
         Key("names", TEXTS, "names and addresses in its certificate"),
@@ -74,6 +113,12 @@ TABLES: Final = (
     Table("http_service", "the hub over HTTP", (
         Key("hosts", TEXTS, "further names that the hub answers to"),
         Key("proxies", TEXTS, "addresses or networks of proxies, whose X-Forwarded-* is believed"),
+        Key("open_metrics", FLAG, "whether /metrics asks callers on this machine for no token"),
+    )),
+    Table("work", "content of tasks and boards", (
+        Key("blob_mb", NUMBER, "MiB of one blob; 64 if unsaid"),
+        Key("group_mb", NUMBER, "MiB of all blobs of a group; 2048 if unsaid"),
+        Key("keep_days", NUMBER, "days that a blob stays which nothing names; 7 if unsaid"),
     )),
     Table("otel", "an OpenTelemetry collector", (
         Key("endpoint", TEXT, "its address, http:// or https://"),
@@ -83,7 +128,14 @@ TABLES: Final = (
 BY_NAME: Final = {table.name: table for table in TABLES}
 
 
-EXAMPLES: Final = {TEXT: '"…"', TEXTS: '["…"]', NUMBER: "7", COUNT: "1000", PORT: "8883"}
+EXAMPLES: Final = {
+    TEXT: '"…"',
+    TEXTS: '["…"]',
+    NUMBER: "7",
+    COUNT: "1000",
+    PORT: "8883",
+    FLAG: "true",
+}
 """A value of each kind as it stands in the file."""
 
 
@@ -91,6 +143,8 @@ def fits(kind: str, value: Any) -> bool:
     """Whether `value` is what `kind` says."""
     if kind == TEXT:
         return isinstance(value, str)
+    if kind == FLAG:
+        return isinstance(value, bool)
     if kind == TEXTS:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if isinstance(value, bool) or not isinstance(value, int | float):

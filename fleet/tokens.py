@@ -9,18 +9,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
+from fleet.contract.kept_file import MAX_LIST, read_json
+from fleet.contract.secret_file import write_secret
 from fleet.contract.topics import is_agent_name
 from fleet.contract.vocabulary import Word
+from fleet.lock import in_turn
 
 FILE_NAME: Final = "tokens.json"
 PREFIX: Final = "fleet_"
@@ -33,7 +34,11 @@ class Role(Word):
     ADMIN = "admin", "everything, tokens and enrolment included"
     OPERATOR = "operator", "read, send the four verbs, acknowledge and silence alerts"
     VIEWER = "viewer", "read"
+    SCRAPER = "scraper", "read /metrics, and nothing else"
     AGENT = "agent", "publish for itself, read its own inbox and acknowledge"
+
+
+_NAMELESS: Final = (Role.ADMIN, Role.OPERATOR, Role.VIEWER, Role.SCRAPER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Principal:
 
     @classmethod
     def parse(cls, text: str) -> Principal:
-        """From `admin`, `operator`, `viewer` or `agent:NAME`.
+        """From `admin`, `operator`, `viewer`, `scraper` or `agent:NAME`.
 
         Raises:
             ConfigError: any other text.
@@ -54,10 +59,12 @@ class Principal:
         word, colon, name = text.partition(":")
         if word == Role.AGENT.value and is_agent_name(name):
             return cls(Role.AGENT, name)
-        if not colon and word in (Role.ADMIN, Role.OPERATOR, Role.VIEWER):
+        if not colon and word in _NAMELESS:
             return cls(Role(word))
         raise ConfigError(
-            f"role {text!r} is not usable", "", "--role admin, operator, viewer or agent:NAME"
+            f"role {text!r} is not usable",
+            "",
+            "--role admin, operator, viewer, scraper, agent:NAME",
         )
 
     def __str__(self) -> str:
@@ -112,24 +119,49 @@ class Tokens:
         entry = self._entries.get(_digest(token))
         if entry is None:
             return None
-        found = Principal.parse(entry.role)
-        return Principal(found.role, found.agent, entry.id)
+        return _bearer(entry)
+
+    def bearer(self, token_id: str) -> Principal | None:
+        """Who bears the token of this id; None: it was revoked."""
+        self._refresh()
+        return next((_bearer(e) for e in self._entries.values() if e.id == token_id), None)
+
+    def of_agent(self, agent: str) -> list[Entry]:
+        """The tokens of the role `agent` for this name."""
+        role = str(Principal(Role.AGENT, agent))
+        return [entry for entry in self.entries() if entry.role == role]
+
+    def revoke_agent(self, agent: str) -> list[Entry]:
+        """Revoke every token of the role `agent` for this name; those that were."""
+        role = str(Principal(Role.AGENT, agent))
+        with self._change() as entries:
+            gone = [entry for entry in entries.values() if entry.role == role]
+            for entry in gone:
+                del entries[entry.digest]
+        return gone
+
+    def rename_agent(self, old: str, new: str) -> list[Entry]:
+        """From now on the tokens of the agent `old` are those of `new`; the tokens as they are."""
+        role = str(Principal(Role.AGENT, old))
+        with self._change() as entries:
+            moved = [
+                replace(entry, role=str(Principal(Role.AGENT, new)))
+                for entry in entries.values()
+                if entry.role == role
+            ]
+            entries |= {entry.digest: entry for entry in moved}
+        return moved
 
     @contextmanager
     def _change(self) -> Iterator[dict[str, Entry]]:
         """The entries to change, written back whole when the block ends well."""
-        import fcntl
-
-        trusted_path.make_folder(self.path.parent)
-        handle = trusted_path.open_file(self.path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT)
-        with os.fdopen(handle, "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with in_turn(self.path.with_suffix(".lock")):
             self._stamp = None
             self._refresh()
             entries = dict(self._entries)
             yield entries
             text = json.dumps([asdict(entry) for entry in entries.values()], indent=1)
-            trusted_path.write_text(self.path, text, 0o600)
+            write_secret(self.path, text)
             self._stamp = None
 
     def _refresh(self) -> None:
@@ -141,15 +173,30 @@ class Tokens:
         stamp = (found.st_mtime_ns, found.st_ino)
         if stamp == self._stamp:
             return
-        if found.st_mode & 0o077:
-            raise ConfigError(f"{self.path} is open to others", "", f"chmod 600 {self.path}")
-        try:
-            entries = [Entry(**item) for item in json.loads(trusted_path.read_text(self.path))]
-        except (OSError, ValueError, TypeError) as error:
-            remedy = f"move {self.path} away and create tokens again"
-            raise ConfigError(f"{self.path} cannot be read", type(error).__name__, remedy) from None
-        self._entries = {entry.digest: entry for entry in entries}
+        entries = read_json(
+            self.path,
+            lambda document: [_entry(item) for item in document],
+            shape="a list of tokens",
+            remedy=f"move {self.path} away and create tokens again",
+            most=MAX_LIST,
+            secret=True,
+        )
+        self._entries = {entry.digest: entry for entry in entries or ()}
         self._stamp = stamp
+
+
+def _bearer(entry: Entry) -> Principal:
+    return replace(Principal.parse(entry.role), id=entry.id)
+
+
+def _entry(item: dict[str, str]) -> Entry:
+    """
+    Raises:
+        TypeError: it is none.
+    """
+    if not all(isinstance(text, str) for text in item.values()):
+        raise TypeError
+    return Entry(**item)
 
 
 def _digest(token: str) -> str:

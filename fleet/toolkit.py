@@ -22,5 +22,5 @@ def main() -> None:
     """Run the command that this program's name stands for."""
     from fleet.__main__ import main as fleet
 
-    sys.argv[1:1] = TOOLS[Path(sys.argv[0]).name]
-    fleet()
+    name = Path(sys.argv[0]).name
+    fleet(name, TOOLS[name])

@@ -1,7 +1,11 @@
 #!/bin/sh
-# All of the fuzzing, of which the tests run a slice: 100,000 forged commands, 1,000,000 payloads.
+# All of the fuzzing, of which the tests run a slice: forged commands, payloads, HTTP, MCP, packets
+# of a broker, answers of a hub, dead letters that are replayed, agent.env, fleet.toml, invitations,
+# copies of a store, captures, lists.
+# Each is seeded and bounded: it tries so many, and a test that hangs is ended.
 #
-#     sh scripts/fuzz.sh        # two or three minutes
+#     sh scripts/fuzz.sh                # some twenty minutes
+#     sh scripts/fuzz.sh -k agent_env   # one of them
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/venv.sh

@@ -41,6 +41,7 @@ xmllint libxml2-utils libxml2 launchd-property-lists
 HEAVY='
 dockerd docker.io - Docker-probe-and-container-tests
 docker-compose docker-compose - tests-of-the-compose-project
+bwrap bubblewrap - tests-of-isolated-workers
 mmdebstrap mmdebstrap - tests-of-the-images
 chromium chromium - web-page-tests
 prometheus prometheus prometheus scrape-rule-and-dashboard-tests
@@ -49,6 +50,8 @@ nats-server nats-server nats-server broker-matrix
 collectd collectd-core collectd sidecar-cost-comparison
 node nodejs node AsyncAPI-validation
 npm npm node AsyncAPI-validation
+postgres postgresql postgresql tests-of-the-store-in-PostgreSQL
+pgbouncer pgbouncer pgbouncer tests-of-a-pooler-before-it
 '
 
 present() {
@@ -56,6 +59,9 @@ present() {
     case $1 in
         alertmanager) command -v alertmanager || command -v prometheus-alertmanager ;;
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
+        # Debian keeps a server's programs off the PATH, by version.
+        postgres) command -v postgres || ls /usr/lib/postgresql/*/bin/postgres ;;
+        pgbouncer) command -v pgbouncer || ls /usr/sbin/pgbouncer ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }
@@ -73,7 +79,12 @@ missing() {
 
 apt_install() {
     # Waits for another apt rather than failing beside it.
-    apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$1" >/dev/null 2>&1
+    # Tests start a PostgreSQL of their own: Debian's package is not to start one on this machine.
+    if [ "$1" = postgresql ] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+        mkdir -p /etc/postgresql-common
+        echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+    fi
+    apt-get -o Dpkg::Options::=--force-confold install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$1" >/dev/null 2>&1
 }
 
 install_missing() {
@@ -134,24 +145,15 @@ npm_install() {
 npm_install asyncapi @asyncapi/parser # judges schemas/asyncapi.yaml
 npm_install axe axe-core              # judges whether everybody can use the web page
 if [ -n "$heavy" ] && [ -n "$install" ]; then
-    for package in 'playwright>=1.50,<2' 'kubernetes-validate>=1.31,<2'; do
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check "$package" ||
-            echo "pip could not install $package" >&2
-    done
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+        -r requirements/e2e.txt || echo "pip could not install requirements/e2e.txt" >&2
 fi
 
-# The real nanobot, in an environment of its own: its dependencies are not ours.
-if [ -n "$heavy" ] && [ -n "$install" ] && [ ! -x .venv-nanobot/bin/nanobot ]; then
-    make_venv .venv-nanobot
-    .venv-nanobot/bin/python -m pip install --quiet --disable-pip-version-check 'nanobot-ai==0.3.5' ||
-        echo "pip could not install nanobot-ai" >&2
-fi
-if [ -x .venv-nanobot/bin/nanobot ]; then
-    FLEET_TEST_NANOBOT="$PWD/.venv-nanobot/bin/nanobot"
-    export FLEET_TEST_NANOBOT
-else
-    skipped="$skipped
-  nanobot (tests against the real agent): not installed; --all or CI=true installs it"
+# The real agents, in environments of their own and outside the checkout; they come while we lint.
+agents=
+if [ -n "$heavy" ] && [ -n "$install" ]; then
+    sh scripts/agents.sh >&2 &
+    agents=$!
 fi
 
 PATH="$PWD/.venv/bin:$PATH"
@@ -173,6 +175,14 @@ if command -v shellcheck >/dev/null 2>&1; then
 fi
 check mypy mypy
 check dependencies python -m pip check
+[ -z "$agents" ] || wait "$agents" || true
+for line in $(sh scripts/agents.sh --list | sed -n 's/: not installed$//p'); do
+    skipped="$skipped
+  $line (tests against the real agent): not installed; --all or CI=true installs it"
+done
+# One worker more than there are cores: half of the time a test waits for a clock or a process.
+: "${PYTEST_XDIST_AUTO_NUM_WORKERS:=$(($(getconf _NPROCESSORS_ONLN) + 1))}"
+export PYTEST_XDIST_AUTO_NUM_WORKERS
 check pytest python -m pytest -q -n auto --dist loadgroup "$@"
 
 if [ -n "$skipped" ]; then

@@ -31,12 +31,17 @@ find_python() {
         "install Python 3.12, or name one: FLEET_PYTHON=/path/to/python3.12 sh $0"
 }
 
+wanted() {
+    # What decides what is installed, as one line.
+    cat pyproject.toml requirements/*.txt | cksum
+}
+
 make_venv() {
-    # make_venv DIRECTORY: made again when pyproject.toml has changed since, because pip would
-    # leave behind what is no longer asked for.
+    # make_venv DIRECTORY: made again when pyproject.toml or a lock file has changed since, because
+    # pip would leave behind what is no longer asked for.
     usable=yes
     for stamp in "$1"/.fleet-installed-*; do
-        [ ! -f "$stamp" ] || cmp -s pyproject.toml "$stamp" || usable=
+        [ ! -f "$stamp" ] || [ "$(wanted)" = "$(cat "$stamp")" ] || usable=
     done
     "$1/bin/python" -m pip --version >/dev/null 2>&1 || usable=
     [ -z "$usable" ] || return 0
@@ -48,13 +53,28 @@ make_venv() {
     fi
 }
 
+install_locked() {
+    # install_locked VENV LOCK: what requirements/LOCK.txt names, once a virtual environment.
+    [ -f "$1/.fleet-installed-$2" ] || {
+        "$1/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+            -r "requirements/$2.txt" || die "pip could not install requirements/$2.txt" \
+            "look at the lines of pip above, then run sh $0 again"
+        wanted >"$1/.fleet-installed-$2"
+    }
+}
+
 install_project() {
-    # install_project VENV [EXTRAS [REMEDY]]: editable, once a virtual environment.
-    stamp="$1/.fleet-installed-${2:-base}"
+    # install_project VENV EXTRAS [REMEDY]: editable, once a virtual environment. Every package is
+    # one of the lock file of these extras, held to its hash, what builds the project included.
+    stamp="$1/.fleet-installed-$2"
+    lock=requirements/$(echo "$2" | tr , -).txt
     remedy=${3:-look at the lines of pip above}
     if [ ! -f "$stamp" ]; then
-        "$1/bin/python" -m pip install --quiet --disable-pip-version-check -e ".${2:+[$2]}" ||
+        pip="$1/bin/python -m pip --quiet --disable-pip-version-check"
+        if ! $pip install --require-hashes -r "$lock" -r requirements/build.txt ||
+            ! $pip install --no-deps --no-build-isolation -e .; then
             die "pip could not install the project" "$remedy, then run sh $0 again"
-        cp pyproject.toml "$stamp"
+        fi
+        wanted >"$stamp"
     fi
 }

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from agent_sidecar.commands.queue import CommandQueue, CommandReply, QueuedCommand
@@ -19,11 +20,20 @@ CHECK_TIME: Final = 5.0
 Reload = Callable[[], ReplyCode]
 
 
+@dataclass(frozen=True, slots=True)
+class _Checking:
+    """A command that waits for a round of probes until then (monotonic s), and its answer."""
+
+    command: QueuedCommand
+    until: float
+    code: ReplyCode
+
+
 class Executor:
     """Starts what the queue gives out, and hands each result on as a reply.
 
     Args:
-        reload: the local action; None where none is configured.
+        reload: the local action, with what is looked at before and after it.
         probe: starts a round of probes; its argument is now, monotonic s.
         reply: takes each reply, and now.
         call: runs a function in the loop's thread.
@@ -32,7 +42,7 @@ class Executor:
     def __init__(
         self,
         queue: CommandQueue,
-        reload: Reload | None,
+        reload: Reload,
         *,
         probe: Callable[[float], None],
         reply: Callable[[CommandReply, float], None],
@@ -43,7 +53,7 @@ class Executor:
         self._probe = probe
         self._reply = reply
         self._call = call
-        self._checking: list[tuple[QueuedCommand, float]] = []
+        self._checking: list[_Checking] = []
         self._reloading = 0
         self.actions: Mapping[Verb, Callable[[QueuedCommand, float], None]] = {
             Verb.HEALTH_CHECK: self._check,
@@ -67,23 +77,23 @@ class Executor:
 
     def overdue(self, now: float) -> bool:
         """Whether a health-check has waited long enough."""
-        return any(now >= until for _, until in self._checking)
+        return any(now >= one.until for one in self._checking)
 
     def probed(self, pending: bool, now: float) -> None:
         """A round of probes is over; `pending`: some have not answered."""
-        ended = [item for item in self._checking if not pending or now >= item[1]]
-        for item in ended:
-            self._checking.remove(item)
-            result = Result.FAILED if pending else Result.DONE
-            code = ReplyCode.PROBE_FAILED if pending else ReplyCode.OK
-            self._finish(item[0], result, code, now)
+        ended = [one for one in self._checking if not pending or now >= one.until]
+        for one in ended:
+            self._checking.remove(one)
+            code = ReplyCode.PROBE_FAILED if pending and one.code is ReplyCode.OK else one.code
+            result = Result.DONE if code is ReplyCode.OK else Result.FAILED
+            self._finish(one.command, result, code, now)
 
     def due(self) -> float | None:
         """When a health-check has waited long enough (monotonic s); None: none waits."""
-        return min((until for _, until in self._checking), default=None)
+        return min((one.until for one in self._checking), default=None)
 
-    def _check(self, command: QueuedCommand, now: float) -> None:
-        self._checking.append((command, now + CHECK_TIME))
+    def _check(self, command: QueuedCommand, now: float, code: ReplyCode = ReplyCode.OK) -> None:
+        self._checking.append(_Checking(command, now + CHECK_TIME, code))
         self._probe(now)
 
     def _report(self, command: QueuedCommand, now: float) -> None:
@@ -91,26 +101,22 @@ class Executor:
         self._finish(command, Result.DONE, ReplyCode.OK, now)
 
     def _start_reload(self, command: QueuedCommand, now: float) -> None:
-        action = self._reload
-        if action is None:
-            self._finish(command, Result.UNSUPPORTED, ReplyCode.NOT_CONFIGURED, now)
-            return
-
         def work() -> None:
-            code = action()
+            code = self._reload()
             self._call(lambda: self._reloaded(command, code))
 
         self._reloading += 1
         threading.Thread(target=work, name="reload", daemon=True).start()
 
     def _reloaded(self, command: QueuedCommand, code: ReplyCode) -> None:
-        """The new digest comes with the next round of probes, which starts now."""
+        """The new digest, or what is wrong, comes with a round of probes, which starts now."""
         self._reloading -= 1
         now = time.monotonic()
-        if code is ReplyCode.OK:
-            self._check(command, now)
+        if code in (ReplyCode.OK, ReplyCode.CONFIG_INVALID):
+            self._check(command, now, code)
         else:
-            self._finish(command, Result.FAILED, code, now)
+            nothing = code is ReplyCode.NOT_CONFIGURED
+            self._finish(command, Result.UNSUPPORTED if nothing else Result.FAILED, code, now)
 
     def _finish(self, command: QueuedCommand, result: Result, code: ReplyCode, now: float) -> None:
         log.info("%s: %s (%s)", command.verb, result, code)

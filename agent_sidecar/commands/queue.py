@@ -2,6 +2,11 @@
 
 Everything that is refused is counted, and answered where the contract has an answer for it.
 Time is an argument: `wall` is s since the epoch, `now` is monotonic s.
+
+Where commands are signed, what is on disk is not asked whether one is new: it may be lost, or an
+older copy. A command runs if it is signed for this very session, whose number nobody had before,
+or is dated after it began by more than two clocks differ. Any other is refused as `other-session`,
+and its sender signs it anew for the session that the refusal names (ADR-0018).
 """
 
 from __future__ import annotations
@@ -14,9 +19,10 @@ from typing import Any, Final
 
 from agent_sidecar.commands.trusted_keys import TrustedKeys
 from agent_sidecar.state.seen_ids import SeenIds
+from agent_sidecar.state.session import Session
 from agent_sidecar.token_bucket import TokenBucket
 from fleet.contract import signing
-from fleet.contract.limits import DEFAULT_TTL, MAX_TTL, NOTICE_AGE
+from fleet.contract.limits import DEFAULT_TTL, MAX_AHEAD, MAX_TTL, NOTICE_AGE
 from fleet.contract.rejection import Rejected
 from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.timestamps import epoch
@@ -27,6 +33,10 @@ MAX_WAITING: Final = 32
 
 RATE, BURST = 2.0, 20.0
 """Commands a second, and at once: far above any honest hub."""
+
+AGAIN: Final = 3.0
+"""Seconds that a one-shot waits for a command which it refused as another session's: the hub signs
+it again as soon as it has read that."""
 
 _ORDER: Final = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2}
 
@@ -75,16 +85,27 @@ class QueuedCommand:
 class CommandQueue:
     """Receives commands and notices; gives commands out, urgent first.
 
+    Args:
+        started: when this process took up the session (monotonic s).
+
     Attributes:
         dropped: what was dropped without an answer, by reason.
     """
 
     def __init__(
-        self, validators: Mapping[MessageKind, SchemaValidator], keys: TrustedKeys, seen: SeenIds
+        self,
+        validators: Mapping[MessageKind, SchemaValidator],
+        keys: TrustedKeys,
+        seen: SeenIds,
+        session: Session,
+        started: float,
     ) -> None:
         self._validators = validators
         self._keys = keys
         self._seen = seen
+        self._session = session
+        self._started = started
+        self._asked: dict[str, float] = {}
         self._waiting: list[QueuedCommand] = []
         self._numbers = 0
         self._running: set[str] = set()
@@ -119,6 +140,11 @@ class CommandQueue:
     def trusts(self, topic: str, message: Mapping[str, Any]) -> bool:
         """Whether `message` is the hub's: without its keys here, whatever the broker lets in."""
         return not self._keys or self._distrust(topic, message) is None
+
+    def awaits(self, now: float) -> bool:
+        """Whether a command that was refused as another session's may come again at any moment."""
+        self._asked = {id_: until for id_, until in self._asked.items() if until > now}
+        return bool(self._asked)
 
     def start_next(self) -> QueuedCommand | None:
         """The most urgent command that may run now: one of a verb at a time."""
@@ -159,11 +185,17 @@ class CommandQueue:
         distrust = self._distrust(topic, message) if self._keys else None
         if distrust is not None:
             return CommandReply(verb.value, Result.REJECTED, distrust, id_)
+        if "ts" in message and epoch(message["ts"]) > wall + MAX_AHEAD:
+            return CommandReply(verb.value, Result.REJECTED, ReplyCode.DATED_AHEAD, id_)
         until = _until(message, wall)
         expired = "ts" in message and wall > until
+        if self._keys and not expired and not self._is_for_now(message, wall, now):
+            return CommandReply(verb.value, Result.REJECTED, ReplyCode.OTHER_SESSION, id_)
         # Old commands that somebody plays again must not use up what the hub's own may take.
         if not expired and not self._commands.consume(now):
             return CommandReply(verb.value, Result.REJECTED, ReplyCode.RATE_EXCEEDED, id_)
+        if self._keys and self._seen.full(wall):  # to forget one would be to run it again
+            return CommandReply(verb.value, Result.BUSY, ReplyCode.RATE_EXCEEDED, id_)
         if id_ is not None:
             self._seen.add(id_, until, wall)
         if expired:
@@ -174,6 +206,21 @@ class CommandQueue:
         rank = _ORDER[Priority(message.get("priority", Priority.NORMAL))]
         heapq.heappush(self._waiting, QueuedCommand(rank, self._numbers, verb, id_, until, now))
         return None
+
+    def _is_for_now(self, message: Mapping[str, Any], wall: float, now: float) -> bool:
+        """Whether a signed command cannot have been carried out before this process began."""
+        id_ = str(message["id"])
+        if self._session.fresh and message.get("boot") == self._session.boot:
+            self._asked.pop(id_, None)
+            return True
+        began = wall - (now - self._started)  # by the clock as it is now: it may have been set
+        if "boot" not in message and epoch(message["ts"]) > began + MAX_AHEAD:
+            return True
+        if not self._session.fresh:
+            self._session.renew(wall)
+        if len(self._asked) < MAX_WAITING:
+            self._asked[id_] = now + AGAIN
+        return False
 
     def _distrust(self, topic: str, message: Mapping[str, Any]) -> ReplyCode | None:
         """Why `message` on `topic` is not the hub's, or None if it is."""

@@ -7,14 +7,10 @@ which is split into words and run without a shell.
 from __future__ import annotations
 
 import logging
-import os
 import shlex
-import shutil
 import signal
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from fleet.contract import trusted_path
@@ -37,14 +33,12 @@ class ReloadAction:
     run: Callable[[], ReplyCode]
 
 
-def parse(text: str, find_pid: FindPid, timeout: float = TIMEOUT) -> ReloadAction | None:
-    """The action that `text` describes, or None where none is configured.
+def parse(text: str, find_pid: FindPid, timeout: float = TIMEOUT) -> ReloadAction:
+    """The action that `text` describes.
 
     Raises:
         ConfigError: an unknown signal, or a command line with an open quote.
     """
-    if not text:
-        return None
     if text.startswith("signal:"):
         number = _signal(text.removeprefix("signal:"))
         return ReloadAction(text, lambda: _send_signal(find_pid, number))
@@ -104,28 +98,17 @@ def _post(url: str, timeout: float) -> ReplyCode:
 
 def _run(argv: list[str], timeout: float) -> ReplyCode:
     """Its output goes nowhere: it may hold anything."""
-    program = shutil.which(argv[0])
+    from agent_sidecar import bounded_run
+
     try:
-        if program is not None:
-            trusted_path.require(Path(program))
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        ended = bounded_run.run(argv, timeout)
     except trusted_path.UntrustedPathError as error:
         return _failed(f"{error.what}: {error.why}")
     except OSError as error:
         return _failed(f"{argv[0]}: {error.strerror}")
-    try:
-        code = process.wait(timeout)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # its children too: it leads its own group
-        process.wait()
+    if ended.code is None:
         return ReplyCode.ACTION_TIMEOUT
-    return ReplyCode.OK if code == 0 else _failed(f"{argv[0]} ended with code {code}")
+    return ReplyCode.OK if ended.code == 0 else _failed(f"{argv[0]} ended with code {ended.code}")
 
 
 def _failed(why: str) -> ReplyCode:

@@ -14,9 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from agent_sidecar import lease
+from agent_sidecar.drop.ages import age_text, oldest_of
 from agent_sidecar.drop.shared_folder import Folder
 from fleet.contract.errors import FleetError
-from fleet.contract.limits import MAX_PAYLOAD
+from fleet.contract.limits import DEFAULT_INTERVAL, MAX_PAYLOAD
 from fleet.contract.rejection import Rejected
 from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.strict_json import decode
@@ -45,7 +47,15 @@ REJECTED: Final = "rejected"
 OWNER: Final = ".agent"
 """File that says whose messages are taken up here, and in which words beyond the contract's own:
 the agent's name, then a line a vocabulary, such as `planes gpu fan`. A publisher holds its message
-against it, since a file that is refused later has nobody left to tell."""
+against it, since a file that is refused later has nobody left to tell. Its date says whether
+anybody is at work (see `lease`)."""
+
+TOO_OLD: Final = "too-old"
+"""Why a message that is no news any more is rejected; also the end of its name in `rejected/`."""
+
+TELL_EVERY: Final = 60.0
+"""Seconds between two lines about messages that were too old: whoever drops dates his files as he
+likes."""
 
 _MOST: Final = 65_536
 """Bytes read of that file."""
@@ -67,9 +77,17 @@ class DropDirectory:
         rejected: files that were not, by reason.
     """
 
-    def __init__(self, folder: Path, validators: Mapping[MessageKind, SchemaValidator]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        validators: Mapping[MessageKind, SchemaValidator],
+        interval: float = DEFAULT_INTERVAL,
+    ) -> None:
         self._path = folder
         self._validators = validators
+        self._interval = interval
+        self._began = False
+        self._told = (0, float("-inf"))
         self._folder: Folder | None = None
         self._kept: Folder | None = None
         self.taken = 0
@@ -100,6 +118,7 @@ class DropDirectory:
                 f"chown it to this user, or set FLEET_DROP to a directory of its own "
                 f"(now {self._path}), or FLEET_DROP=- to do without",
             ) from None
+        self._began = False
         self._kept = self._folder.private(REJECTED)
         if self._kept is None:
             log.warning("%s/%s is somebody else's: nothing is kept there", self._path, REJECTED)
@@ -115,7 +134,7 @@ class DropDirectory:
         assert self._folder is not None  # noqa: S101  it is open
         try:
             said = f"{agent}\n{lines_of(added or {})}"
-            self._folder.write(OWNER, said.encode(), 0o644)
+            self._folder.write(OWNER, said.encode(), 0o644, dated=lease.until())
         except OSError as error:
             self.close()
             raise FleetError(
@@ -123,6 +142,16 @@ class DropDirectory:
                 error.strerror or str(error),
                 f"rm -r {self._path}/{OWNER}, or make room",
             ) from None
+
+    def renew(self) -> None:
+        """Say that somebody is at work here, for as long as a lease lasts."""
+        if self._folder is not None:
+            lease.renew(OWNER, self._folder.descriptor)
+
+    def retire(self) -> None:
+        """Say that nobody takes up messages here from now on."""
+        if self._folder is not None:
+            lease.end(OWNER, self._folder.descriptor)
 
     def is_there(self) -> bool:
         """Whether publishers still find what is open here: a folder that was removed and made
@@ -142,11 +171,18 @@ class DropDirectory:
         if folder is None:
             return False
         waiting = self._listing(folder, wall)
+        if waiting and not self._began:
+            log.info(
+                "%d messages waited in %s, the oldest for %s",
+                len(waiting), self._path, age_text(wall - waiting[0][0]),
+            )  # fmt: skip
+        self._began = True
         for _, name in waiting[MAX_FILES:]:
             self._remove(folder, name, "overflow")
         again = len(waiting) > BATCH
         for modified, name in waiting[:BATCH]:
             again = self._take(folder, name, modified, wall, deliver) or again
+        self._tell_too_old(wall)
         return again
 
     def _listing(self, folder: Folder, wall: float) -> list[tuple[float, str]]:
@@ -180,6 +216,10 @@ class DropDirectory:
             message = decode(content)
             message.setdefault("ts", timestamp(modified))
             self._validators[kind].check(message)
+            if wall - modified > oldest_of(kind, message, self._interval):
+                self._keep(f"{name}.{TOO_OLD}", content)
+                self._remove(folder, name, TOO_OLD)
+                return False
             if not deliver(kind, message):
                 return True
         except FileNotFoundError:
@@ -197,6 +237,15 @@ class DropDirectory:
         self._remove(folder, name, "")
         self.taken += 1
         return False
+
+    def _tell_too_old(self, wall: float) -> None:
+        count = self.rejected[TOO_OLD] - self._told[0]
+        if count and not 0 <= wall - self._told[1] < TELL_EVERY:
+            self._told = self.rejected[TOO_OLD], wall
+            log.warning(
+                "%d messages in %s were too old to be news: not sent, their beginnings lie in %s/",
+                count, self._path, REJECTED,
+            )  # fmt: skip
 
     def _keep(self, name: str, content: bytes) -> None:
         """Keep what was read of it for a person to look at. The file itself stays outside: it may
@@ -230,6 +279,11 @@ def words_of(folder: Path) -> dict[str, tuple[str, ...]]:
     """The words beyond the contract's own that are taken up there, by vocabulary."""
     lines = [line.split() for line in _said(folder)[1:]]
     return {line[0]: tuple(line[1:]) for line in lines if line}
+
+
+def is_served(folder: Path) -> bool:
+    """Whether a sidecar takes up what is put there: its mark is dated ahead."""
+    return lease.is_held(folder / OWNER)
 
 
 def _said(folder: Path) -> list[str]:

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from agent_sidecar.config import Config
-from agent_sidecar.drop.directory import MAX_FILES, owner_of, words_of
+from agent_sidecar.drop.directory import MAX_FILES, is_served, owner_of, words_of
+from agent_sidecar.lock import AlreadyRunning
+from agent_sidecar.one_shot import NotThroughError
 from fleet.contract.errors import FleetError
 from fleet.contract.rejection import Rejected
 from fleet.contract.schema_validator import SchemaValidator, load_schema
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.vocabulary import Check, MessageKind, Plane
+
+TAKES_OVER: Final = "a second connection of the account would push its link out"
 
 _EXAMPLES = {
     MessageKind.HEARTBEAT: "agent-sidecar publish heartbeat ok=true errors_total=3",
@@ -112,31 +118,110 @@ def _value(text: str) -> Any:
     """A number, true, false or a JSON object; anything else is a word."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return text if value is None or isinstance(value, str | list) else value
 
 
-def drop_folder(config: Config) -> tuple[Path | None, Mapping[str, tuple[str, ...]]]:
-    """The drop directory of a sidecar, if this user may put files there, and the words beyond the
-    contract that may be used: those of the sidecar that takes them up there, else our own.
+@dataclass(frozen=True, slots=True)
+class DropTarget:
+    """The drop directory as a publisher finds it.
+
+    `usable`: this user may put files there. `owner`: the agent whose messages are taken up there,
+    empty: nobody said. `served`: a sidecar is at work there. `words`: those beyond the contract
+    that may be used, by vocabulary.
+    """
+
+    path: Path
+    usable: bool
+    owner: str
+    served: bool
+    words: Mapping[str, tuple[str, ...]]
+
+    def is_of(self, agent: str) -> bool:
+        """Whether what lies there goes out as this agent's, or as nobody's yet."""
+        return self.owner in ("", agent)
+
+
+def drop_target(config: Config) -> DropTarget | None:
+    """The drop directory of a sidecar; None: there is none.
 
     Raises:
         FleetError: another agent's sidecar takes up what is put there.
     """
     path = config.path("FLEET_DROP")
     if path is None or str(path) == "-" or not path.is_dir():
-        return None, config.added_words()
-    if not os.access(path, os.W_OK | os.X_OK):
-        return None, config.added_words()
-    owner = owner_of(path)
-    if owner not in ("", config.agent):
+        return None
+    usable = os.access(path, os.W_OK | os.X_OK)
+    owner, served = owner_of(path), is_served(path)
+    if usable and served and owner not in ("", config.agent):
         raise FleetError(
             f"{path} is the drop directory of {owner}",
             f"this agent is {config.agent}, and its message would go out as {owner}'s",
             f"set FLEET_DROP to the directory of {config.agent}'s own sidecar, or to - for none",
         )
-    return path, words_of(path)
+    words = words_of(path) if usable and owner else config.added_words()
+    return DropTarget(path, usable, owner, served, words)
+
+
+class KeptError(FleetError):
+    """The message waits for a sidecar: in the drop directory, or in the outbox."""
+
+    exit_code = 4
+
+
+def publish(
+    config: Config,
+    kind: MessageKind,
+    words: Sequence[str],
+    send: Callable[[MessageKind, dict[str, Any]], None],
+    *,
+    direct: bool = False,
+) -> str:
+    """One message, by the sidecar that serves the drop directory, else by `send`; where neither
+    goes and no outbox has it, it waits there. What the caller should know beside; mostly empty.
+
+    Args:
+        direct: to the broker also where the directory is served, unless this agent's own sidecar
+            is at work: a second connection of the account would push its link out.
+
+    Raises:
+        KeptError: it waits.
+        FleetError: it does not, and was not sent; or the contract rejects it.
+    """
+    target = drop_target(config)
+    wall = time.time()
+    added = config.added_words() if target is None else target.words
+    message = compose_for_sidecar(config, added, kind, words, wall)
+    if target is None:
+        send(kind, message)
+        return ""
+    mine = target.served and target.owner == config.agent
+    if target.usable and target.served and (mine or not direct):
+        drop(target.path, kind, message, wall)
+        return f"handed to the sidecar of {config.agent}: {TAKES_OVER}" if direct else ""
+    if mine:
+        raise FleetError(
+            f"the sidecar of {config.agent} is at work",
+            TAKES_OVER,
+            f"let this user write to {target.path}: its sidecar makes it 1733",
+        )
+    try:
+        send(kind, message)
+    except (AlreadyRunning, KeptError):
+        raise
+    except FleetError as error:
+        # The outbox has the rest: what is in it is sent by the next run, whoever drops nothing.
+        lost = kind is MessageKind.HEARTBEAT or not isinstance(error, NotThroughError)
+        if not (lost and target.usable and target.is_of(config.agent)):
+            raise
+        drop(target.path, kind, message, wall)
+        raise KeptError(
+            f"kept in {target.path}, where no sidecar takes it up now",
+            f"{error.what}: {error.why}",
+            error.remedy or "agent-sidecar run",
+        ) from None
+    return ""
 
 
 def drop(folder: Path, kind: MessageKind, message: dict[str, Any], wall: float) -> None:

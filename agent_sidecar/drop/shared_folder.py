@@ -105,8 +105,11 @@ class Folder:
         finally:
             os.close(handle)
 
-    def write(self, name: str, content: bytes, mode: int = 0o600) -> None:
+    def write(
+        self, name: str, content: bytes, mode: int = 0o600, dated: float | None = None
+    ) -> None:
         """Put a new file there, whole, in the place of one of that name; never through a link.
+        `dated`: its date (s since the epoch) from the first moment on; None: now.
 
         Raises:
             OSError: there is no room, or no right.
@@ -119,6 +122,9 @@ class Folder:
             with os.fdopen(handle, "wb") as stream:
                 os.fchmod(handle, mode)  # whatever the umask
                 stream.write(content)
+                if dated is not None:
+                    stream.flush()
+                    os.utime(handle, (dated, dated))
             here = self.descriptor
             os.rename(temporary, name, src_dir_fd=here, dst_dir_fd=here)
         except OSError:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from agent_sidecar.config import Config
-from agent_sidecar.drop.directory import Deliver, DropDirectory
+from agent_sidecar.drop.directory import BATCH, MAX_FILES, Deliver, DropDirectory
 from fleet.contract.errors import FleetError
 from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.vocabulary import MessageKind
@@ -49,7 +49,7 @@ class DropWatcher:
         path = config.path("FLEET_DROP")
         if path is None or str(path) == "-":
             return
-        drop = DropDirectory(path, validators)
+        drop = DropDirectory(path, validators, config.interval)
         try:
             self._open(drop)
         except FleetError as error:
@@ -104,6 +104,21 @@ class DropWatcher:
             again = self._open_again(drop)
         blind = self._watch is None and not self._lost
         self._due = now + (POLL if again or blind else RESCAN)
+
+    def renew(self) -> None:
+        """Say to publishers that what they drop is taken up."""
+        if self._drop is not None:
+            self._drop.renew()
+
+    def retire(self, deliver: Deliver) -> None:
+        """Say that it is no longer, then take up what came before that."""
+        drop = self._drop
+        if drop is None:
+            return
+        drop.retire()
+        for _ in range(MAX_FILES // BATCH + 1):
+            if not drop.scan(time.time(), deliver):
+                return
 
     def descriptors(self) -> list[int]:
         return [self._watch.fileno()] if self._watch else []

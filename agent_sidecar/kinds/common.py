@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent_sidecar.config import Config
 from agent_sidecar.probes.base import Probe
+from agent_sidecar.probes.pid_namespace import unseen
 from agent_sidecar.probes.process import PidFile, ProcessProbe, by_name
 from fleet.contract.named_process import FindPid
+
+if TYPE_CHECKING:
+    from agent_sidecar.probes.overdue import Due
 
 
 def find_pid(config: Config, default: FindPid | None = None) -> FindPid | None:
@@ -42,13 +47,27 @@ def process_probes(
     config: Config,
     find: FindPid | None,
     described: str,
-    elsewhere: Callable[[], bool] = lambda: False,
+    elsewhere: Callable[[], bool | str] = lambda: False,
+    appears_in: Callable[[], Path | None] = lambda: None,
 ) -> list[Probe]:
-    """The process plane, by every view that was asked for."""
+    """The process plane, by every view that was asked for.
+
+    Args:
+        appears_in: the folder of the file that will name the process once it starts, or as much
+            of the way to it as there is.
+    """
     probes: list[Probe] = []
     if find is not None:
         ours = find if isinstance(find, PidFile) and find.restarts() is not None else None
-        probes.append(ProcessProbe(find, described, elsewhere, supervised=ours))
+        probes.append(
+            ProcessProbe(
+                find,
+                described,
+                lambda: elsewhere() or unseen(),
+                supervised=ours,
+                appears_in=appears_in,
+            )
+        )
     if config.text("FLEET_CONTAINER"):
         from agent_sidecar.probes.container import ContainerProbe
 
@@ -89,6 +108,29 @@ def machine_probes(config: Config) -> list[Probe]:
     return probes
 
 
+def endpoint_probes(config: Config) -> list[Probe]:
+    """The health endpoint in one of the usual shapes, where one is named.
+
+    Raises:
+        ConfigError: its address or its timing is not usable.
+    """
+    if not config.text("FLEET_ENDPOINT"):
+        return []
+    from agent_sidecar.probes.endpoint import EndpointProbe
+    from agent_sidecar.probes.endpoint import common as usual
+
+    slow, timeout = timing(config)
+    return [
+        EndpointProbe(
+            config.text("FLEET_ENDPOINT"),
+            usual,
+            slow=slow,
+            timeout=timeout,
+            keys="status, ok, healthy or ready",
+        )
+    ]
+
+
 def work_probes(config: Config) -> list[Probe]:
     """Files that must advance, where some are named."""
     patterns = config.words("FLEET_WORK_FILES")
@@ -111,14 +153,31 @@ def cron_probes(config: Config) -> list[Probe]:
     return [CronProbe(exit_codes(patterns), f"the exit codes in {', '.join(patterns)}")]
 
 
+def schedule_probes(
+    config: Config,
+    read: Callable[[], Sequence[Due] | None],
+    reads: str,
+    timeout: float = 5.0,
+) -> list[Probe]:
+    """Whether the agent's own jobs run when they are due, unless switched off."""
+    if config.text("FLEET_SCHEDULE") == "-":
+        return []
+    from agent_sidecar.probes.overdue import OverdueProbe
+
+    return [OverdueProbe(read, reads, timeout)]
+
+
 def profile_probes(
-    config: Config, usual: Sequence[Path] = (), must_parse: Path | None = None
+    config: Config,
+    usual: Sequence[Path] = (),
+    valid: Callable[[], bool | None] = lambda: None,
+    timeout: float = 5.0,
 ) -> list[Probe]:
     """The fingerprint of the named files, or of the kind's usual ones."""
     from agent_sidecar.probes.profile import ProfileProbe
 
     files = [Path(word).expanduser() for word in config.words("FLEET_PROFILE")] or list(usual)
-    return [ProfileProbe(files, must_parse)] if files else []
+    return [ProfileProbe(files, valid, timeout)] if files else []
 
 
 def timing(config: Config) -> tuple[float, float]:

@@ -12,20 +12,7 @@ def assemble(config: Config) -> Assembly:
     find = common.find_pid(config)
     described = config.text("FLEET_PID_FILE") or f"the program {config.text('FLEET_PROCESS')}"
     probes: list[Probe] = common.process_probes(config, find, described)
-    if config.text("FLEET_ENDPOINT"):
-        from agent_sidecar.probes.endpoint import EndpointProbe
-        from agent_sidecar.probes.endpoint import common as usual
-
-        slow, timeout = common.timing(config)
-        probes.append(
-            EndpointProbe(
-                config.text("FLEET_ENDPOINT"),
-                usual,
-                slow=slow,
-                timeout=timeout,
-                keys="status, ok, healthy or ready",
-            )
-        )
+    probes += common.endpoint_probes(config)
     probes += common.work_probes(config)
     probes += common.cron_probes(config)
     found = [] if find else ["no process is watched: FLEET_PID_FILE or FLEET_PROCESS names one"]

@@ -6,91 +6,114 @@ opened. Unknown paths of its port answer 200 with HTML, so type and keys are che
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from agent_sidecar.config import Config
-from agent_sidecar.kinds import common
+from agent_sidecar.kinds import common, openclaw_instances
+from agent_sidecar.kinds.documents import MAX_FILE, expanded, is_json5, load_json5, section, text
+from agent_sidecar.kinds.openclaw_health import channels, live, ready, running, startup
+from agent_sidecar.kinds.openclaw_instances import instances
+from agent_sidecar.kinds.openclaw_jobs import Jobs
+from agent_sidecar.kinds.openclaw_program import PATIENCE, Program
 from agent_sidecar.probes.base import Assembly, Probe
-from agent_sidecar.probes.endpoint import EndpointProbe, HealthReading
-from agent_sidecar.probes.process import by_name
-from fleet.contract.patterns import VERSION
-from fleet.contract.vocabulary import Check, Kind
+from agent_sidecar.probes.channels import ChannelsProbe
+from agent_sidecar.probes.config_file import ConfigFile
+from agent_sidecar.probes.cron import CronProbe
+from agent_sidecar.probes.endpoint import GRACE, EndpointProbe, ask, parse
+from agent_sidecar.probes.versions import VersionProbe
+from fleet.contract.trusted_path import read_plain
+from fleet.contract.vocabulary import Kind
 
-PORT: Final = 18789
+__all__ = ["assemble", "instances"]
+
 PROFILE: Final = (
     *("SOUL.md", "USER.md", "AGENTS.md", "IDENTITY.md", "TOOLS.md", "HEARTBEAT.md"),
     "skills",
 )
 
 
-def home(config: Config) -> Path:
-    return config.path("FLEET_AGENT_HOME") or Path("~/.openclaw").expanduser()
-
-
-def looks_like(config: Config) -> bool:
-    return (home(config) / "openclaw.json").is_file()
-
-
 def assemble(config: Config) -> Assembly:
-    folder = home(config)
-    base = config.text("FLEET_ENDPOINT").rstrip("/") or f"http://127.0.0.1:{PORT}"
-    find = common.find_pid(config, by_name("openclaw"))
+    chosen = openclaw_instances.chosen(config)
+    folder, settings = chosen.instance.folder, chosen.instance.settings
+    gateway = openclaw_instances.gateway_of(chosen.instance, config)
+    given = config.text("FLEET_ENDPOINT").rstrip("/")
+    find = common.find_pid(config, gateway.pid)
+
+    def at(path: str) -> Callable[[], str]:
+        return lambda: f"{given or f'http://127.0.0.1:{gateway.port()}'}{path}"
+
+    checked = ConfigFile(settings, lambda path: is_json5(path) and program.accepts())
+    program = Program(gateway.pid, folder, settings)
     slow, timeout = common.timing(config)
-    settings = folder / "openclaw.json"
-    workspace = folder / "workspace"
+    defaults = section(section(load_json5(settings), "agents"), "defaults")
+    workspace = expanded(text(defaults, "workspace"), folder) or folder / "workspace"
     files = [settings, folder / "skills", *(workspace / name for name in PROFILE)]
     asked = (
         ("/healthz", live, "ok and status"),
         ("/readyz", ready, "ready, uptimeMs and eventLoop.degraded"),
         ("/startupz", startup, "ok, version and uptimeMs"),
     )
+    guessed = (lambda: "") if given else chosen.instance.unread
     endpoints = [
-        EndpointProbe(f"{base}{path}", judge, slow=slow, timeout=timeout, keys=keys)
+        EndpointProbe(at(path), judge, slow=slow, timeout=timeout, keys=keys, guessed=guessed)
         for path, judge, keys in asked
     ]
     probes: list[Probe] = [
         # Somebody listens though no process is seen: it runs in another container.
-        *common.process_probes(config, find, "the program openclaw", endpoints[0].reachable),
+        *common.process_probes(
+            config,
+            find,
+            "pid and startTime of OpenClaw's gateway.state.lock",
+            lambda: chosen.instance.hidden() or endpoints[0].reachable(),
+            gateway.lock_folder,
+        ),
         *endpoints,
+        ChannelsProbe(
+            lambda: channels(ask(*parse(at("/readyz")()), timeout)),
+            "how many ids `failing` of GET /readyz lists",
+            timeout + GRACE,
+        ),
         *common.work_probes(config),
-        *common.cron_probes(config),
-        *common.profile_probes(config, files),
+        *job_probes(config, Jobs(lambda: program.ask("cron", "list", "--all", "--json"))),
+        VersionProbe(running(at("/startupz"), timeout), program.installed, timeout),
+        *common.profile_probes(config, files, checked.valid, PATIENCE + GRACE),
         *common.machine_probes(config),
     ]
-    found = [f"OpenClaw's folder is {folder}", f"its gateway listens on {base}"]
+    found = [
+        f"OpenClaw's folder is {folder}: {chosen.why}",
+        f"its gateway listens on {at('')()}",
+        *chosen.told(),
+    ]
     # OpenClaw watches its configuration: a reload is only a new digest.
-    return Assembly(Kind.OPENCLAW.value, probes, found, "none", find or (lambda: None))
+    return Assembly(
+        Kind.OPENCLAW.value,
+        probes,
+        found,
+        "none",
+        find or (lambda: None),
+        checked.valid,
+        lambda: in_effect(settings),
+    )
 
 
-def live(document: Mapping[str, Any]) -> HealthReading | None:
-    if not isinstance(document.get("ok"), bool) or document.get("status") != "live":
+def in_effect(settings: Path) -> bool | None:
+    """The gateway keeps a copy of the configuration that it took last; None: it keeps none."""
+    try:
+        taken = read_plain(settings.with_name(f"{settings.name}.last-good"), MAX_FILE)
+        return taken == read_plain(settings, MAX_FILE)
+    except OSError:
         return None
-    return HealthReading(Check.PASS if document["ok"] else Check.FAIL)
 
 
-def ready(document: Mapping[str, Any]) -> HealthReading | None:
-    """A degraded event loop is slow, and slow is not dead."""
-    if not isinstance(document.get("ready"), bool):
-        return None
-    loop = document.get("eventLoop")
-    slow = isinstance(loop, dict) and loop.get("degraded") is True
-    good = document["ready"] and not slow
-    return HealthReading(Check.PASS if good else Check.WARN, _seconds(document))
-
-
-def startup(document: Mapping[str, Any]) -> HealthReading | None:
-    import re
-
-    if not isinstance(document.get("ok"), bool):
-        return None
-    version = document.get("version")
-    shaped = isinstance(version, str) and re.fullmatch(VERSION, version)
-    check = Check.PASS if document["ok"] else Check.FAIL
-    return HealthReading(check, _seconds(document), version if shaped else None)
-
-
-def _seconds(document: Mapping[str, Any]) -> float | None:
-    uptime = document.get("uptimeMs")
-    return uptime / 1000 if isinstance(uptime, int | float) and uptime >= 0 else None
+def job_probes(config: Config, jobs: Jobs) -> list[Probe]:
+    """By its own list; how they ended by the files that the settings name, where they do."""
+    patience = PATIENCE + GRACE
+    probes = common.schedule_probes(
+        config, jobs.due, "enabled, nextRunAtMs and everyMs of `openclaw cron list`", patience
+    )
+    if config.text("FLEET_CRON_FILES") or not probes:
+        return [*probes, *common.cron_probes(config)]
+    reads = "enabled and lastStatus of `openclaw cron list`"
+    return [*probes, CronProbe(jobs.outcomes, reads, patience)]

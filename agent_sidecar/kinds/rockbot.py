@@ -11,6 +11,8 @@ from typing import Final
 
 from agent_sidecar.config import Config
 from agent_sidecar.kinds import common
+from agent_sidecar.kinds.documents import is_there
+from agent_sidecar.kinds.instances import Instance
 from agent_sidecar.probes.base import Assembly, Probe
 from agent_sidecar.probes.process import by_name
 from fleet.contract.vocabulary import Kind
@@ -19,11 +21,17 @@ PROFILE: Final = ("soul.md", "directives.md", "style.md", "mcp.json", "skills")
 
 
 def home(config: Config) -> Path:
-    return config.path("FLEET_AGENT_HOME") or Path("/data/agent")
+    given = config.path("FLEET_INSTANCE") or config.path("FLEET_AGENT_HOME")
+    return given or Path("/data/agent")
 
 
-def looks_like(config: Config) -> bool:
-    return all((home(config) / name).is_file() for name in ("soul.md", "directives.md"))
+def instances(config: Config) -> list[Instance]:
+    """One a machine: its place is fixed, unless `FLEET_AGENT_HOME` names another."""
+    folder = home(config)
+    there = [is_there(folder / name) for name in ("soul.md", "directives.md")]
+    if False in there:
+        return []
+    return [Instance(folder, folder, folder / "soul.md", denied=None in there)]
 
 
 def assemble(config: Config) -> Assembly:

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import select
 import socket
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent_sidecar.config import Config
+from agent_sidecar.mqtt import link_trouble
 from agent_sidecar.mqtt.lean_imports import give_paho_tls
-from fleet.contract import trusted_path
-from fleet.contract.errors import ConfigError
+from agent_sidecar.mqtt.reconnect import LOST, SILENT, TAKEN_OVER
 from fleet.contract.limits import MAX_TTL
 from fleet.contract.secret_file import read_secret
+from fleet.contract.tls_faults import fault_of
+from fleet.contract.tls_files import client_context, require_readable
+
+log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds for TCP and TLS, and again for the broker's answer: beyond that a broker is no use."""
 
+SESSION_TAKEN_OVER: Final = 0x8E
+"""The reason code of a DISCONNECT (MQTT 5, 3.14.2.1)."""
+
+GLANCE: Final = 1.0
+"""Seconds for a look whether the broker is there."""
+
 RECEIVE_MAXIMUM: Final = 64
 """Messages the broker may have on the way to us: bounds what a flood of commands costs."""
 
-WINDOW: Final = 16
-"""Publishes on the way to the broker; Mosquitto disconnects who exceeds its 20."""
+MAX_PACKET: Final = 65_536
+"""Bytes of a packet from the broker: the contract's messages have 4 KiB."""
 
 
 def keepalive(interval: float) -> int:
@@ -57,7 +68,6 @@ def make(
         reconnect_on_failure=False,
     )
     client.connect_timeout = CONNECT_TIMEOUT
-    client.max_inflight_messages_set(WINDOW + 4)
     password = config.password()
     if config.broker.user or password:
         client.username_pw_set(config.broker.user or config.agent, password)
@@ -68,32 +78,51 @@ def make(
     if will is not None:
         client.will_set(will[0], will[1], qos=1, retain=retain)
     client.on_socket_open = _no_delay
+    _end_at_what_is_not_mqtt(client)
     return client
+
+
+def _end_at_what_is_not_mqtt(client: mqtt.Client) -> None:
+    """paho stumbles in many ways over what is not MQTT, tries it again for ever, and waits for
+    any length that a packet states: here it ends the connection."""
+    read_packet = client._packet_read  # noqa: SLF001 - nothing public comes before the parser
+
+    def read() -> MQTTErrorCode:
+        try:
+            code = read_packet()
+        except Exception as error:  # noqa: BLE001 - whatever it stumbles over
+            log.warning("what the broker sends is not MQTT: %s", type(error).__name__)
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        if client._in_packet["remaining_length"] > MAX_PACKET:  # noqa: SLF001
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        return code
+
+    client._packet_read = read  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def require_files(config: Config) -> None:
     """Read every secret and certificate once: an error now is better than a retry for ever.
 
     Raises:
-        ConfigError: one cannot be read, or a secret is open to others.
+        ConfigError: one cannot be read, a secret is open to others, or the CA is none.
     """
     config.password()
     key = config.path("FLEET_KEY_FILE")
     if key is not None:
         read_secret(key)
-    for variable in ("FLEET_CA_FILE", "FLEET_CERT_FILE"):
-        path = config.path(variable)
-        if path is None:
-            continue
-        trusted_path.require(path)
-        if not os.access(path, os.R_OK):
-            raise ConfigError(
-                f"the certificate file {path} cannot be read", variable, f"ls -l {path}"
-            )
+    authority, own = config.path("FLEET_CA_FILE"), config.path("FLEET_CERT_FILE")
+    for path in (authority, own):
+        if path is not None:
+            require_readable(path)
+    if config.broker.tls and (authority or own):
+        client_context(authority, own, key)
 
 
-def connect(client: mqtt.Client, config: Config) -> str:
-    """Name look-up, TCP, TLS and CONNECT, blocking; why it failed, or nothing."""
+def connect(client: mqtt.Client, config: Config, *, strange: bool = False) -> str:
+    """Name look-up, TCP, TLS and CONNECT, blocking; why it failed, or nothing. `strange`: it did
+    not answer as a broker before."""
+    if strange and (why := link_trouble.tls_trouble(config)):
+        return why
     seconds = keepalive(config.interval)
     host, port = config.broker.host, config.broker.port
     try:
@@ -105,8 +134,17 @@ def connect(client: mqtt.Client, config: Config) -> str:
         else:
             client.connect(host, port, seconds)
     except (OSError, ValueError) as error:
-        return explain(error)
+        return explain(error, tls=config.broker.tls)
     return ""
+
+
+def listens(config: Config) -> bool:
+    """Whether something listens where the broker does; blocking."""
+    try:
+        socket.create_connection((config.broker.host, config.broker.port), GLANCE).close()
+    except OSError:
+        return False
+    return True
 
 
 def subscribe(client: mqtt.Client, filters: tuple[str, ...]) -> None:
@@ -134,18 +172,44 @@ def hang_up(client: mqtt.Client) -> None:
         sock.close()
 
 
-def explain(error: Exception) -> str:
+def say_goodbye(client: mqtt.Client, properties: Properties | None = None) -> None:
+    """Disconnect in order: the broker drops the last will."""
+    client.on_disconnect = None
+    client.disconnect(properties=properties)
+    if client.want_write():
+        client.loop_write()
+    hang_up(client)
+
+
+def leave(client: mqtt.Client) -> None:
+    """Say goodbye for good: the broker keeps nothing for us (MQTT 5; in 3.1.1 until it expires)."""
+    if client.protocol != MQTTProtocolVersion.MQTTv5:
+        say_goodbye(client)
+        return
+    properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = 0
+    say_goodbye(client, properties)
+
+
+def explain(error: Exception, *, tls: bool) -> str:
     """Why a connection attempt failed, in words."""
+    fault = fault_of(str(error) or type(error).__name__) if tls else None
+    if fault is not None:
+        return link_trouble.of_tls(fault, error)
     if isinstance(error, socket.gaierror):
         return "no such host"
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there"
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    name = type(error).__name__
-    if name.startswith("SSL"):
-        return f"TLS: {getattr(error, 'verify_message', '') or getattr(error, 'reason', name)}"
-    return getattr(error, "strerror", None) or str(error) or name
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def why_ended(flags: mqtt.DisconnectFlags, reason: ReasonCode) -> str:
+    """Why a connection ended, in words: what the broker said, if it said anything."""
+    if not flags.is_disconnect_packet_from_server:
+        return SILENT
+    return TAKEN_OVER if reason.value == SESSION_TAKEN_OVER else f"{LOST}: {reason}"
 
 
 def _no_delay(_client: mqtt.Client, _userdata: object, sock: Any) -> None:

@@ -3,17 +3,15 @@
 Each attempt gets a fresh client: what was in flight belongs to the outbox, not to the client.
 Only the connect itself (name look-up, TCP, TLS) may block, so it runs in a thread. MQTT 5
 first, because only there a denied publish can be told from a good one; a broker that does not
-speak it gets 3.1.1.
+speak it gets 3.1.1. Of several brokers `BrokerTurns` says whose turn it is.
 """
 
 from __future__ import annotations
 
 import logging
-import random
-import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from functools import partial
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
@@ -22,27 +20,20 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from agent_sidecar.config import Config
 from agent_sidecar.mqtt import client as attempt
-from agent_sidecar.mqtt.client import CONNECT_TIMEOUT, RECEIVE_MAXIMUM, WINDOW, keepalive
+from agent_sidecar.mqtt import link_trouble
+from agent_sidecar.mqtt.ability import TOO_LARGE, BrokerAbility
+from agent_sidecar.mqtt.answers import Answers
+from agent_sidecar.mqtt.broker_turns import NEWEST, BrokerTurns
+from agent_sidecar.mqtt.client import CONNECT_TIMEOUT, RECEIVE_MAXIMUM
+from agent_sidecar.mqtt.in_thread import InThread
 from agent_sidecar.mqtt.observer import ConnectionCounters, Observer, OnMessage
+from agent_sidecar.mqtt.packet_limit import SET_ASIDE
+from agent_sidecar.mqtt.reconnect import LOST, REPLACED, SILENT, TAKEN_OVER, Reconnect
+from fleet.contract.broker_capabilities import packet_size
 from fleet.contract.errors import FleetError
-from fleet.contract.publish_properties import of_paho
 from fleet.contract.vocabulary import MessageKind
 
 log = logging.getLogger(__name__)
-
-FIRST_BACKOFF, MAX_BACKOFF = 0.5, 60.0
-"""Seconds; each wait is drawn between half and all of it, so a fleet does not return at once."""
-
-LOST: Final = "lost"
-
-NO_RETAIN: Final = "refused: Retain not supported"
-"""What a broker that keeps nothing says of our last will."""
-
-UNWANTED: Final = frozenset(
-    f"refused: {reason}"
-    for reason in ("Not authorized", "Bad user name or password", "Client identifier not valid")
-)
-"""Answers that stay the same however often one asks: the credential is not, or no longer, good."""
 
 
 class BrokerConnection:
@@ -53,36 +44,45 @@ class BrokerConnection:
 
     Attributes:
         will: makes (topic, payload) of the last will for each new connection; None: no will.
-        heard_at: when something last came in, or the connection came about (monotonic s).
     """
 
-    def __init__(self, config: Config, wake: Callable[[], None]) -> None:
-        self._config = config
-        self._wake = wake
-        self._filters: tuple[str, ...] = ()
-        self._on_inbound: OnMessage = lambda *_: None
-        self._observers: tuple[Observer, ...] = ()
+    def __init__(
+        self, config: Config, wake: Callable[[], None], reconnect: Reconnect | None = None
+    ) -> None:
+        self._turns = BrokerTurns(config, wake)
+        self._topics, self._agent = config.topics, config.agent
+        self._reconnect = reconnect or Reconnect(config.agent, str(config.broker), config.interval)
         self._client: mqtt.Client | None = None
-        self._connecting = False
-        self._outcome: tuple[mqtt.Client, str] | None = None
-        self._version = MQTTProtocolVersion.MQTTv5
-        self._unsupported = False
-        self._retains = True
+        self._blocking = InThread(wake)
         self._up = False
         self._closing = False
-        self._told: set[str] = set()
-        self._backoff = FIRST_BACKOFF
         self._next_attempt = 0.0
         self._answer_by = 0.0
         self._why = ""
         self.will: Callable[[], tuple[str, bytes] | None] = lambda: None
-        self.heard_at = 0.0
         self.counters = ConnectionCounters()
+        self._answers = Answers(self._turns, self.counters)
 
     def listen(self, filters: tuple[str, ...], on_message: OnMessage, *observers: Observer) -> None:
         """What to subscribe to (topics, no wildcards), who takes what comes in, and who is told of
         up and down."""
-        self._filters, self._on_inbound, self._observers = filters, on_message, observers
+        answers = self._answers
+        answers.filters, answers.on_message, answers.observers = filters, on_message, observers
+
+    @property
+    def ability(self) -> BrokerAbility:
+        """What the broker whose turn it is can do."""
+        return self._turns.ability
+
+    @property
+    def broker(self) -> str:
+        """Its address."""
+        return self._turns.name
+
+    @property
+    def heard_at(self) -> float:
+        """When something last came in, or the connection came about (monotonic s)."""
+        return self._answers.heard_at
 
     @property
     def up(self) -> bool:
@@ -91,24 +91,28 @@ class BrokerConnection:
     @property
     def why(self) -> str:
         """Why the last attempt failed or the link went down; empty: no trouble."""
-        return self._why
+        return REPLACED if self.replaced and self._why.startswith(LOST) else self._why
 
     @property
     def refused(self) -> bool:
-        """Whether the broker knows us and does not want us: trying again changes nothing."""
-        return self._why in UNWANTED
+        """Whether every broker knows us and does not want us: trying again changes nothing."""
+        return self._turns.refused_by_all
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another client has our place at the broker."""
+        return self._reconnect.replaced
 
     @property
     def remedy(self) -> str:
-        if self.refused:
-            return f"the newest join line; fleet agent rotate {self._config.agent} makes one"
-        if self._why.startswith(LOST) and self._config.path("FLEET_CERT_FILE"):
-            return f"fleet agent list: is {self._config.agent}'s certificate still good?"
-        return f"start the broker, or set FLEET_BROKER (now {self._config.broker})"
+        if self.replaced:
+            return self._reconnect.remedy
+        own = self.ability.remedy(self._why) or link_trouble.remedy(self._why, self._turns.config)
+        return own or f"start the broker, or set FLEET_BROKER (now {self._turns.all})"
 
     @property
     def protocol(self) -> str:
-        return "MQTT 5" if self._version == MQTTProtocolVersion.MQTTv5 else "MQTT 3.1.1"
+        return "MQTT 5" if self._turns.version == NEWEST else "MQTT 3.1.1"
 
     @property
     def tried(self) -> bool:
@@ -127,16 +131,18 @@ class BrokerConnection:
 
     def deadline(self, now: float) -> float:
         """When `tick` is due (monotonic s)."""
-        if self._connecting:
+        if self._blocking.busy:
             return now + CONNECT_TIMEOUT
         if self._client is None:
             return self._next_attempt
-        return now + keepalive(self._config.interval) if self._up else self._answer_by
+        if not self._up:
+            return self._answer_by
+        return min(now + self.ability.keepalive, self._reconnect.due(), self._turns.look_due())
 
     def tick(self, now: float) -> None:
         """Connect, notice a silent broker, keep alive."""
-        if self._connecting:
-            self._take_outcome(now)
+        if self._blocking.busy:
+            self._blocking.finish(now)
         elif self._client is None:
             if not self._closing and now >= self._next_attempt:
                 self._start_attempt(now)
@@ -145,6 +151,10 @@ class BrokerConnection:
         else:
             self._client.loop_misc()
             self._reap(now)
+            if self._up:
+                self._reconnect.look(now)
+                if self._turns.look(now):
+                    self._go_back(now)
 
     def ready(self, now: float) -> None:
         """Read and write what the socket allows."""
@@ -160,13 +170,23 @@ class BrokerConnection:
         self._reap(now)
 
     def publish(self, kind: MessageKind, payload: bytes, retain: bool) -> int | None:
-        """Publish a message of this agent at QoS 1; the message id that `acked` will name, or
-        None if the link is down."""
+        """Publish a message of this agent at QoS 1; the message id that `acked` will name, None
+        if the link is down, or `SET_ASIDE` if the broker takes no message as large."""
         if not self._up or self._client is None:
             return None
-        topic = self._config.topics.of(kind, self._config.agent)
-        info = self._client.publish(topic, payload, qos=1, retain=retain and self._retains)
-        return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
+        topic = self._topics.of(kind, self._agent)
+        size = packet_size(topic, payload)
+        if not self.ability.packets.takes(size):
+            self.counters.set_aside += 1
+            self.ability.tell(f"a {kind.value} is set aside", self.ability.too_large)
+            return SET_ASIDE
+        retain &= self.ability.retaining.possible
+        self.ability.retaining.given |= retain
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return None
+        self.ability.packets.sent(info.mid, size)
+        return info.mid
 
     def close(self) -> None:
         """Say goodbye in order, which drops the last will. Safe to call twice."""
@@ -174,41 +194,35 @@ class BrokerConnection:
         client, self._client = self._client, None
         self._up = False
         if client is not None:
-            client.on_disconnect = None
-            client.disconnect()
-            if client.want_write():
-                client.loop_write()
-            attempt.hang_up(client)
+            attempt.say_goodbye(client)
 
     def _start_attempt(self, now: float) -> None:
         self.counters.attempts += 1
         try:
-            client = attempt.make(self._config, self._version, self.will(), self._retains)
+            will = self.will()
+            retain = self.ability.retaining.possible
+            self.ability.retaining.given = will is not None and retain
+            client = attempt.make(self._turns.config, self._turns.version, will, retain)
         except (FleetError, OSError, ValueError) as error:  # a secret or certificate went away
             self._retry_later(str(error).splitlines()[0], now)
             return
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.on_subscribe = self._on_subscribe
-        client.on_publish = self._on_publish
-        client.on_message = self._on_message
-        self._connecting = True
+        self._answers.attach(client)
+        client.on_log = self._on_log if self._turns.config.broker.tls else None
+        config = self._turns.config
+        strange = self._turns.unanswered and self._turns.version == NEWEST
+        self._blocking.start(
+            lambda: partial(
+                self._connected, client, attempt.connect(client, config, strange=strange)
+            )
+        )
 
-        def work() -> None:
-            self._outcome = (client, attempt.connect(client, self._config))
-            self._wake()
-
-        threading.Thread(target=work, name="connect", daemon=True).start()
-
-    def _take_outcome(self, now: float) -> None:
-        if self._outcome is None:
-            return
-        client, why = self._outcome
-        self._connecting, self._outcome = False, None
+    def _connected(self, client: mqtt.Client, why: str, now: float) -> None:
         if self._closing:
             attempt.hang_up(client)
         elif why:
-            self._retry_later(why, now)
+            self._next_turn(why, now)
         else:
             self._client = client
             self._why = ""
@@ -223,37 +237,61 @@ class BrokerConnection:
     def _lost(self, why: str, now: float) -> None:
         client, self._client = self._client, None
         answered, self._up = self._up, False
-        tried = self._version
+        turns = self._turns
+        turns.unanswered |= not answered and why.startswith(LOST)
+        tried = turns.version
         if client is not None:
             client.on_disconnect = None
             attempt.hang_up(client)
         if answered:
-            log.warning("link down: %s", why)
-            for observer in self._observers:
-                observer.link_down()
-        if not self._unsupported:
-            self._version = MQTTProtocolVersion.MQTTv5
-        if why == NO_RETAIN and self._retains:
-            self._retains = False
+            self._answers.tell_down()
+        if not turns.unsupported:
+            turns.version = NEWEST
+        silent = answered and tried != NEWEST
+        ours = self.ability.packets.lost(now, too_large=why == TOO_LARGE, silent=silent)
+        hung_up = tried != NEWEST and why.startswith(LOST)
+        if self.ability.goes_without_retain(why, now, silent=hung_up):
+            turns.version, self._next_attempt = tried, now
+        elif answered:
+            self._why, config = why, turns.config
+            look = partial(attempt.listens, config)  # at once: the dead come back later
+            self._blocking.start(lambda: partial(self._ended, why, now, not ours and look()))
+        elif tried == NEWEST and (turns.unsupported or why.startswith(LOST)):
+            # A broker of MQTT 3.1.1 refuses an MQTT 5 CONNECT, or closes without a word.
+            self._retry_later(why, now)
+            turns.version = MQTTProtocolVersion.MQTTv311
             self._next_attempt = now
-            log.warning("%s keeps no retained messages: a hub must be there", self._config.broker)
-            return
+        else:
+            self._next_turn(why, now)
+
+    def _ended(self, why: str, at: float, listens: bool, now: float) -> None:
+        """A link that was up ended `at` then; whether the broker still listened. Where another took
+        our place we stay: at two brokers both of us would be at work."""
+        self._next_attempt = now + self._reconnect.lost(why, at, listens=listens)
+        if not (why == TAKEN_OVER or (why == SILENT and listens)):
+            self._turns.failed(now)
+
+    def _next_turn(self, why: str, now: float) -> None:
+        """No link came about here."""
         self._retry_later(why, now)
-        # A broker of MQTT 3.1.1 refuses an MQTT 5 CONNECT, or closes without a word.
-        older = self._unsupported or why.startswith(LOST)
-        if older and not answered and tried == MQTTProtocolVersion.MQTTv5:
-            self._version = MQTTProtocolVersion.MQTTv311
-            self._next_attempt = now
+        self._turns.failed(now, refused=link_trouble.lasts(why))
 
     def _retry_later(self, why: str, now: float) -> None:
         self._why = why
-        if why not in self._told:  # a broker that comes back may refuse us for another reason
-            self._told.add(why)
-            log.warning("no link to %s: %s", self._config.broker, why)
-            if self.refused:
-                log.warning("Try: %s", self.remedy)
-        self._next_attempt = now + self._backoff * random.uniform(0.5, 1.0)  # noqa: S311
-        self._backoff = min(self._backoff * 2, MAX_BACKOFF)
+        known = self.ability.remedy(why) or link_trouble.remedy(why, self._turns.config)
+        remedy = self.remedy if known else ""
+        self._reconnect.broker = self.broker
+        self._next_attempt = now + self._reconnect.failed(why, now, remedy)
+
+    def _go_back(self, now: float) -> None:
+        """Leave in order, so that no will is told and nothing is kept for us here, for the first
+        broker, which has been well for long enough."""
+        client, self._client, self._up = self._client, None, False
+        if client is not None:
+            attempt.leave(client)
+        self._answers.tell_down()
+        self._turns.returned()
+        self._next_attempt = now
 
     # --- paho's callbacks
 
@@ -266,70 +304,36 @@ class BrokerConnection:
         properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._why = f"refused: {reason}"
-            self._unsupported = str(reason) == "Unsupported protocol version"
+            self._why = self.ability.refused(reason.value) or f"refused: {reason}"
+            self._turns.unsupported = str(reason) == "Unsupported protocol version"
+            return
+        self._why = self.ability.stated(properties, time.monotonic(), self.protocol)
+        if self._why:
+            client.disconnect()
             return
         self._up = True
-        self._retains = getattr(properties, "RetainAvailable", 1) != 0
-        self._told.clear()
-        self._backoff = FIRST_BACKOFF
-        self._why = ""
+        client.on_log = None
+        vars(client)["_max_inflight_messages"] = self.ability.window  # paho itself would not listen
         self.counters.connects += 1
-        attempt.subscribe(client, self._filters)
-        log.info("connected to %s over %s", self._config.broker, self.protocol)
-        self.heard_at = time.monotonic()
-        window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
-        for observer in self._observers:
-            observer.link_up(self.heard_at, window)
+        attempt.subscribe(client, self._answers.filters)
+        now = self._answers.heard_at = time.monotonic()
+        self._turns.up(now)
+        self._reconnect.broker = self.broker
+        self._reconnect.up(now, self.protocol)
+        for observer in self._answers.observers:
+            observer.link_up(now, self.ability.window)
 
-    def _on_subscribe(
-        self,
-        _client: mqtt.Client,
-        _userdata: object,
-        _mid: int,
-        reasons: list[ReasonCode],
-        _properties: Properties | None,
-    ) -> None:
-        refused = [reason.is_failure or reason.value < 1 for reason in reasons]  # less than QoS 1
-        self.counters.refused_filters = sum(refused)
-        for name, reason, bad in zip(self._filters, reasons, refused, strict=False):
-            if bad:
-                log.warning("the broker refused the subscription to %s: %s", name, reason)
-
-    def _on_publish(
-        self,
-        _client: mqtt.Client,
-        _userdata: object,
-        mid: int,
-        reason: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
-        if reason.is_failure:
-            self.counters.denied += 1
-            log.warning("the broker denied a publish: %s", reason)
-        for observer in self._observers:
-            observer.acked(mid)
-
-    def _on_message(
-        self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage
-    ) -> None:
-        self.heard_at = time.monotonic()
-        topic = message.topic
-        if topic not in self._filters:  # a broker that sends more: it may be another's command
-            self.counters.unasked += 1
-            return
-        if of_paho(message.properties):
-            self.counters.beside += 1
-            return
-        self._on_inbound(topic, bytes(message.payload), message.retain, self.heard_at)
+    def _on_log(self, _client: mqtt.Client, _userdata: object, _level: int, line: str) -> None:
+        self._why = link_trouble.read_in_log(line) or self._why
 
     def _on_disconnect(
         self,
         _client: mqtt.Client,
         _userdata: object,
-        _flags: mqtt.DisconnectFlags,
+        flags: mqtt.DisconnectFlags,
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
         if not self._why:
-            self._why = f"{LOST}: {reason}"
+            refused = self.ability.refused(reason.value)
+            self._why = refused or attempt.why_ended(flags, reason)

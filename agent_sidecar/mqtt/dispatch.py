@@ -1,4 +1,5 @@
-"""Where a message from the bus goes: receipts to the outbox sender, the rest to the command queue.
+"""Where a message from the bus goes: receipts to the outbox sender, offers of tasks to whoever
+works, the rest to the command queue.
 
 What the queue answers at once is handed on as a reply; what it queues, the executor will answer.
 """
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from agent_sidecar.commands.queue import CommandQueue, CommandReply, InboundMessage
+from agent_sidecar.commands.task_offers import OnOffer, TaskOffers
 from agent_sidecar.config import Config
 from agent_sidecar.mqtt.sender import OutboxSender
 from agent_sidecar.state.session import Session
@@ -23,9 +25,11 @@ class Dispatcher:
     Args:
         reply: takes a reply that is due at once, and now (monotonic s).
         hub_online: called, with now, when a hub says that it has come up.
+        offered: takes offers of tasks; None: this agent does not work, and hears of none.
 
     Attributes:
         filters: what to subscribe to.
+        offers: judges offers of tasks; None where this agent does not work.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Dispatcher:
         *,
         reply: Callable[[CommandReply, float], None],
         hub_online: Callable[[float], None],
+        offered: OnOffer | None = None,
     ) -> None:
         topics = config.topics
         self._receipts = topics.of(MessageKind.RECEIPT, config.agent)
@@ -48,16 +53,25 @@ class Dispatcher:
         self._queue = queue
         self._reply = reply
         self._hub_online = hub_online
-        self.filters = (
+        self.filters: tuple[str, ...] = (
             topics.of(MessageKind.COMMAND, config.agent),
             self._receipts,
             self._broadcast,
         )
+        self._tasks = topics.of(MessageKind.TASK, config.agent)
+        self.offers: TaskOffers | None = None
+        if offered is not None:
+            validator = validators[MessageKind.TASK]
+            self.offers = TaskOffers(validator, queue.trusts, queue.dropped, offered)
+            self.filters = (*self.filters, self._tasks)
 
     def dispatch(self, topic: str, payload: bytes, retain: bool, now: float) -> None:
         """Hand on one message; `now` is monotonic s."""
         if topic == self._receipts:
             self._receipt(payload, retain, now)
+            return
+        if topic == self._tasks and self.offers is not None:
+            self.offers.receive(topic, payload, retain, time.time(), now)
             return
         kind = MessageKind.BROADCAST if topic == self._broadcast else MessageKind.COMMAND
         inbound = InboundMessage(kind, topic, payload, retain)

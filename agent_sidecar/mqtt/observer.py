@@ -32,6 +32,7 @@ class ConnectionCounters:
     attempts: int = 0
     connects: int = 0
     denied: int = 0
+    set_aside: int = 0
     refused_filters: int = 0
     unasked: int = 0
     beside: int = 0

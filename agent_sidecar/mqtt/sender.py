@@ -7,10 +7,13 @@ rarely, so a bus without a hub is not flooded; the first sign of a hub sends all
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Final
 
+from agent_sidecar.mqtt.packet_limit import SET_ASIDE
 from agent_sidecar.state.outbox import Outbox, OutboxRow
+from fleet.contract.backoff import Backoff
 from fleet.contract.vocabulary import MessageKind
 
 PATIENCE: Final = 5.0
@@ -23,14 +26,20 @@ BURST: Final = 16
 """Rows sent again to see whether a hub is there."""
 
 Publish = Callable[[MessageKind, bytes, bool], int | None]
-"""Publishes (kind, payload, retain) of this agent; the message id to expect back, or None if the
-connection cannot."""
+"""Publishes (kind, payload, retain) of this agent; the message id to expect back, None if the
+connection cannot, `SET_ASIDE` if this message cannot pass."""
 
 
 class OutboxSender:
     """Moves rows from `outbox` to the bus. `window` bounds unacknowledged ones."""
 
-    def __init__(self, outbox: Outbox, publish: Publish, window: int = 16) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        publish: Publish,
+        window: int = 16,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
         self._outbox = outbox
         self._publish = publish
         self._window = window
@@ -40,7 +49,9 @@ class OutboxSender:
         """Id up to which rows have left; what an earlier run left behind may have."""
         self._in_flight: dict[int, int] = {}
         self._again: list[OutboxRow] = []
-        self._patience = PATIENCE
+        self._chance = chance
+        self._patience = Backoff(PATIENCE, MAX_PATIENCE, chance=chance)
+        self._wait = 0.0
         self._resent = False
         self._resend_at = 0.0
 
@@ -77,7 +88,7 @@ class OutboxSender:
             self._resent = False
             self._cursor = 0
             self._again.clear()
-            self._resend_at = now + self._patience
+            self._resend_at = now + self._wait
         else:
             self._progress(now)
         return True
@@ -94,8 +105,7 @@ class OutboxSender:
         if now >= self._resend_at and not self._again and not self._in_flight:
             self._again = self._outbox.after(0, BURST)
             self._resent = True
-            self._patience = min(self._patience * 2, MAX_PATIENCE)
-            self._resend_at = now + self._patience
+            self._wait_from(now)
         room = self._window - len(self._in_flight)
         if room <= 0:
             return
@@ -123,11 +133,17 @@ class OutboxSender:
         mid = self._publish(row.kind, row.payload, row.retain)
         if mid is None:
             return False
+        if mid == SET_ASIDE:  # it stays in the outbox: another broker may take it
+            return True
         self._in_flight[mid] = row.id
         self._sent = max(self._sent, row.id)
         return True
 
     def _progress(self, now: float) -> None:
-        self._patience = PATIENCE
+        self._patience = Backoff(PATIENCE, MAX_PATIENCE, chance=self._chance)
         self._resent = False
-        self._resend_at = now + PATIENCE
+        self._wait_from(now)
+
+    def _wait_from(self, now: float) -> None:
+        self._wait = self._patience.failed(now)
+        self._resend_at = now + self._wait

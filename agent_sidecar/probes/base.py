@@ -107,6 +107,10 @@ class Watcher(Protocol):
 
     def fileno(self) -> int | None: ...
 
+    def is_news(self) -> bool:
+        """Whether what made it readable is worth a round; asked in the loop's thread, so quick."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
@@ -119,6 +123,8 @@ class Assembly:
         reload: default reload action for this kind (`FLEET_RELOAD` wins), or empty; `none` when
             the agent applies its configuration by itself, so there is only a digest to report.
         pid: the agent's process id now, for a reload by signal.
+        valid: whether the agent's own reader takes its configuration; None: it cannot be told.
+        in_effect: whether the configuration on the disk is the one that runs; None: not shown.
     """
 
     kind: str
@@ -126,3 +132,5 @@ class Assembly:
     found: Sequence[str] = ()
     reload: str = ""
     pid: Callable[[], int | None] = lambda: None
+    valid: Callable[[], bool | None] = lambda: None
+    in_effect: Callable[[], bool | None] = lambda: None

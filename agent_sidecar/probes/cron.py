@@ -26,11 +26,13 @@ class CronProbe:
 
     plane = Plane.CRON.value
     name = "cron"
-    timeout = 5.0
     ignores = "names, messages, outputs and error texts of the jobs"
 
-    def __init__(self, read: Callable[[], Outcomes | None], reads: str) -> None:
+    def __init__(
+        self, read: Callable[[], Outcomes | None], reads: str, timeout: float = 5.0
+    ) -> None:
         self._read = read
+        self.timeout = timeout
         self.reads = reads
 
     def run(self) -> ProbeResult:

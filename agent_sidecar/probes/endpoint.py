@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from agent_sidecar.probes.http import HttpAddress, get, listens
+from agent_sidecar.probes.pid_namespace import is_apart
 from fleet.contract.errors import ConfigError
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 from fleet.contract.web_address import refuse_login
@@ -30,6 +31,8 @@ class HealthReading:
     uptime: float | None = None
     version: str | None = None
 
+
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 ReadHealth = Callable[[Mapping[str, Any]], HealthReading | None]
 """Reads a decoded document; None means: not the document that is due here."""
@@ -55,8 +58,10 @@ class EndpointProbe:
         slow: float,
         timeout: float,
         keys: str,
+        guessed: Callable[[], str] = lambda: "",
     ) -> None:
         self._url = url if callable(url) else lambda: url
+        self._guessed = guessed
         self._judge = judge
         self._slow = slow
         self._patience = timeout
@@ -72,7 +77,11 @@ class EndpointProbe:
         reading = self._ask(address, target)
         took = time.monotonic() - began
         if reading is None:
-            return ProbeResult(self.plane, Check.FAIL, [self._down(firing=True)])
+            if guessed := self._guessed():
+                unknown = [self._down(firing=None)]
+                return ProbeResult(self.plane, Check.UNKNOWN, unknown, why=guessed)
+            down = [self._down(firing=True)]
+            return ProbeResult(self.plane, Check.FAIL, down, why=_unreached(address))
         check = reading.check
         if check is Check.PASS and took >= self._slow:
             check = Check.WARN
@@ -91,17 +100,28 @@ class EndpointProbe:
         return listens(address, min(1.0, self._patience))
 
     def _ask(self, address: HttpAddress, target: str) -> HealthReading | None:
-        """What the answer says; a 503 may carry a document too (nanobot says `degraded` so)."""
-        try:
-            answer = get(address, target, self._patience)
-        except (OSError, ValueError):  # ValueError: a host name that cannot be encoded
-            return None
-        document = answer.document() if answer.status in (200, 503) else None
+        document = ask(address, target, self._patience)
         return None if document is None else self._judge(document)
 
-    def _down(self, *, firing: bool) -> AlertEvidence:
+    def _down(self, *, firing: bool | None) -> AlertEvidence:
         code = AlertCode.ENDPOINT_DOWN.value
         return AlertEvidence(code, firing, Severity.CRITICAL, source=self.name)
+
+
+def _unreached(address: HttpAddress) -> str:
+    """Why it may be the wrong place to ask; empty where nothing says so."""
+    if address.host not in _LOOPBACK or not is_apart():
+        return ""
+    return "127.0.0.1 is this container's own: FLEET_ENDPOINT names where the agent listens"
+
+
+def ask(address: HttpAddress, target: str, timeout: float) -> Mapping[str, Any] | None:
+    """What the answer says; a 503 may carry a document too (nanobot says `degraded` so)."""
+    try:
+        answer = get(address, target, timeout)
+    except (OSError, ValueError):  # ValueError: a host name that cannot be encoded
+        return None
+    return answer.document() if answer.status in (200, 503) else None
 
 
 def parse(url: str) -> tuple[HttpAddress, str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from agent_sidecar.files import replace_text
+from agent_sidecar.files import read_kept, replace_text
 from agent_sidecar.probes.base import AlertEvent, AlertEvidence, ProbeResult
 from fleet.contract.timestamps import ulid
 from fleet.contract.vocabulary import AlertCode, AlertState, Check, Severity
@@ -92,9 +92,11 @@ class Hysteresis:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._conditions, self._told, self._said = _load(path)
+        found = read_kept(path, _parsed, "the state of alerts")
+        self._conditions, self._told, self._said = found or ({}, [], set())
         self._untold = list(self._told)
-        self._written = self._text()
+        # What cannot be believed is written anew at once, so that it is said only once.
+        self._written = self._text() if found or not path.exists() else ""
 
     def update(self, results: Iterable[ProbeResult], now: float) -> list[AlertEvent]:
         """Events of the codes that start or end with these results, in order of code.
@@ -207,26 +209,51 @@ def _near(evidence: AlertEvidence) -> bool:
     return evidence.value > evidence.threshold * (1 - MARGIN)
 
 
-def _load(path: Path) -> tuple[dict[str, _Condition], list[AlertEvent], set[str]]:
-    """What the file says; an unreadable one is as good as none."""
-    try:
-        stored: Any = json.loads(path.read_bytes())
-        conditions = {
-            code: _Condition(
-                id=one["id"],
-                severity=Severity(one["severity"]),
-                sources={
-                    source: _Source(firing, Severity(severity), *counts)
-                    for source, (firing, severity, *counts) in one["sources"].items()
-                },
-            )
-            for code, one in stored["codes"].items()
-        }
-        untold = [
-            AlertEvent(code, Severity(severity), AlertState(state), at, alert_id, value, threshold)
-            for code, severity, state, at, alert_id, value, threshold in stored["untold"]
-        ]
-        said = {str(code) for code in stored.get("said", ())}
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
-        return {}, [], set()
-    return conditions, untold, said
+def _parsed(stored: dict[str, Any]) -> tuple[dict[str, _Condition], list[AlertEvent], set[str]]:
+    """
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it is not what `_text` makes.
+    """
+    conditions = {
+        code: _Condition(
+            id=_text_of(one["id"]),
+            severity=Severity(one["severity"]),
+            sources={
+                source: _Source(_flag(firing), Severity(severity), *map(_count, counts))
+                for source, (firing, severity, *counts) in one["sources"].items()
+            },
+        )
+        for code, one in stored["codes"].items()
+    }
+    untold = [
+        AlertEvent(
+            _text_of(code), Severity(severity), AlertState(state), float(at), _text_of(alert_id),
+            _number(value), _number(threshold),
+        )
+        for code, severity, state, at, alert_id, value, threshold in stored["untold"]
+    ]  # fmt: skip
+    return conditions, untold, {_text_of(code) for code in stored.get("said", ())}
+
+
+def _text_of(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError
+    return value
+
+
+def _number(value: object) -> float | None:
+    if value is not None and type(value) not in (int, float):
+        raise TypeError
+    return value  # type: ignore[return-value]

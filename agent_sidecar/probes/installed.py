@@ -25,6 +25,9 @@ PLACES: Final = (
 SLACK: Final = 5.0
 """Seconds between the clocks of a file system and of the agent."""
 
+SAME: Final = 1.0
+"""Seconds between two words on one start, reckoned from how long it was ago."""
+
 
 class InstalledProbe:
     """Version of `package` beside the interpreter `python`; `started` tells of drift.
@@ -50,7 +53,8 @@ class InstalledProbe:
         self.reads = f"name and time of the folder {package}-VERSION.dist-info"
 
     def run(self) -> ProbeResult:
-        found = self._installed()
+        python = self._python()
+        found = None if python is None else installed(self._package, python)
         started = self._started()
         if found is None or started is None:
             return ProbeResult(self.plane, Check.PASS)
@@ -59,25 +63,21 @@ class InstalledProbe:
         if not drifted:
             self._running = (started, version)
         known = self._running
-        running = known[1] if known and known[0] == started else None
+        running = known[1] if known and abs(known[0] - started) < SAME else None
         evidence = AlertEvidence(AlertCode.VERSION_DRIFT.value, drifted, source=self.name)
         versions = {"agent": running} if running else {}
         return ProbeResult(self.plane, Check.PASS, [evidence], versions=versions)
 
-    def _installed(self) -> tuple[str, float] | None:
-        """(version, when it was written in s since the epoch)"""
-        python = self._python()
-        if python is None:
-            return None
-        prefix = python.parent.parent
-        folders = (
-            folder
-            for place in PLACES
-            for folder in prefix.glob(f"{place}/{self._package}-*.dist-info")
-        )
-        for folder in folders:
-            version = folder.name.removesuffix(".dist-info").rpartition("-")[2]
-            if re.fullmatch(VERSION, version):
-                written = min(folder.stat().st_mtime, time.time())
-                return version, written
-        return None
+
+def installed(package: str, python: Path) -> tuple[str, float] | None:
+    """(version, when it was written in s since the epoch) of `package` beside an interpreter, or
+    beside a program in the same folder."""
+    prefix = python.parent.parent
+    folders = (
+        folder for place in PLACES for folder in prefix.glob(f"{place}/{package}-*.dist-info")
+    )
+    for folder in folders:
+        version = folder.name.removesuffix(".dist-info").rpartition("-")[2]
+        if re.fullmatch(VERSION, version):
+            return version, min(folder.stat().st_mtime, time.time())
+    return None

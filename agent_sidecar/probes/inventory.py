@@ -35,7 +35,7 @@ def files_of(entries: Sequence[Path]) -> list[tuple[str, Path]]:
     """
     found: list[tuple[str, Path]] = []
     for entry in entries:
-        if entry.is_dir():
+        if os.path.isdir(entry):  # noqa: PTH112  False where we may not look, and no error
             inside = ((str(path.relative_to(entry.parent)), path) for path in _walk(entry))
             found += islice(inside, MAX_FILES)
         else:
@@ -61,6 +61,21 @@ def fingerprint(entries: Sequence[Path]) -> str | None:
             whole.update(os.fsencode(name) + b"\0" + _digest(path))
             found = True
     return f"sha256:{whole.hexdigest()}" if found else None
+
+
+def denied(entries: Sequence[Path]) -> int:
+    """How many of the files this user may not read; those that are absent do not count."""
+    return sum(1 for _, path in files_of(entries) if _denied(path))
+
+
+def _denied(path: Path) -> bool:
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return not os.access(path, os.R_OK)
 
 
 def inventory(entries: Sequence[Path]) -> Iterator[tuple[str, str]]:

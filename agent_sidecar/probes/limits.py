@@ -52,8 +52,8 @@ class LimitProbe:
         evidence = AlertEvidence(
             self._code.value, firing, severity, value=used, threshold=self._warn, source=self.name
         )
-        name = f"{self.plane}_available_bytes"
-        return ProbeResult(self.plane, check, [evidence], metrics={name: free})
+        metrics = {f"{self.plane}_available_bytes": free, f"{self.plane}_size_bytes": total}
+        return ProbeResult(self.plane, check, [evidence], metrics=metrics)
 
 
 def disk_probe(path: Path, *, warn: float, fail: float) -> LimitProbe:

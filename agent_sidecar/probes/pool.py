@@ -66,9 +66,11 @@ class Pool:
         return results
 
     def pending(self) -> bool:
-        """Whether a probe of this round may still answer in time."""
+        """Whether a probe of this round may still answer in time, or an answer was not collected:
+        what comes between a `collect` and this question belongs to the round, too."""
         with self._lock:
-            return bool(self._waiting) or bool(set(self._started) - self._overdue)
+            waited_for = set(self._started) - self._overdue
+            return bool(self._waiting or self._results or waited_for)
 
     def due(self, now: float) -> float | None:
         """When `collect` should be called again though nothing came (monotonic s)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agent_sidecar.probes.base import AlertEvidence, ProbeResult
+from agent_sidecar.probes.pid_namespace import is_apart
 from agent_sidecar.probes.processes import Process, Table, table
 from agent_sidecar.probes.restarts import Restarts
 from fleet.contract.named_process import FindPid, may_name
@@ -35,26 +37,33 @@ class ProcessProbe:
         find: asked at each look, since a restarted agent has another pid.
         described: in plain words, what `find` reads.
         elsewhere: whether something proves that the agent lives though its process is not to be
-            seen, as in another PID namespace: then the answer is `unknown`, not dead.
+            seen, as in another PID namespace, or why nobody can tell: then the answer is
+            `unknown`, not dead.
         supervised: what our own supervisor writes down; its folder is watched for the next start.
+        appears_in: the folder, if there is one, where a file of the agent's own names its process
+            at its start; before its first start, the one where that folder will be made.
     """
 
     plane = Plane.PROCESS.value
     name = "process"
     timeout = 5.0
-    ignores = "arguments, environment, open files and memory contents of the process"
+    ignores = "all else in arguments, environment, open files and memory of the process"
 
     def __init__(
         self,
         find: FindPid,
         described: str,
-        elsewhere: Callable[[], bool] = lambda: False,
+        elsewhere: Callable[[], bool | str] = lambda: False,
         processes: Table | None = None,
         supervised: PidFile | None = None,
+        appears_in: Callable[[], Path | None] = lambda: None,
     ) -> None:
         self._find = find
         self._supervised = supervised
+        self._appears_in = (lambda: supervised.path.parent) if supervised else appears_in
         self._births: DirectoryWatch | None = None
+        self._births_in: Path | None = None
+        self._looking = threading.Lock()
         self._elsewhere = elsewhere
         self._table = processes or table()
         self._known: Process | None = None
@@ -66,12 +75,31 @@ class ProcessProbe:
         """A descriptor that becomes readable when the process ends or comes back (Linux)."""
         return self._births.fileno() if self._births else self._watched
 
+    def is_news(self) -> bool:
+        """A file in the folder where its own will appear is none until it names a process: whoever
+        writes there would have us beat all the time."""
+        if self._births is None or self._supervised:
+            return True
+        if not self._looking.acquire(blocking=False):  # a look hangs
+            return False
+        try:
+            self._births.drain()
+            if (folder := self._appears_in()) and folder != self._births_in:
+                self._await_birth(folder)
+            return self._find() is not None
+        finally:
+            self._looking.release()
+
     def run(self) -> ProbeResult:
+        with self._looking:
+            return self._run()
+
+    def _run(self) -> ProbeResult:
         if self._births is not None:
             self._births.drain()  # before the look: whatever comes after it wakes us again
         process = self._look()
-        if process is None and self._supervised is not None and self._births is None:
-            self._await_birth(self._supervised.path.parent)
+        if process is None and (folder := self._appears_in()) and folder != self._births_in:
+            self._await_birth(folder)
             process = self._look()  # it may have come back just before we watched
         now = time.monotonic()
         self._count_restarts(process, now)
@@ -111,19 +139,25 @@ class ProcessProbe:
             self._restarts.happened(now)
 
     def _absent(self, now: float) -> ProbeResult:
-        unseen = self._elsewhere()
+        # One that was here and is gone is dead, whoever answers on its port by now.
+        unseen = self._known is None and self._elsewhere()
         evidence = [self._down(firing=None if unseen else True), self._restarts.evidence(now)]
         why = "it lives where its process cannot be seen: another container?" if unseen else ""
+        if isinstance(unseen, str):
+            why = unseen
         check = Check.UNKNOWN if unseen else Check.FAIL
         return ProbeResult(self.plane, check, evidence, why=why)
 
     def _await_birth(self, folder: Path) -> None:
+        self._close_births()
+        self._births_in = folder
         with suppress(ImportError, OSError):  # not Linux: the next round sees it
             from agent_sidecar.inotify import DirectoryWatch
 
-            self._births = DirectoryWatch(folder)
+            self._births = DirectoryWatch(folder, made=True)
 
     def _close_births(self) -> None:
+        self._births_in = None
         if self._births is not None:
             self._births.close()
             self._births = None
@@ -168,6 +202,8 @@ class PidFile:
         value = self._load()
         pid = value.get("pid") if isinstance(value, dict) else value
         if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0:
+            return None
+        if pid == 1 and is_apart():  # the agent's own process 1; ours is the sidecar
             return None
         return pid if may_name(self.path, pid) else None
 

@@ -1,6 +1,6 @@
 """The process table: `/proc` on Linux, `ps` elsewhere.
 
-A command line is compared with the name that is looked for; nothing of it leaves this file.
+Command lines and the place of a home tell which program of whom it is; nothing of them is sent.
 """
 
 from __future__ import annotations
@@ -65,6 +65,10 @@ class Table(Protocol):
 
     def descendants(self, pid: int) -> list[Process]: ...
 
+    def numbered(self, pid: int, ticks: int) -> list[Process]:
+        """Processes that began then, and that a PID namespace below ours knows as `pid`."""
+        ...
+
 
 class ProcTable:
     """Linux."""
@@ -108,6 +112,18 @@ class ProcTable:
                     found.append(process)
                     waiting.append(child)
         return found
+
+    def numbered(self, pid: int, ticks: int) -> list[Process]:
+        found = (self.look(one) for one in self._pids() if self._inner(one) == pid)
+        return [process for process in found if process and process.ticks == ticks]
+
+    def _inner(self, pid: int) -> int | None:
+        """The number of a process in its own namespace, where that is not ours."""
+        for line in self._read(f"{pid}/status").splitlines():
+            if line.startswith(b"NSpid:"):
+                numbers = line.split()[1:]
+                return int(numbers[-1]) if len(numbers) > 1 else None
+        return None
 
     def _children(self, pid: int) -> Iterator[int]:
         try:
@@ -158,6 +174,10 @@ class PsTable:
             grown = bool(born)
         return found
 
+    def numbered(self, pid: int, ticks: int) -> list[Process]:
+        """There are no such namespaces."""
+        return []
+
     def _rows(self, *which: str) -> Iterator[tuple[Process, int, list[str]]]:
         import subprocess
 
@@ -185,15 +205,41 @@ def table() -> Table:
     return ProcTable() if sys.platform == "linux" else PsTable()
 
 
+def command_line(pid: int) -> list[str]:
+    """Its words, for a look at which program it is; empty where there is no `/proc`."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123
+            return file.read(65_536).decode("utf-8", "replace").split("\0")
+    except OSError:
+        return []
+
+
+def home_of(pid: int) -> Path | None:
+    """`HOME` of its environment, of which nothing else is kept; None where we may not look."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
+            words = file.read(65_536).split(b"\0")
+    except OSError:
+        return None
+    found = next((word[5:] for word in words if word.startswith(b"HOME=/")), None)
+    return None if found is None else Path(os.fsdecode(found))
+
+
 def runs(argv: list[str], name: str) -> bool:
-    """Whether a command line runs the program `name`, also as `python -m name` or a script."""
-    words = [word.strip() for word in argv[:4] if word.strip()]  # titles come padded
+    """Whether a command line runs the program `name`, also as `python -m name` or a script.
+    `NAME SUBCOMMAND` asks for that first argument too."""
+    words = [word.strip() for word in argv[:5] if word.strip()]  # titles come padded
     if not words:
         return False
-    program = os.path.basename(words[0])  # noqa: PTH119
-    if program == name:
+    program, blank, subcommand = name.partition(" ")
+    if blank and words[0] != name:
+        ends = (at for at in range(1, len(words)) if runs(words[:at], program))
+        end = next(ends, None)
+        return end is not None and words[end] == subcommand
+    first = os.path.basename(words[0])  # noqa: PTH119
+    if first == name:
         return True
-    if not program.startswith(_INTERPRETERS) or len(words) < 2:
+    if not first.startswith(_INTERPRETERS) or len(words) < 2:
         return False
     if words[1] == "-m":
         return words[2:3] == [name]

@@ -24,6 +24,7 @@ class Rounds:
         self._pool = Pool(probes, wake)
         self._until: float | None = None
         self._deaf_until = 0.0
+        self._deaf_to: set[int] = set()
 
     @property
     def running(self) -> bool:
@@ -56,17 +57,21 @@ class Rounds:
 
     def woken(self, ready: set[int], now: float) -> None:
         """Start a round if a probe's own descriptor is among the `ready` ones."""
-        if ready & set(self.descriptors(now)):
+        if heard := ready & set(self.descriptors(now)):
+            lately = self._deaf_to if now < self._deaf_until else set()
+            self._deaf_to = lately | heard
             self._deaf_until = now + DEAF
-            self.start(now)
+            if any(watcher.is_news() for watcher in self._watchers if watcher.fileno() in heard):
+                self.start(now)
 
     def descriptors(self, now: float) -> list[int]:
         """What probes ask to be woken by. Not right after it has: a descriptor that stays
-        readable, as one of a dead process does until its probe lets go of it, must not spin."""
+        readable, as one of a dead process does until its probe lets go of it, must not spin.
+        Another one is heard meanwhile: a death right after a start."""
+        found = {watcher.fileno() for watcher in self._watchers} - {None}
         if self.running or now < self._deaf_until:
-            return []
-        found = (watcher.fileno() for watcher in self._watchers)
-        return [descriptor for descriptor in found if descriptor is not None]
+            found -= self._deaf_to
+        return sorted(descriptor for descriptor in found if descriptor is not None)
 
     def close(self) -> None:
         self._pool.close()

@@ -27,7 +27,8 @@ class Calls:
     """Model calls in numbers; times are s since the epoch.
 
     Attributes:
-        total, failed, tokens_input, tokens_output: since the source began to count.
+        total, failed, tokens_input, tokens_output: since the source began to count; `failed` None
+            where it does not know of failures.
         last_good: start of the last call that worked; None: never.
         last_user: start of the last call that a user asked for, None: never; `source_known` tells
             whether the source can tell who asked.
@@ -37,7 +38,7 @@ class Calls:
     """
 
     total: int
-    failed: int
+    failed: int | None
     tokens_input: int
     tokens_output: int
     last_good: float | None
@@ -84,17 +85,21 @@ class UsageProbe:
             "tokens_input_total": calls.tokens_input,
             "tokens_output_total": calls.tokens_output,
             "model_calls_total": calls.total,
-            "errors_total": calls.failed,
         }
+        if calls.failed is not None:
+            metrics["errors_total"] = calls.failed
         if age is not None:
             metrics["work_age_seconds"] = round(age)
         evidence = [
             _sign(AlertCode.WORK_STALLED, stalled, age, self._stalled or None),
-            _sign(AlertCode.ERROR_RATE, erring, round(share, 1), self._error_rate),
-            _sign(AlertCode.AUTH_FAILURE, calls.refused, severity=Severity.CRITICAL),
-            _sign(AlertCode.RATE_LIMITED, calls.throttled),
             self._idle_sign(calls, now),
         ]
+        if calls.failed is not None:
+            evidence += [
+                _sign(AlertCode.ERROR_RATE, erring, round(share, 1), self._error_rate),
+                _sign(AlertCode.AUTH_FAILURE, calls.refused, severity=Severity.CRITICAL),
+                _sign(AlertCode.RATE_LIMITED, calls.throttled),
+            ]
         check = Check.FAIL if stalled or erring else Check.PASS
         return ProbeResult(self.plane, check, evidence, metrics=metrics)
 

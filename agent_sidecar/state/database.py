@@ -7,6 +7,7 @@ a row that the hub has, waits for the next.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,12 @@ CREATE TABLE IF NOT EXISTS message (
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 """
+
+
+log = logging.getLogger(__name__)
+
+SMALLEST: Final = 512
+"""Bytes of the smallest page: SQLite takes what is smaller for a new file, and says nothing."""
 
 
 class Table(Protocol):
@@ -111,16 +118,27 @@ def _open(path: Path) -> sqlite3.Connection:
         FleetError: it cannot be opened or made.
     """
     try:
-        return _connect(path)
-    except sqlite3.OperationalError as error:
-        raise FleetError(
-            f"the outbox {path} cannot be opened", str(error), f"df -h {path.parent}"
-        ) from None
-    except sqlite3.DatabaseError:
-        path.replace(path.with_suffix(".damaged"))
-        for suffix in ("-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        return _connect(path)
+        if path.is_file() and 0 < path.stat().st_size < SMALLEST:
+            _put_aside(path, "it was cut")
+        try:
+            return _connect(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            _put_aside(path, str(error))
+            return _connect(path)
+    except (sqlite3.Error, OSError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        remedy = f"df -h {path.parent}; ls -ld {path}"
+        raise FleetError(f"the outbox {path} cannot be opened", why, remedy) from None
+
+
+def _put_aside(path: Path, why: str) -> None:
+    aside = path.with_suffix(".damaged")
+    path.replace(aside)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    log.error("%s is damaged (%s): it is %s now, what waited in it is lost", path, why, aside.name)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent_sidecar.probes.hysteresis import Hysteresis
 from agent_sidecar.state.database import Database
+from agent_sidecar.state.origin import Origin, place
 from agent_sidecar.state.outbox import Outbox
 from agent_sidecar.state.seen_ids import SeenIds
 from agent_sidecar.state.self_report import SelfReportFile
@@ -23,16 +24,19 @@ class StateDirectory:
     hysteresis: Hysteresis
     seen: SeenIds
     self_report: SelfReportFile
+    origin: Origin
 
     @classmethod
     def open(cls, folder: Path, now: float, *, resume: bool) -> StateDirectory:
-        """Open everything in `folder`; `resume` goes on with the last session, if it can.
+        """Open everything in `folder`; `resume` goes on with the last session, if it can, and if
+        no other sidecar can do so with a copy.
 
         Raises:
             FleetError: the outbox cannot be opened.
         """
         database = Database(folder / "outbox.sqlite3")
-        start = Session.resume if resume else Session.begin
+        origin = Origin(folder, place(folder))
+        start = Session.resume if resume and not origin.why else Session.begin
         return cls(
             session=start(folder / "session.json", now),
             database=database,
@@ -40,6 +44,7 @@ class StateDirectory:
             hysteresis=Hysteresis(folder / "alarms.json"),
             seen=SeenIds(database),
             self_report=SelfReportFile(folder / "self-report"),
+            origin=origin,
         )
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Status and alerts on disk until the hub has receipted them.
+"""Status, alerts and progress on disk until the hub has receipted them.
 
 When the disk is full, rows wait in memory (bounded) and are written as soon as there is room
 again.
@@ -26,10 +26,14 @@ LAZY: Final = 64
 RANK: Final = {"": 0, Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 """What goes first when the outbox is full: the oldest of the lowest rank."""
 
+PASSING: Final = -1
+"""The rank of what the next one of its kind replaces."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """A message that is to be kept until the hub has it; `rank` is one of `RANK`."""
+    """A message that is to be kept until the hub has it; `rank` is one of `RANK`, or
+    `PASSING`."""
 
     boot: int
     seq: int

@@ -6,13 +6,17 @@ import sqlite3
 from typing import Final
 
 from agent_sidecar.state.database import Database
+from fleet.contract.limits import MAX_TTL
 
 MAX_IDS: Final = 1024
 """Only accepted commands are remembered, and those are rate-limited."""
 
 
 class SeenIds:
-    """Remembers ids until they expire (s since the epoch).
+    """Remembers ids at least until they expire (s since the epoch), as far as there is room.
+
+    An id leaves only to make room, never by the time alone: a clock that was ahead for a moment
+    would else make every command that was answered new again.
 
     They reach the disk with the next thing that does, so with the answer; or by `save`.
     """
@@ -30,11 +34,18 @@ class SeenIds:
         return id_ in self._until
 
     def add(self, id_: str, until: float, now: float) -> None:
-        for known in [known for known, end in self._until.items() if end <= now]:
-            self._drop(known)
+        def worth(known: str) -> tuple[bool, float]:
+            """Who is over goes first, or whose end no command can have; then who ends first."""
+            end = self._until[known]
+            return now < end <= now + MAX_TTL, end
+
         while len(self._until) >= MAX_IDS:
-            self._drop(min(self._until, key=self._until.__getitem__))
+            self._drop(min(self._until, key=worth))
         self._until[id_] = self._fresh[id_] = until
+
+    def full(self, now: float) -> bool:
+        """Whether one more would push out one that has not expired yet."""
+        return len(self._until) >= MAX_IDS and min(self._until.values()) > now
 
     def save(self) -> bool:
         """Have them on disk now; False on a full one, where memory still knows them."""

@@ -22,10 +22,15 @@ class SelfReportFile:
     def load(self) -> State:
         """The state claimed last; `running` where none was, or the file holds no word of ours."""
         try:
-            self._written = self._path.read_text().strip()
-            return State(self._written)
-        except (OSError, ValueError):
+            written = self._path.read_text().strip()
+            state = State(written)
+        except FileNotFoundError:
             return State.RUNNING
+        except (OSError, ValueError):
+            log.error("%s holds no state; going on as if running", self._path)  # noqa: TRY400 - no defect
+            return State.RUNNING
+        self._written = written
+        return state
 
     def save(self, state: str) -> None:
         """Keep `state`; a full disk is said and stops nothing."""

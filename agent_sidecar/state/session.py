@@ -9,17 +9,32 @@ in use, and a new session starts.
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
+from typing import Any, Final
 
-from agent_sidecar.files import replace_text
+from agent_sidecar.files import read_kept, replace_text
+from fleet.contract.limits import MAX_INTEGER
+
+LEAP: Final = 2**16
+"""While the clock is behind the last session, a new one leaps by up to so much, drawn at random:
+counted by one, sessions of a state directory and of an older copy would have the same numbers."""
+
+LAST_BOOT: Final = MAX_INTEGER - 2**32
+"""A number beyond it is no time of any clock, and would leave none for the sessions after it."""
 
 
 class Session:
-    """Numbers messages; `path` holds `{"boot", "seq", "open"}`."""
+    """Numbers messages; `path` holds `{"boot", "seq", "open"}`.
 
-    def __init__(self, path: Path, boot: int, seq: int = 0) -> None:
+    Attributes:
+        fresh: it was begun by this process, so nobody has ever had its number before.
+    """
+
+    def __init__(self, path: Path, boot: int, seq: int = 0, *, fresh: bool = True) -> None:
         self._path = path
         self.boot = boot
+        self.fresh = fresh
         self._next = seq
         self._unsaved = True
 
@@ -27,7 +42,7 @@ class Session:
     def begin(cls, path: Path, now: float) -> Session:
         """A new session, as a daemon starts one; `now` is s since the epoch."""
         last, _, _ = _read(path)
-        session = cls(path, max(int(now * 1000), last + 1))
+        session = cls(path, _after(last, now))
         session.save()
         return session
 
@@ -37,9 +52,15 @@ class Session:
         last, seq, is_open = _read(path)
         if last < 0 or is_open:
             return cls.begin(path, now)
-        session = cls(path, last, seq)
+        session = cls(path, last, seq, fresh=False)
         session.save()
         return session
+
+    def renew(self, now: float) -> None:
+        """Go on as a session of this process's own: what it took up may be an older copy's."""
+        self.boot, self._next, self.fresh = _after(self.boot, now), 0, True
+        self._unsaved = True
+        self.save()
 
     def next_seq(self) -> int:
         self._next += 1
@@ -74,10 +95,24 @@ class Session:
         return True
 
 
+def _after(last: int, now: float) -> int:
+    milliseconds = int(now * 1000)
+    return milliseconds if milliseconds > last else last + 1 + secrets.randbelow(LEAP)
+
+
 def _read(path: Path) -> tuple[int, int, bool]:
     """(boot, seq, open); boot is -1 where nothing usable is written."""
-    try:
-        record = json.loads(path.read_text())
-        return int(record["boot"]), int(record["seq"]), bool(record["open"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return -1, 0, True
+    return read_kept(path, _parsed, "a session") or (-1, 0, True)
+
+
+def _parsed(record: dict[str, Any]) -> tuple[int, int, bool]:
+    """
+    Raises:
+        KeyError, TypeError, ValueError: it is no session, or nothing could follow it.
+    """
+    boot, seq, is_open = record["boot"], record["seq"], record["open"]
+    if (type(boot), type(seq), type(is_open)) != (int, int, bool):
+        raise TypeError
+    if not 0 <= boot <= LAST_BOOT or not 0 <= seq <= MAX_INTEGER:
+        raise ValueError
+    return boot, seq, is_open

@@ -3,6 +3,9 @@
 A process belongs to it if it is on record, or carries our mark in its environment (Linux), or is
 in the process group of one on record, or descends from any of these. A process that clears its
 environment and begins a session of its own, and whose parents have ended, is not found.
+
+A record is believed in the very folder that it was written in: in a copy of it, as a backup or
+`cp -a` makes, it names the processes of another supervisor, which may be at work.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from agent_sidecar.files import replace_text
+from agent_sidecar.files import read_kept, replace_text
 from agent_sidecar.supervise.process_table import Row, look, marked
 
 MARK: Final = "FLEET_EXEC"
@@ -26,6 +29,9 @@ without: what it starts is a reload action, and that may start what is not ours.
 AGENT: Final = "agent"
 SIDECAR: Final = "sidecar"
 ROLES: Final = (AGENT, SIDECAR)
+
+_FOLDER: Final = "folder"
+"""Beside the roles in the record: inode and device of its folder. No copy has the same."""
 
 LEFTOVERS: Final = 2.0
 """Seconds that what an agent left behind has to end before it is killed, and then to be gone."""
@@ -50,8 +56,8 @@ class ProcessTree:
             OSError: full disk, or no right to write.
         """
         rows = look(children.values())
-        said = {role: [pid, rows[pid].began] for role, pid in children.items() if pid in rows}
-        replace_text(self._path, json.dumps(said))
+        said = {role: (pid, rows[pid].began) for role, pid in children.items() if pid in rows}
+        replace_text(self._path, json.dumps({**said, _FOLDER: self._here()}))
 
     def members(self, roles: Sequence[str] = ROLES, *, fresh: bool = False) -> dict[int, Row]:
         """Who lives of it, without this process and its ancestors.
@@ -63,12 +69,25 @@ class ProcessTree:
         mark = os.fsencode(f"{MARK}={self.mark[MARK]}")
         found = {pid for pid in rows if marked(pid, mark)} if AGENT in roles else set()
         groups = set()
-        for role, (pid, began) in self._recorded().items():
+        recorded, ours = self._recorded()
+        for role, (pid, began) in recorded.items():
+            if not (ours or pid in found):
+                continue
             if role in roles and (rows[pid].began == began if pid in rows else fresh):
                 groups.add(pid)
         found |= {row.pid for row in rows.values() if row.group in groups or row.pid in groups}
         _add_descendants(found, rows)
         return {pid: rows[pid] for pid in found - _ancestors(rows) if not rows[pid].dead}
+
+    def of_others(self) -> list[int]:
+        """The pids on record that live and cannot be shown to be ours: the record is a copy, or of
+        a version that did not write down where it was made."""
+        recorded, ours = self._recorded()
+        if ours:
+            return []
+        rows, members = look(pid for pid, _ in recorded.values()), self.members()
+        living = {(pid, row.began) for pid, row in rows.items() if not row.dead}
+        return sorted({pid for pid, _ in living & set(recorded.values())} - members.keys())
 
     def end_all(self, *, fresh: bool = False) -> list[int]:
         """Kill all of it; the pids of those that are still there.
@@ -78,13 +97,28 @@ class ProcessTree:
         """
         return end(lambda: self.members(fresh=fresh), [signal.SIGKILL])
 
-    def _recorded(self) -> dict[str, tuple[int, str]]:
-        """What the file says; an unreadable one is as good as none."""
-        try:
-            stored: Any = json.loads(self._path.read_bytes())
+    def _here(self) -> tuple[int, str]:
+        """What tells the folder from a copy of it.
+
+        Raises:
+            OSError: it is not there.
+        """
+        status = self._folder.stat()
+        return status.st_ino, str(status.st_dev)
+
+    def _recorded(self) -> tuple[dict[str, tuple[int, str]], bool]:
+        """What the file says by role, and whether it was written in this folder; an unreadable
+        one is as good as none, and said."""
+
+        def parsed(stored: dict[str, Any]) -> dict[str, tuple[int, str]]:
             return {str(role): (int(pid), str(began)) for role, (pid, began) in stored.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
-            return {}
+
+        said = read_kept(self._path, parsed, "a list of processes") or {}
+        made = said.pop(_FOLDER, None)
+        try:
+            return said, made is not None and made == self._here()
+        except OSError:  # it was removed just now
+            return said, False
 
 
 def end(

@@ -26,12 +26,13 @@ from agent_sidecar.config import Config
 from agent_sidecar.files import replace_text
 from agent_sidecar.lock import exclusive
 from agent_sidecar.probes.restarts import LOOP
-from agent_sidecar.supervise.backoff import Backoff, Restart
 from agent_sidecar.supervise.process_tree import AGENT, SIDECAR, ProcessTree, end
+from agent_sidecar.supervise.restart import FIRST_DELAY, MAX_DELAY, NOT_AGAIN, Restart
 from agent_sidecar.supervise.signals import awaited_signals
 from agent_sidecar.supervise.spawn import spawn
 from agent_sidecar.supervise.terminal import Terminal
 from agent_sidecar.supervise.watchdog import Watchdog
+from fleet.contract.backoff import Backoff
 from fleet.contract.errors import FleetError
 
 GOODBYE: Final = 5.0
@@ -55,12 +56,11 @@ class _Child:
     argv: tuple[str, ...]
     environ: Mapping[str, str]
     policy: Restart
+    backoff: Backoff
     pid: int = 0
-    began: float = 0.0
     due: float | None = None
     restarts: int = 0
     restarted: deque[float] = field(default_factory=lambda: deque(maxlen=LOOP))
-    backoff: Backoff = field(default_factory=Backoff)
 
 
 class Supervisor:
@@ -85,14 +85,14 @@ class Supervisor:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._tree = ProcessTree(folder)
-        self._agent = _Child(AGENT, argv, {**os.environ, **self._tree.mark}, restart)
-        self._sidecar = _Child(SIDECAR, *sidecar, Restart.ALWAYS) if sidecar else None
+        waits = [Backoff(FIRST_DELAY, MAX_DELAY, chance=jitter) for _ in range(2)]
+        self._agent = _Child(AGENT, argv, {**os.environ, **self._tree.mark}, restart, waits[0])
+        self._sidecar = _Child(SIDECAR, *sidecar, Restart.ALWAYS, waits[1]) if sidecar else None
         self._children = [child for child in (self._agent, self._sidecar) if child is not None]
         self._watchdog = Watchdog(self._tree)
         self._terminal = Terminal()
         self._folder = folder
         self._pid_file = pid_file
-        self._jitter = jitter
         self._stopping = False
         self._kill_at: float | None = None
         self._code = 0
@@ -134,6 +134,14 @@ class Supervisor:
             pids = " ".join(map(str, left))
             why = f"process {pids} does not end, or belongs to another user"
             raise FleetError("the agent of an earlier exec still runs", why, f"sudo kill -9 {pids}")
+        if others := self._tree.of_others():
+            pids = " ".join(map(str, others))
+            _say(
+                f"process {pids} is left alone: it is on record in {self._folder}, but was not"
+                " started from there, as in a copy of a state directory"
+                f" (Try: ps -fp {pids.replace(' ', ',')}; two agents need two FLEET_HOME and two"
+                " FLEET_AGENT)"
+            )
 
     # --- children
 
@@ -144,7 +152,7 @@ class Supervisor:
             if child is self._agent:
                 self._terminal.give(pid)
 
-        child.due, child.began = None, time.monotonic()
+        child.due = None
         try:
             spawn(child.argv, child.environ, note)
         except OSError as error:
@@ -153,6 +161,7 @@ class Supervisor:
             name = child.argv[0]
             remedy = f"command -v {name}"
             raise FleetError(f"{name} cannot be started", error.strerror or "", remedy) from None
+        child.backoff.good(time.monotonic())
         if child is self._agent:
             self._tell()
 
@@ -201,9 +210,13 @@ class Supervisor:
             self._terminal.take_back(group)
             self._code = code
             self._tell()
-        if self._stopping or self._by_terminal(code) or not child.policy.wanted(code):
+        # The sidecar's own codes are no wishes of the agent.
+        again = child is not self._agent or child.policy.wanted(code)
+        if self._stopping or self._by_terminal(code) or not again:
+            if code == NOT_AGAIN and child is self._agent:
+                _say(f"the agent ended with code {code}: it asks not to be started again")
             return
-        delay = child.backoff.delay(now - child.began, self._jitter())
+        delay = child.backoff.failed(now)
         child.due = now + delay
         _say(f"the {child.role} ended with code {code}; starting it again in {delay:.1f} s")
 
@@ -225,7 +238,7 @@ class Supervisor:
                     self._start(child)
                 except FleetError as error:  # it was there before: an update is on its way
                     _say(str(error).splitlines()[0])
-                    child.due = time.monotonic() + child.backoff.delay(0.0, self._jitter())
+                    child.due = time.monotonic() + child.backoff.failed(time.monotonic())
 
     # --- signals
 

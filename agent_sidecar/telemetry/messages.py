@@ -11,9 +11,11 @@ from agent_sidecar.commands.queue import CommandReply
 from agent_sidecar.config import Config
 from agent_sidecar.probes.base import AlertEvent
 from agent_sidecar.state.directory import StateDirectory
-from agent_sidecar.state.outbox import RANK, OutboxEntry
+from agent_sidecar.state.outbox import PASSING, RANK, OutboxEntry
 from agent_sidecar.telemetry import encoding
 from agent_sidecar.telemetry.observed_state import ObservedState
+from agent_sidecar.telemetry.quantiser import Quantiser
+from agent_sidecar.telemetry.task_progress import TaskProgress
 from fleet.contract.rejection import Rejected
 from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.timestamps import timestamp
@@ -47,6 +49,7 @@ class MessageBuilder:
         self._hysteresis = state.hysteresis
         self._observed = observed
         self._validators = validators
+        self._quantiser = Quantiser()
         self.withheld = 0
 
     def heartbeat(
@@ -110,6 +113,12 @@ class MessageBuilder:
             "checks": self._observed.checks(now),
         }
 
+    def progress(self, told: TaskProgress, wall: float) -> bool:
+        """How far a task is. An end is kept like a warning; a percent goes before all else."""
+        rank = RANK[Severity.WARNING] if told.final else PASSING
+        message = told.message(wall)
+        return self.store(MessageKind.PROGRESS, message, retain=False, rank=rank, keep=told.final)
+
     def alert(self, event: AlertEvent) -> None:
         self.store(MessageKind.ALERT, encoding.alert(event), severity=event.severity)
 
@@ -120,14 +129,17 @@ class MessageBuilder:
         *,
         retain: bool = True,
         severity: str = "",
+        rank: int | None = None,
         keep: bool = True,
     ) -> bool:
-        """Put a status or alert into the outbox; True once it is safe there."""
+        """Put a message into the outbox; True once it is safe there. `rank` is given where it is
+        not that of the severity."""
         seq = self._session.issued
         payload = self._numbered(kind, message)
         if payload is None:
             return True
-        entry = OutboxEntry(self._session.boot, seq, kind, RANK[severity], retain, payload)
+        rank = RANK[severity] if rank is None else rank
+        entry = OutboxEntry(self._session.boot, seq, kind, rank, retain, payload)
         stored = self._outbox.add(entry, keep=keep)
         if not (stored or keep):
             self._session.take_back(seq)
@@ -149,14 +161,15 @@ class MessageBuilder:
 
     def _numbered(self, kind: MessageKind, message: dict[str, Any]) -> bytes | None:
         message = {name: value for name, value in message.items() if name not in _OURS}
+        numbers = {"boot": self._session.boot, "seq": self._session.issued}
         try:
-            self._validators[kind].check(message)
+            self._validators[kind].check({**message, **numbers})
         except Rejected as rejected:
             self.withheld += 1
             log.warning("a %s of our own was withheld: %s", kind, rejected)
             return None
-        numbers = {"boot": self._session.boot, "seq": self._session.next_seq()}
-        return encoding.encode({**message, **numbers})
+        self._session.next_seq()
+        return encoding.encode({**self._quantiser.message(message), **numbers})
 
 
 def severity_of(message: Mapping[str, Any]) -> str:

@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from agent_sidecar.commands.queue import CommandReply
 from agent_sidecar.config import Config
+from agent_sidecar.drop.allowance import DropAllowance
 from agent_sidecar.mqtt.connection import BrokerConnection
+from agent_sidecar.mqtt.packet_limit import SET_ASIDE
 from agent_sidecar.mqtt.sender import OutboxSender
 from agent_sidecar.one_shot import Purpose, is_news
 from agent_sidecar.probes.base import Probe, ProbeResult
@@ -22,7 +24,7 @@ from agent_sidecar.state.directory import StateDirectory
 from agent_sidecar.telemetry.messages import MessageBuilder, severity_of
 from agent_sidecar.telemetry.observed_state import ObservedState
 from agent_sidecar.telemetry.self_metrics import SelfMetrics
-from agent_sidecar.token_bucket import TokenBucket
+from agent_sidecar.telemetry.task_progress import ProgressNews, TaskProgress
 from fleet.contract.rejection import Rejected
 from fleet.contract.vocabulary import MessageKind, Reason, State
 
@@ -65,7 +67,10 @@ class Publisher:
         self._birth_at: float | None = None
         self._said: tuple[object, ...] | None = None
         self._beats: set[int] = set()
-        self._drop_beats = TokenBucket(20.0, 50.0)
+        self._allowance = DropAllowance(
+            config.interval, int(config.number("FLEET_EVENTS_A_DAY", 1, 10_000_000))
+        )
+        self._progress = ProgressNews()
         self.beaten = False
 
     @property
@@ -118,8 +123,9 @@ class Publisher:
         if payload is not None:
             mid = self._connection.publish(MessageKind.HEARTBEAT, payload, True)
             if mid is not None:
-                self._beats.add(mid)
                 self.beaten = True
+                if mid != SET_ASIDE:
+                    self._beats.add(mid)
 
     # --- what becomes of the connection
 
@@ -172,6 +178,14 @@ class Publisher:
         """One commit keeps both the reply and the id of what it answers."""
         self._builder.status(self._observed.state(now), now, time.time(), reply)
 
+    # --- tasks
+
+    def progress(self, told: TaskProgress, now: float) -> None:
+        """How far a task is, by the outbox; from the sidecar's loop. An end and a new state go at
+        once, a percent at most every few seconds. It renews no lease: that is asked by HTTP."""
+        if self._progress.is_news(told, now):
+            self._builder.progress(told, time.time())
+
     def _tell_change(self, now: float) -> None:
         """A status whenever state, versions or configuration are not what was said last."""
         if self._said is not None and self._builder.fingerprint(now) != self._said:
@@ -192,12 +206,15 @@ class Publisher:
         """A judged message of the agent; True once it is safe.
 
         Raises:
-            Rejected: it says what only the sidecar may say.
+            Rejected: it says what only the sidecar may say, or more than an agent may.
         """
         now = time.monotonic()
+        said = message
+        self._allowance.check(kind, said, now)
         if kind is MessageKind.HEARTBEAT:
+            self._allowance.spend(kind, said, now)
             self._observed.record_heartbeat(message, now)
-            if self._drop_beats.consume(now):
+            if self._allowance.may_beat(now):
                 self.beat(now, message)
             return True
         if "reply" in message:  # only the sidecar answers commands
@@ -205,6 +222,8 @@ class Publisher:
         if kind is MessageKind.STATUS:
             message = self._builder.completed(message, now)
         stored = self._builder.store(kind, message, severity=severity_of(message), keep=False)
+        if stored:
+            self._allowance.spend(kind, said, now)
         if stored and kind is MessageKind.STATUS:
             self._observed.record_status(message["state"])
             self._state.self_report.save(message["state"])

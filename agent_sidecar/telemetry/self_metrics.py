@@ -33,20 +33,23 @@ class SelfMetrics:
         self._builder = builder
         self._drop_watcher = drop_watcher
         self._denied = 0
+        self._set_aside = 0
         self._failures = 0
 
     def look(self) -> ProbeResult:
         """The plane `broker`: warn while the link is down or the broker refuses something."""
         counters, up = self._connection.counters, self._connection.up
         denied = counters.denied > self._denied
-        self._denied = counters.denied
+        set_aside = counters.set_aside > self._set_aside
+        self._denied, self._set_aside = counters.denied, counters.set_aside
+        limited = denied or set_aside or counters.refused_filters > 0
         disk_refuses = self._outbox.failures > self._failures or self._outbox.unsaved > 0
         self._failures = self._outbox.failures
         waiting = self._outbox.waiting()
         piled_up = waiting >= BACKLOG or disk_refuses
         return ProbeResult(
             Plane.BROKER.value,
-            Check.PASS if up and not (denied or counters.refused_filters) else Check.WARN,
+            Check.PASS if up and not limited else Check.WARN,
             evidence=(
                 AlertEvidence(AlertCode.AUTH_FAILURE, denied if up else None, Severity.WARNING),
                 AlertEvidence(
@@ -64,6 +67,6 @@ class SelfMetrics:
             "outbox_messages": len(self._outbox),
             "outbox_dropped_total": self._outbox.evicted,
             "rejected_total": rejected + (self._drop_watcher.rejected if self._drop_watcher else 0),
-            "publish_denied_total": counters.denied,
+            "publish_denied_total": counters.denied + counters.set_aside,
             "connects_total": counters.connects,
         }

@@ -13,7 +13,7 @@ from typing import Final
 from fleet.acl.proof_report import Opening, ProofReport, Way
 from fleet.contract import reserved
 from fleet.contract.topics import CONTROL, Topics
-from fleet.provisioning import acl_rules
+from fleet.provisioning import acl_rules, role_update
 from fleet.provisioning.acl_rules import DEFAULTS, Right, Role
 from fleet.provisioning.dynsec import Account, Dynsec
 from fleet.provisioning.registry import Registry
@@ -27,12 +27,15 @@ _UNSUBSCRIBE: Final = "unsubscribe"
 
 
 async def compare(settings: Settings, dynsec: Dynsec, report: ProofReport) -> None:
-    """Add to `report` whatever an account may do beyond its template, or does differently; and
-    what accounts that are nobody's of the fleet may do to the fleet's topics."""
+    """Add to `report` whatever an account may do beyond its template, and what accounts that are
+    nobody's of the fleet may do to the fleet's topics. A role that a version before made, and that
+    lacks what this one gives, opens nothing: it is named as one that `lacks` something."""
     topics = settings.topics
     roles, groups = await dynsec.roles(), await dynsec.groups()
     expected = _expected(settings)
     # Such as the broker's own admin.
+    stale = role_update.changes(role_update.templates(settings), roles)
+    report.lacking += [change.role.name for change in stale if change.narrower]
     trusted = settings.tables.get(TABLE, {}).get("trusted", [])
     for account in await dynsec.everybody():
         report.attempts += 1 + len(account.groups)
@@ -56,6 +59,8 @@ def _expected(settings: Settings) -> dict[str, tuple[str, str, Role]]:
     topics = settings.topics
     own = acl_rules.hub(topics), acl_rules.admin(topics)
     found = {role.name: (role.name, "", role) for role in own}
+    bridge = acl_rules.bridge(topics)  # where there is a second broker
+    found[bridge.name] = bridge.name, bridge.name, bridge
     for agent in (Registry(settings.home).agents() or {}).values():
         template = agent.name, agent.name, acl_rules.agent(topics, agent.name)
         found |= dict.fromkeys(agent.accounts, template)
@@ -73,8 +78,7 @@ def _of_a_member(
     groups: Mapping[str, Sequence[str]],
     topics: Topics,
 ) -> Iterable[Opening]:
-    stored = roles.get(role.name)
-    if stored is None or set(stored) != set(role.rights):
+    if any(not change.narrower for change in role_update.changes([role], roles)):
         yield Opening(owner, Way.ROLE, role.name)
     if account.client_id != client_id or account.roles != (role.name,):
         yield Opening(owner, Way.ROLE, account.username)

@@ -52,7 +52,8 @@ class SelfCheck:
         from fleet.acl.proof import prove
 
         try:
-            openings = await prove(self._hub.settings)
+            places = self._hub.settings.at_each()
+            openings = [one for place in places for one in await prove(place)]
         except FleetError as error:
             _log.warning("the ACL could not be proven: %s: %s", error.what, error.why)
             return

@@ -12,16 +12,47 @@ from starlette.exceptions import HTTPException
 from fleet import __version__
 from fleet.api.auth import SessionAuthenticator
 from fleet.api.backend import Backend
-from fleet.api.listeners import Listeners
-from fleet.api.routes import events, fleet, health, messages, page, session
+from fleet.api.routes import (
+    acknowledge,
+    blobs,
+    boards,
+    departures,
+    events,
+    fleet,
+    health,
+    messages,
+    page,
+    session,
+    tasks,
+)
+from fleet.api.routes.work import on_blob_error, on_work_error
+from fleet.domain.work.errors import WorkError
 from fleet.http.connections import most_connections
+from fleet.http.listeners import Listeners
 from fleet.http.middleware import LOOPBACK, HttpGuard
 from fleet.http.problems import HttpProblem
+from fleet.http.revocations import Revocations
+from fleet.store.port import StoreFullError, StoreUnavailableError
 from fleet.tokens import Tokens
+from fleet.work.blob_errors import BlobError
+from fleet.work.service import WorkService
 
 
-def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBACK) -> FastAPI:
-    """The application over `backend`; `hosts` are the names it answers to."""
+def create_app(
+    backend: Backend,
+    tokens: Tokens,
+    hosts: frozenset[str] = LOOPBACK,
+    *,
+    work: WorkService | None = None,
+    open_metrics: bool = False,
+) -> FastAPI:
+    """The application over `backend`.
+
+    Args:
+        hosts: the names it answers to.
+        work: tasks, blobs and boards; None: it has none.
+        open_metrics: whether `/metrics` asks callers on this machine for no token.
+    """
     app = FastAPI(
         title="Fleet hub",
         version=__version__,
@@ -32,11 +63,19 @@ def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBAC
         license_info={"name": "MIT"},
     )
     app.state.backend = backend
+    app.state.work = work
+    app.state.open_metrics = open_metrics
     app.state.listeners = Listeners(most_connections() // 2)
+    app.state.revocations = Revocations(tokens)
     app.state.authenticator = SessionAuthenticator(tokens)
     for router in (
         messages.router,
         fleet.router,
+        departures.router,
+        acknowledge.router,
+        tasks.router,
+        blobs.router,
+        boards.router,
         events.router,
         session.router,
         health.router,
@@ -46,13 +85,28 @@ def create_app(backend: Backend, tokens: Tokens, hosts: frozenset[str] = LOOPBAC
     app.add_exception_handler(HttpProblem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_middleware(HttpGuard, hosts=hosts)
+    app.add_exception_handler(StoreUnavailableError, _on_store_away)
+    app.add_exception_handler(WorkError, on_work_error)
+    app.add_exception_handler(BlobError, on_blob_error)
+    uploads = {"/v1/blobs/": work.blobs.limits.most} if work else {}
+    app.add_middleware(HttpGuard, hosts=hosts, uploads=uploads)
     return app
 
 
 async def _on_problem(_: Request, problem: Exception) -> Response:
     assert isinstance(problem, HttpProblem)  # noqa: S101 - registered for this class only
     return problem.response()
+
+
+async def _on_store_away(_: Request, error: Exception) -> Response:
+    """Without what the store's own words may show."""
+    full = isinstance(error, StoreFullError)
+    return HttpProblem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "the store's disk is full" if full else "the store is away or does not answer",
+        "again in a minute; the alerts of the hub say when it is there",
+        headers={"Retry-After": "60"},
+    ).response()
 
 
 async def _on_invalid(_: Request, error: Exception) -> Response:

@@ -73,8 +73,7 @@ class SessionAuthenticator(Authenticator):
         session = self._sessions.get(name)
         if session is None:
             return None
-        revoked = all(entry.id != session.principal.id for entry in self._tokens.entries())
-        if revoked or session.ends < time.monotonic():
+        if self._tokens.bearer(session.principal.id) is None or session.ends < time.monotonic():
             del self._sessions[name]
             return None
         shown = request.headers.get(SECRET_HEADER, "")

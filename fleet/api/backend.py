@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -41,6 +41,28 @@ class CommandRequest:
     reply_to: str | None
     by: str
     """Who sent it: the token's id and role, for the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceRequest:
+    """Alerts to hold back for `seconds`; empty texts match all. `scope` is `group:NAME` or
+    `site:NAME`, `begins` in seconds since the epoch, None is now."""
+
+    seconds: float
+    by: str
+    agent: str = ""
+    scope: str = ""
+    code: str = ""
+    begins: float | None = None
+    maintenance: bool = False
+
+
+class PastError(ValueError):
+    """What is to begin has its time behind it; says the hub's time."""
+
+
+class UnknownCodeError(ValueError):
+    """No alert has that code; says which one is like it, or nothing."""
 
 
 class Backend(Protocol):
@@ -122,22 +144,54 @@ class Backend(Protocol):
         """Alerts that fire, worst first; then, with `history`, those over."""
         ...
 
+    def routes(self) -> list[JsonObject]:
+        """Alert routes: what waits for each, and what its receiver would not take."""
+        ...
+
+    async def retry_alerts(self, route: str | None) -> int:
+        """Try again what `route` (None: each) would not take; how many messages that are.
+
+        Raises:
+            KeyError: there is no such route.
+        """
+        ...
+
     async def acknowledge_alert(self, agent: str | None, code: str, by: str) -> bool:
         """`agent` None: an alert of the hub itself."""
+        ...
+
+    def linked_alerts(self, token: str) -> list[JsonObject] | None:
+        """Alerts that a notification's link is about and that stand; None: it is none of ours."""
+        ...
+
+    async def acknowledge_linked(self, token: str) -> list[JsonObject] | None:
+        """Acknowledge them; as above."""
         ...
 
     async def verified(self, agent: str, *, agrees: bool) -> bool:
         """A second source was asked about `agent`; False if nobody knows the agent."""
         ...
 
-    async def silence(self, agent: str | None, code: str | None, seconds: float, by: str) -> str:
-        """Silence matching alerts; the id of the silence."""
+    async def silence(self, wanted: SilenceRequest) -> str:
+        """Silence matching alerts; the id of the silence.
+
+        Raises:
+            KeyError: nobody belongs to the scope.
+        """
         ...
 
     async def lift(self, silence: str) -> bool: ...
 
     def audit(self) -> JsonObject:
         """Summaries of the latest audit reports; no matched value is in them."""
+        ...
+
+    async def forget(self, agent: str, *, history: bool) -> JsonObject:
+        """Drop an agent, with `history` also all that is stored of it; what was done."""
+        ...
+
+    async def rename(self, agent: str, to: str) -> JsonObject:
+        """Let all that is known and stored of `agent` be of `to`; what was done."""
         ...
 
     def events(self, after: int | None, wanted: EventFilter) -> AsyncIterator[list[StreamEvent]]:
@@ -148,4 +202,6 @@ class Backend(Protocol):
         """(exposition, content type) as negotiated by the Accept header."""
         ...
 
-    def silences(self) -> Sequence[JsonObject]: ...
+    def silences(self) -> JsonObject:
+        """`silences` in force, each with the alerts that it hides; those `planned`; `windows`."""
+        ...

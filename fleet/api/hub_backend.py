@@ -8,24 +8,30 @@ from typing import TYPE_CHECKING
 
 import fleet
 from fleet.api.agent_query import AgentQuery, choose
-from fleet.api.backend import CommandRequest, HistoryQuery, JsonObject
+from fleet.api.backend import CommandRequest, HistoryQuery, JsonObject, SilenceRequest
 from fleet.api.cooperative import SLICE, in_slices
 from fleet.api.event_stream import EventFilter, EventName, EventStream, StreamEvent
+from fleet.api.linked_alerts import LinkedAlerts
+from fleet.api.quiet import Quiet
 from fleet.auditor.report import archive
 from fleet.commander.commander import Commander, TooManyOpenError
+from fleet.commander.departures import Departures
+from fleet.commander.enrolment_sync import EnrolmentSync
 from fleet.contract.messages import Status
-from fleet.contract.timestamps import timestamp, ulid
-from fleet.contract.topics import FROM_AGENT
+from fleet.contract.timestamps import timestamp
+from fleet.contract.topics import STATES
 from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result
 from fleet.domain.agent_view import worst_first
+from fleet.domain.alert import Alert
 from fleet.domain.commands import IssuedCommand
 from fleet.domain.events import Event, Fact
 from fleet.domain.problems import Problem, described, in_order, problems_of
 from fleet.domain.severities import severity_of
-from fleet.domain.silences import Silence
 from fleet.hub.committer import HUB
 from fleet.hub.feed import Item
+from fleet.hub.maintenance_windows import MaintenanceWindows
 from fleet.metrics.exporter import Exporter
+from fleet.notifier.notifier import Notifier
 from fleet.store import cursors
 from fleet.store.records import (
     DeadLetter,
@@ -44,10 +50,24 @@ class HubBackend:
 
     name = "stream"
 
-    def __init__(self, hub: Hub, commander: Commander, exporter: Exporter) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        commander: Commander,
+        exporter: Exporter,
+        departures: Departures,
+        enrolments: EnrolmentSync,
+        notifier: Notifier,
+        maintenance: MaintenanceWindows,
+    ) -> None:
         self._hub = hub
+        self._notifier = notifier
+        self._linked = LinkedAlerts(hub)
+        self._quiet = Quiet(hub, maintenance)
         self._commander = commander
         self._exporter = exporter
+        self._departures = departures
+        self._enrolments = enrolments
         self._stream = EventStream()
         commander.observe(self._publish_command)
 
@@ -79,11 +99,17 @@ class HubBackend:
             "counts": chosen.counts,
             "listed": roster.has_list,
             "hub": own,
+            "standby": self._standby(),
         }
         if wanted.brief:
             return [{"agent": n, "state": roster.verdict(n).value} for n in chosen.names], about
         views = await in_slices(chosen.names, lambda name: self._hub.read_model.view(name, now))
         return await in_slices(worst_first(views), described), about
+
+    def _standby(self) -> str | None:
+        """Of several brokers the one at which the hub is, if it is not the first."""
+        here = self._hub.bus.broker
+        return None if here == self._hub.settings.broker else here.place
 
     async def problems(self, limit: int | None) -> list[JsonObject]:
         model, now = self._hub.read_model, self._hub.committer.now()
@@ -124,6 +150,10 @@ class HubBackend:
             "commands_open": len(self._commander),
             "alerts_firing": len(self._hub.committer.book.firing()),
             "broker_dropped": counters.broker_dropped,
+            "brokers": {
+                one.place: one == self._hub.bus.broker for one in self._hub.settings.brokers.every
+            },
+            "bridges": dict(counters.bridges),
             "link_losses": counters.link_losses,
         }
 
@@ -194,21 +224,50 @@ class HubBackend:
     async def publish(self, kind: MessageKind, agent: str, payload: bytes) -> None:
         message = self._hub.reader.read(kind, payload)
         answers = isinstance(message, Status) and message.reply is not None
-        retain = kind in FROM_AGENT and not answers  # an answer is of its moment, no state
+        retain = kind in STATES and not answers  # an answer is of its moment, no state
         await self._hub.bus.publish(self._hub.topics.of(kind, agent), payload, retain=retain)
+
+    async def forget(self, agent: str, *, history: bool) -> JsonObject:
+        await self._enrolments.look()  # whoever was just revoked is gone when this is answered
+        done = await self._departures.forget(agent, history=history)
+        return done.as_dict()
+
+    async def rename(self, agent: str, to: str) -> JsonObject:
+        await self._enrolments.look()
+        done = await self._departures.rename(agent, to)
+        return done.as_dict()
 
     def alerts(self, *, history: bool, code: str | None = None) -> list[JsonObject]:
         book = self._hub.committer.book
         firing = [alert for alert in book.firing() if code in (None, alert.code)]
-        over = [alert for alert in book.alerts.values() if not alert.firing] if history else []
+        over = [alert for alert in book.alerts.values() if not alert.stands] if history else []
         ended = [alert for alert in over if code in (None, alert.code)]
         newest = sorted(ended, key=lambda alert: -alert.since)[:200]
         return [
-            alert.as_dict() | {"silenced": book.is_silenced(alert)} for alert in (*firing, *newest)
+            alert.as_dict()
+            | {"silenced": book.is_silenced(alert), "planes": self._planes_that_fail(alert)}
+            for alert in (*firing, *newest)
         ]
+
+    def _planes_that_fail(self, alert: Alert) -> list[str]:
+        """Of an alert that is about them."""
+        about = alert.firing and alert.code == HubAlertCode.AGENT_DEGRADED
+        return list(self._hub.roster.failing(alert.agent)) if about else []
+
+    def routes(self) -> list[JsonObject]:
+        return self._notifier.routes()
+
+    async def retry_alerts(self, route: str | None) -> int:
+        return await self._notifier.retry(route)
 
     async def acknowledge_alert(self, agent: str | None, code: str, by: str) -> bool:
         return await self._hub.committer.acknowledge(agent or "", code, by)
+
+    def linked_alerts(self, token: str) -> list[JsonObject] | None:
+        return self._linked.of(token)
+
+    async def acknowledge_linked(self, token: str) -> list[JsonObject] | None:
+        return await self._linked.acknowledge(token)
 
     async def verified(self, agent: str, *, agrees: bool) -> bool:
         if not self._hub.roster.knows(agent):
@@ -220,22 +279,14 @@ class HubBackend:
         await committer.write(events=[dissent])
         return True
 
-    async def silence(self, agent: str | None, code: str | None, seconds: float, by: str) -> str:
-        committer = self._hub.committer
-        now = committer.now()
-        silence = Silence(ulid(now), now + seconds, agent or "", code or "", by)
-        committer.silence(silence)
-        await self._flush()
-        return silence.id
+    async def silence(self, wanted: SilenceRequest) -> str:
+        return await self._quiet.begin(wanted)
 
     async def lift(self, silence: str) -> bool:
-        done = self._hub.committer.lift(silence)
-        if done:
-            await self._flush()
-        return done
+        return await self._quiet.end(silence)
 
-    def silences(self) -> list[JsonObject]:
-        return [silence.as_dict() for silence in self._hub.committer.book.silences.values()]
+    def silences(self) -> JsonObject:
+        return self._quiet.listed()
 
     def audit(self) -> JsonObject:
         return {"reports": archive.recent(self._hub.settings.home)}
@@ -245,9 +296,6 @@ class HubBackend:
 
     def events(self, after: int | None, wanted: EventFilter) -> AsyncIterator[list[StreamEvent]]:
         return self._stream.listen(after, wanted)
-
-    async def _flush(self) -> None:
-        await self._hub.committer.write()
 
     def _publish_item(self, item: Item) -> None:
         if isinstance(item, StoredEvent):

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from fleet.contract import limits, patterns
-from fleet.contract.messages import Maybe, Shape, TimeToLive, Ulid
+from fleet.contract.fields import Maybe, Shape, TimeToLive, Ulid
 from fleet.contract.vocabulary import Priority, Result, Verb
 
 AgentName = Annotated[str, Field(pattern=patterns.anchored(patterns.AGENT))]
@@ -53,8 +53,17 @@ class SilenceBody(Shape):
     """Alerts that shall not be sent for a while; absent fields match all."""
 
     agent: Annotated[Maybe[AgentName], Field(description="only this agent")] = None
+    scope: Annotated[
+        Maybe[Annotated[str, Field(pattern=r"^(group|site):[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]],
+        Field(description="only this group or site: `group:NAME` or `site:NAME`"),
+    ] = None
     code: Annotated[Maybe[Code], Field(description="only this alert code")] = None
     seconds: Annotated[float, Field(ge=60, le=30 * 86_400, description="for how long")]
+    begins: Annotated[
+        Maybe[Annotated[str, Field(pattern=patterns.anchored(patterns.TIMESTAMP))]],
+        Field(description="when; absent: now"),
+    ] = None
+    maintenance: Annotated[bool, Field(description="whether it is planned work")] = False
 
 
 class AlertBody(Shape):
@@ -64,11 +73,32 @@ class AlertBody(Shape):
     code: Annotated[Code, Field(description="which alert")]
 
 
+class RetryBody(Shape):
+    """Which alert route tries again what its receiver would not take."""
+
+    route: Annotated[
+        Maybe[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]],
+        Field(description="only this route; absent: each"),
+    ] = None
+
+
+class Retried(Shape):
+    """How many messages are tried again."""
+
+    messages: int
+
+
 class VerifiedBody(Shape):
     """What a second source said of an agent."""
 
     agent: Annotated[AgentName, Field(description="about whom")]
     agrees: Annotated[bool, Field(description="whether it tells the same as the bus")]
+
+
+class RenameBody(Shape):
+    """What an agent is called from now on."""
+
+    to: Annotated[AgentName, Field(description="its new name")]
 
 
 class SessionBody(Shape):
@@ -90,3 +120,6 @@ class SilenceId(Shape):
     """Id of a silence, to lift it with."""
 
     id: str
+    known: Annotated[bool, Field(description="whether the hub knows the agent that it names")] = (
+        True
+    )

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Self
 
 from fleet.api.app import create_app
 from fleet.api.backend import Backend
+from fleet.api.standby import create_standby
 from fleet.http import server
 from fleet.http.middleware import LOOPBACK
 from fleet.http.service import HttpService
+from fleet.hub.leading import Leading
+from fleet.provisioning.https import certificate_for
 from fleet.settings import Settings
 from fleet.tokens import Tokens
+from fleet.work.service import WorkService
 
 
 class ApiServer:
     """The hub's HTTP service; `run` serves until it is cancelled.
 
     Raises:
-        ConfigError: the table `[http_service]` is not usable.
+        ConfigError: the table `[http_service]` is not usable, or TLS is wanted and not to be had.
     """
 
     name = "api"
@@ -26,7 +31,9 @@ class ApiServer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._service = HttpService.of(settings)
+        self.certificate = certificate_for(settings, settings.http_host)
         self._backend: Backend | None = None
+        self._work: WorkService | None = None
         self._socket: socket.socket | None = None
 
     def bind(self) -> tuple[str, int]:
@@ -39,19 +46,53 @@ class ApiServer:
         host, port = self._socket.getsockname()[:2]
         return host, port
 
-    def serve(self, backend: Backend) -> Self:
+    def serve(self, backend: Backend, work: WorkService | None = None) -> Self:
         """What `run` will serve."""
         self._backend = backend
+        self._work = work
         return self
+
+    async def stand_by(self, leading: Leading) -> None:
+        """Answer that another hub leads, until it is cancelled; the address stays taken."""
+        if self._socket is not None:
+            app = create_standby(lambda: leading.leader, self._hosts)
+            tls = self.certificate.context if self.certificate else None
+            await server.serve(app, self._socket.dup(), self._service, tls=tls)
+
+    @property
+    def _hosts(self) -> frozenset[str]:
+        """The names it answers to."""
+        known = self.certificate.names if self.certificate else ()
+        return LOOPBACK | {self._settings.http_host, *known} | self._service.hosts
 
     async def run(self) -> None:
         if self._socket is None:
             self.bind()
         if self._backend is None or self._socket is None:
             raise RuntimeError("the API runs without a backend")
-        hosts = LOOPBACK | {self._settings.http_host} | self._service.hosts
-        app = create_app(self._backend, Tokens(self._settings.home), hosts)
-        await server.serve(app, self._socket, self._service)
+        secured = self.certificate
+        open_metrics = self._service.open_metrics
+        tokens = Tokens(self._settings.home)
+        app = create_app(
+            self._backend, tokens, self._hosts, work=self._work, open_metrics=open_metrics
+        )
+        tls = secured.context if secured else None
+        serving = server.serve(app, self._socket, self._service, tls=tls)
+        renewing = asyncio.create_task(secured.run(), name="https certificate") if secured else None
+        try:
+            await app.state.revocations.beside(serving)
+        finally:
+            if renewing is not None:
+                renewing.cancel()
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.certificate else "http"
+
+    @property
+    def ca_file(self) -> str:
+        """What the command line of this machine holds the hub against; empty: it speaks no TLS."""
+        return str(self.certificate.ca_file) if self.certificate else ""
 
     def close(self) -> None:
         """Give the address back, also where `run` was never reached."""

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from fleet.auditor.allowance import Allowance
+from fleet.auditor.detection import agent_names
 from fleet.auditor.detection.fast_path import MAX_REMEMBERED, FastPath
-from fleet.auditor.detection.scanner import Leak, scan_name, scan_payload, scan_text, shown
-from fleet.auditor.rules import contract, retained, scope, traffic
-from fleet.auditor.rules.contract import rule_for
-from fleet.auditor.rules.finding import Digester, Finding
+from fleet.auditor.detection.rejected import RejectedPayloads
+from fleet.auditor.detection.scanner import Leak, scan_name, scan_text, shown, with_key
+from fleet.auditor.finding_log import FindingLog
+from fleet.auditor.members import Members
+from fleet.auditor.rules import contract, retained, scope, traffic, work
+from fleet.auditor.rules.contract import EVERYTHING, rule_for
+from fleet.auditor.rules.digester import Digester
+from fleet.auditor.rules.finding import Finding
 from fleet.auditor.rules.rule import Rule
 from fleet.auditor.rules.traffic import AgentTraffic
 from fleet.auditor.tally import Known, Tally
-from fleet.contract.messages import Announcement, Command, Message, Receipt
+from fleet.auditor.work_watch import DIGEST, WORK, WorkWatch
+from fleet.contract.fields import Message
 from fleet.contract.publish_properties import Properties, names
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.reserved import is_proof
-from fleet.contract.signing import verify
-from fleet.contract.topics import FROM_AGENT, Topics
+from fleet.contract.signing import is_by_one_of
+from fleet.contract.topics import FROM_AGENT, STATES, Topics
 from fleet.contract.vocabulary import MessageKind, Reason
 
 DAY: Final = 86_400
-MAX_FINDINGS: Final = 50_000
-"""Findings kept in full: 20 MB. Beyond it they are counted by rule, and the report says so."""
-
 MAX_NAMES: Final = 1_000
 """Metric names of one agent that are told apart: thirty full messages without a repetition."""
 
 PROOF: Final = "acl-proof"
 """How messages of `fleet acl test` are counted: they are no agent's, and break rules on purpose."""
-
-BLANKS: Final = b" \t\r\n"
-"""What JSON allows between its words; the canonical form has none."""
-
-EVERYTHING: Final = ""
-"""The field of a finding about a message as a whole."""
-
-
-_NEVER: Final = (0.0, 0.0)
-"""The span of an agent whose enrolment has no dates."""
 
 
 class Audit:
@@ -69,20 +61,24 @@ class Audit:
         seen: Mapping[str, frozenset[str]] | None = None,
         on_finding: Callable[[Finding], None] | None = None,
     ) -> None:
+        self.allowance: Allowance | None = None
+        """What an agent may say in a day; None: it is not counted."""
         self.tally = Tally()
-        self.findings: list[Finding] = []
-        self.omitted: Counter[str] = Counter()
-        self._topics = topics
-        self._reader = reader
-        self._digest = digester
-        self._enrolled = enrolled
-        self._spans = spans or {}
+        self._log = FindingLog(on_finding)
+        self.findings, self.omitted = self._log.findings, self._log.omitted
+        self._topics, self._reader, self._digest = topics, reader, digester
+        self._members = Members(enrolled, spans or {})
         self._keys = keys
         self._seen = seen
-        self._on_finding = on_finding
         self._fast_path = FastPath()
+        self._rejected = RejectedPayloads(reader, self._fast_path)
+        self._work = WorkWatch()
         self._known: dict[str, Known] = {}
         self._agents: dict[str, AgentTraffic] = {}
+
+    def allow(self, names: frozenset[str]) -> None:
+        """Names of agents and metrics, and versions, that the operator says are no finding."""
+        self._fast_path.allowed = names
 
     def examine(
         self,
@@ -103,7 +99,13 @@ class Audit:
             self._report_properties(line, at, topic, known, properties)
         if known is None:
             self._examine_foreign(line, at, topic, payload)
-            return
+        else:
+            self._examine_known(line, at, topic, known, payload, retain)
+
+    def _examine_known(
+        self, line: int, at: float | None, topic: str, known: Known, payload: bytes, retain: bool
+    ) -> None:
+        tally = self.tally
         kind = known.address.kind
         if is_proof(known.address.agent, payload):
             tally.kinds[PROOF] += 1
@@ -119,24 +121,47 @@ class Audit:
         if not payload:
             self._examine_empty(line, at, known)
             return
+        again = known.last.again(payload) if kind is MessageKind.HEARTBEAT else None
         try:
-            message = self._reader.read(kind, payload)
+            message: Any = again or self._reader.read(kind, payload)
         except Rejected as rejected:
             self._examine_rejected(line, at, known, payload, rejected)
             return
         self._check_blanks(line, at, known, payload)
-        leaks = self._fast_path.leaks(kind, message)
+        leaks = self._fast_path.leaks(kind, message, again=again is not None)
         if leaks:
             self._report_leaks(line, at, known, leaks)
-        self._note_shape(line, at, known, message)
+        if again is None:
+            self._note(line, at, known, message, payload, leaked=bool(leaks))
+        self._check_allowance(line, at, known, message, payload, retain)
+        self._check_sender(line, at, topic, known, message)
+
+    def _check_sender(
+        self, line: int, at: float | None, topic: str, known: Known, message: Any
+    ) -> None:
+        """Whether it is by whom it must be: one session, the hub, who was offered the task."""
+        kind, agent = known.address.kind, known.address.agent
         if kind is MessageKind.HEARTBEAT:
-            self._check_session(line, at, known, message)
-        elif kind not in FROM_AGENT and self._keys is not None:
-            self._check_signature(line, at, topic, known, message)
+            if message.boot is not None and known.traffic.alternates(message.boot):
+                self._report(line, at, known, traffic.CONFLICT, "boot", 0, "")
+            return
+        if kind not in FROM_AGENT and self._keys is not None:
+            signed = message.model_dump(exclude_none=True)
+            if not is_by_one_of(self._keys, topic, signed):
+                self._report(line, at, known, traffic.LATERAL, "sig", 0, signed.get("sig", ""))
+        for rule, path in self._work.judge(agent, message, at) if kind in WORK else ():
+            self._report(line, at, known, rule, path, 0, "")
+
+    def _check_allowance(
+        self, line: int, at: float | None, known: Known, message: Any, payload: bytes, retain: bool
+    ) -> None:
+        if self.allowance is not None and at is not None:
+            for rule, path in self.allowance.judge(known, message, payload, at, retain):
+                self._report(line, at, known, rule, path, 0, "")
 
     def _check_blanks(self, line: int, at: float | None, known: Known, payload: bytes) -> None:
         """No string of the contract holds a blank: they stand between the words of the JSON."""
-        blanks = len(payload) - len(payload.translate(None, BLANKS))
+        blanks = contract.blanks(payload)
         if blanks:
             self._report(line, at, known, contract.WHITESPACE, EVERYTHING, blanks, "")
 
@@ -148,17 +173,10 @@ class Audit:
         self._add(line, at, place, contract.PROPERTIES, names(properties), size, "", agent)
 
     def _check_retained(self, line: int, at: float | None, known: Known) -> None:
-        if known.address.kind not in FROM_AGENT:
+        if known.address.kind not in STATES:
             self._report(line, at, known, traffic.RETAINED_COMMAND, EVERYTHING, 0, "")
-        elif not self._belongs(known.address.agent, at):
+        elif not self._members.belonged(known.address.agent, at):
             self._report(line, at, known, retained.GHOST, "topic", 0, "")
-
-    def _is_enrolled(self, agent: str) -> bool:
-        return self._enrolled is None or agent in self._enrolled
-
-    def _belongs(self, agent: str, at: float | None) -> bool:
-        """Whether `agent` was enrolled then; at an unknown time: whether it is now."""
-        return self._is_enrolled(agent) or (at or math.inf) < self._spans.get(agent, _NEVER)[1]
 
     def report_lateral(self, line: int, at: float | None, topic: str, publisher: str) -> None:
         """A publisher, known from the broker's log, that is not the topic's owner."""
@@ -186,7 +204,7 @@ class Audit:
         except Rejected:
             return None
         agent = address.agent
-        leaks = tuple(scan_name(agent, "topic")) if agent else ()
+        leaks = agent_names.leaks_of(agent, self._fast_path.allowed, self._members.listed)
         agent_shown = "*" if leaks else agent
         place = topic.replace(f"/{agent}/", "/*/") if leaks else topic
         watched = self._agents.get(agent)
@@ -210,7 +228,7 @@ class Audit:
         self._add(line, at, place, rule, "topic", len(topic), topic)
         levels = topic.split("/")
         agents = [level for level in levels[1:] if level in self._agents and level]
-        if len(set(agents)) > 1 or (agents and _ADDRESSING.intersection(levels)):
+        if len(set(agents)) > 1 or (agents and traffic.ADDRESSING.intersection(levels)):
             self._add(line, at, place, traffic.LATERAL, "topic", len(topic), topic)
         leaks: list[Leak] = []
         for level in levels:
@@ -218,9 +236,9 @@ class Audit:
                 leaks += scan_text(level, "topic") or scan_name(level, "topic")
         text = payload.decode("utf-8", "surrogateescape")
         if text.strip():
-            leaks += scan_payload(text)
+            leaks += self._rejected.leaks(text)
         for leak in dict.fromkeys(leaks):
-            self._add(line, at, place, leak.rule, leak.field, len(leak.matched), leak.matched)
+            self._add_leak(line, at, place, leak)
 
     def show(self, topic: str) -> str:
         """A topic with `*` for each level that may itself be a leak."""
@@ -236,8 +254,8 @@ class Audit:
     def _examine_empty(self, line: int, at: float | None, known: Known) -> None:
         """An empty message erases retained state; for a command that is the cure."""
         agent = known.address.agent
-        owned = self._is_enrolled(agent) and (at or math.inf) >= self._spans.get(agent, _NEVER)[0]
-        if known.address.kind in FROM_AGENT and owned:
+        owned = self._members.is_enrolled(agent) and self._members.had_joined(agent, at)
+        if known.address.kind in STATES and owned:
             self._report(line, at, known, retained.CLEARED, EVERYTHING, 0, "")
 
     def _examine_rejected(
@@ -246,9 +264,19 @@ class Audit:
         text = payload.decode("utf-8", "surrogateescape")
         name = rejected.name
         self._report(
-            line, at, known, rule_for(rejected.reason), _with_key(rejected), len(name), name
+            line, at, known, rule_for(rejected.reason), with_key(rejected), len(name), name
         )
-        self._report_leaks(line, at, known, scan_payload(text))
+        if known.address.kind in WORK and (digest := DIGEST.search(text)):
+            self._report(line, at, known, work.DIGEST, EVERYTHING, len(digest[0]), digest[0])
+        self._report_leaks(line, at, known, self._rejected.leaks(text, known.address.kind))
+
+    def _note(
+        self, line: int, at: float | None, known: Known, message: Any, payload: bytes, leaked: bool
+    ) -> None:
+        """Remember what the next message is likely to say again."""
+        self._note_shape(line, at, known, message)
+        if known.address.kind is MessageKind.HEARTBEAT and not leaked:
+            known.last.keep(payload, message)
 
     def _note_shape(self, line: int, at: float | None, known: Known, message: Message) -> None:
         """Which fields and metrics an agent uses: told where earlier weeks had others."""
@@ -279,24 +307,21 @@ class Audit:
                 self._report(line, at, known, scope.NEW_SHAPE, name, len(name), name)
         before |= names
 
-    def _check_session(self, line: int, at: float | None, known: Known, beat: Any) -> None:
-        if beat.boot is not None and known.traffic.alternates(beat.boot):
-            self._report(line, at, known, traffic.CONFLICT, "boot", 0, "")
-
-    def _check_signature(
-        self, line: int, at: float | None, topic: str, known: Known, message: Message
-    ) -> None:
-        if not isinstance(message, Command | Announcement | Receipt):
-            return
-        key = (self._keys or {}).get(message.kid or "")
-        if key is None or not verify(key, topic, message.model_dump(exclude_none=True)):
-            self._report(line, at, known, traffic.LATERAL, "sig", 0, message.sig or "")
-
     def _report_leaks(
         self, line: int, at: float | None, known: Known, leaks: list[Leak] | tuple[Leak, ...]
     ) -> None:
         for leak in leaks:
-            self._report(line, at, known, leak.rule, leak.field, len(leak.matched), leak.matched)
+            self._add_leak(line, at, known.shown, leak, known.traffic.agent)
+
+    def _add_leak(
+        self, line: int, at: float | None, topic: str, leak: Leak, agent: str = ""
+    ) -> None:
+        size, digest = len(leak.matched), self._digest(leak.matched) if leak.matched else ""
+        self._log.add(
+            Finding(
+                line, topic, leak.rule, leak.field, size, digest, agent, at, doubt=leak.severity
+            )
+        )
 
     def _report(
         self,
@@ -322,21 +347,4 @@ class Audit:
         agent: str = "",
     ) -> None:
         digest = self._digest(matched) if matched else ""
-        finding = Finding(line, topic, rule, path, length, digest, agent, at)
-        if self._on_finding is not None:
-            self._on_finding(finding)
-        if len(self.findings) < MAX_FINDINGS:
-            self.findings.append(finding)
-        else:
-            self.omitted[rule.id] += 1
-
-
-_ADDRESSING: Final = frozenset(("to", "peer", "inbox", "chat", "reply", "agents", "direct", "dm"))
-"""Topic levels by which one agent addresses another."""
-
-
-def _with_key(rejected: Rejected) -> str:
-    """The path of a rejection, with the sender's own key where it is an ordinary noun."""
-    if rejected.field.endswith("*") and rejected.name:
-        return rejected.field[:-1] + shown(rejected.name)
-    return rejected.field
+        self._log.add(Finding(line, topic, rule, path, length, digest, agent, at))

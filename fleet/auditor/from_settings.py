@@ -10,15 +10,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from fleet.auditor.allowance import Allowance
 from fleet.auditor.audit import Audit
 from fleet.auditor.capture import line_format
 from fleet.auditor.capture.line_format import Gap
 from fleet.auditor.report import archive, leak_budget, suppressions
 from fleet.auditor.report.report import AuditReport, report_of
-from fleet.auditor.rules.finding import Digester
+from fleet.auditor.rules.digester import Digester
 from fleet.contract.amendments import added_words, front_matter
 from fleet.contract.errors import ConfigError
 from fleet.contract.reader import Added, Reader
+from fleet.domain.daily_bounds import Bounds
 from fleet.keys import load_signer
 from fleet.provisioning.registry import Registry
 from fleet.settings import Settings
@@ -42,7 +44,7 @@ def auditor(settings: Settings, against: Path | None = None) -> Audit:
              for a in everyone}  # fmt: skip
     enrolled = frozenset(a.name for a in everyone if a.revoked_at is None)
     signer = load_signer(settings.home)
-    return Audit(
+    audit = Audit(
         settings.topics,
         Reader(added),
         Digester.of_home(settings.home),
@@ -51,6 +53,10 @@ def auditor(settings: Settings, against: Path | None = None) -> Audit:
         keys=signer.public_keys() if signer else None,
         seen=archive.shapes(settings.home),
     )
+    audit.allow(frozenset(settings.tables.get("audit", {}).get("allow", ())))
+    bounds = Bounds.of(settings.interval, settings.tables.get("traffic", {}))
+    audit.allowance = Allowance(bounds, None if registered is None else enrolled)
+    return audit
 
 
 def _with_proposed(added: Added, path: Path) -> dict[str, tuple[str, ...]]:
@@ -100,7 +106,7 @@ def conclude(
         gaps,
         at=time.time(),
         suppressions=suppressions.load(path) if path else (),
-        leak_budget=leak_budget.budget(settings.interval).as_dict(),
+        leak_budget=leak_budget.of(run.allowance).as_dict(),
     )
     report.trend = archive.trend(settings.home, report)
     if save:
@@ -116,9 +122,10 @@ async def listen(settings: Settings, run: Audit, seconds: float) -> list[Gap]:
     """
     from fleet.bus.mqtt import open_bus
 
-    line = 0
+    line, topics = 0, settings.topics
+    # As the hub listens: only so is a live message known that was published to be kept.
     async with open_bus(settings) as bus:
-        await bus.subscribe("#")
+        await bus.subscribe("#", as_published=topics.passing)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 async for batch in bus.batches():

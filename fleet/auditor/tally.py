@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from fleet.auditor.detection.scanner import Leak
 from fleet.auditor.rules.traffic import AgentTraffic
+from fleet.auditor.unchanged import LastHeartbeat
 from fleet.contract.topics import Address
 
 
@@ -41,3 +42,4 @@ class Known:
     noted: set[str] = field(default_factory=set)
     """Fields that messages of this topic had."""
     metrics: set[str] = field(default_factory=set)
+    last: LastHeartbeat = field(default_factory=LastHeartbeat)

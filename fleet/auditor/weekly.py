@@ -6,6 +6,7 @@ import asyncio
 import logging
 import multiprocessing
 import signal
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -14,15 +15,18 @@ from typing import Final
 from prometheus_client.core import Metric
 
 from fleet.auditor import from_settings, replay
+from fleet.auditor.allowance import Most
 from fleet.auditor.capture.line_format import GapKind
 from fleet.auditor.capture.recorder import Bounds, CaptureWriter
-from fleet.auditor.report import archive
-from fleet.auditor.report.leak_budget import budget
+from fleet.auditor.report import archive, leak_budget
 from fleet.bus.port import Inbound
+from fleet.contract.backoff import Backoff
 from fleet.contract.errors import FleetError
 from fleet.contract.timestamps import epoch
 from fleet.contract.vocabulary import HubAlertCode
+from fleet.domain import daily_bounds
 from fleet.domain.events import Event, Fact
+from fleet.domain.hub_clock import Step
 from fleet.domain.severities import severity_of
 from fleet.hub.committer import HUB
 from fleet.hub.counters import Counters
@@ -64,7 +68,7 @@ class BusRecorder:
         self._now = hub.committer.now
         bounds = Bounds.of(hub.settings.tables.get("audit", {}))
         folder = hub.settings.home / from_settings.FOLDER
-        self.capture = CaptureWriter(folder, bounds, hub.committer.now)
+        self.capture = CaptureWriter(folder, bounds, hub.committer.now, hub.committer.time.due)
         hub.ingest.tap = self.record
 
     def record(self, at: float, batch: Sequence[Inbound]) -> None:
@@ -116,20 +120,27 @@ class WeeklyAudit:
         table = hub.settings.tables.get("audit", {})
         self._every = float(table.get("every_days", WEEK / 86_400)) * 86_400
         self.last: AuditResult | None = None
-        self._leak_budget = budget(hub.settings.interval).per_day
+        traffic = hub.settings.tables.get("traffic", {})
+        self._bounds = daily_bounds.Bounds.of(hub.settings.interval, traffic)
+        self._audited: float | None = None
+        hub.on_step.append(self._restamp)
 
     async def run(self) -> None:
+        backoff = Backoff(AGAIN, AGAIN)
         while True:
-            await asyncio.sleep(self._wait())
+            wait = self._wait()
+            if wait > 0:  # an hour at a time: the hub's clock may be found wrong, and step
+                await asyncio.sleep(min(wait, AGAIN))
+                continue
             try:
                 await self.audit()
             except FleetError as error:
                 _log.warning("the weekly audit could not be made: %s", error.what)
-                await asyncio.sleep(AGAIN)
+                await asyncio.sleep(backoff.failed(time.monotonic()))
             except Exception:  # noqa: BLE001  what the audit lacks, the fleet must not
                 # A defect of the audit: the fleet is watched all the same, and the log says where.
                 _log.exception("the weekly audit failed")
-                await asyncio.sleep(AGAIN)
+                await asyncio.sleep(backoff.failed(time.monotonic()))
 
     async def audit(self) -> AuditResult:
         """Audit now, in a process of its own: the hub must not miss a beat meanwhile. A stop ends
@@ -139,7 +150,7 @@ class WeeklyAudit:
             FleetError: the capture, the reports or their log cannot be used, or the process died.
         """
         verdict = await _in_child(self._hub.settings)
-        self.last = verdict
+        self.last, self._audited = verdict, self._hub.committer.now()
         await self._raise(verdict)
         if self._on_verdict is not None:
             self._on_verdict(verdict)
@@ -150,15 +161,20 @@ class WeeklyAudit:
         last = self.last
         yield labelled(hub_families.AUDIT_FINDINGS, {(): last.violations} if last else {})
         yield labelled(hub_families.AUDIT_GAPS, {(): last.gaps} if last else {})
-        yield single(hub_families.LEAK_BUDGET, self._leak_budget / 8)
+        budget = leak_budget.Budget(self._bounds, self._hub.roster.has_list, Most())
+        yield single(hub_families.LEAK_BUDGET, budget.per_day / 8)
 
     def _wait(self) -> float:
         """Seconds until the next audit is due: a week after the last one, or after the start."""
+        now = self._hub.committer.now()
         latest = archive.latest(self._hub.settings.home)
-        since = self._hub.started_at or self._hub.committer.now()
-        if latest is not None:
-            since = epoch(latest[1]["ts"])
-        return max(0.0, since + self._every - self._hub.committer.now())
+        reported = None if latest is None else epoch(latest[1]["ts"])
+        if reported is None or reported > now:  # by a clock that ran ahead
+            reported = self._audited or self._hub.started_at or now
+        return max(0.0, reported + self._every - now)
+
+    def _restamp(self, step: Step) -> None:
+        self._audited = None if self._audited is None else step.moved(self._audited)
 
     async def _raise(self, verdict: AuditResult) -> None:
         now = self._hub.committer.now()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fleet.bus.connection import SESSION_EXPIRY
+from fleet.bus.own_broker import Witness, witness_of
 from fleet.bus.port import LinkObserver, Will
-from fleet.contract import trusted_path
+from fleet.bus.shared_client_id import refuse_shared
 from fleet.contract.broker_url import BrokerUrl
-from fleet.contract.errors import ConfigError
 from fleet.contract.timestamps import ulid
+from fleet.contract.tls_files import client_context
 
 if TYPE_CHECKING:
     from fleet.settings import Settings
@@ -24,15 +27,26 @@ def _ignore(_up: bool, _detail: str) -> None:
     """The observer of a link that nobody watches."""
 
 
+async def _at_once() -> None:
+    """The turn of who has nobody to give way to."""
+
+
+Turn = Callable[[], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectOptions:
     """Everything one connection needs.
 
     Attributes:
+        url: where to; `standbys` are tried in turn after it.
         client_id: the account's name where a broker binds the two; else any unique text.
         persistent: keep the session (and queue QoS 1 messages) while we are away.
         manual_ack: QoS 1 messages are acknowledged by `Bus.ack` only, not on arrival.
+        witness: what must prove the broker before a password is sent in the open.
+        turn: awaited before a lost link is made anew.
         password: None where the broker asks for none; never shown.
+        is_taken: asked before a place is taken again that we gave up to somebody else.
     """
 
     url: BrokerUrl
@@ -46,6 +60,20 @@ class ConnectOptions:
     will: Will | None = None
     keepalive: int = KEEPALIVE
     on_link: LinkObserver = _ignore
+    witness: Witness | None = None
+    turn: Turn = _at_once
+    standbys: tuple[BrokerUrl, ...] = ()
+    is_taken: Callable[[], Awaitable[bool]] | None = None
+
+    @property
+    def must_prove(self) -> Witness | None:
+        """What proves the broker first; None where nothing secret is sent."""
+        return None if self.password is None else self.witness
+
+    def each(self) -> list[ConnectOptions]:
+        """The options for each broker alone, in order."""
+        others = [replace(self, url=url, standbys=(), witness=None) for url in self.standbys]
+        return [replace(self, standbys=()), *others]
 
     def tls_context(self) -> ssl.SSLContext | None:
         """
@@ -54,20 +82,13 @@ class ConnectOptions:
         """
         if not self.url.tls:
             return None
-        try:
-            for path in (self.ca_file, self.cert_file, self.key_file):
-                if path is not None:
-                    trusted_path.require(path)
-            context = ssl.create_default_context(cafile=self.ca_file)
-            if self.cert_file:
-                context.load_cert_chain(self.cert_file, self.key_file)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                "the TLS files cannot be loaded",
-                str(error),
-                "check FLEET_CA_FILE and FLEET_CERT_FILE",
-            ) from None
-        return context
+        return client_context(self.ca_file, self.cert_file, self.key_file)
+
+
+def asked(options: ConnectOptions) -> dict[str, int]:
+    """The seconds of keep-alive and session that a CONNECT asks for."""
+    session = SESSION_EXPIRY if options.persistent else 0
+    return {"keep_alive": options.keepalive, "session": session}
 
 
 def connect_options(
@@ -78,10 +99,17 @@ def connect_options(
     manual_ack: bool = False,
     will: Will | None = None,
     on_link: LinkObserver = _ignore,
+    turn: Turn = _at_once,
 ) -> ConnectOptions:
-    """The connection that `settings` describe; without `client_id` a name of its own."""
+    """The connection that `settings` describe; without `client_id` a name of its own.
+
+    Raises:
+        ConfigError: the broker takes every name for the hub's.
+    """
     import time
 
+    if client_id is None:
+        refuse_shared(settings.home, settings.broker)
     return ConnectOptions(
         settings.broker,
         client_id or f"{settings.topics.manager}-{ulid(time.time())[10:].lower()}",
@@ -93,4 +121,7 @@ def connect_options(
         manual_ack=manual_ack,
         will=will,
         on_link=on_link,
+        witness=witness_of(settings),
+        turn=turn,
+        standbys=settings.standbys,
     )

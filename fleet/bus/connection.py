@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from fleet.contract.broker_capabilities import Capabilities
+
 TIMEOUT: Final = 10.0
 """Seconds for CONNACK, SUBACK or PUBACK: a broker that takes longer is not one to wait for."""
 
@@ -22,8 +24,18 @@ IN_FLIGHT: Final = 4_000
 It bounds our memory when the disk is slow; several commits' worth, so that the link never idles.
 """
 
+FIRST_RETRY, LAST_RETRY = 0.2, 30.0
+"""Seconds before a lost link is tried again, at first and at most: a broker that restarts is back
+within one, and nobody waits for long."""
+
+MAX_PACKET: Final = 1 << 20
+"""Bytes: what the broker may send us in one piece; the contract's messages have 4 KiB."""
+
 FAILURE: Final = 128
 """MQTT reason codes from here on are failures."""
+
+TOO_LARGE: Final = 0x95
+"""The reason code of a packet that is larger than the broker takes."""
 
 HUNG_UP: Final = "hung up"
 SILENT: Final = "Operation timed out"
@@ -39,13 +51,13 @@ class Connection(Protocol):
     Attributes:
         lost: set once the connection is gone, for whatever reason.
         why: what the broker said when it hung up (MQTT 5 tells); empty: nothing.
-        retains: whether the broker keeps retained messages, as far as it tells (MQTT 5); what is
-            to be retained is published without that elsewhere.
+        capabilities: what the broker says it can do (MQTT 5); where it keeps no retained
+            messages, what is to be retained is published without that.
     """
 
     lost: asyncio.Event
     why: str
-    retains: bool
+    capabilities: Capabilities
 
     async def __aenter__(self) -> object:
         """Connect.
@@ -60,6 +72,11 @@ class Connection(Protocol):
         """Say goodbye, which drops the will."""
         ...
 
+    async def leave(self) -> None:
+        """Say goodbye for good: the broker keeps nothing for us (MQTT 5; in 3.1.1 until the
+        session expires)."""
+        ...
+
     def abort(self) -> None:
         """Drop the connection at once, without a goodbye."""
         ...
@@ -68,7 +85,7 @@ class Connection(Protocol):
         """Publish, and wait for the acknowledgement (QoS 1).
 
         Raises:
-            MqttCodeError: the broker refuses.
+            MqttCodeError: the broker refuses, or takes no packet as large.
             MqttError: the link broke, or no answer came.
             ValueError: `topic` is none.
         """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +17,11 @@ from typing import Self
 
 from paho.mqtt.client import topic_matches_sub
 
-from fleet.bus import backoff
 from fleet.bus.connect_options import ConnectOptions
+from fleet.bus.connection import FIRST_RETRY, LAST_RETRY
 from fleet.bus.inbound_queue import InboundQueue
 from fleet.bus.port import Inbound, Will
+from fleet.contract.backoff import Backoff
 from fleet.contract.errors import BrokerError
 
 
@@ -137,10 +139,15 @@ class InProcessBroker:
 class InProcessBus:
     """A `Bus` on a `InProcessBroker`; see `fleet.bus.port.Bus`."""
 
+    lacks = ()
     unasked = 0
-    """Its broker is ours, and sends what was asked for."""
+    """Its broker is ours: it can do all, and sends what was asked for."""
+
+    contested = replaced = False
+    """Whoever makes the broker knows who is on it."""
 
     def __init__(self, broker: InProcessBroker, options: ConnectOptions) -> None:
+        self.broker = options.url
         self._broker = broker
         self._options = options
         self._filters: dict[str, int] = {}
@@ -148,6 +155,11 @@ class InProcessBus:
         self._inbound = InboundQueue()
         self._up = False
         self._return: asyncio.Task[None] | None = None
+        self._backoff = Backoff(FIRST_RETRY, LAST_RETRY)
+
+    @property
+    def overflowed(self) -> int:
+        return self._inbound.overflowed
 
     @property
     def manual_ack(self) -> bool:
@@ -218,13 +230,14 @@ class InProcessBus:
         self._return = asyncio.get_running_loop().create_task(self._come_back(), name="bus-link")
 
     async def _come_back(self) -> None:
-        await asyncio.sleep(backoff.delay(0))
+        await asyncio.sleep(self._backoff.failed(time.monotonic()))
         self._open()
         self._broker.subscribe(self._options.client_id, self._filters, self._as_published)
 
     def _open(self) -> None:
         self._broker.open(self._options.client_id, self._options.persistent, self)
         self._up = True
+        self._backoff.good(time.monotonic())
         self._options.on_link(True, "in process")
 
     def _require_link(self) -> None:

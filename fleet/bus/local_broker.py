@@ -22,6 +22,7 @@ from fleet.bus import embedded_broker
 from fleet.bus.connection import IN_FLIGHT
 from fleet.contract import trusted_path
 from fleet.contract.errors import BrokerError, ConfigError
+from fleet.contract.free_port import free_port_after
 
 LIMITS: Final = (
     # 0 is no limit. The default of 100 drops the rest of a burst, acknowledged and unsaid.
@@ -128,7 +129,9 @@ class LocalBroker:
         """
         if _listens(self.port):
             why = "something listens there already"
-            raise BrokerError(f"port {self.port} is taken", why, f"port {self.port + 1}")
+            free = free_port_after(self.port, "127.0.0.1")
+            remedy = f'broker = "mqtt://127.0.0.1:{free}" in fleet.toml'
+            raise BrokerError(f"port {self.port} is taken", why, remedy)
         mosquitto = None if self._embedded else find_mosquitto()
         if not mosquitto and not embedded_broker.available():
             raise ConfigError(
@@ -184,7 +187,7 @@ class LocalBroker:
 
     def _python(self) -> list[str]:
         file = self.folder / "rumqttd.toml"
-        file.write_text(embedded_broker.configuration(self.port))
+        trusted_path.write_text(file, embedded_broker.configuration(self.port), 0o600)
         return [sys.executable, "-m", "fleet.bus.embedded_broker", str(file)]
 
     def _await(self, ready: re.Pattern[str]) -> re.Match[str]:

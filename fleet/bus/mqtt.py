@@ -6,68 +6,51 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 import aiomqtt
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from fleet.bus import backoff, error_messages
-from fleet.bus.aiomqtt_connection import AiomqttConnection, number
+from fleet.bus import error_messages
+from fleet.bus.aiomqtt_connection import number
+from fleet.bus.attempts import Attempts, LinkFactory, subscribe
 from fleet.bus.connect_options import ConnectOptions, connect_options
-from fleet.bus.connection import FAILURE, HUNG_UP, SILENT, Connection
+from fleet.bus.connection import FIRST_RETRY, LAST_RETRY, Connection
 from fleet.bus.inbound_queue import InboundQueue
+from fleet.bus.links import fast, plain
+from fleet.bus.look import is_well, listens
 from fleet.bus.port import Inbound
 from fleet.bus.topic_filters import TopicFilters
-from fleet.contract.errors import BrokerError, RefusedError
+from fleet.contract.backoff import STEADY, Backoff
+from fleet.contract.broker_capabilities import Lack
+from fleet.contract.broker_choice import BrokerChoice
+from fleet.contract.broker_url import BrokerUrl
+from fleet.contract.errors import BrokerError
+from fleet.contract.takeovers import FIRST_RETURN, LAST_RETURN, Takeovers
 
 if TYPE_CHECKING:
     from fleet.settings import Settings
 
-STABLE_AFTER: Final = 5.0
-"""Seconds from which on a connection has lived: one that did not is no reason to hurry again."""
 
-MAX_SHORT_CONNECTIONS: Final = 3
-"""Connections in a row that the broker ended at once, from which on somebody else is suspected."""
-
-MIDS: Final = 65_536
-"""Packet ids are 16 bits; above them an `Inbound.mid` carries the connection's number."""
-
-LinkFactory = Callable[
-    [ConnectOptions, MQTTProtocolVersion, InboundQueue, TopicFilters, int], Connection
-]
-"""Makes a link from: connection, version, where arrivals go, which do, what is added to their
-mids."""
+PATIENCE: Final = 5
+"""Signs until we give way: a hub that does so wrongly is deaf for a while, and a cluster of brokers
+behind one address takes clients and drops them without a word while it elects a leader, for 4 to
+9 s."""
 
 
-def plain(
-    options: ConnectOptions,
-    version: MQTTProtocolVersion,
-    inbound: InboundQueue,
-    filters: TopicFilters,
-    tag: int,
-) -> Connection:
-    """Links for all uses but intake at full speed."""
-    return AiomqttConnection(options, version, inbound.append, filters, tag)
+PATIENCE_OF_SEVERAL: Final = 4.0
+"""Seconds that one of several brokers may take for the first link: a person may be waiting."""
 
 
-def fast(
-    options: ConnectOptions,
-    version: MQTTProtocolVersion,
-    inbound: InboundQueue,
-    filters: TopicFilters,
-    tag: int,
-) -> Connection:
-    """Links for intake: the compiled codec where MQTT 5 is spoken."""
-    if version is not MQTTProtocolVersion.MQTTv5:
-        return plain(options, version, inbound, filters, tag)
-    from fleet.bus.mqtt5_connection import Mqtt5Connection
-
-    return Mqtt5Connection(options, inbound, filters, tag)
+TIDY: Final = 3600.0
+"""Seconds between two tries to end our session at a broker that did not answer."""
 
 
 class MqttBus:
-    """A `Bus` over MQTT that reconnects by itself; see `fleet.bus.port.Bus`.
+    """A `Bus` over MQTT that reconnects by itself; see `fleet.bus.port.Bus`. Of several brokers
+    `BrokerChoice` says whose turn it is.
 
     Args:
         connection: where to, as whom, with what session.
@@ -75,16 +58,19 @@ class MqttBus:
     """
 
     def __init__(self, options: ConnectOptions, open_link: LinkFactory = plain) -> None:
-        self._options = options
-        self._open_link = open_link
+        self._choice = BrokerChoice(1 + len(options.standbys))
+        self._each = options.each()
+        self._left = set(range(1, len(self._each))) if options.persistent else set[int]()
         self._version = MQTTProtocolVersion.MQTTv5
         self._client: Connection | None = None
+        self._lacks: tuple[Lack, ...] = ()
         self._filters: dict[str, int] = {}
         self._as_published: tuple[str, ...] = ()
         self._inbound = InboundQueue()
         self._passed_on = TopicFilters(resumed=options.persistent)
-        self._generation = 0
+        self._attempts = Attempts(open_link, self._inbound, self._passed_on)
         self._keeper: asyncio.Task[None] | None = None
+        self._takeovers = Takeovers(PATIENCE)
         self._closed = False
 
     @property
@@ -93,16 +79,36 @@ class MqttBus:
         return "5" if self._version is MQTTProtocolVersion.MQTTv5 else "3.1.1"
 
     @property
-    def retains(self) -> bool:
-        """Whether the broker keeps retained messages, as far as it tells."""
-        return self._client is None or self._client.retains
+    def broker(self) -> BrokerUrl:
+        return self._options.url
+
+    @property
+    def _options(self) -> ConnectOptions:
+        """Of the broker whose turn it is."""
+        return self._each[self._choice.at]
+
+    @property
+    def lacks(self) -> Sequence[Lack]:
+        return self._lacks
+
+    @property
+    def contested(self) -> bool:
+        return self._takeovers.likely
+
+    @property
+    def replaced(self) -> bool:
+        return self._takeovers.sure
 
     @property
     def unasked(self) -> int:
         return self._passed_on.unasked
 
+    @property
+    def overflowed(self) -> int:
+        return self._inbound.overflowed
+
     async def __aenter__(self) -> Self:
-        await self._connect()
+        await self._connect_first()
         self._keeper = asyncio.create_task(self._keep(), name="bus-link")
         return self
 
@@ -130,11 +136,7 @@ class MqttBus:
         try:
             await client.send_publish(topic, payload, qos, retain)
         except aiomqtt.MqttCodeError as error:
-            raise RefusedError(
-                f"the broker refused a publish to {topic}",
-                f"reason code {number(error.rc)}",
-                "fleet acl test shows what this account may do",
-            ) from None
+            raise error_messages.publish_refused(topic, number(error.rc), self._lacks) from None
         except (aiomqtt.MqttError, ValueError) as error:
             raise BrokerError(f"a publish to {topic} failed", str(error), "try again") from None
 
@@ -145,7 +147,7 @@ class MqttBus:
             return
         client, wanted = self._connection(), dict.fromkeys(filters, qos)
         self._passed_on.add(filters)  # before: messages may come ahead of the grant
-        await self._subscribe(client, wanted, as_published)
+        await subscribe(client, self._options, wanted, as_published)
         self._filters |= wanted
         self._as_published = (*self._as_published, *as_published)
 
@@ -159,13 +161,8 @@ class MqttBus:
         await self.ack_many([message])
 
     async def ack_many(self, messages: list[Inbound]) -> None:
-        client = self._client
-        if client is None or not self._options.manual_ack:
-            return
-        # A packet id of an earlier connection would acknowledge somebody else's message.
-        first = self._generation * MIDS
-        mids = [m.mid - first for m in messages if m.qos and m.mid >= first]
-        client.acknowledge(mids)
+        if self._each[0].manual_ack:
+            self._attempts.acknowledge([message.mid for message in messages if message.qos])
 
     def _connection(self) -> Connection:
         if self._client is None:
@@ -173,93 +170,162 @@ class MqttBus:
             raise BrokerError(f"the link to {url} is down", "", "it reconnects by itself")
         return self._client
 
-    async def _connect(self) -> None:
-        """One attempt, falling back to MQTT 3.1.1 once.
+    async def _connect_first(self) -> None:
+        """The first link, at the first broker that gives one.
+
+        Raises:
+            BrokerError: none does; it says why the first does not.
+        """
+        refusals: list[BrokerError] = []
+        for _ in self._each:
+            last = len(refusals) == len(self._each) - 1
+            try:
+                async with asyncio.timeout(None if last else PATIENCE_OF_SEVERAL):
+                    await self._connect()
+            except TimeoutError as error:
+                refusals.append(error_messages.unreachable(self.broker, error))
+            except BrokerError as error:
+                refusals.append(error)
+            else:
+                return
+            self._go_on()
+        raise error_messages.none_of(refusals)
+
+    async def _connect(self, returned: Callable[[], None] | None = None) -> None:
+        """One attempt at the broker whose turn it is; or at the first, of which `returned` is told
+        once that has succeeded.
 
         Raises:
             BrokerError: it failed; the message says how.
         """
-        client = await self._open(MQTTProtocolVersion.MQTTv5)
-        if client is None:
-            client = await self._open(MQTTProtocolVersion.MQTTv311)
-        if client is None:
-            raise error_messages.not_mqtt(self._options.url)
-        self._generation += 1
+        options = self._each[0] if returned else self._options
+        try:
+            link = await self._attempts.connect(options)
+        except BrokerError:  # it was away, or refused us: nobody needs to have our place
+            self._takeovers.settled()
+            raise
+        client = link.client
         if self._filters:
             try:
-                await self._subscribe(client, self._filters, self._as_published)
-            except BaseException:
+                await subscribe(client, options, self._filters, self._as_published)
+            except BaseException as error:
+                if client.lost.is_set() and isinstance(error, BrokerError):
+                    await self._note_loss(client, 0.0)
                 client.abort()
                 raise
-        self._client = client
-        lacks = "" if client.retains else ", which keeps no retained messages"
-        self._options.on_link(True, f"MQTT {self.protocol}{lacks}")
-
-    async def _open(self, version: MQTTProtocolVersion) -> Connection | None:
-        """A connection in `version`; None if the peer does not answer it as a broker of it does."""
-        tag = (self._generation + 1) * MIDS
-        client = self._open_link(self._options, version, self._inbound, self._passed_on, tag)
-        url = self._options.url
-        try:
-            await client.__aenter__()
-        except aiomqtt.MqttCodeError as error:
-            code = number(error.rc)
-            if (
-                code in error_messages.UNSUPPORTED_PROTOCOL
-                and version is MQTTProtocolVersion.MQTTv5
-            ):
-                return None
-            raise error_messages.refused(url, code) from None
-        except aiomqtt.MqttError as error:
-            client.abort()
-            if str(error) in (HUNG_UP, SILENT):
-                return None
-            raise error_messages.unreachable(url, error) from None
-        self._version = version
-        return client
-
-    async def _subscribe(
-        self, client: Connection, filters: dict[str, int], as_published: Sequence[str]
-    ) -> None:
-        try:
-            codes = await client.send_subscribe(filters, as_published)
-        except aiomqtt.MqttError as error:
-            raise BrokerError("a subscription failed", str(error), "try again") from None
-        for name, code in zip(filters, codes, strict=True):
-            if code >= FAILURE:
-                raise RefusedError(
-                    f"the broker refused the subscription to {name}",
-                    f"reason code {code}",
-                    "fleet acl test shows what this account may do",
-                )
-            if code < filters[name]:
-                raise error_messages.weakly_granted(self._options.url, name)
+        if returned:
+            returned()
+        self._client, self._version, self._lacks = client, link.version, link.lacks
+        self._choice.up(time.monotonic())
+        self._options.on_link(True, f"MQTT {self.protocol}")
 
     async def _keep(self) -> None:
-        """Wait for the loss of the link, and bring it back; only one that lived is brought back
-        at once, or two hubs of one account would push each other out for ever."""
-        attempt = short = 0
+        """Wait for the loss of the link, and bring it back: gently where it did not last, and
+        seldom where somebody else has our place, or the two would push each other out for ever."""
+        ordinary = Backoff(FIRST_RETRY, LAST_RETRY / len(self._each))
+        replaced = Backoff(FIRST_RETURN, LAST_RETURN)
         # Until Python 3.12, `asyncio.wait_for` (in aiomqtt) may swallow a cancellation.
         while not self._closed:
-            if (client := self._client) is not None:
+            if self._client is not None:
                 began = time.monotonic()
-                await client.lost.wait()
+                ordinary.good(began)
+                replaced.good(began)
+                client, began = await self._end_of(self._client, began)
                 self._client = None
-                if time.monotonic() - began >= STABLE_AFTER:
-                    attempt = short = 0
-                else:
-                    short += 1
-                taken_over = (
-                    client.why == error_messages.TAKEN_OVER or short >= MAX_SHORT_CONNECTIONS
-                )
-                why = error_messages.client_id_taken(self._options) if taken_over else client.why
-                self._options.on_link(False, why or "the broker hung up")
-            await asyncio.sleep(backoff.delay(attempt))
-            attempt += 1
+                lived = time.monotonic() - began
+                self._options.on_link(False, await self._note_loss(client, lived))
+            used, unused = (replaced, ordinary) if self.replaced else (ordinary, replaced)
+            unused.ended(time.monotonic())
+            await asyncio.sleep(used.failed(time.monotonic()))
+            await self._options.turn()
+            if self.replaced and (is_taken := self._options.is_taken) and await is_taken():
+                continue
             try:
                 await self._connect()
             except BrokerError as error:
-                self._options.on_link(False, error.why or error.what)
+                self._options.on_link(False, error_messages.in_a_line(error))
+                self._go_on()
+
+    def _go_on(self) -> None:
+        """To the next broker. This one may keep a session of ours, whatever its last link ended by:
+        a kill can look like a takeover, and it may be away since before we began."""
+        if self._options.persistent:
+            self._left.add(self._choice.at)
+        self._choice.failed(time.monotonic())
+
+    async def _note_loss(self, client: Connection, lived: float) -> str:
+        """Enter that a connection ended after `lived` s; why, in words. Where another took our
+        place we stay: at two brokers both of us would be at work."""
+        taken_over = client.why == error_messages.TAKEN_OVER
+        silent = not client.why and await listens(self._options)
+        self._takeovers.lost(lived, said=taken_over, silent=silent)
+        if taken_over or self.contested:
+            why = error_messages.client_id_taken(self._options)
+        else:
+            why = client.why or "the broker hung up"
+        if not (taken_over or silent):
+            self._go_on()
+        return why
+
+    async def _end_of(self, client: Connection, began: float) -> tuple[Connection, float]:
+        """Wait until the link is lost, or the one that took its place when the first broker was
+        well again; which one, and when it began. One that has lasted is ours alone."""
+        settled, tidy_at = False, began + STEADY
+        while not client.lost.is_set():
+            due = min(self._choice.look_due(), tidy_at)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, due - time.monotonic())):
+                    await client.lost.wait()
+            if client.lost.is_set():
+                break
+            now = time.monotonic()
+            if not settled and now >= began + STEADY:
+                settled = True
+                self._takeovers.settled()
+            if now >= tidy_at:
+                await self._end_sessions()
+                tidy_at = now + TIDY if self._left else float("inf")
+            if now >= self._choice.look_due() and await self._looks_well():
+                new = await self._go_back(client)
+                if new is not None:
+                    client, began, settled = new, time.monotonic(), False
+                    tidy_at = began + STEADY
+        return client, began
+
+    async def _end_sessions(self) -> None:
+        """End what brokers keep for us where we are not, as far as they answer: whatever the bridge
+        brings there would queue for us until it is full, and come again on the next visit."""
+        for at in self._left - {self._choice.at}:
+            await self._end_session(at)
+
+    async def _end_session(self, at: int) -> None:
+        with contextlib.suppress(BrokerError, TimeoutError, aiomqtt.MqttError):
+            async with asyncio.timeout(PATIENCE_OF_SEVERAL):
+                made = await self._attempts.connect(replace(self._each[at], persistent=False))
+            await made.client.leave()
+            self._left.discard(at)
+
+    async def _looks_well(self) -> bool:
+        """Look at the first broker; whether it is time to go back to it."""
+        well = await is_well(self._each[0])
+        return self._choice.looked(time.monotonic(), well=well)
+
+    async def _go_back(self, client: Connection) -> Connection | None:
+        """Link to the first broker, and only then leave this one, which keeps nothing for us from
+        then on. None, and nothing is changed, where the first does not let us in. What it kept for
+        us meanwhile came here by the bridge, and must not come again."""
+        here = self._choice.at
+        if 0 in self._left:
+            await self._end_session(0)
+        try:
+            await self._connect(self._choice.returned)
+        except BrokerError:
+            self._choice.stay(time.monotonic())
+            return None
+        self._left.discard(here)
+        with contextlib.suppress(aiomqtt.MqttError):
+            await client.leave()
+        return self._client
 
 
 def ingest_bus(options: ConnectOptions) -> MqttBus:

@@ -12,21 +12,29 @@ import os
 import re
 import ssl
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 import mqtt5
 from aiomqtt import MqttCodeError, MqttError
 
 from fleet.bus.connect_options import ConnectOptions
-from fleet.bus.connection import BROKE, FAILURE, HUNG_UP, IN_FLIGHT, SESSION_EXPIRY, SILENT, TIMEOUT
-from fleet.bus.error_messages import NO_QOS_1, disconnected
+from fleet.bus.connection import (
+    BROKE,
+    FAILURE,
+    HUNG_UP,
+    SILENT,
+    TIMEOUT,
+    TOO_LARGE,
+)
+from fleet.bus.error_messages import disconnected
 from fleet.bus.inbound_queue import InboundQueue
+from fleet.bus.mqtt5_connect import connect_packet
+from fleet.bus.packet_length import goes_on
 from fleet.bus.port import Inbound
 from fleet.bus.topic_filters import TopicFilters, pattern
+from fleet.contract.broker_capabilities import Capabilities, packet_size
 from fleet.contract.publish_properties import of_packet
-
-MAX_PACKET: Final = 1 << 20
-"""Bytes: what the broker may send us in one piece; the contract's messages have 4 KiB."""
 
 _AT_LEAST_ONCE: Final = mqtt5.QoS.AT_LEAST_ONCE
 _PUBACK: Final = b"\x40\x02"
@@ -61,11 +69,10 @@ class Mqtt5Connection(asyncio.Protocol):
         self._unread = b""
         self._unsent: list[bytes] = []
         self._greeting: asyncio.Future[mqtt5.ConnAckPacket] | None = None
-        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._answers: dict[int, tuple[type[mqtt5.Packet], asyncio.Future[Any]]] = {}
         self._last_id = 0
         self._room = asyncio.Semaphore(1)
-        self._identifies = False
-        self.retains = True
+        self.capabilities = Capabilities()
         self._as_published: re.Pattern[str] | None = None
         self._heard = True
         self._pulse: asyncio.TimerHandle | None = None
@@ -88,7 +95,7 @@ class Mqtt5Connection(asyncio.Protocol):
         except OSError as error:
             raise MqttError(_reason(error)) from None
         with contextlib.suppress(MqttError):  # if it hung up already, the greeting says so
-            self._write(self._connect_packet())
+            self._write(connect_packet(self._options))
         try:
             async with asyncio.timeout(TIMEOUT):
                 answer = await self._greeting
@@ -97,19 +104,21 @@ class Mqtt5Connection(asyncio.Protocol):
         if int(answer.reason_code) >= FAILURE:  # its codes do not compare
             self.abort()
             raise MqttCodeError(int(answer.reason_code), "refused")
-        if answer.max_qos is mqtt5.QoS.AT_MOST_ONCE:
-            self.abort()
-            raise MqttCodeError(NO_QOS_1, "refused")
-        self.retains = answer.retain_available
-        self._identifies = answer.subscription_id_available
-        self._room = asyncio.Semaphore(answer.receive_max)
+        self.capabilities = Capabilities.of_packet(answer)
+        self._room = asyncio.Semaphore(answer.receive_max or 1)  # 0 is no number it may say
         keepalive = answer.server_keep_alive or self._options.keepalive
         self._pulse = loop.call_later(keepalive / 2, self._beat, keepalive / 2)
         return self
 
     async def __aexit__(self, kind: None, error: None, trace: None, /) -> None:
+        await self._say_goodbye(mqtt5.DisconnectPacket())
+
+    async def leave(self) -> None:
+        await self._say_goodbye(mqtt5.DisconnectPacket(session_expiry_interval=0))
+
+    async def _say_goodbye(self, packet: mqtt5.DisconnectPacket) -> None:
         if self._transport and not self.lost.is_set():
-            self._write(mqtt5.DisconnectPacket())
+            self._write(packet)
             self._flush()
             self._transport.close()
             with contextlib.suppress(TimeoutError):
@@ -123,25 +132,23 @@ class Mqtt5Connection(asyncio.Protocol):
     async def send_publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
         if not topic or "+" in topic or "#" in topic:
             raise ValueError("not a topic")
-        retain = retain and self.retains  # it would hang up
+        if not self.capabilities.takes(packet_size(topic, payload)):
+            raise MqttCodeError(TOO_LARGE, "refused")  # it would hang up
+        retain = retain and self.capabilities.retained  # here too
         if not qos:
             self._write(mqtt5.PublishPacket(topic, payload, retain=retain))
             return
-        async with self._room:
-
-            def packet(id_: int) -> mqtt5.PublishPacket:
-                return mqtt5.PublishPacket(
-                    topic, payload, qos=_AT_LEAST_ONCE, retain=retain, packet_id=id_
-                )
-
-            answer: mqtt5.PubAckPacket = await self._ask(packet)
+        await self._room.acquire()
+        publish = partial(mqtt5.PublishPacket, topic, payload, qos=_AT_LEAST_ONCE, retain=retain)
+        made = self._ask(lambda id_: publish(packet_id=id_), mqtt5.PubAckPacket, self._room.release)
+        answer: mqtt5.PubAckPacket = await made
         if int(answer.reason_code) >= FAILURE:
             raise MqttCodeError(int(answer.reason_code), "refused")
 
     async def send_subscribe(
         self, filters: dict[str, int], as_published: Sequence[str]
     ) -> list[int]:
-        marked = dict.fromkeys(as_published, 1) if self._identifies else {}
+        marked = dict.fromkeys(as_published, 1) if self.capabilities.identifiers else {}
         if marked:
             self._as_published = pattern(as_published)
             await self._grant(marked, AS_PUBLISHED)
@@ -158,7 +165,7 @@ class Mqtt5Connection(asyncio.Protocol):
         def packet(id_: int) -> mqtt5.SubscribePacket:
             return mqtt5.SubscribePacket(id_, wanted, subscription_id=identifier)
 
-        answer: mqtt5.SubAckPacket = await self._ask(packet)
+        answer: mqtt5.SubAckPacket = await self._ask(packet, mqtt5.SubAckPacket)
         return [int(code) for code in answer.reason_codes]
 
     def acknowledge(self, mids: list[int]) -> None:
@@ -205,26 +212,39 @@ class Mqtt5Connection(asyncio.Protocol):
                 else:
                     self._take(packet)
         except IndexError:
-            pass  # the rest of this packet is still to come
+            if not goes_on(view[at:]):
+                self._give_up()
         except ValueError:
-            self.abort()  # not MQTT 5
+            self._give_up()
+        except BaseException as error:
+            # Text that is no UTF-8 makes the codec panic, which is no `Exception`.
+            if type(error).__name__ != "PanicException":
+                raise
+            self._give_up()
         self._unread = data[at:]
-        if len(self._unread) > MAX_PACKET:
-            self.abort()
         if found:
-            self._inbound.extend(found)
-            if not self._manual_ack:
-                self.acknowledge([message.mid - tag for message in found if message.qos])
+            self._take_in(found)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost.set()
         if self._pulse:
             self._pulse.cancel()
         if self._greeting and not self._greeting.done():
-            self._greeting.set_exception(MqttError(HUNG_UP))
-        for answer in self._answers.values():
+            said = str(error) if isinstance(error, ssl.SSLError) else HUNG_UP
+            self._greeting.set_exception(MqttError(said))
+        for _, answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(MqttError(BROKE))
+
+    def _take_in(self, found: list[Inbound]) -> None:
+        """Hand over what arrived."""
+        self._inbound.extend(found)
+        if not self._manual_ack:
+            self.acknowledge([message.mid - self._tag for message in found if message.qos])
+
+    def _give_up(self) -> None:
+        self.why = self.why or "what the broker sends is not MQTT 5"
+        self.abort()
 
     def _is_copy(
         self, packet: mqtt5.PublishPacket, topic: str, as_published: re.Pattern[str]
@@ -236,8 +256,8 @@ class Mqtt5Connection(asyncio.Protocol):
         """Whatever is not a delivery."""
         match packet:
             case mqtt5.PubAckPacket() | mqtt5.SubAckPacket():
-                answer = self._answers.get(packet.packet_id)
-                if answer and not answer.done():
+                kind, answer = self._answers.get(packet.packet_id, (None, None))
+                if answer and type(packet) is kind and not answer.done():
                     answer.set_result(packet)
             case mqtt5.ConnAckPacket():
                 if self._greeting and not self._greeting.done():
@@ -260,19 +280,32 @@ class Mqtt5Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._pulse = loop.call_later(pause, self._beat, pause)
 
-    async def _ask(self, packet: Callable[[int], Any]) -> Any:
-        """Send what `packet` makes of a free packet id, and wait for the answer to it."""
+    async def _ask(
+        self,
+        packet: Callable[[int], Any],
+        kind: type[mqtt5.Packet],
+        over: Callable[[], None] = lambda: None,
+    ) -> Any:
+        """Send what `packet` makes of a free packet id, and wait for its answer, of `kind`. Also
+        where the asker is cancelled, the id is taken until the answer comes; `over` follows."""
         id_ = self._free_id()
         answer = asyncio.get_running_loop().create_future()
-        self._answers[id_] = answer
+        self._answers[id_] = kind, answer
+
+        def end(_: asyncio.Future[Any]) -> None:
+            del self._answers[id_]
+            over()
+            if not answer.cancelled():
+                answer.exception()  # nobody else may ask for it
+
+        answer.add_done_callback(end)
         try:
             self._write(packet(id_))
             async with asyncio.timeout(TIMEOUT):
-                return await answer
-        except TimeoutError:
-            raise MqttError(SILENT) from None
-        finally:
-            del self._answers[id_]
+                return await asyncio.shield(answer)
+        except (TimeoutError, MqttError) as error:
+            answer.cancel()
+            raise MqttError(str(error) or SILENT) from None
 
     def _free_id(self) -> int:
         while True:
@@ -294,28 +327,9 @@ class Mqtt5Connection(asyncio.Protocol):
         if unsent and self._transport and not self.lost.is_set():
             self._transport.write(b"".join(unsent))
 
-    def _connect_packet(self) -> mqtt5.ConnectPacket:
-        options = self._options
-        will = options.will
-        return mqtt5.ConnectPacket(
-            options.client_id,
-            username=options.url.user or None,
-            password=options.password.encode() if options.password is not None else None,
-            clean_start=not options.persistent,
-            will=mqtt5.Will(
-                will.topic, payload=will.payload, qos=mqtt5.QoS(will.qos), retain=will.retain
-            )
-            if will
-            else None,
-            keep_alive=options.keepalive,
-            session_expiry_interval=SESSION_EXPIRY if options.persistent else 0,
-            receive_max=IN_FLIGHT,
-            max_packet_size=MAX_PACKET,
-        )
-
 
 def _reason(error: OSError) -> str:
     """The reason without asyncio's own words about it."""
     if error.errno and error.errno > 0 and not isinstance(error, ssl.SSLError):
         return os.strerror(error.errno)
-    return str(error)
+    return str(error) or type(error).__name__

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
+from fleet.contract.broker_capabilities import Lack
+from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.publish_properties import Properties
 
 
@@ -53,8 +55,33 @@ class Bus(Protocol):
     """
 
     @property
+    def broker(self) -> BrokerUrl:
+        """Of several brokers the one where we are, or whose turn it is."""
+        ...
+
+    @property
+    def lacks(self) -> Sequence[Lack]:
+        """What the broker cannot do, as far as it says; the worst first."""
+        ...
+
+    @property
     def unasked(self) -> int:
         """Messages dropped because no filter of this bus matches them."""
+        ...
+
+    @property
+    def contested(self) -> bool:
+        """Whether somebody else seems to work under our client id, by how links end."""
+        ...
+
+    @property
+    def replaced(self) -> bool:
+        """Whether that is sure: we gave way, and look again only every few minutes."""
+        ...
+
+    @property
+    def overflowed(self) -> int:
+        """Messages at QoS 0 dropped because the reader was too slow for them."""
         ...
 
     async def __aenter__(self) -> Self: ...

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from enum import StrEnum
 from types import TracebackType
 from typing import Self
@@ -16,9 +17,12 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from fleet.bus import error_messages
 from fleet.bus.aiomqtt_connection import AiomqttConnection, number
-from fleet.bus.connect_options import ConnectOptions
-from fleet.bus.connection import FAILURE, TIMEOUT
+from fleet.bus.connect_options import ConnectOptions, asked
+from fleet.bus.connection import FAILURE, HUNG_UP, SILENT, TIMEOUT
+from fleet.bus.own_broker import prove
 from fleet.bus.port import Inbound
+from fleet.bus.tls_probe import tls_fault
+from fleet.contract.broker_capabilities import Lack
 from fleet.contract.errors import BrokerError
 
 
@@ -48,11 +52,15 @@ class RawClient:
         version = MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311
         client = AiomqttConnection(self._options, version, self._inbound.put_nowait, None, 0)
         url = self._options.url
+        await prove(self._options.must_prove, self._options.url)
         try:
             self._client = await client.__aenter__()
         except aiomqtt.MqttCodeError as error:
             raise error_messages.refused(url, number(error.rc)) from None
         except aiomqtt.MqttError as error:
+            if str(error) in (HUNG_UP, SILENT):
+                fault = await asyncio.to_thread(tls_fault, self._options)
+                raise error_messages.not_mqtt(url, fault) from None
             raise error_messages.unreachable(url, error) from None
         return self
 
@@ -66,6 +74,11 @@ class RawClient:
         if client is not None:
             with contextlib.suppress(aiomqtt.MqttError):
                 await client.__aexit__(None, None, None)
+
+    @property
+    def lacks(self) -> Iterator[Lack]:
+        """What the broker says it cannot do of what these options ask for."""
+        return self._connected().capabilities.lacks(**asked(self._options))
 
     @property
     def received(self) -> list[Inbound]:
@@ -90,11 +103,15 @@ class RawClient:
 
     async def subscribe(self, pattern: str) -> bool:
         """Subscribe at QoS 1, and whether the broker says that it was granted."""
+        return await self.granted(pattern) is not None
+
+    async def granted(self, pattern: str) -> int | None:
+        """Subscribe at QoS 1; the QoS that the broker grants, None if it refuses."""
         try:
-            codes = await self._connected().subscribe(pattern, qos=1)
+            (code,) = await self._connected().subscribe(pattern, qos=1)
         except aiomqtt.MqttError:
-            return False
-        return all(number(code) < FAILURE for code in codes)
+            return None
+        return number(code) if number(code) < FAILURE else None
 
     async def unsubscribe(self, pattern: str) -> None:
         with contextlib.suppress(aiomqtt.MqttError):

@@ -1,4 +1,4 @@
-"""`fleet agent`: enrol agents, rotate and revoke their credentials."""
+"""`fleet agent`: enrol agents, rotate their credentials; `agent_leaving` has how they go."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from fleet.cli import agent_output
+from fleet.broker_kind import BrokerKind
+from fleet.cli import agent_leaving, agent_output, agent_work
 from fleet.cli.agent_output import Destination, with_place
+from fleet.cli.agent_work import Allowed, with_work
 from fleet.cli.common import note, table, with_connection, with_output, with_settings, write_json
 from fleet.contract.errors import ConfigError
 from fleet.contract.vocabulary import Kind
@@ -24,7 +26,7 @@ KINDS = click.Choice([kind.value for kind in Kind])
 
 @click.group()
 def agent() -> None:
-    """Enrol agents, rotate and revoke their credentials."""
+    """Enrol agents, rotate and revoke their credentials, rename and forget them."""
 
 
 @agent.command()
@@ -36,6 +38,7 @@ def agent() -> None:
 @click.option("--group", "groups", multiple=True, metavar="NAME", help="For fleet command --group.")
 @click.option("--certificate", is_flag=True, help="Log in by certificate instead of a secret.")
 @click.option("--reuse", is_flag=True, help="Take the name of an agent that was revoked.")
+@with_work
 @with_place
 @with_output("text", "json")
 @with_connection
@@ -45,6 +48,7 @@ def add(
     kind: str,
     labels: tuple[str, ...],
     groups: tuple[str, ...],
+    work: Allowed,
     place: Destination,
     output: str,
     **how: bool,
@@ -53,16 +57,37 @@ def add(
 
     The secret is shown once and kept nowhere. What to run on the agent's side comes with it.
     """
+    from fleet import leaving
+    from fleet.hub.machine_clock import require_credible
+    from fleet.provisioning import by_hand, each_broker
     from fleet.provisioning.connections import dynsec_of
     from fleet.provisioning.enrolment import Enroller
 
-    async def work() -> Credential:
-        async with dynsec_of(settings) as dynsec:
-            enroller = Enroller(settings, dynsec, time.time)
-            return await enroller.add(name, Kind(kind), _labels(labels), groups, **how)
+    async def enrol() -> Credential:
+        if how["reuse"]:  # what its predecessor left is not inherited
+            await leaving.forget(settings, name, history=False)
+        if not settings.broker_kind.has_enrolment:
+            return by_hand.add(
+                settings, name, Kind(kind), _labels(labels), groups, time.time(), **how
+            )
+        here = await each_broker.nearest(settings)
+        async with dynsec_of(here) as dynsec:
+            enroller = Enroller(here, dynsec, time.time)
+            credential = await enroller.add(
+                name,
+                Kind(kind),
+                _labels(labels),
+                groups,
+                certificate=how["certificate"],
+                reuse=how["reuse"],
+            )
+        agent_output.tell(await each_broker.create(settings, here, credential))
+        return credential
 
     place.check()
-    credential = asyncio.run(work())
+    require_credible(settings.home)
+    credential = asyncio.run(enrol())
+    work.save(settings, name)
     agent_output.show(settings, credential, Kind(kind), place, output)
 
 
@@ -86,12 +111,13 @@ def list_(settings: Settings, everyone: bool, output: str) -> None:
             a.kind.value,
             ",".join(a.groups) or "none",
             ",".join(f"{key}={value}" for key, value in a.labels.items()) or "none",
+            ",".join(a.can) or "none",
             agent_output.credential_word(a),
             timestamp(a.enrolled_at)[:10],
         )
         for a in agents.values()
     ]
-    click.echo(table(("agent", "kind", "groups", "labels", "credential", "since"), rows))
+    click.echo(table(("agent", "kind", "groups", "labels", "can", "credential", "since"), rows))
 
 
 @agent.command()
@@ -116,16 +142,21 @@ def rotate(
 
     Both are valid until --finish, or until --wait has seen the agent come with the new one.
     """
+    from fleet.hub.machine_clock import require_credible
+    from fleet.provisioning import each_broker
     from fleet.provisioning.connections import dynsec_of
     from fleet.provisioning.enrolment import Enroller
     from fleet.provisioning.registry import Registry
     from fleet.provisioning.rotation import ConnectionWatch
 
     async def work() -> None:
-        async with dynsec_of(settings) as dynsec, ConnectionWatch(settings, name) as watch:
-            enroller = Enroller(settings, dynsec, time.time)
+        here = await each_broker.nearest(settings)
+        async with dynsec_of(here) as dynsec, ConnectionWatch(settings, name) as watch:
+            enroller = Enroller(here, dynsec, time.time)
             if not finish:
                 credential = await enroller.rotate(name)
+                if not credential.issued:
+                    agent_output.tell(await each_broker.create(settings, here, credential))
                 kind = (Registry(settings.home).agents() or {})[name].kind
                 agent_output.show(settings, credential, kind, place, output)
                 if not wait:
@@ -133,26 +164,29 @@ def rotate(
                     return
                 await watch.seen(credential.account, wait)
             ended = await enroller.finish(name)
-            note(f"ended: {', '.join(ended) or 'nothing'}")
+            agent_output.tell(await each_broker.end(settings, here, ended))
+            note(f"ended: {', '.join(ended)}")
 
+    if settings.broker_kind is BrokerKind.EMBEDDED:
+        why = "the embedded broker lets in whoever is on this machine"
+        raise ConfigError("there is no credential to rotate", why, "fleet init --own-broker")
+    if not settings.broker_kind.has_enrolment:
+        raise ConfigError(
+            "fleet rotates no credential at this broker",
+            f"broker_kind is {settings.broker_kind}; it needs Mosquitto with dynamic security",
+            f"give the account {name} another password there, then the agent the same in the file"
+            " that its FLEET_PASSWORD_FILE names",
+        )
     place.check()
+    if not finish:
+        require_credible(settings.home)
     asyncio.run(work())
 
 
-@agent.command()
-@click.argument("name")
-@with_connection
-def revoke(settings: Settings, name: str) -> None:
-    """Lock NAME out: its connection is kicked, its queue emptied, its certificate on the CRL."""
-    from fleet.provisioning.connections import dynsec_of
-    from fleet.provisioning.enrolment import Enroller
-
-    async def work() -> None:
-        async with dynsec_of(settings) as dynsec:
-            await Enroller(settings, dynsec, time.time).revoke(name)
-
-    asyncio.run(work())
-    note(f"{name} is revoked")
+agent.add_command(agent_work.allow)
+agent.add_command(agent_leaving.revoke)
+agent.add_command(agent_leaving.forget)
+agent.add_command(agent_leaving.rename)
 
 
 @agent.command("import")
@@ -172,13 +206,15 @@ def import_(
 
     Needs --out DIR: each agent's files go to DIR/NAME. Who is enrolled already is passed by.
     """
-    from fleet.provisioning import import_agents
+    from fleet.hub.machine_clock import require_credible
+    from fleet.provisioning import each_broker, import_agents
     from fleet.provisioning.connections import dynsec_of
     from fleet.provisioning.enrolment import Enroller
     from fleet.provisioning.registry import Registry
 
     known = set(Registry(settings.home).everyone() or {})
-    found = [agent for agent in import_agents.parse(file.read()) if agent.name not in known]
+    listed = import_agents.parse(file.read(import_agents.MAX_TEXT + 1))
+    found = [agent for agent in listed if agent.name not in known]
     if dry_run:
         click.echo(table(("agent", "kind"), [(one.name, one.kind.value) for one in found]))
         return
@@ -186,13 +222,16 @@ def import_(
         raise click.UsageError("--out DIR is needed: secrets of many are not for a screen")
 
     async def work(folder: Path) -> None:
-        async with dynsec_of(settings) as dynsec:
-            enroller = Enroller(settings, dynsec, time.time)
+        here = await each_broker.nearest(settings)
+        async with dynsec_of(here) as dynsec:
+            enroller = Enroller(here, dynsec, time.time)
             for one in found:
                 credential = await enroller.add(one.name, one.kind, one.labels, groups)
+                agent_output.tell(await each_broker.create(settings, here, credential))
                 agent_output.write(settings, credential, one.kind, place.broker, folder / one.name)
                 note(f"{one.name} ({one.kind}) enrolled: {folder / one.name}")
 
+    require_credible(settings.home)
     asyncio.run(work(place.out))
     note(f"{len(found)} enrolled")
 
@@ -244,7 +283,9 @@ def show_keys(settings: Settings, output: str) -> None:
 def rotate_keys(settings: Settings, overlap_days: float) -> None:
     """Make a new signing key. Give commands.pub to the sidecars before the overlap is over."""
     from fleet import keys as hub_keys
+    from fleet.hub.machine_clock import require_credible
 
+    require_credible(settings.home)
     hub_keys.rotate(settings.home, time.time(), overlap=overlap_days * 86_400)
     path = settings.home / "keys" / hub_keys.PUBLIC
     click.echo(path)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from fleet.broker_kind import BrokerKind
 from fleet.cli.common import note, write_json
 from fleet.contract.errors import ConfigError
 from fleet.contract.timestamps import timestamp
@@ -65,6 +66,12 @@ def with_place(function: F) -> F:
     )(decorated)
 
 
+def tell(lines: Sequence[str]) -> None:
+    """Lines for a person, beside the data."""
+    for line in lines:
+        note(line)
+
+
 def show(
     settings: Settings,
     credential: Credential,
@@ -78,6 +85,8 @@ def show(
     if place.out is not None:
         for path in write(settings, credential, kind, place.broker, place.out):
             click.echo(path)
+        if account := _account(settings, credential):
+            click.echo(f"\n# first, at the broker\n{account}")
         note(f"carry {place.out} to the agent's side; the secret is kept nowhere else")
         return
     invitation = invitations.invite(settings, credential, kind, place.broker)
@@ -89,6 +98,7 @@ def show(
                 "agent": credential.agent,
                 "account": credential.account,
                 "secret": secret,
+                "at_broker": _account(settings, credential),
                 "join": line,
                 "env": invitation.env(snippets.ETC),
                 "files": snippets.files(invitation, secret, kind),
@@ -97,11 +107,24 @@ def show(
         return
     second = credential.account != credential.agent
     done = f"has a second account, {credential.account}" if second else "is enrolled"
-    note(f"{credential.agent} {done}; it is proven.")
-    for title, text in _sections(invitation, secret, line, kind):
+    account = _account(settings, credential)
+    proof = "its account is for you to make" if account else "it is proven"
+    if settings.broker_kind is BrokerKind.EMBEDDED:
+        proof = "this broker asks nobody for an account"
+    note(f"{credential.agent} {done}; {proof}.")
+    first = [("first, at the broker", account)] if account else []
+    for title, text in (*first, *_sections(invitation, secret, line, kind)):
         click.echo(f"\n# {title}\n{text.rstrip()}")
     note("")
     note("The secret is shown only now, and kept nowhere.")
+
+
+def _account(settings: Settings, credential: Credential) -> str:
+    """What a person has to make at the broker; empty where fleet did."""
+    from fleet.provisioning import by_hand
+
+    kind = settings.broker_kind
+    return "" if kind.has_enrolment else by_hand.account(kind, settings.topics, credential.account)
 
 
 def write(
@@ -152,7 +175,7 @@ def document(agent: Enrolled) -> dict[str, Any]:
 def credential_word(agent: Enrolled) -> str:
     """The state of its credential in a word."""
     if agent.revoked_at is not None:
-        return "revoked"
+        return "revoked in part" if agent.accounts or agent.serials else "revoked"
     if len(agent.accounts) > 1 or len(agent.serials) > 1:
         return "rotating"
     return "certificate" if agent.serials else "secret"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 START, ERASE = "\r", "\x1b[K"
 """Of a line on the terminal: to its beginning, and the rest of it away."""
 
+_VERIFY = "fleet audit report --verify"
+
 FORMATS = ("text", "json", "html", "sarif")
 
 
@@ -109,19 +111,39 @@ def _write(done: AuditReport, output: str) -> None:
 
 
 @audit.command()
-@click.argument("rule", required=False)
-def explain(rule: str | None) -> None:
-    """What RULE means, which clause it holds, what to do. Without RULE: all rules."""
+@click.argument("what", required=False, metavar="[RULE|NUMBER]")
+@click.argument("field", required=False)
+@click.option("--report", "path", type=click.Path(path_type=Path), metavar="FILE",
+              help="A report in JSON; default: the latest kept one.")  # fmt: skip
+@with_settings("home")
+def explain(settings: Settings, what: str | None, field: str | None, path: Path | None) -> None:
+    """What a rule or a finding means, and what makes it go away. Without RULE: all rules.
+
+    NUMBER is a finding's in the report (`#1`); with RULE, FIELD is where it was found.
+    """
+    from fleet.auditor.report import kept_findings
+    from fleet.auditor.report.ways_out import ways_out
     from fleet.auditor.rules.catalogue import RULES, rule_named
 
-    if rule is None:
+    if what is None:
         for known in RULES:
             click.echo(f"{known.id:<28} {known.severity.value:<8} {known.finds}")
         return
-    known = rule_named(rule)
-    click.echo(f"{known.id} ({known.severity.value}, {known.clause.value}: {known.clause.meaning})")
+    finding = None
+    if what.lstrip("#").isdecimal():
+        finding, count = kept_findings.numbered(settings.home, path, int(what.lstrip("#")))
+        known = finding.rule
+        times = f", {count} times, first" if count > 1 else ""
+        click.echo(f"Found{times} in line {finding.line}: {finding.topic} at {finding.field}")
+    else:
+        known = rule_named(what)
+    severity = finding.severity if finding else known.severity
+    click.echo(f"{known.id} ({severity.value}, {known.clause.value}: {known.clause.meaning})")
     click.echo(f"A finding means: {known.finds}.")
     click.echo(f"What to do: {known.remedy}.")
+    click.echo("What makes it go away:")
+    for line in ways_out(known, finding, field or ""):
+        click.echo(f"  {line}")
     note("Findings never show what matched: find it in the capture by line and field.")
 
 
@@ -145,6 +167,8 @@ def report(settings: Settings, name: str | None, verify: bool, output: str) -> i
         click.echo(archive.text_of(settings.home, name), nl=False)
         return 0
     entries = [archive.summary(settings.home, entry) for entry in archive.read_log(settings.home)]
+    if strangers := archive.strangers(settings.home):
+        note(f"{archive.LOG} lacks {len(strangers)} reports that are kept; Try: {_VERIFY}")
     if output == "json":
         write_json({"reports": entries})
         return 0

@@ -249,7 +249,7 @@ def _limit(text: str, count: int) -> int:
         ConfigError: it is neither.
     """
     number = text.removesuffix("%")
-    if not number.isdecimal() or int(number) == 0:
+    if not number.isdecimal() or len(number) > 9 or int(number) == 0:
         raise ConfigError(f"limit {text!r} is not usable", "", "--limit 5 or --limit 10%")
     if text.endswith("%"):
         return max(1, count * min(int(number), 100) // 100)

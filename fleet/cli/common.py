@@ -15,7 +15,7 @@ import click
 
 from fleet.contract.errors import FleetError
 from fleet.contract.printable import own, printable
-from fleet.settings import SETTINGS, load
+from fleet.settings import SETTINGS, Settings, load
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -138,6 +138,25 @@ def note(text: str) -> None:
     click.echo(printable(text), err=True)
 
 
+def at_terminal() -> bool:
+    """Whether somebody could answer a question."""
+    return sys.stdin.isatty()
+
+
+def following(settings: Settings) -> str:
+    """What stands before the next line to type; a home that a flag named is named in it."""
+    by_flag = settings.origins.get("home", ("", ""))[1].startswith("--")
+    return f"next, with FLEET_HOME={settings.home}:" if by_flag else "next:"
+
+
+def say_if_no_home(settings: Settings) -> None:
+    """Where nothing says which broker is meant, it is not a fleet's that does not answer."""
+    from fleet.hub_client import is_no_home
+
+    if is_no_home(settings):
+        note(f"there is no home in {settings.home}. Try: fleet init, or FLEET_HOME=…")
+
+
 def age(seconds: float | None) -> str:
     """A span for people: `4s`, `12m`, `3h`, `9d`; `-` would be read as offline."""
     if seconds is None:
@@ -162,17 +181,17 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
     it came out of a group of tasks.
 
     Raises:
-        FleetError: the first of a group of nothing else.
+        FleetError, OSError: the first of a group of nothing else.
     """
     try:
         return asyncio.run(work)
     except ExceptionGroup as group:
-        told, others = group.split(FleetError)
+        told, others = group.split((FleetError, OSError))
         if told is None or others is not None:
             raise
-        raise _first(told) from None
+        raise _first(told) from None  # type: ignore[arg-type]
 
 
-def _first(group: BaseExceptionGroup[FleetError]) -> FleetError:
+def _first(group: BaseExceptionGroup[FleetError | OSError]) -> FleetError | OSError:
     inner = group.exceptions[0]
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner

@@ -6,7 +6,8 @@ import click
 
 from fleet.cli.common import table, with_output, with_settings, write_json
 from fleet.contract.errors import FleetError
-from fleet.settings import SETTINGS, Settings
+from fleet.contract.printable import printable
+from fleet.settings import SETTINGS, Settings, load
 
 
 @click.group()
@@ -43,11 +44,20 @@ def check(home: str | None, output: str) -> int:
     """Read everything that is configured, and tell all that is wrong. Exit 0: ok, 3: not.
 
     Settings, tables, routes, the files that they name, the deployment's ADRs, who is enrolled,
-    tokens, keys, suppressions. Nothing is connected to and nothing is written.
+    tokens, keys, suppressions. Nothing is connected to and nothing is written. A variable that is
+    nearly the name of a setting is a warning on stderr, and so is a window of somebody who is not
+    enrolled.
     """
-    from fleet.cli.config_check import problems
+    import os
 
+    from fleet.cli.config_check import problems, remarks
+    from fleet.settings import slips
+
+    for line in slips(os.environ):
+        click.echo(printable(line), err=True)
     found = problems(home)
+    for line in [] if found else remarks(load({"home": home})):
+        click.echo(printable(line), err=True)
     if output == "json":
         write_json([{"what": e.what, "why": e.why, "try": e.remedy} for e in found])
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -28,13 +29,39 @@ def problems(home: str | None) -> list[FleetError]:
     return found + amendment_problems(settings)
 
 
+def remarks(settings: Settings) -> Iterator[str]:
+    """What is no fault, as who is named may be enrolled later, and is probably one."""
+    from fleet.domain.alert_codes import AlertCodes
+    from fleet.domain.window_settings import windows_of
+    from fleet.provisioning.registry import Registry
+
+    enrolled = Registry(settings.home).agents()
+    if enrolled is None:
+        return
+    for window in windows_of(settings.tables, AlertCodes(settings.added_words()), time.time()):
+        members = [one.as_member() for one in enrolled.values()]
+        if window.scope and not any(member.is_of(window.scope) for member in members):
+            whom = f"in {window.scope.replace(':', ' ')}"
+        elif window.agent and window.agent not in enrolled:
+            whom = f"as {window.agent}"
+        else:
+            continue
+        yield f"[maintenance.{window.name}] nobody is enrolled {whom}: fleet agent list"
+
+
 def parts(settings: Settings) -> Iterator[Callable[[], Any]]:
     """Each thing by itself; all raise `FleetError`."""
     from fleet.auditor.capture.recorder import Bounds
     from fleet.auditor.report import suppressions
+    from fleet.bus.own_broker import witness_of
+    from fleet.domain.alert_codes import AlertCodes
+    from fleet.domain.window_settings import windows_of
     from fleet.http.service import HttpService
     from fleet.keys import load_signer
+    from fleet.notifier.ack_links import AckLinks
+    from fleet.notifier.dead_man import target_of
     from fleet.notifier.routes import route_of
+    from fleet.notifier.runbooks import page_of
     from fleet.otel.exporter import endpoint_of
     from fleet.provisioning.mosquitto import plan_of
     from fleet.provisioning.registry import Registry
@@ -43,6 +70,7 @@ def parts(settings: Settings) -> Iterator[Callable[[], Any]]:
 
     home, tables = settings.home, settings.tables
     yield settings.password
+    yield lambda: witness_of(settings)
     for secret in (settings.key_file, settings.hub_token_file):
         if secret is not None:
             yield partial(read_secret, secret)
@@ -51,6 +79,10 @@ def parts(settings: Settings) -> Iterator[Callable[[], Any]]:
             yield partial(_readable, path)
     for name, table in tables.get("routes", {}).items():
         yield partial(route_of, name, table, home)
+    yield lambda: target_of(settings)
+    yield lambda: AckLinks.of(tables, home)
+    yield lambda: windows_of(tables, AlertCodes(_added_words(settings)), time.time())
+    yield lambda: page_of(tables)
     yield lambda: Retention.of(tables.get("retention", {}))
     yield lambda: Bounds.of(tables.get("audit", {}))
     yield lambda: endpoint_of(settings)
@@ -78,6 +110,14 @@ def amendment_problems(settings: Settings) -> list[FleetError]:
         ConfigError(f"{defect.path} is not usable", defect.what, f"fleet adr check {settings.adr}")
         for defect in found
     ]
+
+
+def _added_words(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Those of ADRs that can be read: what is wrong with the others is told of them."""
+    try:
+        return settings.added_words()
+    except FleetError:
+        return {}
 
 
 def _readable(path: Path) -> None:

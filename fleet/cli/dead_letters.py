@@ -92,7 +92,7 @@ async def _replay(settings: Settings, dead_letter_id: int) -> None:
     from fleet.bus.mqtt import open_bus
     from fleet.contract.reader import Reader
     from fleet.contract.rejection import Rejected
-    from fleet.contract.topics import FROM_AGENT
+    from fleet.contract.topics import STATES
 
     dead_letter = await _one(settings, dead_letter_id)
     try:
@@ -104,7 +104,8 @@ async def _replay(settings: Settings, dead_letter_id: int) -> None:
             str(rejected),
             "amend the contract by an accepted ADR, or leave it",
         ) from None
-    if address.kind not in FROM_AGENT:
-        raise ConfigError(f"dead letter {dead_letter_id} is a command", "commands are not replayed")
+    if address.kind not in STATES:
+        what = f"dead letter {dead_letter_id} is a {address.kind}, which is of its moment"
+        raise ConfigError(what, "only what an agent says of itself is replayed")
     async with open_bus(settings) as bus:
         await bus.publish(dead_letter.topic, dead_letter.payload, retain=dead_letter.retained)

@@ -37,7 +37,8 @@ def doctor(settings: Settings, output: str) -> int:
 
 
 async def _examine(settings: Settings) -> list[Diagnosis]:
-    from fleet.doctor import broker, host
+    from fleet.doctor import broker, host, rights
 
-    here = list(host.examine(settings))
-    return [*here, *[finding async for finding in broker.examine(settings)]]
+    found = list(host.examine(settings))
+    found += [finding async for finding in broker.examine(settings)]
+    return [*found, *[finding async for finding in rights.examine(settings)]]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +32,8 @@ WHAT: Final = ("prometheus", "alertmanager", "grafana", "compose", "asyncapi")
 def export(settings: Settings, what: str, directory: Path, webhook: str | None) -> None:
     """Write configuration for WHAT into a directory; prints each file.
 
+    prometheus and compose hold a token of the role scraper, in a file of mode 0600.
+
     asyncapi holds the JSON Schemas too: this deployment's topics, and the words of its own ADRs.
     """
     try:
@@ -39,13 +43,37 @@ def export(settings: Settings, what: str, directory: Path, webhook: str | None) 
         why = error.strerror or ""
         raise ConfigError(f"{directory} cannot be written", why, f"ls -ld {directory}") from None
     if what in ("prometheus", "compose"):
-        from fleet.integrations.prometheus import TOKEN, needs_token
+        _hand_token(settings, directory / "prometheus" if what == "compose" else directory, what)
 
-        if not needs_token(_target(settings)):
-            return
-        folder = directory / "prometheus" if what == "compose" else directory
-        note("Scraping takes a token, in a file of the account that Prometheus runs under:")
-        note(f"(umask 077; fleet token create --role viewer | tail -n 1 > {folder / TOKEN})")
+
+def _hand_token(settings: Settings, folder: Path, what: str) -> None:
+    """Put the scraper's token beside its configuration, or say how where the hub is elsewhere."""
+    from fleet.integrations.prometheus import ACCOUNT, TOKEN, is_here
+
+    path = folder / TOKEN
+    if not is_here(_target(settings)):
+        note("Scraping takes a token. Make it on the hub's machine, for a file here, mode 0600:")
+        note(f"fleet token create --role scraper, into {path}")
+        return
+    if _keep_or_make(settings, path):
+        click.echo(path)
+    owner = f"{ACCOUNT}" if what == "compose" else "prometheus"
+    note(f"{path} is closed to others: if Prometheus is not you, sudo chown {owner} {path}")
+
+
+def _keep_or_make(settings: Settings, path: Path) -> bool:
+    """Write a new scraper's token to `path`, unless it holds one that is good; whether it did."""
+    from fleet.contract.timestamps import timestamp
+    from fleet.tokens import Principal, Role, Tokens
+
+    tokens = Tokens(settings.home)
+    with suppress(OSError, UnicodeDecodeError):
+        held = tokens.principal(trusted_path.read_text(path).strip())
+        if held is not None and held.role is Role.SCRAPER:
+            return False
+    secret, _ = tokens.create(Principal(Role.SCRAPER), timestamp(time.time()))
+    trusted_path.write_text(path, secret, 0o600)
+    return True
 
 
 def _contents(settings: Settings, what: str, webhook: str | None) -> Mapping[str, str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fleet.cli.common import finish, note, say, with_output, with_settings, write_jsonl
+from fleet.cli.folded import Run, folded
 from fleet.cli.time_types import Moment
 from fleet.contract.rejection import Rejected
 from fleet.contract.vocabulary import MessageKind
@@ -29,15 +29,23 @@ if TYPE_CHECKING:
 @click.option("-k", "--kind", type=click.Choice([kind.value for kind in MessageKind]))
 @click.option("--hourly", is_flag=True, help="Sums of each agent's hours, kept for a year.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=100, show_default=True)
-@click.option("--cursor", help="Go on where an earlier page ended.")
+@click.option("--oldest", is_flag=True, help="From the oldest on.")
+@click.option("--cursor", help="Go on where an earlier page of --oldest ended.")
+@click.option("--all", "every", is_flag=True, help="Each heartbeat, also one that says the same.")
 @with_output("text", "jsonl")
 @with_settings("home", "hub", "hub_token_file")
-def history(settings: Settings, hourly: bool, limit: int, output: str, **wanted: Any) -> None:
-    """The newest stored messages, oldest of them first, a line each; -o jsonl shows them whole.
+def history(
+    settings: Settings, hourly: bool, limit: int, oldest: bool, every: bool, output: str,
+    **wanted: Any,
+) -> None:  # fmt: skip
+    """Stored messages, the newest first, a line each; -o jsonl shows them whole.
+
+    On a line of its own stands what an agent says for the first time; heartbeats that say the same
+    are counted there, unless --all. With --oldest the oldest comes first, and a cursor to go on
+    with.
 
     They come from the hub of this home, or the one that FLEET_HUB names; where none serves, from
-    the store that it left in this home. With --cursor they are read from there on, page by page;
-    --cursor 0 begins with the oldest.
+    the store that it left in this home.
 
     With --hourly: heartbeats, those not ok, statuses, alerts, and the least, greatest and last
     value of each metric. The hour that runs is not among them.
@@ -47,25 +55,37 @@ def history(settings: Settings, hourly: bool, limit: int, output: str, **wanted:
         raise click.UsageError("--hourly sums up all kinds: leave --kind out")
     if kind:
         wanted["kind"] = MessageKind(kind)
-    finish(_run(settings, wanted, limit, output, hourly=hourly))
+    if oldest and wanted["cursor"] is None:
+        wanted["cursor"] = "0"
+    fold = output == "text" and not every and not hourly
+    finish(_run(settings, wanted, limit, output, hourly=hourly, fold=fold))
 
 
 async def _run(
-    settings: Settings, wanted: dict[str, Any], limit: int, output: str, *, hourly: bool
+    settings: Settings, wanted: dict[str, Any], limit: int, output: str, *, hourly: bool, fold: bool
 ) -> None:
     from fleet.contract.reader import Reader
     from fleet.fleet_history import Span, open_history
 
     reader = Reader(settings.added_words())
-    show: Callable[[JsonObject, str], None] = _print_hour if hourly else partial(_print, reader)
+
+    def show(items: Sequence[JsonObject], *, newest_first: bool = False) -> None:
+        runs = list(folded(items)) if fold else [Run(item) for item in items]
+        for run in reversed(runs) if newest_first else runs:
+            if output == "jsonl":
+                write_jsonl([run.message])
+            elif hourly:
+                _print_hour(run.message)
+            else:
+                _print(reader, run)
+
     span = Span(**wanted, limit=limit)
     async with open_history(settings) as past:
         if not hourly and span.cursor is None:
             newest = await past.newest(span)
-            for message in newest:
-                show(message, output)
+            show(newest, newest_first=True)
             if len(newest) == limit:
-                note(f"these are the newest {limit}: -n for more, --cursor 0 for all")
+                note(f"these are the newest {limit} messages: -n for more, --oldest for all")
             return
         ask = past.hours if hourly else past.messages
         while span.limit > 0:
@@ -73,30 +93,26 @@ async def _run(
                 found, cursor = await ask(span)
             except ValueError:
                 raise click.UsageError("that cursor is not one of ours") from None
-            for item in found:
-                show(item, output)
+            show(found)
             span = replace(span, cursor=cursor, limit=span.limit - len(found))
             if cursor is None:
                 return
     note(f"more follows: --cursor {span.cursor}")
 
 
-def _print(reader: Reader, stored: JsonObject, output: str) -> None:
+def _print(reader: Reader, run: Run) -> None:
     from fleet.cli.message_line import describe
 
-    if output == "jsonl":
-        write_jsonl([stored])
-        return
+    stored = run.message
     text = json.dumps(stored["message"], separators=(",", ":"))
     with suppress(Rejected):  # stored under an amendment that is no longer in force
         text = describe(reader.read(MessageKind(stored["kind"]), text.encode()))
+    if run.same:
+        text += f"  (as {run.same} before it, since {run.since[11:19]})"
     say(f"{stored['ts']}  {stored['agent'] or '*':<20}  {stored['kind']:<9}  {text}")
 
 
-def _print_hour(hour: JsonObject, output: str) -> None:
-    if output == "jsonl":
-        write_jsonl([hour])
-        return
+def _print_hour(hour: JsonObject) -> None:
     metrics = (f"{name}={m['min']:g}..{m['max']:g}" for name, m in hour["metrics"].items())
     counts = f"{hour['beats']} beats, {hour['failing']} not ok, {hour['statuses']} statuses"
     say(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
@@ -11,6 +12,8 @@ from click.exceptions import NoArgsIsHelpError
 
 from fleet import __version__
 from fleet.cli.examples import illustrate
+from fleet.cli.wrong_calls import wrong_call
+from fleet.contract.disk_faults import of_disk
 from fleet.contract.errors import FleetError
 
 COMMANDS: Final = {
@@ -19,27 +22,35 @@ COMMANDS: Final = {
     "agent": ("fleet.cli.agent", "enrol agents, rotate and revoke their credentials"),
     "alerts": ("fleet.cli.alerts", "alerts that fire; acknowledge and silence"),
     "audit": ("fleet.cli.audit", "hold captured or live traffic against the ADRs"),
-    "backup": ("fleet.cli.backup", "a consistent copy of the store"),
+    "backup": ("fleet.cli.backup", "a consistent copy of the store, or of the whole home"),
+    "board": ("fleet.cli.board", "blackboards of sessions: list, read, write, export"),
     "broadcast": ("fleet.cli.broadcast", "announce maintenance to all"),
     "broker": ("fleet.cli.broker", "run, configure and secure Mosquitto"),
     "check": ("fleet.cli.check", "one Nagios line; exit 0 ok, 1 warning, 2 critical, 3 unknown"),
     "collect": ("fleet.cli.collect", "one collection of heartbeats from all, for cron"),
     "command": ("fleet.cli.command", "send a verb to agents and gather their replies"),
+    "completion": ("fleet.cli.completion", "what bash, zsh or fish needs to complete commands"),
     "config": ("fleet.cli.config", "settings, and where each came from"),
     "dead-letters": ("fleet.cli.dead_letters", "rejected messages: inspect and replay"),
     "demo": ("fleet.cli.demo", "broker, hub and five agents in one go"),
     "doctor": ("fleet.cli.doctor", "what is wrong here and on the broker, and what to try"),
     "export": ("fleet.cli.export", "configuration for Prometheus, Grafana, Alertmanager, compose"),
+    "forecast": ("fleet.cli.forecast", "when disks and memory will be full"),
     "history": ("fleet.cli.history", "stored messages, filtered and paged"),
-    "init": ("fleet.cli.init", "make the hub's home: keys, CA, broker configuration"),
+    "home": ("fleet.cli.home", "whether the home is whole, and what lies elsewhere"),
+    "init": ("fleet.cli.init", "make the hub's home: for a broker of its own, another, or to try"),
+    "maintenance": ("fleet.cli.maintenance", "planned work: begin, end, list what it hides"),
     "mcp": ("fleet.cli.mcp", "the fleet's tools for an agent at the helm (MCP)"),
     "monitor": ("fleet.cli.monitor", "snapshot and stream of bus events"),
-    "restore": ("fleet.cli.restore", "put a copy of the store back"),
+    "restore": ("fleet.cli.restore", "put a copy of the store back, or a whole home"),
     "schedule": ("fleet.cli.schedule", "units for cron, launchd and systemd"),
     "serve": ("fleet.cli.serve", "the hub daemon"),
     "status": ("fleet.cli.status", "the fleet at a glance, worst first"),
+    "task": ("fleet.cli.task", "work for agents: submit, list, watch, cancel, approve"),
+    "tck": ("fleet.cli.tck", "certify an agent or sidecar: the conformance kit"),
     "token": ("fleet.cli.token", "bearer tokens for HTTP: create, list, revoke"),
     "validate": ("fleet.cli.validate", "judge payloads against the contract"),
+    "version": ("fleet.cli.version", "what runs here: fleet, its hub, Python, packages"),
     "verify": ("fleet.cli.verify", "hold what the bus claims against Docker or systemd"),
 }
 """Command name → module that holds a click command of that name, and its line of help."""
@@ -50,9 +61,10 @@ EXTRAS: Final = {
     "mcp": "mcp",
     "opentelemetry": "otel",
     "phonenumbers": "audit",
+    "psycopg": "postgres",
+    "psycopg_pool": "postgres",
     "stdnum": "audit",
     "textual": "tui",
-    "zxcvbn": "audit",
 }
 """Package → the extra that brings it, where that is not `hub`."""
 
@@ -89,9 +101,18 @@ def fleet() -> None:
     """
 
 
-def run(arguments: list[str] | None = None) -> int:
-    """Run `fleet`; the exit code. Usage errors are 3: cron and Nagios read 2 as CRITICAL."""
-    return run_command(fleet, "fleet", arguments)
+def run(
+    arguments: list[str] | None = None, *, name: str = "fleet", command: Sequence[str] = ()
+) -> int:
+    """Run `fleet`, or the `command` of it that a program called `name` stands for; the exit code.
+    Usage errors are 3: cron and Nagios read 2 as CRITICAL."""
+    meant: click.Command = fleet
+    for word in command:
+        assert isinstance(meant, click.Group)  # noqa: S101 - our own table of programs
+        found = meant.get_command(click.Context(meant), word)
+        assert found is not None  # noqa: S101 - as above
+        meant = found
+    return run_command(meant, name, arguments)
 
 
 def run_command(command: click.Command, name: str, arguments: list[str] | None = None) -> int:
@@ -101,9 +122,9 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
     except NoArgsIsHelpError as error:
         return _complain(error.format_message())
     except click.UsageError as error:
-        called = error.ctx.command_path if error.ctx else name
-        why = " ".join(error.format_message().split())  # click lists choices on lines of their own
-        return _complain(str(FleetError(f"wrong call of {called}", why, f"{called} --help")))
+        return _complain(
+            str(wrong_call(error, name, command, sys.argv[1:] if arguments is None else arguments))
+        )
     except click.ClickException as error:
         return _complain(error.format_message())
     except FleetError as error:
@@ -114,6 +135,11 @@ def run_command(command: click.Command, name: str, arguments: list[str] | None =
         return INTERRUPTED
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        told = of_disk(error)
+        if told is None:
+            raise
+        return _complain(str(told), told.exit_code)
     return code if isinstance(code, int) else 0
 
 

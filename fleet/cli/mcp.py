@@ -38,12 +38,19 @@ def mcp(
         finish(server.run_stdio_async())
         return
     from fleet.mcp.http import serve
+    from fleet.provisioning.https import certificate_for
 
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal():
+    if not colon or not port.isdecimal() or len(port) > 5 or int(port) > 65_535:
         raise ConfigError(f"address {address!r} is not usable", "", "--http 127.0.0.1:8090")
-    note(f"MCP on http://{address}/mcp; Ctrl-C ends")
-    finish(serve(server, settings, host, int(port), allow_commands=allow_commands))
+    bare = host.strip("[]")
+    certificate = certificate_for(settings, bare)
+    scheme = "https" if certificate else "http"
+    note(f"MCP on {scheme}://{address}/mcp; Ctrl-C ends")
+    serving = serve(
+        server, settings, bare, int(port), allow_commands=allow_commands, certificate=certificate
+    )
+    finish(serving)
 
 
 @mcp.command()

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from fleet.cli.common import age
-from fleet.contract.messages import (
-    Alert,
-    Announcement,
-    Command,
-    Heartbeat,
-    Message,
-    Receipt,
-    Status,
-)
+from fleet.contract.fields import Message
+from fleet.contract.messages import Alert, Announcement, Command, Heartbeat, Receipt, Status
 from fleet.contract.vocabulary import Check
+from fleet.contract.work_messages import Progress, TaskOffer
 
 
 def describe(message: Message) -> str:
@@ -32,6 +26,12 @@ def describe(message: Message) -> str:
             return message.notice.value
         case Receipt():
             return f"committed up to {message.seq}"
+        case TaskOffer():
+            return f"task {message.id} offered, epoch {message.epoch}"
+        case Progress():
+            reason = f", {message.reason.value}" if message.reason else ""
+            done = f"{message.state.value} {message.progress}%{reason}"
+            return f"task {message.task} {done}, attempt {message.attempt}, epoch {message.epoch}"
     return message.kind_of_message.value
 
 

@@ -30,18 +30,25 @@ def _scheduled(function: F) -> F:
             f"--{scheduler}", "scheduler", flag_value=scheduler, default=None,
             help=f"By {scheduler}{' (default here)' if scheduler == DEFAULT else ''}.",
         )(decorated)  # fmt: skip
+    decorated = click.option(
+        "--user", metavar="NAME", help="Account they run as, if root installs."
+    )(decorated)
     return click.argument("wanted", metavar="[TASK...]", nargs=-1)(decorated)  # type: ignore[no-any-return]
 
 
 @schedule.command("print")
 @_scheduled
-def print_(settings: Settings, wanted: tuple[str, ...], scheduler: str | None) -> None:
+def print_(
+    settings: Settings, wanted: tuple[str, ...], scheduler: str | None, user: str | None
+) -> None:
     """Print the unit files of the TASKs (all if none is named), or lines for a crontab."""
-    from agent_sidecar.schedule import Scheduler
-    from fleet.schedule import files, tasks
+    from agent_sidecar.schedule import Scheduler, account
+    from fleet.schedule import PROGRAM, files, tasks
 
     chosen = Scheduler(scheduler or DEFAULT)
-    made = [item for task in tasks(settings, wanted) for item in files(task, chosen).items()]
+    runs_as = account(settings.home, user, PROGRAM) if user else ""
+    ready = tasks(settings, wanted, runs_as)
+    made = [item for task in ready for item in files(task, chosen).items()]
     for name, content in made:
         if len(made) > 1 and chosen is not Scheduler.CRON:
             click.echo(f"# {name}")
@@ -57,17 +64,27 @@ def print_(settings: Settings, wanted: tuple[str, ...], scheduler: str | None) -
 )
 @_scheduled
 def install(
-    settings: Settings, wanted: tuple[str, ...], scheduler: str | None, folder: Path | None
+    settings: Settings,
+    wanted: tuple[str, ...],
+    scheduler: str | None,
+    user: str | None,
+    folder: Path | None,
 ) -> None:
-    """Write the files where the system looks for them, and have it take them up."""
+    """Write the files where the system looks for them, and have it take them up.
+
+    What root installs is for the whole system, and runs as --user, or as whoever owns the home;
+    where that is root, it must be said.
+    """
     from agent_sidecar import schedule as units
-    from fleet.schedule import files, tasks
+    from fleet.schedule import PROGRAM, files, tasks
 
     chosen = units.Scheduler(scheduler or DEFAULT)
-    for task in tasks(settings, wanted):
+    home = settings.home.absolute()
+    runs_as = units.account(home, user, PROGRAM) if user or folder is None else ""
+    for task in tasks(settings, wanted, runs_as):
         made = files(task, chosen)
         if chosen is units.Scheduler.CRON and folder is None:
-            units.into_crontab(task, made["crontab"])
+            units.into_crontab(task, made["crontab"], runs_as)
             note(f"{task.name} is in the crontab")
             continue
         if chosen is units.Scheduler.CRON:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
@@ -16,46 +17,86 @@ from fleet.settings import SETTINGS, Settings
 
 @click.command()
 @click.option("-v", "--verbose", is_flag=True, help="Log what the hub does to stderr.")
+@click.option(
+    "--trust-clock",
+    is_flag=True,
+    help="Believe this machine's clock, however far it is from the last message; what is too old "
+    "by it is deleted at once.",
+)
 @with_settings(*(setting.name for setting in SETTINGS))
-def serve(settings: Settings, verbose: bool) -> None:
+def serve(settings: Settings, verbose: bool, trust_clock: bool) -> None:
     """Watch the fleet: ingest, store, liveness, alerts, HTTP. Ctrl-C stops it cleanly."""
     level = logging.INFO if verbose else logging.WARNING
     log_to_stderr(level, "%(asctime)s %(levelname)s %(name)s: %(message)s")
-    finish(_serve(settings))
+    finish(_serve(settings, trust_clock=trust_clock))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, *, trust_clock: bool) -> None:
+    """Serve until told to stop; a hub that finds that another leads waits for its turn again."""
+    from fleet.store.port import LeadershipLostError
+
+    ended = asyncio.Event()
+    while not ended.is_set():
+        try:
+            await _lead(settings, ended, trust_clock=trust_clock)
+            return
+        except LeadershipLostError as error:
+            note(str(error))
+
+
+async def _lead(settings: Settings, ended: asyncio.Event, *, trust_clock: bool) -> None:
+    """One turn of a hub; `ended` is set when it was told to stop."""
+    from fleet.contract.errors import FleetError
     from fleet.contract.timestamps import timestamp
     from fleet.daemon import complete_hub
     from fleet.hub_client import HubClient
     from fleet.tokens import Principal, Role, Tokens
 
-    hub, api_server = complete_hub(settings)
+    async def standing_by() -> None:
+        """Say so in the home, unless a hub serves it that shares it with us."""
+        with contextlib.suppress(FleetError):
+            if await asyncio.to_thread(HubClient.serving, settings.home) is None:
+                HubClient.withdraw(settings.home)
+                left_by("").write(settings.home)
+
+    hub, api_server = complete_hub(settings, trust_clock=trust_clock, on_standby=standing_by)
     host, port = api_server.bind()
+    url = f"{api_server.scheme}://{_reachable(host)}:{port}"
     loop = asyncio.get_running_loop()
+
+    def left_by(secret: str) -> HubClient:
+        return HubClient(url, secret, str(settings.brokers), api_server.ca_file)
+
+    def stop() -> None:
+        ended.set()
+        hub.stop()
+
     for number in (signal.SIGINT, *ending_signals()):
-        loop.add_signal_handler(number, hub.stop)
+        loop.add_signal_handler(number, stop)
 
     def ready() -> None:
         # Only now: until the store was opened, this home may belong to another hub.
         HubClient.withdraw(settings.home)
         secret, _ = Tokens(settings.home).create(Principal(Role.ADMIN), timestamp(time.time()))
-        url = f"http://{_reachable(host)}:{port}"
-        HubClient(url, secret, str(settings.broker)).write(settings.home)
-        click.echo(f"fleet hub serves: broker {settings.broker}, home {settings.home}")
-        click.echo(f"HTTP, /metrics and the web page: http://{host}:{port}/")
+        left_by(secret).write(settings.home)
+        click.echo(f"fleet hub serves: broker {settings.brokers}, home {settings.home}")
+        click.echo(f"HTTP, /metrics and the web page: {api_server.scheme}://{_shown(host)}:{port}/")
         note("Ctrl-C stops it.")
 
     try:
         await hub.run(ready)
     finally:
         api_server.close()
-        if hub.started_at is not None:
+        if hub.started_at is not None or HubClient.is_standby(settings.home):
             HubClient.withdraw(settings.home)
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _reachable(host: str) -> str:
     """Where this machine reaches what was bound to `host`, as it stands in a URL."""
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
+    return _shown(host)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from fleet.cli.agent_choice import AgentChoice, with_agents
 from fleet.cli.common import (
     age,
     clear_screen,
@@ -15,14 +17,14 @@ from fleet.cli.common import (
     note,
     paint,
     say,
+    say_if_no_home,
     table,
     with_connection,
     with_output,
     write_json,
     write_jsonl,
 )
-from fleet.contract.errors import ConfigError
-from fleet.contract.topics import is_agent_name
+from fleet.cli.fitting import fit, terminal_width
 from fleet.contract.vocabulary import Check
 from fleet.settings import Settings
 
@@ -34,39 +36,50 @@ PAUSE = 2.0
 """Seconds between looks of `--watch`."""
 
 
+SPARE: Final = (
+    "boot", "config", "seq", "missing", "sidecar", "skew", "kind", "version", "up", "heard",
+)  # fmt: skip
+"""Columns that a narrow terminal does without, the first of them first."""
+
+ELASTIC: Final = ("checks", "alerts", "agent")
+
+
 @click.command()
-@click.argument("agent", required=False)
+@with_agents
 @click.option("-w", "--watch", is_flag=True, help="Look again every two seconds until Ctrl-C.")
 @click.option("--drift", is_flag=True, help="Only what differs between agents of a group or kind.")
 @with_output("table", "wide", "json", "jsonl")
 @with_connection
-def status(settings: Settings, agent: str | None, watch: bool, drift: bool, output: str) -> None:
-    """Every agent, worst first, with the problems named above; or AGENT in detail.
+def status(settings: Settings, choice: AgentChoice, watch: bool, drift: bool, output: str) -> None:
+    """Every agent, worst first, with the problems named above; or one AGENT in detail.
+
+    Several names, --group, --label, --kind and --state narrow it, each as often as is needed.
 
     As the hub of this home knows it, or the one that FLEET_HUB names. Where none serves, from the
     broker's retained messages, and a line on stderr says what is not known so.
     """
-    if agent is not None and not is_agent_name(agent):
-        raise ConfigError(f"{agent!r} is not an agent name", "", "fleet status lists them")
-    finish(_run(settings, agent, output, watch=watch, drift=drift))
+    say_if_no_home(settings)
+    finish(_run(settings, choice, output, watch=watch, drift=drift))
 
 
 async def _run(
-    settings: Settings, agent: str | None, output: str, *, watch: bool, drift: bool
+    settings: Settings, choice: AgentChoice, output: str, *, watch: bool, drift: bool
 ) -> None:
     from fleet.fleet_state import look
 
     while True:
         state = await look(settings)
-        views = state.views
+        views = choice.of(state.views)
         if watch and output in ("table", "wide"):
             clear_screen()
         if drift:
             _print_drift(views, output)
-        elif agent is not None:
-            _print_agent(_one(views, agent), output)
-        else:
+        elif choice.is_of_one:
+            _print_agent(views[0], output)
+        elif choice.is_of_all:
             print_fleet(state, output)
+        else:
+            print_fleet(replace(state, views=views, own=[]), output, of=str(choice))
         if state.note:
             note(state.note)
         if not watch:
@@ -74,14 +87,8 @@ async def _run(
         await asyncio.sleep(PAUSE)
 
 
-def _one(views: Sequence[AgentView], agent: str) -> AgentView:
-    for view in views:
-        if view.agent == agent:
-            return view
-    raise ConfigError(f"nobody has heard of {agent}", "", "fleet status lists all agents")
-
-
-def print_fleet(state: FleetState, output: str) -> None:
+def print_fleet(state: FleetState, output: str, *, of: str = "") -> None:
+    """`of`: which agents were asked for, in words; empty: all."""
     from fleet.domain.problems import described
 
     views, problems = state.views, state.problems
@@ -95,6 +102,9 @@ def print_fleet(state: FleetState, output: str) -> None:
         return
     if output == "jsonl":
         write_jsonl(described(view) for view in views)
+        return
+    if not views and of:
+        note(f"nobody is of {of}")
         return
     if not views:
         note("nobody has been heard of yet")
@@ -111,7 +121,9 @@ def print_fleet(state: FleetState, output: str) -> None:
 def _table(views: Sequence[AgentView], *, wide: bool) -> str:
     headings = ["agent", "state", "heard", "up", "checks", "alerts", "version"]
     extra = ["kind", "sidecar", "skew", "missing", "boot", "seq", "config"] if wide else []
-    return table(headings + extra, [_row(view) + (_more(view) if wide else []) for view in views])
+    rows = [_row(view) + (_more(view) if wide else []) for view in views]
+    width = terminal_width()
+    return table(*fit([*headings, *extra], rows, spare=SPARE, elastic=ELASTIC, width=width))
 
 
 def _row(view: AgentView) -> list[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import click
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_SPAN: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw]?)")
+from fleet.contract.spans import seconds_of
 
 
 class Seconds(click.ParamType[float]):
@@ -23,10 +21,10 @@ class Seconds(click.ParamType[float]):
     ) -> float:
         if isinstance(value, int | float):
             return float(value)
-        match = _SPAN.fullmatch(value.strip())
-        if match is None:
+        seconds = seconds_of(value)
+        if seconds is None:
             self.fail(f"{value!r} is not a span like 90s, 15m, 6h or 2d", param, ctx)
-        return float(match[1]) * _UNITS[match[2] or "s"]
+        return seconds
 
 
 class Moment(click.ParamType[float]):
@@ -39,9 +37,9 @@ class Moment(click.ParamType[float]):
     ) -> float:
         if isinstance(value, int | float):
             return float(value)
-        match = _SPAN.fullmatch(value.strip())
-        if match is not None:
-            return time.time() - float(match[1]) * _UNITS[match[2] or "s"]
+        span = seconds_of(value)
+        if span is not None:
+            return time.time() - span
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:

@@ -16,7 +16,11 @@ def token() -> None:
 
 
 @token.command()
-@click.option("--role", required=True, help="admin, operator, viewer or agent:NAME")
+@click.option(
+    "--role",
+    required=True,
+    help="admin, operator, viewer, agent:NAME, or scraper: /metrics alone",
+)
 @with_settings("home")
 def create(settings: Settings, role: str) -> None:
     """Make a token. It is printed once, as the last line; only its hash is kept."""
@@ -46,7 +50,7 @@ def list_(settings: Settings, output: str) -> None:
 @click.argument("token_id", metavar="ID")
 @with_settings("home")
 def revoke(settings: Settings, token_id: str) -> None:
-    """Make the token ID worthless at once."""
+    """Make the token ID worthless at once: sessions and streams that it opened end, too."""
     from fleet.tokens import Tokens
 
     entry = Tokens(settings.home).revoke(token_id)

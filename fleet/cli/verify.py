@@ -7,7 +7,7 @@ import contextlib
 import click
 
 from fleet.cli.common import finish, paint, say, with_connection, with_output, write_json
-from fleet.contract.errors import ConfigError
+from fleet.cli.wrong_calls import unknown_agent
 from fleet.settings import Settings
 
 
@@ -37,7 +37,7 @@ def verify(
 
     views = {view.agent: view for view in finish(look(settings)).views}
     if agent not in views or views[agent].state is Verdict.UNKNOWN:
-        raise ConfigError(f"nobody has heard of {agent}", "", "fleet status lists all agents")
+        raise unknown_agent(agent, views)
     view = views[agent]
     labels = view.labels
     evidence = source_of(

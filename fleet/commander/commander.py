@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet.commander.over_broker import MAX_AGAIN
 from fleet.contract.errors import BrokerError
 from fleet.contract.timestamps import timestamp, ulid, ulids
 from fleet.contract.vocabulary import MessageKind, Priority, ReplyCode, Result, Verb
-from fleet.domain.commands import CommandBook, IssuedCommand, Step
-from fleet.domain.events import Fact
+from fleet.domain.commands import CommandBook, CommandState, IssuedCommand, Step
+from fleet.domain.events import Event, Fact
+from fleet.domain.hub_clock import Step as ClockStep
 from fleet.domain.verdict import Verdict
 from fleet.hub.feed import Item
+from fleet.store.port import StoreUnavailableError
 from fleet.store.records import StoredEvent, StoredMessage
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
+
+_log = logging.getLogger(__name__)
 
 ABSENT: Final = frozenset({Verdict.OFFLINE, Verdict.STALE})
 """Verdicts with which a command waits; anybody else is sent to at once."""
@@ -41,6 +49,14 @@ TICK: Final = 0.5
 
 AT_ONCE: Final = 200
 """Publishes in flight together: the broker's round trip must not add up over the fleet."""
+
+DISTRUST: Final = frozenset({
+    ReplyCode.UNSIGNED, ReplyCode.BAD_SIGNATURE, ReplyCode.UNKNOWN_KEY, ReplyCode.DATED_AHEAD,
+    ReplyCode.OTHER_SESSION,
+})  # fmt: skip
+"""Codes by which a sidecar says that a command is forged, or played again."""
+
+GIVEN_UP: Final = frozenset({CommandState.SILENT, CommandState.EXPIRED})
 
 OnChange = Callable[[IssuedCommand], None]
 OnLatency = Callable[[float], None]
@@ -62,7 +78,9 @@ class Commander:
         self._observers: list[OnChange] = []
         self.outcomes: dict[tuple[str, str], int] = {}
         """Commands by (verb, state) that have ended since the start."""
+        self._again: dict[str, int] = {}
         self._latency_observers: list[OnLatency] = []
+        hub.on_step.append(self._restamp)
 
     def observe(self, observer: OnChange) -> None:
         """Call `observer` with each command that changes."""
@@ -101,7 +119,10 @@ class Commander:
 
         Raises:
             TooManyOpenError: the hub keeps no more open commands.
+            StoreUnavailableError: the store takes nothing at present, and nothing was sent.
         """
+        if self._hub.counters.paused:  # who asks is to know now, and not to be served in an hour
+            raise StoreUnavailableError("the store takes nothing at present")
         await self._loaded.wait()
         now = self._hub.committer.now()
         wire = ulid(now) if broadcast else None
@@ -159,29 +180,61 @@ class Commander:
 
     async def _load(self) -> None:
         now = self._hub.committer.now()
-        stored = await self._hub.store.commands(agent=None, since=now - RETENTION, limit=MAX_OPEN)
-        self._book = CommandBook(stored)
+        store = self._hub.store
+        since = now - RETENTION
+        stored = await self._hub.committer.patience.until_taken(
+            lambda: store.commands(agent=None, since=since, limit=MAX_OPEN)
+        )
+        # One of the future was made by a clock that was wrong: it lives no longer than one of now.
+        self._book = CommandBook(replace(one, created=min(one.created, now)) for one in stored)
         self._loaded.set()
+
+    def _restamp(self, step: ClockStep) -> None:
+        self._book.restamp(step)
 
     async def _apply(self, items: list[Item]) -> None:
         """What became known at once is kept at once: a fleet that answers costs few commits."""
         ended: dict[str, IssuedCommand] = {}
         back: dict[str, None] = {}
+        asked: list[tuple[IssuedCommand, int]] = []
+        distrusted: list[StoredMessage] = []
         for item in items:
             if isinstance(item, StoredMessage):
-                command = self._replied(item)
-                if command is not None:
+                again = self._asked_again(item)
+                command = None if again else self._replied(item)
+                if again is not None:
+                    asked.append(again)
+                elif command is not None:
                     ended[command.id] = command
+                elif not item.retained and _code(item) in DISTRUST:
+                    distrusted.append(item)
             elif isinstance(item, StoredEvent):
                 back[item.event.agent] = None
         await self._save(list(ended.values()))
+        if distrusted:
+            await self._tell_of(distrusted)
+        for command, boot in asked:
+            topic = self._hub.topics.of(MessageKind.COMMAND, command.agent)
+            await self._publish(topic, command, boot)
         now = self._hub.committer.now()
         present = [agent for agent in back if self._is_present(agent)]
         await self._dispatch([one for agent in present for one in self._book.waiting(agent, now)])
 
+    def _asked_again(self, item: StoredMessage) -> tuple[IssuedCommand, int] | None:
+        """The command that a sidecar wants signed for its session, and that session; None where
+        the reply in `item` is another one, or we have done so often enough."""
+        reply, boot = _reply(item), json.loads(item.payload).get("boot")
+        if reply.get("code") != ReplyCode.OTHER_SESSION or boot is None:
+            return None
+        command = self._book.asked(item.agent, reply.get("to"))
+        if command is None or self._again.get(command.id, 0) >= MAX_AGAIN:
+            return None
+        self._again[command.id] = self._again.get(command.id, 0) + 1
+        return command, boot
+
     def _replied(self, item: StoredMessage) -> IssuedCommand | None:
         """The command that the reply in `item` ends; None where it ends none of ours."""
-        reply = json.loads(item.payload).get("reply") or {}  # judged when it was stored
+        reply = _reply(item)
         command = self._book.asked(item.agent, reply.get("to"))
         if command is None:
             return None
@@ -190,6 +243,21 @@ class Commander:
                 observer(max(0.0, item.at - command.sent))
         code = ReplyCode(reply["code"]) if reply.get("code") else None
         return command.replied(Result(reply["result"]), code, reply.get("took"), item.at)
+
+    async def _tell_of(self, refusals: list[StoredMessage]) -> None:
+        """Say which commands were refused that are not ours, or had their answer before. One that
+        was given up may have waited at the broker for a session that came too late."""
+        told: list[Event] = []
+        for item in refusals:
+            wire, since = _reply(item).get("to"), item.at - RETENTION
+            asked = partial(self._hub.store.commands, agent=item.agent, since=since, limit=MAX_OPEN)
+            sent = await self._hub.committer.patience.until_taken(asked)
+            if not any(one.wire == wire and one.state in GIVEN_UP for one in sent):
+                code = _code(item)
+                told.append(Event(Fact.COMMAND_REFUSED, item.agent, item.at, code, id=wire or ""))
+                _log.warning("%s refused a command that is not the hub's: %s", item.agent, code)
+        if told:
+            await self._hub.committer.write(told)
 
     async def _tick(self) -> None:
         while True:
@@ -219,11 +287,12 @@ class Commander:
         for start in range(0, len(commands), AT_ONCE):
             some = commands[start : start + AT_ONCE]
             topics = [self._hub.topics.of(MessageKind.COMMAND, command.agent) for command in some]
-            sent_each = await asyncio.gather(*map(self._publish, topics, some))
+            boots = [self._hub.roster.view(command.agent, now).boot for command in some]
+            sent_each = await asyncio.gather(*map(self._publish, topics, some, boots))
             await self._save([one for one, sent in zip(some, sent_each, strict=True) if not sent])
 
-    async def _publish(self, topic: str, command: IssuedCommand) -> bool:
-        """Put `command` on the bus; False if it did not get there."""
+    async def _publish(self, topic: str, command: IssuedCommand, boot: int | None = None) -> bool:
+        """Put `command` on the bus, for session `boot` only; False if it did not get there."""
         message: dict[str, Any] = {
             "verb": command.verb.value,
             "id": command.wire,
@@ -231,6 +300,8 @@ class Commander:
             "ttl": command.ttl,
             "priority": command.priority.value,
         }
+        if boot is not None and self._hub.signs:
+            message["boot"] = boot
         try:
             await self._hub.bus.publish(topic, self._hub.signed(topic, message))
         except BrokerError:
@@ -240,10 +311,14 @@ class Commander:
     async def _save(self, commands: list[IssuedCommand]) -> None:
         if not commands:
             return
-        await self._hub.store.save_commands(commands)
+        await self._hub.committer.patience.until_taken(
+            lambda: self._hub.store.save_commands(commands)
+        )
         for command in commands:
             known = self._book.get(command.id)
             self._book.save(command)
+            if not command.open:
+                self._again.pop(command.id, None)
             if known is not None and known.open and not command.open:
                 key = (command.verb.value, command.state.value)
                 self.outcomes[key] = self.outcomes.get(key, 0) + 1
@@ -260,3 +335,13 @@ def _concerns_commands(item: Item) -> bool:
         status = item.kind is MessageKind.STATUS and not item.retained
         return status and b'"reply"' in item.payload
     return isinstance(item, StoredEvent) and item.event.fact in (Fact.BIRTH, Fact.VERDICT)
+
+
+def _reply(item: StoredMessage) -> dict[str, Any]:
+    """The reply in a message, which was judged when it was stored; empty: there is none."""
+    reply: dict[str, Any] | None = json.loads(item.payload).get("reply")
+    return reply or {}
+
+
+def _code(item: StoredMessage) -> str:
+    return str(_reply(item).get("code", ""))

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from fleet.bus.port import Bus, Inbound
 from fleet.contract.limits import DEFAULT_TTL
@@ -25,6 +26,11 @@ from fleet.retained import retained_state
 
 Sign = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 """Adds `sig` and `kid` to a message for a topic; what `fleet.contract.signing.sign` does."""
+
+
+MAX_AGAIN: Final = 3
+"""Times a command is signed again for the session that asks, an agent. Sessions follow on one
+another, and whoever forges such replies must not have us sign for every number there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +95,12 @@ async def send(
     """
     await bus.subscribe(topics.every(MessageKind.STATUS))
     started: dict[str, float] = {}
+    issued: dict[str, dict[str, Any]] = {}
     for topic, message in command.messages(topics, time.time()):
-        signed = sign(topic, message) if sign else message
+        issued[message["id"]] = message
         started[message["id"]] = time.perf_counter()
-        await bus.publish(topic, json.dumps(signed, separators=(",", ":")).encode())
+        await _publish(bus, topic, message, sign)
+    asked: Counter[str] = Counter()
     waiting = set(expected)
     batches = bus.batches()
     end = asyncio.get_running_loop().time() + patience
@@ -108,9 +116,28 @@ async def send(
             if inbound.retain or b'"reply"' not in inbound.payload:
                 continue
             answer = _answer(topics, reader, inbound, started)
+            if answer and sign and answer.code is ReplyCode.OTHER_SESSION:
+                asked[answer.agent] += 1
+                again = _for_session(issued, answer.status)
+                if again and asked[answer.agent] <= MAX_AGAIN:
+                    own = topics.of(MessageKind.COMMAND, answer.agent)
+                    await _publish(bus, own, again, sign)
+                continue
             if answer and answer.agent in waiting:
                 waiting.discard(answer.agent)
                 yield answer
+
+
+async def _publish(bus: Bus, topic: str, message: dict[str, Any], sign: Sign | None) -> None:
+    signed = sign(topic, message) if sign else message
+    await bus.publish(topic, json.dumps(signed, separators=(",", ":")).encode())
+
+
+def _for_session(issued: Mapping[str, dict[str, Any]], status: Status) -> dict[str, Any] | None:
+    """The command that `status` refused as another session's, for the session that it names."""
+    if status.boot is None or status.reply is None or status.reply.to is None:
+        return None
+    return issued[status.reply.to] | {"boot": status.boot}
 
 
 def _answer(

@@ -19,8 +19,9 @@ from typing import Any, Final
 from fleet.commander.over_broker import AgentReply, CommandMessage
 from fleet.contract.messages import Status
 from fleet.contract.reader import Reader
-from fleet.contract.vocabulary import MessageKind
-from fleet.hub_client import TIMEOUT, HubClient, HubError
+from fleet.contract.vocabulary import MessageKind, ReplyCode
+from fleet.hub_client import MAX_ANSWER, HubClient, HubError
+from fleet.hub_patience import Patience
 
 NAMED: Final = 300
 """Agents that one request names: as many of the longest names as the hub takes in a body."""
@@ -141,18 +142,19 @@ class ThroughHub:
             headers={"Authorization": f"Bearer {self._client.token}"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        end = time.monotonic() + TIMEOUT
+        patience = Patience()
         while True:
             try:
                 return opener.open(request, timeout=STREAM_TIMEOUT)
             except urllib.error.HTTPError as error:
                 error.close()
                 asked = error.headers.get("Retry-After", "")
-                seconds = float(asked) if asked.isdecimal() else 1.0
+                seconds = float(asked) if asked.isdecimal() and len(asked) < 9 else 1.0
                 busy = error.code == HTTPStatus.TOO_MANY_REQUESTS
-                if not busy or time.monotonic() + seconds > end:
+                wait = patience.wait(seconds) if busy else None
+                if wait is None:
                     raise
-            time.sleep(seconds)
+            time.sleep(wait)
 
     def _answer(self, event: dict[str, Any], started: dict[str, float]) -> AgentReply | None:
         message = event["message"]
@@ -162,6 +164,8 @@ class ThroughHub:
         status = self._reader.read(MessageKind.STATUS, json.dumps(message).encode())
         if not isinstance(status, Status) or status.reply is None:
             return None
+        if status.reply.code is ReplyCode.OTHER_SESSION:
+            return None  # the hub signs it again
         return AgentReply(
             event["agent"],
             status.reply.verb,
@@ -179,6 +183,12 @@ def _events(read: Callable[[int], bytes]) -> Iterator[list[dict[str, Any]]]:
     while chunk := read(PIECE):
         *whole, rest = (rest + chunk).split(b"\r\n\r\n")
         found = [event.partition(b"data: ")[2] for event in whole]
-        events = [json.loads(data) for data in found if data]
+        if len(rest) > MAX_ANSWER:
+            raise HubError("what answers is no hub", "an event without end", "FLEET_HUB=https://…")
+        try:
+            events = [json.loads(data) for data in found if data]
+        except (ValueError, RecursionError):
+            what, why = "what answers is no hub", "an event that is not JSON"
+            raise HubError(what, why, "FLEET_HUB=https://…") from None
         if events:
             yield events

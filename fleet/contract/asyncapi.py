@@ -6,8 +6,8 @@ from typing import Any
 
 import fleet
 from fleet.contract import patterns
-from fleet.contract.topics import FROM_AGENT, Topics
-from fleet.contract.vocabulary import MessageKind, Word
+from fleet.contract.topics import ROUTES, Topics
+from fleet.contract.vocabulary import MessageKind
 
 
 def document(topics: Topics | None = None) -> str:
@@ -31,12 +31,12 @@ def build(topics: Topics) -> dict[str, Any]:
             "payload": {"$ref": f"./{kind}.schema.json"},
         }
         channels[kind.value] = _channel(kind, topics)
-        from_agent = kind in FROM_AGENT
+        from_agent, retained = ROUTES[kind].from_agent, ROUTES[kind].retained
         operations[f"{'agent' if from_agent else 'hub'}-{kind}"] = {
             "action": "receive" if from_agent else "send",
             "channel": {"$ref": f"#/channels/{kind}"},
             "summary": f"{'agent to hub' if from_agent else 'hub to agent'}: {kind.meaning}",
-            "bindings": {"mqtt": {"qos": 1, "retain": _retained(kind), "bindingVersion": "0.2.0"}},
+            "bindings": {"mqtt": {"qos": 1, "retain": retained, "bindingVersion": "0.2.0"}},
         }
     return {
         "asyncapi": "3.0.0",
@@ -62,7 +62,3 @@ def _channel(kind: MessageKind, topics: Topics) -> dict[str, Any]:
         description = f"Name of the agent, {patterns.anchored(patterns.AGENT)}"
         channel["parameters"] = {"agent": {"description": description}}
     return channel
-
-
-def _retained(kind: Word) -> bool:
-    return kind in FROM_AGENT

@@ -60,7 +60,8 @@ class Fault:
 
 
 def parse(text: str) -> Iterator[Line | Fault]:
-    """Every assignment, and every line that is refused, in order."""
+    """Every assignment, and every line that is refused, in order. Bytes that are no UTF-8 stand in
+    `text` as `surrogateescape` has them: a comment may hold them."""
     assigned: set[str] = set()
     used: set[str] = set()
     # Not splitlines: it also parts at characters that are none of a shell's line ends.
@@ -101,6 +102,8 @@ def _characters(number: int, line: str) -> Fault | None:
     if number == 1 and line.startswith("\ufeff"):
         remedy = "LC_ALL=C sed -i '1s/^...//' {path}"
         return Fault(number, "it begins with a byte order mark", remedy)
+    if not line.startswith("#") and any("\udc80" <= c <= "\udcff" for c in line):
+        return Fault(number, "it is not UTF-8 text", "iconv -f latin1 -t utf-8 {path}")
     if line.endswith("\r"):
         return Fault(number, "it ends as on Windows (CR LF)", r"sed -i 's/\r$//' {path}")
     inner = line.replace("\t", "") if line.startswith("#") else line

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from fleet.contract.messages import MODELS, Message
+from fleet.contract.fields import Message
+from fleet.contract.messages import MODELS
 from fleet.contract.schema_validator import Added, with_added
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind

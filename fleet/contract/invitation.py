@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from fleet.contract.broker_url import BrokerUrl
+from fleet.contract.broker_url import BrokerUrls
 from fleet.contract.env_file import quoted
 from fleet.contract.errors import ConfigError
 from fleet.contract.topics import DEFAULT_MANAGER, DEFAULT_PREFIX, is_agent_name
@@ -56,13 +56,14 @@ class Invitation:
         """
         try:
             invitation = cls(**_unpack(word))
-        except (ValueError, TypeError, AttributeError, zlib.error):
+            "".join(getattr(invitation, name) for name in cls.__slots__).encode()  # text, whole
+        except (ValueError, TypeError, AttributeError, RecursionError, zlib.error):
             raise ConfigError(
                 "the invitation is not usable",
                 "it is not complete, or not from fleet agent add",
                 "copy the whole line that fleet agent add printed",
             ) from None
-        BrokerUrl.parse(invitation.broker)
+        BrokerUrls.parse(invitation.broker)
         if not is_agent_name(invitation.agent) or any("\n" in v for v in invitation.settings()):
             raise ConfigError(
                 "the invitation is not usable", "a field of it is not plain", "fleet agent rotate"

@@ -23,8 +23,18 @@ DEFAULT_TTL = 60
 MAX_TTL = 604_800
 """Seconds (7 days): a command for an agent that sleeps over a holiday."""
 
+MAX_EPOCH = 1_000_000
+"""Claims of one task: one a minute for two years. It grows by one, so it needs no more digits."""
+
+MAX_ATTEMPTS = 1_000
+"""Attempts at one task; three are usual, and beyond a hundred nobody learns anything new."""
+
 NOTICE_AGE = 300.0
 """Seconds a signed notice counts, by either clock: an old one that is sent again is a replay."""
+
+MAX_AHEAD = 300.0
+"""Seconds a command may be dated ahead of the clock that judges it: by as much two clocks may
+differ; beyond it a command would be valid for longer than was meant."""
 
 MAX_INTEGER = 2**53 - 1
 """The largest integer every JSON reader keeps exactly (RFC 8259 §6)."""

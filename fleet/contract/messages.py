@@ -1,26 +1,41 @@
 """The messages of the bus as pydantic models: the source the JSON Schemas are generated from.
 
-Strict: no coercion, no unknown field, no null, no NaN. The hub reads with these; the sidecar,
-which must stay small, reads with `schema_validator`, which follows the schemas instead.
+The hub reads with these; the sidecar, which must stay small, reads with `schema_validator`, which
+follows the schemas instead.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field
 
-from fleet.contract import limits, patterns
+from fleet.contract.fields import (
+    Checks,
+    Code,
+    Codes,
+    Counter,
+    Digest,
+    Duration,
+    Interval,
+    KeyId,
+    Maybe,
+    Message,
+    Metrics,
+    Quantity,
+    Shape,
+    Signature,
+    Timestamp,
+    TimeToLive,
+    Ulid,
+    Uptime,
+    Version,
+)
 from fleet.contract.vocabulary import (
-    AlertCode,
     AlertState,
-    Check,
     Kind,
     MessageKind,
     Notice,
-    Plane,
     Priority,
     ReplyCode,
     Result,
@@ -28,77 +43,7 @@ from fleet.contract.vocabulary import (
     State,
     Verb,
 )
-
-T = TypeVar("T")
-
-
-class _NotNull:
-    """A field may be absent but never null: `None` stands for absence in Python only."""
-
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        schema = handler(source)
-        return schema["schema"] if schema["type"] == "nullable" else schema
-
-
-class Extensible:
-    """A vocabulary that a deployment's ADR may extend; `name` is the word used in its `adds:`."""
-
-    def __init__(self, name: str, words: tuple[str, ...]) -> None:
-        self.name = name
-        self.words = words
-
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.literal_schema(list(self.words))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"type": "string", "enum": list(self.words), "x-vocabulary": self.name}
-
-
-Maybe = Annotated[T | None, _NotNull()]
-
-Timestamp = Annotated[str, Field(pattern=patterns.anchored(patterns.TIMESTAMP))]
-Version = Annotated[str, Field(pattern=patterns.anchored(patterns.VERSION))]
-Digest = Annotated[str, Field(pattern=patterns.anchored(patterns.DIGEST))]
-Ulid = Annotated[str, Field(pattern=patterns.anchored(patterns.ULID))]
-Signature = Annotated[str, Field(pattern=patterns.anchored(patterns.SIGNATURE))]
-KeyId = Annotated[str, Field(pattern=patterns.anchored(patterns.KEY_ID))]
-MetricName = Annotated[str, Field(pattern=patterns.anchored(patterns.METRIC))]
-Counter = Annotated[int, Field(ge=0, le=limits.MAX_INTEGER)]
-Quantity = Annotated[float, Field(ge=-limits.MAX_INTEGER, le=limits.MAX_INTEGER)]
-Uptime = Annotated[float, Field(ge=0, le=limits.MAX_UPTIME)]
-Interval = Annotated[float, Field(ge=limits.MIN_INTERVAL, le=limits.MAX_INTERVAL)]
-TimeToLive = Annotated[int, Field(ge=1, le=limits.MAX_TTL)]
-Duration = Annotated[float, Field(ge=0, le=limits.MAX_TTL)]
-PlaneName = Annotated[str, Extensible("planes", tuple(Plane))]
-Code = Annotated[str, Extensible("alert_codes", tuple(AlertCode))]
-Checks = dict[PlaneName, Check]
-Codes = Annotated[list[Code], Field(max_length=limits.MAX_ALERTS)]
-Metrics = Annotated[dict[MetricName, Quantity], Field(max_length=limits.MAX_METRICS)]
-
-
-class Shape(BaseModel):
-    """One JSON object of the contract, frozen."""
-
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
-
-
-class Message(Shape):
-    """A whole payload; it knows its kind, and so its topic."""
-
-    kind_of_message: ClassVar[MessageKind]
-    examples: ClassVar[tuple[dict[str, Any], ...]] = ()
-
-    def to_payload(self) -> bytes:
-        """UTF-8 JSON without absent fields, as it travels."""
-        return self.model_dump_json(exclude_none=True).encode()
+from fleet.contract.work_messages import Progress, TaskOffer
 
 
 class Heartbeat(Message):
@@ -241,6 +186,7 @@ class Command(Message):
             "ts": "2026-03-18T21:30:00Z",
             "ttl": 60,
             "priority": "urgent",
+            "boot": 1773869400125,
             "kid": "0" * 16,
             "sig": "A" * 86,
         },
@@ -251,6 +197,7 @@ class Command(Message):
     ts: Annotated[Maybe[Timestamp], Field(description="when it was sent")] = None
     ttl: Annotated[Maybe[TimeToLive], Field(description="seconds it is valid; default 60")] = None
     priority: Annotated[Maybe[Priority], Field(description="order among waiting ones")] = None
+    boot: Annotated[Maybe[Counter], Field(description="the session that it is signed for")] = None
     sig: Annotated[Maybe[Signature], Field(description="Ed25519, unpadded base64url")] = None
     kid: Annotated[Maybe[KeyId], Field(description="which key signed it")] = None
 
@@ -269,7 +216,7 @@ class Announcement(Message):
 
 
 class Receipt(Message):
-    """Every status and alert of session `boot` up to `seq` is committed at the hub."""
+    """Every status, alert and progress of session `boot` up to `seq` is committed at the hub."""
 
     kind_of_message = MessageKind.RECEIPT
     examples = ({"boot": 1773869400125, "seq": 9},)
@@ -287,4 +234,20 @@ MODELS: dict[MessageKind, type[Message] | tuple[type[Message], ...]] = {
     MessageKind.COMMAND: Command,
     MessageKind.BROADCAST: (Command, Announcement),
     MessageKind.RECEIPT: Receipt,
+    MessageKind.TASK: TaskOffer,
+    MessageKind.PROGRESS: Progress,
 }
+
+
+def shapes() -> tuple[type[Shape], ...]:
+    """Every object of the contract, those that stand inside messages after their message."""
+    found: dict[type[Shape], None] = {}
+    for models in MODELS.values():
+        for model in models if isinstance(models, tuple) else (models,):
+            inside = (get_args(field.annotation) for field in model.model_fields.values())
+            found |= dict.fromkeys((model, *(one for some in inside for one in some if _is(one))))
+    return tuple(found)
+
+
+def _is(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Shape)

@@ -15,20 +15,11 @@ from typing import Annotated, Any, Final
 from pydantic import Field, TypeAdapter, ValidationError, create_model
 
 from fleet.contract import schema_validator
+from fleet.contract.fields import Extensible, Maybe, Message, Shape
 from fleet.contract.limits import MAX_ALERTS, MAX_PAYLOAD
-from fleet.contract.messages import (
-    MODELS,
-    Alert,
-    Extensible,
-    Heartbeat,
-    Maybe,
-    Message,
-    Reply,
-    Shape,
-    Status,
-    Versions,
-)
+from fleet.contract.messages import MODELS, Alert, Heartbeat, Reply, Status, Versions
 from fleet.contract.rejection import Rejected
+from fleet.contract.surplus import is_suspect
 from fleet.contract.vocabulary import AlertCode, Check, MessageKind, Plane, Reason
 
 Added = Mapping[str, tuple[str, ...]]
@@ -39,12 +30,16 @@ _NESTED: Final = frozenset((Versions, Reply))
 
 
 class Reader:
-    """Reads payloads of every kind, with the words that accepted ADRs add."""
+    """Reads payloads of every kind, with the words that accepted ADRs add.
+
+    Attributes:
+        models: what it reads into, with those words.
+    """
 
     def __init__(self, added: Added | None = None) -> None:
         self._validators = schema_validator.schema_validators(added)
-        models = _extended(added) if added else MODELS
-        self._parse = {kind: _parser(models[kind]) for kind in MessageKind}
+        self.models = _extended(added) if added else MODELS
+        self._parse = {kind: _parser(self.models[kind]) for kind in MessageKind}
 
     def read(self, kind: MessageKind, payload: bytes) -> Message:
         """The message in `payload`.
@@ -60,7 +55,7 @@ class Reader:
             self._validators[kind].read(payload)
             raise Rejected(Reason.WRONG_TYPE) from None  # the judges agree; a test holds them to it
         colons = _beat_colons if kind is MessageKind.HEARTBEAT else _colons
-        if b"\\" in payload or payload.count(b":") != colons(message):
+        if b"\\" in payload or payload.count(b":") != colons(message) or is_suspect(payload):
             self._validators[kind].read(payload)
         return message
 

@@ -10,22 +10,47 @@ from fleet.contract.errors import ConfigError
 
 
 def read_secret(path: Path) -> str:
-    """The stripped text of a secret file, refused when group or others may read it.
+    """The text of a secret file without blanks around it, refused when group or others may read
+    it. A broker's password is read by `read_password`.
 
     Raises:
         ConfigError: it cannot be read, is empty, its mode is wider than 0600, or somebody else
             could have put it there.
     """
+    return _filled(path, _text(path).strip())
+
+
+def read_password(path: Path) -> str:
+    """The first line of the file, blanks at its ends and all; else as `read_secret`.
+
+    `scripts/bus-publish` reads it so too.
+    """
+    return _filled(path, _text(path).split("\n", 1)[0].removesuffix("\r"))
+
+
+def require_private(path: Path) -> None:
+    """
+    Raises:
+        ConfigError: group or others may read it.
+        OSError: it cannot be looked at.
+    """
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077 and path.is_file():
+        raise ConfigError(
+            f"the secret file {path} is open to others", f"mode {mode:04o}", f"chmod 600 {path}"
+        )
+
+
+def _text(path: Path) -> str:
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise ConfigError(
-                f"the secret file {path} is open to others", f"mode {mode:04o}", f"chmod 600 {path}"
-            )
-        text = trusted_path.read_text(path).strip()
+        require_private(path)
+        return trusted_path.read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not text"
         raise ConfigError(f"the secret file {path} cannot be read", why, f"ls -l {path}") from None
+
+
+def _filled(path: Path, text: str) -> str:
     if not text:
         raise ConfigError(f"the secret file {path} is empty", "", f"write the secret into {path}")
     return text

@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 
 SIGNED_COMMAND: Final = ("verb", "id", "ts", "ttl")
 SIGNED_NOTICE: Final = ("notice", "id", "ts")
+SIGNED_TASK: Final = ("epoch", "id", "ts", "ttl")
 SIGNED_RECEIPT: Final = ("boot", "seq")
 """The fields under a signature, in order; each is required where signing is on."""
+
+_SIGNED: Final = (SIGNED_NOTICE, SIGNED_COMMAND, SIGNED_TASK, SIGNED_RECEIPT)
+"""What a message is, is told by the first field of these that it has: it names the domain too."""
+
+FOR_SESSION: Final = "boot"
+"""Signed too where a command has it: the one session of the sidecar that it is for."""
 
 
 def canonical(topic: str, message: Mapping[str, Any]) -> bytes:
@@ -29,18 +36,18 @@ def canonical(topic: str, message: Mapping[str, Any]) -> bytes:
     Raises:
         ValueError: a field that must be signed is absent.
     """
-    names = _signed_fields(message)
-    missing = [name for name in names if message.get(name) is None]
+    names = signed = _signed_fields(message)
+    if names is SIGNED_COMMAND and FOR_SESSION in message:
+        signed = (*names, FOR_SESSION)
+    missing = [name for name in signed if message.get(name) is None]
     if missing:
         raise ValueError(f"cannot be signed without {', '.join(missing)}")
     domain = f"fleet-{names[0]}-v1"  # of a receipt fleet-boot-v1: its number alone makes it new
-    return "\n".join((domain, topic, *(str(message[name]) for name in names))).encode()
+    return "\n".join((domain, topic, *(str(message[name]) for name in signed))).encode()
 
 
 def _signed_fields(message: Mapping[str, Any]) -> tuple[str, ...]:
-    if "notice" in message:
-        return SIGNED_NOTICE
-    return SIGNED_RECEIPT if "boot" in message else SIGNED_COMMAND
+    return next((fields for fields in _SIGNED if fields[0] in message), SIGNED_COMMAND)
 
 
 def key_id(public_key: bytes) -> str:
@@ -56,6 +63,12 @@ def sign(key: Ed25519PrivateKey, topic: str, message: Mapping[str, Any]) -> dict
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     text = base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
     return {**message, "sig": text, "kid": key_id(public)}
+
+
+def is_by_one_of(keys: Mapping[str, bytes], topic: str, message: Mapping[str, Any]) -> bool:
+    """Whether one of `keys`, raw public keys by id, signed `message` for `topic`."""
+    key = keys.get(message.get("kid", ""))
+    return key is not None and verify(key, topic, message)
 
 
 def verify(public_key: bytes, topic: str, message: Mapping[str, Any]) -> bool:

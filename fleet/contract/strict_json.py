@@ -9,6 +9,7 @@ from typing import Any, Never
 
 from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.rejection import Rejected
+from fleet.contract.surplus import check_blanks, check_number
 from fleet.contract.vocabulary import Reason
 
 
@@ -16,7 +17,8 @@ def decode(payload: bytes) -> dict[str, Any]:
     """One JSON object from `payload`.
 
     Raises:
-        Rejected: too large, not UTF-8, not JSON, not an object, a repeated key, NaN or Infinity.
+        Rejected: too large, not UTF-8, not JSON, not an object, a repeated key, NaN or Infinity, a
+            number of too many digits, too many blanks.
     """
     if len(payload) > MAX_PAYLOAD:
         raise Rejected(Reason.TOO_LARGE)
@@ -35,6 +37,7 @@ def decode(payload: bytes) -> dict[str, Any]:
         raise Rejected(Reason.NOT_JSON) from None
     if not isinstance(value, dict):
         raise Rejected(Reason.NOT_OBJECT)
+    check_blanks(text)
     return value
 
 
@@ -55,4 +58,5 @@ def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise Rejected(Reason.NOT_FINITE)
+    check_number(text)
     return number

@@ -27,6 +27,17 @@ def ulid(at: float) -> str:
     return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -5, -5))
 
 
+def ulid_time(text: str) -> float:
+    """When a ULID was made, in seconds since the epoch; 0.0 of a text that is none."""
+    digits = [_CROCKFORD.find(letter) for letter in text[:10]]
+    if len(text) != 26 or -1 in digits:
+        return 0.0
+    number = 0
+    for digit in digits:
+        number = number << 5 | digit
+    return number / 1000
+
+
 def ulids(at: float) -> Iterator[str]:
     """New ULIDs of one moment, rising, up to a million: a fleet's worth at the price of one."""
     head = ulid(at)[:-4]

@@ -12,15 +12,58 @@ from fleet.contract.vocabulary import MessageKind, Reason
 DEFAULT_PREFIX: Final = "fleet"
 DEFAULT_MANAGER: Final = "zephyr"
 
-FROM_AGENT: Final = (MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT)
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How one kind travels. A new one is a row here, in the models, and in ADR-0005.
+
+    Attributes:
+        from_agent: an agent says it, to the hub; else the hub, to one agent or to all.
+        retained: the broker keeps the last one for who connects later: it states how things are.
+        recorded: the hub stores it; what it only sends to be counted is not.
+    """
+
+    from_agent: bool
+    retained: bool = False
+    recorded: bool = True
+
+
+ROUTES: Final = {
+    MessageKind.HEARTBEAT: Route(from_agent=True, retained=True),
+    MessageKind.STATUS: Route(from_agent=True, retained=True),
+    MessageKind.ALERT: Route(from_agent=True, retained=True),
+    MessageKind.COMMAND: Route(from_agent=False),
+    MessageKind.BROADCAST: Route(from_agent=False),
+    MessageKind.RECEIPT: Route(from_agent=False, recorded=False),
+    MessageKind.TASK: Route(from_agent=False),
+    MessageKind.PROGRESS: Route(from_agent=True),
+}
+
+FROM_AGENT: Final = tuple(kind for kind, route in ROUTES.items() if route.from_agent)
 """What an agent may publish, and only under its own name."""
 
-TO_AGENT: Final = (MessageKind.COMMAND, MessageKind.RECEIPT)
+TO_AGENT: Final = tuple(
+    kind
+    for kind, route in ROUTES.items()
+    if not route.from_agent and kind is not MessageKind.BROADCAST
+)
 """What an agent may read, besides the broadcast, and only under its own name."""
+
+STATES: Final = tuple(kind for kind, route in ROUTES.items() if route.retained)
+"""What an agent says of itself, and the broker keeps; the rest is of its moment."""
+
+RECORDED: Final = tuple(kind for kind, route in ROUTES.items() if route.recorded)
+"""What the hub stores."""
+
+PASSING: Final = tuple(kind for kind in RECORDED if kind not in STATES)
+"""What of it is poison when it is retained: it would be taken up again by who connects later."""
 
 
 STATISTICS: Final = "$SYS/#"
 """What the broker says of itself; for the hub only."""
+
+BRIDGE_STATE: Final = "$SYS/broker/connection/{}/state"
+"""Where Mosquitto says at both ends whether a bridge is up: `1` or `0`, by its client id."""
 
 CONTROL: Final = "$CONTROL/dynamic-security/v1"
 CONTROL_RESPONSE: Final = f"{CONTROL}/response"
@@ -68,6 +111,11 @@ class Topics:
     def every(self, kind: MessageKind) -> str:
         """The filter for `kind` of all agents."""
         return self.broadcast if kind is MessageKind.BROADCAST else f"{self.prefix}/+/{kind}"
+
+    @property
+    def passing(self) -> list[str]:
+        """The filters for all that is poison when it is retained."""
+        return [self.every(kind) for kind in PASSING]
 
     @property
     def everything(self) -> tuple[str, str]:

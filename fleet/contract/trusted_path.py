@@ -110,12 +110,24 @@ def read_text(path: Path) -> str:
         OSError: it cannot be read, or is too large.
         UnicodeDecodeError: it is not text.
     """
+    return read_bytes(path).decode()
+
+
+def read_bytes(path: Path, most: int | None = None) -> bytes:
+    """What is in a file that steers us, of up to `most` bytes (`MAX_FILE` where nothing is given),
+    for a reader that says itself what is no text.
+
+    Raises:
+        UntrustedPathError: somebody else could have written it, or put it there.
+        OSError: it cannot be read, or is too large.
+    """
     require(path)
+    most = MAX_FILE if most is None else most
     with path.open("rb") as stream:
-        content = stream.read(MAX_FILE + 1)
-    if len(content) > MAX_FILE:
-        raise OSError(errno.EFBIG, f"it is larger than {MAX_FILE} bytes")
-    return content.decode()
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most} bytes")
+    return content
 
 
 def read_plain(path: Path, most: int) -> bytes:
@@ -149,10 +161,52 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename = str(path)  # a full disk names no file
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def append_line(path: Path, line: str, mode: int = 0o600) -> None:
+    """Add one line to a log of our own, whole or not at all, on the disk when this returns; what a
+    crash left half at its end is cut off first. The caller is alone with the file.
+
+    Raises:
+        UntrustedPathError: somebody else can change what the path leads to.
+        OSError: it cannot be written; what was there stands.
+    """
+    handle = open_file(path, os.O_RDWR | os.O_CREAT, mode)
+    try:
+        end = _whole_lines(handle)
+        os.ftruncate(handle, end)
+        text = f"{line}\n".encode()
+        try:
+            written = 0
+            while written < len(text):
+                written += os.pwrite(handle, text[written:], end + written)
+            os.fsync(handle)
+        except OSError as error:
+            error.filename = str(path)
+            with suppress(OSError):
+                os.ftruncate(handle, end)
+            raise
+    finally:
+        os.close(handle)
+
+
+def _whole_lines(handle: int) -> int:
+    """Bytes up to the end of the last line that has one."""
+    at = os.fstat(handle).st_size
+    while at:
+        begin = max(0, at - 65_536)
+        found = os.pread(handle, at - begin, begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        at = begin
+    return 0
 
 
 def _sync_folder(path: Path) -> None:

@@ -34,7 +34,9 @@ class MessageKind(Word):
     ALERT = "alert", "a problem that starts or ends, retained"
     COMMAND = "command", "one verb for one agent, never retained"
     BROADCAST = "broadcast", "one verb or one notice for all agents, never retained"
-    RECEIPT = "receipt", "how far the hub has committed an agent's status and alerts"
+    RECEIPT = "receipt", "how far the hub has committed what an agent's outbox sent"
+    TASK = "task", "there is work that one agent may claim, and nothing about it; never retained"
+    PROGRESS = "progress", "how far one agent is with a task that it claimed, never retained"
 
 
 class Verb(Word):
@@ -122,13 +124,22 @@ class HubAlertCode(Word):
     AGENT_STALE = "agent-stale", "no bus heartbeat for 2.5 intervals"
     AGENT_OFFLINE = "agent-offline", "the agent said or its last will says offline"
     AGENT_GHOST = "agent-ghost", "on the bus but not enrolled"
+    AGENT_DEGRADED = (
+        "agent-degraded",
+        "unwell for some minutes without an alert of its own",
+    )
     CLOCK_SKEW = "clock-skew", "the agent's clock is off"
     SEQ_GAP = "seq-gap", "messages of a session are missing"
     TELEMETRY_DISSENT = "telemetry-dissent", "two sources disagree about the agent"
     CONFIG_DRIFT = "config-drift", "configuration differs from the group or from before"
     AUDIT_VIOLATION = "audit-violation", "the audit found something that is not operations"
     BROKER_DOWN = "broker-down", "the hub has no link to the broker"
+    HUB_DEAF = "hub-deaf", "the hub is linked, and yet cannot tell who is silent"
+    CREDENTIAL_USED_TWICE = "credential-used-twice", "two programs take turns on one credential"
     ACL_OPEN = "acl-open", "the broker allows what it must forbid"
+    HUB_CLOCK = "hub-clock", "the clock of the hub's own machine is not believed"
+    STORE_DOWN = "store-down", "the hub's store is away or does not answer: nothing is taken in"
+    CERTIFICATE_EXPIRY = "certificate-expiry", "a certificate of hub, broker or agent ends soon"
 
 
 class Kind(Word):
@@ -136,6 +147,7 @@ class Kind(Word):
 
     OPENCLAW = "openclaw", "OpenClaw gateway"
     NANOBOT = "nanobot", "nanobot gateway"
+    HERMES = "hermes", "Hermes gateway"
     ROCKBOT = "rockbot", "RockBot agent host"
     GENERIC = "generic", "any other process"
 
@@ -164,6 +176,8 @@ class ReplyCode(Word):
     BAD_SIGNATURE = "bad-signature", "the signature does not match"
     UNKNOWN_KEY = "unknown-key", "signed with a key this agent does not trust"
     RATE_EXCEEDED = "rate-exceeded", "too many commands in too short a time"
+    DATED_AHEAD = "dated-ahead", "dated more than five minutes ahead of this clock"
+    OTHER_SESSION = "other-session", "not signed for this session: may have been carried out before"
     PROBE_FAILED = "probe-failed", "a probe could not be run"
 
 
@@ -201,6 +215,15 @@ class Reason(Word):
     OUT_OF_RANGE = "out-of-range", "a number outside its range"
     TOO_MANY = "too-many", "more entries than allowed"
     UNKNOWN_TOPIC = "unknown-topic", "a topic outside the contract"
-    RETAINED_COMMAND = "retained-command", "a command or notice that was retained is poison"
+    RETAINED_COMMAND = (
+        "retained-command",
+        "a command, notice, task or progress that was retained is poison",
+    )
     UNTRUSTED = "untrusted", "a notice that no key of the hub signed, or one that is too old"
     PROPERTIES = "properties", "MQTT properties that carry text beside the payload"
+    TOO_OFTEN = "too-often", "more of it than one agent may say in a day"
+    TOO_PRECISE = (
+        "too-precise",
+        "a number of more than 17 digits, or more of more than three than a day may have",
+    )
+    BLANKS = "blanks", "more blanks between the words than somebody types"

@@ -7,6 +7,15 @@ from urllib.parse import urlsplit
 from fleet.contract.errors import ConfigError
 
 
+def is_web_address(text: str) -> bool:
+    """Whether `text` is http(s)://HOST[:PORT] with whatever follows."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets without an address in them, or a port that is none
+        return False
+
+
 def refuse_login(address: str, what: str, remedy: str) -> None:
     """
     Args:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import statistics
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final
 
+from fleet.bus import broker_certificate
+from fleet.bus.client_ids import is_one_for_all
 from fleet.bus.connect_options import ConnectOptions, connect_options
-from fleet.bus.mqtt import open_bus
+from fleet.bus.error_messages import NO_BROKER
+from fleet.bus.port import Will
 from fleet.bus.raw_client import RawClient, Version
+from fleet.bus.shared_client_id import REMEDY, SAID
+from fleet.contract import reserved
+from fleet.contract.broker_capabilities import Lack, Need, Weight
 from fleet.contract.errors import FleetError
 from fleet.contract.vocabulary import MessageKind
+from fleet.doctor import pair
 from fleet.doctor.broker_limits import limits
-from fleet.doctor.findings import Diagnosis, Level
+from fleet.doctor.findings import Diagnosis, Level, of_lack
+from fleet.hub_client import HubClient
+from fleet.provisioning.mosquitto import may_share_ids
 from fleet.settings import Settings
 
 SLOW: Final = 0.02
@@ -28,16 +36,35 @@ PATIENCE: Final = 3.0
 """Seconds for a broker's answer, and for its retained state to arrive."""
 
 DROPPED: Final = "$SYS/broker/publish/messages/dropped"
-NOBODY: Final = "fleet-doctor"
-"""An agent that does not exist; receipts for it are read by nobody."""
+UPTIME: Final = "$SYS/broker/uptime"
+"""What a broker with statistics says at each interval; Mosquitto forgets others in a minute."""
+
+LAST: Final = 99
+"""The number of the message after which all that is retained has arrived."""
 
 _NODELAY: Final = "set_tcp_nodelay true in mosquitto.conf"
 
 
 async def examine(settings: Settings) -> AsyncIterator[Diagnosis]:
-    """Every finding of the broker; ends early if it cannot be reached or goes away."""
+    """Every finding of each broker; of several, with the broker's name at each."""
+    several = bool(settings.standbys)
+    for place in settings.at_each():
+        async for finding in _of_one(place):
+            check = f"{finding.check} at {place.broker.place}" if several else finding.check
+            yield replace(finding, check=check)
+    if several:
+        async for finding in pair.examine(settings):
+            yield finding
+
+
+async def _of_one(settings: Settings) -> AsyncIterator[Diagnosis]:
+    """Every finding of one broker; ends early if it cannot be reached or goes away."""
     try:
         options = connect_options(settings)
+        serving = await asyncio.to_thread(HubClient.serving, settings.home)
+        if may_share_ids(settings) and serving is None and await is_one_for_all(settings, options):
+            yield Diagnosis("client id", Level.CRITICAL, SAID, REMEDY)
+            return  # a look closer would take what waits for the hub
         async for finding in _examine(settings, options):
             yield finding
     except FleetError as error:
@@ -48,12 +75,15 @@ async def examine(settings: Settings) -> AsyncIterator[Diagnosis]:
 
 
 async def _examine(settings: Settings, options: ConnectOptions) -> AsyncIterator[Diagnosis]:
-    spoken = []
+    spoken: list[str] = []
     refusal: FleetError | None = None
-    for version in (Version.V5, Version.V311):
+    lacks: list[Lack] = []
+    kept = replace(options, persistent=True)  # as the hub asks; the next connection ends it
+    for version, asking in ((Version.V5, kept), (Version.V311, kept), (Version.V311, options)):
         try:
-            async with asyncio.timeout(PATIENCE * 2), RawClient(options, version):
-                spoken.append(f"MQTT {version}")
+            async with asyncio.timeout(PATIENCE * 2), RawClient(asking, version) as client:
+                lacks = lacks if spoken else list(client.lacks)
+                spoken += [] if f"MQTT {version}" in spoken else [f"MQTT {version}"]
         except FleetError as error:
             refusal = error
         except TimeoutError:
@@ -62,34 +92,55 @@ async def _examine(settings: Settings, options: ConnectOptions) -> AsyncIterator
         raise refusal
     yield Diagnosis("broker", Level.OK, f"{settings.broker} speaks {' and '.join(spoken)}")
     version = Version.V5 if "MQTT 5" in spoken else Version.V311
+    if version is Version.V311 and not await _takes_retained(settings, options):
+        lacks.append(Lack(Need.RETAINED))
+    for lack in lacks:
+        yield of_lack(lack)
+    if any(lack.weight is Weight.FATAL for lack in lacks):
+        return
     async with RawClient(options, version) as client:
+        if await client.granted(settings.topics.of(MessageKind.RECEIPT, reserved.DOCTOR)) == 0:
+            yield of_lack(Lack(Need.QOS_1))
+            return
         yield await _round_trip(settings, client)
         dropped = await _dropped(client)
+        retains = not any(lack.need is Need.RETAINED for lack in lacks)
+        mute = retains and dropped is None and await _says(client, UPTIME) is None
+    if mute:
+        yield of_lack(Lack(Need.STATISTICS))
     for finding in limits(settings, dropped):
         yield finding
-    async with open_bus(settings) as bus:
-        retains = bus.retains
     if retains:
         named = replace(options, client_id=f"{options.client_id}-p")
         async with RawClient(named, version) as client:
             yield await _poison(settings, client)
-    else:
-        said = "the broker keeps no retained messages: without a hub, nobody knows of any agent"
-        remedy = "retain_available true in mosquitto.conf, or another broker"
-        yield Diagnosis("retained", Level.WARNING, said, remedy)
     yield await _door(settings, options, version)
     if settings.broker.tls:
         yield await asyncio.to_thread(_server_certificate, options)
 
 
+async def _takes_retained(settings: Settings, options: ConnectOptions) -> bool:
+    """Whether a broker of MQTT 3.1.1, which does not say so, lets in whoever has a retained last
+    will. Nobody ever reads ours, since we say goodbye."""
+    topic = settings.topics.of(MessageKind.RECEIPT, reserved.DOCTOR)
+    asking = replace(options, will=Will(topic, reserved.round_trip(0)))
+    try:
+        async with asyncio.timeout(PATIENCE * 2), RawClient(asking, Version.V311):
+            return True
+    except FleetError as error:
+        return NO_BROKER not in error.what  # another refusal is about something else
+    except TimeoutError:
+        return True
+
+
 async def _round_trip(settings: Settings, client: RawClient) -> Diagnosis:
     """The median of a few messages to ourselves, against what the network alone takes."""
-    topic = settings.topics.of(MessageKind.RECEIPT, NOBODY)
+    topic = settings.topics.of(MessageKind.RECEIPT, reserved.DOCTOR)
     if not await client.subscribe(topic):
         return Diagnosis("round trip", Level.UNKNOWN, "this account may not listen to receipts")
     times = []
     for number in range(ROUNDS):
-        payload = b'{"boot":0,"seq":%d}' % number
+        payload = reserved.round_trip(number)
         began = time.perf_counter()
         await client.publish(topic, payload)
         if not await client.wait_for(payload, PATIENCE):
@@ -110,12 +161,18 @@ def _connect_time(settings: Settings) -> float:
 
 async def _dropped(client: RawClient) -> int | None:
     """The broker's own count of what it threw away; None if it does not say."""
-    if not await client.subscribe(DROPPED):
+    said = await _says(client, DROPPED)
+    return int(said) if said is not None and said.isdigit() else None
+
+
+async def _says(client: RawClient, topic: str) -> bytes | None:
+    """What is retained on `topic`; None: nothing, or not for this account."""
+    if not await client.subscribe(topic):
         return None
     for _ in range(20):
         for message in client.received:
-            if message.topic == DROPPED and message.payload.isdigit():
-                return int(message.payload)
+            if message.topic == topic:
+                return message.payload
         await asyncio.sleep(0.05)
     return None
 
@@ -123,13 +180,14 @@ async def _dropped(client: RawClient) -> int | None:
 async def _poison(settings: Settings, client: RawClient) -> Diagnosis:
     """Retained commands and notices, which reach every agent at each of its connects."""
     topics = settings.topics
-    marker = topics.of(MessageKind.RECEIPT, NOBODY)
+    marker = topics.of(MessageKind.RECEIPT, reserved.DOCTOR)
     granted = [
         await client.subscribe(pattern)
         for pattern in (topics.every(MessageKind.COMMAND), topics.broadcast, marker)
     ]
-    await client.publish(marker, b'{"boot":0,"seq":99}')
-    if not all(granted) or not await client.wait_for(b'{"boot":0,"seq":99}', PATIENCE):
+    last = reserved.round_trip(LAST)
+    await client.publish(marker, last)
+    if not all(granted) or not await client.wait_for(last, PATIENCE):
         return Diagnosis(
             "retained", Level.UNKNOWN, "this account may not look for retained commands"
         )
@@ -165,24 +223,16 @@ async def _door(settings: Settings, options: ConnectOptions, version: Version) -
         "door",
         Level.WARNING if local else Level.CRITICAL,
         f"the broker lets in {'anybody on this machine' if local else 'whoever connects'}",
-        "fleet init and fleet broker secure",
+        "fleet broker secure --help; or a broker of your own, fleet init --own-broker",
     )
 
 
 def _server_certificate(options: ConnectOptions) -> Diagnosis:
     """When the broker's own certificate ends."""
-    context = options.tls_context()
-    assert context is not None  # noqa: S101 - asked for TLS addresses only
-    address = (options.url.host, options.url.port)
-    try:
-        with (
-            socket.create_connection(address, PATIENCE) as plain,
-            context.wrap_socket(plain, server_hostname=options.url.host) as secured,
-        ):
-            ends = str((secured.getpeercert() or {})["notAfter"])
-    except (OSError, KeyError) as error:
-        return Diagnosis("server certificate", Level.UNKNOWN, f"not seen: {type(error).__name__}")
-    days = (ssl.cert_time_to_seconds(ends) - time.time()) / 86_400
+    ends = broker_certificate.ends_at(options)
+    if ends is None:
+        return Diagnosis("server certificate", Level.UNKNOWN, "not seen")
+    days = (ends - time.time()) / 86_400
     level = Level.WARNING if days < 30 else Level.OK
-    remedy = "fleet broker config" if days < 30 else ""
+    remedy = "fleet broker certificates --renew, and restart the broker" if days < 30 else ""
     return Diagnosis("server certificate", level, f"the broker's ends in {days:.0f} days", remedy)

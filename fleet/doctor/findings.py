@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from fleet.contract.broker_capabilities import Lack, Weight
 from fleet.contract.vocabulary import Word
 
 
@@ -37,6 +38,15 @@ class Diagnosis:
             "said": self.said,
             "try": self.remedy or None,
         }
+
+
+def of_lack(lack: Lack) -> Diagnosis:
+    """What the broker cannot do; what nothing of the fleet needs is as it should be."""
+    said, remedy = lack.sentence, lack.remedy
+    if lack.weight is Weight.HARMLESS:
+        return Diagnosis(lack.need, Level.OK, said)
+    level = Level.CRITICAL if lack.weight is Weight.FATAL else Level.WARNING
+    return Diagnosis(lack.need, level, said, remedy)
 
 
 def worst(findings: Iterable[Diagnosis]) -> Level:

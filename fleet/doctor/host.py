@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet.contract.errors import FleetError
+from fleet.contract.vocabulary import HubAlertCode
 from fleet.doctor.findings import Diagnosis, Level
 from fleet.domain.clock_skew import SKEW_FIRES
 from fleet.hub_client import FILE as HUB_FILE
-from fleet.hub_client import HubClient
-from fleet.settings import Settings
+from fleet.hub_client import HubClient, HubError, StandbyError, is_no_home
+from fleet.settings import Settings, slips
+from fleet.store.open import look_elsewhere
 
 LOW, FULL = 1 << 30, 100 << 20
 """Bytes free on the home's disk: some days of a busy fleet; and hardly a day."""
@@ -30,13 +32,35 @@ DAYS: Final = 30
 
 def examine(settings: Settings) -> Iterator[Diagnosis]:
     """Every finding of this machine."""
-    for look in (home, disk, secrets, clock, certificates, routes, hub):
+    for look in (
+        environment,
+        home,
+        disk,
+        store,
+        secrets,
+        clock,
+        certificates,
+        routes,
+        metrics,
+        hub,
+    ):
         yield from _guarded(look, settings)
+
+
+def environment(_: Settings) -> Iterator[Diagnosis]:
+    """Nothing in it is meant for us and misses us."""
+    for line in slips(os.environ):
+        remedy = "correct it where it is exported, or take it away"
+        yield Diagnosis("environment", Level.WARNING, line, remedy)
 
 
 def home(settings: Settings) -> Iterator[Diagnosis]:
     """It exists, is ours, and is closed to others."""
     path = settings.home
+    if is_no_home(settings):
+        said = f"there is no home in {path}"
+        yield Diagnosis("home", Level.WARNING, said, "fleet init, or FLEET_HOME=…")
+        return
     if not path.is_dir():
         yield Diagnosis("home", Level.WARNING, f"there is no {path}", "fleet init, or FLEET_HOME")
         return
@@ -55,11 +79,30 @@ def home(settings: Settings) -> Iterator[Diagnosis]:
 
 def disk(settings: Settings) -> Iterator[Diagnosis]:
     """Room for the store: when there is none, the hub takes nothing in."""
+    if settings.store is not None:
+        return  # see `store`
     path = next((p for p in (settings.home, *settings.home.parents) if p.exists()), Path("/"))
     free = shutil.disk_usage(path).free
     level = Level.CRITICAL if free < FULL else Level.WARNING if free < LOW else Level.OK
     remedy = "" if level is Level.OK else "free space, or shorten [retention] in fleet.toml"
     yield Diagnosis("disk", level, f"{free / 2**30:.1f} GiB free for the store", remedy)
+
+
+def store(settings: Settings) -> Iterator[Diagnosis]:
+    """A store elsewhere answers, is of this release, and a hub writes there."""
+    if settings.store is None:
+        return
+    found = look_elsewhere(settings)
+    said = f"{settings.store} answers"
+    if found.version < found.newest:
+        said += f", with the schema {found.version} of {found.newest}"
+        yield Diagnosis("store", Level.WARNING, said, "fleet serve of this release brings it up")
+    elif not found.leader:
+        said += ", and no hub leads there"
+        yield Diagnosis("store", Level.WARNING, said, "fleet serve")
+    else:
+        said += f", schema {found.version}; {found.leader} leads"
+        yield Diagnosis("store", Level.OK, said)
 
 
 def secrets(settings: Settings) -> Iterator[Diagnosis]:
@@ -110,9 +153,18 @@ def certificates(settings: Settings) -> Iterator[Diagnosis]:
         bad = True
         said = f"{one.file} ended" if left < 0 else f"{one.file} ends in {left:.0f} days"
         level = Level.CRITICAL if left < 0 else Level.WARNING
-        yield Diagnosis("certificates", level, said, "fleet agent rotate, or fleet broker config")
+        yield Diagnosis("certificates", level, said, _renewal(settings, Path(one.file)))
     if found and not bad:
         yield Diagnosis("certificates", Level.OK, f"{len(found)} certificates, none ends soon")
+
+
+def _renewal(settings: Settings, file: Path) -> str:
+    """What to do about a certificate that ends, by whose it is."""
+    if file.parent.name == "clients":
+        return "fleet agent list -o json says whose serial that is; fleet agent rotate NAME"
+    if file == settings.home / "ca" / "server.pem":
+        return "fleet broker certificates --renew"
+    return f"put a new one in place of {file}"
 
 
 def routes(settings: Settings) -> Iterator[Diagnosis]:
@@ -128,28 +180,67 @@ def routes(settings: Settings) -> Iterator[Diagnosis]:
                       "[routes.NAME] in fleet.toml, then fleet alerts test")  # fmt: skip
 
 
+def metrics(settings: Settings) -> Iterator[Diagnosis]:
+    """Whether every user of this machine, agents included, may read all agents' numbers."""
+    from fleet.http.service import HttpService
+
+    if HttpService.of(settings).open_metrics:
+        yield Diagnosis("metrics", Level.WARNING, "every user of this machine may read /metrics",
+                        "open_metrics = false under [http_service]; fleet export prometheus "
+                        "has a token")  # fmt: skip
+
+
 def hub(settings: Settings) -> Iterator[Diagnosis]:
     """A hub serves this home, can work, and what it knows of the agents' clocks."""
     if not (settings.hub or (settings.home / HUB_FILE).exists()):
         yield Diagnosis("hub", Level.WARNING, f"no hub serves {settings.home}", "fleet serve")
         return
-    client = HubClient.needed(settings)
-    client.get("/readyz")
-    yield Diagnosis("hub", Level.OK, f"the hub at {client.url} is ready")
     try:
-        yield from _counts(client.get("/v1/stats"), client.get("/v1/agents"))
-    except (AttributeError, KeyError, TypeError) as error:
-        raise client.of_another_version(type(error).__name__) from None
+        client = HubClient.needed(settings)
+        client.get("/readyz")
+    except StandbyError as error:
+        yield Diagnosis("hub", Level.OK, f"{error.what}: {error.why}")
+        return
+    except HubError:
+        with client.reading():
+            one_of_two = _is_one_of_two(client.get("/v1/agents"))
+        if not one_of_two:
+            raise
+        what = f"the hub at {client.url} gave way: another hub holds this broker"
+        yield Diagnosis("hub", Level.CRITICAL, what, "end one of the two; one is enough")
+        return
+    yield Diagnosis("hub", Level.OK, f"the hub at {client.url} is ready")
+    with client.reading():
+        found = list(_counts(client.get("/v1/stats"), client.get("/v1/agents")))
+    yield from found
+
+
+def _is_one_of_two(fleet: dict[str, Any]) -> bool:
+    """Whether the hub says that another one works under its name."""
+    return any(one["code"] == HubAlertCode.CREDENTIAL_USED_TWICE for one in fleet["hub"])
 
 
 def _counts(stats: dict[str, Any], fleet: dict[str, Any]) -> Iterator[Diagnosis]:
+    if _is_one_of_two(fleet):
+        yield Diagnosis("hubs", Level.CRITICAL, "another hub works on this broker under this name",
+                      "end one of the two")  # fmt: skip
+    elsewhere = [place for place, used in stats.get("brokers", {}).items() if used][:1]
+    if fleet.get("standby"):
+        yield Diagnosis("brokers", Level.WARNING,
+                      f"the hub is at {_named(elsewhere)}, not at the first broker",
+                      "see below; it goes back once that one was well for minutes")  # fmt: skip
     if stats["missing"]:
         yield Diagnosis("losses", Level.WARNING, f"{stats['missing']} messages went missing",
                       "fleet history; look at the broker's limits below")  # fmt: skip
     rejects = sum(stats["rejects"].values())
     if rejects:
         yield Diagnosis("rejects", Level.WARNING, f"{rejects} messages broke the contract",
-                      "fleet dead-letters")  # fmt: skip
+                      "fleet dead-letters list")  # fmt: skip
+    if any(problem["code"] == HubAlertCode.HUB_CLOCK for problem in fleet["hub"]):
+        yield Diagnosis("clocks", Level.WARNING,
+                      "the hub does not believe its own machine's clock; no agent is at fault",
+                      "timedatectl there; if it is right, fleet serve --trust-clock")  # fmt: skip
+        return
     yield _clocks(fleet["agents"])
 
 

@@ -13,6 +13,7 @@ from math import isnan, nan
 from typing import Final
 
 from fleet.contract.vocabulary import Check
+from fleet.domain import precision
 from fleet.domain.reported_state import (
     NO_CODES,
     NO_PROFILE,
@@ -25,8 +26,9 @@ from fleet.domain.sequences import Sequence
 from fleet.domain.timing_wheel import TimingWheelSlot
 from fleet.domain.verdict import Verdict
 
-SINCE, STATUS_TS, SKEW, UPTIME, METRICS = range(5)
-"""Places in `AgentRecord.numbers`; metrics fill the rest. NaN stands for unknown."""
+SINCE, STATUS_TS, SKEW, UPTIME, BEAT_DIGEST, METRICS = range(6)
+"""Places in `AgentRecord.numbers`; metrics fill the rest. NaN stands for unknown. `BEAT_DIGEST` is
+of the last heartbeat without a number."""
 
 MAX_PAST: Final = 4
 """Earlier sessions whose numbers are remembered: an outbox rarely spans more restarts."""
@@ -41,7 +43,14 @@ class RareState:
     `gap_at` is when a hole in the numbers was first noticed, `older` when the planes that the
     last report left out were reported, `dissents` how many reports in a row contradicted
     themselves, `config_before` the configuration from which the agent drifted, `after_beat` (code,
-    the agent's time, whether it fires) of a retained alert that is later than the last heartbeat.
+    the agent's time, whether it fires) of a retained alert that is later than the last heartbeat,
+    `alert_at` when an alert came of one that has shown no sign of life yet,
+    `unwell_at` since when it has been unwell without an alert of its own that says so,
+    `latest` is the latest own time in an earlier session, `returns` how often a session lived again
+    that another had replaced, the last time at `returned_at`, and `returning` whether the live one
+    does as soon as it sends a heartbeat. Of messages without a number: `said` is (the agent's
+    time, digest) of the last status and of the last alert of each code, `older_beat` (its time,
+    receipt, digest) a heartbeat whose time lies before the last one's.
     """
 
     past: tuple[tuple[int, Sequence], ...] = ()
@@ -50,6 +59,14 @@ class RareState:
     dissents: int = 0
     config_before: int | None = None
     after_beat: tuple[str, float, bool] | None = None
+    latest: float = 0.0
+    returning: bool = False
+    returns: int = 0
+    returned_at: float = 0.0
+    said: dict[str, tuple[float, float]] = field(default_factory=dict)
+    older_beat: tuple[float, float, float] | None = None
+    unwell_at: float | None = None
+    alert_at: float | None = None
 
     def __bool__(self) -> bool:
         return self != _EMPTY
@@ -93,7 +110,7 @@ class AgentRecord:
         self.checks_at: float | None = None
         self.reported: ReportedState = NOTHING_REPORTED
         self.profile: Profile = NO_PROFILE
-        self.numbers = array("d", (nan, nan, nan, nan))
+        self.numbers = array("d", (nan,) * METRICS)
         self.config: int | None = None
         self.rare: RareState | None = None
         self.verdict = Verdict.UNKNOWN
@@ -118,6 +135,13 @@ class AgentRecord:
     @property
     def metrics(self) -> dict[str, float]:
         return dict(zip(self.profile.metrics, self.numbers[METRICS:], strict=True))
+
+    def said_before(self, name: str) -> float | None:
+        """The last number of a metric, or of the uptime."""
+        if name == precision.UPTIME:
+            return self.number(UPTIME)
+        names = self.profile.metrics
+        return self.numbers[METRICS + names.index(name)] if name in names else None
 
     def set_metrics(self, metrics: Mapping[str, float]) -> None:
         names = self.profile.metrics
@@ -151,6 +175,11 @@ class AgentRecord:
         self._sequence = seq
         return True
 
+    def receipt(self, boot: int) -> int | None:
+        """The number up to which session `boot` may be receipted; None if there is none yet."""
+        seen = self.sequence if boot == self.boot else dict(self.past).get(boot)
+        return seen.receipt() if seen else None
+
     @property
     def gap_at(self) -> float | None:
         return self.rare.gap_at if self.rare else None
@@ -158,6 +187,10 @@ class AgentRecord:
     @property
     def past(self) -> tuple[tuple[int, Sequence], ...]:
         return self.rare.past if self.rare else ()
+
+    def numbers_of(self, boot: int) -> Sequence | None:
+        """The numbers seen in session `boot`, this one or an earlier one."""
+        return self.sequence if boot == self.boot else dict(self.past).get(boot)
 
     # Changes
 
@@ -176,6 +209,17 @@ class AgentRecord:
         """A sign of life; an unknown time shows nothing, and an earlier one takes nothing back."""
         if at is not None and (self.seen_at is None or at > self.seen_at):
             self.seen_at = at
+            if self.rare is not None and self.rare.alert_at is not None:
+                self.rare.alert_at = None  # it was good for as long as nothing better was known
+                self.drop_empty_rare()
+
+    @property
+    def heard_at(self) -> float | None:
+        """When anything was heard. An alert is no sign of life: it comes whenever there is reason
+        to, so of who sent nothing else nobody can say that it is late."""
+        if self.seen_at is None and self.rare is not None:
+            return self.rare.alert_at
+        return self.seen_at
 
     def merge_checks(
         self, checks: Mapping[str, Check], at: float | None, behind: bool = False
@@ -210,18 +254,34 @@ class AgentRecord:
             for plane, check in self.reported.checks.items()
         }
 
-    def begin_session(self, boot: int) -> None:
-        """Forget what only the last session said."""
+    def accept_config(self) -> None:
+        """The configuration that it has now is the one that it should have."""
+        self.ensure_rare().config_before = None
+        self.drop_empty_rare()
+
+    def begin_session(self, boot: int, *, keep: bool = False) -> None:
+        """Forget what only the last session said; `keep`: both are of one agent at one time, and
+        what the one said of it stands until the other says more."""
+        before = dict(self.past).get(boot)
         if self.boot is not None and self.sequence is not None:
-            past = ((self.boot, self.sequence), *self.past)
-            self.ensure_rare().past = past[:MAX_PAST]
+            others = (one for one in self.past if one[0] not in (boot, self.boot))
+            self.ensure_rare().past = ((self.boot, self.sequence), *others)[:MAX_PAST]
+        if self.rare:
+            self.rare.latest = max(self.rare.latest, self.last_ts or 0.0)
+            self.rare.returning = False
+        if keep:
+            self.boot, self.sequence = boot, before
+            self.beat_ts = self.beat_at = None
+            self.numbers[STATUS_TS] = nan
+            return
         if self.rare:
             self.rare.gap_at, self.rare.older, self.rare.dissents = None, {}, 0
+            self.rare.said, self.rare.older_beat = {}, None
         if self.profile.metrics:
             self.set_metrics({})
         self.numbers[UPTIME] = nan
         self.boot = boot
-        self.sequence = None
+        self.sequence = before
         self.beat_ts = self.beat_at = self.checks_at = None
         self.numbers[STATUS_TS] = nan
         self.reported = self.reported.replace(ok=None, state=None, checks={})

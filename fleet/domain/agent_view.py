@@ -27,6 +27,7 @@ class AgentView:
     `state` is the hub's verdict, `says` what the agent states itself, `severities` how much each of
     `alerts` matters. `age` is the time since
     the last sign of life (bus heartbeat or birth). `goodbye`: it went offline by its own word;
+    `flapping`: those of `alerts` that come and go;
     `held`: what holds its alerts back, where somebody asked.
     """
 
@@ -52,7 +53,9 @@ class AgentView:
     planes: Mapping[str, PlaneView] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
     goodbye: bool = False
+    flapping: frozenset[str] = frozenset()
     held: tuple[Silence, ...] = ()
 
     @property
@@ -70,6 +73,7 @@ class AgentView:
             "versions": dict(self.versions) if self.versions else None,
             "alerts": list(self.alerts),
             "severities": {code: severity.value for code, severity in self.severities.items()},
+            "flapping": sorted(self.flapping),
             "checks": {plane: check.value for plane, check in self.checks.items()},
             "since": _stamp(self.since),
             "says": self.says.value if self.says else None,
@@ -78,6 +82,7 @@ class AgentView:
             "enrolled": self.enrolled,
             "kind": self.kind.value if self.kind else None,
             "labels": dict(self.labels),
+            "groups": list(self.groups),
             "interval": self.interval,
             "planes": {
                 plane: {"check": view.check.value, "age": _rounded(view.age)}
@@ -118,12 +123,14 @@ def view_from(item: Mapping[str, Any]) -> AgentView:
         versions=item["versions"],
         alerts=tuple(item["alerts"]),
         severities={code: Severity(word) for code, word in item["severities"].items()},
+        flapping=frozenset(item.get("flapping", ())),
         planes={
             plane: PlaneView(Check(reported["check"]), reported["age"])
             for plane, reported in item["planes"].items()
         },
         metrics=item["metrics"],
         labels=item["labels"],
+        groups=tuple(item.get("groups", ())),
         goodbye=item["goodbye"],
     )
 

@@ -7,107 +7,55 @@ that still exists at its end is told once, in a group, and a hub restart tells n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
-from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import AlertState, Severity
+from fleet.domain import flapping
+from fleet.domain.alert import Alert, AlertGroup
 from fleet.domain.events import Event, Fact
+from fleet.domain.flapping import STEADY, FlapLimits, FlapNews
+from fleet.domain.hub_clock import Step
 from fleet.domain.severities import UNSTATED
+from fleet.domain.silence_book import SilenceBook
 from fleet.domain.silences import Silence
 
 GROUP_WAIT: Final = 5.0
 """Seconds a change waits for others of its kind: one dead switch is one message, not fifty,
 and a link that flaps within it is none."""
 
-SETTLE: Final = 30.0
-"""Seconds after a silence ends before what it held back is told: restarted agents report first."""
-
 MAX_RESOLVED: Final = 10_000
 """Resolved alerts kept in memory; the store has the rest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One problem of one agent; `agent` is empty for the hub's own.
-
-    `state` is what is true, `notified` what operators were last told, and `notified_severity` how
-    bad they were told it is. Times are the hub's clock in seconds since the epoch.
-    """
-
-    agent: str
-    code: str
-    severity: Severity
-    state: AlertState
-    since: float
-    notified: AlertState = AlertState.RESOLVED
-    value: float | None = None
-    acknowledged_by: str = ""
-    acknowledged_at: float | None = None
-    notified_severity: Severity | None = None
-
-    @property
-    def firing(self) -> bool:
-        return self.state is AlertState.FIRING
-
-    @property
-    def is_notified(self) -> bool:
-        """Whether operators know what is true, and that it is as bad as it is."""
-        if self.state is not self.notified:
-            return False
-        known = self.notified_severity
-        return not self.firing or known is None or self.severity.rank <= known.rank
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON form; what is not there is null."""
-        at = self.acknowledged_at
-        return {
-            "agent": self.agent or None,
-            "code": self.code,
-            "severity": self.severity.value,
-            "state": self.state.value,
-            "since": timestamp(self.since),
-            "value": self.value,
-            "acknowledged_by": self.acknowledged_by or None,
-            "acknowledged_at": None if at is None else timestamp(at),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class AlertGroup:
-    """What operators are to be told: one code that fires or is over, for all agents of a group."""
-
-    code: str
-    state: AlertState
-    severity: Severity
-    alerts: tuple[Alert, ...]
-
-    @property
-    def agents(self) -> tuple[str, ...]:
-        return tuple(alert.agent for alert in self.alerts)
-
-
 @dataclass(slots=True)
-class AlertBook:
+class AlertBook(SilenceBook):
     """Every alert by (agent, code), and every silence by id."""
 
     alerts: dict[tuple[str, str], Alert] = field(default_factory=dict)
-    silences: dict[str, Silence] = field(default_factory=dict)
     changed: set[tuple[str, str]] = field(default_factory=set)
     """Keys changed since the store last took them."""
-    lifted: list[str] = field(default_factory=list)
-    """Silences that ended, by hand or by time, since the store last took them."""
-    _ended: list[tuple[Silence, float]] = field(default_factory=list)
-    """Silences that ended, and until when what they covered is held back still."""
     _pending: set[tuple[str, str]] = field(default_factory=set)
-    _firing: dict[str, dict[str, Alert]] = field(default_factory=dict)
-    """What fires, by agent and code."""
+    _leaving: set[tuple[str, str]] = field(default_factory=set)
+    """Alerts of agents that left, of which operators are to be told the end; then they go."""
+    _standing: dict[str, dict[str, Alert]] = field(default_factory=dict)
+    """What fires or flaps, by agent and code."""
+    _flapping: set[tuple[str, str]] = field(default_factory=set)
+    limits: FlapLimits = flapping.DEFAULT
 
     @classmethod
-    def of(cls, alerts: Iterable[Alert], silences: Iterable[Silence] = ()) -> AlertBook:
+    def of(
+        cls,
+        alerts: Iterable[Alert],
+        silences: Iterable[Silence] = (),
+        limits: FlapLimits = flapping.DEFAULT,
+    ) -> AlertBook:
         """The book as the store kept it."""
-        book = cls({(a.agent, a.code): a for a in alerts}, {s.id: s for s in silences})
+        book = cls(alerts={(a.agent, a.code): a for a in alerts})
+        for silence in silences:
+            book.silence(silence)
+        book.limits = limits
         for alert in book.alerts.values():
             book._index(alert)
         return book
@@ -127,16 +75,31 @@ class AlertBook:
         """A problem exists, or its latest statement differs; False if all of it was known."""
         known = self.alerts.get((agent, code))
         if known is None or not known.firing:
-            notified = known.notified if known else AlertState.RESOLVED
-            notified_severity = known.notified_severity if known else None
-            fresh = Alert(agent, code, severity, AlertState.FIRING, at, notified, value)
-            self._save(replace(fresh, notified_severity=notified_severity))
+            fresh = Alert(agent, code, severity, AlertState.FIRING, at, value=value)
+            self._save(self._begun(known, fresh))
             return True
         later = replace(known, severity=severity, value=known.value if value is None else value)
         if later == known:
             return False
         self._save(later)
         return True
+
+    def _begun(self, known: Alert | None, fresh: Alert) -> Alert:
+        """`fresh`, with what is kept of the time before: what was told, and how often it came.
+        Who looks at what flaps looks at it also when it comes again."""
+        before = known or replace(fresh, state=AlertState.RESOLVED)
+        flaps = before.flaps.fired(fresh.since, self.limits)
+        kept = before if before.flapping else fresh
+        return replace(
+            fresh,
+            notified=before.notified,
+            notified_severity=before.notified_severity,
+            flaps=flaps,
+            told_at=before.told_at,
+            routes=before.routes,
+            acknowledged_by=kept.acknowledged_by,
+            acknowledged_at=kept.acknowledged_at,
+        )
 
     def resolve(self, agent: str, code: str, at: float) -> bool:
         """A problem is over; False if it did not exist."""
@@ -147,82 +110,175 @@ class AlertBook:
         return True
 
     def acknowledge(self, agent: str, code: str, by: str, at: float) -> bool:
-        """Somebody looks at it; False if it does not fire."""
+        """Somebody looks at it; False if it neither fires nor flaps."""
         known = self.alerts.get((agent, code))
-        if known is None or not known.firing:
+        if known is None or not known.stands:
             return False
         self._save(replace(known, acknowledged_by=by, acknowledged_at=at))
         return True
+
+    def give(self, agent: str, code: str, route: str) -> None:
+        """Note that `route` was told of it."""
+        known = self.alerts.get((agent, code))
+        if known is not None and known.stands:
+            self._save(known.given_to(route))
 
     def fires(self, agent: str, code: str) -> bool:
         known = self.alerts.get((agent, code))
         return known is not None and known.firing
 
     def firing(self, agent: str | None = None) -> list[Alert]:
-        """What is true now, worst and oldest first."""
-        agents = self._firing if agent is None else [agent]
-        found = [alert for name in agents for alert in self._firing.get(name, {}).values()]
+        """What fires or flaps now, worst and oldest first."""
+        agents = self._standing if agent is None else [agent]
+        found = [alert for name in agents for alert in self._standing.get(name, {}).values()]
         return sorted(found, key=lambda a: (-a.severity.rank, a.since, a.agent, a.code))
 
-    def silence(self, silence: Silence) -> None:
-        """Hold back what it covers until it ends."""
-        self.silences[silence.id] = silence
-        if silence.id in self.lifted:  # begun again before the end of it was stored
-            self.lifted.remove(silence.id)
-
-    def lift(self, silence_id: str, at: float) -> bool:
-        """End a silence; False if there is none of that id."""
-        silence = self.silences.pop(silence_id, None)
-        if silence is None:
-            return False
-        self._ended.append((silence, at + SETTLE))
-        self.lifted.append(silence_id)
-        return True
-
     def firing_of(self, agent: str) -> Mapping[str, Alert]:
-        """What is true of one agent now, by code."""
-        return self._firing.get(agent, {})
+        """What fires or flaps of one agent now, by code."""
+        return self._standing.get(agent, {})
 
-    def is_silenced(self, alert: Alert) -> bool:
-        return _covered(alert, self.silences.values())
-
-    def is_held(self, alert: Alert) -> bool:
-        """Whether a silence covers it, or did until a moment ago: nobody else waits for that."""
-        ended = _covered(alert, (silence for silence, _ in self._ended))
-        return ended or self.is_silenced(alert)
-
-    def due(self, now: float) -> list[AlertGroup]:
-        """What is to be told now, grouped by code; what is returned counts as told."""
-        for silence in [s for s in self.silences.values() if s.until <= now]:
-            self.lift(silence.id, silence.until)
-        self._ended = [(silence, until) for silence, until in self._ended if now < until]
-        groups: dict[tuple[str, AlertState], list[Alert]] = {}
-        for key in sorted(self._pending):
+    def due(self, now: float, among: Container[tuple[str, str]] | None = None) -> list[AlertGroup]:
+        """What is to be told now, grouped by code, of all keys or those `among`; what is returned
+        counts as told."""
+        self.keep_time(now)
+        repeated = self._look_at_flapping(now)
+        groups: dict[tuple[str, AlertState, FlapNews], list[Alert]] = {}
+        for key in sorted(self._pending | repeated):
             alert = self.alerts[key]
-            if now - alert.since >= GROUP_WAIT and not self.is_held(alert):
-                groups.setdefault((alert.code, alert.state), []).append(alert)
+            held = key not in self._leaving and self.is_held(alert)
+            held = held or (among is not None and key not in among)
+            if now - alert.told_since >= GROUP_WAIT and not held:
+                groups.setdefault((alert.code, alert.telling, alert.flaps.news), []).append(alert)
         for alerts in groups.values():
             for alert in alerts:
-                severity = alert.severity if alert.firing else None
-                self._save(replace(alert, notified=alert.state, notified_severity=severity))
+                self._was_told(alert, now)
         return [
             AlertGroup(
-                code, state, max((a.severity for a in alerts), key=lambda s: s.rank), tuple(alerts)
+                code,
+                state,
+                max((a.severity for a in alerts), key=lambda s: s.rank),
+                tuple(alerts),
+                flap,
             )
-            for (code, state), alerts in groups.items()
+            for (code, state, flap), alerts in groups.items()
         ]
 
-    def forget(self, agent: str) -> None:
-        """Drop an agent's alerts, as after its revocation."""
+    def _look_at_flapping(self, now: float) -> set[tuple[str, str]]:
+        """Let what kept one state settle; what still flaps and is to be told again."""
+        again = set()
+        for key in list(self._flapping):
+            alert = self.alerts[key]
+            if alert.flaps.is_calm(alert.since, now, self.limits):
+                self._save(replace(alert, flaps=alert.flaps.settled))
+            elif alert.is_to_be_repeated(now):
+                again.add(key)
+        return again
+
+    def _was_told(self, alert: Alert, now: float) -> None:
+        severity = alert.severity if alert.stands else None
+        known = replace(alert, notified=alert.telling, notified_severity=severity)
+        if not alert.stands:
+            known = replace(known, told_at=None, routes=())
+        elif alert.told_at is None:
+            known = replace(known, told_at=now)
+        self._save(replace(known, flaps=alert.flaps.told(now)))
+        if (alert.agent, alert.code) in self._leaving:
+            self._drop((alert.agent, alert.code))
+
+    def restamp(self, step: Step) -> list[Silence]:
+        """The hub's stamps moved; the silences that end at another time now."""
+        for key, alert in self.alerts.items():
+            at = alert.acknowledged_at
+            later = replace(
+                alert,
+                since=step.moved(alert.since),
+                acknowledged_at=None if at is None else step.moved(at),
+                flaps=alert.flaps.moved(step),
+                told_at=None if alert.told_at is None else step.moved(alert.told_at),
+            )
+            if later != alert:
+                self.alerts[key] = later
+                self.changed.add(key)
+                self._index(later)
+        return self._restamp_silences(step)
+
+    def forget(self, agent: str, at: float) -> int:
+        """Drop the alerts and silences of an agent that left, as after its revocation.
+
+        An alert that somebody was told of ends first: the end is told whatever holds it back, since
+        nobody is left to say it later. How many such there are. A window stays, open or ended by
+        hand: without it the settings would open it anew.
+        """
         for key in [key for key in self.alerts if key[0] == agent]:
-            del self.alerts[key]
-            self._pending.discard(key)
-            self.changed.add(key)
-        self._firing.pop(agent, None)
+            self._leave(key, at)
+        for silence in self.silences_of(agent):
+            if not silence.is_window:  # of the settings, which still name it
+                self._end_silence(silence.id)
+        return self.ending(agent)
+
+    def ending(self, agent: str) -> int:
+        """How many alerts of an agent that left end for somebody who was told of them."""
+        return sum(key[0] == agent for key in self._leaving)
+
+    def forget_strangers(self, known: Container[str], at: float) -> None:
+        """After a restart: what is over of agents that are not `known` was left by their going."""
+        for agent, code in [k for k, a in self.alerts.items() if k[0] and not a.firing]:
+            if agent not in known:
+                self._leave((agent, code), at)
+
+    def rename(self, old: str, new: str, at: float, *, moved: bool) -> list[Silence]:
+        """What was of the agent `old` is of `new`; the silences that are so by now.
+
+        `moved`: nobody was heard as `new` yet, so what fires of `old` fires of `new`, and is told
+        under its name. Else `new` says itself what is true of it, and only what somebody
+        acknowledged stays acknowledged. The end of what was told of `old` is told.
+        """
+        for key, alert in [(k, a) for k, a in self.alerts.items() if k[0] == old]:
+            target = self.alerts.get((new, alert.code))
+            if target is None:
+                if moved or not alert.firing:
+                    untold = replace(
+                        alert,
+                        notified=AlertState.RESOLVED,
+                        notified_severity=None,
+                        told_at=None,
+                        routes=(),
+                    )
+                    flaps = replace(alert.flaps, told_at=None)
+                    self._save(replace(untold, agent=new, flaps=flaps))
+            elif target.firing and alert.acknowledged_by and not target.acknowledged_by:
+                by, seen_at = alert.acknowledged_by, alert.acknowledged_at
+                self._save(replace(target, acknowledged_by=by, acknowledged_at=seen_at))
+            self._leave(key, at)
+        renamed = []
+        for silence in self.silences_of(old):
+            self._end_silence(silence.id)
+            if moved or not silence.is_own_word:
+                renamed.append(silence.of_agent(new))
+        for silence in renamed:
+            self.silence(silence)
+        return renamed
+
+    def _leave(self, key: tuple[str, str], at: float) -> None:
+        alert = self.alerts[key]
+        if alert.notified is not AlertState.FIRING:
+            self._drop(key)
+            return
+        since = at if alert.firing else alert.since
+        self._save(replace(alert, state=AlertState.RESOLVED, since=since, flaps=STEADY))
+        self._leaving.add(key)
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        alert = self.alerts.pop(key)
+        self._unindex(alert)
+        self._flapping.discard(key)
+        self._pending.discard(key)
+        self._leaving.discard(key)
+        self.changed.add(key)
 
     def trim(self) -> None:
         """Bound the memory that resolved and told alerts take: the oldest go."""
-        over = [a for a in self.alerts.values() if not a.firing and a.is_notified]
+        over = [a for a in self.alerts.values() if not a.stands and a.is_notified]
         for alert in sorted(over, key=lambda a: a.since)[: max(0, len(over) - MAX_RESOLVED)]:
             del self.alerts[alert.agent, alert.code]
 
@@ -235,16 +291,18 @@ class AlertBook:
     def _index(self, alert: Alert) -> None:
         key = (alert.agent, alert.code)
         if alert.firing:
-            self._firing.setdefault(alert.agent, {})[alert.code] = alert
-        elif alert.code in (firing := self._firing.get(alert.agent, {})):
-            del firing[alert.code]
-            if not firing:
-                del self._firing[alert.agent]
-        if alert.is_notified:
-            self._pending.discard(key)
+            self._leaving.discard(key)  # whoever left is back
+        if alert.stands:
+            self._standing.setdefault(alert.agent, {})[alert.code] = alert
         else:
-            self._pending.add(key)
+            self._unindex(alert)
+        for keys, belongs in (
+            (self._pending, not alert.is_notified),
+            (self._flapping, alert.flapping),
+        ):
+            (keys.add if belongs else keys.discard)(key)
 
-
-def _covered(alert: Alert, silences: Iterable[Silence]) -> bool:
-    return any(one.covers(alert.agent, alert.code, alert.severity) for one in silences)
+    def _unindex(self, alert: Alert) -> None:
+        standing = self._standing.get(alert.agent, {})
+        if standing.pop(alert.code, None) is not None and not standing:
+            del self._standing[alert.agent]

@@ -8,12 +8,15 @@ from typing import Final
 
 from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.vocabulary import State
+from fleet.contract.work_messages import Progress
+from fleet.domain import twins
 from fleet.domain.agent_record import MAX_PAST, SKEW, AgentRecord
 from fleet.domain.apply_payload import apply_payload, outlives
 from fleet.domain.arrival import Arrival
 from fleet.domain.events import Event, Fact
 from fleet.domain.hub_alerts import interval_of
 from fleet.domain.liveness import late_at
+from fleet.domain.repetition import digest_of, is_repeated
 from fleet.domain.sequences import Sequence
 from fleet.domain.sessions import SessionAge, session_of
 
@@ -21,7 +24,7 @@ RESEND_AFTER: Final = 5.0
 """Seconds of unbroken listening before a repetition proves that the sidecar sent its outbox
 again; sooner, it may be the broker that repeats what it had in flight."""
 
-FromAgent = Heartbeat | Status | Alert
+FromAgent = Heartbeat | Status | Alert | Progress
 
 
 def apply(record: AgentRecord, message: FromAgent, arrival: Arrival) -> list[Event]:
@@ -35,19 +38,27 @@ def apply(record: AgentRecord, message: FromAgent, arrival: Arrival) -> list[Eve
     events: list[Event] = []
     boot, seq = message.boot, message.seq
     arrival.numbered = seq is not None
+    if _is_will(message) and twins.used_twice(record.rare, arrival.at):
+        return [Event(Fact.TURN, record.name, arrival.at)]  # the other one has its place
+    if seq is None and not isinstance(message, Progress):
+        arrival.digest = digest_of(message)
+        if is_repeated(record, message, arrival):
+            return [Event(Fact.DUPLICATE, record.name, arrival.at)]
     if boot is not None:
         if boot != record.boot:
             session = _session(record, message, boot, arrival)
             if session in (SessionAge.OLD, SessionAge.LATE_WILL):
                 earlier = _enter_earlier(record, boot, seq, session, arrival.at)
                 return [earlier, *outlives(record, message, arrival)]
-            record.begin_session(boot)
-            events += _begin_session(record, session, message, arrival.at)
+            events += _begin_session(record, boot, session, message, arrival)
         if seq is not None and not record.accept_next(seq):
             numbered = _enter_number(record, message, seq, arrival)
             if numbered is None:
                 return [Event(Fact.DUPLICATE, record.name, arrival.at, id=str(seq))]
             events += numbered
+    beats = isinstance(message, Heartbeat) and not arrival.retained
+    if beats and twins.note_heartbeat(record, arrival.at):
+        events.append(Event(Fact.TURN, record.name, arrival.at))
     return events + apply_payload(record, message, arrival)
 
 
@@ -58,6 +69,7 @@ def _session(record: AgentRecord, message: FromAgent, boot: int, arrival: Arriva
         record.boot,
         offline=_is_goodbye(message),
         newer=live and (record.last_ts is None or arrival.ts > record.last_ts),
+        replaced=any(boot == past for past, _ in record.past),
         overdue=live and isinstance(message, Heartbeat) and _is_overdue(record, arrival),
     )
 
@@ -70,15 +82,27 @@ def _is_overdue(record: AgentRecord, arrival: Arrival) -> bool:
 
 
 def _begin_session(
-    record: AgentRecord, session: SessionAge, message: FromAgent, at: float
+    record: AgentRecord, boot: int, session: SessionAge, message: FromAgent, arrival: Arrival
 ) -> list[Event]:
     """A session begins, unless all we hear of it is its will."""
+    at = arrival.at
+    again = not arrival.retained and twins.begins_again(record, boot, arrival.ts)
+    turn = again and twins.used_twice(record.rare, at)
+    record.begin_session(boot, keep=turn)
+    if again:
+        record.ensure_rare().returning = True
+    if turn:
+        return [Event(Fact.TURN, record.name, at)]
     if _is_goodbye(message):
         return []
-    number = float(record.boot or 0)
+    number = float(boot)
     birth = [Event(Fact.BIRTH, record.name, at, amount=number)]
     back = [Event(Fact.BOOT_BACK, record.name, at, amount=number)]
     return birth + back if session is SessionAge.BACK else birth
+
+
+def _is_will(message: FromAgent) -> bool:
+    return _is_goodbye(message) and message.seq is None
 
 
 def _is_goodbye(message: FromAgent) -> bool:

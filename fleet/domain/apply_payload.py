@@ -6,7 +6,15 @@ from dataclasses import replace
 
 from fleet.contract.messages import Alert, Heartbeat, Reply, Status
 from fleet.contract.vocabulary import AlertState, Result, State, Verb
-from fleet.domain.agent_record import SKEW, STATUS_TS, UPTIME, AgentRecord, digest_number
+from fleet.contract.work_messages import Progress
+from fleet.domain import repetition
+from fleet.domain.agent_record import (
+    SKEW,
+    STATUS_TS,
+    UPTIME,
+    AgentRecord,
+    digest_number,
+)
 from fleet.domain.arrival import Arrival
 from fleet.domain.clock_skew import confirmed
 from fleet.domain.events import Event, Fact
@@ -15,18 +23,19 @@ from fleet.domain.severities import severity_of
 
 
 def apply_payload(
-    record: AgentRecord, message: Heartbeat | Status | Alert, arrival: Arrival
+    record: AgentRecord, message: Heartbeat | Status | Alert | Progress, arrival: Arrival
 ) -> list[Event]:
-    """What `message` makes known of the agent; `record` is changed."""
+    """What `message` makes known of the agent; `record` is changed. How far a task is says nothing
+    of how the agent is: whoever keeps the tasks is told of that."""
     if isinstance(message, Heartbeat):
         return _beat(record, message, arrival)
     if isinstance(message, Status):
         return _status(record, message, arrival)
-    return _alert(record, message, arrival)
+    return _alert(record, message, arrival) if isinstance(message, Alert) else []
 
 
 def outlives(
-    record: AgentRecord, message: Heartbeat | Status | Alert, arrival: Arrival
+    record: AgentRecord, message: Heartbeat | Status | Alert | Progress, arrival: Arrival
 ) -> list[Event]:
     """What of a retained message of an earlier session is true still, until the new one says
     otherwise: a session ends no alert, and keeps its rhythm."""
@@ -68,16 +77,21 @@ def _beat(record: AgentRecord, beat: Heartbeat, arrival: Arrival) -> list[Event]
         record.drop_empty_rare()
     if _is_overtaken(record.beat_ts, arrival):
         return [] if beat.seq is not None else [Event(Fact.DUPLICATE, record.name, at)]
+    # A number is news enough: of most heartbeats nothing more is asked.
+    if not arrival.numbered and repetition.is_out_of_date(record, arrival):
+        return []
+    lives = arrival.numbered or repetition.enter_beat(record, arrival)
     reported = record.reported
     state = reported.state
     events: list[Event] = []
-    if state is State.OFFLINE:
+    if state is State.OFFLINE and lives:
         state = _state_after_beat(record, arrival, events)
-    if not arrival.retained:
-        _learn_skew(record, arrival)
-    moment = arrival.moment(record.number(SKEW))
-    record.beat_at, record.beat_ts = moment, arrival.ts
-    record.mark_seen(moment)
+    if lives:
+        if not arrival.retained:
+            _learn_skew(record, arrival)
+        record.beat_at, record.beat_ts = arrival.moment(record.number(SKEW)), arrival.ts
+        record.mark_seen(record.beat_at)
+    moment = record.beat_at
     if beat.uptime is not None:
         record.numbers[UPTIME] = beat.uptime
     if beat.interval is not None and beat.interval != record.profile.interval:
@@ -107,7 +121,7 @@ def _beat(record: AgentRecord, beat: Heartbeat, arrival: Arrival) -> list[Event]
         record.reported = reported_state(
             beat.ok, state, checks, codes, lists, goodbye, reported.stated
         )
-    _count_dissent(record, retained=arrival.retained)
+    _count_dissent(record, retained=arrival.retained or not lives)
     return events
 
 
@@ -137,14 +151,19 @@ def _status(record: AgentRecord, status: Status, arrival: Arrival) -> list[Event
     reply = status.reply
     events = [Event(Fact.REPLY, name, at, word=reply.verb, id=reply.to or "")] if reply else []
     offline = status.state is State.OFFLINE
+    if repetition.is_before_the_end(record, status, arrival):
+        return events
     if _is_overtaken(record.number(STATUS_TS), arrival) and not (offline and arrival.retained):
         repeated = arrival.retained and status.seq is None
         return [*events, Event(Fact.DUPLICATE, name, at)] if repeated else events
     if offline and arrival.retained and status.boot is None and arrival.ts < (record.beat_ts or 0):
         return [*events, Event(Fact.DUPLICATE, name, at)]  # an unnumbered beat came after it
     goodbye = _is_goodbye(status, arrival, record.last_ts)
+    stood = record.number(STATUS_TS) if record.reported.state is not State.OFFLINE else None
+    lives = repetition.moves_on(stood, arrival)
     record.numbers[STATUS_TS] = arrival.ts
-    events += _state(record, status, arrival, goodbye=goodbye)
+    repetition.remember(record, status, arrival)
+    events += _state(record, status, arrival, goodbye=goodbye, lives=lives)
     behind = _is_behind_the_beat(record, arrival)
     _profile(record, status, behind=behind)
     if status.config is not None:
@@ -166,7 +185,9 @@ def _is_goodbye(status: Status, arrival: Arrival, last_ts: float | None) -> bool
     return status.seq is not None
 
 
-def _state(record: AgentRecord, status: Status, arrival: Arrival, *, goodbye: bool) -> list[Event]:
+def _state(
+    record: AgentRecord, status: Status, arrival: Arrival, *, goodbye: bool, lives: bool
+) -> list[Event]:
     """What the agent states, and for a birth the sign of life. Who said goodbye has said it,
     whatever its link says afterwards."""
     before = record.reported.state
@@ -176,7 +197,7 @@ def _state(record: AgentRecord, status: Status, arrival: Arrival, *, goodbye: bo
     name, at = record.name, arrival.at
     if status.state is State.OFFLINE:
         return [] if before is State.OFFLINE else [Event(Fact.OFFLINE, name, at, word=before or "")]
-    if status.reply is None:
+    if status.reply is None and lives:
         record.mark_seen(arrival.moment(record.number(SKEW)))
     if before is status.state:
         return []
@@ -213,6 +234,11 @@ def _config(record: AgentRecord, text: str, reply: Reply | None, at: float) -> l
 
 
 def _alert(record: AgentRecord, alert: Alert, arrival: Arrival) -> list[Event]:
+    repetition.remember(record, alert, arrival)
+    if record.seen_at is None:
+        moment = arrival.moment(record.number(SKEW))
+        if moment is not None:
+            record.ensure_rare().alert_at = max(moment, record.heard_at or moment)
     reported = record.reported
     firing = alert.state is AlertState.FIRING
     codes = reported.codes | {alert.code} if firing else reported.codes - {alert.code}

@@ -15,6 +15,5 @@ def apply_silences(
     """`views`, each with what holds its alerts back at `now`."""
     lasting = [silence for silence in silences if silence.until > now]
     return [
-        replace(view, held=tuple(s for s in lasting if s.agent in ("", view.agent)))
-        for view in views
+        replace(view, held=tuple(s for s in lasting if s.concerns(view.agent))) for view in views
     ]

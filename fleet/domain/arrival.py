@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 
 from fleet.contract.limits import DEFAULT_INTERVAL
 from fleet.domain.clock_skew import corrected
@@ -15,6 +16,7 @@ class Arrival:
     `behind`: a later number of the session came first. `numbered`: it has a number, so that live
     and not behind it is the latest. `listening_since`: since when the hub listens without a break,
     infinite while it does not. `interval`: seconds between beats of an agent that does not say.
+    `digest`: of a message without a number, what it says.
     """
 
     at: float
@@ -24,6 +26,7 @@ class Arrival:
     interval: float = DEFAULT_INTERVAL
     behind: bool = False
     numbered: bool = True
+    digest: float = nan
 
     @property
     def out_of_order(self) -> bool:

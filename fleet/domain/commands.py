@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Priority, ReplyCode, Result, Verb, Word
+from fleet.domain.hub_clock import Step as ClockStep
 
 GRACE: Final = 5.0
 """Seconds beyond its time to live that a sent command's reply may still arrive."""
@@ -202,6 +203,13 @@ class CommandBook:
         still = (command.deadline for command in self._commands.values() if command.deadline > now)
         self._soonest = min(still, default=float("inf")) if not late else now
         return [command.step(Step.END_OF_TIME, now) for command in late]
+
+    def restamp(self, step: ClockStep) -> None:
+        """The hub's stamps moved: each open command lives as long as it was meant to."""
+        self._soonest = float("inf")
+        for command in list(self._commands.values()):
+            sent = None if command.sent is None else step.moved(command.sent)
+            self.save(replace(command, created=step.moved(command.created), sent=sent))
 
     def of_agent(self, agent: str) -> list[IssuedCommand]:
         """Every open command of `agent`, for instance to cancel them when it is revoked."""

@@ -25,22 +25,31 @@ class ConfigGroup:
 
     def enter(self, name: str, digest: int) -> bool:
         """`name` has this configuration now. True if by that another one became usual."""
-        before = self._digests.get(name)
-        if before is not None:
-            self._counts[before] -= 1
-            if not self._counts[before]:
-                del self._counts[before]
+        self._take(name)
         self._digests[name] = digest
         self._counts[digest] += 1
         usual, self._usual = self._usual, self._majority(digest)
         return self._usual != usual
 
-    def _majority(self, entered: int) -> int | None:
+    def leave(self, name: str) -> None:
+        """`name` is no member any more; who differs by that is known when it is judged next."""
+        self._take(name)
+        self._usual = self._majority(None)
+
+    def _take(self, name: str) -> None:
+        digest = self._digests.pop(name, None)
+        if digest is not None:
+            self._counts[digest] -= 1
+            if not self._counts[digest]:
+                del self._counts[digest]
+
+    def _majority(self, entered: int | None) -> int | None:
         known = len(self._digests)
         if known < FEWEST:
             return None
-        # Beyond the fewest only two can have it: members do not leave, so nothing else gains.
-        likely: Iterable[int | None] = self._counts if known == FEWEST else (self._usual, entered)
+        # Beyond the fewest only two can have it: where nobody left, nothing else gains.
+        few = known == FEWEST or entered is None
+        likely: Iterable[int | None] = self._counts if few else (self._usual, entered)
         return next((d for d in likely if d is not None and self._counts[d] * 2 > known), None)
 
     @property
@@ -70,6 +79,12 @@ class ConfigGroups:
             return ()
         members = self._groups.setdefault(group, ConfigGroup())
         return members.members if members.enter(agent, digest) else ()
+
+    def leave(self, group: str | None, agent: str) -> None:
+        """`agent` is gone."""
+        members = self._groups.get(group or "")
+        if members is not None:
+            members.leave(agent)
 
     def differs(self, group: str | None, agent: str) -> bool:
         """Whether `agent` has another configuration than most of its group."""

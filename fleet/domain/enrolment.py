@@ -14,3 +14,9 @@ class Enrolment:
 
     labels: Mapping[str, str] = field(default_factory=dict)
     kind: Kind | None = None
+    groups: tuple[str, ...] = ()
+
+    def is_of(self, scope: str) -> bool:
+        """Whether it belongs to `group:NAME`, or has a label, as `site:NAME`."""
+        kind, _, name = scope.partition(":")
+        return name in self.groups if kind == "group" else self.labels.get(kind) == name

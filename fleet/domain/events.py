@@ -28,8 +28,14 @@ class Fact(Word):
     RETAINED_FORGED = "retained-forged", "retained state that cannot be true, ignored"
     GHOST = "ghost", "on the bus but not enrolled"
     CONFIG = "config", "the configuration fingerprint changed"
+    TURN = "turn", "one of two sidecars with one credential has its turn: applied, not stored"
     REPLY = "reply", "the agent answered a command"
+    COMMAND_REFUSED = (
+        "command-refused",
+        "the agent refused a command as forged or old, of which the hub awaits no answer",
+    )
     CROWDED = "crowded", "too many names that nobody enrolled: this one is not kept"
+    FORGOTTEN = "forgotten", "an operator said that the agent left, or is called something else"
     OVER_BUDGET = "over-budget", "the agent sent more today than is stored of one"
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
-from fleet.contract.vocabulary import HubAlertCode, State
-from fleet.domain import liveness
+from fleet.contract.vocabulary import HubAlertCode, Severity, State
+from fleet.domain import degraded, liveness, twins
 from fleet.domain.agent_record import SKEW, AgentRecord
 from fleet.domain.clock_skew import is_skewed
-from fleet.domain.reported_state import NO_CODES, shared
+from fleet.domain.events import Event, Fact
+from fleet.domain.reported_state import NO_CODES, ReportedState, shared
+from fleet.domain.severities import severity_of
 from fleet.domain.verdict import Verdict
 
 GAP_PATIENCE: Final = 60.0
@@ -39,17 +42,25 @@ def verdict_of(record: AgentRecord, now: float, *, default: float, enrolled: boo
 
 
 def codes_of(
-    record: AgentRecord, verdict: Verdict, now: float, *, differs_from_group: bool = False
+    record: AgentRecord,
+    verdict: Verdict,
+    now: float,
+    differs_from_group: bool = False,
+    error: float | None = 0.0,
+    degraded_after: float = degraded.AFTER,
 ) -> frozenset[str]:
     """The hub's own alert codes that are true of `record` at `now`.
 
-    `astray`: its configuration is not the one of its group.
+    `differs_from_group`: its configuration is not the one of its group. `error`: seconds that the
+    hub's own clock is ahead; None: nobody knows, so of the agent's clock nothing new is said.
+    `degraded_after`: seconds after which an agent that is unwell in silence is an alert.
     """
     codes: list[str] = []
     presence = liveness.PRESENCE_CODES.get(verdict)
     if presence:
         codes.append(presence)
-    if is_skewed(record.number(SKEW), HubAlertCode.CLOCK_SKEW in record.hub_codes):
+    before = HubAlertCode.CLOCK_SKEW in record.hub_codes
+    if before if error is None else is_skewed(skew_of(record, error), before):
         codes.append(HubAlertCode.CLOCK_SKEW)
     rare = record.rare
     if rare is not None:
@@ -58,12 +69,61 @@ def codes_of(
             codes.append(HubAlertCode.SEQ_GAP)
         if rare.dissents >= DISSENTS:
             codes.append(HubAlertCode.TELEMETRY_DISSENT)
+        if degraded.is_due(record, verdict, now, degraded_after):
+            codes.append(HubAlertCode.AGENT_DEGRADED)
+        if twins.used_twice(rare, now):
+            codes.append(HubAlertCode.CREDENTIAL_USED_TWICE)
     if differs_from_group or (rare is not None and rare.config_before is not None):
         codes.append(HubAlertCode.CONFIG_DRIFT)
     return shared(frozenset(codes)) if codes else NO_CODES
 
 
-def look_again_at(record: AgentRecord, now: float, *, default: float) -> float | None:
+def skew_of(record: AgentRecord, error: float | None) -> float | None:
+    """Seconds that the agent's clock is behind, where the hub's is ahead by `error`."""
+    skew = record.number(SKEW)
+    return None if skew is None or error is None else skew - error
+
+
+def severity_in(reported: ReportedState, code: str) -> Severity:
+    """How much the hub's `code` matters of an agent that says this of itself."""
+    if code == HubAlertCode.AGENT_DEGRADED:
+        return degraded.severity_of_degraded(reported)
+    return severity_of(code, goodbye=reported.goodbye)
+
+
+def grown(
+    record: AgentRecord, before: ReportedState, error: float | None, at: float
+) -> list[Event]:
+    """What there is to tell where a code goes on and matters more, or less, than by `before`."""
+    codes = [
+        code
+        for code in record.hub_codes
+        if code == HubAlertCode.AGENT_DEGRADED
+        and severity_in(before, code) is not severity_in(record.reported, code)
+    ]
+    return events(Fact.ALERT_FIRING, record, codes, error, at)
+
+
+def events(
+    fact: Fact, record: AgentRecord, codes: Iterable[str], error: float | None, at: float
+) -> list[Event]:
+    """What there is to tell where `codes` began or ended; `error` is the hub clock's, seconds."""
+    return [
+        Event(
+            fact,
+            record.name,
+            at,
+            code,
+            severity_in(record.reported, code),
+            skew_of(record, error) if code == HubAlertCode.CLOCK_SKEW else None,
+        )
+        for code in sorted(codes)
+    ]
+
+
+def look_again_at(
+    record: AgentRecord, now: float, *, default: float, degraded_after: float = degraded.AFTER
+) -> float | None:
     """The first moment after `now` at which time alone may change what is true of `record`;
     None: never."""
     soonest: float | None = None
@@ -74,6 +134,13 @@ def look_again_at(record: AgentRecord, now: float, *, default: float) -> float |
             moment = liveness.stale_at(record.seen_at, interval)
         if moment > now:
             soonest = moment
+    rare = record.rare
+    if twins.used_twice(rare, now) and rare is not None:
+        over = twins.over_at(rare)
+        soonest = over if soonest is None else min(soonest, over)
+    due = degraded.due_at(record, degraded_after)
+    if due is not None and due > now and (soonest is None or due < soonest):
+        soonest = due
     if record.gap_at is not None:
         for moment in (record.gap_at + GAP_PATIENCE, record.gap_at + GAP_HOLD):
             if moment > now and (soonest is None or moment < soonest):

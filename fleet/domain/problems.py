@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from fleet.contract.vocabulary import Check, Severity
+from fleet.contract.vocabulary import Check, HubAlertCode, Severity
 from fleet.domain.agent_view import AgentView
 from fleet.domain.liveness import PRESENCE_CODES
 from fleet.domain.severities import PLANES, UNSTATED, severity_of, severity_of_plane
@@ -19,6 +19,7 @@ from fleet.domain.verdict import Verdict
 
 MAINTENANCE: Final = "in maintenance"
 SILENCED: Final = "silenced"
+FLAPPING: Final = "flapping"
 
 NOT_OK: Final = "not-ok"
 """The code of an agent that says it is not well, where no alert and no plane says more."""
@@ -37,13 +38,15 @@ class ExitCode(IntEnum):
 class Problem:
     """One thing that is wrong; `code` is an alert code, or `plane:check` without one.
 
-    `held` says why nobody is to be woken by it; it then counts as information.
+    `held` says why nobody is to be woken by it; it then counts as information. `flapping`: it comes
+    and goes, and counts as what it is until it has settled.
     """
 
     agent: str
     severity: Severity
     code: str
     held: str = ""
+    flapping: bool = False
 
     def __str__(self) -> str:
         return f"{self.agent}: {self._code}"
@@ -55,7 +58,13 @@ class Problem:
 
     @property
     def _code(self) -> str:
-        return f"{self.code} ({self.held})" if self.held else self.code
+        beside = ", ".join(self.remarks)
+        return f"{self.code} ({beside})" if beside else self.code
+
+    @property
+    def remarks(self) -> list[str]:
+        """What stands in brackets behind the code, at every door."""
+        return [*([FLAPPING] if self.flapping else []), *([self.held] if self.held else [])]
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -64,18 +73,22 @@ class Problem:
             "code": self.code,
             "silenced": bool(self.held),
             "held": self.held or None,
+            "flapping": self.flapping,
         }
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Problem:
         """What `as_dict` made."""
-        return cls(data["agent"], Severity(data["severity"]), data["code"], data["held"] or "")
+        severity, held = Severity(data["severity"]), data["held"] or ""
+        return cls(data["agent"], severity, data["code"], held, data.get("flapping", False))
 
 
 def problems_of(views: Iterable[AgentView]) -> list[Problem]:
     """Problems of the agents in `views`, critical ones first, each agent's words only once."""
     return in_order(
-        weighed(view.held, view.agent, *wrong) for view in views for wrong in _of_agent(view)
+        weighed(view.held, view.agent, *wrong, flapping=wrong[1] in view.flapping)
+        for view in views
+        for wrong in _of_agent(view)
     )
 
 
@@ -85,15 +98,29 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def weighed(
-    silences: Iterable[Silence], agent: str, severity: Severity, code: str, name: str = ""
+    silences: Iterable[Silence],
+    agent: str,
+    severity: Severity,
+    code: str,
+    name: str = "",
+    *,
+    flapping: bool = False,
 ) -> Problem:
     """What is wrong with `agent`, called `name`, where `silences` hold: what one of them covers is
     information."""
-    holding = [silence for silence in silences if silence.covers(agent, code, severity)]
+    codes = (code, HubAlertCode.AGENT_DEGRADED) if is_of_degraded(code) else (code,)
+    holding = [s for s in silences if any(s.covers(agent, one, severity) for one in codes)]
     if not holding:
-        return Problem(name or agent, severity, code)
+        return Problem(name or agent, severity, code, flapping=flapping)
     planned = any(silence.is_maintenance for silence in holding)
-    return Problem(name or agent, Severity.INFO, code, MAINTENANCE if planned else SILENCED)
+    held = MAINTENANCE if planned else SILENCED
+    return Problem(name or agent, Severity.INFO, code, held, flapping)
+
+
+def is_of_degraded(code: str) -> bool:
+    """Whether it is no alert, but what `agent-degraded` is about: who silences that is to be quiet
+    about this, too."""
+    return code == NOT_OK or ":" in code
 
 
 def alarm_of(view: AgentView) -> Severity | None:
@@ -130,7 +157,8 @@ def _of_agent(view: AgentView) -> Iterable[tuple[Severity, str]]:
     presence = PRESENCE_CODES.get(view.state)
     if presence is not None:
         yield severity_of(presence, goodbye=view.goodbye), presence.value
-    alerts = [code for code in view.alerts if code != presence]
+    # What `agent-degraded` says the planes and `not-ok` below say in more words.
+    alerts = [c for c in view.alerts if c not in (presence, HubAlertCode.AGENT_DEGRADED)]
     gone = view.state in (Verdict.OFFLINE, Verdict.STALE)
     if gone:
         alerts = _beside_its_absence(view, alerts, presence)

@@ -6,13 +6,27 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fleet.contract.vocabulary import Check, Kind, Severity, State
-from fleet.domain.agent_record import SINCE, SKEW, STATUS_TS, UPTIME, AgentRecord, RareState
+from fleet.domain.agent_record import (
+    BEAT_DIGEST,
+    SINCE,
+    SKEW,
+    STATUS_TS,
+    UPTIME,
+    AgentRecord,
+    RareState,
+)
 from fleet.domain.reported_state import Profile, reported_state, shared
 from fleet.domain.sequences import Sequence
 from fleet.domain.verdict import Verdict
 
 _PLAIN: Final = ("boot", "seen_at", "beat_at", "beat_ts", "checks_at", "config")
-_NUMBERS: Final = {"since": SINCE, "status_ts": STATUS_TS, "skew": SKEW, "uptime": UPTIME}
+_NUMBERS: Final = {
+    "since": SINCE,
+    "status_ts": STATUS_TS,
+    "skew": SKEW,
+    "uptime": UPTIME,
+    "beat_digest": BEAT_DIGEST,
+}
 
 
 def to_json(record: AgentRecord) -> dict[str, Any]:
@@ -81,13 +95,28 @@ def _rare_out(rare: RareState) -> dict[str, Any]:
         "dissents": rare.dissents,
         "config_before": rare.config_before,
         "after_beat": rare.after_beat,
+        "latest": rare.latest,
+        "returning": rare.returning,
+        "returns": rare.returns,
+        "returned_at": rare.returned_at,
+        "said": rare.said,
+        "older_beat": rare.older_beat,
+        "unwell_at": rare.unwell_at,
+        "alert_at": rare.alert_at,
     }
 
 
 def _rare_in(values: Mapping[str, Any]) -> RareState:
     past = tuple((boot, _in(seen)) for boot, seen in values["past"])
-    after = values.get("after_beat")
-    return RareState(**{**values, "past": past, "after_beat": tuple(after) if after else None})
+    after, older = values.get("after_beat"), values.get("older_beat")
+    fields = {
+        **values,
+        "past": past,
+        "after_beat": tuple(after) if after else None,
+        "said": {key: tuple(known) for key, known in values.get("said", {}).items()},
+        "older_beat": tuple(older) if older else None,
+    }
+    return RareState(**fields)
 
 
 def _out(seen: Sequence) -> list[Any]:

@@ -5,10 +5,10 @@ The verdict and the codes are handed in: the roster judges, this only shows.
 
 from __future__ import annotations
 
-from fleet.domain.agent_record import SINCE, SKEW, UPTIME, AgentRecord, digest_text
+from fleet.domain.agent_record import SINCE, UPTIME, AgentRecord, digest_text
 from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.enrolment import Enrolment
-from fleet.domain.severities import severity_of
+from fleet.domain.hub_alerts import severity_in
 from fleet.domain.verdict import Verdict
 
 
@@ -21,16 +21,18 @@ def view_of(
     interval: float,
     enrolled: bool,
     enrolment: Enrolment,
+    skew: float | None,
 ) -> AgentView:
-    """One agent at `now`; `codes` are the hub's own, the agent's are added."""
+    """One agent at `now`; `codes` are the hub's own, the agent's are added. `skew` is the agent's
+    clock's, where the hub can tell."""
     reported, profile, seen = record.reported, record.profile, record.sequence
-    hubs = {code: severity_of(code, goodbye=reported.goodbye) for code in codes}
+    hubs = {code: severity_in(reported, code) for code in codes}
     severities = {code: reported.severity(code) for code in reported.codes} | hubs
     return AgentView(
         agent=record.name,
         state=verdict,
-        age=_age(record.seen_at, now),
-        last_seen=record.seen_at,
+        age=_age(record.heard_at, now),
+        last_seen=record.heard_at,
         since=record.number(SINCE),
         says=reported.state,
         ok=reported.ok,
@@ -38,7 +40,7 @@ def view_of(
         kind=profile.kind or enrolment.kind,
         interval=interval,
         uptime=record.number(UPTIME),
-        skew=record.number(SKEW),
+        skew=skew,
         boot=record.boot,
         seq=seen.high if seen else None,
         missing=seen.missing if seen else 0,
@@ -51,6 +53,7 @@ def view_of(
         },
         metrics=record.metrics,
         labels=enrolment.labels,
+        groups=enrolment.groups,
         goodbye=reported.goodbye,
     )
 

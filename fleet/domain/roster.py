@@ -9,37 +9,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from fleet.contract.fields import Message
 from fleet.contract.heartbeat_fast_path import Beat
 from fleet.contract.limits import DEFAULT_INTERVAL
-from fleet.contract.messages import Alert, Heartbeat, Message, Status
+from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.timestamps import epoch
 from fleet.contract.topics import Address
-from fleet.contract.vocabulary import HubAlertCode
-from fleet.domain import apply, hub_alerts
-from fleet.domain.agent_record import SINCE, SKEW, STATUS_TS, AgentRecord
-from fleet.domain.agent_view import AgentView, worst_first
+from fleet.contract.work_messages import Progress
+from fleet.domain import apply, degraded, hub_alerts, precision, restamp
+from fleet.domain.agent_record import SINCE, AgentRecord
 from fleet.domain.apply_unchanged import apply_unchanged
 from fleet.domain.arrival import Arrival
-from fleet.domain.config_groups import ConfigGroups
 from fleet.domain.enrolment import Enrolment
 from fleet.domain.events import Event, Fact
+from fleet.domain.hub_clock import Step
 from fleet.domain.record_json import from_json, to_json
-from fleet.domain.record_view import view_of
-from fleet.domain.severities import severity_of
+from fleet.domain.roster_views import RosterViews
 from fleet.domain.timing_wheel import TimingWheel
 from fleet.domain.verdict import Verdict
 
 MAX_GHOSTS: Final = 1000
 """Records kept of names that are not enrolled: a flood of invented names stays bounded."""
 
-_UNLISTED: Final = Enrolment()
 
-
-class Roster:
+class Roster(RosterViews):
     """The fleet. Not thread-safe: one owner feeds it.
 
     `enrolled` None means that nobody keeps a list, so nobody is a ghost. `interval` is what
-    counts, in seconds, for an agent that does not say its own.
+    counts, in seconds, for an agent that does not say its own. `degraded_after`: seconds that one
+    may be unwell in silence.
     """
 
     def __init__(
@@ -48,39 +46,22 @@ class Roster:
         interval: float = DEFAULT_INTERVAL,
         enrolled: Mapping[str, Enrolment] | None = None,
         max_unlisted: float = float("inf"),
+        degraded_after: float = degraded.AFTER,
     ) -> None:
-        self._interval = interval
+        super().__init__(interval=interval, enrolled=enrolled, degraded_after=degraded_after)
         self._max_unlisted = max_unlisted
-        self._enrolled = enrolled
-        self._records: dict[str, AgentRecord] = {}
         self.membership = 0
         """Changes whenever `names` may."""
-        self._groups = ConfigGroups()
         self._wheel: TimingWheel[AgentRecord] = TimingWheel()
         self._ghosts = 0
-        self._stopped_at: float | None = None
         self._listening_since = float("-inf")
         self._waiting: dict[str, AgentRecord] = {}
-        self.unheard: set[str] = set()
-        """Whoever was well, and would be late or stale by now if nobody listened: unknown."""
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._records
-
-    def names(self) -> set[str]:
-        """Everyone heard of or enrolled."""
-        return set(self._records) | set(self._enrolled or ())
-
-    # Feeding
 
     def observe(
         self, address: Address, message: Message, *, at: float, retained: bool = False
     ) -> list[Event]:
         """What a message makes known. `at` is the hub's clock at receipt, seconds since epoch."""
-        if not isinstance(message, (Heartbeat, Status, Alert)):
+        if not isinstance(message, (Heartbeat, Status, Alert, Progress)):
             return []
         record = self._records.get(address.agent)
         events: list[Event] = []
@@ -108,7 +89,10 @@ class Roster:
                 other = self._records.get(name)
                 if other is not None and other is not record:
                     self._judge(other, at, events)
+        known = record.hub_codes
         self._judge(record, at, events)
+        if known is record.hub_codes and reported is not record.reported:
+            events += hub_alerts.grown(record, reported, self._clock_error, at)
         return events
 
     def observe_unchanged(self, name: str, beat: Beat, at: float) -> bool:
@@ -117,9 +101,13 @@ class Roster:
         record = self._records.get(name)
         if record is None or not apply_unchanged(record, beat, at, epoch(beat.ts)):
             return False
-        if self.unheard:
-            self.unheard.discard(name)
+        self.unheard.discard(name)
         return True
+
+    def said_before(self, name: str) -> precision.Before:
+        """The numbers that an agent said last."""
+        record = self._records.get(name)
+        return record.said_before if record else precision.unknown
 
     def observe_cleared(self, address: Address, *, at: float) -> list[Event]:
         """Somebody emptied retained state. What was heard stays true; the act is an event."""
@@ -141,8 +129,7 @@ class Roster:
 
     def stop_listening(self, at: float) -> None:
         """The hub stopped listening: from now on silence is its own, not the agents'."""
-        if self._stopped_at is None:
-            self._stopped_at = at
+        self._stopped_at = at if self._stopped_at is None else self._stopped_at
 
     def resume_listening(self, at: float) -> list[Event]:
         """The hub listens again and has caught up: silence counts again."""
@@ -153,6 +140,31 @@ class Roster:
         for record in waiting.values():
             self._judge(record, at, events)
         return events + self.tick(at)
+
+    # The hub's own clock
+
+    def know_clock_error(self, error: float | None, at: float) -> list[Event]:
+        """The hub's clock is ahead by `error` s (None: nobody knows by how much): agents are not
+        to be blamed for it."""
+        known, self._clock_error = self._clock_error, error
+        events: list[Event] = []
+        for record in self._records.values() if error not in (None, known) else ():
+            self._judge(record, at, events)
+        return events
+
+    def restamp(self, step: Step) -> None:
+        """The hub's stamps moved. No event: nothing happened."""
+        self._wheel = TimingWheel()
+        for record in self._records.values():
+            restamp.restamp(record, step)
+            record.slot = None
+            self._schedule(record, float("-inf"))
+        if self._stopped_at is not None:
+            self._stopped_at = step.moved(self._stopped_at)
+
+    def skews(self, since: float) -> list[float]:
+        """How far (s) the hub's clock is ahead of the agents', as heard after `since`."""
+        return restamp.skews(self._records.values(), since)
 
     # Enrolment
 
@@ -174,8 +186,8 @@ class Roster:
         self._ghosts = sum(r.verdict is Verdict.GHOST for r in self._records.values())
         return events
 
-    def forget(self, name: str) -> None:
-        """Drop an agent, as after its revocation."""
+    def forget(self, name: str) -> AgentRecord | None:
+        """Drop an agent, as after its revocation; its record, if there was one."""
         record = self._records.pop(name, None)
         self._waiting.pop(name, None)
         self.unheard.discard(name)
@@ -183,75 +195,31 @@ class Roster:
         if record is not None:
             record.slot = None
             self._ghosts -= record.verdict is Verdict.GHOST
+            self._groups.leave(self.group(name), name)
+        return record
+
+    def rename(self, old: str, new: str, *, at: float) -> list[Event] | None:
+        """What is known of `old` is known of `new` from now on; None where nothing is, or where
+        `new` was heard already and says itself how it is: then `old` is forgotten."""
+        record = self.forget(old)
+        if record is None or new in self._records:
+            return None
+        record.name = new
+        self._records[new] = record
+        self._ghosts += record.verdict is Verdict.GHOST
+        self._enter_config(record)
+        events: list[Event] = []
+        self._judge(record, at, events)
+        return events
 
     def accept_config(self, name: str, *, at: float) -> list[Event]:
         """An operator accepts the configuration an agent drifted to."""
         record = self._records.get(name)
         events: list[Event] = []
         if record is not None:
-            record.ensure_rare().config_before = None
-            record.drop_empty_rare()
+            record.accept_config()
             self._judge(record, at, events)
         return events
-
-    # Asking
-
-    def view(self, name: str, now: float) -> AgentView:
-        """One agent at `now`; a name nobody heard of is unknown, not an error."""
-        record = self._records.get(name) or AgentRecord(name)
-        enrolled, enrolment = self._is_enrolled(name), (self._enrolled or {}).get(name)
-        interval, clock = self._interval, self._clock(now)
-        verdict = hub_alerts.verdict_of(record, clock, default=interval, enrolled=enrolled)
-        return view_of(
-            record,
-            Verdict.UNKNOWN if name in self.unheard else verdict,
-            self._codes(record, verdict, clock),
-            now=now,
-            interval=hub_alerts.interval_of(record, interval),
-            enrolled=enrolled,
-            enrolment=enrolment or _UNLISTED,
-        )
-
-    def verdict(self, name: str) -> Verdict:
-        """The verdict of the last tick or message: what costs no view."""
-        record = self._records.get(name)
-        return record.verdict if record and name not in self.unheard else Verdict.UNKNOWN
-
-    def said_at(self, name: str) -> float | None:
-        """When an agent last said how it is, by its own clock (s since the epoch)."""
-        record = self._records.get(name)
-        return record.number(STATUS_TS) if record else None
-
-    def knows(self, name: str) -> bool:
-        """Whether somebody of that name was heard of or is enrolled."""
-        return name in self._records or name in (self._enrolled or ())
-
-    def group(self, name: str) -> str | None:
-        """The group whose configuration this agent is held against."""
-        enrolment = (self._enrolled or {}).get(name)
-        return enrolment.labels.get("group") if enrolment else None
-
-    def views(self, now: float) -> list[AgentView]:
-        """Everyone at `now`, worst first, then by name."""
-        return worst_first(self.view(name, now) for name in self.names())
-
-    def counts(self) -> dict[Verdict, int]:
-        """Agents by the verdict of the last tick or message; who was never heard is unknown."""
-        found = dict.fromkeys(Verdict, 0)
-        for record in self._records.values():
-            found[record.verdict] += 1
-        found[Verdict.OK] -= len(self.unheard)
-        found[Verdict.UNKNOWN] += len(self.unheard)
-        found[Verdict.UNKNOWN] += sum(name not in self._records for name in self._enrolled or ())
-        return found
-
-    def receipt(self, name: str, boot: int) -> int | None:
-        """The number up to which session `boot` may be receipted; None if there is none yet."""
-        record = self._records.get(name)
-        if record is None:
-            return None
-        seen = record.sequence if boot == record.boot else dict(record.past).get(boot)
-        return seen.receipt() if seen else None
 
     # Keeping
 
@@ -264,20 +232,13 @@ class Roster:
     def load(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Take over records that `dump` gave. No event: nothing happened."""
         for name, values in records:
-            record = from_json(name, values)
-            self._records[name] = record
+            record = self._records[name] = from_json(name, values)
             self.membership += 1
             self._enter_config(record)
             self._ghosts += record.verdict is Verdict.GHOST
             self._schedule(record, float("-inf"))  # the first tick looks at what is past
 
     # Inside
-
-    def _clock(self, now: float) -> float:
-        return now if self._stopped_at is None else min(now, self._stopped_at)
-
-    def _is_enrolled(self, name: str) -> bool:
-        return self._enrolled is None or name in self._enrolled
 
     def _admit(self, name: str, at: float, events: list[Event]) -> AgentRecord | None:
         if self._is_crowded(name):
@@ -299,30 +260,22 @@ class Roster:
         """Compare with its group; whoever is to be judged anew by that."""
         return self._groups.enter(self.group(record.name), record.name, record.config)
 
-    def _codes(self, record: AgentRecord, verdict: Verdict, clock: float) -> frozenset[str]:
-        differs_from_group = self._groups.differs(self.group(record.name), record.name)
-        return hub_alerts.codes_of(record, verdict, clock, differs_from_group=differs_from_group)
-
     def _judge(self, record: AgentRecord, now: float, events: list[Event]) -> None:
         """Hold verdict and hub alerts against the record, and tell what changed."""
         clock = self._clock(now)
-        verdict = hub_alerts.verdict_of(
-            record, clock, default=self._interval, enrolled=self._is_enrolled(record.name)
-        )
+        verdict = self._verdict(record, clock)
         if verdict is not record.verdict:
             self._ghosts += (verdict is Verdict.GHOST) - (record.verdict is Verdict.GHOST)
             record.verdict = verdict
             record.numbers[SINCE] = now
             events.append(Event(Fact.VERDICT, record.name, now, word=verdict))
+        degraded.note(record, verdict, clock)
         before, after = record.hub_codes, self._codes(record, verdict, clock)
         if after is not before:
             record.hub_codes = after
-            events += [
-                _hub_alert(Fact.ALERT_FIRING, record, c, now) for c in sorted(after - before)
-            ]
-            events += [
-                _hub_alert(Fact.ALERT_RESOLVED, record, c, now) for c in sorted(before - after)
-            ]
+            error = self._clock_error
+            events += hub_alerts.events(Fact.ALERT_FIRING, record, after - before, error, now)
+            events += hub_alerts.events(Fact.ALERT_RESOLVED, record, before - after, error, now)
         self._schedule(record, clock)
         if self._stopped_at is not None:
             self._doubt(record, now)
@@ -330,19 +283,13 @@ class Roster:
     def _doubt(self, record: AgentRecord, now: float) -> None:
         """Note who was well and would be silent by `now`, had somebody listened."""
         self.unheard.discard(record.name)
-        if record.verdict is Verdict.OK:
-            enrolled = self._is_enrolled(record.name)
-            by_now = hub_alerts.verdict_of(record, now, default=self._interval, enrolled=enrolled)
-            if by_now in (Verdict.LATE, Verdict.STALE):
-                self.unheard.add(record.name)
+        silent = (Verdict.LATE, Verdict.STALE)
+        if record.verdict is Verdict.OK and self._verdict(record, now) in silent:
+            self.unheard.add(record.name)
 
     def _schedule(self, record: AgentRecord, clock: float) -> None:
         """Look at the record again when time alone may next change what is true of it."""
-        moment = hub_alerts.look_again_at(record, clock, default=self._interval)
+        moment = hub_alerts.look_again_at(
+            record, clock, default=self._interval, degraded_after=self._degraded_after
+        )
         self._wheel.schedule(record, moment)
-
-
-def _hub_alert(fact: Fact, record: AgentRecord, code: str, at: float) -> Event:
-    skew = record.number(SKEW) if code == HubAlertCode.CLOCK_SKEW else None
-    severity = severity_of(code, goodbye=record.reported.goodbye)
-    return Event(fact, record.name, at, code, severity, skew)

@@ -23,20 +23,25 @@ def session_of(
     offline: bool,
     newer: bool,
     overdue: bool,
+    replaced: bool = False,
 ) -> SessionAge:
     """The session that a message with `boot` belongs to when `known` is the live one.
 
     A smaller boot is normally out of date: a stale will, or an outbox that is emptied after a
     restart. It is the live one when the message is `newer` (its own `ts` is later than all of
     the known session) or when the known session is `overdue`: so neither a forged large number
-    nor a lost state directory can lock an agent out for good. A goodbye never proves life.
+    nor a lost state directory can lock an agent out for good. A goodbye never proves life. The same
+    holds for a larger one that the known session has `replaced`: its sidecar is alive, too, or
+    something repeats what it said.
     """
     if boot is None:
         return SessionAge.UNNUMBERED
-    if known is None or boot > known:
+    later = known is None or boot > known
+    if later and not replaced:
         return SessionAge.NEW
     if boot == known:
         return SessionAge.CURRENT
     if offline:
         return SessionAge.LATE_WILL
-    return SessionAge.BACK if newer or overdue else SessionAge.OLD
+    live = SessionAge.NEW if later else SessionAge.BACK
+    return live if newer or overdue else SessionAge.OLD

@@ -16,13 +16,19 @@ SEVERITIES: Final[Mapping[str, Severity]] = {
     HubAlertCode.AGENT_STALE: Severity.CRITICAL,
     HubAlertCode.AGENT_OFFLINE: Severity.CRITICAL,
     HubAlertCode.AGENT_GHOST: Severity.WARNING,
+    HubAlertCode.AGENT_DEGRADED: Severity.WARNING,  # or as the worst plane: see `degraded`
     HubAlertCode.CLOCK_SKEW: Severity.WARNING,
     HubAlertCode.SEQ_GAP: Severity.WARNING,
     HubAlertCode.TELEMETRY_DISSENT: Severity.WARNING,
     HubAlertCode.CONFIG_DRIFT: Severity.WARNING,
     HubAlertCode.AUDIT_VIOLATION: Severity.CRITICAL,
     HubAlertCode.BROKER_DOWN: Severity.CRITICAL,
+    HubAlertCode.HUB_DEAF: Severity.CRITICAL,
+    HubAlertCode.CREDENTIAL_USED_TWICE: Severity.CRITICAL,
     HubAlertCode.ACL_OPEN: Severity.CRITICAL,
+    HubAlertCode.HUB_CLOCK: Severity.WARNING,
+    HubAlertCode.STORE_DOWN: Severity.CRITICAL,
+    HubAlertCode.CERTIFICATE_EXPIRY: Severity.WARNING,
 }
 """How much each alert of the hub matters."""
 

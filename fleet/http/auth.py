@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from http import HTTPStatus
@@ -9,14 +10,65 @@ from typing import Final
 
 from starlette.requests import Request
 
+from fleet.contract.errors import ConfigError
 from fleet.http.connections import peer_of
+from fleet.http.log_limit import LogLimit
 from fleet.http.problems import HttpProblem
 from fleet.http.rate_limit import RateLimits
 from fleet.tokens import Principal, Role, Tokens
 
 READERS: Final = (Role.ADMIN, Role.OPERATOR, Role.VIEWER)
+SCRAPERS: Final = (*READERS, Role.SCRAPER)
 OPERATORS: Final = (Role.ADMIN, Role.OPERATOR)
 EVERYONE: Final = (*READERS, Role.AGENT)
+
+
+log = logging.getLogger(__name__)
+log.addFilter(LogLimit())
+
+
+class BorneTokens:
+    """The token file as callers meet it: one that is damaged, or open to others, is said to the
+    operator's log and refuses everybody, as a fault of the hub's and not of the caller's."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    def principal(self, token: str) -> Principal | None:
+        """Who bears `token`; None if nobody.
+
+        Raises:
+            HttpProblem: 503, the file is not usable.
+        """
+        try:
+            return self._tokens.principal(token)
+        except ConfigError as error:
+            raise _unusable(error) from None
+
+    def bearer(self, token_id: str) -> Principal | None:
+        """Who bears the token of this id; None if it was revoked.
+
+        Raises:
+            HttpProblem: 503, as above.
+        """
+        try:
+            return self._tokens.bearer(token_id)
+        except ConfigError as error:
+            raise _unusable(error) from None
+
+
+def _unusable(error: ConfigError) -> HttpProblem:
+    log.error("nobody is let in: %s", str(error).replace("\n", "; "))
+    return HttpProblem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "the hub cannot read its tokens",
+        "fleet token list on the hub's machine says why",
+    )
+
+
+def _least(request: Request) -> Role:
+    """The role with the fewest rights that is of use for what is asked."""
+    return Role.SCRAPER if request.scope.get("path") == "/metrics" else Role.VIEWER
 
 
 class Authenticator:
@@ -28,7 +80,7 @@ class Authenticator:
     """
 
     def __init__(self, tokens: Tokens) -> None:
-        self._tokens = tokens
+        self._tokens = BorneTokens(tokens)
         self._failures = RateLimits(per_second=0.2, burst=10)
         self._requests = RateLimits(per_second=50, burst=200)
 
@@ -47,7 +99,7 @@ class Authenticator:
             raise HttpProblem(
                 HTTPStatus.UNAUTHORIZED,
                 "a token is needed",
-                "Authorization: Bearer TOKEN; fleet token create --role viewer makes one",
+                f"Authorization: Bearer TOKEN; fleet token create --role {_least(request)}",
                 headers={"WWW-Authenticate": "Bearer"},
             )
         _refuse_for(self._requests.wait(found.id or address, now), "too many requests")

@@ -44,6 +44,7 @@ class Connection:
         since: when its peer's turn began; None: it is ours.
         reads: whether the peer has an answer to read, not a request to send.
         answered: whether it has had an answer; a new one's request may be on its way.
+        allowed: seconds that its peer has beyond `WAIT` for the request that it sends.
     """
 
     peer: str
@@ -51,6 +52,7 @@ class Connection:
     since: float | None = None
     reads: bool = False
     answered: bool = False
+    allowed: float = 0.0
 
     def wait(self, now: float, *, reads: bool = False) -> None:
         """It is the peer's turn; one more byte of the same request does not begin it anew."""
@@ -116,7 +118,7 @@ class Connections:
     def close_overdue(self, now: float) -> None:
         """Close whose peer has not done its part in time."""
         for connection in list(self._open):
-            limit = STALL if connection.reads else WAIT
+            limit = STALL if connection.reads else WAIT + connection.allowed
             if connection.since is not None and now - connection.since > limit:
                 self.late += 1
                 self._close(connection)

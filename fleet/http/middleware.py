@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -36,17 +38,26 @@ class HttpGuard:
 
     Args:
         hosts: accepted names of the Host header, without port.
+        uploads: where a `PUT` brings content → bytes of it, beyond `MAX_BODY`; such a route streams
+            what it takes, and looks at who asks before it does.
     """
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: frozenset[str],
+        uploads: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._app = app
         self._hosts = hosts
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        problem = self._refusal(Headers(scope=scope))
+        most = self._most(scope)
+        problem = self._refusal(Headers(scope=scope), most)
         started = False
 
         async def send_with_headers(message: Message) -> None:
@@ -62,13 +73,21 @@ class HttpGuard:
             await problem.response()(scope, receive, send_with_headers)
             return
         try:
-            await self._app(scope, _limited(receive), send_with_headers)
+            await self._app(scope, _limited(receive, most), send_with_headers)
         except HttpProblem as refused:
             if started:
                 raise
             await refused.response()(scope, receive, send_with_headers)
 
-    def _refusal(self, headers: Headers) -> HttpProblem | None:
+    def _most(self, scope: Scope) -> int:
+        """Bytes that the body of this request may have."""
+        if scope["method"] == "PUT":
+            for path, most in self._uploads.items():
+                if scope["path"].startswith(path):
+                    return most
+        return MAX_BODY
+
+    def _refusal(self, headers: Headers, most: int = MAX_BODY) -> HttpProblem | None:
         host = _name(headers.get("host", ""))
         if host not in self._hosts:
             return HttpProblem(
@@ -80,29 +99,30 @@ class HttpGuard:
         if origin is not None and origin.partition("://")[2] != headers.get("host"):
             return HttpProblem(HTTPStatus.FORBIDDEN, "requests from other sites are refused")
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > MAX_BODY:
-            return _too_large()
+        if not length.isdecimal() or len(length) > 12 or int(length) > most:
+            return _too_large(most)
         return None
 
 
-def _limited(receive: Receive) -> Receive:
-    """`receive` that refuses a body beyond `MAX_BODY`, also one without a declared length."""
+def _limited(receive: Receive, most: int) -> Receive:
+    """`receive` that refuses a body beyond `most` bytes, also one without a declared length."""
     seen = 0
 
     async def limited() -> Message:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > MAX_BODY:
-            raise _too_large()
+        if seen > most:
+            raise _too_large(most)
         return message
 
     return limited
 
 
-def _too_large() -> HttpProblem:
+def _too_large(most: int) -> HttpProblem:
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return HttpProblem(status, f"the body is larger than {MAX_BODY} bytes")
+    remedy = "" if most == MAX_BODY else "blob_mb under [work] in fleet.toml"
+    return HttpProblem(status, f"the body is larger than {most} bytes", remedy)
 
 
 def _name(host: str) -> str:

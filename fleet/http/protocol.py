@@ -13,6 +13,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fleet.http.connections import Connection, Connections, peer_of
+from fleet.http.patience import KEY
 from fleet.http.service import HttpService
 
 
@@ -21,6 +22,7 @@ class BoundedProtocol(H11Protocol):
 
     def __init__(self, connections: Connections, service: HttpService, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
+        self.app_state = {**self.app_state, KEY: self._allow_time}
         self._bounds = connections
         self._service = service
         self._connection: Connection | None = None
@@ -49,6 +51,7 @@ class BoundedProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         if self._connection is not None:
             self._connection.work()  # the next request gets its whole time
+            self._connection.allowed = 0.0
             self._connection.answered = True
         if self.conn.trailing_data[
             0
@@ -56,6 +59,11 @@ class BoundedProtocol(H11Protocol):
             self.transport.close()
         super().on_response_complete()
         self._tell_turn()
+
+    def _allow_time(self, seconds: float) -> None:
+        """For the request that is being received, from a caller that is known."""
+        if self._connection is not None:
+            self._connection.allowed = seconds
 
     def pause_writing(self) -> None:
         super().pause_writing()

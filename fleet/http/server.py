@@ -9,6 +9,7 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +19,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from fleet.contract.errors import ConfigError
+from fleet.contract.free_port import free_port_after
 from fleet.http.connections import Connections, most_connections
 from fleet.http.log_limit import LogLimit
 from fleet.http.protocol import BoundedProtocol
@@ -34,6 +36,14 @@ SEND_BUFFER: Final = 256 * 1024
 
 RETRY: Final = 0.05
 """Seconds without accepting where no descriptor is left, or every connection works."""
+
+HANDSHAKE: Final = 10.0
+"""Seconds in which a peer has to finish the handshake of TLS: ten round trips of a bad link."""
+
+HANDSHAKES: Final = 128
+"""Handshakes at a time; a good one takes milliseconds, so the oldest of many is no caller's."""
+
+Tls = Callable[[], ssl.SSLContext]
 
 TELL: Final = 60.0
 """Seconds between two lines of the log about callers that were closed: they must not fill it."""
@@ -55,7 +65,8 @@ def bind(host: str, port: int, setting: str = "FLEET_HTTP=") -> socket.socket:
     except OSError as error:
         taken.close()
         in_use = error.errno == errno.EADDRINUSE
-        remedy = f"{setting}{host}:{port + 1}" if in_use else f"{setting}127.0.0.1:8088"
+        free = f"{host}:{free_port_after(port, host)}" if in_use else "127.0.0.1:8088"
+        remedy = f"{setting}{free}"
         why = error.strerror or ""
         raise ConfigError(f"HTTP cannot be served on {host}:{port}", why, remedy) from None
     return taken
@@ -68,10 +79,12 @@ async def serve(
     *,
     lifespan: bool = False,
     signals: bool = False,
+    tls: Tls | None = None,
 ) -> None:
     """Serve until cancelled; with `signals` also until SIGINT or SIGTERM.
 
     Args:
+        tls: what the next connection is secured with; None: plain HTTP.
         lifespan: whether the application wants to be told of start and end.
     """
     service = service or HttpService()
@@ -86,7 +99,7 @@ async def serve(
         proxy_headers=bool(service.proxies),
         forwarded_allow_ips=list(service.proxies),
     )
-    server = _Server(config, taken, service, signals=signals)
+    server = _Server(config, taken, service, tls, signals=signals)
     errors, limit = logging.getLogger("uvicorn.error"), LogLimit()
     errors.addFilter(limit)
     try:
@@ -100,12 +113,19 @@ class _Server(uvicorn.Server):
     """uvicorn with our own accepting."""
 
     def __init__(
-        self, config: uvicorn.Config, taken: socket.socket, service: HttpService, *, signals: bool
+        self,
+        config: uvicorn.Config,
+        taken: socket.socket,
+        service: HttpService,
+        tls: Tls | None,
+        *,
+        signals: bool,
     ) -> None:
         super().__init__(config)
         self.servers: list[Any] = []
         self._signals = signals
         self._taken = taken
+        self._tls = tls
         self._service = service
         self._most = most_connections()
         self._bounds = Connections(self._most)
@@ -116,7 +136,9 @@ class _Server(uvicorn.Server):
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             raise RuntimeError("the application did not start")
-        listener = _Listener(self._taken, self._protocol, self._is_full, self._bounds.make_room)
+        listener = _Listener(
+            self._taken, self._protocol, self._is_full, self._bounds.make_room, self._tls
+        )
         self.servers = [listener]
         listener.start()
         self.started = True
@@ -168,13 +190,15 @@ class _Listener:
         protocol: Callable[[], asyncio.Protocol],
         is_full: Callable[[float], bool],
         make_room: Callable[[float], None],
+        tls: Tls | None,
     ) -> None:
         self._socket = taken
         self._protocol = protocol
         self._is_full = is_full
         self._make_room = make_room
+        self._tls = tls
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._retry: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -211,15 +235,26 @@ class _Listener:
                 return
             connection.setblocking(False)
             task = self._loop.create_task(self._take(connection), name="http connection")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = None
+            task.add_done_callback(self._forget)
+            if len(self._tasks) > HANDSHAKES:  # who began first has had its time
+                next(iter(self._tasks)).cancel()
 
     def _pause(self) -> None:
         self._loop.remove_reader(self._socket)
         self._retry = self._loop.call_later(RETRY, self._resume)
 
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+
     async def _take(self, connection: socket.socket) -> None:
+        secured: dict[str, Any] = {}
+        if self._tls is not None:
+            secured = {"ssl": self._tls(), "ssl_handshake_timeout": HANDSHAKE}
         try:
-            await self._loop.connect_accepted_socket(self._protocol, connection)
-        except OSError:
+            await self._loop.connect_accepted_socket(self._protocol, connection, **secured)
+        except OSError:  # TLS's own errors are among these
             connection.close()
+        except asyncio.CancelledError:
+            connection.close()
+            raise

@@ -3,6 +3,7 @@
 [http_service]
 hosts = ["hub.lan"]            # accepted beside loopback and the address it is bound to
 proxies = ["10.0.0.5"]         # addresses or networks whose X-Forwarded-For and -Proto are believed
+open_metrics = true            # /metrics asks nobody on this machine for a token
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ class HttpService:
 
     Attributes:
         hosts: names of the Host header beside those of this machine, lower case, without port.
+        open_metrics: whether every user of this machine may read `/metrics`.
         proxies: IP addresses and networks of proxies; of anybody else no X-Forwarded-* is believed.
     """
 
     hosts: frozenset[str] = frozenset()
     proxies: tuple[str, ...] = ()
+    open_metrics: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> HttpService:
@@ -44,7 +47,7 @@ class HttpService:
                 ipaddress.ip_network(proxy)
             except ValueError as error:
                 raise ConfigError(f"[{TABLE}] proxies has {proxy!r}", str(error), _REMEDY) from None
-        return cls(hosts, proxies)
+        return cls(hosts, proxies, table.get("open_metrics", False))
 
     def is_proxy(self, address: str) -> bool:
         """Whether a connection from `address` brings the requests of many."""

@@ -7,27 +7,36 @@ are stored a little later than the messages they come from; a restart applies th
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
-from fleet.contract.messages import Message
+from fleet.contract.fields import Message
 from fleet.contract.topics import Address
-from fleet.contract.vocabulary import AlertCode, HubAlertCode, MessageKind, State
+from fleet.contract.vocabulary import HubAlertCode, MessageKind, State
 from fleet.domain.alerts import AlertBook
 from fleet.domain.events import Event, Fact
+from fleet.domain.hub_clock import Step
 from fleet.domain.roster import Roster
-from fleet.domain.severities import OF_THE_HUB
 from fleet.domain.silences import AGENT, Silence, maintenance
+from fleet.domain.work.progress_report import ProgressReport
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
-from fleet.store.port import Store, StoreFullError
-from fleet.store.records import Batch, DeadLetter, HubState, StoredEvent, StoredMessage
-
-HUB: Final = ""
-"""The agent of an alert that is the hub's own."""
+from fleet.hub.hub_time import HubTime
+from fleet.hub.machine_clock import Kept
+from fleet.hub.store_patience import HUB as HUB  # noqa: PLC0414 - others know it from here
+from fleet.hub.store_patience import StorePatience
+from fleet.store.port import Store
+from fleet.store.records import (
+    Batch,
+    DeadLetter,
+    Erasure,
+    HubState,
+    StoredEvent,
+    StoredMessage,
+)
 
 SAVE_AFTER: Final = 5.0
 """Seconds a changed record waits before it is stored: a busy agent is not stored each time."""
@@ -35,24 +44,17 @@ SAVE_AFTER: Final = 5.0
 SAVE_MOST: Final = 200
 """Records stored with one batch: bounds what a commit adds."""
 
-SLEW: Final = 0.9
-"""How fast the clock of record goes while the machine's clock is behind it: silence is still
-noticed, and an hour is made up for in ten."""
-
-RETRY: Final = 1.0
-"""Seconds between attempts while the disk is full."""
-
 COMMIT_TIMEOUT: Final = 1.5
 """Seconds that a commit may still take when the hub stops."""
 
-UNSTORED: Final = frozenset({Fact.DUPLICATE, Fact.OLD_SESSION, Fact.FILLED, Fact.CROWDED})
+UNSTORED: Final = frozenset(
+    {Fact.DUPLICATE, Fact.OLD_SESSION, Fact.FILLED, Fact.CROWDED, Fact.TURN}
+)
 """Facts that are only counted: a flood of them would bury the others."""
-
-_log = logging.getLogger(__name__)
 
 
 class Committer:
-    """Owns ids, the hub's clock of record (which never goes back), and what is not yet stored."""
+    """Owns ids, the hub's time, and what is not yet stored."""
 
     def __init__(
         self,
@@ -60,31 +62,40 @@ class Committer:
         roster: Roster,
         feed: Feed,
         counters: Counters,
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: HubTime | None = None,
     ) -> None:
         self.store = store
         self.roster = roster
         self.feed = feed
         self.counters = counters
         self.book = AlertBook()
-        self._clock = clock
-        self._monotonic = monotonic
-        self._looked = monotonic()
+        self.time = clock or HubTime()
         self._last_id = 0
-        self._last_at = 0.0
         self._dirty: dict[str, tuple[int, float]] = {}
         self._silences: list[Silence] = []
         self._forgotten: list[str] = []
+        self._erased: list[Erasure] = []
+        self._renamed: list[tuple[str, str]] = []
         self._queue: deque[Batch] = deque()
         self._enqueued = 0
         self._committed = 0
         self._turn = asyncio.Lock()
+        self.patience = StorePatience(counters, lambda: self.book, self.now)
 
-    def restore(self, memory: HubState, read: Callable[[MessageKind, bytes], Message]) -> None:
-        """Begin where the last hub ended: records, then the messages newer than they are."""
-        self._last_id, self._last_at = memory.last_id, memory.last_at
-        self.book = AlertBook.of(memory.alerts, memory.silences)
+    def restore(
+        self,
+        memory: HubState,
+        read: Callable[[MessageKind, bytes], Message],
+        kept: Kept | None = None,
+        *,
+        trusted: bool = False,
+    ) -> None:
+        """Begin where the last hub ended: its time (see `HubTime.begin`), records, then the
+        messages newer than they are."""
+        self._last_id = memory.last_id
+        self.time.begin(kept, last_at=memory.last_at, trusted=trusted)
+        self.book = AlertBook.of(memory.alerts, memory.silences, self.book.limits)
+        self.book.keep_time(self.now())
         self.roster.load((agent, state) for agent, _upto, state in memory.records)
         upto = {agent: known for agent, known, _state in memory.records}
         for stored in self.store.replay(memory.replay_from):
@@ -95,14 +106,17 @@ class Committer:
                 self._dirty.setdefault(stored.agent, (stored.id, stored.at))
         if memory.last_at:
             self.roster.stop_listening(memory.last_at)
+        self.book.forget_strangers(self.roster, memory.last_at)
 
     def now(self) -> float:
-        """Seconds since the epoch. It never goes back: a machine's clock set back only slows it."""
-        before, self._looked = self._looked, self._monotonic()
-        slewed = self._last_at + SLEW * (self._looked - before)
-        wall = self._clock()
-        self._last_at = wall if wall >= self._last_at else slewed
-        return self._last_at
+        """The hub's time, in s since the epoch. It goes back only by a step (`restamp`)."""
+        return self.time.now()
+
+    def restamp(self, step: Step) -> None:
+        """The hub's time moved: what it knows of is stored with the next batch."""
+        self.roster.restamp(step)
+        self._silences += self.book.restamp(step)
+        self._dirty = {name: (id_, step.moved(at)) for name, (id_, at) in self._dirty.items()}
 
     def next_id(self) -> int:
         self._last_id += 1
@@ -110,20 +124,43 @@ class Committer:
 
     def silence(self, silence: Silence) -> None:
         """Hold back alerts; stored with the next batch."""
-        self.book.silence(silence)
+        self.book.silence(silence, self.now())
         self._silences.append(silence)
 
     def lift(self, silence_id: str) -> bool:
-        """End a silence; stored with the next batch."""
-        return self.book.lift(silence_id, self.now())
+        """End a silence; stored with the next batch. A window is not opened again for that."""
+        window = self.book.silences.get(silence_id)
+        if not self.book.lift(silence_id, self.now()):
+            return False
+        if window is not None and window.is_window:
+            self.silence(replace(window, ended=True))
+        return True
 
-    def forget(self, agent: str) -> None:
-        """Drop what is known of an agent that left, also in the store with the next batch: no
-        restart brings it back."""
+    def forget(self, agent: str, *, history_of: Sequence[str] | None = None) -> int:
+        """Drop what is known of an agent that left; with `history_of`, its topics, also all that is
+        stored of it. To be written with `save_all`: then no restart brings it back.
+
+        How many alerts end by it that somebody was told of.
+        """
         self.roster.forget(agent)
-        self.book.forget(agent)
         self._dirty.pop(agent, None)
         self._forgotten.append(agent)
+        if history_of is not None:
+            self._erased.append(Erasure(agent, self._last_id, tuple(history_of)))
+        return self.book.forget(agent, self.now())
+
+    def rename(self, old: str, new: str) -> list[Event]:
+        """What was of `old`, its history included, is of `new`; the events of it are to be written
+        with `save_all`."""
+        at = self.now()
+        events = self.roster.rename(old, new, at=at)
+        self._silences += self.book.rename(old, new, at, moved=events is not None)
+        self._dirty.pop(old, None)
+        self._forgotten.append(old)
+        if events is not None:
+            self._dirty[new] = (self._last_id, at)
+        self._renamed.append((old, new))
+        return events or []
 
     async def acknowledge(self, agent: str, code: str, by: str) -> bool:
         """Somebody looks at an alert; for drift, this accepts the new configuration."""
@@ -139,6 +176,7 @@ class Committer:
         messages: list[StoredMessage] | None = None,
         dead_letters: list[DeadLetter] | None = None,
         events: list[Event] | None = None,
+        progress: list[ProgressReport] | None = None,
         *,
         save_all: bool = False,
     ) -> int:
@@ -147,7 +185,7 @@ class Committer:
         Called in the same breath as the observation it follows: no record may be stored that
         knows of a message which is not stored before or with it.
         """
-        batch = Batch(messages or [], dead_letters or [])
+        batch = Batch(messages or [], dead_letters or [], progress=progress or [])
         batch.events = self._apply_events(events or [])
         self._add_state(batch, save_all=save_all)
         self._queue.append(batch)
@@ -155,7 +193,7 @@ class Committer:
         return self._enqueued
 
     async def commit(self, ticket: int) -> None:
-        """Wait until what `ticket` stands for is durable, as long as the disk is full.
+        """Wait until what `ticket` stands for is durable, as long as the store takes nothing.
 
         Everything that lines up by then goes into the same transaction, in order.
 
@@ -225,6 +263,8 @@ class Committer:
         batch.silences, self._silences = self._silences, []
         batch.lifted, self.book.lifted = self.book.lifted, []
         batch.forgotten_records, self._forgotten = self._forgotten, []
+        batch.erased, self._erased = self._erased, []
+        batch.renamed, self._renamed = self._renamed, []
         for stored in batch.messages:
             if stored.agent not in self._dirty and stored.agent:
                 self._dirty[stored.agent] = (stored.id, stored.at)
@@ -246,30 +286,7 @@ class Committer:
         if not batch:
             return
         started = time.perf_counter()
-        while True:
-            try:
-                await self.store.commit(batch)
-                break
-            except StoreFullError as error:
-                self.counters.commit_failures += 1
-                self._pause(error)
-                await asyncio.sleep(RETRY)
+        await self.patience.until_taken(lambda: self.store.commit(batch))
         self.counters.commits += 1
         self.counters.commit_seconds += time.perf_counter() - started
         self.counters.stored += len(batch.messages)
-        if self.counters.paused:
-            self._resume()
-
-    def _pause(self, error: StoreFullError) -> None:
-        """Say once that intake waits: the alert goes out by the feed, the store has no room."""
-        if self.counters.paused:
-            return
-        self.counters.paused = True
-        _log.error("intake paused: %s", error.what)
-        severity = OF_THE_HUB[AlertCode.DISK_PRESSURE]
-        self.book.fire(HUB, AlertCode.DISK_PRESSURE, severity, self.now())
-
-    def _resume(self) -> None:
-        self.counters.paused = False
-        _log.warning("intake resumed")
-        self.book.resolve(HUB, AlertCode.DISK_PRESSURE, self.now())

@@ -22,9 +22,10 @@ class Counters:
         left_out: messages that were applied and not stored: their agent had sent too much that day.
         repeated: redelivered messages without numbers, told by their text.
         commit_seconds: time spent in commits.
-        paused: whether intake waits for the disk now.
+        paused: whether intake waits for the store now.
         link_up: whether the broker is connected now.
         broker: the broker's own statistics, by topic below `$SYS/broker/`; it may have none.
+        bridges: whether each bridge to another broker is up, by the name it logs in with.
         feed_dropped: events not given to subscribers that were too slow.
     """
 
@@ -46,6 +47,7 @@ class Counters:
     link_up: bool = False
     link_losses: int = 0
     broker: dict[str, float] = field(default_factory=dict)
+    bridges: dict[str, bool] = field(default_factory=dict)
     feed_dropped: int = 0
 
     @property

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 
-from fleet.domain.alerts import AlertGroup
+from fleet.domain.alert import AlertGroup
 from fleet.hub.counters import Counters
 from fleet.store.records import DeadLetter, StoredEvent, StoredMessage
 

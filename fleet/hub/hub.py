@@ -8,32 +8,51 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
-from fleet.bus.connect_options import ConnectOptions, connect_options
-from fleet.bus.port import Bus
-from fleet.contract.errors import BrokerError, RefusedError
+from fleet.bus.connect_options import connect_options
+from fleet.bus.factory import BusFactory, mqtt
+from fleet.contract.errors import BrokerError
 from fleet.contract.reader import Reader
 from fleet.contract.timestamps import timestamp, ulid
-from fleet.contract.vocabulary import HubAlertCode, Notice
-from fleet.domain.events import Event, Fact
+from fleet.contract.vocabulary import Notice
+from fleet.domain import degraded
+from fleet.domain.daily_bounds import Bounds
+from fleet.domain.flapping import FlapLimits
+from fleet.domain.hub_clock import Step
 from fleet.domain.roster import Roster
-from fleet.domain.severities import severity_of
-from fleet.hub.committer import HUB, Committer
+from fleet.hub import machine_clock
+from fleet.hub.clock_keeper import ClockKeeper, OnStep
+from fleet.hub.committer import Committer
 from fleet.hub.counters import Counters
 from fleet.hub.daily_budget import DailyBudget
+from fleet.hub.daily_limits import DailyLimits
+from fleet.hub.due_alerts import DueAlerts
 from fleet.hub.feed import Feed
-from fleet.hub.ingest import BROKER, BROKER_STATISTICS, RECENT, Ingest
+from fleet.hub.hub_time import HubTime
+from fleet.hub.ingest import Ingest
+from fleet.hub.leading import Beside, Leading, stepping_down
+from fleet.hub.link_log import LinkLog
+from fleet.hub.own_alerts import OwnAlerts
+from fleet.hub.presence import Presence
 from fleet.hub.read_model import ReadModel
 from fleet.hub.receipts import Receipts
+from fleet.hub.redelivered import RECENT
+from fleet.hub.service import Service
+from fleet.hub.store_upkeep import StoreUpkeep
+from fleet.hub.waiting import unless, until_linked
 from fleet.keys import load_signer
 from fleet.settings import Settings
-from fleet.store.port import Store, StoreFullError
+from fleet.store.port import Store
 from fleet.store.retention import MEGABYTE, Retention
 
 TICK: Final = 1.0
 """Seconds between looks at time alone: the shortest interval an agent may have."""
+CALM: Final = 2.0
+"""Seconds that a link must be up for `broker-down` to end: less than alerts wait before they are
+told, so a blip is not, and one that comes and goes is."""
 
 STALL: Final = 2.0
 """Seconds between looks from which on the hub itself was away: suspended, starved, without room
@@ -51,39 +70,11 @@ SHUTDOWN_TIMEOUT: Final = 1.5
 """Seconds that the last write may take on a disk that hangs, and the goodbye on a link that does:
 both, and what else ends, have five."""
 
-AGAIN: Final = 0.5
-"""Seconds until what a broken link prevented at the start is tried again."""
-
-UPKEEP_BUSY, UPKEEP_IDLE = 0.05, 5.0
-"""Seconds between steps of upkeep while work waits, and while none does."""
-
-UPKEEP_BEHIND: Final = 100_000
-"""Messages that upkeep may fall behind while a backlog is worked off: a page of history reads as
-many without their index in some 20 ms."""
-
 _log = logging.getLogger(__name__)
-
-
-class Service(Protocol):
-    """A part that plugs into the hub; cancelled at the end, after which the bus still works."""
-
-    name: str
-
-    async def run(self) -> None: ...
 
 
 Plug = Callable[["Hub"], Sequence[Service]]
 """Builds the services of a hub; they are started in this order and cancelled in reverse."""
-
-
-BusFactory = Callable[[ConnectOptions], Bus]
-
-
-def mqtt(options: ConnectOptions) -> Bus:
-    """The hub's link to a real broker."""
-    from fleet.bus.mqtt import ingest_bus
-
-    return ingest_bus(options)
 
 
 class Hub:
@@ -96,27 +87,38 @@ class Hub:
         plug: Plug = lambda _: (),
         *,
         bus: BusFactory = mqtt,
-        clock: Callable[[], float] = time.time,
+        clock: HubTime | None = None,
+        trust_clock: bool = False,
+        standby: Beside | None = None,
+        asks: bool = False,
     ) -> None:
+        """`asks`: whether another hub may be at work at this broker, which is asked first."""
         self.settings = settings
         self.topics = settings.topics
         self.store = store
         self.counters = Counters()
+        self._link_log = LinkLog(self.counters)
         self.feed = Feed(self.counters)
-        self.roster = Roster(interval=settings.interval, max_unlisted=settings.max_agents)
-        self.committer = Committer(store, self.roster, self.feed, self.counters, clock)
+        most, after = settings.max_agents, degraded.after(settings.tables)
+        self.roster = Roster(interval=settings.interval, max_unlisted=most, degraded_after=after)
+        self._trust_clock = trust_clock
+        at = clock or HubTime.of_this_machine()
+        self.committer = Committer(store, self.roster, self.feed, self.counters, at)
+        self.committer.book.limits = FlapLimits.of(settings.tables)
+        self.leading = Leading(store.leadership, self.committer.patience)
+        self._standby = standby
+        self.due_alerts = DueAlerts(self.committer, self.leading)
         self.reader = Reader(settings.added_words())
+        self._stopping = asyncio.Event()
+        self.presence = Presence(settings, self.stop, asks=asks)
+        name, is_taken = settings.topics.manager, self.presence.is_taken
+        options = connect_options(settings, client_id=name, persistent=True, manual_ack=True)
         self.bus = bus(
-            connect_options(
-                settings,
-                client_id=settings.topics.manager,
-                persistent=True,
-                manual_ack=True,
-                on_link=self._on_link,
-            )
+            replace(options, on_link=self._on_link, is_taken=is_taken, turn=self.leading.turn)
         )
+        self.own_alerts = OwnAlerts(self.committer, self.bus)
         self.read_model = ReadModel(self.committer)
-        self._signer = signer = load_signer(settings.home)
+        self._signer = signer = load_signer(settings.home, self.committer.now)
         self.receipts = Receipts(self.bus, self.topics, self.counters, self.signed)
         keep = Retention.of(settings.tables.get("retention", {}))
         self.ingest = Ingest(
@@ -127,35 +129,49 @@ class Hub:
             self.receipts,
             DailyBudget(keep.agent_mb_a_day * MEGABYTE),
             signer.public_keys if signer else None,
+            DailyLimits(Bounds.of(settings.interval, settings.tables.get("traffic", {})).refused()),
         )
+        self.ingest.asked = self.presence.asked
+        self.clock_keeper = ClockKeeper(
+            self.committer, settings.home, lambda: self.ingest.idle, self.announce, self._listen,
+            self._step,
+        )  # fmt: skip
+        self.on_step: list[OnStep] = []
+        """Who else keeps times of the hub; told when they move."""
         self.started_at: float | None = None
         self._plug = plug
-        self._stopping = asyncio.Event()
         self._link = asyncio.Event()
-        self._listening_from = 0.0
+        self._was_lost, self._listening_from = False, 0.0
 
     async def run(self, ready: Callable[[], None] | None = None) -> None:
         """Start, serve, stop; `ready` is called once messages flow.
 
         Raises:
-            StoreError: the store cannot be used.
-            BrokerError: the broker cannot be reached at the start.
+            StoreError: the store cannot be used, or another hub has it now.
+            BrokerError: the broker cannot be reached at the start, or another hub holds it.
         """
         sys.setswitchinterval(SWITCH_INTERVAL)
-        memory = await asyncio.to_thread(self.store.open)
         try:
-            self.committer.restore(memory, self.reader.read)
+            if not await unless(self._stopping, self.leading.begin(self._standby)):
+                return
+            memory = await asyncio.to_thread(self.store.open)
+            kept = machine_clock.read(self.settings.home)
+            self.committer.restore(memory, self.reader.read, kept, trusted=self._trust_clock)
             # A first start listens before it judges, too: retained state is dated by the agents'
             # own clocks, and the birth that each is asked for shows how far off they are.
             self.roster.stop_listening(float("-inf"))
             self.ingest.remember(self.store.replay(memory.last_id - 4 * RECENT))
-            if await self._unless_stopped(self.bus.__aenter__()):
+            await unless(self._stopping, self.presence.require_free())
+            if await unless(self._stopping, self.bus.__aenter__()):
                 try:
-                    await self._serve(ready)
+                    with stepping_down():
+                        await self._serve(ready)
                 finally:
                     await self.bus.__aexit__(None, None, None)
         finally:
             await self.store.close()
+        if self.presence.has_given_up:
+            raise self.presence.refusal()
 
     def stop(self) -> None:
         """Ask `run` to end; safe to call twice."""
@@ -171,6 +187,11 @@ class Hub:
         message = {"notice": notice.value, "ts": timestamp(now), "id": ulid(now)}
         await self.bus.publish(self.topics.broadcast, self.signed(self.topics.broadcast, message))
 
+    @property
+    def signs(self) -> bool:
+        """Whether this home has keys."""
+        return self._signer is not None
+
     def signed(self, topic: str, message: dict[str, Any]) -> bytes:
         """A command, notice or receipt as it travels, signed where this home has keys."""
         whole = self._signer.sign(topic, message) if self._signer else message
@@ -184,13 +205,18 @@ class Hub:
                 own = (
                     self.receipts.run,
                     self._tick,
-                    self._publish_due_alerts,
+                    self.due_alerts.run,
+                    self.leading.run,
                     self._watch_link,
-                    self._upkeep,
+                    StoreUpkeep(self.committer, self.ingest).run,
+                    self.clock_keeper.run,
+                    self._link_log.watch_statistics,
+                    self._answer_rivals,
+                    self._greet_bridges,
                 )
-                tasks = [group.create_task(run(), name=run.__name__) for run in own]
+                tasks = [group.create_task(run(), name=run.__qualname__) for run in own]
                 tasks += [group.create_task(s.run(), name=s.name) for s in services]
-                if await self._unless_stopped(self._listen()):
+                if await unless(self._stopping, self._listen()):
                     self.started_at = self.committer.now()
                     if ready:
                         ready()
@@ -201,90 +227,69 @@ class Hub:
         finally:
             await self._shut_down()
 
-    async def _unless_stopped(self, work: Coroutine[Any, Any, object]) -> bool:
-        """Do `work`, but not past a stop; whether it was done.
-
-        Raises:
-            what `work` raises.
-        """
-        task, stop = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                task.result()
-            return task.done()
-        finally:
-            for one in (task, stop):
-                one.cancel()
-            await asyncio.wait((task, stop))
-
     async def _listen(self) -> None:
         """Subscribe and ask for every birth. A link that breaks meanwhile comes back by itself.
 
         Raises:
             RefusedError: the broker does not let this account listen or speak.
         """
-        await self._until_linked(
-            lambda: self.bus.subscribe(*self.ingest.filters(), as_published=self.ingest.commands())
+        await until_linked(
+            lambda: self.bus.subscribe(*self.ingest.filters(), as_published=self.topics.passing)
         )
-        with contextlib.suppress(BrokerError):  # not every broker or account has it
-            statistics = [BROKER + statistic for statistic in BROKER_STATISTICS]
-            await self.bus.subscribe(*statistics, qos=0)
-        await self._until_linked(lambda: self.announce(Notice.HUB_ONLINE))
-
-    async def _until_linked(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        said = False
-        while True:
-            try:
-                await work()
-                return
-            except RefusedError:
-                raise
-            except BrokerError as error:
-                if not said:
-                    _log.warning("%s: %s; trying again", error.what, error.why or "no link")
-                said = True
-                await asyncio.sleep(AGAIN)
+        try:
+            await self.bus.subscribe(*self.ingest.statistics.filters(), qos=0)
+        except BrokerError:  # not every broker or account has it
+            self._link_log.no_statistics()
+        await until_linked(lambda: self.announce(Notice.HUB_ONLINE))
 
     async def _shut_down(self) -> None:
         """What can still be kept is kept; a full disk or a dead link must not hold the end up."""
         with contextlib.suppress(Exception):
             async with asyncio.timeout(SHUTDOWN_TIMEOUT):
                 await self.committer.write(save_all=True)
+                await self.clock_keeper.save()
+        if not self.leading.is_certain:  # the one that leads is there
+            return
         with contextlib.suppress(BrokerError, TimeoutError):
             async with asyncio.timeout(SHUTDOWN_TIMEOUT):
                 await self.announce(Notice.HUB_OFFLINE)
+
+    async def _answer_rivals(self) -> None:
+        await self.presence.answer(self.bus)
+
+    async def _greet_bridges(self) -> None:
+        await self.ingest.statistics.greet(self.announce)
 
     def _on_link(self, up: bool, detail: str) -> None:
         now = self.committer.now()
         was = self.counters.link_up
         self.counters.link_up = up
         if up:
-            _log.info("linked to the broker: %s", detail)
+            if not self.bus.replaced:
+                self._link_log.up(detail, self.bus.lacks)
             self._listening_from = time.monotonic()
             self.ingest.redelivered.expect()
             self._link.set()
         elif was:
-            _log.warning("link to the broker lost: %s", detail)
+            if not self.own_alerts.gives_way(detail):
+                self._link_log.lost(detail)
             self.counters.link_losses += 1
+            self._was_lost = True
             self.roster.stop_listening(now)
             self._link.set()
+        else:
+            self._link_log.failed(detail)
 
     async def _watch_link(self) -> None:
-        """The `broker-down` alert, and when silence counts again."""
+        """The alerts of a link that is lost, and when silence counts again."""
         while True:
             await self._link.wait()
             self._link.clear()
-            now = self.committer.now()
-            if not self.counters.link_up:
-                severity = severity_of(HubAlertCode.BROKER_DOWN)
-                down = Event(Fact.ALERT_FIRING, HUB, now, HubAlertCode.BROKER_DOWN, severity)
-                await self.committer.write([down])
-                continue
-            if self.committer.book.fires(HUB, HubAlertCode.BROKER_DOWN):
-                up = Event(Fact.ALERT_RESOLVED, HUB, now, HubAlertCode.BROKER_DOWN)
-                await self.committer.write([up])
-            await self._settle()
+            if self._was_lost:
+                self._was_lost = False
+                await self.own_alerts.lost()
+            if self.counters.link_up:
+                await self._settle()
 
     async def _settle(self) -> None:
         """Wait until births and backlog are in; a new loss of the link begins anew."""
@@ -293,15 +298,21 @@ class Hub:
             before, looked = looked, self.committer.now()
             if looked - before > STALL:
                 self._listening_from = time.monotonic()
-            if self.ingest.idle and time.monotonic() - self._listening_from >= SETTLE:
+            listened = time.monotonic() - self._listening_from
+            if listened >= CALM:
+                await self.own_alerts.linked()
+            if self.ingest.idle and listened >= SETTLE:
                 await self.committer.write(self.roster.resume_listening(looked))
+                await self.own_alerts.hears()
                 return
             await asyncio.sleep(0.2)
 
     async def _tick(self) -> None:
         looked = self.committer.now()
         while True:
-            await asyncio.sleep(TICK)
+            with contextlib.suppress(TimeoutError):  # who is killed now knows what it has told
+                await asyncio.wait_for(self.due_alerts.told.wait(), TICK)
+            self.due_alerts.told.clear()
             before, looked = looked, self.committer.now()
             if looked - before > STALL and self.counters.link_up:
                 await self._catch_up(before, looked)
@@ -310,34 +321,26 @@ class Hub:
             self.counters.ticks += 1
             self.counters.tick_seconds += time.perf_counter() - started
             await self.committer.write(events)
+            await self.own_alerts.look()
 
     async def _catch_up(self, since: float, now: float) -> None:
         """The agents spoke and nobody listened: read what waits, ask for births, judge then."""
         _log.warning("the hub stood still for %.1f s", now - since)
-        self.roster.stop_listening(since)
-        self._listening_from = time.monotonic()
-        self._link.set()
+        self._listen_anew(since)
         with contextlib.suppress(BrokerError):
             await self.announce(Notice.HUB_ONLINE)
 
-    async def _publish_due_alerts(self) -> None:
-        """Alerts go out also while the disk is full and intake waits."""
-        while True:
-            await asyncio.sleep(TICK)
-            groups = self.committer.book.due(self.committer.now())
-            if groups and self.feed:
-                self.feed.publish(list(groups))
+    def _listen_anew(self, since: float) -> None:
+        """Of silence after `since` nothing follows until births and backlog are in."""
+        self.roster.stop_listening(since)
+        self.own_alerts.stops_hearing()
+        self._listening_from = time.monotonic()
+        self._link.set()
 
-    async def _upkeep(self) -> None:
-        caught_up = self.counters.stored
-        while True:
-            if not self.ingest.idle and self.counters.stored - caught_up < UPKEEP_BEHIND:
-                await asyncio.sleep(UPKEEP_BUSY)
-                continue
-            more = False
-            with contextlib.suppress(StoreFullError):  # intake says so; this can wait
-                more = await self.store.upkeep(self.committer.now())
-            if not more:
-                caught_up = self.counters.stored
-                self.committer.book.trim()
-            await asyncio.sleep(UPKEEP_BUSY if more else UPKEEP_IDLE)
+    def _step(self, step: Step) -> None:
+        """The hub's time moved: so do all times that it keeps, and it listens anew."""
+        self.committer.restamp(step)
+        self.started_at = None if self.started_at is None else step.moved(self.started_at)
+        for moved in self.on_step:
+            moved(step)
+        self._listen_anew(self.committer.now())

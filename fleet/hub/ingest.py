@@ -7,47 +7,40 @@ is full or slow nothing is acknowledged, the broker keeps the rest, and memory s
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 from fleet.bus.port import Bus, Inbound
+from fleet.contract.fields import Message
 from fleet.contract.heartbeat_fast_path import decode_heartbeat
 from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.messages import Alert, Announcement, Heartbeat, Status
 from fleet.contract.publish_properties import describe, require_none
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
-from fleet.contract.reserved import PROBES
-from fleet.contract.topics import FROM_AGENT, Address, Topics
+from fleet.contract.reserved import PROBES, asked_number
+from fleet.contract.topics import FROM_AGENT, RECORDED, STATES, Address, Topics
 from fleet.contract.vocabulary import MessageKind, Notice, Reason
+from fleet.contract.work_messages import Progress, TaskOffer
 from fleet.domain.apply import FromAgent
 from fleet.domain.events import Event, Fact
 from fleet.domain.silences import maintenance
+from fleet.domain.work.progress_report import ProgressReport
+from fleet.hub import clock_witnesses
+from fleet.hub.broker_statistics import BROKER, BrokerStatistics
 from fleet.hub.committer import Committer
-from fleet.hub.counters import BROKER_DROPPED
 from fleet.hub.daily_budget import DailyBudget
+from fleet.hub.daily_limits import DailyLimits, without_numbers
 from fleet.hub.receipts import Receipts
+from fleet.hub.redelivered import Redelivered
 from fleet.hub.trusted_notices import Keys, TrustedNotices
 from fleet.store.records import DeadLetter, StoredMessage
-
-RECORDED: Final = (*FROM_AGENT, MessageKind.COMMAND, MessageKind.BROADCAST)
-"""The kinds that are stored; receipts are what the hub itself publishes."""
-
-BROKER: Final = "$SYS/broker/"
-"""Where Mosquitto tells about itself; no part of the contract."""
-
-BROKER_STATISTICS: Final = (
-    BROKER_DROPPED, "clients/connected", "clients/disconnected", "messages/received",
-    "messages/sent", "retained messages/count", "store/messages/count", "store/messages/bytes",
-)  # fmt: skip
-"""What of it is kept for metrics; above all what it threw away."""
 
 EVERYTHING: Final = "#"
 """All topics but `$SYS` and its like (MQTT 5, 4.7.2)."""
 
-NOT_STORED: Final = frozenset({Fact.DUPLICATE, Fact.CROWDED})
+NOT_STORED: Final = frozenset({Fact.DUPLICATE, Fact.CROWDED, Fact.TURN})
 """Facts that say a message is not to be stored."""
 
 MAX_BATCHES: Final = 2
@@ -63,10 +56,6 @@ BACKLOG: Final = 100
 KEPT: Final = MAX_PAYLOAD + 1
 """Bytes kept of a dead letter: as many as show that it is too large."""
 
-RECENT: Final = 4096
-"""Unnumbered messages remembered: more than a broker may have in flight to us."""
-
-
 MAX_ADDRESSES: Final = 300_000
 """Parsed topics kept: three for each of 100,000 agents."""
 
@@ -76,35 +65,10 @@ class JudgedBatch:
     """One batch on its way: what to store, what was learned, whom to receipt."""
 
     messages: list[StoredMessage] = field(default_factory=list)
+    progress: list[ProgressReport] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     sessions: set[tuple[str, int]] = field(default_factory=set)
-
-
-class Redelivered:
-    """Tells an unnumbered message that the broker delivers again after a break from a new one.
-
-    A broken link leaves messages committed but not acknowledged. Sidecars number theirs; for
-    the others the same text from the same agent, once each, right after the break, is one.
-    """
-
-    def __init__(self) -> None:
-        self._recent: deque[tuple[str, bytes]] = deque(maxlen=RECENT)
-        self._expected: Counter[tuple[str, bytes]] = Counter()
-
-    def committed(self, topic: str, payload: bytes) -> None:
-        self._recent.append((topic, payload))
-
-    def expect(self) -> None:
-        """The link broke: what was committed last may come again."""
-        self._expected = Counter(self._recent)
-
-    def is_one(self, topic: str, payload: bytes) -> bool:
-        key = (topic, payload)
-        if not self._expected or not self._expected[key]:
-            return False
-        self._expected[key] -= 1
-        return True
 
 
 class Ingest:
@@ -121,6 +85,7 @@ class Ingest:
         receipts: Receipts,
         budget: DailyBudget | None = None,
         keys: Keys | None = None,
+        limits: DailyLimits | None = None,
     ) -> None:
         self._bus = bus
         self._topics = topics
@@ -128,11 +93,15 @@ class Ingest:
         self._committer = committer
         self._receipts = receipts
         self._budget = budget or DailyBudget()
+        self._limits = limits or DailyLimits()
         self._notices = TrustedNotices(keys)
         self._counters = committer.counters
         self._addresses: dict[str, Address] = {}
         self.tap: Callable[[float, list[Inbound]], None] | None = None
         """Given each batch before it is acknowledged: for the audit's capture."""
+        self.asked: Callable[[int], None] = lambda _number: None
+        """Told when a hub that comes asks whether another is at work."""
+        self.statistics = BrokerStatistics(self._counters)
         self.redelivered = Redelivered()
         self._large = False
         self._batches = 0
@@ -143,12 +112,8 @@ class Ingest:
             message = self._reader.read(one.kind, one.payload)
             if isinstance(message, Announcement):
                 self._notices.remember(message, one.at)
-            elif isinstance(message, (Heartbeat, Status, Alert)) and message.seq is None:
+            if not isinstance(message, FromAgent) or message.seq is None:
                 self.redelivered.committed(self._topics.of(one.kind, one.agent), one.payload)
-
-    def commands(self) -> list[str]:
-        """Where a message that is published retained is poison, also when it comes live."""
-        return [self._topics.every(MessageKind.COMMAND), self._topics.broadcast]
 
     def filters(self) -> list[str]:
         """What to subscribe to: everything, so that a topic outside the contract is seen too."""
@@ -180,10 +145,14 @@ class Ingest:
         """Judge and enter a batch: its ticket, and how far sessions are receipted by it."""
         judged = JudgedBatch()
         at = self._committer.now()
+        if self._committer.time.listens:
+            clock_witnesses.ask(batch, self._addresses, self._reader, self._committer)
         if self.tap is not None:
             self.tap(at, batch)
         self._judge_all(batch, at, judged)
-        ticket = self._committer.enqueue(judged.messages, judged.dead_letters, judged.events)
+        ticket = self._committer.enqueue(
+            judged.messages, judged.dead_letters, judged.events, judged.progress
+        )
         return ticket, [(*key, self._committer.roster.receipt(*key)) for key in judged.sessions]
 
     async def _finish(
@@ -198,17 +167,21 @@ class Ingest:
     def _judge_all(self, batch: list[Inbound], at: float, judged: JudgedBatch) -> None:
         """Nine messages of ten are the next heartbeat of an agent that goes on as before."""
         known, messages, stores = self._addresses, judged.messages, self._budget.take
-        observe_unchanged, next_id = (
-            self._committer.roster.observe_unchanged,
-            self._committer.next_id,
-        )
-        heartbeat = MessageKind.HEARTBEAT
+        roster, next_id = self._committer.roster, self._committer.next_id
+        self._limits.listed = roster.has_list
+        observe_unchanged, before = roster.observe_unchanged, roster.said_before
+        heartbeat, left, renew = MessageKind.HEARTBEAT, self._limits.left, self._limits.renew
         for inbound in batch:
             topic, payload, _, retain, _, beside = inbound
             address = known.get(topic)
             if address is not None and address.kind is heartbeat and not (retain or beside):
                 beat, agent = decode_heartbeat(payload), address.agent
-                if beat is not None and observe_unchanged(agent, beat, at):
+                if (
+                    beat is not None
+                    and (lease := left.get(agent) or renew(agent, beat, payload, at, before))
+                    and observe_unchanged(agent, beat, at)
+                ):
+                    left[agent] = lease - 1
                     self._counters.received[heartbeat] += 1
                     if stores(agent, len(payload), at):
                         stored = StoredMessage(next_id(), at, agent, heartbeat, False, payload)
@@ -223,26 +196,29 @@ class Ingest:
         known = address = self._addresses.get(topic)
         try:
             if address is None and topic.startswith(BROKER):
-                self._count_broker_statistic(topic, payload, inbound.retain)
+                self.statistics.read(topic, payload, retained=inbound.retain)
                 return
             require_none(inbound.properties)
             if address is None:
                 address = self._parse(topic)
             kind = address.kind
             if kind not in RECORDED:
+                self._hear_question(address.agent, inbound)
                 return
             self._counters.received[kind] += 1
             if not payload:
                 judged.events += self._committer.roster.observe_cleared(address, at=at)
                 return
-            message = self._reader.read(kind, payload)
+            message = self._read(kind, payload, inbound.retain)
             if known is None:
                 self._remember_address(topic, address)
-            if isinstance(message, Announcement) and not inbound.retain:
-                if not self._notices.is_new(topic, message, at):
-                    self._counters.repeated += 1
-                    return
+            if kind not in FROM_AGENT and self._is_repeated(inbound, message, at):
+                self._counters.repeated += 1
+                return
+            if isinstance(message, Announcement):
                 self._apply_notice(message, at)
+            inbound, message = self._count(inbound, message, address.agent, at, judged)
+            payload = inbound.payload
         except Rejected as rejected:
             self._reject(inbound, rejected, at, judged)
             return
@@ -254,28 +230,59 @@ class Ingest:
             if not stores(address.agent, len(payload), at):
                 self._leave_out(address.agent, at, judged)
                 return
-        elif inbound.retain:
-            self._reject(inbound, Rejected(Reason.RETAINED_COMMAND), at, judged)
-            return
+        else:
+            self.redelivered.committed(topic, payload)
+        number = self._committer.next_id()
         judged.messages.append(
-            StoredMessage(
-                self._committer.next_id(), at, address.agent, kind, inbound.retain, payload
-            )
+            StoredMessage(number, at, address.agent, kind, inbound.retain, payload)
         )
+
+    def _is_repeated(self, inbound: Inbound, message: Message, at: float) -> bool:
+        topic = inbound.topic
+        return self.redelivered.is_one(topic, inbound.payload) or (
+            isinstance(message, Announcement) and not self._notices.is_new(topic, message, at)
+        )
+
+    def _hear_question(self, agent: str, inbound: Inbound) -> None:
+        number = asked_number(agent, inbound.payload)
+        if number is not None and not inbound.retain:
+            self.asked(number)
+
+    def _read(self, kind: MessageKind, payload: bytes, retained: bool) -> Message:
+        """
+        Raises:
+            Rejected: it is against the contract, or retained and no state of an agent.
+        """
+        message = self._reader.read(kind, payload)
+        if retained and kind not in STATES:
+            raise Rejected(Reason.RETAINED_COMMAND)
+        return message
+
+    def _count(
+        self, inbound: Inbound, message: Message, agent: str, at: float, judged: JudgedBatch
+    ) -> tuple[Inbound, Message]:
+        """Count it against the agent's day: what of it is to be applied and stored."""
+        retained = inbound.retain
+        if isinstance(message, Progress):
+            self._limits.check_progress(agent, at, keep=agent in self._committer.roster)
+        elif isinstance(message, Heartbeat | Status | Alert):
+            roster = self._committer.roster
+            before, known = roster.said_before(agent), agent in roster
+            check = self._limits.check
+            if not check(agent, message, at, before, retained=retained, keep=known):
+                self._reject(inbound, Rejected(Reason.TOO_PRECISE), at, judged)
+                message = without_numbers(message)
+                return inbound._replace(payload=message.to_payload()), message
+        elif isinstance(message, TaskOffer):
+            self._limits.offered(agent, at)
+        else:
+            self._limits.asked(agent, at)
+        return inbound, message
 
     def _leave_out(self, agent: str, at: float, judged: JudgedBatch) -> None:
         """Of this agent enough is stored today; what it says was applied all the same."""
         self._counters.left_out += 1
         judged.events += self._budget.news(agent, at)
-
-    def _count_broker_statistic(self, topic: str, payload: bytes, retained: bool) -> None:
-        statistics, name = self._counters.broker, topic.removeprefix(BROKER)
-        if name in BROKER_STATISTICS and payload.isdigit():
-            statistics[name] = int(payload[:20])
-        if not retained:
-            # Mosquitto tells only what changed within a minute: a hub that came later would first
-            # hear of drops as a large number out of nowhere, which is no increase to Prometheus.
-            statistics.setdefault(BROKER_DROPPED, 0)
 
     def _parse(self, topic: str) -> Address:
         address = self._topics.parse(topic)
@@ -305,11 +312,18 @@ class Ingest:
                 return False
             self.redelivered.committed(inbound.topic, inbound.payload)
         events = self._committer.roster.observe(address, message, at=at, retained=inbound.retain)
+        if events and self._committer.time.error is None:
+            # While nobody knows what time it is, nothing is of the future.
+            events = [event for event in events if event.fact is not Fact.RETAINED_FORGED]
         if events:
             judged.events += events
         if address.kind is not MessageKind.HEARTBEAT and message.boot is not None:
             judged.sessions.add((address.agent, message.boot))
-        return not events or all(event.fact not in NOT_STORED for event in events)
+        if any(event.fact in NOT_STORED for event in events):
+            return False
+        if isinstance(message, Progress):  # whatever the history has room for
+            judged.progress.append(ProgressReport.of(address.agent, message, at))
+        return True
 
     def _apply_notice(self, message: Announcement, at: float) -> None:
         silence = maintenance("notice", at)

@@ -6,11 +6,14 @@ The roster says what messages and time support; the alert book what fires beside
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from fleet.contract.vocabulary import Severity
 from fleet.domain.agent_view import AgentView
+from fleet.domain.alert import Alert
 from fleet.domain.apply_silences import apply_silences
+from fleet.domain.liveness import PRESENCE_CODES
 from fleet.domain.problems import Problem, in_order, problems_of, weighed
 from fleet.domain.verdict import Verdict
 from fleet.hub.committer import HUB, Committer
@@ -30,9 +33,14 @@ class ReadModel:
         if not firing and not book.silences:
             return view
         more = {code: a.severity for code, a in firing.items() if code not in view.severities}
+        for code in _outlived(view, firing):
+            del more[code]
         if more:
             severities = dict(sorted({**view.severities, **more}.items()))
             view = replace(view, alerts=tuple(severities), severities=severities)
+        flapping = frozenset(code for code, alert in firing.items() if alert.flapping)
+        if flapping:
+            view = replace(view, flapping=flapping)
         return apply_silences([view], book.silences.values(), now)[0]
 
     def suspects(self) -> list[tuple[int, str]]:
@@ -59,4 +67,16 @@ class ReadModel:
         book = self._committer.book
         silences = book.silences.values()
         firing = book.firing(HUB)
-        return in_order(weighed(silences, HUB, a.severity, a.code, "hub") for a in firing)
+        return in_order(
+            weighed(silences, HUB, a.severity, a.code, "hub", flapping=a.flapping) for a in firing
+        )
+
+
+def _outlived(view: AgentView, firing: Mapping[str, Alert]) -> list[str]:
+    """What an agent's presence raised a moment ago and is past: a view is of now, the book of the
+    last tick, and silence has one name at a time. What flaps stays, as it is to stay."""
+    if PRESENCE_CODES.get(view.state) is None:
+        return []
+    codes = PRESENCE_CODES.values()
+    past = (code for code in codes if code in firing and code not in view.severities)
+    return [code for code in past if not firing[code].flapping]

@@ -40,16 +40,17 @@ class TrustedNotices:
         key = self._keys().get(notice.kid or "")
         if key is None or not signing.verify(key, topic, notice.model_dump(exclude_none=True)):
             raise Rejected(Reason.UNTRUSTED, "sig")
+        if notice.id in self._seen:  # however late: a broker may keep it for us for days
+            return False
         if abs(at - epoch(notice.ts)) > NOTICE_AGE:
             raise Rejected(Reason.UNTRUSTED, "ts")
-        if notice.id in self._seen:
-            return False
         self.remember(notice, at)
         return True
 
     def remember(self, notice: Announcement, at: float) -> None:
         """It was acted on, also by a hub that ran here before."""
         if notice.id is not None:
-            self._seen = {id_: end for id_, end in self._seen.items() if end >= at}
+            if len(self._seen) >= MAX_SEEN:
+                self._seen = {id_: end for id_, end in self._seen.items() if end >= at}
             if len(self._seen) < MAX_SEEN:
                 self._seen[notice.id] = at + 2 * NOTICE_AGE

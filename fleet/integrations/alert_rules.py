@@ -19,6 +19,10 @@ BACKLOG: Final = 1000
 """Messages in a sidecar's outbox: a tenth of what it holds."""
 
 
+QUEUED: Final = 900
+"""Seconds that a task waits before somebody should know: an agent may be at another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlertRule:
     """One alerting rule. `hold` is how long it must be true; `severity` a word or a template."""
@@ -81,7 +85,8 @@ ALARMS: Final = (
     AlertRule("FleetLinkFlapping", "increase(fleet_link_losses_total[1h]) > 3", "0m", _WARNING,
               "the hub keeps losing the broker", "fleet doctor"),
     AlertRule("FleetIntakePaused", "fleet_intake_paused == 1", "1m", _FULL,
-              "the store's disk is full; the hub takes nothing in", "free space in FLEET_HOME"),
+              "the store's disk is full or the store away; the hub takes nothing in",
+              "free space on its disk, or start the database"),
     AlertRule("FleetStoreDiskLow", f"fleet_store_free_bytes < {ROOM}", "5m",
               _WARNING, "the store's disk is nearly full",
               "free space, or shorten [retention] in fleet.toml"),
@@ -102,6 +107,9 @@ ALARMS: Final = (
               "more than half of the fleet is down: think of the network first", "fleet doctor"),
     AlertRule("FleetClockSkew", _problem(HubAlertCode.CLOCK_SKEW), "10m", _SEVERITY,
               f"the clock of {_AGENT} is off", "set up time synchronisation there"),
+    AlertRule("FleetHubClock", _problem(HubAlertCode.HUB_CLOCK, of="hub"), "1m", _SEVERITY,
+              "the clock of the hub's machine is not believed; nothing is deleted meanwhile",
+              "timedatectl on the hub's machine"),
     AlertRule("FleetMessagesMissing", _problem(HubAlertCode.SEQ_GAP), "5m", _SEVERITY,
               f"numbered messages of {_AGENT} were lost", "fleet history; fleet doctor"),
     AlertRule("FleetRejects", "increase(fleet_bus_rejects_total[10m]) > 0", "0m", _WARNING,
@@ -121,6 +129,9 @@ ALARMS: Final = (
     AlertRule("FleetCommandFailed",
               'increase(fleet_commands_total{outcome=~"failed|rejected"}[15m]) > 0', "0m", _WARNING,
               "{{ $labels.verb }} ended as {{ $labels.outcome }}", "fleet history --kind status"),
+    AlertRule("FleetCommandForged", 'increase(fleet_facts_total{fact="command-refused"}[15m]) > 0',
+              "0m", _CRITICAL, "a sidecar refused a command as forged, or as played again",
+              "fleet acl test; fleet audit run"),
     AlertRule("FleetCommandsSlow", "fleet:command_latency_seconds:p95_15m > 5", "10m", _WARNING,
               "commands take more than 5 seconds", "fleet doctor"),
     AlertRule("FleetOutboxBacklog", f"fleet_agent_metric_outbox_messages > {BACKLOG}", "10m",
@@ -144,6 +155,19 @@ ALARMS: Final = (
     AlertRule("FleetRouteDropped", "increase(fleet_route_dropped_total[15m]) > 0", "0m", _CRITICAL,
               "the alert route {{ $labels.route }} gave messages up",
               "fleet alerts test {{ $labels.route }}"),
+    AlertRule("FleetRouteRefused", "fleet_route_set_aside_messages > 0", "0m", _CRITICAL,
+              "the receiver of the alert route {{ $labels.route }} refuses messages",
+              "fleet alerts; fleet alerts retry {{ $labels.route }}"),
+    AlertRule("FleetTasksWait", f"fleet_task_queue_age_seconds > {QUEUED}", "5m", _WARNING,
+              "a task waits for an agent that can do it", "fleet task list --state submitted"),
+    AlertRule("FleetTasksForPeople", 'sum(fleet_tasks{state=~"auth-required|input-required"}) > 0',
+              "15m", _INFO, "tasks wait for a person: an approval, or an answer",
+              "fleet task list --state auth-required --state input-required"),
+    AlertRule("FleetTasksLost", 'increase(fleet_tasks_ended_total{state="lost"}[15m]) > 0', "0m",
+              _WARNING, "a task was given up: its workers vanished too often",
+              "fleet task list --state lost"),
+    AlertRule("FleetLeasesExpire", "increase(fleet_task_lease_expiries_total[15m]) > 3", "0m",
+              _WARNING, "workers vanish under their tasks", "fleet task list --open; fleet status"),
     AlertRule("FleetMetricNamesRefused", "increase(fleet_metric_names_refused_total[1h]) > 0", "0m",
               _INFO, "agents declare metrics that have no place", "fewer names of metrics"),
     AlertRule("FleetWatchdog", "vector(1)", "0m", _INFO,

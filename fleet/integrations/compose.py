@@ -17,7 +17,8 @@ IMAGES: Final = {
 _HEADER: Final = """\
 # Prometheus, Alertmanager and Grafana beside a hub on this machine, all on loopback only.
 #
-#     docker compose up -d                # Grafana: http://127.0.0.1:3000, first login admin
+#     sudo chown 65534 prometheus/fleet.token    # Prometheus runs as nobody
+#     docker compose up -d                       # Grafana: http://127.0.0.1:3000, first login admin
 #
 # They share the host's network, since the hub listens on its loopback.
 """

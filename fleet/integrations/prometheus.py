@@ -12,6 +12,9 @@ RULES: Final = "fleet.rules.yml"
 TOKEN: Final = "fleet.token"  # noqa: S105 - the name of a file
 """Beside the configuration, 0600, of the account that Prometheus runs under."""
 
+ACCOUNT: Final = 65534
+"""Uid of Prometheus in its own image (`nobody`)."""
+
 ALERTMANAGER: Final = "127.0.0.1:9093"
 
 
@@ -22,9 +25,11 @@ def files(target: str) -> dict[str, str]:
 
 def configuration(target: str) -> dict[str, Any]:
     """What `prometheus --config.file` takes."""
-    scrape: dict[str, Any] = {"job_name": JOB, "static_configs": [{"targets": [target]}]}
-    if needs_token(target):
-        scrape["authorization"] = {"credentials_file": TOKEN}
+    scrape: dict[str, Any] = {
+        "job_name": JOB,
+        "authorization": {"credentials_file": TOKEN},
+        "static_configs": [{"targets": [target]}],
+    }
     return {
         "global": {"scrape_interval": "15s", "evaluation_interval": "15s"},
         "rule_files": [RULES],
@@ -33,9 +38,9 @@ def configuration(target: str) -> dict[str, Any]:
     }
 
 
-def needs_token(target: str) -> bool:
-    """Whether the hub asks this scraper for a token: not on its own machine."""
-    return target.rpartition(":")[0] not in ("127.0.0.1", "localhost", "[::1]")
+def is_here(target: str) -> bool:
+    """Whether the hub that is scraped is on this machine, so that its tokens are made here."""
+    return target.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]")
 
 
 def rules() -> dict[str, Any]:

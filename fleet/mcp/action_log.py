@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Final
 
 from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
+from fleet.lock import in_turn
 
 FILE: Final = "actions.jsonl"
 MAX_SIZE: Final = 5 * 1024 * 1024
@@ -25,11 +25,10 @@ def record(home: Path, ts: str, caller: str, tool: str, arguments: dict[str, Any
     line = json.dumps({"ts": ts, "caller": caller, "tool": tool, "arguments": arguments})
     try:
         trusted_path.make_folder(home)
-        if path.exists() and path.stat().st_size > MAX_SIZE:
-            path.replace(path.with_suffix(".1.jsonl"))
-        handle = trusted_path.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        with os.fdopen(handle, "w") as stream:
-            stream.write(f"{line}\n")
+        with in_turn(path.with_suffix(".lock")):
+            if path.exists() and path.stat().st_size > MAX_SIZE:
+                path.replace(path.with_suffix(".1.jsonl"))
+            trusted_path.append_line(path, line)
     except OSError as error:
         why = error.strerror or ""
         raise ConfigError(f"{path} cannot be written", why, f"ls -ld {home}") from None

@@ -17,6 +17,7 @@ from fleet.contract.vocabulary import (
     State,
     Verb,
 )
+from fleet.contract.work_vocabulary import TaskState
 from fleet.domain.agent_view import AgentView
 from fleet.domain.problems import exit_code, problems_of
 from fleet.domain.verdict import Verdict
@@ -113,6 +114,7 @@ def alerts_answer(alerts: Sequence[Mapping[str, Any]], words: Words) -> str:
     lines = []
     for alert in alerts:
         extra = ", acknowledged" if alert.get("acknowledged_by") else ""
+        extra += ", flapping" if alert.get("flapping_since") else ""
         extra += ", silenced" if alert.get("silenced") else ""
         who, since = words.agent(alert.get("agent") or "hub"), say.moment(alert["since"])
         what = f"{word(Severity, alert['severity'])} {who}: {words.code(alert['code'])}"
@@ -137,6 +139,10 @@ def _said(item: Mapping[str, Any], words: Words) -> str:
     if item["kind"] == MessageKind.ALERT:
         severity, state = word(Severity, message["severity"]), word(AlertState, message["state"])
         return f"{severity} {words.code(message['code'])} {state}"
+    if item["kind"] == MessageKind.PROGRESS:
+        return f"{word(TaskState, message['state'])} {int(message['progress'])}%"
+    if item["kind"] == MessageKind.TASK:
+        return f"offered, epoch {int(message['epoch'])}"
     for field, vocabulary in (("state", State), ("verb", Verb), ("notice", Notice)):
         if message.get(field):
             return word(vocabulary, message[field])

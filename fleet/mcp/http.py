@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 
 from mcp.server.mcpserver import MCPServer
@@ -9,53 +10,91 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fleet.http.auth import OPERATORS, READERS, Authenticator
+from fleet.http.connections import most_connections
+from fleet.http.listeners import Listeners
 from fleet.http.middleware import LOOPBACK, HttpGuard
 from fleet.http.problems import HttpProblem
+from fleet.http.revocations import Revocations, answer_until
 from fleet.http.server import bind
 from fleet.http.server import serve as serve_http
 from fleet.http.service import HttpService
+from fleet.provisioning.https import ServerCertificate
 from fleet.settings import Settings
-from fleet.tokens import Tokens
+from fleet.tokens import Principal, Tokens
 
 
 class BearersOnly:
-    """ASGI middleware: no token of the right role, no tools."""
+    """ASGI middleware: no token of the right role, no tools; a stream ends with its token.
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, *, allow_commands: bool) -> None:
+    Whatever is open counts: a stream lasts, and what a tool does takes seconds.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        revocations: Revocations,
+        *,
+        allow_commands: bool,
+    ) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._revocations = revocations
+        self._open = Listeners(most_connections() // 2)
         self._roles = OPERATORS if allow_commands else READERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            problem = self._refusal(Request(scope))
-            if problem is not None:
-                await problem.response()(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
-
-    def _refusal(self, request: Request) -> HttpProblem | None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         try:
-            principal = self._authenticator.principal(request)
+            principal = self._admitted(Request(scope))
+            self._open.check(principal.id)
         except HttpProblem as problem:
-            return problem
+            await problem.response()(scope, receive, send)
+            return
+        with (
+            self._open.listening(principal.id),
+            self._revocations.watch(principal.id) as revoked,
+        ):
+            await answer_until(revoked, self._app, scope, receive, send)
+
+    def _admitted(self, request: Request) -> Principal:
+        principal = self._authenticator.principal(request)
         if principal.role in self._roles:
-            return None
-        return HttpProblem(HTTPStatus.FORBIDDEN, "this role may not use these tools")
+            return principal
+        raise HttpProblem(HTTPStatus.FORBIDDEN, "this role may not use these tools")
 
 
 async def serve(
-    server: MCPServer, settings: Settings, host: str, port: int, *, allow_commands: bool
+    server: MCPServer,
+    settings: Settings,
+    host: str,
+    port: int,
+    *,
+    allow_commands: bool,
+    certificate: ServerCertificate | None = None,
 ) -> None:
-    """Serve until a signal ends it.
+    """Serve until a signal ends it; without `certificate` by plain HTTP.
 
     Raises:
         ConfigError: the address is not free, or the table `[http_service]` is not usable.
     """
     service = HttpService.of(settings)
-    app: ASGIApp = server.streamable_http_app(host=host)
-    authenticator = Authenticator(Tokens(settings.home))
-    bearers = BearersOnly(app, authenticator, allow_commands=allow_commands)
-    guarded = HttpGuard(bearers, LOOPBACK | {host} | service.hosts)
+    # Every tool answers its own request, so nothing is kept between two: each `initialize` would
+    # open a session, and of those only all together have a bound.
+    app: ASGIApp = server.streamable_http_app(host=host, stateless_http=True)
+    tokens = Tokens(settings.home)
+    revocations = Revocations(tokens)
+    bearers = BearersOnly(app, Authenticator(tokens), revocations, allow_commands=allow_commands)
+    known = frozenset(certificate.names) if certificate else frozenset[str]()
+    guarded = HttpGuard(bearers, known | LOOPBACK | {host} | service.hosts)
     taken = bind(host, port, "--http ")
-    await serve_http(guarded, taken, service, lifespan=True, signals=True)
+    tls = certificate.context if certificate else None
+    serving = serve_http(guarded, taken, service, lifespan=True, signals=True, tls=tls)
+    renewing = asyncio.create_task(certificate.run()) if certificate else None
+    try:
+        await revocations.beside(serving)
+    finally:
+        if renewing is not None:
+            renewing.cancel()

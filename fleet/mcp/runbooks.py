@@ -47,7 +47,16 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
     HubAlertCode.AGENT_LATE: ("Wait one interval.", "If it gets stale: see agent-stale."),
     HubAlertCode.AGENT_STALE: ("Is its machine up, and the network?", "health-check when it is."),
     HubAlertCode.AGENT_OFFLINE: ("Was it stopped on purpose?", "If not: start agent and sidecar."),
-    HubAlertCode.AGENT_GHOST: ("Somebody publishes without being enrolled.", "fleet agent list."),
+    HubAlertCode.AGENT_GHOST: (
+        "Somebody publishes without being enrolled: fleet agent list.",
+        "fleet agent add where it belongs; one that only spoke once: fleet agent forget.",
+    ),
+    HubAlertCode.AGENT_DEGRADED: (
+        "describe: which planes fail? Look at the agent's log.",
+        "None fails: the agent itself says so, by ok=false or its state. Whoever sends its "
+        "heartbeats knows why.",
+        "It ends when the agent says that it is well, or raises an alert of its own.",
+    ),
     HubAlertCode.CLOCK_SKEW: ("Start time synchronisation on the agent's machine.",),
     HubAlertCode.SEQ_GAP: ("Messages were lost: look at the broker's limits.", "fleet doctor."),
     HubAlertCode.TELEMETRY_DISSENT: (
@@ -61,9 +70,36 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
         "fleet audit report names the fields.",
     ),
     HubAlertCode.BROKER_DOWN: ("Start the broker.", "fleet doctor."),
+    HubAlertCode.HUB_DEAF: (
+        "Is the hub's machine overloaded, or its disk slow? It cannot keep up with what comes in.",
+        "fleet doctor; until this ends nobody who falls silent is told.",
+    ),
+    HubAlertCode.CREDENTIAL_USED_TWICE: (
+        "Of an agent: a copied state directory, container or machine? End one of the two sidecars, "
+        "or give it a name of its own: fleet agent add.",
+        "Of the hub: end the other hub on this broker, then restart this one.",
+        "Neither is yours? Somebody has the credential: fleet agent rotate AGENT.",
+        "For half an hour after it ended last wills of that agent are not believed: its death is "
+        "told as agent-stale then, not at once.",
+    ),
     HubAlertCode.ACL_OPEN: (
         "Take the broker off the network.",
         "fleet broker secure; fleet acl test.",
+    ),
+    HubAlertCode.HUB_CLOCK: (
+        "Set the clock of the hub's machine right: timedatectl shows it. No agent is at fault.",
+        "It is right already? Then the hub believes it once agents speak, or a person vouches for "
+        "it: fleet serve --trust-clock.",
+        "Meanwhile nothing is deleted; what agents say is stored and judged as always.",
+    ),
+    HubAlertCode.STORE_DOWN: (
+        "Is the database up, and does the hub's machine reach it? Its own log says more.",
+        "Nothing is lost meanwhile: the broker keeps what the hub has not acknowledged, as far as "
+        "its queue limits go. The hub goes on by itself.",
+    ),
+    HubAlertCode.CERTIFICATE_EXPIRY: (
+        "Of an agent: fleet agent rotate, then the new join line, then --finish.",
+        "Of the hub: fleet broker certificates; --renew, then restart the broker.",
     ),
 }
 """Alert code → steps, in order."""

@@ -126,8 +126,10 @@ class FleetTools:
         return answers.check_answer(state, self._words(state.listed))
 
     async def alerts(self) -> str:
-        answer = HubClient.needed(self._settings).get("/v1/alerts")
-        return answers.alerts_answer(answer["alerts"], await self._listed_words())
+        hub = HubClient.needed(self._settings)
+        answer, words = hub.get("/v1/alerts"), await self._listed_words()
+        with hub.reading():
+            return answers.alerts_answer(answer["alerts"], words)
 
     async def history(
         self,

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from fleet.contract.patterns import AGENT, DIGEST, TIMESTAMP
 from fleet.contract.vocabulary import AlertCode, Check, HubAlertCode, Plane, Word
-from fleet.domain.problems import MAINTENANCE, NOT_OK, SILENCED, Problem
+from fleet.domain.problems import FLAPPING, MAINTENANCE, NOT_OK, SILENCED, Problem
 from fleet.metrics.declared import DECLARED
 
 UNLISTED: Final = "an agent that is not enrolled"
@@ -86,8 +86,9 @@ class Words:
             what = f"{known}:{word(Check, check)}"
         else:
             what = self.code(problem.code)
-        held = problem.held if problem.held in ("", MAINTENANCE, SILENCED) else "held back"
-        return f"{what} ({held})" if held else what
+        known_words = (FLAPPING, MAINTENANCE, SILENCED)
+        beside = ", ".join(one if one in known_words else "held back" for one in problem.remarks)
+        return f"{what} ({beside})" if beside else what
 
 
 def version(text: object) -> str:

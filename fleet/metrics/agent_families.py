@@ -73,10 +73,14 @@ CHECK: Final = Family(
 INFO: Final = Family(
     "fleet_agent_info",
     "gauge",
-    "1, with what runs",
+    "1, with what runs, or ran last",
     ("agent", "kind", "version", "sidecar", "runtime"),
 )
 FAMILIES: Final = (UP, STATE, AGE, INTERVAL, UPTIME, SKEW, MISSING, CHECK, INFO)
+
+KEPT_WHILE_DOWN: Final = (UP, STATE, AGE, INTERVAL, INFO)
+"""What an agent has as long as the hub knows it. All else is a measurement of something that runs:
+it ends while `fleet_agent_up` is 0, as the series of a target that Prometheus cannot scrape do."""
 
 METRIC_PREFIX: Final = "fleet_agent_metric_"
 METRIC_HELP: Final = "declared by agents, in base units"

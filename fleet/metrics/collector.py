@@ -14,6 +14,7 @@ from fleet.commander.commander import Commander
 from fleet.contract.vocabulary import MessageKind, Reason, Verb
 from fleet.domain.commands import OPEN, CommandState
 from fleet.domain.events import Fact
+from fleet.domain.problems import FLAPPING
 from fleet.metrics import hub_families
 from fleet.metrics.agent_families import Family
 from fleet.metrics.exposition import Exposition
@@ -65,8 +66,13 @@ class HubCollector(Collector):
         yield single(hub_families.RECEIPTS, counters.receipts)
         yield single(hub_families.RECEIPTS_FAILED, counters.receipts_failed)
         yield single(hub_families.LINK_UP, counters.link_up)
+        here = self._hub.bus.broker.place
+        every = [one.place for one in self._hub.settings.brokers.every]
+        yield labelled(hub_families.BROKER_IN_USE, {(one,): one == here for one in every})
+        yield labelled(hub_families.BRIDGE_UP, {(n,): up for n, up in counters.bridges.items()})
         yield single(hub_families.LINK_LOSSES, counters.link_losses)
         yield single(hub_families.UNASKED, self._hub.bus.unasked)
+        yield single(hub_families.OVERFLOWED, self._hub.bus.overflowed)
         yield single(hub_families.FEED_DROPPED, counters.feed_dropped)
         yield single(hub_families.FEED_QUEUE, self._hub.feed.backlog)
 
@@ -80,7 +86,11 @@ class HubCollector(Collector):
         )
         wrong = self._hub.read_model.problems(self._hub.committer.now())
         yield labelled(
-            hub_families.PROBLEM, {(p.agent, p.code, p.severity.value, p.held): 1 for p in wrong}
+            hub_families.PROBLEM,
+            {
+                (p.agent, p.code, p.severity.value, p.held, FLAPPING if p.flapping else ""): 1
+                for p in wrong
+            },
         )
         yield single(hub_families.SILENCES, len(book.silences))
         outcomes = self._commander.outcomes

@@ -14,14 +14,19 @@ SIDECAR: Final = {
 """What every sidecar declares of itself."""
 
 PROBES: Final = {
+    "channels": "message channels of the agent",
+    "channels_failed": "those of them that are refused or lost",
     "cpu_seconds_total": "CPU time of the agent",
     "cron_jobs": "scheduled jobs of the agent",
     "cron_jobs_failed": "those of them whose last run failed",
+    "cron_jobs_overdue": "those of them whose run is overdue",
     "disk_available_bytes": "room left on the agent's disk",
+    "disk_size_bytes": "size of the agent's disk",
     "endpoint_latency_seconds": "time that the health endpoint took to answer",
     "errors_total": "model calls that failed",
     "memory_available_bytes": "memory left to the agent",
     "memory_bytes": "memory that the agent uses",
+    "memory_size_bytes": "memory that the agent may use in all",
     "model_calls_total": "model calls",
     "processes": "processes of the agent",
     "restarts_total": "restarts of the agent that the sidecar saw",

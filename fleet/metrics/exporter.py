@@ -12,6 +12,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from fleet.commander.commander import Commander
 from fleet.hub.feed import Item
+from fleet.metrics.accept import prefers_openmetrics
 from fleet.metrics.collector import Extra, HubCollector
 from fleet.metrics.exposition import Exposition
 from fleet.metrics.hub_families import LATENCY
@@ -58,7 +59,7 @@ class Exporter:
 
     def expose(self, accept: str) -> tuple[bytes, str]:
         """(body, content type); OpenMetrics where the scraper asks for it."""
-        openmetrics = "application/openmetrics-text" in accept
+        openmetrics = prefers_openmetrics(accept)
         now = self._hub.committer.now()
         if self._membership != (membership := self._hub.roster.membership):
             self._exposition.align(self._hub.roster.names())  # costs as much as the scrape itself

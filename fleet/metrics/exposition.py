@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Set
 from typing import Final
 
+from fleet.contract.quantise import gauge, is_counter, is_point
 from fleet.domain.agent_view import AgentView
 from fleet.domain.verdict import Verdict
 from fleet.metrics import agent_families
 from fleet.metrics.agent_families import FAMILIES, MAX_METRIC_NAMES, Family, metric_family
 
 _UP: Final = frozenset({Verdict.OK, Verdict.DEGRADED, Verdict.LATE})
+"""Verdicts of an agent that is heard. Of any other one (silent, gone, nobody's) there is nothing to
+measure: its last numbers would stay for ever, and look like the present."""
 Lookup = Callable[[str], AgentView]
 
 
@@ -41,8 +44,11 @@ class Exposition:
     def align(self, names: Set[str]) -> None:
         """There are these agents and no other: who was revoked is gone with all series, who is
         enrolled and was never heard has its own."""
-        for name in self._of_agent.keys() - names:
+        gone = self._of_agent.keys() - names
+        for name in gone:
             self._forget(name)
+        if gone:
+            self._release_names()
         self._dirty &= names
         self._dirty |= names - self._of_agent.keys()
 
@@ -50,6 +56,19 @@ class Exposition:
         for family in self._of_agent.pop(name, ()):
             self._lines[family].pop(name, None)
         self._seen_at.pop(name, None)
+
+    def _release_names(self) -> None:
+        """Give back the places of metrics that only agents had who are gone now."""
+        freed = {f for f in self._metric_families.values() if not self._lines[f]}
+        if not freed:
+            return
+        for family in freed:
+            del self._lines[family]
+        kept = {n: f for n, f in self._metric_families.items() if f not in freed}
+        self._metric_families = kept
+        self._names = {sample for family in kept.values() for sample in family.sample_names}
+        self._shapes = {s: s for s in self._shapes if freed.isdisjoint(s)}
+        self._refused.clear()
 
     def render(self, lookup: Lookup, now: float, *, openmetrics: bool = False) -> str:
         """The text of all families that have a series, without `# EOF`."""
@@ -91,14 +110,27 @@ class Exposition:
 
     def _rendered(self, view: AgentView) -> Iterable[tuple[Family, str]]:
         # Names and label values are of closed patterns, so nothing needs escaping.
-        agent = view.agent
+        agent, up = view.agent, view.state in _UP
         one = f'{{agent="{agent}"}} '
-        yield agent_families.UP, f"fleet_agent_up{one}{int(view.state in _UP)}\n"
+        yield agent_families.UP, f"fleet_agent_up{one}{int(up)}\n"
         yield agent_families.STATE, f'fleet_agent_state{{agent="{agent}",state="{view.state}"}} 1\n'
         yield (
             agent_families.INTERVAL,
             f"fleet_agent_interval_seconds{one}{_number(view.interval)}\n",
         )
+        versions = view.versions or {}
+        yield (
+            agent_families.INFO,
+            f'fleet_agent_info{{agent="{agent}",kind="{view.kind or "unknown"}",'
+            f'version="{versions.get("agent", "unknown")}",'
+            f'sidecar="{versions.get("sidecar", "unknown")}",'
+            f'runtime="{versions.get("runtime", "unknown")}"}} 1\n',
+        )
+        if up:
+            yield from self._measured(view, one)
+
+    def _measured(self, view: AgentView, one: str) -> Iterable[tuple[Family, str]]:
+        agent = view.agent
         if view.uptime is not None:
             yield agent_families.UPTIME, f"fleet_agent_uptime_seconds{one}{_number(view.uptime)}\n"
         if view.skew is not None:
@@ -112,18 +144,10 @@ class Exposition:
                     for p, v in view.planes.items()
                 ),
             )
-        versions = view.versions or {}
-        yield (
-            agent_families.INFO,
-            f'fleet_agent_info{{agent="{agent}",kind="{view.kind or "unknown"}",'
-            f'version="{versions.get("agent", "unknown")}",'
-            f'sidecar="{versions.get("sidecar", "unknown")}",'
-            f'runtime="{versions.get("runtime", "unknown")}"}} 1\n',
-        )
         for metric, value in view.metrics.items():
             family = self._metric_family(metric)
             if family is not None:
-                yield family, f"{family.name}{one}{_number(value)}\n"
+                yield family, f"{family.name}{one}{_number(_shown(metric, value))}\n"
 
     def _metric_family(self, name: str) -> Family | None:
         """The family of an agent's metric; None where it has no place in the exposition."""
@@ -145,6 +169,12 @@ class Exposition:
         self._metric_families[name] = family
         self._lines[family] = {}
         return family
+
+
+def _shown(metric: str, value: float) -> float:
+    """A gauge has the digits that a dashboard shows, whoever sent it: who may read `/metrics` is
+    not asked as closely as who may read the agents (ADR-0021)."""
+    return value if is_counter(metric) or is_point(metric) else gauge(value)
 
 
 def _number(value: float) -> float:

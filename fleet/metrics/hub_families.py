@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from fleet.contract.vocabulary import MessageKind, Reason
+from fleet.domain.events import Fact
+from fleet.domain.verdict import Verdict
 from fleet.metrics.agent_families import Family
+from fleet.metrics.work_families import WORK_FAMILIES
 
 _NONE: Final[tuple[str, ...]] = ()
 
@@ -21,13 +25,13 @@ MESSAGES: Final = _counter(
     "fleet_bus_messages_total",
     "messages received, repetitions included",
     "kind",
-    series="one a kind of message: 6",
+    series=f"one a kind of message: {len(MessageKind)}",
 )
 REJECTS: Final = _counter(
     "fleet_bus_rejects_total",
     "messages the contract rejected; the newest are kept as dead letters",
     "reason",
-    series="one a reason: 15",
+    series=f"one a reason: {len(Reason)}",
 )
 DEAD_LETTERS_DROPPED: Final = _counter(
     "fleet_dead_letters_dropped_total", "dead letters that had to make room for newer ones"
@@ -36,7 +40,7 @@ FACTS: Final = _counter(
     "fleet_facts_total",
     "what the hub learned of agents, such as births, gaps and ignored wills",
     "fact",
-    series="one a fact: 18",
+    series=f"one a fact: {len(Fact)}",
 )
 LOST: Final = _counter(
     "fleet_missing_messages_total", "messages that gaps in numbered sessions showed to be missing"
@@ -57,10 +61,22 @@ RECEIPTS_FAILED: Final = _counter(
     "fleet_receipt_failures_total", "receipts that could not be sent; the next one covers them"
 )
 LINK_UP: Final = _gauge("fleet_link_up", "1 while the hub is linked to the broker, else 0")
+BROKER_IN_USE: Final = _gauge(
+    "fleet_broker_in_use",
+    "1 for the broker of FLEET_BROKER at which the hub is, or whose turn it is; 0 for the others",
+    "broker",
+)
+BRIDGE_UP: Final = _gauge(
+    "fleet_bridge_up", "1 while a bridge between brokers is up, as the broker says", "bridge"
+)
 LINK_LOSSES: Final = _counter("fleet_link_losses_total", "times the link to the broker was lost")
 UNASKED: Final = _counter(
     "fleet_unasked_messages_total",
     "messages the broker sent though no subscription of the hub matches them: dropped",
+)
+OVERFLOWED: Final = _counter(
+    "fleet_overflowed_messages_total",
+    "messages at QoS 0 that came faster than the hub takes them, beyond 64 MiB: dropped",
 )
 FEED_DROPPED: Final = _counter(
     "fleet_feed_dropped_total", "events that services of the hub were too slow for; all are stored"
@@ -70,7 +86,7 @@ FEED_QUEUE: Final = _gauge(
 )
 
 AGENTS: Final = _gauge(
-    "fleet_agents", "agents by the hub's verdict", "state", series="one a verdict: 7"
+    "fleet_agents", "agents by the hub's verdict", "state", series=f"one a verdict: {len(Verdict)}"
 )
 FIRING: Final = _gauge(
     "fleet_alert_firing",
@@ -82,14 +98,19 @@ FIRING: Final = _gauge(
 )
 PROBLEM: Final = _gauge(
     "fleet_problem",
-    "1 for each thing that is wrong, as `fleet status` names it; held says why it wakes nobody",
+    "1 for each thing that is wrong, as `fleet status` names it; held says why it wakes nobody; "
+    "flapping, that it comes and goes",
     "agent",
     "code",
     "severity",
     "held",
+    "flapping",
     series="one a problem",
 )
 SILENCES: Final = _gauge("fleet_silences", "silences in force, maintenance included")
+DEAD_MAN_UP: Final = _gauge(
+    "fleet_dead_man_up", "1 if the monitor elsewhere took the last ping; absent without [dead_man]"
+)
 ROUTE_UP: Final = _gauge(
     "fleet_route_up",
     "1 if the last attempt of an alert route was taken, else 0",
@@ -107,13 +128,31 @@ ROUTE_FAILURES: Final = _counter(
 )
 ROUTE_DROPPED: Final = _counter(
     "fleet_route_dropped_total",
-    "messages an alert route gave up: too many waited",
+    "messages an alert route gave up: too many waited or were set aside",
     "route",
     series="one a route",
 )
 ROUTE_WAITING: Final = _gauge(
     "fleet_route_waiting_messages",
     "messages an alert route has yet to deliver",
+    "route",
+    series="one a route",
+)
+ROUTE_PAUSED: Final = _gauge(
+    "fleet_route_paused",
+    "1 while an alert route tries nothing: its receiver failed, or asked for a pause",
+    "route",
+    series="one a route",
+)
+ROUTE_REFUSED: Final = _counter(
+    "fleet_route_refused_total",
+    "messages set aside: the receiver of an alert route will not take them as they are",
+    "route",
+    series="one a route",
+)
+ROUTE_SET_ASIDE: Final = _gauge(
+    "fleet_route_set_aside_messages",
+    "messages set aside that wait for `fleet alerts retry`",
     "route",
     series="one a route",
 )
@@ -144,7 +183,8 @@ COMMITS: Final = _counter("fleet_commits_total", "batches committed")
 COMMIT_SECONDS: Final = _counter("fleet_commit_seconds_total", "time spent in commits")
 COMMIT_FAILURES: Final = _counter("fleet_commit_failures_total", "commits that failed")
 PAUSED: Final = _gauge(
-    "fleet_intake_paused", "1 while the disk is full and the hub acknowledges nothing, else 0"
+    "fleet_intake_paused",
+    "1 while the store takes nothing and nothing is acknowledged, else 0",
 )
 STORE_BYTES: Final = _gauge(
     "fleet_store_bytes", "size of the store", "file", series="2: database and log"
@@ -166,7 +206,7 @@ AUDIT_LOST: Final = _counter(
 )
 LEAK_BUDGET: Final = _gauge(
     "fleet_leak_budget_bytes",
-    "the most an agent could hide in a day of messages the contract allows, by its types",
+    "the most that one agent can say in a day without a finding of the audit, whatever it is",
 )
 
 BROKER_DROPPED: Final = _counter(
@@ -197,10 +237,12 @@ BROKER: Final = {
 HUB_FAMILIES: Final = (
     MESSAGES, REJECTS, DEAD_LETTERS_DROPPED, FACTS, LOST, REPEATED, LEFT_OUT,
     VALUES_LEFT_OUT, RECEIPTS, RECEIPTS_FAILED,
-    LINK_UP, LINK_LOSSES, UNASKED, FEED_DROPPED, FEED_QUEUE, AGENTS, FIRING, PROBLEM, SILENCES,
-    ROUTE_UP,
-    ROUTE_SENT, ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, COMMANDS, COMMANDS_OPEN, LATENCY,
+    LINK_UP, BROKER_IN_USE, BRIDGE_UP, LINK_LOSSES, UNASKED, OVERFLOWED, FEED_DROPPED, FEED_QUEUE,
+    AGENTS, FIRING, PROBLEM,
+    SILENCES, DEAD_MAN_UP, ROUTE_UP,
+    ROUTE_SENT, ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, ROUTE_PAUSED, ROUTE_REFUSED,
+    ROUTE_SET_ASIDE, COMMANDS, COMMANDS_OPEN, LATENCY,
     NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,
     STORE_FREE, TICKS, TICK_SECONDS, STARTED, BUILD, AUDIT_FINDINGS, AUDIT_GAPS, AUDIT_LOST,
-    LEAK_BUDGET, *BROKER.values(),
+    LEAK_BUDGET, *WORK_FAMILIES, *BROKER.values(),
 )  # fmt: skip

@@ -9,7 +9,13 @@ from typing import Final
 
 from fleet.contract.limits import MAX_ALERTS, MAX_METRICS
 from fleet.contract.vocabulary import Plane
-from fleet.metrics.agent_families import FAMILIES, MAX_METRIC_NAMES, METRIC_PREFIX, Family
+from fleet.metrics.agent_families import (
+    FAMILIES,
+    KEPT_WHILE_DOWN,
+    MAX_METRIC_NAMES,
+    METRIC_PREFIX,
+    Family,
+)
 from fleet.metrics.declared import PROBES, SIDECAR
 from fleet.metrics.hub_families import HUB_FAMILIES
 
@@ -29,6 +35,12 @@ read at scrape.
 ## Agents
 
 {agents}
+
+While `fleet_agent_up` is 0 (the agent is silent, gone, unknown or a ghost) only
+{kept}
+stay, and what is wrong as `fleet_problem`. The others, and the agent's own metrics, end with it,
+so that no last value looks like the present; they go on when it is heard again, counters where
+they were. Who was revoked, forgotten or renamed has no series at all.
 
 A metric that an agent declares becomes `{prefix}NAME`, with the label `agent`: a counter if its
 name ends in `_total`, else a gauge. Every sidecar declares these:
@@ -64,6 +76,7 @@ def page() -> str:
     single = sum(family.series == "1" for family in FAMILIES)
     return TEMPLATE.format(
         agents=_table(FAMILIES, "Series an agent"),
+        kept=", ".join(f"`{family.name}`" for family in KEPT_WHILE_DOWN),
         prefix=METRIC_PREFIX,
         sidecar=_declared(SIDECAR),
         probes=_declared(PROBES),

@@ -1,143 +1,287 @@
-"""One route's queue: on disk until delivered, each group once, tried until it is taken."""
+"""One route's queue: on disk until delivered, each group once, tried until it is taken or is
+known to be one that the receiver never takes."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-import random
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from fleet.contract.backoff import Backoff
 from fleet.contract.errors import ConfigError, FleetError
-from fleet.contract.secret_file import write_secret
+from fleet.contract.vocabulary import Severity
+from fleet.notifier.digest import Digest
+from fleet.notifier.kept_state import InHome, InStore, KeptState
 from fleet.notifier.notification import Notification
+from fleet.notifier.queue import Queue
+from fleet.notifier.refusals import Refusal, SendError
 from fleet.notifier.routes import Route
 from fleet.notifier.senders import send
+from fleet.notifier.set_aside import SetAside, SetAsideMessages
 
-FIRST, LONGEST = 1.0, 300.0
-"""Seconds before the second attempt, and at most between two: a receiver that is away for the
-night is told within five minutes of its return."""
+FIRST, LONGEST = 1.0, 60.0
+"""Seconds before the second attempt, and at most between two beside what the receiver asks for:
+one a minute costs nobody anything, and who was away is told within a minute of the return."""
 
 MAX_WAITING: Final = 1_000
-"""Groups that wait at most; beyond it the oldest are dropped and counted."""
+"""Groups that wait at most; beyond it what matters least is dropped and counted."""
 
 REMEMBERED: Final = 1_000
 """Delivered ids kept, so that a restart does not tell the same again."""
 
-Send = Callable[[Route, Notification], None]
+GIVEN: Final = 5_000
+"""Ids of single alerts kept for the next hub to lead, 35 bytes each: more than one tells while it
+takes over."""
+
+Send = Callable[[Route, Notification], object]
 _log = logging.getLogger(__name__)
 
 
 class Delivery:
     """Delivers to one route. `enqueue` is safe to call before `run`.
 
+    Args:
+        kept: where it keeps its state; None: in a file of `folder`.
+
     Attributes:
-        sent, failures, dropped: totals since the start, for metrics.
+        sent, failures, dropped, refused: totals since the start, for metrics; `refused` are the
+            messages that were set aside.
         working: whether the last attempt was taken; True before the first.
+        paused: whether the circuit is open: nothing is tried until its pause is over.
     """
 
-    def __init__(self, route: Route, folder: Path, attempt: Send = send) -> None:
+    def __init__(
+        self, route: Route, folder: Path, attempt: Send = send, kept: KeptState | None = None
+    ) -> None:
         self.route = route
         self.sent = 0
         self.failures = 0
         self.dropped = 0
+        self.refused = 0
         self.working = True
+        self.paused = False
+        self.set_aside = SetAsideMessages()
+        self._digest = Digest(route.digest)
         self._attempt = attempt
-        self._file = folder / f"{route.name}.json"
-        self._waiting: OrderedDict[str, Notification] = OrderedDict()
+        self._kept = kept or InHome(folder / f"{route.name}.json")
+        self._queue = Queue(FIRST, LONGEST)
         self._delivered: OrderedDict[str, None] = OrderedDict()
+        self._given: OrderedDict[str, None] = OrderedDict()
+        """Alerts that this route was given, by their ids, where several hubs take turns."""
+        self._circuit = Backoff(FIRST, LONGEST, steady=0.0)
+        self._closes_at = 0.0
         self._more = asyncio.Event()
         self._changes = 0
         """Changes since the start, so that an older state is never written over a newer one."""
         self._written = 0
         self._disk = threading.Lock()
+        # Of its own: receivers that hang must not use up the threads of others.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"route-{route.name}")
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._queue)
 
     def restore(self) -> None:
         """Take up what the last hub could not deliver."""
         try:
-            kept = json.loads(self._file.read_text())
-            self._waiting.update((g["id"], Notification.from_json(g)) for g in kept["waiting"])
-            self._delivered.update(dict.fromkeys(map(str, kept["delivered"])))
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            _log.warning("route %s: %s is unreadable (%s)", self.route.name, self._file, error)
-        if self._waiting:
-            self._more.set()
+            kept = self._kept.read(_kept)
+        except ConfigError as error:
+            why = f"{error.what}: {error.why}"
+            _log.error("route %s: %s; what waited in it is lost", self.route.name, why)
+            return
+        if kept is None:
+            return
+        waiting, delivered, set_aside, digest, given = kept
+        self._given.update(dict.fromkeys(given))
+        self._digest.restored(digest)
+        self._queue.add(waiting, in_front=True)
+        self._delivered.update(dict.fromkeys(delivered))
+        for one in set_aside:
+            self.set_aside.add(one)
+        self._more.set()
 
     async def enqueue(self, group: Notification) -> None:
         """Queue a group, unless it is below the route's severity or was delivered already; it is
         on disk when this returns."""
+        if any(group.id in known for known in (self._queue, self._delivered, self.set_aside)):
+            return
+        self.set_aside.supersede(group)
         if not self.route.wants(group.severity):
             return
-        if group.id in self._waiting or group.id in self._delivered:
+        news = self._news(group)
+        if news is None:
             return
-        self._waiting[group.id] = group
-        while len(self._waiting) > MAX_WAITING:
-            self._waiting.popitem(last=False)
+        group = news
+        if self.route.digest and group.severity is Severity.INFO:
+            self.dropped += self._digest.add(group, time.time())
+            self._remember(group.id)
+        else:
+            self._queue.add([group])
+        while len(self._queue) > MAX_WAITING:
+            self._queue.remove(self._queue.least().id)
             self.dropped += 1
         self._changes += 1
         self._more.set()
         await self._save()
 
+    def _news(self, group: Notification) -> Notification | None:
+        """What of a group this route was not given yet. Another hub may have put it together
+        otherwise, and have ended before it could note what was told; None: all of it was."""
+        if not isinstance(self._kept, InStore) or group.flap:
+            return group
+        members = {id_: one for id_, one in group.by_member().items() if id_ not in self._given}
+        self._given.update(dict.fromkeys(members))
+        while len(self._given) > GIVEN:
+            self._given.popitem(last=False)
+        return group.with_only(members.values())
+
+    async def retry(self) -> int:
+        """Try at once what was set aside, and whatever waits; how many were set aside."""
+        messages = self.set_aside.take()
+        self._queue.add(messages, in_front=True)
+        self._closes_at = 0.0
+        self._changes += 1
+        self._more.set()
+        await self._save()
+        return len(messages)
+
     async def run(self) -> None:
-        """Deliver for ever, oldest first."""
+        """Deliver for ever, the worst first."""
         try:
             await self._deliver()
         finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
             self._write(self._changes, self._state())  # a cancelled save is made up for
 
     async def _deliver(self) -> None:
-        attempt = 0
         while True:
-            await self._more.wait()
-            group = next(iter(self._waiting.values()))
-            if await self.attempt_once(group):
-                attempt = 0
-                self._waiting.pop(group.id, None)
-                self._delivered[group.id] = None
-                while len(self._delivered) > REMEMBERED:
-                    self._delivered.popitem(last=False)
+            self._more.clear()
+            if (due := self._digest.due_at) is not None and due <= time.time():
+                self._queue.add([self._digest.take()])
                 self._changes += 1
-                if not self._waiting:
-                    self._more.clear()
                 await self._save()
+            now = time.monotonic()
+            self.paused = now < self._closes_at
+            group = None if self.paused else self._queue.next(now)
+            if group is None:
+                due = None if self._digest.due_at is None else self._digest.due_at - time.time()
+                until = self._closes_at if self.paused else self._queue.next_due()
+                moments = [until, None if due is None else now + due]
+                await self._wait(min((m for m in moments if m is not None), default=None))
             else:
-                ceiling = min(LONGEST, FIRST * 2.0**attempt)
-                attempt = min(attempt + 1, 16)
-                await asyncio.sleep(random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter
+                await self._try(group)
 
-    async def attempt_once(self, group: Notification) -> bool:
-        """One attempt; says once in the log when the route fails, and when it works again."""
+    async def _wait(self, until: float | None) -> None:
+        """Until there is more to do, or `until` (monotonic) at the latest."""
         try:
-            await asyncio.to_thread(self._attempt, self.route, group)
+            async with asyncio.timeout_at(None) as limit:
+                if until is not None:
+                    limit.reschedule(asyncio.get_running_loop().time() + until - time.monotonic())
+                await self._more.wait()
+        except TimeoutError:
+            pass
+
+    async def _try(self, group: Notification) -> None:
+        error = await self._attempt_once(group)
+        if error is None:
+            self._queue.was_taken(group.id)
+            self._remember(group.id)
+        elif error.refusal is Refusal.TOO_LARGE and (halves := group.halves()):
+            self._queue.replace(group.id, (half for half in halves if not self._is_known(half)))
+            self._remember(group.id)
+        elif error.refusal in (Refusal.REFUSED, Refusal.TOO_LARGE):
+            self._give_up(group, error.why)
+        elif error.refusal is Refusal.FAILED and self._queue.has_failed(group.id, time.monotonic()):
+            if not self._queue.is_hopeless(group.id):
+                return
+            self._give_up(group, error.why)
+        else:
+            now = time.monotonic()
+            self._closes_at = now + self._circuit.failed(now, error.retry_after)
+            return  # nothing changed that the disk should know
+        self._changes += 1
+        await self._save()
+
+    def _is_known(self, group: Notification) -> bool:
+        return group.id in self._queue or group.id in self._delivered
+
+    def _remember(self, group_id: str) -> None:
+        self._delivered[group_id] = None
+        while len(self._delivered) > REMEMBERED:
+            self._delivered.popitem(last=False)
+
+    def _give_up(self, group: Notification, why: str) -> None:
+        self._queue.remove(group.id)
+        self.refused += 1
+        self.dropped += self.set_aside.add(SetAside(group, why, time.time()))
+        _log.error("route %s: %s is set aside: %s", self.route.name, group.title, why)
+        _log.error("Try: fleet alerts retry %s, once the receiver takes it", self.route.name)
+
+    async def say_again(self, group: Notification) -> None:
+        """One attempt at what was told already; nothing is queued. One that is too large goes in
+        parts."""
+        parts = [group]
+        while parts and not self.paused:
+            part = parts.pop()
+            error = await self._attempt_once(part)
+            if error is not None and error.refusal is Refusal.TOO_LARGE:
+                parts += part.halves()
+
+    async def _attempt_once(self, group: Notification) -> SendError | None:
+        """One attempt; says once in the log when the route fails, and when it works again."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._thread, self._attempt, self.route, group)
         except FleetError as error:
             self.failures += 1
-            if self.working:
+            if isinstance(error, SendError):
+                failed = error
+            else:  # a file of the route's own
+                failed = SendError(error.what, error.why, error.remedy, refusal=Refusal.AWAY)
+            permanent = failed.refusal in (Refusal.REFUSED, Refusal.TOO_LARGE)
+            if self.working and not permanent:
                 _log.error("%s: %s; it is tried again", error.what, error.why)
             self.working = False
-            return False
+            return failed
         if not self.working:
             _log.warning("route %s works again", self.route.name)
         self.working = True
         self.sent += 1
-        return True
+        self._circuit.good(time.monotonic())
+        return None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As HTTP shows it; no address is in it."""
+        return {
+            "name": self.route.name,
+            "channel": self.route.channel.value,
+            "working": self.working,
+            "paused": self.paused,
+            "waiting": len(self),
+            "set_aside": [one.as_dict() for one in self.set_aside],
+        }
 
     async def _save(self) -> None:
         """In a thread: a slow disk must not stop the hub."""
         await asyncio.to_thread(self._write, self._changes, self._state())
 
     def _state(self) -> str:
+        def in_json(messages: Iterable[Notification | SetAside]) -> list[dict[str, Any]]:
+            return [one.as_json() for one in messages]
+
         kept = {
-            "waiting": [group.as_json() for group in self._waiting.values()],
+            "waiting": in_json(self._queue),
             "delivered": list(self._delivered),
+            "set_aside": in_json(self.set_aside),
+            "digest": self._digest.as_json(),
+            **({"given": list(self._given)} if self._given else {}),
         }
         return json.dumps(kept, separators=(",", ":"))
 
@@ -146,8 +290,22 @@ class Delivery:
             if changes <= self._written:
                 return
             try:
-                write_secret(self._file, state)
-            except ConfigError as error:  # a full disk must not stop alerts
+                self._kept.write(state)
+            except FleetError as error:  # a full disk must not stop alerts
                 _log.warning("route %s: %s", self.route.name, error.what)
             else:
                 self._written = changes
+
+
+def _kept(
+    document: dict[str, Any],
+) -> tuple[list[Notification], list[str], list[SetAside], dict[str, Any] | None, list[str]]:
+    """What waits, the ids of what was delivered, what was set aside, the digest, and the ids of
+    single alerts that were given."""
+    return (
+        [Notification.from_json(group) for group in document["waiting"]],
+        list(map(str, document["delivered"])),
+        [SetAside.from_json(one) for one in document.get("set_aside", [])],
+        document.get("digest"),
+        list(map(str, document.get("given", []))),
+    )

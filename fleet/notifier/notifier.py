@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client.core import Metric
 
 from fleet.contract.vocabulary import AlertState
-from fleet.domain.alerts import Alert, AlertGroup
+from fleet.domain.alert import Alert, AlertGroup
+from fleet.domain.escalation import grouped, is_overdue
 from fleet.metrics import hub_families
 from fleet.metrics.collector import labelled
 from fleet.notifier.delivery import Delivery, Send
+from fleet.notifier.kept_state import InStore
 from fleet.notifier.notification import Notification
+from fleet.notifier.notified_alert import Failing
+from fleet.notifier.recipients import part_for
 from fleet.notifier.routes import Channel, Route
 from fleet.notifier.senders import EXPIRES_AFTER, send
 
@@ -21,6 +26,9 @@ if TYPE_CHECKING:
     from fleet.hub.hub import Hub
 
 FOLDER: Final = "routes"
+LOOK: Final = 1.0
+"""Seconds between looks at what nobody acknowledged; whole minutes are what people set."""
+
 REPEAT: Final = EXPIRES_AFTER / 5
 """Seconds between repetitions of what fires: Alertmanager takes silence for the end."""
 
@@ -33,27 +41,84 @@ class Notifier:
     def __init__(self, hub: Hub, routes: Sequence[Route], attempt: Send = send) -> None:
         self._hub = hub
         folder = hub.settings.home / FOLDER
-        self._deliveries = [Delivery(route, folder, attempt) for route in routes]
+        leadership = hub.store.leadership
+        self._deliveries = [
+            Delivery(
+                route,
+                folder,
+                attempt,
+                InStore(leadership.documents, route.name) if leadership else None,
+            )
+            for route in routes
+        ]
+        self._given: dict[str, set[tuple[str, str]]] = {route.name: set() for route in routes}
         # From the start, and to nothing else: no burst of other items may push an alert out.
         self._subscription = hub.feed.subscribe(wanted=lambda item: isinstance(item, AlertGroup))
 
     async def run(self) -> None:
         try:
             for delivery in self._deliveries:
-                delivery.restore()
+                if self._hub.store.leadership is None:
+                    delivery.restore()
+                    continue
+                restored = partial(asyncio.to_thread, delivery.restore)
+                await self._hub.committer.patience.until_taken(restored)
             async with asyncio.TaskGroup() as group:
                 for delivery in self._deliveries:
                     group.create_task(delivery.run(), name=f"route-{delivery.route.name}")
                     if delivery.route.channel is Channel.ALERTMANAGER:
                         group.create_task(self._repeat(delivery), name="route-repeat")
+                if any(one.route.after for one in self._deliveries):
+                    group.create_task(self._escalate(), name="escalation")
                 async for item in self._subscription:
                     if isinstance(item, AlertGroup):
-                        notification = Notification.of(item)
-                        await asyncio.gather(
-                            *(one.enqueue(notification) for one in self._deliveries)
-                        )
+                        await asyncio.gather(*(self._tell(one, item) for one in self._deliveries))
         finally:
             self._subscription.close()
+
+    async def _tell(self, delivery: Delivery, group: AlertGroup) -> None:
+        """Give a route what it is told of a group; on disk when this returns."""
+        route = delivery.route
+        if not route.chooses:
+            await delivery.enqueue(Notification.of(group, self._hub.roster.failing))
+            return
+        given = self._given[route.name]
+        part = part_for(route, group, self._hub.committer.now(), given)
+        if group.state is not AlertState.FIRING:
+            given.difference_update((alert.agent, alert.code) for alert in group.alerts)
+        if part is not None and route.wants(part.severity):
+            await self._give(delivery, part)
+
+    async def _give(self, delivery: Delivery, group: AlertGroup) -> None:
+        """As above to a route that is not told of everything: what it knows is kept with it. The
+        end of an alert may come before all of that is on disk."""
+        if group.state is AlertState.FIRING:
+            self._given[delivery.route.name].update((a.agent, a.code) for a in group.alerts)
+        await delivery.enqueue(Notification.of(group, self._hub.roster.failing))
+        committer = self._hub.committer
+        for alert in group.alerts if group.state is AlertState.FIRING else ():
+            committer.book.give(alert.agent, alert.code, delivery.route.name)
+        await committer.write()
+
+    async def _escalate(self) -> None:
+        """Tell further routes what nobody acknowledged."""
+        later = [one for one in self._deliveries if one.route.after]
+        while True:
+            await asyncio.sleep(LOOK)
+            committer = self._hub.committer
+            book, now = committer.book, committer.now()
+            for delivery in later:
+                route = delivery.route
+                if not route.is_on_duty(now):
+                    continue
+                overdue = [
+                    alert
+                    for alert in book.firing()
+                    if is_overdue(alert, route.name, route.after, route.severity, now)
+                    and not book.is_held(alert)
+                ]
+                for group in grouped(overdue):
+                    await self._give(delivery, group)
 
     def metrics(self) -> Iterable[Metric]:
         """What the exporter shows: a route that fails is itself visible."""
@@ -63,25 +128,57 @@ class Notifier:
             (hub_families.ROUTE_FAILURES, lambda d: d.failures),
             (hub_families.ROUTE_DROPPED, lambda d: d.dropped),
             (hub_families.ROUTE_WAITING, len),
+            (hub_families.ROUTE_PAUSED, lambda d: int(d.paused)),
+            (hub_families.ROUTE_REFUSED, lambda d: d.refused),
+            (hub_families.ROUTE_SET_ASIDE, lambda d: len(d.set_aside)),
         ):
             yield labelled(family, {(d.route.name,): value(d) for d in self._deliveries})
 
+    def routes(self) -> list[dict[str, Any]]:
+        """Every route, what waits for it, and what its receiver would not take."""
+        return [delivery.as_dict() for delivery in self._deliveries]
+
+    async def retry(self, route: str | None) -> int:
+        """Try again what `route`, or each (None), would not take; how many messages that are.
+
+        Raises:
+            KeyError: there is no such route.
+        """
+        chosen = [one for one in self._deliveries if route in (None, one.route.name)]
+        if route is not None and not chosen:
+            raise KeyError(route)
+        return sum([await delivery.retry() for delivery in chosen])
+
     async def _repeat(self, delivery: Delivery) -> None:
-        """Say again what fires and was told; nothing is queued, the next round says it anew."""
+        """Say again what fires and was told; nothing is queued, the next round says it anew. The
+        watchdog is said from the start."""
+        always = self._hub.settings.tables.get("alerts", {}).get("watchdog", False)
+        watchdog = Notification.watchdog(self._hub.committer.now()) if always else None
         while True:
+            if watchdog:
+                await delivery.say_again(watchdog)
             await asyncio.sleep(REPEAT)
-            for group in _notified(self._hub.committer.book.firing()):
-                if delivery.route.wants(group.severity) and not len(delivery):
-                    await delivery.attempt_once(group)
+            book = self._hub.committer.book
+            route = delivery.route
+            loud = (
+                alert
+                for alert in book.firing()
+                if not book.is_held(alert) and (not route.chooses or route.name in alert.routes)
+            )
+            for group in _notified(loud, self._hub.roster.failing):
+                if delivery.route.wants(group.severity) and not delivery.paused:
+                    await delivery.say_again(group)
 
 
-def _notified(firing: Iterable[Alert]) -> list[Notification]:
+def _notified(firing: Iterable[Alert], failing: Failing) -> list[Notification]:
     """The firing alerts that operators know of, by code."""
     codes: dict[str, list[Alert]] = {}
     for alert in firing:
         if alert.notified is AlertState.FIRING:
             codes.setdefault(alert.code, []).append(alert)
     return [
-        Notification.of(AlertGroup(code, AlertState.FIRING, alerts[0].severity, tuple(alerts)))
+        Notification.of(
+            AlertGroup(code, AlertState.FIRING, alerts[0].severity, tuple(alerts)), failing
+        )
         for code, alerts in codes.items()
     ]

@@ -10,39 +10,32 @@ import hmac
 import json
 import logging
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from email.message import Message
-from http.client import HTTPException
-from typing import IO, Any, Final
+from typing import Any, Final
 
-import fleet
-from fleet.contract.errors import FleetError
 from fleet.contract.secret_file import read_secret
 from fleet.contract.vocabulary import AlertState, Severity
-from fleet.notifier.notification import Notification, NotifiedAlert
+from fleet.notifier.ack_links import Acknowledgement
+from fleet.notifier.http_post import post
+from fleet.notifier.notification import DIGEST_CODE, TEST_CODE, WATCHDOG_CODE, Notification
+from fleet.notifier.notified_alert import NotifiedAlert
+from fleet.notifier.refusals import SendError
 from fleet.notifier.routes import Channel, Route
-
-TIMEOUT: Final = 10.0
-"""Seconds an attempt may take: a receiver that needs longer is as good as away."""
+from fleet.notifier.runbooks import link_to
 
 EXPIRES_AFTER: Final = 300.0
 """Seconds an alert stays in Alertmanager without being repeated; see `notifier.REPEAT`."""
 
 
-class SendError(FleetError):
-    """An attempt failed; it is tried again."""
-
-
-def send(route: Route, group: Notification) -> None:
-    """Hand `group` to the receiver of `route`.
+def send(route: Route, group: Notification) -> str:
+    """Hand `group` to the receiver of `route`; what it said.
 
     Raises:
-        FleetError: it did not take it.
+        SendError: it did not take it; says what that means for the message.
+        ConfigError: a file of the route cannot be used.
     """
-    _SENDERS[route.channel](route, group)
+    return _SENDERS[route.channel](route, group)
 
 
 def signature(secret: str, stamp: str, body: bytes) -> str:
@@ -50,12 +43,23 @@ def signature(secret: str, stamp: str, body: bytes) -> str:
     return hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def _webhook(route: Route, group: Notification) -> None:
+def _acknowledge(route: Route, group: Notification) -> str:
+    """The link that acknowledges what fires; empty where there is none."""
+    of_alerts = group.code not in (TEST_CODE, DIGEST_CODE, WATCHDOG_CODE)
+    if route.links is None or group.state is not AlertState.FIRING or not of_alerts:
+        return ""
+    agents = tuple(member.agent for member in group.members)
+    return route.links.url(Acknowledgement(group.code, agents, time.time()))
+
+
+def _webhook(route: Route, group: Notification) -> str:
     document = {
         "version": 1,
         **group.as_json(),
         "meaning": group.meaning,
         "text": group.title,
+        "runbook": link_to(route.runbooks, group.code) or None,
+        "acknowledge": _acknowledge(route, group) or None,
     }
     body = json.dumps(document, separators=(",", ":")).encode()
     stamp = str(int(time.time()))
@@ -63,24 +67,27 @@ def _webhook(route: Route, group: Notification) -> None:
     if route.secret_file:
         secret = read_secret(route.secret_file)
         headers["X-Fleet-Signature"] = f"sha256={signature(secret, stamp, body)}"
-    _post(route, route.address(), body, headers)
+    return _post(route, route.address(), body, headers)
 
 
-def _alertmanager(route: Route, group: Notification) -> None:
-    alerts = list(_alerts(group))
+def _alertmanager(route: Route, group: Notification) -> str:
+    alerts = list(_alerts(route, group))
     url = route.address().rstrip("/") + "/api/v2/alerts"
-    _post(route, url, json.dumps(alerts, separators=(",", ":")).encode(), {})
+    return _post(route, url, json.dumps(alerts, separators=(",", ":")).encode(), {})
 
 
-def _alerts(group: Notification) -> Iterable[Mapping[str, Any]]:
+def _alerts(route: Route, group: Notification) -> Iterable[Mapping[str, Any]]:
     """Alertmanager's shape. A firing alert ends by itself unless it is repeated."""
+    runbook = link_to(route.runbooks, group.code)
     over = group.state is AlertState.RESOLVED
     lasts = (datetime.now(UTC) + timedelta(seconds=EXPIRES_AFTER)).isoformat()
     for member in group.members:
         yield {
             "labels": _labels(group, member),
-            "annotations": {"summary": f"{group.code} of {member.agent or 'the hub'}",
-                            "description": group.meaning},
+            "annotations": {"summary": f"{group.code} of {member.who}"
+                            + (" is flapping" if member.flapping else ""),
+                            "description": group.meaning,
+                            **({"runbook_url": runbook} if runbook else {})},
             # When it began is not part of an end.
             **({} if over else {"startsAt": member.since}),
             "endsAt": member.since if over else lasts,
@@ -96,16 +103,27 @@ def _labels(group: Notification, member: NotifiedAlert) -> dict[str, str]:
     }
 
 
-def _apprise(route: Route, group: Notification) -> None:
+def _apprise(route: Route, group: Notification) -> str:
     import apprise
 
     logging.getLogger("apprise").disabled = True  # it logs addresses, which hold passwords
     kinds = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
     over = group.state is AlertState.RESOLVED
     service = apprise.Apprise()
-    lines = (group.meaning, *(f"{m.agent or 'hub'} since {m.since}" for m in group.members))
+    members = (f"{m.who} since {m.since}" for m in group.members)
+    acknowledge = _acknowledge(route, group)
+    lines = (
+        group.meaning,
+        *members,
+        link_to(route.runbooks, group.code),
+        acknowledge and f"acknowledge: {acknowledge}",
+    )
     why = "apprise knows no service of this address"
-    if service.add(route.address()):
+    added = service.add(route.address())
+    for one in service:
+        if one.overflow_mode == apprise.OverflowMode.UPSTREAM:  # unless the address says otherwise
+            one.overflow_mode = apprise.OverflowMode.SPLIT  # what is too long for a chat
+    if added:
         why = "the service did not take it"
         try:
             if service.notify(
@@ -113,49 +131,19 @@ def _apprise(route: Route, group: Notification) -> None:
                 body="\n".join(line for line in lines if line),
                 notify_type="success" if over else kinds[group.severity],
             ):
-                return
+                return "the service took it"
         except Exception as error:  # noqa: BLE001 - a plug-in may raise anything; the hub goes on
             why = type(error).__name__
     raise SendError(f"route {route.name} failed", why, f"fleet alerts test {route.name}")
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the message, and a token, to somebody nobody named."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str,
-        headers: Message, newurl: str,
-    ) -> None:  # fmt: skip
-        return None
+def _post(route: Route, url: str, body: bytes, headers: Mapping[str, str]) -> str:
+    token = read_secret(route.token_file) if route.token_file else ""
+    remedy = f"fleet alerts test {route.name}"
+    return post(f"route {route.name}", remedy, url, body, headers, token)
 
 
-def _post(route: Route, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-    request = urllib.request.Request(  # noqa: S310 - `address` allows http and https only
-        url,
-        data=body,
-        headers={
-            "Content-Type": "application/json",
-            "User-Agent": f"fleet-hub/{fleet.__version__}",
-            **headers,
-        },
-    )
-    if route.token_file:
-        request.add_unredirected_header("Authorization", f"Bearer {read_secret(route.token_file)}")
-    try:
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT):
-            return
-    except urllib.error.HTTPError as error:
-        with error:
-            why = f"HTTP {error.code}"
-    except urllib.error.URLError as error:
-        reason = error.reason
-        why = (getattr(reason, "strerror", None) or type(reason).__name__).lower()
-    except (OSError, HTTPException, ValueError) as error:
-        why = type(error).__name__
-    raise SendError(f"route {route.name} failed", why, f"fleet alerts test {route.name}")
-
-
-_SENDERS: Final[Mapping[Channel, Callable[[Route, Notification], None]]] = {
+_SENDERS: Final[Mapping[Channel, Callable[[Route, Notification], str]]] = {
     Channel.ALERTMANAGER: _alertmanager,
     Channel.WEBHOOK: _webhook,
     Channel.APPRISE: _apprise,

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet.contract.backoff import Backoff
 from fleet.contract.errors import ConfigError
-from fleet.contract.web_address import refuse_login
+from fleet.contract.web_address import is_web_address, refuse_login
 from fleet.domain.commands import IssuedCommand
 from fleet.settings import Settings
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 FLUSH: Final = 2.0
 """Seconds that ended commands wait for more of them."""
+
+LONGEST: Final = 60.0
+"""Seconds at most before a collector that takes nothing is tried again."""
 
 MAX_WAITING: Final = 10_000
 """Ended commands kept while the collector is away; older ones are not traced."""
@@ -43,7 +48,7 @@ def endpoint_of(settings: Settings) -> str | None:
     if table is None:
         return None
     endpoint = table.get("endpoint")
-    if not isinstance(endpoint, str) or not endpoint.startswith(("http://", "https://")):
+    if not isinstance(endpoint, str) or not is_web_address(endpoint):
         raise ConfigError(
             "otel.endpoint is not usable", "", 'endpoint = "http://127.0.0.1:4318" under [otel]'
         )
@@ -76,9 +81,9 @@ class OpenTelemetry:
         resource = Resource({"service.name": "fleet-hub", "service.version": fleet.__version__})
         spans = OTLPSpanExporter(endpoint=f"{self._endpoint}/v1/traces", timeout=10)
         metrics = OTLPMetricExporter(endpoint=f"{self._endpoint}/v1/metrics", timeout=10)
-        due = 0.0
+        due, wait, backoff = 0.0, FLUSH, Backoff(FLUSH, LONGEST)
         while True:
-            await asyncio.sleep(FLUSH)
+            await asyncio.sleep(wait)
             await self._send(partial(self._send_spans, spans, resource))
             now = self._hub.committer.now()
             if now >= due:
@@ -86,6 +91,11 @@ class OpenTelemetry:
                 started = self._hub.started_at or now
                 await self._send(partial(_send_metrics, metrics, resource, text, started, now))
                 due = now + self._every
+            if self._failing:
+                wait = backoff.failed(time.monotonic())
+            else:
+                wait = FLUSH
+                backoff.good(time.monotonic())
 
     def _note(self, command: IssuedCommand) -> None:
         if command.ended is not None:

@@ -6,9 +6,12 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from fleet.contract.topics import CONTROL, FROM_AGENT, STATISTICS, TO_AGENT, Topics
+from fleet.contract.topics import BRIDGE_STATE, CONTROL, FROM_AGENT, STATISTICS, TO_AGENT, Topics
 from fleet.contract.vocabulary import MessageKind
-from fleet.provisioning.names import admin_account, agent_role, hub_account
+from fleet.provisioning.names import admin_account, agent_role, bridge_account, hub_account
+
+BRIDGED: Final = (*FROM_AGENT, *TO_AGENT)
+"""Kinds of message that a bridge carries; the broadcast stands beside them."""
 
 
 class Acl(StrEnum):
@@ -79,6 +82,21 @@ def hub(topics: Topics) -> Role:
             *(Right(Acl.SUBSCRIBE_PATTERN, topic) for topic in ("#", STATISTICS)),
             *(Right(Acl.RECEIVE, topic) for topic in ("#", STATISTICS)),
             Right(Acl.SUBSCRIBE_PATTERN, f"{CONTROL}/#", priority=1, allow=False),
+        ),
+    )
+
+
+def bridge(topics: Topics) -> Role:
+    """What a second broker passes on, both ways, and that it is there: no topic beyond the fleet's,
+    no account."""
+    passed = [*(topics.every(kind) for kind in BRIDGED), topics.broadcast]
+    name = bridge_account(topics)
+    return Role(
+        name,
+        (
+            *(Right(Acl.SEND, topic) for topic in (*passed, BRIDGE_STATE.format(name))),
+            *(Right(Acl.SUBSCRIBE_PATTERN, topic) for topic in passed),
+            *(Right(Acl.RECEIVE, topic) for topic in passed),
         ),
     )
 

@@ -7,12 +7,12 @@ an expired one would lock every agent out.
 from __future__ import annotations
 
 import ipaddress
+import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,6 +21,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from fleet.contract.errors import ConfigError
 from fleet.contract.secret_file import read_secret, write_secret
+from fleet.provisioning.issued import Issued, Validity
+
+T = TypeVar("T")
 
 CA_DAYS: Final = 3650
 SERVER_DAYS: Final = 397
@@ -31,27 +34,6 @@ WARN_DAYS: Final = 30
 
 _SKEW: Final = timedelta(minutes=5)
 """Certificates start in the past: an agent's clock may be behind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A certificate with its key, as PEM, and its serial number in hex."""
-
-    certificate: str
-    key: str
-    serial: str
-
-
-@dataclass(frozen=True, slots=True)
-class Validity:
-    """How long a certificate lasts: `ends` is epoch seconds."""
-
-    file: str
-    subject: str
-    ends: float
-
-    def days_left(self, now: float) -> float:
-        return (self.ends - now) / 86_400
 
 
 class Authority:
@@ -97,10 +79,42 @@ class Authority:
 
     def issue_server(self, names: Sequence[str], now: float, days: int = SERVER_DAYS) -> Issued:
         """The broker's certificate for host names and addresses; written beside the CA."""
-        issued = self._issue(names[0], ExtendedKeyUsageOID.SERVER_AUTH, names, now, days)
+        issued = self.issue_for(names, now, days)
         write_secret(self.folder / "server.key", issued.key)
         write_secret(self.folder / "server.pem", issued.certificate)
         return issued
+
+    def issue_for(self, names: Sequence[str], now: float, days: int = SERVER_DAYS) -> Issued:
+        """A broker's certificate that is written nowhere here."""
+        return self._issue(names[0], ExtendedKeyUsageOID.SERVER_AUTH, names, now, days)
+
+    @property
+    def http_files(self) -> tuple[Path, Path]:
+        """Certificate and key that the hub serves HTTPS with."""
+        return self.folder / "http.pem", self.folder / "http.key"
+
+    def issue_http(self, names: Sequence[str], now: float, days: int = SERVER_DAYS) -> Issued:
+        """The hub's certificate for HTTPS; written beside the CA, the key first: who reads between
+        both finds that they differ, and reads again."""
+        issued = self._issue(names[0], ExtendedKeyUsageOID.SERVER_AUTH, names, now, days)
+        certificate, key = self.http_files
+        write_secret(key, issued.key)
+        write_secret(certificate, issued.certificate)
+        return issued
+
+    def http_is_due(self, names: Sequence[str], now: float, days: float) -> bool:
+        """Whether there is none, it lacks a name, or it ends within `days`."""
+        certificate, key = self.http_files
+        if not (certificate.exists() and key.exists()):
+            return True
+        found = _read(certificate, x509.load_pem_x509_certificate, "certificate")
+        if Validity("", "", found.not_valid_after_utc.timestamp()).days_left(now) < days:
+            return True
+        try:
+            held = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            return True
+        return not {_alternative(name) for name in names} <= set(held)
 
     def issue_client(self, agent: str, now: float, days: int = CLIENT_DAYS) -> Issued:
         """An agent's certificate; its common name becomes user name and client id.
@@ -112,9 +126,10 @@ class Authority:
         return issued
 
     def revoke(self, serials: Sequence[str], now: float) -> None:
-        """Put certificates on the CRL; the broker must read it again (SIGHUP)."""
+        """Put certificates on the CRL, once each; the broker must read it again (SIGHUP)."""
         key, certificate = self._load()
-        revoked = [*self._crl(), *(_revoked(int(serial, 16), now) for serial in serials)]
+        new = [serial for serial in serials if serial not in self.revoked()]
+        revoked = [*self._crl(), *(_revoked(int(serial, 16), now) for serial in new)]
         self._write_crl(key, certificate, revoked, now)
         for serial in serials:
             self._client_file(serial).unlink(missing_ok=True)
@@ -124,10 +139,20 @@ class Authority:
         return {f"{entry.serial_number:x}" for entry in self._crl()}
 
     def validities(self) -> list[Validity]:
-        """The certificates in force: the CA's, the broker's, the agents'."""
+        """What is in force: the CA's certificate, the broker's, the CRL, the agents'."""
         clients = sorted(self.folder.glob("clients/*.pem"))
-        files = (self.ca_file, self.folder / "server.pem", *clients)
-        return [validity(path) for path in files if path.exists()]
+        return [*self.of_the_hub(), *(validity(path) for path in clients)]
+
+    def of_the_hub(self) -> list[Validity]:
+        """What broker and hub need of it: the CA's certificate, the CRL, the broker's."""
+        files = (self.ca_file, self.folder / "server.pem", self.http_files[0])
+        found = [validity(path) for path in files if path.exists()]
+        return [*found, crl_validity(self.crl_file)] if self.crl_file.exists() else found
+
+    def of_client(self, serial: str) -> Validity | None:
+        """An agent's certificate by its serial number (hex); None: it is not kept here."""
+        path = self._client_file(serial)
+        return validity(path) if path.exists() else None
 
     def _client_file(self, serial: str) -> Path:
         return self.folder / "clients" / f"{serial}.pem"
@@ -159,15 +184,24 @@ class Authority:
     def _load(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
         if not self.exists():
             raise ConfigError(f"there is no CA in {self.folder}", "", "fleet init makes it")
-        key = serialization.load_pem_private_key(
-            read_secret(self.folder / "ca.key").encode(), password=None
-        )
+        secret = read_secret(self.folder / "ca.key").encode()
+        try:
+            key = serialization.load_pem_private_key(secret, password=None)
+        except (ValueError, TypeError):
+            raise self._damaged(self.folder / "ca.key", "no PEM key without passphrase") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise ConfigError(f"{self.folder / 'ca.key'} is not ours", "not P-256", "fleet init")
-        return key, x509.load_pem_x509_certificate(self.ca_file.read_bytes())
+        certificate = _read(self.ca_file, x509.load_pem_x509_certificate, "certificate")
+        if certificate.public_key() != key.public_key():
+            raise self._damaged(self.ca_file, "it is of another key than ca.key")
+        return key, certificate
 
     def _crl(self) -> list[x509.RevokedCertificate]:
-        return list(x509.load_pem_x509_crl(self.crl_file.read_bytes()))
+        return list(_read(self.crl_file, x509.load_pem_x509_crl, "CRL"))
+
+    def _damaged(self, path: Path, why: str) -> ConfigError:
+        remedy = f"put {self.folder} back from a copy of the home"
+        return ConfigError(f"{path} is damaged", why, remedy)
 
     def _write_crl(
         self,
@@ -194,13 +228,33 @@ def validity(path: Path) -> Validity:
     Raises:
         ConfigError: it is not a certificate.
     """
-    try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "not PEM"
-        raise ConfigError(f"the certificate {path} cannot be read", why, f"ls -l {path}") from None
+    certificate = _read(path, x509.load_pem_x509_certificate, "certificate")
     subject = certificate.subject.rfc4514_string()
     return Validity(str(path), subject, certificate.not_valid_after_utc.timestamp())
+
+
+def crl_validity(path: Path) -> Validity:
+    """Until when the CRL in `path` is to be believed; beyond, the broker lets nobody in.
+
+    Raises:
+        ConfigError: it is no CRL.
+    """
+    crl = _read(path, x509.load_pem_x509_crl, "CRL")
+    ends = crl.next_update_utc
+    moment = math.inf if ends is None else ends.timestamp()
+    return Validity(str(path), "the CRL", moment)
+
+
+def _read(path: Path, parse: Callable[[bytes], T], what: str) -> T:
+    """
+    Raises:
+        ConfigError: it cannot be read, or is no `what`.
+    """
+    try:
+        return parse(path.read_bytes())
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "not PEM"
+        raise ConfigError(f"the {what} {path} cannot be read", why, f"ls -l {path}") from None
 
 
 def expiring(

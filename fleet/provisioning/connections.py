@@ -10,9 +10,10 @@ from pathlib import Path
 
 from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.mqtt import MqttBus
+from fleet.bus.own_broker import witness_of
 from fleet.bus.port import Will
 from fleet.contract.errors import ConfigError
-from fleet.contract.secret_file import read_secret
+from fleet.contract.secret_file import read_password
 from fleet.contract.timestamps import ulid
 from fleet.provisioning.dynsec import Dynsec
 from fleet.provisioning.mosquitto import plan_of
@@ -34,6 +35,7 @@ def connection_as(
         password=password,
         ca_file=settings.ca_file,
         will=will,
+        witness=witness_of(settings),
     )
 
 
@@ -47,14 +49,20 @@ async def dynsec_of(
         ConfigError: the account's password is not here.
         BrokerError: the broker cannot be reached or refuses.
     """
+    if not settings.broker_kind.has_enrolment:
+        raise ConfigError(
+            "fleet makes and ends no accounts at this broker",
+            f"broker_kind is {settings.broker_kind}: {settings.broker_kind.meaning}",
+            "do it there; fleet agent add NAME prints what the account needs",
+        )
     path = password_file or plan_of(settings).admin_password
     if not path.exists():
         raise ConfigError(
             f"there is no {path}",
             "accounts are made from the hub's home",
-            "fleet init; for a broker that runs already: fleet broker secure --help",
+            "fleet init, which asks what the broker is",
         )
     user = account or admin_account(settings.topics)
-    options = connection_as(settings, user, read_secret(path))
+    options = connection_as(settings, user, read_password(path))
     async with MqttBus(options) as bus, Dynsec(bus) as dynsec:
         yield dynsec

@@ -159,9 +159,9 @@ class Dynsec(AbstractAsyncContextManager["Dynsec"]):
         try:
             async with asyncio.timeout(PATIENCE):
                 async for message in self._bus.messages():
-                    answers = json.loads(message.payload)["responses"]
+                    answers = _answers(message.payload)
                     if [answer.get("correlationData") for answer in answers] == tags:
-                        return list(answers)
+                        return answers
         except TimeoutError:
             pass
         raise BrokerError(
@@ -211,3 +211,13 @@ def _batches(commands: Sequence[Command]) -> Iterator[list[Command]]:
         size += length
     if batch:
         yield batch
+
+
+def _answers(payload: bytes) -> list[dict[str, Any]]:
+    """What a response of the plugin holds; nothing where it is none."""
+    try:
+        found = json.loads(payload)["responses"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []
+    whole = isinstance(found, list) and all(isinstance(answer, dict) for answer in found)
+    return found if whole else []

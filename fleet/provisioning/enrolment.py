@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from fleet.bus.raw_client import RawClient, Version
 from fleet.contract.errors import BrokerError, ConfigError, FleetError
-from fleet.contract.topics import FROM_AGENT
 from fleet.contract.vocabulary import Kind, MessageKind
-from fleet.provisioning import acl_rules, mosquitto, names
-from fleet.provisioning.certificates import Authority, Issued
+from fleet.provisioning import acl_rules, names
+from fleet.provisioning.certificates import Authority
 from fleet.provisioning.connections import connection_as
 from fleet.provisioning.dynsec import (
     Account,
@@ -23,8 +23,12 @@ from fleet.provisioning.dynsec import (
     delete_role,
 )
 from fleet.provisioning.dynsec_seed import new_secret
+from fleet.provisioning.issued import Issued
+from fleet.provisioning.lock_out import CRL_UNREAD, LockOut, Step, end_certificates
 from fleet.provisioning.registry import Enrolled, Registry
 from fleet.settings import Settings
+
+AGAIN: Final = "kill -HUP the broker or restart it, where it is the CRL; then the same again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Enroller:
         *,
         certificate: bool = False,
         reuse: bool = False,
+        succeeds: str = "",
     ) -> Credential:
         """Account, role and ACL in one batch; read back, proven, then put on the list.
 
@@ -76,13 +81,22 @@ class Enroller:
         issued = Authority(self._settings.home).issue_client(name, now) if certificate else None
         credential = Credential(name, name, None if certificate else new_secret(), issued)
         if reuse:
-            with contextlib.suppress(
-                Refused
-            ):  # nothing is left of it at the broker: the usual case
-                await self.delete(credential)
+            before = (self._registry.everyone() or {}).get(name)
+            for account in {name, *(before.accounts if before else ())}:
+                with contextlib.suppress(Refused):  # nothing is left of it: the usual case
+                    await self.delete(replace(credential, account=account))
         await self.create(credential)
         serials = (issued.serial,) if issued else ()
-        agent = Enrolled(name, kind, dict(labels or {}), tuple(groups), (name,), now, None, serials)
+        agent = Enrolled(
+            name,
+            kind,
+            dict(labels or {}),
+            tuple(groups),
+            accounts=(name,),
+            enrolled_at=now,
+            serials=serials,
+            succeeds=succeeds,
+        )
         try:
             self._registry.save(agent)
         except ConfigError:
@@ -148,52 +162,41 @@ class Enroller:
         """End every credential but the newest; what was ended.
 
         Raises:
-            ConfigError: nobody of that name is enrolled.
+            ConfigError: nobody of that name is enrolled, or it has one credential.
         """
         agent = self._enrolled(name)
         old, serials = agent.accounts[:-1], agent.serials[:-1]
+        if not old and not serials:
+            raise ConfigError(
+                f"{name} has one credential",
+                "there is no older one to end",
+                f"fleet agent rotate {name}, which makes a second one",
+            )
         if old:
             await self._dynsec.run(*map(delete_account, old))
-        read = self._end_certificates(serials)
+        read = end_certificates(self._settings, serials, self._clock())
         kept = replace(agent, accounts=agent.accounts[-1:], serials=agent.serials[-1:])
         self._registry.save(kept)
         if not read:
-            raise _crl_unread(f"the old certificate of {name}")
+            raise NotProvenError(f"the old certificate of {name} is not ended", CRL_UNREAD, AGAIN)
         return (*old, *serials)
 
-    async def revoke(self, name: str) -> None:
-        """Lock the agent out now, drop what waits for it, clear what it left retained.
-
-        The live connection is kicked first, by a password nobody else knows; with that the
-        agent's session is emptied; then account and role go.
+    async def revoke(self, name: str) -> list[Step]:
+        """Lock the agent out now, drop what waits for it, clear what it left retained; the steps.
+        One that was revoked before is looked at again.
 
         Raises:
-            ConfigError: nobody of that name is enrolled.
+            ConfigError: nobody of that name was ever enrolled.
             NotProvenError: the account is still there afterwards, or its certificate still opens.
         """
-        agent = self._enrolled(name)
-        read = self._end_certificates(agent.serials)
-        first, *others = agent.accounts
-        lock = new_secret()
-        lock_out = {"command": "setClientPassword", "username": first, "password": lock}
-        with contextlib.suppress(Refused):  # somebody deleted it by hand: all the better
-            await self._dynsec.run(lock_out, *map(delete_account, others))
-        self._registry.revoke(name, self._clock())
-        await self._empty(name, first, lock)
-        with contextlib.suppress(Refused):
-            await self._dynsec.run(delete_account(first), delete_role(names.agent_role(name)))
-        if await self._dynsec.account(first) or await self._dynsec.role(names.agent_role(name)):
-            raise NotProvenError(f"{name} is not gone", "the broker kept it", "try again")
-        if not read:
-            raise _crl_unread(f"the certificate of {name}")
-
-    async def _empty(self, name: str, account: str, password: str) -> None:
-        """A clean session in place of the agent's, and empty retained messages."""
-        options = connection_as(self._settings, account, password, name)
-        with contextlib.suppress(BrokerError):  # the account goes next, whatever came of this
-            async with RawClient(options, Version.V311) as client:
-                for kind in FROM_AGENT:
-                    await client.publish(self._topics.of(kind, name), b"", retain=True)
+        agent = (self._registry.everyone() or {}).get(name) or self._enrolled(name)
+        lock_out = LockOut(self._settings, agent)
+        steps = [*lock_out.here(self._clock()), *await lock_out.at_broker(self._dynsec)]
+        for step in steps:
+            if not step.done:
+                raise NotProvenError(f"{name} is not gone: {step.what}", step.detail, AGAIN)
+        lock_out.forget_credentials()
+        return steps
 
     async def _read_back(self, wanted: Account) -> None:
         role = acl_rules.agent(self._topics, wanted.client_id)
@@ -222,13 +225,6 @@ class Enroller:
             if await client.subscribe(self._topics.every(MessageKind.COMMAND)):
                 raise _not_proven(f"account {account}", "it may read everybody's commands")
 
-    def _end_certificates(self, serials: Sequence[str]) -> bool:
-        """Put `serials` on the CRL; False where no broker of ours could be told to read it."""
-        if not serials:
-            return True
-        Authority(self._settings.home).revoke(serials, self._clock())
-        return mosquitto.reload(mosquitto.plan_of(self._settings))
-
     def _enrolled(self, name: str) -> Enrolled:
         agent = (self._registry.agents() or {}).get(name)
         if agent is None:
@@ -253,12 +249,3 @@ class Enroller:
 def _not_proven(what: str, why: str) -> NotProvenError:
     remedy = "look at the broker's log; fleet acl test shows what is open"
     return NotProvenError(f"the {what} is not as it should be", why, remedy)
-
-
-def _crl_unread(what: str) -> NotProvenError:
-    return NotProvenError(
-        f"{what} is on the CRL, but the broker has not read it",
-        "it does not run from this home, or its pid file is gone; until it reads the CRL it lets "
-        "the certificate in, though without any right",
-        "kill -HUP the broker, or restart it",
-    )

@@ -10,10 +10,14 @@ from typing import Any, Final
 from fleet.contract.errors import ConfigError
 from fleet.contract.topics import is_agent_name
 from fleet.contract.vocabulary import Kind
+from fleet.provisioning import bounded_yaml
 
 _NAME_KEYS: Final = ("tenant", "name", "id")
 """`openclaw fleet list --json` calls a cell's owner `tenant`; the container is
 `openclaw-cell-<tenant>`. Its output may change between releases, so near names are taken too."""
+
+MAX_TEXT: Final = 4 * 2**20
+"""Characters of a list: that of 10,000 agents is 2 MB."""
 
 _SIDECAR: Final = ("fleet-sidecar", "Dockerfile.sidecar")
 _NOT_AGENTS: Final = ("mosquitto", "nats", "postgres", "redis", "prometheus", "grafana", "traefik",
@@ -33,12 +37,14 @@ def parse(text: str) -> list[Found]:
     """The agents in `openclaw fleet list --json` or a compose file, by what the text looks like.
 
     Raises:
-        ConfigError: neither, or a name that cannot be an agent's.
+        ConfigError: neither, larger than any list of agents, or a name that cannot be an agent's.
     """
+    if len(text) > MAX_TEXT:
+        raise ConfigError("the list is too large", f"more than {MAX_TEXT >> 20} MB", "split it")
     try:
         document = json.loads(text)
-    except ValueError:
-        document = _yaml(text)
+    except (ValueError, RecursionError):
+        document = bounded_yaml.parse(text)
     if isinstance(document, dict) and isinstance(document.get("services"), dict):
         found = list(_compose(document["services"]))
     else:
@@ -78,15 +84,7 @@ def _compose(services: Mapping[str, Any]) -> Iterator[Found]:
         if any(word in text for word in (*_SIDECAR, *_NOT_AGENTS)) or name in ("broker", "hub"):
             continue
         kinds = (kind for kind in Kind if kind.value in f"{name} {text}".lower())
-        container = str((service or {}).get("container_name") or "")
-        yield Found(name, next(kinds, Kind.GENERIC), {"container": container} if container else {})
-
-
-def _yaml(text: str) -> object:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        why = str(error).splitlines()[0]
-        raise ConfigError("the list is neither JSON nor YAML", why, "a compose file") from None
+        held = service if isinstance(service, dict) else {}
+        container = str(held.get("container_name") or "")
+        labels = {"container": container} if container else {}
+        yield Found(str(name), next(kinds, Kind.GENERIC), labels)

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from fleet.broker_kind import BrokerKind
 from fleet.bus.connection import IN_FLIGHT
+from fleet.bus.own_broker import TABLE
 from fleet.contract.errors import ConfigError
+from fleet.contract.free_port import free_port_after
 from fleet.contract.named_process import may_name, send
 from fleet.settings import Settings
 
 PLUGIN: Final = "mosquitto_dynamic_security.so"
 _PLUGIN_FOLDERS: Final = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib", "/opt")
 _PROGRAM_FOLDERS: Final = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
-
-TABLE: Final = "mosquitto"
-"""The table of `fleet.toml` that describes the broker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,19 @@ def plan_of(settings: Settings) -> Plan:
     return Plan(settings.home, **(wanted | {"names": tuple(wanted["names"])}))
 
 
+def runs_here(settings: Settings) -> bool:
+    """Whether this home has a Mosquitto of its own, which `fleet broker up` runs."""
+    return TABLE in settings.tables or Plan(settings.home).config_file.exists()
+
+
+def may_share_ids(settings: Settings) -> bool:
+    """Whether the broker may give all clients of the hub's account one client id: not one of this
+    home, nor NATS, which binds ids to nobody."""
+    if settings.broker_kind in (BrokerKind.NATS, BrokerKind.EMBEDDED):
+        return False
+    return bool(settings.broker.user or settings.cert_file) and not runs_here(settings)
+
+
 def find_program() -> str:
     """
     Raises:
@@ -155,8 +168,9 @@ def configuration(plan: Plan, plugin: Path, user: str) -> str:
     return "\n".join(sections)
 
 
-def check_ports(plan: Plan) -> None:
-    """A second Mosquitto would take the first one's pid file away with it when it fails.
+def check_ports(plan: Plan, hub: str) -> None:
+    """A second Mosquitto would take the first one's pid file away with it when it fails. `hub` is
+    the hub's account.
 
     Raises:
         ConfigError: somebody listens on a port of the plan, or the address is not ours.
@@ -173,9 +187,19 @@ def check_ports(plan: Plan) -> None:
             raise ConfigError(
                 f"the broker cannot listen on {address}:{port}",
                 error.strerror or str(error),
-                f"fleet doctor says whether it runs already; or other ports in [{TABLE}] of "
-                "fleet.toml, then fleet broker config --write",
+                f"fleet doctor says whether it runs already; or {_another(plan, hub, port)} "
+                "in fleet.toml, then fleet broker config --write",
             ) from None
+
+
+def _another(plan: Plan, hub: str, port: int) -> str:
+    """What to write for a port that is taken: all that says it. If only the table changed, the hub
+    would still go to the old one, whoever listens there."""
+    if port == plan.local_port:
+        free = free_port_after(port, "127.0.0.1")
+        return f'broker = "mqtt://{hub}@127.0.0.1:{free}" and under [{TABLE}] local_port = {free}'
+    name = "tls_port" if port == plan.tls_port else "mtls_port"
+    return f"{name} = {free_port_after(port, plan.bind)} under [{TABLE}]"
 
 
 def reload(plan: Plan) -> bool:

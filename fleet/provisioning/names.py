@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet.contract.errors import ConfigError
-from fleet.contract.reserved import PROBES
+from fleet.contract.reserved import NAMES
 from fleet.contract.topics import Topics, is_agent_name
 
 THE_HUB = "hub"
@@ -18,6 +18,11 @@ def hub_account(topics: Topics) -> str:
 def admin_account(topics: Topics) -> str:
     """The account of `fleet agent` and `fleet broker`, which makes the others."""
     return f"{topics.manager}-admin"
+
+
+def bridge_account(topics: Topics) -> str:
+    """The account, and client id, by which a second broker logs in to the first."""
+    return f"{topics.manager}-bridge"
 
 
 def agent_role(name: str) -> str:
@@ -36,7 +41,13 @@ def check_agent_name(topics: Topics, name: str) -> None:
             "a name is 1 to 40 of a-z, 0-9 and -, and neither starts nor ends with -",
             "fleet agent add alpha-1",
         )
-    if name in (THE_HUB, hub_account(topics), admin_account(topics), *PROBES):
+    if name in (
+        THE_HUB,
+        hub_account(topics),
+        admin_account(topics),
+        bridge_account(topics),
+        *NAMES,
+    ):
         why = "the fleet itself goes by that name"
         raise ConfigError(f"agent name {name!r} is taken", why, f"fleet agent add {name}-1")
 

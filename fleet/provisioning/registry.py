@@ -5,9 +5,7 @@ Holds no secret. A revoked name stays as a tombstone, so that it is not given aw
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -15,10 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from fleet.contract.errors import ConfigError
-from fleet.contract.secret_file import read_secret, write_secret
-from fleet.contract.trusted_path import make_folder, open_file
+from fleet.contract.kept_file import MAX_LIST, read_json
+from fleet.contract.secret_file import write_secret
 from fleet.contract.vocabulary import Kind
 from fleet.domain.enrolment import Enrolment
+from fleet.lock import in_turn
 
 FILE: Final = "agents.json"
 
@@ -31,6 +30,9 @@ class Enrolled:
         accounts: its account names at the broker, newest last; two during a rotation.
         enrolled_at, revoked_at: epoch seconds; `revoked_at` None while it may connect.
         serials: serial numbers (hex) of its certificates that are not revoked.
+        succeeds: the agent that is to be called so (`fleet agent rename`); empty once it is.
+        can: kinds of task that it may claim, beside those built in.
+        may_delegate: whether it may submit tasks.
     """
 
     name: str
@@ -41,13 +43,22 @@ class Enrolled:
     enrolled_at: float = 0.0
     revoked_at: float | None = None
     serials: tuple[str, ...] = ()
+    succeeds: str = ""
+    can: tuple[str, ...] = ()
+    may_delegate: bool = False
+
+    @property
+    def work_group(self) -> str:
+        """Whose tasks, content and boards it shares; its own name, so that nothing is shared by
+        accident."""
+        return self.groups[0] if self.groups else self.name
 
     def as_member(self) -> Enrolment:
         """What the roster is told; the first group is the one that its members are held against."""
         labels = dict(self.labels)
         if self.groups:
             labels.setdefault("group", self.groups[0])
-        return Enrolment(labels, self.kind)
+        return Enrolment(labels, self.kind, self.groups)
 
 
 class Registry:
@@ -69,14 +80,14 @@ class Registry:
 
     def everyone(self) -> dict[str, Enrolled] | None:
         """Like `agents`, with the revoked."""
-        if not self._path.exists():
-            return None
-        text = read_secret(self._path)
-        try:
-            return {item["name"]: _parse(item) for item in json.loads(text)["agents"]}
-        except (ValueError, TypeError, KeyError):
-            remedy = f"restore {self._path} from a copy"
-            raise ConfigError(f"{self._path} is damaged", "not a list of agents", remedy) from None
+        return read_json(
+            self._path,
+            lambda document: {item["name"]: _parse(item) for item in document["agents"]},
+            shape="a list of agents",
+            remedy=f"restore {self._path} from a copy",
+            most=MAX_LIST,
+            secret=True,
+        )
 
     def group(self, name: str) -> list[str]:
         """The enrolled members of a group, sorted."""
@@ -100,27 +111,71 @@ class Registry:
             self._write({**agents, agent.name: agent})
 
     def revoke(self, name: str, now: float) -> None:
-        """Leave a tombstone."""
+        """Leave a tombstone. It knows the credentials until nothing of them is left."""
         with self._changing() as agents:
-            gone = replace(agents[name], revoked_at=now, accounts=(), serials=())
-            self._write({**agents, name: gone})
+            if agents[name].revoked_at is None:
+                self._write({**agents, name: replace(agents[name], revoked_at=now)})
+
+    def forget_credentials(self, name: str) -> None:
+        """Nothing of a revoked agent is left at the broker."""
+        with self._changing() as agents:
+            if agents[name].revoked_at is not None:
+                self._write({**agents, name: replace(agents[name], accounts=(), serials=())})
+
+    def allow(
+        self, name: str, *, can: tuple[str, ...] | None = None, may_delegate: bool | None = None
+    ) -> Enrolled:
+        """Say what an enrolled agent may do of work; None leaves it as it is. The agent as it is.
+
+        Raises:
+            ConfigError: nobody of that name is enrolled.
+        """
+        with self._changing() as agents:
+            known = agents.get(name)
+            if known is None or known.revoked_at is not None:
+                raise ConfigError(f"no agent {name} is enrolled", "", "fleet agent list")
+            agent = replace(
+                known,
+                can=known.can if can is None else can,
+                may_delegate=known.may_delegate if may_delegate is None else may_delegate,
+            )
+            if agent != known:
+                self._write({**agents, name: agent})
+            return agent
+
+    def succeeded(self, name: str) -> None:
+        """The rename that made `name` is over."""
+        with self._changing() as agents:
+            if name in agents:
+                self._write({**agents, name: replace(agents[name], succeeds="")})
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Enrolled]]:
         """Hold the list alone: two `fleet agent add` at once must not lose one."""
-        make_folder(self._path.parent)
-        lock = open_file(self._path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with in_turn(self._path.with_suffix(".lock")):
             yield self.everyone() or {}
-        finally:
-            os.close(lock)
 
     def _write(self, agents: Mapping[str, Enrolled]) -> None:
         items = [asdict(agents[name]) for name in sorted(agents)]
+        for item in items:
+            for newer in ("succeeds", "can", "may_delegate"):
+                if not item[newer]:  # so that a release which knows no such field reads the list
+                    del item[newer]
         write_secret(self._path, json.dumps({"agents": items}, indent=1))
 
 
 def _parse(item: dict[str, object]) -> Enrolled:
     fields = {k: tuple(v) if isinstance(v, list) else v for k, v in item.items()}
-    return Enrolled(**fields | {"kind": Kind(item["kind"])})  # type: ignore[arg-type]
+    found = Enrolled(**fields | {"kind": Kind(item["kind"])})  # type: ignore[arg-type]
+    lists = (found.groups, found.accounts, found.serials, found.can)
+    texts = [found.name, found.succeeds, *found.labels.keys(), *found.labels.values()]
+    texts += [text for texts in lists if isinstance(texts, tuple) for text in texts]
+    times = (found.enrolled_at, found.revoked_at or 0.0)
+    if not (
+        all(isinstance(texts, tuple) for texts in lists)
+        and all(isinstance(text, str) for text in texts)
+        and isinstance(found.may_delegate, bool)
+        and all(type(moment) in (int, float) for moment in times)
+    ):
+        raise TypeError
+    return found

@@ -13,6 +13,7 @@ from fleet.provisioning import snippets
 _PROFILES: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.NANOBOT: ("SOUL.md", "USER.md", "AGENTS.md", "HEARTBEAT.md", "memory/MEMORY.md"),
     Kind.OPENCLAW: ("SOUL.md", "USER.md", "AGENTS.md", "HEARTBEAT.md", "MEMORY.md"),
+    Kind.HERMES: ("SOUL.md", "AGENTS.md"),
     Kind.ROCKBOT: ("soul.md", "directives.md", "style.md"),
     Kind.GENERIC: ("AGENTS.md",),
 }

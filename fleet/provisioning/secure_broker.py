@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fleet.contract.secret_file import read_secret, write_secret
+from fleet.contract.secret_file import read_password, write_secret
 from fleet.provisioning import acl_rules, dynsec_seed
 from fleet.provisioning.acl_rules import DEFAULTS, Role
 from fleet.provisioning.connections import dynsec_of
@@ -34,7 +34,7 @@ async def secure(settings: Settings, admin: str, password_file: Path) -> list[st
         for path, role in roles.items():
             if not path.exists():
                 write_secret(path, f"{dynsec_seed.new_secret()}\n")
-            await _establish(dynsec, role, read_secret(path))
+            await _establish(dynsec, role, read_password(path))
         if await dynsec.defaults() != {str(kind): allow for kind, allow in DEFAULTS.items()}:
             raise NotProvenError("the broker does not deny by default", "it reads back differently")
     registry = Registry(settings.home)

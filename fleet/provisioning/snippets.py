@@ -10,6 +10,7 @@ from typing import Final
 
 from fleet import __version__
 from fleet.contract.invitation import ENV, KEY, SECRET, Invitation, env_text
+from fleet.contract.service_units import exec_start, start_of
 from fleet.contract.vocabulary import Kind
 
 ETC: Final = Path("/etc/fleet")
@@ -74,12 +75,18 @@ volumes:
 
 
 def systemd_unit(agent: str) -> str:
-    """A unit for `/etc/systemd/system/`; the secret stays a file, it is in no environment."""
+    """A unit for `/etc/systemd/system/`; the secret stays a file, it is in no environment.
+
+    It calls the sidecar where this installation has one.
+    """
+    program = start_of("agent-sidecar", "agent_sidecar")
     return f"""\
 # An account of its own, which owns what join wrote, as root:
 #     useradd --system --home-dir /var/lib/fleet fleet; chown -R fleet: {ETC}
 # Or the agent's account in the place of fleet: only that one's processes can be signalled and
 # only its files be read, where they are closed to others.
+# ExecStart is where agent-sidecar lies on the hub's machine. Where it lies elsewhere on this one:
+#     sed -i "s|^ExecStart=.*|ExecStart=$(command -v agent-sidecar) run|" THIS-FILE
 [Unit]
 Description=Fleet sidecar of {agent}
 Wants=network-online.target
@@ -87,7 +94,7 @@ After=network-online.target
 
 [Service]
 User=fleet
-ExecStart=/usr/bin/env agent-sidecar run
+{exec_start((*program, "run"))}
 ExecReload=/bin/kill -HUP $MAINPID
 Environment=FLEET_AGENT_ENV={ETC}/{ENV}
 Environment=FLEET_HOME=/var/lib/fleet

@@ -18,6 +18,12 @@ MAX_NAMES: Final = 64
 message made a row of 17 MB, to be read and written again with each step, and kept for a year."""
 
 
+def is_over(at: float, now: float) -> bool:
+    """Whether the hour of the time `at` is to be summed up at `now`. One that lies ahead by more
+    than an hour is: a clock stamped it that was wrong, and the log is not to wait for that."""
+    return at < now // HOUR * HOUR or at > now + HOUR
+
+
 class HourTotals:
     """`counts` are heartbeats, those of them not ok, statuses and alerts; `left_out` are values of
     metrics beyond `MAX_NAMES`."""

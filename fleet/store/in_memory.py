@@ -9,31 +9,38 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise, takewhile
 from operator import attrgetter
 from typing import Final
 
 from fleet.contract.vocabulary import MessageKind
-from fleet.domain.alerts import Alert
+from fleet.domain.alert import Alert
 from fleet.domain.commands import IssuedCommand
 from fleet.domain.silences import Silence
+from fleet.domain.work.limits import KEPT_TOLD
 from fleet.store import cursors
-from fleet.store.hour_totals import HourTotals
+from fleet.store.hour_totals import HourTotals, is_over
+from fleet.store.leadership import Leadership
 from fleet.store.port import StoreError, StoreFullError
 from fleet.store.records import (
     HOUR,
     Batch,
     DeadLetter,
     DiskUsage,
+    Erasure,
     Hours,
     HubState,
     Page,
     StoredEvent,
     StoredMessage,
 )
-from fleet.store.retention import DAY, GIGABYTE, Retention
+from fleet.store.retention import DAY, GIGABYTE, Retention, TimeFor, expired
+from fleet.store.work import task_calls
+from fleet.store.work.in_memory import DirectTransactions, InMemoryWork
+from fleet.store.work.transactional import TransactionalWork
+from fleet.store.work_port import WorkStore
 
 _ID: Final = attrgetter("id")
 
@@ -55,12 +62,17 @@ class InMemoryDatabase:
     agents: dict[str, int] = field(default_factory=dict)
     """Numbers by name, in the order in which agents were first heard."""
     replay_from: int = 0
+    last_id: int = 0
+    """The newest id that was erased: ids grow beyond it."""
     summed_to: int = 0
     """Messages up to this id are in `hours`."""
+    work: InMemoryWork = field(default_factory=InMemoryWork)
 
 
 class InMemoryStore:
     """See `fleet.store.port.Store`. A new one over the same database is what a restart sees."""
+
+    leadership: Leadership | None = None
 
     def __init__(
         self, database: InMemoryDatabase | None = None, retention: Retention | None = None
@@ -70,16 +82,19 @@ class InMemoryStore:
         self.values_left_out = 0
         self._keep = retention or Retention()
         self._is_open = False
+        self.work: WorkStore = TransactionalWork(
+            DirectTransactions(lambda: self._writable().work, lambda: self.database.work)
+        )
 
     def open(self) -> HubState:
         self._is_open = True
         kept = self.database
         ids = [items[-1].id for items in (kept.messages, kept.dead_letters, kept.events) if items]
-        times = [message.at for message in kept.messages[-1:]]
-        times += [stored.event.at for stored in kept.events[-1:]]
+        times = [(message.id, message.at) for message in kept.messages[-1:]]
+        times += [(stored.id, stored.event.at) for stored in kept.events[-1:]]
         return HubState(
-            last_id=max(ids, default=0),
-            last_at=max(times, default=0.0),
+            last_id=max([kept.last_id, *ids]),
+            last_at=max(times, default=(0, 0.0))[1],
             records=[(agent, upto, json.loads(s)) for agent, (upto, s) in kept.records.items()],
             alerts=list(kept.alerts.values()),
             silences=list(kept.silences.values()),
@@ -100,7 +115,8 @@ class InMemoryStore:
             raise StoreError("the store refused a write", "a message's id does not grow")
         kept.messages += batch.messages
         for message in batch.messages:
-            kept.agents.setdefault(message.agent, len(kept.agents) + 1)
+            if message.agent not in kept.agents:
+                kept.agents[message.agent] = max(kept.agents.values(), default=0) + 1
         kept.events += batch.events
         kept.dead_letters += batch.dead_letters
         over = max(0, len(kept.dead_letters) - self._keep.max_dead_letters)
@@ -115,8 +131,13 @@ class InMemoryStore:
         kept.records |= records
         for name in batch.forgotten_records:
             kept.records.pop(name, None)
+        task_calls.hear(kept.work, batch.progress)
         if batch.replay_from is not None:
             kept.replay_from = batch.replay_from
+        for erasure in batch.erased:
+            self._erase(kept, erasure)
+        for old, new in batch.renamed:
+            self._rename(kept, old, new)
 
     async def save_commands(self, commands: list[IssuedCommand]) -> None:
         kept = self._writable()
@@ -130,11 +151,45 @@ class InMemoryStore:
                 took=new.took,
             )
 
-    async def upkeep(self, now: float) -> bool:
+    async def upkeep(self, now: float, due: TimeFor | None = None) -> bool:
         kept = self._writable()
         self._sum_up(kept, now)
-        self._forget(kept, now)
-        return False
+        self._forget(kept, now, due or (lambda _: now))
+        by = now if due is None else min(now, due(KEPT_TOLD / DAY))
+        return task_calls.forget(kept.work, by)
+
+    def _erase(self, kept: InMemoryDatabase, erasure: Erasure) -> None:
+        agent, upto = erasure.agent, erasure.upto
+        kept.last_id = max(kept.last_id, upto)
+        kept.messages = [m for m in kept.messages if m.agent != agent or m.id > upto]
+        kept.events = [e for e in kept.events if e.event.agent != agent or e.id > upto]
+        kept.dead_letters = [
+            d for d in kept.dead_letters if d.topic not in erasure.topics or d.id > upto
+        ]
+        kept.commands = {c.id: c for c in kept.commands.values() if c.agent != agent}
+        number = kept.agents.get(agent)
+        kept.hours = {key: totals for key, totals in kept.hours.items() if key[1] != number}
+
+    def _rename(self, kept: InMemoryDatabase, old: str, new: str) -> None:
+        kept.messages = [m._replace(agent=new) if m.agent == old else m for m in kept.messages]
+        kept.events = [
+            replace(e, event=replace(e.event, agent=new)) if e.event.agent == old else e
+            for e in kept.events
+        ]
+        kept.commands = {
+            c.id: replace(c, agent=new) if c.agent == old else c for c in kept.commands.values()
+        }
+        number = kept.agents.pop(old, None)
+        if number is None:
+            return
+        taken = kept.agents.pop(new, None)
+        kept.agents[new] = number
+        for hour in [hour for hour, of in kept.hours if of == taken]:
+            totals = kept.hours.pop((hour, taken or 0))
+            earlier = kept.hours.get((hour, number))
+            if earlier is not None:
+                totals.put_before(earlier.counts, earlier.metrics)
+            kept.hours[hour, number] = totals
 
     def _writable(self) -> InMemoryDatabase:
         if not self._is_open:
@@ -145,9 +200,8 @@ class InMemoryStore:
 
     def _sum_up(self, kept: InMemoryDatabase, now: float) -> None:
         """Add the messages of hours that are over to their sums."""
-        running = now // HOUR * HOUR
         for message in self._above(kept.summed_to):
-            if message.at >= running:
+            if not is_over(message.at, now):
                 break
             hour = int(message.at // HOUR), kept.agents[message.agent]
             totals = kept.hours.setdefault(hour, HourTotals())
@@ -156,21 +210,25 @@ class InMemoryStore:
             self.values_left_out += totals.left_out - before
             kept.summed_to = message.id
 
-    def _forget(self, kept: InMemoryDatabase, now: float) -> None:
+    def _forget(self, kept: InMemoryDatabase, now: float, due: TimeFor) -> None:
         keep = self._keep
         needed = min(kept.replay_from, kept.summed_to)
         size = sum(len(message.payload) for message in kept.messages)
-        oldest = float("inf") if size > keep.max_gb * GIGABYTE else now - keep.raw * DAY
-        kept.messages = [m for m in kept.messages if m.id >= needed or m.at >= oldest]
-        oldest = now - keep.dead_letters * DAY
-        kept.dead_letters = [d for d in kept.dead_letters if d.at >= oldest]
-        oldest = now - keep.events * DAY
-        kept.events = [stored for stored in kept.events if stored.event.at >= oldest]
+        full = size > keep.max_gb * GIGABYTE
+        oldest = float("inf") if full else due(keep.raw) - keep.raw * DAY
+        del kept.messages[: _expired((m.at for m in self._below(needed)), oldest, now)]
+        oldest = due(keep.dead_letters) - keep.dead_letters * DAY
+        del kept.dead_letters[: _expired((d.at for d in kept.dead_letters), oldest, now)]
+        oldest = due(keep.events) - keep.events * DAY
+        del kept.events[: _expired((stored.event.at for stored in kept.events), oldest, now)]
         del kept.events[: max(0, len(kept.events) - keep.max_events)]
-        oldest = (now - keep.rollups * DAY) // HOUR
+        oldest = (due(keep.rollups) - keep.rollups * DAY) // HOUR
         kept.hours = {key: totals for key, totals in kept.hours.items() if key[0] >= oldest}
-        oldest = now - keep.commands * DAY
+        oldest = due(keep.commands) - keep.commands * DAY
         kept.commands = {c.id: c for c in kept.commands.values() if c.created >= oldest}
+
+    def _below(self, id_: int) -> Iterator[StoredMessage]:
+        return takewhile(lambda message: message.id < id_, self.database.messages)
 
     # Reading
 
@@ -266,3 +324,8 @@ class InMemoryStore:
 
     def disk_usage(self) -> DiskUsage:
         return DiskUsage({}, None)
+
+
+def _expired(times: Iterable[float], before: float, now: float) -> int:
+    """How many of the oldest are from before a time; one of the future is as old as the next."""
+    return expired(enumerate(times, 1), before, now) or 0

@@ -1,6 +1,6 @@
 """What the hub asks of its memory, and what a tool beside it may ask.
 
-SQLite serves it, and plain memory in tests and simulations; PostgreSQL could, for several hubs.
+SQLite serves it, PostgreSQL where there are several hubs, and plain memory in tests.
 `tests/contract/test_store_contract.py` holds every implementation to the same promises.
 """
 
@@ -12,6 +12,7 @@ from typing import Protocol
 from fleet.contract.errors import FleetError
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.commands import IssuedCommand
+from fleet.store.leadership import Leadership
 from fleet.store.records import (
     Batch,
     DeadLetter,
@@ -21,14 +22,25 @@ from fleet.store.records import (
     Page,
     StoredMessage,
 )
+from fleet.store.retention import TimeFor
+from fleet.store.work_port import WorkStore
 
 
 class StoreError(FleetError):
     """The store cannot be opened, is damaged, or is of a newer version."""
 
 
-class StoreFullError(StoreError):
+class StoreUnavailableError(StoreError):
+    """The store takes nothing at present: it is away, starts, fails over or hangs. The same batch
+    may be tried again, also where nobody can tell whether it was written."""
+
+
+class StoreFullError(StoreUnavailableError):
     """The disk takes no more; nothing of the batch was written."""
+
+
+class LeadershipLostError(StoreError):
+    """Another hub leads now: nothing of the batch was written, and this hub must not try again."""
 
 
 class StoreReader(Protocol):
@@ -98,15 +110,20 @@ class StoreReader(Protocol):
 class Store(StoreReader, Protocol):
     """One hub's memory: everything goes in by `commit` and `save_commands`.
 
-    Ids are given by the hub and grow over all that it stores; the times of messages never go
-    back. What was committed is there after a crash.
+    Ids are given by the hub and grow over all that it stores: they are the order. The times of
+    messages grow with them, but go back where the hub found that its clock was wrong. What was
+    committed is there after a crash.
 
+    `leadership`: where several hubs may have it, the claim to be the one that writes.
     `dead_letters_dropped`: dead letters that had to make room for newer ones since the start.
     `values_left_out`: values left out of roll-ups since the start, of agents with too many metrics.
+    `work`: tasks, boards, grants and blobs, in the same place and the same backup.
     """
 
+    leadership: Leadership | None
     dead_letters_dropped: int
     values_left_out: int
+    work: WorkStore
 
     def open(self) -> HubState:
         """Open, migrate and check.
@@ -124,10 +141,13 @@ class Store(StoreReader, Protocol):
         """Make a batch durable, whole or not at all.
 
         Alerts, silences and records replace those of the same key; then what the batch forgets
-        or lifts goes. Dead letters beyond the bound push out the oldest at once.
+        or lifts goes. A new name that has a history of its own joins the old one to it, and ids go
+        on growing whatever is erased. Dead letters beyond the bound push out the oldest at once.
 
         Raises:
             StoreFullError: the disk is full, nothing was written; try again later.
+            StoreUnavailableError: it is away; try the same batch again later.
+            LeadershipLostError: another hub writes now.
             StoreError: it failed otherwise, for instance since a message's id is known.
         """
         ...
@@ -145,11 +165,13 @@ class Store(StoreReader, Protocol):
         """
         ...
 
-    async def upkeep(self, now: float) -> bool:
+    async def upkeep(self, now: float, due: TimeFor | None = None) -> bool:
         """A little of the work that waits: index, roll up, forget. True if more is left.
 
-        What is older than the retention goes, but never a message from `replay_from` on, or of
-        an hour that is not summed up yet.
+        What is older than the retention goes, by the times that `due` gives, else by `now`; but
+        never a message from `replay_from` on, or of an hour that is not summed up yet. What is
+        stamped later than `now` was stamped by a clock that was wrong: it is as old as what came
+        after it. Beyond the bounds of size and number the oldest go, whatever the time.
         """
         ...
 

@@ -13,9 +13,10 @@ from fleet.contract.rejection import Rejected
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
-from fleet.domain.alerts import Alert
+from fleet.domain.alert import Alert
 from fleet.domain.events import Event
 from fleet.domain.silences import Silence
+from fleet.domain.work.progress_report import ProgressReport
 
 
 class StoredMessage(NamedTuple):
@@ -79,12 +80,24 @@ class StoredEvent:
     event: Event
 
 
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The history of an agent up to the id `upto`: messages, sums, events, its commands, and dead
+    letters of `topics`."""
+
+    agent: str
+    upto: int
+    topics: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Batch:
-    """What becomes true together, or not at all: first what is new, then what goes.
+    """What becomes true together, or not at all: first what is new, then what goes, and last the
+    history that is erased, or that is another agent's from now on (`renamed`: old name, new name).
 
     `records` are frozen roster records by agent; `replay_from` is the id of the first message
-    that a restart must apply again, because a record older than it is stored.
+    that a restart must apply again, because a record older than it is stored. `progress` is what
+    agents said of their tasks, in order: who keeps tasks applies it in the same transaction.
     """
 
     messages: list[StoredMessage] = field(default_factory=list)
@@ -96,11 +109,15 @@ class Batch:
     lifted: list[str] = field(default_factory=list)
     records: list[tuple[str, int, dict[str, Any]]] = field(default_factory=list)
     forgotten_records: list[str] = field(default_factory=list)
+    erased: list[Erasure] = field(default_factory=list)
+    renamed: list[tuple[str, str]] = field(default_factory=list)
     replay_from: int | None = None
+    progress: list[ProgressReport] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(
             self.messages
+            or self.progress
             or self.dead_letters
             or self.events
             or self.alerts
@@ -109,6 +126,8 @@ class Batch:
             or self.lifted
             or self.records
             or self.forgotten_records
+            or self.erased
+            or self.renamed
         )
 
     @classmethod
@@ -120,6 +139,7 @@ class Batch:
         for batch in batches:
             joined._keep_what_comes_again(batch)
             joined.messages += batch.messages
+            joined.progress += batch.progress
             joined.dead_letters += batch.dead_letters
             joined.events += batch.events
             joined.alerts += batch.alerts
@@ -128,6 +148,8 @@ class Batch:
             joined.lifted += batch.lifted
             joined.records += batch.records
             joined.forgotten_records += batch.forgotten_records
+            joined.erased += batch.erased
+            joined.renamed += batch.renamed
             if batch.replay_from is not None:
                 joined.replay_from = batch.replay_from
         return joined

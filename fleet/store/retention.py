@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -11,6 +11,9 @@ from fleet.contract.errors import ConfigError
 DAY: Final = 86_400.0
 MEGABYTE: Final = 1e6
 GIGABYTE: Final = 1e9
+
+TimeFor = Callable[[float], float]
+"""The time (s since the epoch) by which what is kept for so many days is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,18 @@ class Retention:
                     "raw = 14  # days",
                 )
         return cls(**table)
+
+
+def expired(rows: Iterable[tuple[int, float]], before: float, now: float) -> int | None:
+    """The id up to which `rows` (id, time; in order of ids) are older than `before`; None: none.
+
+    The order of ids is the truth. A row of the future was stamped by a clock that was wrong: it is
+    as old as the next one. A row that only claims to be old stays until those before it go.
+    """
+    last = None
+    for id_, at in rows:
+        if at < before:
+            last = id_
+        elif at <= now:
+            break
+    return last

@@ -14,7 +14,9 @@ from typing import Any, Final
 import click
 
 from agent_sidecar.cli import cli as agent_sidecar
-from agent_sidecar.settings import CORE, PROBES
+from agent_sidecar.kinds import situations
+from agent_sidecar.kinds.planes import PLANES
+from agent_sidecar.settings import CORE, PROBES, WORK
 from fleet.cli.main import fleet
 from fleet.contract import vocabulary
 from fleet.contract.limits import MAX_PAYLOAD
@@ -109,7 +111,10 @@ VARIABLES = """\
 `${NAME}` in a file, and in a setting that comes from the environment, is what the environment holds
 under NAME (capitals, digits and `_`); `${NAME:?}` is the same. A variable that is not set or empty
 is an error with file and key. So a secret may stay where it is handed in: `fleet config show`,
-`agent-sidecar check`, units and errors show `${NAME}`."""
+`agent-sidecar check`, units and errors show `${NAME}`.
+
+A path in `fleet.toml` that is not absolute begins at the home; of a flag or a
+variable, where you stand."""
 
 
 def settings() -> str:
@@ -170,7 +175,13 @@ taken; any other line is refused with its number:
 | quotes | `'…'` or `"…"` round the whole value | round a part of it, open, or a `\\` anywhere |
 | without quotes | printable ASCII, blanks within | `#`, quotes, a backtick, letters beyond ASCII |
 | variables | `${{NAME}}`, also in `"…"` | `$NAME`, `${{NAME:-…}}`, in `'…'`, set by the file |
-| lines | ended by LF; blanks around are nothing | CR LF, a byte order mark, control characters |
+| lines | ended by LF; blanks around are nothing | CR LF, a byte order mark, control signs, NUL |
+| text | UTF-8; in a comment anything | other bytes; a file of more than a megabyte |
+
+A value that is not usable (an agent's name, a broker's address, a prefix of several levels) is
+refused by both programs alike, with its line. In the environment, where other programs have names
+of their own, what is nearly a setting (`FLEET_BROKR`) is a warning, of `config check`, `fleet
+doctor` and a sidecar that starts.
 
 {VARIABLES} `~/` at the beginning of a path is the user's home. `docker run --env-file` is no
 reader of this file: it takes quotes for part of the value. Where compose reads the file, and in a
@@ -182,6 +193,12 @@ compose file itself, write `${{NAME:?}}`: compose puts the values in before we s
 ### Probes and thresholds
 
 {sidecar(PROBES)}
+
+### Work
+
+What stands in the work file: [workers](../how-to/workers.md).
+
+{sidecar(WORK)}
 """
 
 
@@ -239,8 +256,8 @@ def http() -> str:
 {MADE}
 
 The hub serves it at `FLEET_HTTP`. A caller shows `Authorization: Bearer TOKEN`, made by
-`fleet token create`. `/healthz` and `/readyz` need none, and `/metrics` none on the hub's own
-machine, unless a proxy passes the request on. A browser's session is the cookie that
+`fleet token create`. `/healthz` and `/readyz` need none; for `/metrics` the role `scraper` is
+enough, and may do nothing else. A browser's session is the cookie that
 `POST /v1/session` sets, together with the secret that it answers, in `X-Session-Secret`; one
 without the other is nobody. What a caller may hold
 [is bounded](../how-to/hub-elsewhere.md#what-a-caller-may-hold). The whole description,
@@ -280,6 +297,35 @@ def contract() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def kinds() -> str:
+    """What each kind of agent tells of each plane."""
+    parts = [
+        f"# Kinds of agents\n\n{MADE}\n\n"
+        "Where each [plane](words.md#plane) comes from, in which releases that was seen, and\n"
+        "which setting asks for it; without a setting it is on by itself. `unsupported`: this\n"
+        "kind has no source of it, and nothing is told. The releases are those that\n"
+        "tests run, or that were recorded. `FLEET_CONTAINER` and `FLEET_UNIT` add to\n"
+        "`process` of any kind, and what the agent publishes itself to any plane. How to:\n"
+        "[run a sidecar](../how-to/run-a-sidecar.md)."
+    ]
+    heads = "|".join(("Then", *situations.SEEN))
+    parts.append(f"## What is told when\n\n{table(heads, situations.rows())}\n\n{situations.NOTES}")
+    for kind in vocabulary.Kind:
+        rows = []
+        for plane in vocabulary.Plane:
+            told = PLANES[kind].get(plane)
+            if plane is vocabulary.Plane.BROKER:
+                rows.append((f"`{plane}`", "the sidecar's own link", "all", ""))
+            elif told is None:
+                rows.append((f"`{plane}`", "unsupported", "", ""))
+            else:
+                asked = ", ".join(f"`{name}`" for name in told.asked.split(", ") if name)
+                rows.append((f"`{plane}`", told.source, told.releases, asked))
+        heading = f"## {kind}\n\n{kind.meaning}."
+        parts.append(f"{heading}\n\n{table('Plane|From|Releases|Asked for by', rows)}")
+    return "\n\n".join(parts) + "\n"
+
+
 def pages() -> dict[str, str]:
     """File name → text."""
     return {
@@ -288,6 +334,7 @@ def pages() -> dict[str, str]:
         "alerts.md": alerts(),
         "http.md": http(),
         "words.md": contract(),
+        "kinds.md": kinds(),
     }
 
 

@@ -13,20 +13,42 @@ from pathlib import Path
 from agent_sidecar.settings import ALL, OTHERS
 from fleet import __version__
 from fleet.contract import limits
-from fleet.contract.topics import FROM_AGENT
+from fleet.contract.broker_capabilities import Lack, Need
+from fleet.contract.tls_faults import REMEDIES, SIGNS, TlsFault
+from fleet.contract.topics import STATES
 from fleet.contract.vocabulary import AlertCode, AlertState, Check, Kind, Plane, Severity, State
 
 SCRIPT = Path(__file__).parents[1] / "bus-publish"
-OPENING, CLOSING = "# <words>", "# </words>"
+WORDS, FAULTS = "words", "faults"
+"""The two blocks: what every call needs, and what only one needs that did not get through."""
+
 TIMESTAMP_ROOM = 64
 """Bytes of a payload that the one-liner fills in itself: `ts`, `uptime` and the braces."""
 
 
+def quoted(text: str) -> str:
+    """`text` as one word of a shell."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def faults() -> str:
+    """What is wrong with a broker, in the sentences that every door has."""
+    named = {"Qos": Need.QOS_1, "Retained": Need.RETAINED, "Packet": Need.PACKET_SIZE}
+    lines = []
+    for name, need in named.items():
+        lack = Lack(need)
+        lines += [f"{name}Lack={quoted(lack.sentence)}", f"{name}Try={quoted(lack.remedy)}"]
+    signs = "\n".join(f"{sign}|{fault}" for sign, fault in SIGNS)
+    known = "\n".join(f"{fault}|{fault.meaning}|{REMEDIES[fault]}" for fault in TlsFault)
+    lines += [f"TlsSigns={quoted(signs)}", f"TlsFaults={quoted(known)}"]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def block() -> str:
-    """The assignments between the two marks, one a line."""
+    """The assignments that every call needs, one a line."""
     others = {name.removeprefix("FLEET_") for name in OTHERS}
     words: dict[str, Iterable[object]] = {
-        "Messages": FROM_AGENT,
+        "Messages": STATES,
         "Codes": AlertCode,
         "Severities": Severity,
         "AlertStates": AlertState,
@@ -47,11 +69,13 @@ def block() -> str:
 
 
 def rewritten(text: str) -> str:
-    """`text` of the script with a fresh block."""
-    head, opening, rest = text.partition(OPENING)
-    comment, newline, rest = rest.partition("\n")
-    _, closing, tail = rest.partition(CLOSING)
-    return head + opening + comment + newline + block() + closing + tail
+    """`text` of the script with fresh blocks."""
+    for name, fresh in ((WORDS, block()), (FAULTS, faults())):
+        head, opening, rest = text.partition(f"# <{name}>")
+        comment, newline, rest = rest.partition("\n")
+        _, closing, tail = rest.partition(f"# </{name}>")
+        text = head + opening + comment + newline + fresh + closing + tail
+    return text
 
 
 if __name__ == "__main__":

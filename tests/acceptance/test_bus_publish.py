@@ -14,11 +14,12 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
+from fleet.auditor.rules.contract import blanks
 from fleet.contract.schema_validator import schema_validators
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
-from tests.support.broker import SHIPPED, Mosquitto
-from tests.support.one_liner import PRESENT, SCRIPT, bin_without, enrol, run
+from tests.support.broker import SHIPPED, Mosquitto, free_port
+from tests.support.one_liner import PRESENT, SCRIPT, bin_without, enrol, run, serve, waiting
 from tests.support.waiting import wait_until
 
 JUDGES = schema_validators()
@@ -50,9 +51,10 @@ def retained(broker: Mosquitto, kind: MessageKind, *login: str) -> dict[str, obj
     """The message that a hub finds when it comes later."""
     found = subprocess.run(
         ["mosquitto_sub", "-p", str(broker.port), "-t", TOPICS.of(kind, "alpha"), "-C", "1",
-         "-W", "10", "--retained-only", *login],
+         "-W", "10", "--retained-only", "-N", *login],
         capture_output=True, check=True,
     ).stdout  # fmt: skip
+    assert blanks(found) == 0, "no blank, which the audit would report: not even an end of line"
     return JUDGES[kind].read(found)
 
 
@@ -188,15 +190,14 @@ def test_the_dry_run_prints_topic_and_payload(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shell", PRESENT)
 def test_a_drop_needs_no_name_no_account_and_no_network(shell: str, tmp_path: Path) -> None:
-    drop = tmp_path / "drop"
-    drop.mkdir()
+    drop = serve(tmp_path / "drop")
     for _ in range(3):
         answer = run(
             "alert", "code=cron-failure", "severity=info",
             home=tmp_path, shell=shell, FLEET_DROP=str(drop),
         )  # fmt: skip
         assert (answer.returncode, answer.stderr) == (0, "")
-    names = [path.name for path in drop.iterdir()]
+    names = [path.name for path in waiting(drop)]
     assert len(names) == 3
     assert all(name.startswith("alert-") and name.endswith(".json") for name in names)
 
@@ -220,8 +221,7 @@ def test_what_can_publish_is_named_where_nothing_can(tmp_path: Path) -> None:
 
 
 def test_a_drop_does_not_follow_a_link_laid_in_its_way(tmp_path: Path) -> None:
-    drop = tmp_path / "drop"
-    drop.mkdir()
+    drop = serve(tmp_path / "drop")
     # exec keeps the number of the process, so this one can foresee the name of the file to come,
     # but for the clock: it lays a link under each of the next 300 ticks of 1/100 s.
     trap = """
@@ -242,3 +242,46 @@ def test_a_drop_does_not_follow_a_link_laid_in_its_way(tmp_path: Path) -> None:
     assert answer.returncode == 3, "no trap was met"
     assert "Try: " in answer.stderr
     assert not (tmp_path / "victim").exists()
+
+
+def test_of_several_brokers_the_first_that_lets_us_in_gets_it(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    away = f"mqtt://127.0.0.1:{free_port()}"
+    folder = enrol(tmp_path, broker)
+    env = folder / "agent.env"
+    env.write_text(env.read_text().replace(broker.url, f"{away}, {broker.url}"))
+    for shell in PRESENT:
+        done = run("heartbeat", "--direct", home=tmp_path, shell=shell)
+        assert (done.returncode, done.stderr) == (0, ""), shell
+    assert retained(broker, MessageKind.HEARTBEAT)["ok"] is True
+
+
+def test_where_none_lets_us_in_each_is_named(tmp_path: Path, broker: Mosquitto) -> None:
+    places = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    env = enrol(tmp_path, broker) / "agent.env"
+    several = ",".join(f"mqtt://{place}" for place in places)
+    env.write_text(env.read_text().replace(broker.url, several))
+    done = run("heartbeat", "--direct", home=tmp_path)
+    assert done.returncode == 3
+    assert f"no broker at {','.join(places)}: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("several", "why"),
+    [
+        ("mqtt://a,mqtt://a", "stands there twice"),
+        ("mqtt://x@a,mqtt://y@b", "users differ"),
+        ("mqtts://a,mqtt://b", "would get the password"),
+        ("mqtt://a,", "neither mqtt nor mqtts"),
+        ("mqtt://a,mqtt://b,mqtt://c,mqtt://d,mqtt://e", "more than 4"),
+    ],
+)
+def test_brokers_that_do_not_go_together_are_refused(
+    tmp_path: Path, broker: Mosquitto, several: str, why: str
+) -> None:
+    env = enrol(tmp_path, broker) / "agent.env"
+    env.write_text(env.read_text().replace(broker.url, several))
+    done = run("heartbeat", "--direct", home=tmp_path)
+    assert done.returncode == 3
+    assert why in done.stderr

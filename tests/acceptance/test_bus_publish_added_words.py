@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.broker import Mosquitto
-from tests.support.one_liner import PRESENT, ROOT, bin_without, enrol, run
+from tests.support.one_liner import PRESENT, ROOT, bin_without, enrol, run, serve
 
 GPU = "---\nstatus: accepted\nadds: {planes: [gpu0], alert_codes: [gpu-hot]}\n---\n"
 
@@ -18,9 +18,7 @@ def test_the_words_of_the_sidecar_that_takes_the_drops_may_be_used(
     shell: str, tmp_path: Path
 ) -> None:
     """They stand beside its name; no Python is needed for them."""
-    drop = tmp_path / "drop"
-    drop.mkdir()
-    (drop / ".agent").write_text("alpha\nplanes gpu0 fan\nalert_codes gpu-hot\n")
+    drop = serve(tmp_path / "drop", "alpha\nplanes gpu0 fan\nalert_codes gpu-hot\n")
     path = bin_without(tmp_path / "bin", "agent-sidecar", "python3")
     for words, field, value in (
         (["alert", "code=gpu-hot", "severity=warning"], "code", "gpu-hot"),
@@ -39,9 +37,7 @@ def test_the_words_of_the_sidecar_that_takes_the_drops_may_be_used(
 
 @pytest.mark.parametrize("shell", PRESENT)
 def test_a_word_that_nobody_knows_is_an_error_to_the_caller(shell: str, tmp_path: Path) -> None:
-    drop = tmp_path / "drop"
-    drop.mkdir()
-    (drop / ".agent").write_text("alpha\nplanes gpu0\n")
+    drop = serve(tmp_path / "drop", "alpha\nplanes gpu0\n")
     for words, said, remedy in (
         (["alert", "code=gpu-hot", "severity=warning"], "code is one of: ", "status "),
         (["heartbeat", "checks.vram=fail"], "checks are of: ", "heartbeat"),
@@ -56,10 +52,8 @@ def test_a_word_that_nobody_knows_is_an_error_to_the_caller(shell: str, tmp_path
 
 
 def test_a_word_that_is_newer_than_the_sidecar_is_told_as_that(tmp_path: Path) -> None:
-    drop, adr = tmp_path / "drop", tmp_path / "adr"
-    drop.mkdir()
+    drop, adr = serve(tmp_path / "drop"), tmp_path / "adr"
     adr.mkdir()
-    (drop / ".agent").write_text("alpha\n")
     (adr / "gpu.md").write_text(GPU)
     path = bin_without(tmp_path / "bin")
     for words in (["heartbeat", "gpu0=fail"], ["alert", "code=gpu-hot", "severity=info"]):

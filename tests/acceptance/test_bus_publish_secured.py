@@ -48,6 +48,24 @@ async def test_every_shell_publishes_over_tls(
         assert (answer.returncode, answer.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("shell", PRESENT)
+def test_what_is_no_authority_is_named(shell: str, tmp_path: Path) -> None:
+    key, folder = tmp_path / "ca.key", tmp_path / "ca"
+    key.write_text("-----BEGIN PRIVATE KEY-----\nMC4C\n-----END PRIVATE KEY-----")
+    folder.mkdir()
+    said = {key: "is no CA certificate", folder: "is no CA certificate",
+            tmp_path / "absent": "cannot be read"}  # fmt: skip
+    for path, words in said.items():
+        answer = run(
+            "heartbeat", home=tmp_path, shell=shell, FLEET_AGENT="alpha", FLEET_DROP="-",
+            FLEET_BROKER="mqtts://127.0.0.1:1", FLEET_CA_FILE=str(path),
+        )  # fmt: skip
+        assert answer.returncode == 3
+        first, remedy = answer.stderr.splitlines()
+        assert f"{path} {words}: FLEET_CA_FILE names it" in first
+        assert remedy.startswith("Try: ")
+
+
 async def test_it_cannot_take_the_name_of_another(
     provisioned: ProvisionedBroker, tmp_path: Path
 ) -> None:

@@ -15,10 +15,12 @@ import pytest
 
 from tests.support.broker import Mosquitto
 from tests.support.one_liner import run
+from tests.support.other_user import as_root
 from tests.support.sidecar import stand_in
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
+pytestmark = as_root
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from tests.support.doors import (
 from tests.support.doors_world import REVOKED, World
 from tests.support.held_situations import SITUATIONS
 from tests.support.prometheus import PROMETHEUS
-from tests.support.situation import Situation
+from tests.support.situation import Situation, held_by, in_brackets
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("doors")
@@ -82,7 +82,9 @@ def alone(world: World, tmp_path_factory: pytest.TempPathFactory) -> Doors:
 def problems_in(item: dict[str, object], key: str = "problems") -> list[tuple[str, ...]]:
     told = item[key]
     assert isinstance(told, list)
-    return [(p["severity"], p["code"], *([p["held"]] if p["held"] else [])) for p in told]
+    flaps = ["flapping" if p["flapping"] else None for p in told]
+    said = [filter(None, (flap, p["held"])) for flap, p in zip(flaps, told, strict=True)]
+    return [(p["severity"], p["code"], *words) for p, words in zip(told, said, strict=True)]
 
 
 def check_item(item: dict[str, object], one: Situation) -> None:
@@ -105,7 +107,8 @@ def test_status_as_json(doors: Doors, one: Situation) -> None:
 def beside_the_state(one: Situation) -> list[str]:
     """What the line of a check names: what wakes somebody and is not said by the state already."""
     spoken = set(PRESENCE_CODES.values())
-    return [f"{one.name}: {p[1]}" for p in one.problems if not p[2:] and p[1] not in spoken]
+    loud = [p for p in one.problems if not held_by(p) and p[1] not in spoken]
+    return [f"{one.name}: {in_brackets(p)}" for p in loud]
 
 
 @every
@@ -138,8 +141,8 @@ def test_check_of_one(doors: Doors, one: Situation) -> None:
     loud = beside_the_state(one)
     summary, _, told = line.partition(" | ")[0].partition("; ")
     assert told == ", ".join(loud)
-    held = {p[2] for p in one.problems if p[2:]}
-    if len(held) == 1 and all(p[2:] for p in one.problems):
+    held = {word for p in one.problems for word in held_by(p)}
+    if len(held) == 1 and all(held_by(p) for p in one.problems):
         assert summary.endswith(f"1 {held.pop()} ({one.name})")
 
 
@@ -162,7 +165,7 @@ def test_http_alerts(doors: Doors, one: Situation) -> None:
     one = doors.expected(one)
     told = {code: alert for (agent, code), alert in doors.alerts.items() if agent == one.name}
     assert {code: alert["severity"] for code, alert in told.items()} == one.severities
-    held = {p[1] for p in one.problems if p[2:]}
+    held = {p[1] for p in one.problems if held_by(p)}
     quiet = {code for code, alert in told.items() if alert["silenced"]}
     assert quiet & {p[1] for p in one.problems} == held & set(told)
     acknowledged = {code for code, alert in told.items() if alert["acknowledged_by"]}
@@ -177,8 +180,9 @@ def test_metrics(doors: Doors, one: Situation) -> None:
         for name, samples in doors.metrics.items()
     }
     assert [labels["state"] for labels in mine["fleet_agent_state"]] == [one.state]
-    wrong = [(p["severity"], p["code"], p["held"]) for p in mine["fleet_problem"]]
-    assert sorted(wrong) == sorted((*p, "")[:3] for p in one.problems)
+    labels = ("severity", "code", "flapping", "held")
+    wrong = [tuple(filter(None, (p[name] for name in labels))) for p in mine["fleet_problem"]]
+    assert sorted(wrong) == sorted(one.problems)
     found = {labels["code"]: labels["severity"] for labels in mine["fleet_alert_firing"]}
     assert found == one.severities
 
@@ -198,7 +202,7 @@ def test_snapshot(doors: Doors, one: Situation) -> None:
 @every
 def test_rules_of_prometheus(doors: Doors, one: Situation) -> None:
     one = doors.expected(one)
-    loud = [problem for problem in one.problems if not problem[2:]]
+    loud = [problem[:2] for problem in one.problems if not held_by(problem)]
     assert sorted(doors.rules.get(one.name, [])) == sorted(loud)
 
 
@@ -210,7 +214,7 @@ def test_webhook(world: World) -> None:
         (one.name, p[1]): ("firing", p[0])
         for one in SITUATIONS
         for p in one.problems
-        if not p[2:] and p[1] in one.severities
+        if not held_by(p) and p[1] in one.severities
     }
     wait_until(lambda: loud.items() <= world.told().items(), 60, what="the notifications")
     fires = {

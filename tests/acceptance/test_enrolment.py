@@ -198,7 +198,8 @@ async def test_an_agent_joins_rotates_without_missing_a_heartbeat_and_is_revoked
         for message in said(watcher):
             by_session.setdefault(message["boot"], []).append(message["seq"])
         assert len(by_session) == 2
-        for numbers in by_session.values():
+        for said_of_it in by_session.values():
+            numbers = sorted({*said_of_it})  # nobody receipts, so some are said again
             assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "a hole"
         assert site.fleet("acl", "test", "-o", "json")
 
@@ -300,7 +301,7 @@ def test_the_operators_other_commands_work_as_they_are_documented(
     assert json.loads(own)["agents"] == ["acme"]
 
     days = json.loads(site.fleet("broker", "certificates", "-o", "json"))
-    assert {one["subject"] for one in days} == {"CN=fleet CA", "CN=localhost"}
+    assert {one["subject"] for one in days} == {"CN=fleet CA", "CN=localhost", "the CRL"}
     site.fleet("broker", "certificates", "--renew")
     assert "allow_anonymous false" in site.fleet("broker", "config")
 

@@ -25,7 +25,7 @@ pytest.importorskip("mcp", reason="the extra mcp is not installed")
 
 pytestmark = [
     pytest.mark.skipif(find_nanobot() is None, reason=REASON),
-    pytest.mark.xdist_group("nanobot"),  # 100 MB each
+    pytest.mark.xdist_group("agents"),  # 100 MB each
     pytest.mark.timeout(180),
 ]
 

@@ -17,7 +17,7 @@ def test_quickstart_says_which_python_it_needs(version: str | None, tmp_path: Pa
     shutil.copytree(SCRIPTS, tmp_path / "scripts")
     bin_ = tmp_path / "bin"
     bin_.mkdir()
-    for program in ("sh", "dirname", "cmp"):
+    for program in ("sh", "dirname", "cat", "cksum"):
         (bin_ / program).symlink_to(str(shutil.which(program)))
     if version:
         (bin_ / "python3").write_text(f"#!/bin/sh\n{version}\n")

@@ -19,8 +19,10 @@ from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import AlertState, Check, Severity, State
+from fleet.notifier.ack_links import AckLinks, Acknowledgement
 from fleet.provisioning.registry import Enrolled, Registry
 from tests.support.broker import Mosquitto
+from tests.support.prometheus import Webhook
 from tests.support.served import Served
 from tests.support.waiting import wait_until
 
@@ -29,6 +31,15 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = Path(__file__).parents[1] / "support/axe/node_modules/axe-core/axe.min.js"
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+ROUTE = """\
+[alerts]
+page = "https://fleet.example.org"
+[routes.oncall]
+channel = "webhook"
+url = "{url}"
+secret_file = "hook.secret"
+"""
 
 FLAGS = [
     "--no-sandbox",
@@ -81,10 +92,16 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("page")
     broker = Mosquitto(folder / "broker").start()
     fill(broker, 1_000)
-    served = Served(folder / "home", broker, FLEET_MAX_AGENTS="2000").start()
-    wait_until(lambda: len(served.ask("GET", "/v1/agents")[1]["agents"]) == 1_002)
-    yield served
-    served.stop()
+    with Webhook(400) as refusing:
+        home = folder / "home"
+        home.mkdir()
+        (home / "hook.secret").touch(0o600)
+        (home / "hook.secret").write_text("a long random word")
+        (home / "fleet.toml").write_text(ROUTE.format(url=refusing.url))
+        served = Served(home, broker, FLEET_MAX_AGENTS="2000").start()
+        wait_until(lambda: len(served.ask("GET", "/v1/agents")[1]["agents"]) == 1_002)
+        yield served
+        served.stop()
     broker.stop()
 
 
@@ -174,6 +191,33 @@ def test_an_alert_is_acknowledged(page: Any) -> None:
     page.wait_for_selector("text=agent-offline")
     page.click("button[aria-label='Acknowledge agent-offline of gone']")
     page.wait_for_selector("td:has-text('operator')")
+
+
+def test_maintenance_is_shown_with_what_it_hides_and_ended(page: Any, hub: Served) -> None:
+    body = {"agent": "ill", "seconds": 3600, "maintenance": True}
+    assert hub.ask("POST", "/v1/silences", body=body)[0] == 201
+    page.click("nav >> text=Alerts")
+    row = page.wait_for_selector("li:has-text('maintenance of ill, all codes')")
+    assert "hides ill disk-pressure" in row.inner_text()
+    page.click("button[aria-label='Lift ill, all codes']")
+    page.wait_for_selector("text=No silence.")
+
+
+def test_what_a_receiver_would_not_take_is_shown_and_tried_again(page: Any) -> None:
+    page.click("nav >> text=Alerts")
+    page.wait_for_selector("li:has-text('oncall (webhook)') li:has-text('HTTP 400')")
+    page.click("button[aria-label='Retry oncall']")
+    page.wait_for_selector("text=oncall tries again", state="attached")
+
+
+def test_the_link_of_a_notification_asks_before_it_acknowledges(page: Any, hub: Served) -> None:
+    links = AckLinks.of({"alerts": {"page": hub.url}}, hub.home)
+    assert links is not None
+    page.goto(links.url(Acknowledgement("disk-pressure", ("ill",), time.time())))
+    page.click("button:has-text('Acknowledge')")
+    page.wait_for_selector("text=Acknowledged:")
+    [alert] = [one for one in hub.get("/v1/alerts")["alerts"] if one["agent"] == "ill"]
+    assert alert["acknowledged_by"] == "link"
 
 
 def test_the_page_is_live(page: Any, hub: Served) -> None:

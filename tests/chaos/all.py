@@ -19,6 +19,9 @@ from tests.chaos import (
     r12_bridge,
     r13_a_day,
     r14_bursts,
+    r15_receivers,
+    r16_leader_killed,
+    r17_broker_pair,
 )
 from tests.chaos.scenario import Scenario
 
@@ -37,4 +40,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     r12_bridge.SCENARIO,
     r13_a_day.SCENARIO,
     r14_bursts.SCENARIO,
+    r15_receivers.SCENARIO,
+    r16_leader_killed.SCENARIO,
+    r17_broker_pair.SCENARIO,
 )

@@ -26,6 +26,7 @@ def run(folder: Path, short: bool) -> Finding:
         )
         with World(folder, hub_home=hub_disk / "home", broker_folder=broker_disk / "b") as world:
             world.hub.start()
+            world.hub.scrape_token()  # while there is room for it
             # One agent on a small disk, and one that watches the broker's disk from beside it.
             alpha = world.sidecar("alpha", FLEET_HOME=str(sidecar_disk))
             world.sidecar("beside", FLEET_DISK=str(broker_disk), FLEET_INTERVAL="2")

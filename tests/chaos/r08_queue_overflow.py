@@ -52,7 +52,8 @@ def run(folder: Path, short: bool) -> Finding:
 
 
 def beat(number: int) -> bytes:
-    return json.dumps({"ok": True, "ts": timestamp(time.time()), "uptime": number}).encode()
+    ts = timestamp(time.time() - 20_000 + number)  # a second apart: no flood, a backlog
+    return json.dumps({"ok": True, "ts": ts, "uptime": number, "interval": 1}).encode()
 
 
 def beats(world: World) -> int:

@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 
 from fleet.bus.local_broker import LIMITS, STATE
-from fleet.contract.topics import Topics
-from fleet.contract.vocabulary import MessageKind
+from fleet.contract.topics import FROM_AGENT, TO_AGENT, Topics
 from tests.chaos.scenario import Finding, Scenario
 from tests.chaos.world import World
 from tests.support.broker import Mosquitto
@@ -17,15 +16,13 @@ from tests.support.broker import Mosquitto
 def bridge(world: World) -> tuple[str, ...]:
     """What agents say goes out to the hub's site; what the hub says comes in."""
     topics = Topics()
-    said = (MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT)
-    told = (MessageKind.COMMAND, MessageKind.RECEIPT)
     return (
         "connection site",
         f"address 127.0.0.1:{world.broker.port}",
         "cleansession false",
         "restart_timeout 1",
-        *(f"topic {topics.every(kind)} out 1" for kind in said),
-        *(f"topic {topics.every(kind)} in 1" for kind in told),
+        *(f"topic {topics.every(kind)} out 1" for kind in FROM_AGENT),
+        *(f"topic {topics.every(kind)} in 1" for kind in TO_AGENT),
         f"topic {topics.broadcast} in 1",
     )
 

@@ -20,6 +20,7 @@ from fleet.domain.roster import Roster
 from fleet.hub.committer import Committer
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
+from fleet.hub.hub_time import HubTime
 from fleet.hub.ingest import Ingest
 from fleet.hub.receipts import Receipts
 from fleet.store.records import HOUR
@@ -52,7 +53,11 @@ class Day:
         self.roster = Roster(interval=INTERVAL)
         counters = Counters()
         self.committer = Committer(
-            self.store, self.roster, Feed(counters), counters, lambda: self.now, lambda: self.now
+            self.store,
+            self.roster,
+            Feed(counters),
+            counters,
+            HubTime(lambda: self.now, lambda: self.now),
         )
         self.bus = ScriptedBus()
         reader = Reader()

@@ -23,9 +23,11 @@ from typing import Final, Self
 from fleet.bus.local_broker import LIMITS, STATE
 from tests.support.broker import Mosquitto
 from tests.support.hub import HubProcess
-from tests.support.hub_http import ask
 from tests.support.sidecar import Sidecar
 from tests.support.waiting import wait_until
+
+MANY: Final = "10000000"
+"""States and alerts that an agent may say here: more than any bound of a day (ADR-0017)."""
 
 SETTLING: Final = 60.0
 """Seconds after the last fault within which everything must have arrived."""
@@ -82,6 +84,9 @@ class World:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.hub.home.parent.is_dir():
+            self.hub.home.mkdir(exist_ok=True)
+            (self.hub.home / "fleet.toml").write_text(f"[traffic]\nevents_a_day = {MANY}\n")
         if self._own:
             self.broker.start()
         return self
@@ -101,6 +106,7 @@ class World:
 
     def sidecar(self, name: str, *before: str, url: str = "", **settings: str) -> Sidecar:
         """Start a sidecar and wait until the hub shows it well."""
+        settings = {"FLEET_EVENTS_A_DAY": MANY, **settings}
         made = Sidecar(self.folder / name, url or self.url, name, **settings)
         self.sidecars[name] = made
         made.start(*before)
@@ -141,7 +147,7 @@ class World:
     def metric(self, name: str) -> float | None:
         """The sum of a metric's series as the hub exposes them; None while it does not answer."""
         try:
-            lines = ask(f"http://{self.hub.http}/metrics").body.decode().splitlines()
+            lines = self.hub.scrape().splitlines()
         except OSError:
             return None
         values = [
@@ -152,9 +158,11 @@ class World:
     # Facts
 
     def talk(self, sidecar: Sidecar, number: int) -> None:
-        """Hand a fact to the sidecar."""
+        """Hand a fact to the sidecar; of a number it sends three digits."""
+        thousands, value = divmod(number, 1000)
         alert = {
-            "code": "cron-failure", "severity": "warning", "state": "firing", "value": number
+            "code": "cron-failure", "severity": "warning", "state": "firing",
+            "value": value, "threshold": thousands,
         }  # fmt: skip
         sidecar.put("alert", alert, str(number))
         self.said.add((sidecar.agent, float(number)))
@@ -203,7 +211,11 @@ class World:
         )
         alerts = [(name, json.loads(bytes(payload))) for name, payload in rows]  # type: ignore[call-overload]
         numbers = Counter((name, alert["boot"], alert["seq"]) for name, alert in alerts)
-        facts = Counter((str(name), alert["value"]) for name, alert in alerts if "value" in alert)
+        facts = Counter(
+            (str(name), 1000.0 * alert["threshold"] + alert["value"])
+            for name, alert in alerts
+            if "threshold" in alert
+        )
         return Comparison(
             said=len(self.said),
             lost=len(self.said - facts.keys()),

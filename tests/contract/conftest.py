@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fleet.store.port import Store
+from fleet.store.work_port import WorkStore
 from tests.support.stores import PLACES, Place
 
 
@@ -23,3 +24,9 @@ async def store(place: Place) -> AsyncIterator[Store]:
     store.open()
     yield store
     await store.close()
+
+
+@pytest.fixture
+def work(store: Store) -> WorkStore:
+    """The work of an open store."""
+    return store.work

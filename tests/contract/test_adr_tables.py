@@ -9,18 +9,9 @@ from pathlib import Path
 import pytest
 
 from fleet import adr
-from fleet.contract import vocabulary
-from fleet.contract.messages import (
-    Alert,
-    Announcement,
-    Command,
-    Heartbeat,
-    Receipt,
-    Reply,
-    Shape,
-    Status,
-    Versions,
-)
+from fleet.contract import vocabulary, work_vocabulary
+from fleet.contract.fields import Shape
+from fleet.contract.messages import shapes
 from fleet.contract.topics import FROM_AGENT, Topics
 from fleet.contract.vocabulary import MessageKind, Word
 from fleet.provisioning import acl_rules
@@ -28,12 +19,21 @@ from fleet.provisioning import acl_rules
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "adr"
 LAW = (FOLDER / "0005-scoped-bus.md").read_text()
-VOCABULARIES = [
-    value
-    for value in vars(vocabulary).values()
-    if isinstance(value, type) and issubclass(value, Word) and value not in (Word, MessageKind)
-]
-SHAPES = [Heartbeat, Status, Versions, Reply, Alert, Command, Announcement, Receipt]
+WORK = (FOLDER / "0022-work-by-reference.md").read_text()
+
+
+def vocabularies(module: object) -> list[type[Word]]:
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Word) and value not in (Word, MessageKind)
+    ]
+
+
+ON_THE_BUS = (work_vocabulary.TaskState, work_vocabulary.TaskReason)
+VOCABULARIES = [*vocabularies(vocabulary), *ON_THE_BUS]
+BESIDE_IT = [words for words in vocabularies(work_vocabulary) if words not in ON_THE_BUS]
+SHAPES = shapes()
 TOPICS = Topics()
 
 
@@ -64,6 +64,12 @@ def test_each_vocabulary_is_the_table_of_its_name(words: type[Word]) -> None:
 def test_there_is_no_vocabulary_that_the_code_does_not_have() -> None:
     listed = re.findall(r"^### (\w+)$", LAW.partition("\n## Vocabulary")[2], re.MULTILINE)
     assert listed == [words.__name__ for words in VOCABULARIES]
+
+
+@pytest.mark.parametrize("words", BESIDE_IT)
+def test_words_that_never_travel_on_the_bus_stand_in_their_own_record(words: type[Word]) -> None:
+    assert rows(WORK, words.__name__) == [[f"`{word}`", word.meaning] for word in words]
+    assert f"### {words.__name__}\n" not in LAW
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import yaml
 from fleet.contract.topics import FROM_AGENT, TO_AGENT, Topics
 from fleet.contract.vocabulary import MessageKind
 from tests.support.broker import Mosquitto, free_port
+from tests.support.other_user import UID, as_root
 
 ROOT = Path(__file__).parents[2]
 SECRETS = ROOT / "deploy" / "secrets.sh"
@@ -74,6 +76,7 @@ def test_the_broker_starts_with_the_configuration(name: str, tmp_path: Path) -> 
     assert "Error" not in broker.log.read_text()
 
 
+@as_root
 def test_the_secrets_are_made_for_nobody_else(tmp_path: Path) -> None:
     shutil.copy(ROOT / "deploy" / "secrets.sh", tmp_path)
     subprocess.run(
@@ -97,6 +100,7 @@ def test_the_secrets_are_those_that_compose_mounts_for_the_users_that_read_them(
     assert len(set(owners.values())) == len(owners), "no sidecar can read another's"
 
 
+@as_root
 @pytest.mark.parametrize(
     "word", ["Alpha", "", "-a", "zephyr", "accounts", "alpha:", "alpha:root", ":10002", "a:1:2"]
 )
@@ -110,3 +114,17 @@ def test_a_wrong_word_makes_no_secret_and_gets_a_call_that_works(word: str, tmp_
     remedy = done.stderr.splitlines()[-1].removeprefix("Try: sh deploy/secrets.sh ")
     again = ["sh", tmp_path / "secrets.sh", *remedy.split()]
     assert subprocess.run(again, check=False, capture_output=True).returncode == 0
+
+
+@as_root
+def test_another_user_is_told_to_be_root_and_makes_nothing() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # one that another user reaches
+        Path(folder).chmod(0o777)
+        shutil.copy(SECRETS, folder)
+        done = subprocess.run(
+            ["sh", f"{folder}/secrets.sh", "alpha:10002"],
+            user=UID, group=UID, check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 3
+        assert done.stderr.endswith("Try: sudo sh deploy/secrets.sh alpha:10002\n")
+        assert not Path(folder, "secrets").exists()

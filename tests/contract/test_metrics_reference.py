@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fleet.hub.ingest import BROKER_STATISTICS
+from fleet.hub.broker_statistics import BROKER_STATISTICS
 from fleet.metrics.agent_families import FAMILIES
 from fleet.metrics.hub_families import BROKER, HUB_FAMILIES
 from fleet.metrics.reference import PAGE, page

@@ -102,7 +102,8 @@ def modules(text: str) -> Iterator[str]:
     for code in codes(text):
         yield from re.findall(r"-m ((?:fleet|agent_sidecar|benchmarks|tests)[\w.]*)", code)
     for word in sorted(words(text)):
-        if re.fullmatch(r"\w+(\.\w+){2,}", word) and word.partition(".")[0] in PACKAGES:
+        dotted = re.fullmatch(r"\w+(\.\w+){2,}", word) and word.partition(".")[0] in PACKAGES
+        if dotted and not is_topic(word.replace(".", "/")):  # a subject of NATS is no module
             yield word
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from fleet.contract.topics import RECORDED
 from fleet.contract.vocabulary import (
     AlertState,
     MessageKind,
@@ -20,13 +21,13 @@ from fleet.contract.vocabulary import (
     Severity,
     Verb,
 )
-from fleet.domain.alerts import Alert
+from fleet.domain.alert import Alert
 from fleet.domain.commands import IssuedCommand
 from fleet.domain.events import Event, Fact
 from fleet.domain.silences import Silence
 from fleet.store.port import Store, StoreError, StoreFullError
 from fleet.store.records import Batch, DeadLetter, HubState, StoredEvent, StoredMessage
-from tests.support.stores import ALERT, BEAT, STATUS, Place, finish_upkeep, ids, stored
+from tests.support.stores import ALERT, BEAT, Place, finish_upkeep, ids, stored
 from tests.support.telemetry import NOON
 
 SILENCE = Silence("s", NOON + 5, agent="larry", by="mia")
@@ -236,8 +237,10 @@ async def test_ids_have_more_than_fifty_three_bits(place: Place, store: Store) -
 
 
 async def test_messages_are_replayed_in_order_above_an_id(place: Place, store: Store) -> None:
-    kinds = (BEAT, STATUS, ALERT, MessageKind.COMMAND)
-    messages = [stored(n, f"agent-{n % 3}", kinds[n % 4], NOON + n // 5) for n in range(1, 41)]
+    kinds = [kind for kind in RECORDED if kind is not MessageKind.BROADCAST]
+    messages = [
+        stored(n, f"agent-{n % 3}", kinds[n % len(kinds)], NOON + n // 5) for n in range(1, 41)
+    ]
     messages.append(stored(41, "", MessageKind.BROADCAST))
     for start in range(0, 41, 8):
         await store.commit(Batch(messages[start : start + 8]))

@@ -154,6 +154,11 @@ REJECTED = [
     (Reason.BAD_FORMAT, b"{" + BEAT.encode() + b',"metrics":{"Client":1}}'),
     (Reason.OUT_OF_RANGE, b"{" + BEAT.encode() + b',"uptime":-1}'),
     (Reason.OUT_OF_RANGE, b"{" + BEAT.encode() + b',"boot":99999999999999999999}'),
+    (Reason.TOO_PRECISE, b"{" + BEAT.encode() + b',"metrics":{"a":0.123456789012345678}}'),
+    (Reason.TOO_PRECISE, b"{" + BEAT.encode() + b',"metrics":{"a":1.' + b"0" * 17 + b"}}"),
+    (Reason.TOO_PRECISE, b"{" + BEAT.encode() + b',"uptime":1e000000000000000007}'),
+    (Reason.BLANKS, b"{" + BEAT.encode() + b" " * 65 + b"}"),
+    (Reason.BLANKS, b"{\n" + b"\t" * 40 + BEAT.encode() + b"\r\n" * 13 + b"}\n"),
     (
         Reason.TOO_MANY,
         text(
@@ -187,6 +192,7 @@ def test_every_reason_about_a_payload_is_shown_above() -> None:
         Reason.RETAINED_COMMAND,
         Reason.PROPERTIES,
         Reason.UNTRUSTED,
+        Reason.TOO_OFTEN,
     }
     assert {reason for reason, _ in REJECTED} == set(Reason) - about_the_rest
 
@@ -194,6 +200,24 @@ def test_every_reason_about_a_payload_is_shown_above() -> None:
 def test_the_seed_one_liner_is_valid() -> None:
     payload = b'{"ok":true,"ts":"2026-03-18T21:30:00Z","uptime":86400}'
     assert verdict_of_reader(MessageKind.HEARTBEAT, payload) == "valid"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        json.dumps({"ok": True, "ts": "2026-03-18T21:30:00Z", "uptime": 1.7976931348623157e9}),
+        json.dumps(
+            {"ok": True, "ts": "2026-03-18T21:30:00Z", "metrics": {f"a{n}": 0.1 for n in range(32)}}
+        ),
+        json.dumps({"ok": True, "ts": "2026-03-18T21:30:00Z", "alerts": []}, indent=4),
+        "{" + BEAT + " " * 64 + "}\n",
+        "{" + BEAT + ',"metrics":{"a":0.000000000000000000000001234,"b":-5e-324}}',
+    ],
+)
+def test_what_a_person_or_a_library_writes_is_taken(payload: str) -> None:
+    assert verdict_of_reader(MessageKind.HEARTBEAT, payload.encode()) == "valid"
+    judge = JUDGES[MessageKind.HEARTBEAT]
+    assert verdict_of_judge(judge, payload.encode()) == "valid"
 
 
 def test_a_rejection_carries_no_foreign_text_in_its_message() -> None:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from agent_sidecar.commands.queue import CommandQueue, InboundMessage
 from agent_sidecar.state.database import Database
 from agent_sidecar.state.seen_ids import SeenIds
+from agent_sidecar.state.session import Session
 from fleet.contract import signing
 from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import MessageKind, Notice
@@ -23,6 +24,8 @@ from tests.support.sidecar import Listener, Sidecar
 
 NOW = 1_773_869_400.0
 SEED = 5
+UP = 1_000_000.0
+"""Seconds that a desk has been at work."""
 
 
 def new_desk(key: Ed25519PrivateKey, folder: Path) -> CommandQueue:
@@ -31,6 +34,8 @@ def new_desk(key: Ed25519PrivateKey, folder: Path) -> CommandQueue:
         schema_validators(),
         {signing.key_id(public): public},
         SeenIds(Database(folder / "outbox.sqlite3")),
+        Session.begin(folder / "session.json", NOW - UP),
+        -UP,
     )
 
 
@@ -106,12 +111,12 @@ def test_a_compromised_broker_commands_nothing(broker: Mosquitto, tmp_path: Path
     hub = Listener(broker.port, receipts=True).start()
     try:
         sidecar.start()
-        hub.wait(MessageKind.HEARTBEAT)
+        boot = hub.wait(MessageKind.HEARTBEAT)["boot"]
         forger = Forger(key, Random(SEED), time.time())
         for payload, retain in forger.forgeries(amount(450, 9_000)):
             if not retain:  # to a subscriber that is there the flag is not shown in MQTT 3.1.1
                 hub.send(TOPIC, payload)
-        genuine = forger.genuine()
+        genuine = forger.genuine(boot)
         hub.send(TOPIC, genuine)
         wanted = json.loads(genuine)["id"]
         assert hub.reply(wanted)["result"] in ("done", "unsupported")

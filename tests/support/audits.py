@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from fleet.auditor.audit import Audit
-from fleet.auditor.rules.finding import Digester, Finding
+from fleet.auditor.rules.digester import Digester
+from fleet.auditor.rules.finding import Finding
 from fleet.contract.reader import Reader
 from fleet.contract.topics import Topics
 

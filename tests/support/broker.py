@@ -63,6 +63,11 @@ class Mosquitto:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started, and not ended by us."""
+        return self._process is not None
+
     def start(self) -> Mosquitto:
         """Start and wait until it accepts connections."""
         self.folder.mkdir(parents=True, exist_ok=True)

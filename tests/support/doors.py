@@ -276,8 +276,10 @@ def of_the_list(line: str) -> str:
 
 
 def in_words(problem: dict[str, object]) -> str:
-    held = f" ({problem['held']})" if problem["held"] else ""
-    return f"{problem['severity']} {problem['agent']}: {problem['code']}{held}"
+    said = ["flapping"] if problem["flapping"] else []
+    said += [str(problem["held"])] if problem["held"] else []
+    beside = f" ({', '.join(said)})" if said else ""
+    return f"{problem['severity']} {problem['agent']}: {problem['code']}{beside}"
 
 
 def counts(situations: tuple[Situation, ...] | list[Situation]) -> str:

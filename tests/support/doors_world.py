@@ -12,7 +12,8 @@ from typing import Any, Final
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from fleet.contract.messages import Heartbeat, Message, Status
+from fleet.contract.fields import Message
+from fleet.contract.messages import Heartbeat, Status
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import HubAlertCode, State
@@ -23,6 +24,7 @@ from fleet.domain.silences import Silence
 from fleet.hub.committer import HUB, Committer
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
+from fleet.hub.hub_time import HubTime
 from fleet.provisioning.registry import Enrolled, Registry
 from fleet.settings import load
 from fleet.store.open import hub_store
@@ -41,7 +43,11 @@ ROUTE: Final = """\
 channel = "webhook"
 url = "{url}/hook"
 secret_file = "hook.secret"
+[alerts]
+degraded_after = 86400
+flap_window = 86400
 """
+UNWELL_FOR: Final = DAY + HOUR
 
 
 class World:
@@ -152,7 +158,12 @@ class World:
 
     def _stale_after(self, seen: str) -> bool:
         agent = self.hub.get("/v1/agents/stale")
-        return bool(agent["state"] == "stale" and agent["last_seen"] >= seen)
+        if agent["state"] != "stale" or agent["last_seen"] < seen:
+            return False
+        told = self.hub.get("/v1/alerts")["alerts"]  # the book's, which the next tick writes
+        return [a["code"] for a in told if a["agent"] == "stale" and a["state"] == "firing"] == [
+            "agent-stale"
+        ]
 
     def _silences_of(self, agent: str) -> list[str]:
         listed = self.hub.get("/v1/silences")["silences"]
@@ -167,12 +178,14 @@ class World:
 
 
 async def leave_behind(home: Path) -> None:
-    """What an earlier hub left in the store: maintenance of nine hours ago, somebody who is revoked
+    """What an earlier hub left in the store: who is unwell for a day, maintenance of nine hours
+    ago, somebody who is revoked
     since, a hole in an agent's numbers, a silence that has ended, and alerts of its own."""
-    clock = [time.time() - 9 * HOUR]
+    clock = [time.time() - UNWELL_FOR]
     roster, counters = Roster(), Counters()
     store = hub_store(load({"home": str(home)}, {}))
-    committer = Committer(store, roster, Feed(counters), counters, lambda: clock[0])
+    at_hand = HubTime(lambda: clock[0], lambda: clock[0])
+    committer = Committer(store, roster, Feed(counters), counters, at_hand)
     committer.restore(store.open(), lambda *_: Heartbeat(ok=True, ts=timestamp(clock[0])))
 
     async def hear(*heard: tuple[str, Message], events: list[Event]) -> None:
@@ -184,6 +197,9 @@ async def leave_behind(home: Path) -> None:
             messages.append(StoredMessage(number, clock[0], agent, kind, False, payload))
         await committer.commit(committer.enqueue(messages, events=events, save_all=True))
 
+    ill = Heartbeat(ok=False, ts=timestamp(clock[0]), interval=DAY)
+    await hear(("unwell", ill), events=[])
+    clock[0] = time.time() - 9 * HOUR
     ts = timestamp(clock[0])
     own = (HubAlertCode.AUDIT_VIOLATION, HubAlertCode.ACL_OPEN)
     firing = [Event(Fact.ALERT_FIRING, HUB, clock[0], code, severity_of(code)) for code in own]

@@ -14,7 +14,8 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fleet.contract import signing
-from fleet.contract.messages import MODELS, Message
+from fleet.contract.fields import Message
+from fleet.contract.messages import MODELS
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.contract.vocabulary import MessageKind, Priority, Verb
 
@@ -54,8 +55,10 @@ class Forger:
         verb = self._random.choice([*Verb]).value
         return {"verb": verb, "id": ulid(at), "ts": timestamp(at), "ttl": 60}
 
-    def genuine(self) -> bytes:
-        return _bytes(signing.sign(self._hub, TOPIC, self.command()))
+    def genuine(self, boot: int | None = None) -> bytes:
+        """A signed command, for session `boot` only if there is one."""
+        bound = {} if boot is None else {"boot": boot}
+        return _bytes(signing.sign(self._hub, TOPIC, self.command() | bound))
 
     def forgeries(self, count: int) -> Iterator[tuple[bytes, bool]]:
         """(payload, retained) pairs, each way in turn."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from tests.support.situation import (
     CRITICAL,
+    FLAPPING,
     HOUR,
     INFO,
     MAINTENANCE,
@@ -179,6 +180,25 @@ OF_THE_HUB: Final = (
         retained=False,
         live=[beat(), says("running", config=USUAL)],
         later=[says("running", config=OTHER)],
+    ),
+    # Fires for the third time within the window: it stands until it has settled.
+    Situation(
+        "flaps",
+        "ok",
+        ((WARNING, "error-rate", FLAPPING),),
+        {"error-rate": WARNING},
+        False,
+        live=[beat()],
+        later=[fires("error-rate", WARNING, state=state) for state in ("firing", "resolved") * 3],
+    ),
+    # An earlier hub heard of it a day ago: it is an alert by now, though it raised none itself.
+    Situation(
+        "unwell",
+        "degraded",
+        ((WARNING, "not-ok"),),
+        {"agent-degraded": WARNING},
+        False,
+        live=[beat(ok=False)],
     ),
     Situation("web-1", "ok", live=[beat(), says("running", config=USUAL)], groups=("web",)),
     Situation("web-2", "ok", live=[beat(), says("running", config=USUAL)], groups=("web",)),

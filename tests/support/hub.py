@@ -17,7 +17,9 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from fleet.store.sqlite import FILE_NAME
+from fleet.tokens import Principal, Role, Tokens
 from tests.support.broker import Mosquitto, free_port
+from tests.support.hub_http import ask
 from tests.support.waiting import wait_until
 
 
@@ -37,8 +39,10 @@ class HubProcess:
         }
         self._log = log or home.with_suffix(".log")
         self._process: subprocess.Popen[str] | None = None
+        self._scraper = ""
 
-    def start(self) -> HubProcess:
+    def start(self, *, standby: bool = False) -> HubProcess:
+        """Return when it serves; one that has to stand by, at once."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "fleet", "serve"],
@@ -47,9 +51,28 @@ class HubProcess:
                 stderr=log,
                 text=True,
             )
+        if standby:
+            return self
         assert self._process.stdout is not None
         assert self._process.stdout.readline(), self._log.read_text()
         return self
+
+    def scrape_token(self) -> str:
+        """A token that `/metrics` takes."""
+        if not self._scraper:
+            self._scraper, _ = Tokens(self.home).create(
+                Principal(Role.SCRAPER), "2026-01-01T00:00:00Z"
+            )
+        return self._scraper
+
+    def scrape(self) -> str:
+        """What `/metrics` says.
+
+        Raises:
+            OSError: it does not answer.
+        """
+        headers = {"Authorization": f"Bearer {self.scrape_token()}"}
+        return ask(f"http://{self.http}/metrics", headers=headers).body.decode()
 
     @property
     def pid(self) -> int:
@@ -73,7 +96,7 @@ class HubProcess:
 
     @property
     def log(self) -> str:
-        return self._log.read_text()
+        return self._log.read_text() if self._log.exists() else ""
 
     def query(self, text: str, *values: object) -> list[tuple[object, ...]]:
         """Read the store, beside the hub."""
@@ -121,6 +144,10 @@ class Publisher:
 
     def _keep(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
         self.inbox.append((message.topic, json.loads(message.payload)))
+
+    def publish_as(self, agent: str, kind: str, payload: bytes | str) -> mqtt.MQTTMessageInfo:
+        """In the name of another agent, where the broker lets anybody."""
+        return self._client.publish(f"fleet/{agent}/{kind}", payload, 1)
 
     def publish(
         self, kind: str, payload: bytes | str, *, retain: bool = False

@@ -151,7 +151,7 @@ class Images(Docker):
     def build_again(self, dockerfile: Path) -> None:
         """The same build after a change of the code."""
         context = self.folder / "changed"
-        away = shutil.ignore_patterns(".*", "tests", "docs", "benchmarks", "__pycache__")
+        away = shutil.ignore_patterns(".*", "tests", "benchmarks", "__pycache__")
         shutil.copytree(ROOT, context, ignore=away)
         shutil.copy(ROOT / ".dockerignore", context)
         with (context / "fleet" / "__init__.py").open("a") as stream:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -12,20 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.broker import free_port
+from tests.support.installed_agents import installed
 from tests.support.waiting import wait_until
 
-REASON = "nanobot-ai is not installed; sh scripts/test.sh --all installs it"
-_ROOT = Path(__file__).parents[2]
+REASON = "nanobot-ai is not installed; sh scripts/agents.sh installs it"
 
 
 def find_nanobot() -> str | None:
-    """Its program: where scripts/test.sh put it, or in the user's cache."""
-    places = (
-        os.environ.get("FLEET_TEST_NANOBOT", ""),
-        str(_ROOT / ".venv-nanobot/bin/nanobot"),
-        str(Path("~/.cache/fleet-tests/nanobot/bin/nanobot").expanduser()),
-    )
-    return next((found for place in places if (found := shutil.which(place))), None)
+    """The program of the newest release, where scripts/agents.sh put it."""
+    folder = installed("nanobot-0.3.5")
+    return str(folder / "bin/nanobot") if folder else None
 
 
 class Nanobot:

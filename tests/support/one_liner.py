@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ SHELLS: Final = {
     "dash": ["dash"],
     "busybox": ["busybox", "ash"],
     "bash": ["bash", "--posix"],
-    "zsh": ["zsh", "--emulate", "sh"],
+    "zsh": ["zsh"],
 }
 PRESENT: Final = [name for name, argv in SHELLS.items() if shutil.which(argv[0])]
 
@@ -48,6 +49,20 @@ def enrol(home: Path, broker: Mosquitto, agent: str = "alpha", secret: str = "")
         lines.append("FLEET_PASSWORD_FILE=~/.config/fleet/password")
     (folder / "agent.env").write_text("# of alpha\n" + "\n".join(lines) + "\n")
     return folder
+
+
+def serve(drop: Path, said: str = "alpha\n", ahead: float = 3600.0) -> Path:
+    """A drop directory as a sidecar at work shows it to publishers: marked, and dated `ahead` s."""
+    drop.mkdir(exist_ok=True)
+    (drop / ".agent").write_text(said)
+    moment = time.time() + ahead
+    os.utime(drop / ".agent", (moment, moment))
+    return drop
+
+
+def waiting(drop: Path) -> list[Path]:
+    """The messages that a sidecar would take up."""
+    return sorted(drop.glob("[a-z]*.json"))
 
 
 def bin_without(folder: Path, *absent: str) -> str:

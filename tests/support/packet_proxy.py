@@ -72,6 +72,26 @@ class PacketProxy:
                     other[source].sendall(becomes)
 
 
+class RecordingProxy(PacketProxy):
+    """Changes nothing, and keeps each byte that was sent to the broker."""
+
+    def __init__(self, target: int) -> None:
+        super().__init__(target, self._keep)
+        self._lock = threading.Lock()
+        self._sent: list[bytes] = []
+
+    @property
+    def sent(self) -> bytes:
+        with self._lock:
+            return b"".join(self._sent)
+
+    def _keep(self, packet: bytes, from_broker: bool) -> bytes:
+        if not from_broker:
+            with self._lock:
+                self._sent.append(packet)
+        return packet
+
+
 class HangUpProxy(PacketProxy):
     """Hangs up on packets of one type.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
@@ -25,6 +25,8 @@ from fleet.contract.vocabulary import (
     Verb,
     Word,
 )
+from fleet.contract.work_messages import Told
+from fleet.contract.work_vocabulary import TaskReason
 
 
 def word(vocabulary: type[Word]) -> st.SearchStrategy[str]:
@@ -113,6 +115,27 @@ VALID: dict[MessageKind, st.SearchStrategy[dict[str, Any]]] = {
     MessageKind.COMMAND: commands,
     MessageKind.BROADCAST: st.one_of(commands, announcements),
     MessageKind.RECEIPT: record(SESSION, {}),
+    MessageKind.TASK: record(
+        {
+            "id": shaped(patterns.ULID),
+            "epoch": st.integers(0, limits.MAX_EPOCH),
+            "ts": timestamps,
+            "ttl": st.integers(1, limits.MAX_TTL),
+        },
+        {name: SIGNED[name] for name in ("sig", "kid")},
+    ),
+    MessageKind.PROGRESS: record(
+        {
+            "task": shaped(patterns.ULID),
+            "epoch": st.integers(0, limits.MAX_EPOCH),
+            "attempt": st.integers(1, limits.MAX_ATTEMPTS),
+            "state": st.sampled_from([state.value for state in get_args(Told)]),
+            "progress": st.integers(0, 100),
+            "ts": timestamps,
+            **SESSION,
+        },
+        {"reason": word(TaskReason)},
+    ),
 }
 
 anything = st.recursive(

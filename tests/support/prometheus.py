@@ -85,9 +85,10 @@ def alertmanager(folder: Path, port: int) -> Daemon:
 
 
 class Webhook:
-    """Takes what is posted; `answers` are the statuses it gives, the last one for ever."""
+    """Takes what is posted; `answers` are the statuses it gives, the last one for ever, each with
+    the text `said`."""
 
-    def __init__(self, *answers: int) -> None:
+    def __init__(self, *answers: int, said: bytes = b"") -> None:
         self.posts: list[tuple[str, dict[str, str], bytes]] = []
         self._answers = list(answers or (200,))
         webhook = self
@@ -98,8 +99,9 @@ class Webhook:
                 webhook.posts.append((self.path, dict(self.headers), body))
                 answers = webhook._answers
                 self.send_response(answers.pop(0) if len(answers) > 1 else answers[0])
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
+                self.wfile.write(said)
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -34,6 +34,14 @@ class ProvisionedBroker:
         homes.create(self.plan, load({"home": str(self.home)}, {}), time.time())
         self._process: subprocess.Popen[bytes] | None = None
 
+    @classmethod
+    def at(cls, home: Path) -> ProvisionedBroker:
+        """The broker of a home that is there."""
+        broker = cls.__new__(cls)
+        broker.home, broker._process = home, None
+        broker.plan = mosquitto.plan_of(load({"home": str(home)}, {}))
+        return broker
+
     @property
     def settings(self) -> Settings:
         return load({"home": str(self.home)}, {})

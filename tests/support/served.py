@@ -16,7 +16,7 @@ from tests.support.broker import Mosquitto, free_port
 from tests.support.hub_http import PATIENCE, Answer, ask
 from tests.support.waiting import wait_until
 
-ROLES = ("admin", "operator", "viewer", "agent:ada")
+ROLES = ("admin", "operator", "viewer", "scraper", "agent:ada")
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
@@ -71,7 +71,7 @@ class Served:
                 stdout=log,
                 stderr=log,
             )
-        wait_until(self._ready, what="the hub's start")
+        wait_until(self._ready, 60, "the hub's start")
         return self
 
     def stop(self) -> int:

@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from fleet.contract.schema_validator import schema_validators
 from fleet.contract.timestamps import timestamp, ulid
-from fleet.contract.topics import Topics
+from fleet.contract.topics import FROM_AGENT, Topics
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.sequences import Sequence
 from tests.support.waiting import wait_until
@@ -242,8 +242,7 @@ class Listener:
         return found
 
     def _connected(self, *_: object) -> None:
-        kinds = (MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT)
-        self._client.subscribe([(self._topics.every(kind), 1) for kind in kinds])
+        self._client.subscribe([(self._topics.every(kind), 1) for kind in FROM_AGENT])
 
     def _take(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         address = self._topics.parse(message.topic)

@@ -14,7 +14,7 @@ DAY: Final = 86_400
 HOUR: Final = 3_600.0
 
 CRITICAL, WARNING, INFO = "critical", "warning", "info"
-SILENCED, MAINTENANCE = "silenced", "in maintenance"
+SILENCED, MAINTENANCE, FLAPPING = "silenced", "in maintenance", "flapping"
 RANKS: Final = {None: 0, INFO: 0, WARNING: 1, CRITICAL: 2}
 UNKNOWN_EXIT: Final = 3
 BEFORE, LATER, NEVER = "before", "later", "never"
@@ -41,11 +41,22 @@ def fires(code: str, severity: str, ago: float = 0.0, state: str = "firing") -> 
     return Said("alert", {"code": code, "severity": severity, "state": state}, ago)
 
 
+def in_brackets(problem: tuple[str, ...]) -> str:
+    """Its code and what is said beside it."""
+    return f"{problem[1]} ({', '.join(problem[2:])})" if problem[2:] else problem[1]
+
+
+def held_by(problem: tuple[str, ...]) -> tuple[str, ...]:
+    """What holds it back, if anything does."""
+    return tuple(word for word in problem[2:] if word != FLAPPING)
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """An agent of this `name`, and what is true of it.
 
-    `problems` are (severity, code) or (severity, code, what holds it back), worst first;
+    `problems` are (severity, code) and what is said in brackets (that it flaps, what holds it
+    back), worst first;
     `alerts` code → severity, where they are not those of the problems. `acts` are what operators
     ask the hub for: (path, body). `retained`: the broker alone tells the same. `enrolled`: before
     the hub starts, while it serves (later), or never.
@@ -82,21 +93,23 @@ class Situation:
     @property
     def lines(self) -> list[str]:
         """Its problems as people read them: `severity agent: code (held)`."""
-        return [f"{p[0]} {self.name}: {p[1]}{f' ({p[2]})' if p[2:] else ''}" for p in self.problems]
+        return [f"{p[0]} {self.name}: {in_brackets(p)}" for p in self.problems]
 
     @property
     def words(self) -> str:
         """The same where the agent's name stands above."""
-        told = [f"{p[0]} {p[1]}{f' ({p[2]})' if p[2:] else ''}" for p in self.problems]
+        told = [f"{p[0]} {in_brackets(p)}" for p in self.problems]
         return ", ".join(told) or "none"
 
 
 def under_maintenance(one: Situation) -> Situation:
     """The same while maintenance of all is announced: nothing wakes anybody."""
     codes = sorted(problem[1] for problem in one.problems)
+    flapping = {problem[1] for problem in one.problems if FLAPPING in problem}
     if one.state in ("offline", "stale"):  # all of it is held: that it is gone says enough
         codes = [code for code in codes if code.startswith("agent-")]
-    held = tuple((INFO, code, MAINTENANCE) for code in codes)
+    flaps = {code: (FLAPPING,) if code in flapping else () for code in codes}
+    held = tuple((INFO, code, *flaps[code], MAINTENANCE) for code in codes)
     return replace(one, problems=held, alerts=one.severities)
 
 

@@ -11,12 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
+
+from fleet.contract.store_url import StoreUrl
 from fleet.contract.vocabulary import MessageKind
 from fleet.store.in_memory import InMemoryDatabase, InMemoryStore
 from fleet.store.port import Store, StoreError, StoreFullError, StoreReader
+from fleet.store.postgres import PostgresStore
+from fleet.store.postgres.connection import Database
 from fleet.store.records import Batch, StoredMessage
 from fleet.store.retention import Retention
 from fleet.store.sqlite import SqliteStore
+from tests.support import postgres
 from tests.support.telemetry import NOON
 
 BEAT, STATUS, ALERT = MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT
@@ -97,7 +103,55 @@ class SqlitePlace:
         store._database.execute("PRAGMA max_page_count = 4294967294")
 
 
-PLACES: dict[str, type[Place]] = {"memory": InMemoryPlace, "sqlite": SqlitePlace}
+class PostgresPlace:
+    """A database of the server that all tests of a process share."""
+
+    def __init__(self, folder: Path) -> None:
+        if not postgres.POSTGRES:
+            pytest.skip("PostgreSQL is not installed")
+        self.server = postgres.shared_server()
+        self.name = postgres.new_name()
+        self.server.create(self.name)
+
+    @property
+    def url(self) -> StoreUrl:
+        return StoreUrl.parse(self.server.address(self.name))
+
+    def store(self, retention: Retention | None = None) -> PostgresStore:
+        return PostgresStore(Database(self.url), retention)
+
+    def after_a_crash(self) -> PostgresPlace:
+        """The server ends at once and recovers; what it has then, a copy keeps."""
+        self.server.crash()
+        self.server.start()
+        crashed = copy.copy(self)
+        crashed.name = postgres.new_name()
+        self.server.copy(self.name, crashed.name)
+        return crashed
+
+    @contextlib.contextmanager
+    def full(self, store: Store) -> Iterator[None]:
+        """The server says what it says of a full disk; `test_a_full_disk.py` fills a real one."""
+        self._run(
+            "CREATE FUNCTION full_disk() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN"
+            " RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
+        )
+        for table in ("dead_letter", "command", "task"):
+            self._run(
+                f"CREATE TRIGGER full_disk AFTER INSERT ON {table} EXECUTE FUNCTION full_disk()"
+            )
+        yield
+        self._run("DROP FUNCTION full_disk CASCADE")
+
+    def _run(self, text: str) -> None:
+        self.server.run(text, database=self.name)
+
+
+PLACES: dict[str, type[Place]] = {
+    "memory": InMemoryPlace,
+    "sqlite": SqlitePlace,
+    "postgres": PostgresPlace,
+}
 
 
 class FaultyStore(SqliteStore):

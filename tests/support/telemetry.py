@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleet.contract.messages import Alert, Heartbeat, Message, Status
+from fleet.contract.fields import Message
+from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind

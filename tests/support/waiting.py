@@ -13,27 +13,35 @@ DEADLINE = 20.0
 """Seconds: generous, since machines that run tests are busy. A fact normally comes in ms."""
 
 
+def pause(waited: float) -> float:
+    """Seconds between two looks: a twentieth of what was waited, so that who asks a hub does not
+    keep it busy, and is late by little."""
+    return min(max(waited / 20, 0.01), 0.1)
+
+
 def wait_until(fact: Callable[[], T], deadline: float = DEADLINE, what: str = "it") -> T:
     """The first truthy value of `fact`; an AssertionError after `deadline` seconds."""
-    end = time.monotonic() + deadline
+    began = time.monotonic()
     while True:
         value = fact()
         if value:
             return value
-        assert time.monotonic() < end, f"{what} did not happen in {deadline} s"
-        time.sleep(0.01)
+        waited = time.monotonic() - began
+        assert waited < deadline, f"{what} did not happen in {deadline} s"
+        time.sleep(pause(waited))
 
 
 async def eventually(
     fact: Callable[[], T | Awaitable[T]], deadline: float = DEADLINE, what: str = "it"
 ) -> T:
     """`wait_until` for coroutines."""
-    end = time.monotonic() + deadline
+    began = time.monotonic()
     while True:
         value = fact()
         if isinstance(value, Awaitable):
             value = await value
         if value:
             return value
-        assert time.monotonic() < end, f"{what} did not happen in {deadline} s"
-        await asyncio.sleep(0.01)
+        waited = time.monotonic() - began
+        assert waited < deadline, f"{what} did not happen in {deadline} s"
+        await asyncio.sleep(pause(waited))

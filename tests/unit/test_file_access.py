@@ -28,38 +28,58 @@ BY_DESIGN: Final = {
 }
 MAY_CHANGE: Final = {
     "agent_sidecar/drop/publish.py": "the agent's side: its own user, one new file by O_EXCL",
+    "agent_sidecar/lease.py": "dates alone: of an open file, or of what is no link",
     "agent_sidecar/state/database.py": "in the state directory, which its lock has judged",
     "agent_sidecar/supervise/terminal.py": "/dev/tty",
     "agent_sidecar/supervise/watchdog.py": "/dev/null",
+    "agent_sidecar/work/collect.py": "a worker's files, by descriptor, no link followed",
+    "agent_sidecar/work/fake_hub.py": "a descriptor that was given",
+    "agent_sidecar/work/leftovers.py": "notes, in our own state directory",
+    "agent_sidecar/work/supervisor.py": "/dev/null and /proc",
+    "agent_sidecar/work/task_folder.py": "a new folder of our own; what is in it by descriptor",
     "fleet/__main__.py": "/dev/null",
+    "fleet/auditor/report/archive.py": "a report that its log could not take, in the home",
     "fleet/auditor/capture/recorder.py": "old captures, in a folder that was judged when opened",
+    "fleet/bus/shared_client_id.py": "its own word, in the home",
     "fleet/bus/local_broker.py": "its log, in a folder that was judged",
     "fleet/cli/backup.py": "old copies, in a folder that was judged",
     "fleet/cli/demo/agent.py": "in a new temporary folder",
     "fleet/cli/demo/stage.py": "in a new temporary folder",
+    "fleet/contract/work_folder.py": "a new folder of its own, and those that dead ones left",
     "fleet/contract/generate.py": "a developer's tool",
+    "fleet/home/archive.py": "reads, and follows no link",
+    "fleet/home/backup.py": "a rename out of a new private folder",
+    "fleet/home/restore.py": "in a folder that was empty, judged and ours",
+    "fleet/hub_content.py": "a file that it has just made, and that is not whole",
     "fleet/hub_client.py": "hub.json, in the home, which the settings have judged",
     "fleet/keys.py": "old keys, in the home",
     "fleet/mcp/action_log.py": "its own file turned over, in the home",
     "fleet/metrics/exporter.py": "touches metrics, no file",
     "fleet/metrics/reference.py": "a developer's tool",
+    "fleet/pending_departures.py": "departures.json, in the home",
     "fleet/provisioning/certificates.py": "old certificates, in the home",
+    "fleet/provisioning/each_broker.py": "a secret that is no longer owed, in the home",
     "fleet/provisioning/home.py": "the home itself, after it was judged",
     "fleet/provisioning/scaffold.py": "in the folder that it has just made",
+    "fleet/work/blobs.py": "content, by descriptors of folders in the home; no link is followed",
     "fleet/store/sqlite/backup.py": "a rename out of a new private folder",
     "fleet/store/sqlite/restore.py": "the store, in the home",
 }
 MAY_READ: Final = {
     "agent_sidecar/one_shot.py": "in the state directory, which its lock has judged",
-    "agent_sidecar/probes/hysteresis.py": "in the state directory",
     "agent_sidecar/probes/limits.py": "/proc and /sys",
+    "agent_sidecar/probes/pid_namespace.py": "/proc",
     "agent_sidecar/probes/processes.py": "/proc",
+    "agent_sidecar/state/origin.py": "/etc/machine-id",
     "agent_sidecar/state/self_report.py": "in the state directory",
-    "agent_sidecar/state/session.py": "in the state directory",
     "agent_sidecar/supervise/process_table.py": "/proc",
-    "agent_sidecar/supervise/process_tree.py": "beside the lock of the supervisor",
     "agent_sidecar/supervise/terminal.py": "/dev/tty",
     "agent_sidecar/supervise/watchdog.py": "/dev/null",
+    "agent_sidecar/work/collect.py": "a worker's files, by descriptor, no link followed",
+    "agent_sidecar/work/descendants.py": "/proc",
+    "agent_sidecar/work/fake_hub.py": "a descriptor that was given",
+    "agent_sidecar/work/supervisor.py": "/dev/null and /proc",
+    "agent_sidecar/work/task_folder.py": "a worker's folder, by descriptor, no link followed",
 }
 """Of the sidecar, which may run as root beside an agent that is another user."""
 
@@ -80,6 +100,10 @@ def called(path: Path, names: frozenset[str]) -> Iterator[str]:
                 yield "open"
             case ast.Attribute(attr="replace") if "replace" in names and not _renames(node):
                 continue  # of a text, a moment or a dataclass
+            case ast.Attribute(attr="rename", value=owner) if "rename" in names and (
+                not _renames(node) and ast.unparse(owner) != "os"
+            ):
+                continue  # of an agent: old name, new name
             case ast.Attribute(attr=name, value=owner) if name in names - {"open"}:
                 if ast.unparse(owner) != "trusted_path":
                     yield name
@@ -124,12 +148,14 @@ def test_the_search_sees_every_way_to_touch_a_file(tmp_path: Path) -> None:
     source = tmp_path / "sample.py"
     source.write_text(
         "p.write_text(x)\np.open('w')\nopen(p, 'ab')\nos.open(p, f)\np.replace(q)\n"
-        "shutil.rmtree(p)\nos.unlink(p)\np.mkdir()\n"
-        "# none of these\nt.replace('a', 'b')\nd.replace(x=1)\nstore.open()\np.open('rb')\n"
+        "shutil.rmtree(p)\nos.unlink(p)\np.mkdir()\np.rename(q)\nos.rename(p, q)\n"
+        "# none of these\nt.replace('a', 'b')\nd.replace(x=1)\nroster.rename(a, b)\n"
+        "store.open()\np.open('rb')\n"
         "trusted_path.write_text(p, x)\nreplace(d, x=1)\n"
     )
     found = list(called(source, CHANGES))
     assert found == [
         "write_text", "open", "open", "os.open", "replace", "rmtree", "unlink", "mkdir",
+        "rename", "rename",
     ]  # fmt: skip
     assert list(called(source, READS)) == ["open", "open", "os.open", "open"]

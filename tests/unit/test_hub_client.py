@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import socket
+import ssl
 import urllib.error
 from email.message import Message
 from functools import partial
@@ -14,8 +15,10 @@ from threading import Thread
 
 import pytest
 
-from fleet.hub_client import BusyError, HubClient, HubError, _refused
+from fleet.hub_client import BusyError, HubClient, HubError, StandbyError
+from fleet.hub_refusals import refused as refusal_of
 from fleet.settings import load
+from tests.support.certificates import HERE, TestAuthority
 from tests.support.http_stub import Stub, answer, says
 
 
@@ -33,7 +36,7 @@ def test_what_a_killed_hub_left_in_its_home_does_not_stand_for_it(tmp_path: Path
 
 def refused(status: int, body: bytes) -> str:
     error = urllib.error.HTTPError("http://hub/", status, "", Message(), io.BytesIO(body))
-    return str(_refused(error))
+    return str(refusal_of(error))
 
 
 @pytest.mark.parametrize(
@@ -132,3 +135,49 @@ def test_a_token_in_the_open_is_warned_of_once(
         assert ask(safe) == ""
     assert "http://hub.lan:8088 is asked without TLS" in ask("http://hub.lan:8088")
     assert ask("http://hub.lan:8088") == ""
+
+
+@pytest.mark.parametrize(
+    ("trusted", "names", "ends", "why", "remedy"),
+    [
+        ("other", HERE, 100, "of a CA that is not trusted here", "ca/ca.pem of the hub's home"),
+        ("ca", ("elsewhere.lan",), 100, "for another name", "a name of its certificate"),
+        ("ca", HERE, -0.5, "has expired", "date here"),
+    ],
+)
+def test_a_hub_whose_certificate_is_not_taken_is_told_by_what_is_wrong(
+    tmp_path: Path, trusted: str, names: tuple[str, ...], ends: float, why: str, remedy: str
+) -> None:
+    authority = TestAuthority(tmp_path / "ca")
+    shown = authority.issue("hub", names=names, ends=ends)
+    known = authority.file if trusted == "ca" else TestAuthority(tmp_path / "other").file
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown, shown.with_suffix(".key"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    url = f"https://127.0.0.1:{server.server_address[1]}"
+    try:
+        with pytest.raises(HubError) as failed:
+            HubClient(url, "secret", ca_file=str(known)).get("/v1/agents")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert failed.value.what == f"TLS with the hub {url} failed"
+    assert why in failed.value.why
+    assert "SSL" not in failed.value.why
+    assert remedy in failed.value.remedy
+
+
+def test_a_home_whose_hub_stands_by_says_who_leads(tmp_path: Path) -> None:
+    said = {"ready": False, "role": "standby", "leader": "attic/7/ab"}
+    with Stub(says(answer(said, status="503 Service Unavailable"))) as stub:
+        HubClient(stub.url, "").write(tmp_path)
+        assert HubClient.serving(tmp_path) is None
+        with pytest.raises(StandbyError, match="this hub stands by: attic/7/ab leads"):
+            HubClient.of(tmp_path)
+    HubClient.withdraw(tmp_path)
+    assert not HubClient.is_standby(tmp_path)

@@ -21,7 +21,10 @@ FILES = sorted(
     for path in (ROOT / package).rglob("*.py")
 )
 MQTT_CLIENTS = {"aiomqtt", "gmqtt", "mqtt5", "paho"}
-HEAVY = {"aiomqtt", "fastapi", "orjson", "pydantic", "pydantic_core", "rich", "starlette", "yaml"}
+HEAVY = {
+    "aiomqtt", "fastapi", "orjson", "psycopg", "pydantic", "pydantic_core", "rich", "starlette",
+    "yaml",
+}  # fmt: skip
 KEEPS_SQLITE = (
     "fleet/store/open.py",
     "fleet/store/sqlite",
@@ -30,6 +33,9 @@ KEEPS_SQLITE = (
     "fleet/cli/demo",
 )
 """The hub's store and the door to it; the sidecar's own state; nanobot's log, and the demo's."""
+
+KEEPS_POSTGRES = ("fleet/store/open.py", "fleet/store/postgres")
+"""The store of several hubs, and the door to it, which imports it only where it is chosen."""
 
 IMPURE = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time"}
 
@@ -133,15 +139,16 @@ LAYERS = (
     # what travels on the bus
     {"contract"},
     # what stands on the contract alone
-    {"adr", "bus", "domain", "keys", "lock", "settings", "settings_file", "settings_tables",
-     "tokens"},
+    {"adr", "broker_kind", "bus", "domain", "keys", "lock", "own_key", "pending_departures",
+     "settings", "settings_file", "settings_tables", "settings_text", "settings_values", "tokens"},
     # what a hub and its clients are made of
-    {"http", "hub", "hub_client", "store"},
+    {"http", "hub", "hub_client", "hub_patience", "hub_refusals", "hub_content",
+     "store"},
     # what plugs into a hub, and what looks at one from outside
     {
-        "acl", "api", "auditor", "commander", "doctor", "fleet_history", "fleet_state",
-        "integrations", "mcp", "metrics", "notifier", "otel", "provisioning", "retained",
-        "schedule", "verify",
+        "acl", "api", "auditor", "certificate_watch", "commander", "doctor", "fleet_history",
+        "fleet_state", "forecasts", "home", "integrations", "leaving", "mcp", "metrics", "notifier",
+        "otel", "provisioning", "retained", "schedule", "tck", "verify", "work",
     },
     # the whole, and the commands
     {"daemon"},
@@ -239,6 +246,18 @@ def test_nobody_but_the_store_names_its_database() -> None:
         if path not in free
         for name in identifiers(tree(path))
         if "sqlite" in name.lower()
+    ]
+    assert found == []
+
+
+def test_nobody_but_the_store_speaks_to_postgresql() -> None:
+    free = set(below(*KEEPS_POSTGRES))
+    found = [
+        f"{path} says {name}"
+        for path in FILES
+        if path not in free
+        for name in [*imports(path), *identifiers(tree(path))]
+        if belongs(name, "psycopg", "psycopg_pool") or "postgres" in name.lower()
     ]
     assert found == []
 

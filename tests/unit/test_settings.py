@@ -127,3 +127,31 @@ def test_added_words_come_from_the_configured_folder(tmp_path: Path) -> None:
     (tmp_path / "gpu.md").write_text("---\nstatus: accepted\nadds: {planes: [gpu]}\n---\n")
     environ = {"FLEET_HOME": str(tmp_path), "FLEET_ADR": str(tmp_path)}
     assert load(environ=environ).added_words() == {"planes": ("gpu",)}
+
+
+def test_a_path_in_the_file_begins_at_the_home_wherever_we_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "fleet.toml").write_text(
+        'password_file = "broker/hub.password"\nca_file = "/etc/ca.pem"\nadr = "adr"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    settings = load({"home": "home", "key_file": "mine.key"}, {})
+    assert settings.password_file == Path("home/broker/hub.password")
+    assert settings.ca_file == Path("/etc/ca.pem")
+    assert settings.adr == Path("home/adr")
+    assert settings.key_file == Path("mine.key"), "of a flag it begins where we stand"
+
+
+def test_a_home_that_moved_finds_its_own_files(tmp_path: Path) -> None:
+    from fleet.provisioning import home as homes
+    from fleet.provisioning.mosquitto import Plan
+
+    old, new = tmp_path / "old", tmp_path / "new"
+    homes.create(Plan(old), load({"home": str(old)}, {}), 1.8e9)
+    password = load({"home": str(old)}, {}).password()
+    old.rename(new)
+    assert load({"home": str(new)}, {}).password() == password
+    assert str(old) not in (new / "fleet.toml").read_text()

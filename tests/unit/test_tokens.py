@@ -58,5 +58,24 @@ def test_an_open_or_broken_token_file_is_refused(tmp_path: Path) -> None:
         Tokens(tmp_path).principal(secret)
     tokens.path.chmod(0o600)
     tokens.path.write_text(json.dumps([{"id": 1}]))
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="not a list of tokens"):
         Tokens(tmp_path).principal(secret)
+
+
+def test_the_tokens_of_one_agent_go_or_move_and_no_others(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path)
+    made = {
+        role: tokens.create(Principal.parse(role), "2026-01-01T00:00:00Z")
+        for role in ("admin", "agent:ada", "agent:ada-2")
+    }
+    assert [entry.id for entry in tokens.of_agent("ada")] == [made["agent:ada"][1].id]
+    assert [entry.role for entry in Tokens(tmp_path).rename_agent("ada", "bob")] == ["agent:bob"]
+    moved = tokens.principal(made["agent:ada"][0])
+    assert moved is not None
+    assert moved.agent == "bob"
+    assert tokens.bearer(made["agent:ada"][1].id) == moved
+    assert tokens.revoke_agent("ada") == []
+    assert [entry.role for entry in tokens.revoke_agent("bob")] == ["agent:bob"]
+    assert tokens.principal(made["agent:ada"][0]) is None
+    assert tokens.bearer(made["agent:ada"][1].id) is None
+    assert {entry.role for entry in tokens.entries()} == {"admin", "agent:ada-2"}

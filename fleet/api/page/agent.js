@@ -3,7 +3,7 @@
 import { get, mayOperate, post } from "./api.js";
 import { chart } from "./chart.js";
 import { commandTable } from "./commands.js";
-import { age, ago, clock, el, number, replace, say, table, word } from "./dom.js";
+import { age, ago, clock, el, number, remarks, replace, say, table, word } from "./dom.js";
 import { SILENT } from "./fleet.js";
 import { MAX_LISTED, MessageKind, Verb, Verdict } from "./vocabulary.js";
 
@@ -51,7 +51,7 @@ function facts(agent) {
 }
 
 function problems(agent) {
-  const told = agent.problems.map((one) => `${one.severity} ${one.code}${one.held ? ` (${one.held})` : ""}`);
+  const told = agent.problems.map((one) => `${one.severity} ${one.code}${remarks(one)}`);
   return told.join(", ") || "none";
 }
 
@@ -91,6 +91,9 @@ function summary(kind, message) {
   if (!message) return "unknown";
   if (kind === MessageKind.HEARTBEAT) return message.ok ? Verdict.OK : `not ${Verdict.OK}`;
   if (kind === MessageKind.ALERT) return `${message.severity} ${message.code} ${message.state}`;
+  if (kind === MessageKind.PROGRESS) return `${message.state} ${message.progress}%`;
+  if (kind === MessageKind.TASK) return `offered, epoch ${message.epoch}`;
+  if (kind === MessageKind.COMMAND) return message.verb;
   const reply = message.reply ? `, ${message.reply.verb} ${message.reply.result}` : "";
   return `${message.state}${reply}`;
 }

@@ -87,3 +87,9 @@ export function table(caption, headings, rows) {
 export function say(text) {
   document.getElementById("says").textContent = text;
 }
+
+// What stands in brackets behind a problem.
+export function remarks(problem) {
+  const told = [problem.flapping ? "flapping" : "", problem.held ?? ""].filter(Boolean);
+  return told.length ? ` (${told.join(", ")})` : "";
+}

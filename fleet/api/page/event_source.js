@@ -4,7 +4,11 @@
 import { request } from "./api.js";
 import { EventName } from "./vocabulary.js";
 
-const PAUSE = 3000; // ms before a broken stream is asked for again
+// ms before a broken stream is asked for again: doubled from try to try, half of each by chance, so
+// that pages do not return as one; short again once a stream has lasted (fleet/contract/backoff.py).
+const FIRST = 2000;
+const LONGEST = 30_000;
+const STEADY = 60_000;
 
 // Of the fleet only what changed: each bus heartbeat of 10,000 agents would drown the page.
 export const CHANGES = `only=${EventName.FACT}&only=${EventName.COMMAND}`;
@@ -19,7 +23,9 @@ export function listen(query, onEvent, onLink) {
 // Until `ended`: whatever breaks is begun again, after the last event that came.
 async function follow(query, onEvent, onLink, ended) {
   let last = "";
+  let failures = 0;
   while (!ended.aborted) {
+    const began = performance.now();
     try {
       const headers = last ? { "Last-Event-ID": last } : {};
       const answer = await request(`/v1/events?${query}`, { headers, signal: ended });
@@ -33,7 +39,10 @@ async function follow(query, onEvent, onLink, ended) {
     }
     if (ended.aborted) return;
     onLink(false);
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    if (performance.now() - began >= STEADY) failures = 0;
+    const whole = Math.min(LONGEST, FIRST * 2 ** Math.min(failures, 30));
+    failures += 1;
+    await new Promise((resolve) => setTimeout(resolve, whole * (0.5 + 0.5 * Math.random())));
   }
 }
 // Reads events until the stream ends, and tells the id of each, from which it is to go on.

@@ -1,7 +1,7 @@
 // The fleet at a glance: worst first, in words; rows are kept and only what changed is touched.
 
 import { get } from "./api.js";
-import { age, ago, el, replace, say, table, word } from "./dom.js";
+import { age, ago, el, remarks, replace, say, table, word } from "./dom.js";
 import { Check, MAX_LISTED, MAX_TEXT, Verdict, WORST_FIRST } from "./vocabulary.js";
 
 export const SILENT = [Verdict.LATE, Verdict.STALE, Verdict.OFFLINE, Verdict.UNKNOWN];
@@ -70,7 +70,7 @@ function summarise(counts) {
 function problem(one) {
   return el("li", {}, word(one.severity), " ",
     one.agent === HUB ? HUB : el("a", { href: `#/agent/${one.agent}` }, one.agent), ` ${one.code}`,
-    one.held ? ` (${one.held})` : "", one.acknowledged_by ? " (acknowledged)" : "");
+    remarks(one), one.acknowledged_by ? " (acknowledged)" : "");
 }
 
 function place(body, rows, agents) {

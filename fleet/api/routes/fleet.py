@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from fleet.api.agent_query import AgentQuery
 from fleet.api.auth import allow
-from fleet.api.backend import HistoryQuery
+from fleet.api.backend import HistoryQuery, PastError, SilenceRequest, UnknownCodeError
 from fleet.api.cooperative import in_slices
 from fleet.api.routes.messages import Hub, Operator
 from fleet.api.schemas import (
@@ -22,10 +22,13 @@ from fleet.api.schemas import (
     AgentName,
     AlertBody,
     Code,
+    Retried,
+    RetryBody,
     SilenceBody,
     SilenceId,
     VerifiedBody,
 )
+from fleet.contract.timestamps import epoch
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.verdict import Verdict
 from fleet.http.auth import READERS
@@ -134,8 +137,24 @@ async def audit(hub: Hub, _: Reader) -> dict[str, Any]:
 async def alerts(
     hub: Hub, _: Reader, history: bool = False, code: Code | None = None
 ) -> dict[str, Any]:
-    """Alerts that fire now (and, with `history`, those that ended), and silences."""
-    return {"alerts": hub.alerts(history=history, code=code), "silences": list(hub.silences())}
+    """Alerts that fire now (and, with `history`, those that ended), silences, and the routes with
+    what their receivers would not take."""
+    return {
+        "alerts": hub.alerts(history=history, code=code),
+        **hub.silences(),
+        "routes": hub.routes(),
+    }
+
+
+@router.post("/alerts/retry", status_code=HTTPStatus.ACCEPTED)
+async def retry(body: RetryBody, hub: Hub, _: Operator) -> Retried:
+    """Try again the messages that a receiver would not take."""
+    try:
+        return Retried(messages=await hub.retry_alerts(body.route))
+    except KeyError:
+        raise HttpProblem(
+            HTTPStatus.NOT_FOUND, "there is no such route", "GET /v1/alerts"
+        ) from None
 
 
 @router.post("/alerts/ack")
@@ -156,14 +175,45 @@ async def verified(body: VerifiedBody, hub: Hub, _: Operator) -> dict[str, bool]
 
 @router.get("/silences")
 async def silences(hub: Hub, _: Reader) -> dict[str, Any]:
-    """What is held back now, by whom and until when."""
-    return {"silences": list(hub.silences())}
+    """What is held back now, by whom and until when, and what that hides; what is planned; and the
+    maintenance windows of the settings."""
+    return hub.silences()
 
 
 @router.post("/silences", status_code=HTTPStatus.CREATED)
 async def silence(body: SilenceBody, hub: Hub, caller: Operator) -> SilenceId:
-    """Silence matching alerts for a while."""
-    return SilenceId(id=await hub.silence(body.agent, body.code, body.seconds, str(caller)))
+    """Silence matching alerts for a while, from now or from a time on."""
+    if body.agent and body.scope:
+        raise HttpProblem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "an agent or a scope, not both", "leave one out"
+        )
+    wanted = SilenceRequest(
+        body.seconds,
+        str(caller),
+        body.agent or "",
+        body.scope or "",
+        body.code or "",
+        epoch(body.begins) if body.begins else None,
+        body.maintenance,
+    )
+    try:
+        known = not wanted.agent or hub.agent(wanted.agent) is not None
+        return SilenceId(id=await hub.silence(wanted), known=known)
+    except PastError as now:
+        raise HttpProblem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"{body.begins} is over: it is {now}",
+            "a time to come; without one it begins now",
+        ) from None
+    except UnknownCodeError as like:
+        raise HttpProblem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "no alert has that code: it would hold nothing back",
+            f"{like}" if str(like) else "docs/reference/alerts.md lists the codes",
+        ) from None
+    except KeyError:
+        what = f"nobody is enrolled in {wanted.scope.replace(':', ' ')}"
+        raise HttpProblem(HTTPStatus.NOT_FOUND, what, "fleet agent list") from None
 
 
 @router.delete("/silences/{silence_id}", status_code=HTTPStatus.NO_CONTENT)

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from fleet.api.auth import allow
 from fleet.api.routes.messages import Hub
-from fleet.http.auth import READERS
+from fleet.http.auth import SCRAPERS
 
 FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 """Headers of a request that somebody else passes on."""
@@ -37,11 +37,12 @@ async def readyz(hub: Hub) -> JSONResponse:
 async def metrics(request: Request, hub: Hub, accept: Annotated[str, Header()] = "") -> Response:
     """Prometheus or OpenMetrics text, as negotiated.
 
-    Open to callers on this machine; others, and whoever comes through a proxy, bear a viewer's
-    token, since agents' names may tell who the clients are.
+    With a token of the role `scraper`, or a reader's: numbers are an agent's own, and it may pack
+    what it likes into them, for another user of this machine to read. `open_metrics` lets in
+    callers on this machine without one, though nobody who comes through a proxy.
     """
-    if not _is_local(request):
-        await allow(*READERS)(request)
+    if not (request.app.state.open_metrics and _is_local(request)):
+        await allow(*SCRAPERS)(request)
     body, content_type = hub.metrics(accept)
     return Response(body, headers={"Content-Type": content_type})
 

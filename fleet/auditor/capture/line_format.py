@@ -9,6 +9,7 @@ every payload survives. A gap is `{"gap":"<kind>","since":…,"until":…}`.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,8 +109,11 @@ def read_stream(stream: IO[bytes], first: int = 1) -> Iterator[Captured | Gap]:
             at = item["ts"]
             if type(at) is not float:
                 at = _seconds(at)
+            topic = item["topic"]
+            if type(topic) is not str:
+                raise TypeError  # noqa: TRY301
             beside = read(item["properties"]) if "properties" in item else ()
-            yield Captured(number, at, item["topic"], payload, item.get("retain") is True, beside)
+            yield Captured(number, at, topic, payload, item.get("retain") is True, beside)
         except (ValueError, KeyError, TypeError, AttributeError):
             if text.strip():
                 yield _read_odd(number, text)
@@ -130,7 +134,7 @@ def _read_odd(number: int, text: bytes) -> Captured | Gap:
     if not isinstance(item, dict):
         return unreadable
     if "gap" in item:
-        kind = item["gap"] if item["gap"] in set(GapKind) else GapKind.UNREADABLE
+        kind = item["gap"] if item["gap"] in [*GapKind] else GapKind.UNREADABLE
         return Gap(GapKind(kind), _seconds(item.get("since")), _seconds(item.get("until")), number)
     topic, payload = item.get("topic"), item.get("payload")
     if not isinstance(topic, str) or payload is None:
@@ -149,7 +153,10 @@ def _read_odd(number: int, text: bytes) -> Captured | Gap:
 def _seconds(value: object) -> float | None:
     """Seconds since the epoch of a number or RFC 3339 text; None if it is neither."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value) if math.isfinite(value) else None
+        except OverflowError:
+            return None
     if isinstance(value, str):
         try:
             return datetime.fromisoformat(value).timestamp()

@@ -14,10 +14,11 @@ from typing import IO, Any, Final
 
 import orjson
 
-from fleet.auditor.capture.line_format import PATTERN, GapKind
+from fleet.auditor.capture.line_format import MAX_LINE, PATTERN, GapKind
 from fleet.contract import trusted_path
 from fleet.contract.errors import ConfigError
 from fleet.contract.publish_properties import Properties
+from fleet.store.retention import TimeFor, expired
 
 FILE_BYTES: Final = 64 * 2**20
 """One file: small enough to lose the oldest without losing a day, large enough to be few."""
@@ -27,6 +28,9 @@ TOTAL_BYTES: Final = 8 * 2**30
 
 KEEP_DAYS: Final = 9.0
 """A week and a late audit."""
+
+TAIL: Final = 2**16
+"""Bytes of a file's end that are searched for its last time."""
 
 DAY: Final = 86_400.0
 
@@ -63,11 +67,16 @@ class CaptureWriter:
     """
 
     def __init__(
-        self, folder: Path, bounds: Bounds | None = None, clock: Callable[[], float] = time.time
+        self,
+        folder: Path,
+        bounds: Bounds | None = None,
+        clock: Callable[[], float] = time.time,
+        due: TimeFor | None = None,
     ) -> None:
         self._folder = folder
         self._bounds = bounds or Bounds()
         self._clock = clock
+        self._due = due or (lambda _: clock())
         self._stream: IO[bytes] | None = None
         self._size = 0
         self._opened = False
@@ -114,7 +123,8 @@ class CaptureWriter:
 
     def gap(self, kind: GapKind, since: float, until: float) -> None:
         """Mark a time about which the capture may lack messages."""
-        mark = {"gap": kind.value, "since": since, "until": until}
+        # A clock that was set back meanwhile ends before it begins: all of it may be missing.
+        mark = {"gap": kind.value, "since": min(since, until), "until": max(since, until)}
         self._put(orjson.dumps(mark) + b"\n", until)
 
     def flush(self) -> None:
@@ -169,35 +179,72 @@ class CaptureWriter:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
-        self._forget()
-        now = self._clock()
-        path = self._folder / PATTERN.replace("*", f"{int(now * 1000):013d}")
+        files = self._files()
+        self._forget(files)
+        # A name is an order first and a time second: one that sorts before what was written
+        # earlier, by a clock that ran ahead, would be read and dropped out of turn.
+        latest = _milliseconds(files[-1]) if files else 0
+        begun = max(int(self._clock() * 1000), latest + 1)
+        path = self._folder / PATTERN.replace("*", f"{begun:013d}")
         handle = trusted_path.open_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._stream = os.fdopen(handle, "ab", buffering=2**16)
         self._size = path.stat().st_size
 
-    def _forget(self) -> None:
-        """Drop the oldest files beyond age and size."""
-        files = [(path, path.stat()) for path in sorted(self._folder.glob(PATTERN))]
-        total = sum(stat.st_size for _, stat in files)
-        oldest = self._clock() - self._bounds.keep_days * DAY
-        for path, stat in files:
+    def _forget(self, files: list[Path]) -> None:
+        """Drop the oldest files beyond age and size: of a file all is older than the next's first
+        line, and it is never the last."""
+        keep, now = self._bounds.keep_days, self._clock()
+        ends = [_first_time(later) or later.stat().st_mtime for later in files[1:]]
+        old = expired(enumerate(ends, 1), self._due(keep) - keep * DAY, now) or 0
+        total = sum(path.stat().st_size for path in files)
+        for number, path in enumerate(files, 1):
             over = total + self._bounds.file_bytes > self._bounds.total_bytes
-            if not over and stat.st_mtime >= oldest:
+            if number > old and not over:
                 break
+            first, size = _first_time(path), path.stat().st_size
             path.unlink(missing_ok=True)
-            total -= stat.st_size
-            if stat.st_mtime >= oldest:
+            total -= size
+            if number > old:
                 _log.warning("the capture is at its bound: messages before their time are dropped")
-                self._lost_since = self._lost_since or _first_time(path) or stat.st_mtime
+                self._lost_since = self._lost_since or first or now
+
+    def _files(self) -> list[Path]:
+        """In the order in which they were begun."""
+        return sorted(self._folder.glob(PATTERN), key=_milliseconds)
 
     def _last_time(self) -> float | None:
-        """When the newest file was last written."""
-        files = sorted(self._folder.glob(PATTERN))
-        return files[-1].stat().st_mtime if files else None
+        """The time of the newest line, by the hub's clock; where none can be read, when the last
+        file was written."""
+        files = self._files()
+        times = filter(None, map(_last_time, reversed(files)))
+        return next(times, files[-1].stat().st_mtime) if files else None
+
+
+def _milliseconds(path: Path) -> int:
+    """The number in a capture file's name."""
+    digits = path.stem.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0
 
 
 def _first_time(path: Path) -> float | None:
-    """The time in a capture file's name."""
-    digits = path.stem.rpartition("-")[2]
-    return int(digits) / 1000 if digits.isdigit() else None
+    """The time of a file's first line."""
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        return _time_of(stream.readline(MAX_LINE))
+    return None
+
+
+def _last_time(path: Path) -> float | None:
+    """The time of a file's last line that can be read."""
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - TAIL))
+        times = (_time_of(line) for line in reversed(stream.read().splitlines()))
+        return next(filter(None, times), None)
+    return None
+
+
+def _time_of(line: bytes) -> float | None:
+    with contextlib.suppress(ValueError):
+        item = orjson.loads(line)
+        at = (item.get("ts") or item.get("until")) if isinstance(item, dict) else None
+        return float(at) if isinstance(at, int | float) else None
+    return None

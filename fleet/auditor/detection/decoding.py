@@ -32,6 +32,7 @@ _INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
+_WORD_OR_MARK: Final = re.compile(r"\w+|[^\w\s]")
 _BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{12,}={0,2}(?![A-Za-z0-9+/_=-])")
 _HEX: Final = re.compile(
     r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}[ :]?){7,}[0-9A-Fa-f]{2}(?![0-9A-Fa-f])"
@@ -51,7 +52,16 @@ def plain(text: str) -> str:
     text = text[:MAX_TEXT]
     if text.isascii():
         return text
-    return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_LOOK_ALIKES)
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    return _WORD_OR_MARK.sub(lambda run: _latin(run[0]), text)
+
+
+def _latin(run: str) -> str:
+    """A word in Latin letters, where it only poses in others: a word of Russian keeps its own."""
+    disguised = any(c.isascii() and c.isalpha() for c in run)
+    if disguised or all(ord(c) in _LOOK_ALIKES or not c.isalpha() for c in run):
+        return run.translate(_LOOK_ALIKES)
+    return run
 
 
 def decodings(text: str) -> list[str]:

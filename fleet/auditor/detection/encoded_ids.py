@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from fleet.auditor.detection import identifiers
+from fleet.auditor.detection import identifiers, number_runs
 from fleet.auditor.rules import pii
 from fleet.auditor.rules.rule import Rule
-from fleet.auditor.rules.wordlists import OPERATIONS, lexicon
+from fleet.auditor.rules.wordlists import lexicon
 
 _CROCKFORD: Final = {c: n for n, c in enumerate("0123456789ABCDEFGHJKMNPQRSTVWXYZ")}
 _LEET: Final = str.maketrans("01", "oi")
-_LETTERS: Final = re.compile(r"[a-z]{10,}")
+_LETTERS: Final = re.compile(r"[a-z]{12,}")
 _DIGITS: Final = re.compile(r"\d{13,}")
 """Digits in a row in a ULID: chance gives so many once in millions."""
 
@@ -22,7 +22,7 @@ def leaked_in_ulid(ulid: str) -> Rule | None:
     for run in _DIGITS.findall(ulid):
         parts = [part for part in re.split("0{3,}", run) if len(part) >= 8]
         for part in (*parts, *(part + "0" for part in parts), *(part + "00" for part in parts)):
-            rule = identifiers.bare(part)
+            rule = number_runs.of_digits(part)
             if rule:
                 return rule
     for run in _LETTERS.findall(ulid.lower().translate(_LEET)):
@@ -48,7 +48,7 @@ def leaked_in_hex(text: str) -> Rule | None:
     decimal = text.strip("0")
     if decimal.isdigit() and 8 <= len(decimal) <= 19:
         for zeros in range(3):  # zeros at the end of a number are not padding
-            rule = identifiers.bare(decimal + "0" * zeros)
+            rule = number_runs.of_digits(decimal + "0" * zeros)
             if rule:
                 return rule
     data = bytes.fromhex(text).strip(b"\0 ")
@@ -70,14 +70,15 @@ def _rule_of(text: str) -> Rule:
 
 
 def _holds_person(run: str) -> bool:
-    """Whether a first name and a surname of ten letters together stand in `run`."""
+    """Whether a first name and a surname of twelve letters together stand in `run`: of ten, chance
+    writes them into one id in 500,000."""
     known = lexicon()
-    for start in range(len(run) - 9):
+    for start in range(len(run) - 11):
         for middle in range(start + 4, len(run) - 3):
             first = run[start:middle]
-            if first not in known.first_names or first in OPERATIONS:
+            if first not in known.given_names or known.is_known(first):
                 continue
-            for end in range(max(middle + 4, start + 10), len(run) + 1):
-                if run[middle:end] in known.surnames:
+            for end in range(max(middle + 4, start + 12), len(run) + 1):
+                if run[middle:end] in known.family_names:
                     return True
     return False

@@ -1,7 +1,8 @@
 """Leaks that satisfy the contract: spelled as a name of an agent or metric, a version or an id.
 
-A name is cut into words, and the words are held against the lexicon. What is shown to be clean
-once stays clean: callers remember it.
+A name leaks only when its parts say so. One common word never does, whatever it could mean; a word
+of operations outvotes every other list; and each part is tried alone and beside its neighbours, so
+that no prefix hides anything. What was judged once is remembered by the callers.
 """
 
 from __future__ import annotations
@@ -11,16 +12,22 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from fleet.auditor.detection import client_records, number_runs
 from fleet.auditor.detection.decoding import decodings
+from fleet.auditor.detection.name_likeness import Likeness, likeness
+from fleet.auditor.detection.person_names import find_person
 from fleet.auditor.rules import checksums, pii, secret, text
 from fleet.auditor.rules.rule import Hit, Rule
+from fleet.auditor.rules.token_formats import prefixed_hex
 from fleet.auditor.rules.wordlists import (
+    FAMILY_WORDS,
     FINANCE_WORDS,
+    FUNCTION_WORDS,
     HEALTH_WORDS,
-    OPERATIONS,
     lexicon,
     word_set,
 )
+from fleet.contract.vocabulary import Severity
 
 _CUT: Final = re.compile(r"[-_.+]+")
 _PIECES: Final = re.compile(r"[-_.+]")
@@ -31,28 +38,53 @@ _MAILERS: Final = word_set(
         mail
         """
 )
+_NO_MAILERS: Final = word_set("live web mail aol proton")
+"""Of those, words that also stand in names of programs; they count only at the end."""
+
 _DOMAINS: Final = word_set("com org net de fr uk io co eu info gov edu ch at nl es it")
 _STREETS: Final = word_set(
-    "street avenue ave road rd lane ln boulevard blvd strasse str weg platz rue calle via"
-)
-_TITLES: Final = word_set("mr mrs ms miss dr herr frau prof")
-_RECORDS: Final = word_set(
     """
-        client customer patient tenant acct matter deal opportunity invoice contact crm lead
-        vip
+        street avenue ave road rd lane ln boulevard blvd drive crescent strasse str weg platz allee
+        gasse rue chemin calle avenida viale piazza borgo rua travessa ulica ulice ul aleja namesti
+        straat laan plein gatan vagen katu tie polku sokak sokagi cadde caddesi bulvar
         """
 )
-_AFTER_RECORD: Final = word_set("id ids no nr number ref side id latency success facing portal")
+_STREET_ENDINGS: Final = ("strasse", "straat", "gatan", "vagen", "katu", "gasse", "allee")
+"""Ends of words that are streets, where languages write both as one."""
+
+_MAYBE_STREETS: Final = word_set("via ring place platz damm ufer largo corso")
+"""Words that are much else, too: a street's where what is nothing but a person's name
+stands beside them."""
+
+_STREETS_BEHIND: Final = word_set("square court place")
+"""The same, of English, where it stands behind the name: `square-moon-7` is no place."""
+
+_SOMEBODY: Final = (
+    FUNCTION_WORDS
+    | FAMILY_WORDS
+    | word_set(
+        """
+        patient client customer tenant employee employees boss neighbour neighbor friend friends
+        """
+    )
+)
+"""Words that say that a name is about a person."""
+
 KEYWORDS: Final[dict[str, Rule]] = {
     **dict.fromkeys(
         word_set("ssn passport nationalid taxid nino bsn pesel aadhaar cpf"), pii.NATIONAL_ID
     ),
     **dict.fromkeys(word_set("dob birthdate birthday birth born geburtsdatum"), pii.BIRTH_DATE),
-    **dict.fromkeys(word_set("phone telephone mobile cellphone msisdn whatsapp fax"), pii.PHONE),
+    **dict.fromkeys(
+        word_set("phone telephone telefon tel mobile cellphone handy msisdn whatsapp fax"),
+        pii.PHONE,
+    ),
     **dict.fromkeys(word_set("iban bic swift sortcode"), pii.IBAN),
     **dict.fromkeys(word_set("creditcard cardnumber pan cvv cvc visa mastercard amex"), pii.CARD),
     **dict.fromkeys(word_set("email mailto"), pii.EMAIL),
-    **dict.fromkeys(word_set("password passwd pwd passphrase apikey"), secret.CREDENTIAL),
+    **dict.fromkeys(
+        word_set("password passwd pwd passphrase passcode apikey pin otp"), secret.CREDENTIAL
+    ),
     **dict.fromkeys(word_set("latitude longitude postcode zipcode homeaddress"), pii.ADDRESS),
     **dict.fromkeys(word_set("firstname lastname surname fullname"), pii.NAME),
 }
@@ -106,24 +138,31 @@ def hint_of(name: str) -> Rule | None:
 
 def find(name: str) -> list[Hit]:
     """What a name leaks. Hits cover the whole name: words of it may stand apart."""
-    rules = list(dict.fromkeys(_rules(name)))
-    return [Hit(rule, 0, len(name)) for rule in rules]
+    found: dict[Rule, Severity | None] = {}
+    for rule, severity in _rules(name):
+        if rule not in found or severity is None:
+            found[rule] = severity
+    return [Hit(rule, 0, len(name), severity) for rule, severity in found.items()]
 
 
-def _rules(name: str) -> Iterator[Rule]:
+Verdict = tuple[Rule, Severity | None]
+"""A rule, and how sure it is where that is less than the rule's own severity."""
+
+
+def _rules(name: str) -> Iterator[Verdict]:
     # First what has a shape of its own: a token cut into words is noise.
     for hit in secret.find_shaped(name):
-        yield hit.rule
+        yield hit.rule, None
         return
     inner = _inside(name)
-    if inner:
-        yield inner
+    if inner and (inner.group is not text.FREE_TEXT.group or number_runs.find(name) is None):
+        yield inner, None
         return
-    words = cut(name)
-    found = list(_spelled(name, words))
+    found = list(_spelled(name, cut(name)))
     yield from found
-    if not found and _is_random(name):
-        yield secret.HIGH_ENTROPY
+    sure = any(severity is not Severity.INFO for _, severity in found)
+    if not sure and _is_random(name):
+        yield secret.HIGH_ENTROPY, None
 
 
 def _is_random(name: str) -> bool:
@@ -134,7 +173,9 @@ def _is_random(name: str) -> bool:
 
 
 def _inside(name: str) -> Rule | None:
-    """What an encoding in `name` hides."""
+    """What an encoding in `name` hides. A word is none, though one in thousands decodes."""
+    if lexicon().is_known(name):
+        return None
     for decoding in decodings(name)[1:]:
         for hit in (*secret.find_shaped(decoding), *pii.find(decoding), *text.find(decoding)):
             return hit.rule
@@ -149,152 +190,120 @@ def _is_hidden_text(decoding: str) -> bool:
     return len(decoding) >= 8 and letters >= 0.8 * len(decoding)
 
 
-def _spelled(name: str, words: Sequence[str]) -> Iterator[Rule]:
-    yield from _numbers(name, words)
+def _spelled(name: str, words: Sequence[str]) -> Iterator[Verdict]:
+    number = number_runs.find(name)
+    if number:
+        yield number, None
     letters = [word for word in words if word.isalpha()]
     if not letters:
         return
-    for pair in itertools.pairwise(words):
-        if pair in _COMPOUNDS and pair != ("api", "key"):
-            yield _COMPOUNDS[pair]
-    yield from (KEYWORDS[word] for word in letters if word in KEYWORDS)
-    yield from (pii.HEALTH for word in letters if word in HEALTH_WORDS)
-    yield from (pii.FINANCE for word in letters if word in FINANCE_WORDS)
+    keyed = _keyed(name, words)
+    if keyed and not number:
+        yield keyed, None
     if _is_mail(letters):
-        yield pii.EMAIL
-    if _has_person(letters):
-        yield pii.NAME
-    if any(word in _STREETS for word in words[1:]) and any(word.isdigit() for word in words):
-        yield pii.ADDRESS
-    if any(_is_password(part) for part in re.split(r"[-_.]", name.lower())):
-        yield secret.CREDENTIAL
-    if any(_is_gibberish(word) for word in letters):
-        yield secret.HIGH_ENTROPY
-    if _names_a_record(words):
-        yield text.RECORD
+        yield pii.EMAIL, None
+    person = find_person(words, alone=len(words) == 1)
+    if person:
+        yield pii.NAME, None if person is Severity.CRITICAL else person
+    yield from _private_matters(letters, person)
+    if (
+        len(letters) > 1
+        and _is_street_of(_words_apart(name, words))
+        and any(map(str.isdigit, words))
+    ):
+        yield pii.ADDRESS, None
+    if any(map(secret.is_gibberish, letters)) or prefixed_hex(name, secret.is_word):
+        yield secret.HIGH_ENTROPY, None
+    yield from client_records.find(words)
     if text.prose_words(letters):
-        yield text.FREE_TEXT
+        yield text.FREE_TEXT, None
 
 
-def _numbers(name: str, words: Sequence[str]) -> Iterator[Rule]:
-    compact = re.sub(r"[^A-Za-z0-9]", "", name)
-    bank = len(compact) >= 15 and compact[:2].isalpha() and compact[2:4].isdigit()
-    if bank and checksums.is_iban(compact):
-        yield pii.IBAN
-        return
-    if re.fullmatch(r"[A-Za-z0-9]{8,18}", name) and checksums.is_lettered_id(name):
-        yield pii.NATIONAL_ID
-        return
-    for run in re.findall(r"\d+(?:[-_.]\d+)+", name):
-        rule = grouped(run)
-        if rule:
-            yield rule
-            return
-    for run in re.findall(r"(?<![0-9a-fA-F])\d{8,19}(?![0-9a-fA-F])", name):
-        rule = bare(run, dates=any(word in KEYWORDS for word in words))
-        if rule:
-            yield rule
-            return
-    if (
-        "+" in name
-        and (match := re.search(r"\+\d{10,15}", name))
-        and checksums.is_phone_text(match[0])
-    ):
-        yield pii.PHONE
-
-
-def grouped(run: str) -> Rule | None:
-    """What digits in groups are: the sizes of the groups say it, checksums confirm it."""
-    groups = re.split(r"[-_.]", run)
-    sizes = tuple(map(len, groups))
-    joined = "".join(groups)
-    if checksums.is_card(joined) and (min(sizes) >= 3 or len(sizes) == 1):
-        return pii.CARD
-    dotted = "." in run
-    if sizes == (3, 2, 4) and not dotted and joined[0] != "9":
-        return pii.NATIONAL_ID
-    if sizes in ((3, 3, 4), (1, 3, 3, 4), (2, 3, 3, 4)) and checksums.is_phone(joined):
-        return pii.PHONE
-    if (
-        len(joined) >= 11
-        and not dotted
-        and max(sizes) <= 4
-        and checksums.is_phone_text(f"+{joined}")
-    ):
-        return pii.PHONE if checksums.is_phone(joined) else None
-    if sizes == (4, 2, 2) and checksums.is_birth(joined) and int(groups[0]) <= 2010:
-        return pii.BIRTH_DATE
-    if sizes == (2, 2, 4) and not dotted:
-        years = groups[2] + groups[1] + groups[0], groups[2] + groups[0] + groups[1]
-        return pii.BIRTH_DATE if any(map(checksums.is_birth, years)) else None
+def _keyed(name: str, words: Sequence[str]) -> Rule | None:
+    """What a word such as `phone` says of the digits, or of the odd part, that stand beside it."""
+    promised = [_COMPOUNDS[pair] for pair in itertools.pairwise(words) if pair in _COMPOUNDS]
+    promised += [KEYWORDS[word] for word in words if word in KEYWORDS]
+    if not promised:
+        return None
+    runs = [word for word in words if word.isdigit()]
+    digits = sum(map(len, runs))
+    for rule in promised:
+        if rule is secret.CREDENTIAL:
+            if any(map(_is_odd, _behind_keyword(name.lower()))):
+                return rule
+        elif rule is pii.BIRTH_DATE:
+            if any(checksums.is_birth(run) for run in runs) or digits >= 6:
+                return rule
+        elif digits >= _DIGITS_OF.get(rule, 99) or (
+            rule is pii.NATIONAL_ID and any(map(_is_mixed, _PIECES.split(name.lower())))
+        ):
+            return rule
     return None
 
 
-def bare(run: str, *, dates: bool = True) -> Rule | None:
-    """What digits without any context can only be; None for times and for what may be a count."""
-    if checksums.is_card(run):
-        return pii.CARD
-    if checksums.is_time(run):
-        return pii.BIRTH_DATE if dates and checksums.is_birth(run) else None
-    if len(run) >= 10 and checksums.is_phone(run):
-        return pii.PHONE
-    if checksums.is_national_id(run):
-        return pii.NATIONAL_ID
-    return pii.BIRTH_DATE if dates and checksums.is_birth(run) else None
+_DIGITS_OF: Final = {
+    pii.PHONE: 7, pii.NATIONAL_ID: 6, pii.IBAN: 8, pii.CARD: 12, pii.ADDRESS: 4,
+}  # fmt: skip
+"""Digits that a thing so named has at least; fewer count something."""
 
 
-def _is_mail(words: Sequence[str]) -> bool:
-    if len(words) < 3 or words[-1] not in _DOMAINS:
+def _is_mixed(part: str) -> bool:
+    """Whether letters and digits take turns in a part, and the letters are no words."""
+    if len(part) < 6 or not re.search(r"\d[a-z]+\d|[a-z]\d+[a-z]", part):
         return False
-    return words[-2] in _MAILERS or "at" in words[1:-1] or "dot" in words
+    return not any(map(secret.is_word, re.findall("[a-z]{3,}", part)))
 
 
-def _has_person(words: Sequence[str]) -> bool:
-    known = lexicon()
-    for a, b in itertools.pairwise(words):
-        if len(b) > 2 and known.is_first_name(a) and known.is_surname(b):
-            return True
-        if a in _TITLES and known.is_surname(b):
-            return True
-        if known.is_surname(a) and a not in known.first_names and _is_only_first(b):
-            return True
-    return any(_is_fused_name(word) for word in words)
+def _behind_keyword(name: str) -> Iterator[str]:
+    """What follows the word `password` or the like, part by part: before it stands whose it is."""
+    parts = iter(_PIECES.split(name))
+    for part in parts:
+        letters = part.rstrip("0123456789")
+        if KEYWORDS.get(letters) is secret.CREDENTIAL or letters in ("key", "token"):
+            yield part.removeprefix(letters)
+            yield from parts
 
 
-def _is_only_first(word: str) -> bool:
-    known = lexicon()
-    return len(word) > 3 and word in known.first_names and word not in known.surnames
-
-
-def _is_fused_name(word: str) -> bool:
-    """`johnsmith`: a first name and a surname written as one, where no word reads so."""
-    known = lexicon()
-    if not 8 <= len(word) <= 24 or word in known.language or word in OPERATIONS:
+def _is_odd(part: str) -> bool:
+    """Whether a part beside the word `password` can be one: digits in it, and no plain count."""
+    if len(part) < 4 or not any(c.isdigit() for c in part):
         return False
-    if word in known.surnames or word in known.first_names:
+    return not re.fullmatch(r"v?\d{1,3}|(?:19|20)\d\d|oauth\d|sha\d+|md5|x509|base64", part)
+
+
+def _private_matters(letters: Sequence[str], person: Severity | None) -> Iterator[Verdict]:
+    """Words of health and finance: a leak beside a person, a clue where they stand alone."""
+    for rule, listed in ((pii.HEALTH, HEALTH_WORDS), (pii.FINANCE, FINANCE_WORDS)):
+        about = person or any(word in _SOMEBODY and word not in listed for word in letters)
+        count = sum(word in listed for word in letters)
+        if count:
+            yield rule, None if about or count > 1 else Severity.INFO
+
+
+def _words_apart(name: str, words: Sequence[str]) -> Sequence[str]:
+    """Words without the short ones that letters in both cases may have made."""
+    return words if name.islower() else [word for word in words if len(word) > 3]
+
+
+def _is_street_of(words: Sequence[str]) -> bool:
+    """Whether words, of which one is no number, are of a street."""
+    if sum(map(str.isalpha, words)) < 2:
         return False
-    return any(
-        word[:place] in known.first_names and word[place:] in known.surnames
-        for place in range(3, len(word) - 3)
+    return any(map(_is_street, words)) or any(
+        (a in _MAYBE_STREETS and likeness(b) is Likeness.NAME)
+        or (b in _MAYBE_STREETS | _STREETS_BEHIND and likeness(a) is Likeness.NAME)
+        for a, b in itertools.pairwise(words)
     )
 
 
-def _is_password(part: str) -> bool:
-    known = lexicon()
-    return part in known.passwords and not re.fullmatch(r"[a-z]{0,3}\d+|v?\d+[a-z]{0,3}", part)
+def _is_street(word: str) -> bool:
+    return word in _STREETS or (len(word) > 9 and word.endswith(_STREET_ENDINGS))
 
 
-def _is_gibberish(word: str) -> bool:
-    """A long run of letters without vowels enough to be a word of any language."""
-    return len(word) >= 14 and sum(c in "aeiouy" for c in word) < 0.2 * len(word)
-
-
-def _names_a_record(words: Sequence[str]) -> bool:
-    for a, b in itertools.pairwise(words):
-        if a not in _RECORDS or b in _AFTER_RECORD:
-            continue
-        if b.isdigit() and len(b) >= 4:
+def _is_mail(words: Sequence[str]) -> bool:
+    for place, (mailer, domain) in enumerate(itertools.pairwise(words)):
+        if domain in _DOMAINS and place and mailer in _MAILERS and mailer not in _NO_MAILERS:
             return True
-        if b.isalpha() and len(b) > 2 and b not in OPERATIONS:
-            return True
-    return False
+    if len(words) < 3 or words[-1] not in _DOMAINS:
+        return False
+    return words[-2] in _MAILERS or "at" in words[1:-1] or "dot" in words

@@ -6,10 +6,10 @@ beyond it, the digits are held against checksums and numbering plans.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
-from fleet.auditor.detection import identifiers
+from fleet.auditor.detection import identifiers, number_runs
 from fleet.auditor.rules.rule import Rule
 from fleet.auditor.rules.wordlists import OPERATIONS
 from fleet.contract.vocabulary import AlertCode
@@ -40,6 +40,9 @@ FIELDS: Final[dict[str, Limit]] = {
     "seq": 99_999_999.0,
     "took": 604_800.0,
     "ttl": 604_800.0,
+    "epoch": 9_999.0,
+    "attempt": 100.0,
+    "progress": 100.0,
 }
 """By field: ten years of uptime, three years of a message a second; `boot` is a time besides."""
 
@@ -49,7 +52,7 @@ BOOT_SINCE, BOOT_UNTIL = 1_000_000_000_000, 2_200_000_000_000
 _SIZES: Final = frozenset((AlertCode.DISK_PRESSURE, AlertCode.MEMORY_PRESSURE))
 
 
-@cache
+@lru_cache(20_000)
 def metric_limit(name: str) -> Limit:
     """How large the metric `name` may be before its digits are looked at."""
     words = identifiers.cut(name)
@@ -73,4 +76,4 @@ def leaked(value: float) -> Rule | None:
     number = int(value)
     if number != value:
         return None
-    return identifiers.bare(str(abs(number)))
+    return number_runs.of_digits(str(abs(number)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Any, Final
 
 from fleet.auditor.report.report import AuditReport, Trend
 from fleet.contract.errors import ConfigError
+from fleet.contract.kept_file import MAX_LIST, read_json
 from fleet.contract.secret_file import write_secret
-from fleet.contract.trusted_path import open_file
+from fleet.contract.trusted_path import append_line
+from fleet.lock import in_turn
 
 FOLDER: Final = "audit"
 LOG: Final = "reports.log"
@@ -21,6 +22,7 @@ RECENT: Final = 60
 """Reports that are summed up for the page and for models: more than a year of weekly ones."""
 
 _FIRST: Final = "0" * 64
+_KEYS: Final = ("name", "ts", "sha256", "chain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ def save(home: Path, report: AuditReport) -> Path:
     Raises:
         ConfigError: the folder cannot be written, or the log is damaged.
     """
+    with in_turn(home / FOLDER / "reports.lock"):
+        return _save(home, report)
+
+
+def _save(home: Path, report: AuditReport) -> Path:
     folder = home / FOLDER
     entries = read_log(home)
     stem = f"report-{report.ts.replace(':', '').replace('-', '').replace('.', '')}"
@@ -56,11 +63,12 @@ def save(home: Path, report: AuditReport) -> Path:
     write_secret(path, text)
     before = entries[-1].chain if entries else _FIRST
     entry = Entry.after(before, path.name, report.ts, _sha256(text))
-    handle = open_file(folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    with os.fdopen(handle, "a", encoding="utf-8") as stream:
-        stream.write(entry.as_line() + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        append_line(folder / LOG, entry.as_line())
+    except OSError as error:
+        path.unlink(missing_ok=True)  # a report that is not in the log would be called a forgery
+        why = error.strerror or ""
+        raise ConfigError(f"{folder / LOG} cannot be written", why, f"df -h {folder}") from None
     return path
 
 
@@ -71,14 +79,16 @@ def read_log(home: Path) -> list[Entry]:
     """
     path = home / FOLDER / LOG
     try:
-        lines = path.read_text("utf-8").splitlines()
-        items = [json.loads(line) for line in lines]
-        return [Entry(i["name"], i["ts"], i["sha256"], i["chain"]) for i in items]
+        # A last line without its end was never told to be kept: the next one takes its place.
+        whole = path.read_text("utf-8").rpartition("\n")[0]
+        items = [json.loads(line) for line in whole.splitlines()]
+        return [Entry(*(str(i[key]) for key in _KEYS)) for i in items]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         why = getattr(error, "strerror", None) or "a line is damaged"
-        raise ConfigError(f"the log of reports {path} cannot be read", why, f"cat {path}") from None
+        remedy = f"put {path} back from a copy, or move {path.parent} away to begin a new one"
+        raise ConfigError(f"the log of reports {path} cannot be read", why, remedy) from None
 
 
 def check(home: Path) -> list[str]:
@@ -96,27 +106,35 @@ def check(home: Path) -> list[str]:
             wrong.append(f"the log was changed at or before {entry.name}")
         before = entry.chain
         path = folder / entry.name
-        if not path.exists():
+        try:
+            same = _sha256(path.read_text("utf-8")) == entry.digest
+        except FileNotFoundError:
             wrong.append(f"{entry.name} was deleted")
-        elif _sha256(path.read_text("utf-8")) != entry.digest:
+        except OSError as error:
+            wrong.append(f"{entry.name} was not checked: {error.strerror}")
+        except UnicodeDecodeError:
             wrong.append(f"{entry.name} was changed")
-    known = {entry.name for entry in entries}
-    wrong += [
-        f"{path.name} is not in the log"
-        for path in sorted(folder.glob("report-*.json"))
-        if path.name not in known
-    ]
-    return wrong
+        else:
+            wrong += [] if same else [f"{entry.name} was changed"]
+    return wrong + [f"{name} is not in the log" for name in strangers(home)]
+
+
+def strangers(home: Path) -> list[str]:
+    """Reports that are there and not in the log: it was cut, or somebody put them there.
+
+    Raises:
+        ConfigError: the log cannot be read.
+    """
+    known = {entry.name for entry in read_log(home)}
+    names = (path.name for path in sorted((home / FOLDER).glob("report-*.json")))
+    return [name for name in names if name not in known]
 
 
 def latest(home: Path) -> tuple[str, dict[str, Any]] | None:
     """The newest kept report with its name, if there is one that can be read."""
     for path in sorted((home / FOLDER).glob("report-*.json"), reverse=True):
-        try:
-            report: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            continue
-        return path.stem, report
+        if (report := _report(path)) is not None:
+            return path.stem, report
     return None
 
 
@@ -124,27 +142,28 @@ def text_of(home: Path, name: str) -> str:
     """The kept report `name`, as JSON text.
 
     Raises:
-        ConfigError: there is none of that name in the log.
+        ConfigError: there is none of that name in the log, or it is not what the log says.
     """
-    stem = name.removesuffix(".json")
-    if f"{stem}.json" not in {entry.name for entry in read_log(home)}:
+    stem, remedy = name.removesuffix(".json"), "fleet audit report --verify"
+    known = {entry.name: entry for entry in read_log(home)}
+    if f"{stem}.json" not in known:
         raise ConfigError(f"there is no report {stem!r}", "", "fleet audit report")
     try:
-        return (home / FOLDER / f"{stem}.json").read_text("utf-8")
+        text = (home / FOLDER / f"{stem}.json").read_text("utf-8")
     except OSError as error:
-        why = error.strerror or ""
-        raise ConfigError(
-            f"the report {stem} is gone", why, "fleet audit report --verify"
-        ) from None
+        raise ConfigError(f"the report {stem} is gone", error.strerror or "", remedy) from None
+    except UnicodeDecodeError:
+        text = ""
+    if _sha256(text) != known[f"{stem}.json"].digest:
+        why = "it is not what the log says that was kept"
+        raise ConfigError(f"the report {stem} was changed", why, remedy)
+    return text
 
 
 def summary(home: Path, entry: Entry) -> dict[str, Any]:
     """What a list shows of a kept report; a missing one has counts of None."""
     name = entry.name.removesuffix(".json")
-    try:
-        report: dict[str, Any] = json.loads((home / FOLDER / entry.name).read_text("utf-8"))
-    except (OSError, ValueError):
-        report = {}
+    report = _report(home / FOLDER / entry.name) or {}
     return {
         "name": name,
         "ts": entry.ts,
@@ -159,9 +178,8 @@ def recent(home: Path) -> list[dict[str, Any]]:
     """Summaries of the latest reports, newest first: counts and rules, never values."""
     found: list[dict[str, Any]] = []
     for path in sorted((home / FOLDER).glob("report-*.json"), reverse=True)[:RECENT]:
-        try:
-            report: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, ValueError):
+        report = _report(path)
+        if report is None:
             continue
         rules = Counter(finding["rule"] for finding in report.get("findings", []))
         found.append(
@@ -197,6 +215,30 @@ def trend(home: Path, report: AuditReport) -> Trend | None:
     return Trend(
         name, report.messages - before.get("messages", 0), now.total() - then.total(), rules
     )
+
+
+def _report(path: Path) -> dict[str, Any] | None:
+    """A kept report; None where it is gone, or what stands there is none of ours. `check` says
+    which."""
+    remedy = "fleet audit report --verify"
+    try:
+        return read_json(path, _parsed, shape="an audit report", remedy=remedy, most=MAX_LIST)
+    except ConfigError:
+        return None
+
+
+def _parsed(document: dict[str, Any]) -> dict[str, Any]:
+    """
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it lacks what is read of it here.
+    """
+    return document | {
+        "messages": int(document["messages"]),
+        "rules": {str(rule): int(count) for rule, count in document["rules"].items()},
+        "findings": [{**finding, "rule": finding["rule"]} for finding in document["findings"]],
+        "gaps": list(document["gaps"]),
+        "shapes": {str(a): list(names) for a, names in document.get("shapes", {}).items()},
+    }
 
 
 def _sha256(text: str) -> str:

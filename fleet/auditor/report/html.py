@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
+from fleet.auditor.report.groups import groups
+from fleet.auditor.report.leak_budget import sentence
+from fleet.auditor.report.reading import LOOKED_AT, MEANING, UNSEEN
 from fleet.auditor.report.report import AuditReport, Outcome
-from fleet.auditor.report.text import groups
 from fleet.auditor.rules.catalogue import rule_named
 
 _TOP: Final = 14
@@ -31,7 +33,7 @@ _STYLE: Final = """
 body{margin:0 auto;max-width:76rem;padding:2rem 1.25rem 4rem;font:15px/1.5 system-ui,sans-serif;
 color:var(--ink);background:var(--page)}
 h1{font-size:1.6rem;margin:0}h2{font-size:1.1rem;margin:2.2rem 0 .6rem}
-p{margin:.4rem 0}.soft{color:var(--soft)}
+p{margin:.4rem 0}.prose{max-width:46rem}.soft{color:var(--soft)}
 .verdict{display:inline-block;padding:.15rem .7rem;border-radius:1rem;font-weight:600;
 border:1.5px solid currentColor}
 .violation,.critical{color:var(--bad)}.gap,.warning{color:var(--warn)}.clean{color:var(--good)}
@@ -77,15 +79,17 @@ def _page(report: AuditReport) -> Iterator[str]:
         f"{escape(outcome.meaning)}</p>\n"
     )
     yield from _tiles(report)
+    yield from _reading(report)
     yield from _charts(report)
     yield from _findings(report)
     yield from _gaps(report)
     yield from _suppressed(report)
     yield from _budget(report)
+    yield from _unseen()
     yield (
         "<p class=soft>No matched value is in this report: a length, and a digest under a key that "
-        "stays at the hub, stand for it. <code>fleet audit explain RULE</code> says what a rule "
-        "means.</p></body></html>\n"
+        "stays at the hub, stand for it. <code>fleet audit explain 1</code> says of the finding "
+        "with that number what makes it go away.</p></body></html>\n"
     )
 
 
@@ -104,6 +108,27 @@ def _tiles(report: AuditReport) -> Iterator[str]:
     for number, label in tiles:
         yield f"<div class=tile><b>{number}</b><span>{escape(label)}</span></div>"
     yield "</div>\n"
+
+
+def _reading(report: AuditReport) -> Iterator[str]:
+    """For a client who is no engineer: what was looked at, and how sure what was found is."""
+    yield f"<h2>What was looked at</h2><p class=prose>{escape(LOOKED_AT)}</p>\n"
+    if report.findings:
+        counts = Counter(finding.severity for finding in report.findings)
+        yield "<h2>What was found, and how sure it is</h2>"
+        rows = [
+            (f'<span class="{severity.value}">{severity.value}</span>', f"<b>{sure}</b>",
+             escape(meaning), f"{counts[severity]:,}")
+            for severity, (sure, meaning) in MEANING.items() if counts[severity]
+        ]  # fmt: skip
+        yield _table(("Severity", "How sure", "That means", "Findings"), rows, numeric={3})
+        yield "\n"
+
+
+def _unseen() -> Iterator[str]:
+    yield "<h2>What an audit cannot see</h2><ul class=prose>"
+    yield from (f"<li>{escape(one)}</li>" for one in UNSEEN)
+    yield "</ul>\n"
 
 
 def _charts(report: AuditReport) -> Iterator[str]:
@@ -158,23 +183,29 @@ def _bars(title: str, rows: Sequence[tuple[str, int, int]]) -> str:
 
 def _findings(report: AuditReport) -> Iterator[str]:
     yield "<h2>Findings</h2>"
-    found = groups(report)
+    found = groups(report.findings)
     if not found:
         yield "<p>None.</p>\n"
         return
     by_rule = [
-        (f"<code>{name}</code>", escape(rule_named(name).finds), f"{count:,}")
+        (
+            f"<code>{name}</code>",
+            escape(rule_named(name).finds),
+            escape(rule_named(name).remedy),
+            f"{count:,}",
+        )
         for name, count in report.rules.most_common()
     ]
-    yield _table(("Rule", "A finding means", "Findings"), by_rule, numeric={2})
+    yield _table(("Rule", "A finding means", "What to do", "Findings"), by_rule, numeric={3})
     yield "<h2>Where</h2>"
-    head = ("Severity", "Rule", "Clause", "Topic", "Field", "n", "Lines", "Length", "Digest")
+    head = ("#", "Severity", "Rule", "Clause", "Topic", "Field", "n", "Lines", "Length", "Digest")
     rows = []
-    for first, same in found[:_MAX_ROWS]:
-        severity = first.rule.severity.value
+    for number, (first, same) in enumerate(found[:_MAX_ROWS], 1):
+        severity = first.severity.value
         lines = str(first.line) if len(same) == 1 else f"{first.line} … {same[-1].line}"
         rows.append(
             (
+                f"{number}",
                 f'<span class="{severity}">{severity}</span>',
                 f'<code title="{escape(first.rule.finds, quote=True)}">{first.rule.id}</code>',
                 escape(first.rule.clause.value),
@@ -186,7 +217,7 @@ def _findings(report: AuditReport) -> Iterator[str]:
                 f"<code>{first.digest}</code>",
             )
         )
-    yield _table(head, rows, numeric={5, 6, 7})
+    yield _table(head, rows, numeric={0, 6, 7, 8})
     beyond = len(found) - _MAX_ROWS
     if beyond > 0:
         yield f"<p class=soft>{beyond:,} more groups are in the JSON report.</p>"
@@ -228,15 +259,14 @@ def _suppressed(report: AuditReport) -> Iterator[str]:
 def _budget(report: AuditReport) -> Iterator[str]:
     if not report.leak_budget:
         return
-    bits = report.leak_budget["bits_per_day"]
-    yield (
-        f"<h2>Leak budget</h2><p>At most <b>{bits:,}</b> bits an agent and day fit into messages "
-        f"that satisfy the contract (one heartbeat in {report.leak_budget['interval']:g} s), from "
-        "the types alone, before the audit looks.</p>"
-    )
-    rows = [(f"<code>{escape(name)}</code>", f"{count:,}")
-            for name, count in report.leak_budget["widest"].items()]  # fmt: skip
-    yield _table(("Widest fields", "Bits a message"), rows, numeric={1})
+    told = dict(report.leak_budget)
+    yield f"<h2>Leak budget</h2><p>As tolerated: {escape(sentence(told))}.</p>"
+    yield "<p>Assumed:</p><ul>"
+    yield from (f"<li>{escape(assumption)}</li>" for assumption in told["assumptions"])
+    yield "</ul>"
+    rows = [(escape(name.replace("_", " ")), f"{count:,}")
+            for name, count in told["tolerated_per_day"].items()]  # fmt: skip
+    yield _table(("Tolerated of an agent", "A day"), rows, numeric={1})
     if report.outcome is Outcome.GAP:
         yield "<p class=soft>What a gap hid is in no number above.</p>"
 

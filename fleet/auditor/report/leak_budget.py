@@ -1,124 +1,118 @@
-"""The leak budget: the most bits a day that one agent could hide in messages that satisfy the
-contract, from the types alone. Times, the order of messages and the agent's name are aside.
+"""The leak budget: the most bits that one agent can say in a day without a finding.
 
-It is an upper bound on what the schema lets through, before the audit looks: a number to bring
-down, and to notice when an amendment raises it.
+An upper bound of what is tolerated, not of what was said: the audit counts every message by the
+length of a code that can be undone (`fleet.domain.information`) and tells of the first beyond it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fleet.contract import limits
-from fleet.contract.schema_validator import load_schema
-from fleet.contract.topics import FROM_AGENT
-from fleet.contract.vocabulary import MessageKind
+from fleet.auditor.allowance import Allowance, Most
+from fleet.contract.limits import MAX_PAYLOAD
+from fleet.domain.daily_bounds import BITS_A_BEAT, BITS_A_COMMAND, BITS_BESIDE, DAY, Bounds
+from fleet.domain.information import ARRIVAL
 
-DAY: Final = 86_400
-_CHARACTERS: Final = {
-    # Bits in the strings of the contract that are no words, by what they are.
-    "version": math.log2(67) * 32,
-    "digest": 256.0,
-    "ulid": 128.0,
-    "metric": math.log2(26) + 47 * math.log2(37),
-    "timestamp": 0.0,
-}
-EVENTS_A_DAY: Final = {MessageKind.STATUS: 200, MessageKind.ALERT: 200}
-"""What an honest agent may have on a bad day; heartbeats follow from the interval."""
+ASSUMPTIONS: Final = (
+    "everything of a message counts: values, names, order, spelling, numbers, ids, digests, and "
+    f"its time of arrival to the millisecond ({ARRIVAL:g} bits)",
+    f"heartbeats come at the interval given, {BITS_A_BEAT} bits each, and {BITS_BESIDE:,} bits "
+    "beside them in a day",
+    "what a day leaves over may be said on the next, so that it is a mean over days; a single "
+    "day has at most twice as much",
+    f"not in it: {BITS_A_COMMAND:,} bits for each command and notice of the hub, which an agent "
+    "cannot send, its name, and what is rejected or found",
+)
+UNLISTED: Final = "nobody keeps a list of agents, so that each may announce any interval"
+"""What weakens it where nobody is enrolled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Bits a message by kind, and bits a day in all at `interval` seconds between beats."""
+    """What is tolerated.
 
-    interval: float
-    per_message: Mapping[str, int]
-    per_field: Mapping[str, Mapping[str, int]]
+    Attributes:
+        listed: whether somebody keeps a list of agents; who is on it is held to its interval.
+        most: the most that one agent did say in a day.
+    """
+
+    bounds: Bounds
+    listed: bool
+    most: Most
 
     @property
     def per_day(self) -> int:
-        beats = DAY / self.interval
-        events = sum(self.per_message[kind] * count for kind, count in EVENTS_A_DAY.items())
-        return int(self.per_message[MessageKind.HEARTBEAT] * beats) + events
+        """Bits an agent and day, of those who belong to this fleet."""
+        return self.enrolled if self.listed else self.anybody
+
+    @property
+    def enrolled(self) -> int:
+        return self.bounds.bits(self.bounds.enrolled)
+
+    @property
+    def anybody(self) -> int:
+        return self.bounds.bits(self.bounds.anybody)
+
+    @property
+    def refused_from(self) -> int:
+        """Bits a day that pass a hub: those of as many of the largest messages as it takes in."""
+        bounds = self.bounds.refused()
+        return (bounds.beats(bounds.enrolled) + bounds.events) * MAX_PAYLOAD * 8
+
+    def assumptions(self) -> tuple[str, ...]:
+        return ASSUMPTIONS if self.listed else (UNLISTED, *ASSUMPTIONS)
 
     def as_dict(self) -> dict[str, Any]:
+        bounds = self.bounds
         return {
             "bits_per_day": self.per_day,
-            "interval": self.interval,
-            "bits_per_message": dict(self.per_message),
-            "widest": dict(self.widest()),
+            "enrolled": {"bits_per_day": self.enrolled, "interval": bounds.enrolled},
+            "not_enrolled": {"bits_per_day": self.anybody, "interval": bounds.anybody},
+            "list_of_agents": self.listed,
+            "most_said": {
+                "bits": round(self.most.bits),
+                "agent": self.most.agent,
+                "interval": self.most.interval,
+            },
+            "tolerated_per_day": {
+                "heartbeats_due": round(DAY / bounds.enrolled),
+                "new_metrics": bounds.metrics,
+                "versions": bounds.versions,
+                "configs": bounds.configs,
+                "sessions": bounds.sessions,
+                "events": bounds.events,
+                "exact_numbers": bounds.exact_numbers(bounds.enrolled),
+            },
+            "hub_refuses": {
+                "interval": bounds.enrolled,
+                "heartbeats": bounds.refused().beats(bounds.enrolled),
+                "events": bounds.refused().events,
+                "exact_numbers": bounds.refused().exact_numbers(bounds.enrolled),
+                "bits_per_day": self.refused_from,
+            },
+            "assumptions": list(self.assumptions()),
         }
 
-    def widest(self, count: int = 5) -> list[tuple[str, int]]:
-        """The fields that carry most: where tightening pays."""
-        fields = {
-            f"{kind}.{name}": bits
-            for kind, names in self.per_field.items()
-            for name, bits in names.items()
-        }
-        return sorted(fields.items(), key=lambda item: -item[1])[:count]
+
+def of(allowance: Allowance | None) -> Budget:
+    """The budget by which an audit counted."""
+    if allowance is None:
+        return Budget(Bounds(), False, Most())
+    return Budget(allowance.bounds, allowance.enrolled is not None, allowance.most)
 
 
-def budget(interval: float) -> Budget:
-    """The budget of the contract as the committed schemas have it."""
-    per_field: dict[str, dict[str, int]] = {}
-    for kind in FROM_AGENT:
-        schema = load_schema(kind)
-        definitions = schema.get("$defs", {})
-        per_field[kind.value] = {
-            # One bit more for a field that may be absent.
-            name: math.ceil(_bits(part, definitions)) + (name not in schema["required"])
-            for name, part in schema["properties"].items()
-        }
-    bound = limits.MAX_PAYLOAD * 8
-    per_message = {kind: min(sum(names.values()), bound) for kind, names in per_field.items()}
-    return Budget(interval, per_message, per_field)
-
-
-def _bits(part: Mapping[str, Any], definitions: Mapping[str, Any]) -> float:
-    """log2 of how many values a schema admits; a double has 64."""
-    if "$ref" in part:
-        part = definitions[part["$ref"].rpartition("/")[2]]
-    if "enum" in part:
-        return math.log2(len(part["enum"]))
-    kind = part.get("type")
-    if kind == "boolean":
-        return 1.0
-    if kind == "integer":
-        return math.log2(part["maximum"] - part["minimum"] + 1)
-    if kind == "number":
-        return 64.0
-    if kind == "array":
-        return len(_words(part["items"])) * 1.0
-    if kind == "object":
-        return _object_bits(part, definitions)
-    return _string_bits(part.get("pattern", ""))
-
-
-def _object_bits(part: Mapping[str, Any], definitions: Mapping[str, Any]) -> float:
-    if part.get("properties"):
-        return sum(_bits(inner, definitions) + 1 for inner in part["properties"].values())
-    names = part["propertyNames"]
-    value = _bits(part["additionalProperties"], definitions)
-    if "enum" in names:
-        return len(names["enum"]) * (value + 1)
-    return float(part["maxProperties"] * (_CHARACTERS["metric"] + value))
-
-
-def _words(part: Mapping[str, Any]) -> list[str]:
-    return list(part.get("enum", ()))
-
-
-def _string_bits(pattern: str) -> float:
-    from fleet.contract import patterns
-
-    known = {
-        patterns.anchored(patterns.VERSION): "version",
-        patterns.anchored(patterns.DIGEST): "digest",
-        patterns.anchored(patterns.ULID): "ulid",
-        patterns.anchored(patterns.TIMESTAMP): "timestamp",
-    }
-    return _CHARACTERS[known[pattern]]
+def sentence(told: dict[str, Any]) -> str:
+    """One line for a person, from `Budget.as_dict`."""
+    applies = told["enrolled"] if told["list_of_agents"] else told["not_enrolled"]
+    who = "an enrolled agent" if told["list_of_agents"] else "an agent"
+    other = (
+        f"{told['not_enrolled']['bits_per_day']:,} for one that is not enrolled"
+        if told["list_of_agents"]
+        else f"{told['enrolled']['bits_per_day']:,} if it were enrolled"
+    )
+    return (
+        f"at most {applies['bits_per_day']:,} bits a day are tolerated of {who}, at one heartbeat "
+        f"in {applies['interval']:g} s ({other}); the most that one said before a finding: "
+        f"{told['most_said']['bits']:,}"
+    )

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import sys
 from itertools import groupby
+from typing import Final
 
 from fleet.auditor.rules.catalogue import RULES
 from fleet.auditor.rules.rule import Rule
+
+RECORDS: Final = {"ADR-0005": "0005-scoped-bus.md", "ADR-0022": "0022-work-by-reference.md"}
+"""The records whose clauses rules name; a test holds that each link leads somewhere."""
 
 
 def markdown() -> str:
@@ -18,7 +22,7 @@ def markdown() -> str:
         "# Rules of the audit",
         "",
         "Made from the code by `python -m fleet.auditor.report.reference`. Clauses are headings of",
-        "[ADR-0005](../../adr/0005-scoped-bus.md).",
+        "[ADR-0005](../../adr/0005-scoped-bus.md) and its amendments.",
     ]
     for group, rules in groupby(RULES, key=lambda rule: rule.group):
         lines += ["", f"## {group.value}", "", f"{group.meaning[0].upper()}{group.meaning[1:]}."]
@@ -28,8 +32,8 @@ def markdown() -> str:
 
 
 def _row(rule: Rule) -> str:
-    clause = rule.clause.value.partition("#")[2]
-    link = f"[{clause}](../../adr/0005-scoped-bus.md#{clause})"
+    record, _, clause = rule.clause.value.partition("#")
+    link = f"[{clause}](../../adr/{RECORDS[record]}#{clause})"
     return f"| `{rule.id}` | {rule.severity.value} | {link} | {rule.finds} | {rule.remedy} |"
 
 

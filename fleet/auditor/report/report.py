@@ -65,7 +65,7 @@ class AuditReport:
     @property
     def violations(self) -> list[Finding]:
         """Findings that are more than worth knowing."""
-        return [f for f in self.findings if f.rule.severity is not Severity.INFO]
+        return [f for f in self.findings if f.severity is not Severity.INFO]
 
     @property
     def outcome(self) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fleet import __version__
+from fleet.auditor.report.reading import LOOKED_AT, MEANING, UNSEEN
 from fleet.auditor.report.report import AuditReport
 from fleet.auditor.report.suppressions import Suppression
 from fleet.auditor.rules.catalogue import RULES
@@ -33,6 +34,7 @@ def as_sarif(report: AuditReport) -> dict[str, Any]:
                         "name": "fleet audit",
                         "semanticVersion": __version__,
                         "rules": [_rule(rule) for rule in RULES],
+                        "fullDescription": {"text": f"{LOOKED_AT} Not seen: {'; '.join(UNSEEN)}."},
                     }
                 },
                 "invocations": [
@@ -49,6 +51,7 @@ def as_sarif(report: AuditReport) -> dict[str, Any]:
                     }
                 ],
                 "results": results,
+                "properties": {"leakBudget": dict(report.leak_budget)},
                 "columnKind": "unicodeCodePoints",
             }
         ],
@@ -65,12 +68,19 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
+def _sentence(finding: Finding) -> str:
+    """For a reader who is no engineer: what, where, how sure, and what to do."""
+    rule, sure = finding.rule, MEANING[finding.severity][0]
+    where = f" in {finding.field}" if finding.field else ""
+    return f"{rule.finds}{where} ({sure}; {rule.clause.value}). What to do: {rule.remedy}."
+
+
 def _result(finding: Finding, by: Suppression | None = None) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.rule.id,
         "ruleIndex": _PLACES[finding.rule.id],
-        "level": _LEVELS[finding.rule.severity],
-        "message": {"text": f"{finding.rule.finds} ({finding.rule.clause.value})"},
+        "level": _LEVELS[finding.severity],
+        "message": {"text": _sentence(finding)},
         "locations": [
             {
                 "physicalLocation": {

@@ -70,7 +70,7 @@ def load(path: Path) -> list[Suppression]:
         document = tomllib.loads(trusted_path.read_text(path))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read", error.strerror or "", f"ls -l {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also a number with too many digits
         raise ConfigError(f"{path} is not TOML", str(error), f"mend {path}") from None
     items = document.get("suppress", [])
     if not isinstance(items, list) or set(document) - {"suppress"}:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Final
 
+from fleet.auditor.report.groups import groups
+from fleet.auditor.report.leak_budget import sentence
+from fleet.auditor.report.reading import UNSEEN, sure
 from fleet.auditor.report.report import AuditReport, Outcome
 from fleet.auditor.rules.catalogue import rule_named
-from fleet.auditor.rules.finding import Finding
 
 _SHOWN: Final = 200
 """Groups of findings shown; the JSON report has every one."""
-
-
-def groups(report: AuditReport) -> list[tuple[Finding, list[Finding]]]:
-    """Findings of one rule, topic, field and digest together, worst and most frequent first."""
-    found: dict[tuple[str, str, str, str], list[Finding]] = {}
-    for finding in report.findings:
-        key = (finding.rule.id, finding.topic, finding.field, finding.digest)
-        found.setdefault(key, []).append(finding)
-    ordered = sorted(
-        found.values(), key=lambda same: (-same[0].rule.severity.rank, -len(same), same[0].line)
-    )
-    return [(same[0], same) for same in ordered]
 
 
 def render(report: AuditReport) -> str:
@@ -32,8 +23,8 @@ def render(report: AuditReport) -> str:
 def _lines(report: AuditReport) -> Iterator[str]:
     period = f"{report.since} to {report.until}" if report.since else "no times"
     yield f"{report.messages} messages, {period}"
-    for number, (first, same) in enumerate(groups(report)):
-        if number >= _SHOWN:
+    for number, (first, same) in enumerate(groups(report.findings), 1):
+        if number > _SHOWN:
             yield "… more, in the JSON report"
             break
         many = f" x{len(same)}, first" if len(same) > 1 else ""
@@ -41,7 +32,7 @@ def _lines(report: AuditReport) -> Iterator[str]:
         what = f" {first.length} characters" if first.length else ""
         digest = f" {first.digest}" if first.digest else ""
         yield (
-            f"{first.rule.severity.value:<8} {first.rule.id}{many} line {first.line}"
+            f"#{number:<3} {first.severity.value:<8} {first.rule.id}{many} line {first.line}"
             f" {first.topic}{where}{what}{digest} ({first.rule.clause.value})"
         )
     for rule, count in sorted(report.omitted.items()):
@@ -60,9 +51,15 @@ def _lines(report: AuditReport) -> Iterator[str]:
             f"since {report.trend.before}: {report.trend.messages:+d} messages,"
             f" {report.trend.findings:+d} findings"
         )
+    if report.findings:
+        yield f"how sure: {sure(report.findings)}"
+    yield f"not seen: {'; '.join(UNSEEN)}"
     if report.leak_budget:
-        bits = report.leak_budget["bits_per_day"]
-        yield f"leak budget: at most {bits:,} bits an agent and day could be smuggled"
+        yield f"leak budget: {sentence(dict(report.leak_budget))}"
+        for assumption in report.leak_budget["assumptions"]:
+            yield f"  assumed: {assumption}"
     yield f"{report.outcome.value}: {report.outcome.meaning}"
     if report.outcome is Outcome.VIOLATION:
-        yield "Try: fleet audit explain RULE"
+        worst = groups(report.violations)[:1]
+        words = [word for first, _ in worst for word in (first.rule.id, first.field) if word]
+        yield f"Try: fleet audit explain {shlex.join(words or [min(report.omitted)])}"

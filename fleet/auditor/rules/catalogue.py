@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from fleet.auditor.rules import contract, pii, retained, scope, secret, text, traffic
+from fleet.auditor.rules import contract, pii, retained, scope, secret, text, traffic, work
 from fleet.auditor.rules.rule import Rule
 from fleet.contract.errors import FleetError
 
 RULES: Final[tuple[Rule, ...]] = tuple(
     rule
-    for module in (contract, traffic, retained, pii, secret, text, scope)
+    for module in (contract, traffic, retained, work, pii, secret, text, scope)
     for rule in module.RULES
 )
 _BY_ID: Final = {rule.id: rule for rule in RULES}

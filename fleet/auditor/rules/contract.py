@@ -7,6 +7,9 @@ from typing import Final
 from fleet.auditor.rules.rule import Clause, Rule
 from fleet.contract.vocabulary import Reason, Severity
 
+EVERYTHING: Final = ""
+"""The field of a finding about a message as a whole."""
+
 _MEND: Final = "`fleet validate` says what the publisher should have sent"
 
 UNKNOWN_TOPIC: Final = Rule(
@@ -77,9 +80,19 @@ _BY_REASON: Final = {
     Reason.TOO_LARGE: SIZE,
     Reason.TOO_MANY: SIZE,
     Reason.PROPERTIES: PROPERTIES,
+    Reason.BLANKS: WHITESPACE,
 }
 
 
 def rule_for(reason: Reason) -> Rule:
     """The rule that a rejection for `reason` breaks."""
     return _BY_REASON.get(reason, MALFORMED)
+
+
+BLANKS: Final = b" \t\r\n"
+"""What JSON allows between its words; the canonical form has none."""
+
+
+def blanks(payload: bytes) -> int:
+    """How many there are; no string of the contract holds one."""
+    return len(payload) - len(payload.translate(None, BLANKS))

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from fleet.auditor.rules.rule import Rule
-from fleet.contract.secret_file import read_secret, write_secret
-
-DIGEST_LENGTH: Final = 16
-"""Hex characters: 64 bits tell a fleet's leaks apart, and say nothing without the key."""
-
-KEY_FILE: Final = "audit-digest.key"
+from fleet.contract.vocabulary import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +32,12 @@ class Finding:
     agent: str = ""
     at: float | None = None
     suppressed: str = ""
+    doubt: Severity | None = None
+    """The severity, where what was met is less sure than the rule's own."""
+
+    @property
+    def severity(self) -> Severity:
+        return self.doubt or self.rule.severity
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -48,35 +45,8 @@ class Finding:
             "topic": self.topic,
             "rule": self.rule.id,
             "clause": self.rule.clause.value,
-            "severity": self.rule.severity.value,
+            "severity": self.severity.value,
             "field": self.field,
             "length": self.length,
             "digest": self.digest,
         }
-
-
-class Digester:
-    """Keyed digests. Without the key a short value (a name, a PIN) cannot be guessed back."""
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-
-    @classmethod
-    def of_home(cls, home: Path) -> Digester:
-        """With the home's own key, so that a value is known again next week.
-
-        Where there is no home, with a key that lives as long as this process.
-
-        Raises:
-            ConfigError: the key file is open to others or cannot be read.
-        """
-        if not home.is_dir():
-            return cls(secrets.token_bytes(32))
-        path = home / KEY_FILE
-        if not path.exists():
-            write_secret(path, secrets.token_hex(32))
-        return cls(read_secret(path).encode())
-
-    def __call__(self, text: str) -> str:
-        data = text.encode("utf-8", "surrogatepass")
-        return hmac.new(self._key, data, hashlib.sha256).hexdigest()[:DIGEST_LENGTH]

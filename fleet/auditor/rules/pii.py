@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from fleet.auditor.rules import checksums
+from fleet.auditor.rules import checksums, national_ids
 from fleet.auditor.rules.rule import AT_THE_SOURCE, Clause, Hit, Rule
 from fleet.auditor.rules.wordlists import FINANCE_WORDS, HEALTH_WORDS, lexicon
 from fleet.contract.vocabulary import Severity
@@ -39,11 +39,20 @@ _IBAN: Final = re.compile(
     r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])"
 )
 _CARD: Final = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?!\w)")
-_PHONE: Final = re.compile(r"(?<![\w.])(?:\+|00)?\(?\d[\d() ./-]{6,18}\d(?![\w])")
+_PHONE: Final = re.compile(r"(?<![\w.])(?:\+|00)?\(?\d[\d() ./-]{6,18}\d(?=x\d{1,6}\b|(?!\w))")
+_CALLED: Final = re.compile(
+    r"\b(?:call|tel|phone|telephone|mobile|cell|fax|sms|whatsapp|telefon|t[ée]l[ée]phone|handy)\b"
+    r"\W{1,3}(?:(?:me|us|her|him|them|on|at|is|no|nr|number)\W{1,3}){0,3}"
+    r"(\+?\(?\d(?:[() ./-]{0,2}\d){6,14})(?!\w)",
+    re.IGNORECASE,
+)
 _SSN: Final = re.compile(r"(?<![\d-])(?!000|666|9)\d{3}[- ](?!00)\d{2}[- ](?!0000)\d{4}(?![\d-])")
 _DIGITS: Final = re.compile(r"(?<![\w.])\d(?:[ .-]?\d){7,13}(?![\w])")
 _LETTERED_ID: Final = re.compile(
     r"(?<![A-Za-z0-9])(?=[A-Za-z0-9+-]*\d)[A-Za-z0-9][A-Za-z0-9+-]{7,19}(?![A-Za-z0-9])"
+)
+_GROUPED_ID: Final = re.compile(
+    r"(?<![\w.])[A-Za-z0-9]{1,13}(?:[ ./-][A-Za-z0-9]{1,7}){1,8}(?![\w.])"
 )
 _MONTHS: Final = (
     "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?"
@@ -128,7 +137,10 @@ def _identities(text: str) -> Iterator[Hit]:
     for match in _SSN.finditer(text):
         yield Hit(NATIONAL_ID, match.start(), match.end())
     for match in _LETTERED_ID.finditer(text):
-        if checksums.is_lettered_id(match[0]):
+        if checksums.is_lettered_id(match[0]) or national_ids.is_bare(match[0]):
+            yield Hit(NATIONAL_ID, match.start(), match.end())
+    for match in _GROUPED_ID.finditer(text):
+        if national_ids.is_written(re.split(r"[ ./-]", match[0])):
             yield Hit(NATIONAL_ID, match.start(), match.end())
     for match in _DIGITS.finditer(text):
         if checksums.is_national_id(checksums.digits(match[0])):
@@ -139,6 +151,8 @@ def _phones(text: str) -> Iterator[Hit]:
     for match in _PHONE.finditer(text):
         if checksums.is_phone_text(match[0]):
             yield Hit(PHONE, match.start(), match.end())
+    for match in _CALLED.finditer(text):
+        yield Hit(PHONE, match.start(1), match.end(1))
 
 
 def names(text: str) -> Iterator[Hit]:
@@ -152,9 +166,9 @@ def names(text: str) -> Iterator[Hit]:
         if not 1 <= len(between) <= 4 or any(c.isalnum() for c in between):
             continue
         a, b = first[0].lower().replace("\u2019", "'"), second[0].lower().replace("\u2019", "'")
-        forward = known.is_first_name(a) and known.is_surname(b)
-        backward = "," in between and known.is_surname(a) and known.is_first_name(b)
-        initial = len(a) == 1 and "." in between and known.is_surname(b) and second[0].istitle()
+        forward = a in known.given_names and b in known.family_names
+        backward = "," in between and a in known.family_names and b in known.given_names
+        initial = len(a) == 1 and "." in between and b in known.family_names and second[0].istitle()
         if forward or backward or (initial and first[0].isupper()):
             yield Hit(NAME, first.start(), second.end())
 

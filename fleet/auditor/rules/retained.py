@@ -12,7 +12,7 @@ GHOST: Final = Rule(
     Severity.WARNING,
     Clause.TOPICS,
     "retained state of an agent that is not enrolled",
-    "enrol the agent, or clear its topics (`fleet agent revoke` does)",
+    "enrol the agent, or clear its topics (`fleet agent forget` does)",
 )
 CLEARED: Final = Rule(
     "retained.cleared",

@@ -17,11 +17,13 @@ class RuleGroup(Word):
     PII = "pii", "personal data of anybody"
     SECRET = "secret", "credentials, whole or in part"
     TEXT = "text", "prose, transcripts and references to a client's records"
+    WORK = "work", "tasks: who tells of which, under which claim"
     SCOPE = "scope", "a use of the bus that earlier weeks did not have"
 
 
 class Clause(Word):
-    """The clause of ADR-0005 that is broken; the value is its heading's anchor."""
+    """The clause that is broken, of ADR-0005 or of its amendments; the value is its heading's
+    anchor."""
 
     PERSONAL_DATA = "ADR-0005#personal-data", "nothing about a person"
     SECRETS = "ADR-0005#secrets", "no credential"
@@ -33,6 +35,7 @@ class Clause(Word):
     SIZE_AND_FORM = "ADR-0005#size-and-form", "one small JSON object"
     RATES = "ADR-0005#rates", "no more than operations need"
     IDENTITY = "ADR-0005#identity", "nobody publishes in another's name"
+    WORK = "ADR-0022#decision", "ids, epochs and states, of what was claimed"
     TOPICS = "ADR-0005#topics", "retained state belongs to enrolled agents"
 
 
@@ -61,11 +64,13 @@ class Hit:
     """A rule met something: where in the text it stands, never what it says.
 
     `start` and `end` are code points of the text in which it was found; both 0 for the whole.
+    `severity` is given where what was met is less sure than the rule's own.
     """
 
     rule: Rule
     start: int = 0
     end: int = 0
+    severity: Severity | None = None
 
     @property
     def length(self) -> int:

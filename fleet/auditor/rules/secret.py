@@ -7,10 +7,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache, lru_cache
 from typing import Final
 
 from fleet.auditor.rules.rule import AT_THE_SOURCE, Clause, Hit, Rule
-from fleet.auditor.rules.wordlists import OPERATIONS, lexicon, word_set
+from fleet.auditor.rules.token_formats import COMMAND, PROVIDER
+from fleet.auditor.rules.token_formats import JWT as JWT_SHAPE
+from fleet.auditor.rules.wordlists import lexicon, word_set
 from fleet.contract.vocabulary import Severity
 
 _ROTATE: Final = f"revoke the credential now; {AT_THE_SOURCE}"
@@ -29,54 +32,6 @@ HIGH_ENTROPY: Final = _rule("high-entropy", "a text too random to be a word or v
 
 RULES: Final = (PROVIDER_KEY, JWT, PRIVATE_KEY, CONNECTION_STRING, CREDENTIAL, HIGH_ENTROPY)
 
-# Separators are read as - or _ and letters in either case: a key spelled as an agent's or a
-# metric's name has lost both.
-_PREFIXES: Final = (
-    r"sk[-_](?:ant|proj|or|svcacct|admin|lf)[-_](?:[a-z0-9]{2,8}[-_])*[a-z0-9_-]{8,}",
-    r"sk[-_][a-z0-9]{20,}",
-    r"(?:sk|rk|pk)[-_](?:live|test)[-_][a-z0-9]{8,}",
-    r"whsec[-_][a-z0-9+/]{12,}",
-    r"gh[pousr][-_][a-z0-9]{12,}",
-    r"github[-_]pat[-_][a-z0-9_]{12,}",
-    r"gl(?:pat|dt|rt|soat|ptt)[-_][a-z0-9_-]{10,}",
-    r"xox[abeoprs](?:[-_][a-z0-9]{4,})+",
-    r"xapp[-_]\d[-_][a-z0-9]+[-_]\d+[-_][a-z0-9]+",
-    r"(?:akia|asia|abia|acca)[a-z0-9]{16}",
-    r"aiza[a-z0-9_-]{28,}",
-    r"gocspx[-_][a-z0-9_-]{12,}",
-    r"ya29[.][a-z0-9_-]{12,}",
-    r"sg[.][a-z0-9_-]{6,}[.][a-z0-9_-]{8,}",
-    r"sg[.][a-z0-9_-]{20,}",
-    r"npm[-_][a-z0-9]{16,}",
-    r"pypi[-_]age[a-z0-9_-]{12,}",
-    r"hf[-_][a-z0-9]{16,}",
-    r"do[opr][-_]v1[-_][a-f0-9]{16,}",
-    r"shp(?:at|ca|pa|ss)[-_][a-f0-9]{16,}",
-    r"dapi[a-f0-9]{24,}",
-    r"hv[sbr][.][a-z0-9_-]{16,}",
-    r"(?:lin|nvapi|ntn|gsk|xai|pplx|r8|dckr[-_]pat|tvly|fc|pcsk|rnd|re|phc|phx|apify[-_]api|figd|sntrys"
-    r"|sbp|lin[-_]api|lin[-_]oauth|tskey|tskey[-_]auth|cfut|ops|csk)[-_][a-z0-9_-]{18,}",
-    r"age[-_]secret[-_]key[-_]1[a-z0-9]{10,}",
-    r"dp[.](?:pt|st|ct)[.][a-z0-9._-]{12,}",
-    r"gl(?:sa|c)[-_][a-z0-9_=]{16,}",
-    r"pscale[-_](?:tkn|pw|oauth)[-_][a-z0-9_.-]{12,}",
-    r"sq0[a-z]{3}[-_][a-z0-9_-]{16,}",
-    r"eaaa[a-z0-9_-]{24,}",
-    r"fo1[-_][a-z0-9_-]{16,}",
-    r"[a-z0-9]{8,20}[.]atlasv1[.][a-z0-9_-]{12,}",
-    r"nr(?:ak|js|ii|al)[-_][a-z0-9]{16,}",
-    r"key[-_][a-f0-9]{32}",
-    r"(?:sk|ac)[0-9a-f]{32}",
-    r"\d{8,10}:aa[a-z0-9_-]{30,}",
-    r"[mno][a-z0-9_-]{23,25}[.][a-z0-9_-]{6}[.][a-z0-9_-]{27,}",
-    r"(?:bot|user|app|access|api|secret|auth|bearer)[-_](?:key|token)[-_](?=[a-z0-9]*\d)[a-z0-9]{10,}",
-    r"[a-f0-9]{32}[-_]us\d{1,2}",
-    r"https://hooks[.]slack[.]com/services/[a-z0-9/]{10,}",
-    r"https://(?:ptb[.])?discord(?:app)?[.]com/api/webhooks/[a-z0-9/_-]{10,}",
-    r"0\.0\.[a-z0-9_-]{18,}",
-)
-_PROVIDER: Final = re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_PREFIXES)})", re.IGNORECASE)
-_JWT: Final = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]{2,}){0,2}")
 _PRIVATE: Final = re.compile(
     r"-----\s?BEGIN[A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----[\s\S]{0,8192}|-----BEGIN CERTIFICATE"
     r"|PuTTY-User-Key-File-\d|b3BlbnNzaC1rZXktdj[A-Za-z0-9+/=]{4,}"
@@ -103,6 +58,8 @@ _NAMED: Final = re.compile(
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_=~!@#$%^&*.-]{10,}")
 _WORDLIKE: Final = re.compile(r"[a-z]+|[A-Z][a-z]+|[A-Z]+")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_REVISION: Final = re.compile(r"(?:(?:19|20)\d{6})?(?:git|g|hg|svn|bzr|rev?)\.?[0-9a-f]{6,40}")
+"""A date and a commit, as packagers write them into a version."""
 _ULID: Final = re.compile(r"0[0-9A-HJKMNP-TV-Z]{25}")
 _TIMESTAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)?")
 _HEX: Final = re.compile(r"(?:sha\d+[:-])?(?:0x)?[0-9a-f]+", re.IGNORECASE)
@@ -110,9 +67,18 @@ _HEX: Final = re.compile(r"(?:sha\d+[:-])?(?:0x)?[0-9a-f]+", re.IGNORECASE)
 
 def find_shaped(text: str) -> Iterator[Hit]:
     """Credentials that their own shape gives away."""
-    for pattern, rule in ((_PRIVATE, PRIVATE_KEY), (_JWT, JWT), (_PROVIDER, PROVIDER_KEY)):
+    for pattern, rule in ((_PRIVATE, PRIVATE_KEY), (JWT_SHAPE, JWT), (PROVIDER, PROVIDER_KEY)):
         for match in pattern.finditer(text):
-            yield Hit(rule, match.start(), match.end())
+            if rule is not PROVIDER_KEY or not _is_worded(match[0]):
+                yield Hit(rule, match.start(), match.end())
+
+
+def _is_worded(token: str) -> bool:
+    """Whether what opens like a token goes on in words: `phx-class-registry`."""
+    rest = re.split(r"[-_.]", token.lower())[1:]
+    return len(rest) > 1 and all(
+        (part.isalpha() and (len(part) < 4 or is_word(part))) or len(part) < 3 for part in rest
+    )
 
 
 def find(text: str) -> Iterator[Hit]:
@@ -120,6 +86,9 @@ def find(text: str) -> Iterator[Hit]:
     yield from find_shaped(text)
     for match in _CONNECTION.finditer(text):
         yield Hit(CONNECTION_STRING, match.start(), match.end())
+    for match in COMMAND.finditer(text):
+        group = match.lastindex or 0
+        yield Hit(CREDENTIAL, match.start(group), match.end(group))
     for match in _NAMED.finditer(text):
         if _is_credential(match[1], separated=text[match.end() - len(match[1]) - 1] != " "):
             yield Hit(CREDENTIAL, match.start(1), match.end(1))
@@ -151,6 +120,7 @@ def is_random(token: str) -> bool:
 
     Hex alone is no sign: fingerprints, commits and UUIDs are hex, and are no secrets.
     """
+    token = _REVISION.sub("", token)
     length = len(token)
     if length < 12 or _UUID.fullmatch(token) or _ULID.fullmatch(token):
         return False
@@ -160,16 +130,54 @@ def is_random(token: str) -> bool:
     if kinds["lower"] + kinds["upper"] + kinds["digit"] < length * 0.7:
         return False
     changes = sum(_kind(a) != _kind(b) for a, b in itertools.pairwise(token))
-    readable = sum(len(word) for word in _WORDLIKE.findall(token) if is_word(word))
+    readable = sum(map(_readable, _WORDLIKE.findall(token)))
     if readable > length * 0.4:
         return False
     if kinds["digit"] and kinds["upper"] and kinds["lower"]:
         return length >= 14 and changes > length * 0.3 and entropy(token) > 3.2
     if kinds["digit"] >= 2 and (kinds["upper"] or kinds["lower"]):
         return length >= 18 and changes >= 4 and entropy(token) > 3.3
+    if kinds["digit"] and length >= 20 and max(map(len, _WORDLIKE.findall(token)), default=0) >= 8:
+        return readable <= length * 0.2 and changes >= 2
     if kinds["upper"] and kinds["lower"]:
         return length >= 20 and changes > length * 0.3
     return False
+
+
+@lru_cache(20_000)
+def _readable(run: str) -> int:
+    """How many letters of `run` stand in known words, none of which overlap."""
+    word = run.lower()
+    if is_word(word):
+        return len(word)
+    known = lexicon()
+    best = [0] * (len(word) + 1)
+    for end in range(1, len(word) + 1):
+        best[end] = best[end - 1]
+        for start in range(max(0, end - 14), end - 3):
+            if best[start] + end - start > best[end] and known.is_known(word[start:end]):
+                best[end] = best[start] + end - start
+    return best[-1]
+
+
+@cache
+def _usual_pairs() -> frozenset[str]:
+    """Pairs of letters that words have: each stands for one in 2,000 or more of English."""
+    counts = lexicon().runs_of_letters(2)
+    total = counts.total()
+    return frozenset(pair for pair, count in counts.items() if count * 2_000 >= total)
+
+
+@lru_cache(20_000)
+def is_gibberish(run: str) -> bool:
+    """Whether lower-case letters in a row were drawn by chance: many pairs that no word has."""
+    run = run.removeprefix("lib")
+    if len(run) < 14:
+        return False
+    usual = _usual_pairs()
+    odd = sum(a + b not in usual for a, b in itertools.pairwise(run))
+    share = 0.3 if len(run) >= 20 else 0.45
+    return odd >= share * len(run) and _readable(run) <= 0.4 * len(run)
 
 
 def is_word(run: str) -> bool:
@@ -178,11 +186,7 @@ def is_word(run: str) -> bool:
     if len(word) < 3:
         return False
     known = lexicon()
-    return (
-        word in OPERATIONS
-        or word in known.language
-        or (len(word) > 3 and (word in known.first_names or word in known.surnames))
-    )
+    return known.is_known(word) or (len(word) > 3 and known.is_name(word))
 
 
 def _kind(character: str) -> str:

@@ -12,14 +12,14 @@ LATERAL: Final = Rule(
     "traffic.lateral",
     Severity.CRITICAL,
     Clause.LATERAL,
-    "a message that has the hub at neither end, or a command that is not the hub's",
+    "a message that has the hub at neither end, or a command or task that is not the hub's",
     "run `fleet acl test`: the broker lets an agent publish where it must not",
 )
 RETAINED_COMMAND: Final = Rule(
     "traffic.retained-command",
     Severity.CRITICAL,
     Clause.RETAINED_COMMANDS,
-    "a retained command, broadcast or receipt: everybody who connects later gets it again",
+    "a retained command, broadcast, receipt, task or progress: who connects later gets it again",
     "publish an empty retained message on the topic, and find who retained it",
 )
 RATE: Final = Rule(
@@ -37,7 +37,49 @@ CONFLICT: Final = Rule(
     "rotate the agent's credential (`fleet agent rotate`)",
 )
 
-RULES: Final = (LATERAL, RETAINED_COMMAND, RATE, CONFLICT)
+INTERVAL: Final = Rule(
+    "traffic.interval",
+    Severity.WARNING,
+    Clause.RATES,
+    "an enrolled agent announces a shorter interval than its fleet has, and may say more by it",
+    "if it is meant: `interval` in fleet.toml, or `shortest_interval` in its table [traffic]",
+)
+VOCABULARY: Final = Rule(
+    "traffic.vocabulary",
+    Severity.WARNING,
+    Clause.SCOPE,
+    "more new names of metrics in a day than an agent has use for: names can spell anything",
+    "ask who names them; `new_metrics_a_day` in [traffic] of fleet.toml is how many are tolerated",
+)
+CHURN: Final = Rule(
+    "traffic.churn",
+    Severity.WARNING,
+    Clause.SCOPE,
+    "what changes with a release, an edit or a restart changed more often than those come in a day",
+    "look at what the field says of it; [traffic] of fleet.toml is how much is tolerated",
+)
+PRECISION: Final = Rule(
+    "traffic.precision",
+    Severity.WARNING,
+    Clause.SCOPE,
+    "an agent said more numbers in a day with more digits than their unit needs: digits can spell",
+    "round them as a sidecar does; `exact_numbers_a_heartbeat` in [traffic] is what is tolerated",
+)
+BUDGET: Final = Rule(
+    "traffic.budget",
+    Severity.WARNING,
+    Clause.SCOPE,
+    "an agent said more bits in a day than its heartbeats need: values, names, order or times",
+    "fewer digits and fewer metrics, as a sidecar sends them; if they are few, ask what they say",
+)
+
+ADDRESSING: Final = frozenset(("to", "peer", "inbox", "chat", "reply", "agents", "direct", "dm"))
+"""Topic levels by which one agent addresses another."""
+
+RULES: Final = (
+    LATERAL, RETAINED_COMMAND, RATE, CONFLICT, INTERVAL, VOCABULARY, CHURN, PRECISION,
+    BUDGET,
+)  # fmt: skip
 
 WINDOW: Final = 60.0
 """Seconds over which the rate is taken."""

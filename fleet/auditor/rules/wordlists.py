@@ -1,11 +1,12 @@
 """What words are: operations, names of people, plain language. Loaded once, when first asked.
 
-Our own lists are the files in `words/`. Names and frequent words come from zxcvbn (US census,
-Wikipedia, film subtitles; each word stands in the one list where it is most frequent).
+The short lists in `words/` are ours; the long ones are made from other projects' by
+`scripts/words/build.py`, with their sources and licences in `words/SOURCES.md`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -18,58 +19,100 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(word for line in lines for word in line.split())
 
 
+def _data(name: str) -> bytes:
+    return (resources.files("fleet.auditor.rules") / "words" / name).read_bytes()
+
+
 def _file(name: str) -> frozenset[str]:
-    folder = resources.files("fleet.auditor.rules") / "words"
-    return word_set((folder / f"{name}.txt").read_text("utf-8"))
+    return word_set(_data(f"{name}.txt").decode())
 
 
 OPERATIONS: Final = _file("operations")
 FUNCTION_WORDS: Final = _file("function")
 FIELD_NOUNS: Final = _file("fields")
 HEALTH_WORDS: Final = _file("health")
+FAMILY_WORDS: Final = _file("family")
 FINANCE_WORDS: Final = _file("finance")
+
+
+class WordFile:
+    """A long sorted list, one word a line, searched in place: a set of it is ten times as large.
+
+    Words that open with the same two bytes stand together, so a search is one through a page.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = b"\n" + data
+        self._pages: dict[bytes, tuple[int, int]] = {}
+        start = place = 0
+        opening = b""
+        for line in data.split(b"\n"):
+            if line[:2] != opening:
+                self._pages[opening] = start, place + 1
+                start, opening = place, line[:2]
+            place += len(line) + 1
+
+    def __contains__(self, word: str) -> bool:
+        wanted = word.encode("utf-8", "replace")
+        page = self._pages.get(wanted[:2])
+        return page is not None and self._data.find(b"\n%b\n" % wanted, *page) >= 0
+
+    def runs_of_letters(self, size: int) -> Counter[str]:
+        """How often so many letters stand in a row, in all words."""
+        words = self._data.decode("ascii", "ignore").split("\n")
+        return Counter(word[i : i + size] for word in words for i in range(len(word) - size + 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Sets of lower-case words."""
+    """Lists of lower-case Latin words."""
 
-    first_names: frozenset[str]
-    surnames: frozenset[str]
-    language: frozenset[str]
-    """Plain English, function words included, operations and names left out."""
-    passwords: frozenset[str]
-    """The most used passwords that mix letters and digits, so that no word is one."""
+    given_names: WordFile
+    family_names: WordFile
+    english: WordFile
+    """What a dictionary writes small: names of people and places are not in it."""
+    own_script_names: WordFile
+    """Names of people as they are written where letters are not Latin."""
+    kinds: WordFile
+    """Names of people that are first of all an animal, a plant, food, a stone or a colour."""
+    packages: WordFile
+    """Words of the names that Debian's packages have: what machines and programs are called."""
+    trigrams: bytes
+    """By three letters in a row: 128 and more where names of people have them rather."""
+    wordnet: WordFile
+    """Rarer words of English, which are nobody's name."""
 
-    def is_first_name(self, word: str) -> bool:
-        return word in self.first_names
+    def runs_of_letters(self, size: int) -> Counter[str]:
+        """How often English has so many letters in a row."""
+        return self.english.runs_of_letters(size)
 
-    def is_surname(self, word: str) -> bool:
-        return word in self.surnames
+    def is_operations(self, word: str) -> bool:
+        return word in OPERATIONS or word in self.packages
+
+    def is_known(self, word: str) -> bool:
+        """Whether `word` is one of operations or of plain English."""
+        if self.is_operations(word) or word in FUNCTION_WORDS or word in self.english:
+            return True
+        return word in self.wordnet
+
+    def is_plain(self, word: str) -> bool:
+        """Whether `word` is one of plain English, and not one of operations."""
+        return not self.is_operations(word) and (word in FUNCTION_WORDS or word in self.english)
+
+    def is_name(self, word: str) -> bool:
+        return word in self.given_names or word in self.family_names
 
 
 @cache
 def lexicon() -> Lexicon:
-    """The words, once a process: some 60,000 short strings, 6 MB."""
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS as LISTS
-
-    no_names = _file("no-names") | OPERATIONS
-    first = {*LISTS["female_names"], *LISTS["male_names"], *_file("first-names")}
-    last = {*LISTS["surnames"], *_file("surnames")}
-    language = {*LISTS["english_wikipedia"][:15_000], *LISTS["us_tv_and_film"][:10_000]}
-    names = {*LISTS["female_names"][:1_500], *LISTS["male_names"], *LISTS["surnames"][:3_000]}
+    """The words, once a process: 2 MB."""
     return Lexicon(
-        first_names=frozenset(word for word in first if len(word) > 2 and word not in no_names)
-        | {"li", "jo", "al", "ed", "bo"},
-        surnames=frozenset(word for word in last if len(word) > 1 and word not in OPERATIONS),
-        language=frozenset(
-            word
-            for word in language | FUNCTION_WORDS
-            if len(word) > 1 and word not in OPERATIONS and word not in names and word.isalpha()
-        ),
-        passwords=frozenset(
-            word
-            for word in LISTS["passwords"]
-            if len(word) >= 6 and any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
-        ),
+        given_names=WordFile(_data("given-names.txt")),
+        family_names=WordFile(_data("family-names.txt")),
+        english=WordFile(_data("english.txt")),
+        kinds=WordFile(_data("kinds.txt")),
+        own_script_names=WordFile(_data("own-script-names.txt")),
+        packages=WordFile(_data("vocabulary.txt")),
+        trigrams=_data("trigrams.bin"),
+        wordnet=WordFile(_data("wordnet.txt")),
     )

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any, Final
 
 from fleet.store.records import StoredMessage
-from fleet.store.sqlite.row_mapping import KIND_NUMBER, Row
+from fleet.store.row_mapping import KIND_NUMBER, Row
 
 SIZES: Final = (500, 50, 5, 1)
 """Rows a statement: few sizes, so that each is prepared once."""

@@ -31,7 +31,11 @@ def connect(path: Path) -> sqlite3.Connection:
         "journal_size_limit = 67108864",  # bytes: a burst must not leave a huge log behind
         "temp_store = MEMORY",
     ):
-        database.execute(f"PRAGMA {pragma}")
+        try:
+            database.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:
+            database.close()
+            raise
     return database
 
 
@@ -79,7 +83,10 @@ def check(database: sqlite3.Connection, path: Path) -> None:
     Raises:
         StoreError: the file is damaged.
     """
-    (word,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    try:
+        (word,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    except UnicodeDecodeError:  # in SQLite's own complaint, of a name in the schema
+        raise damaged(path, "what stands in it is no text") from None
     if word != "ok":
         raise damaged(path, word)
 
@@ -88,6 +95,17 @@ def damaged(path: Path, why: str) -> StoreError:
     return StoreError(
         f"the store {path} is damaged", why, "restore a backup, or move the file away to start anew"
     )
+
+
+def unreadable(path: Path, error: sqlite3.Error) -> StoreError:
+    """What to say of a store that did not answer: one that is damaged, or a disk that is."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return damaged(path, str(error))
+    if code == sqlite3.SQLITE_ERROR:  # no such table, no such column
+        return damaged(path, f"it is none of this version: {error}")
+    remedy = f"df -h {path.parent}; ls -l {path}"
+    return StoreError(f"the store {path} cannot be read", str(error), remedy)
 
 
 def write_meta(database: sqlite3.Connection, name: str, value: int) -> None:

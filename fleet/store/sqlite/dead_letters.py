@@ -9,9 +9,9 @@ import sqlite3
 from typing import Final
 
 from fleet.store.records import DeadLetter
+from fleet.store.row_mapping import dead_letter_row
 from fleet.store.sqlite.bulk_insert import insert_many
 from fleet.store.sqlite.connection import read_meta, write_meta
-from fleet.store.sqlite.row_mapping import dead_letter_row
 
 _NUMBER: Final = "letters"
 """Named so in every store since 0.1.0."""
@@ -38,13 +38,11 @@ def append(database: sqlite3.Connection, dead_letters: list[DeadLetter], most: i
     return over
 
 
-def forget(database: sqlite3.Connection, before: float, most: int) -> int:
-    """Forget those from before a time, up to `most` of them; how many."""
-    gone = database.execute(
-        "DELETE FROM dead_letter WHERE id IN"
-        " (SELECT id FROM (SELECT id, at FROM dead_letter ORDER BY id LIMIT ?) WHERE at < ?)",
-        (most, before),
-    ).rowcount
+def forget(database: sqlite3.Connection, last: int | None) -> int:
+    """Forget those up to the id `last`, if there is one; how many."""
+    if last is None:
+        return 0
+    gone = database.execute("DELETE FROM dead_letter WHERE id <= ?", (last,)).rowcount
     if gone:
         write_meta(database, _NUMBER, read_meta(database, _NUMBER) - gone)
     return gone

@@ -10,14 +10,9 @@ from itertools import islice
 from typing import Final
 
 from fleet.contract.vocabulary import MessageKind
+from fleet.store.moments import END, bounds
+from fleet.store.row_mapping import KIND_NUMBER, KINDS, Row, key_of
 from fleet.store.sqlite.connection import read_meta
-from fleet.store.sqlite.row_mapping import KIND_NUMBER, KINDS, Row, key_of
-
-MOMENT: Final = 10
-"""Seconds between entries that map time to rowid; a query reads at most this much in vain."""
-
-END: Final = 2**62
-"""Above every id."""
 
 _COLUMNS: Final = "id, at, agent, kind, retained, payload"
 
@@ -69,22 +64,6 @@ def select_newest(database: sqlite3.Connection, wanted: Filter) -> list[Row]:
         rows = (row for row in _fetch(database, ids) if wanted.since <= row[1] <= wanted.until)
         found += islice(rows, wanted.limit - len(found))
     return found[::-1]
-
-
-def bounds(database: sqlite3.Connection, since: float, until: float) -> tuple[int, int]:
-    """The ids between which messages of these times lie: ids and times grow together."""
-    first, last = 1, END
-    if since > 0:
-        row = database.execute(
-            "SELECT id FROM moment WHERE at <= ? ORDER BY at DESC LIMIT 1", (since,)
-        ).fetchone()
-        first = row[0] if row else 1
-    if until < float("inf"):
-        row = database.execute(
-            "SELECT id FROM moment WHERE at > ? ORDER BY at LIMIT 1", (until,)
-        ).fetchone()
-        last = row[0] if row else last
-    return first, last
 
 
 def _keys(wanted: Filter) -> list[int]:

@@ -56,7 +56,110 @@ STEPS: Final = (
     """,
     "ALTER TABLE command ADD COLUMN broadcast TEXT",
     "ALTER TABLE alert ADD COLUMN told_severity TEXT",
+    """
+    CREATE TABLE moment_of_era (
+        era INTEGER, at INTEGER, id INTEGER NOT NULL, PRIMARY KEY (era, at)
+    ) WITHOUT ROWID;
+    INSERT INTO moment_of_era SELECT 0, at, id FROM moment;
+    DROP TABLE moment;
+    ALTER TABLE moment_of_era RENAME TO moment;
+    """,
+    "ALTER TABLE alert ADD COLUMN flaps TEXT",
+    """
+    ALTER TABLE silence ADD COLUMN scope TEXT NOT NULL DEFAULT '';
+    ALTER TABLE silence ADD COLUMN members TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE silence ADD COLUMN begins REAL;
+    ALTER TABLE silence ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
+    """,
+    """
+    ALTER TABLE alert ADD COLUMN told_at REAL;
+    ALTER TABLE alert ADD COLUMN routes TEXT NOT NULL DEFAULT '';
+    """,
+    # Work by reference. Partial indices are found by their conditions: `fleet.store.work.sql_tasks`
+    # repeats them word by word.
+    """
+    CREATE TABLE task (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, grp TEXT NOT NULL,
+        context TEXT NOT NULL, kind TEXT NOT NULL, created REAL NOT NULL, addressee TEXT NOT NULL,
+        submitter TEXT NOT NULL, input TEXT NOT NULL, output TEXT NOT NULL, needs TEXT NOT NULL,
+        parent TEXT, depth INTEGER NOT NULL, priority INTEGER NOT NULL, ttl REAL NOT NULL,
+        timeout REAL NOT NULL, max_attempts INTEGER NOT NULL, expires REAL NOT NULL,
+        state TEXT NOT NULL, attempt INTEGER NOT NULL, epoch INTEGER NOT NULL,
+        holder TEXT NOT NULL, lease_until REAL, not_before REAL NOT NULL, started REAL, ended REAL,
+        progress INTEGER NOT NULL, reason TEXT, cancel INTEGER NOT NULL, told INTEGER NOT NULL,
+        waits INTEGER NOT NULL, content TEXT NOT NULL, revision INTEGER NOT NULL
+    );
+    CREATE INDEX task_ready ON task (grp, kind, addressee, priority, not_before, number)
+        WHERE state = 'submitted' AND waits = 0;
+    CREATE INDEX task_held ON task (holder) WHERE state = 'working';
+    CREATE INDEX task_unapproved ON task (submitter) WHERE state = 'auth-required';
+    CREATE INDEX task_open ON task (state, waits, not_before) WHERE ended IS NULL;
+    CREATE INDEX task_due ON task (coalesce(lease_until, expires)) WHERE ended IS NULL;
+    CREATE INDEX task_untold ON task (submitter, ended) WHERE ended IS NOT NULL AND told = 0;
+    CREATE INDEX task_ended ON task (told, ended) WHERE ended IS NOT NULL;
+    CREATE INDEX task_by_group ON task (grp, number);
+    CREATE INDEX task_by_context ON task (context, number);
+    CREATE INDEX task_by_revision ON task (revision);
+    CREATE TABLE task_after (
+        needs TEXT, task TEXT, PRIMARY KEY (needs, task)
+    ) WITHOUT ROWID;
+    CREATE TABLE context (
+        id TEXT PRIMARY KEY, grp TEXT NOT NULL, created REAL NOT NULL, tasks INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX context_empty ON context (created) WHERE tasks = 0;
+    CREATE TABLE context_member (
+        context TEXT, member TEXT, PRIMARY KEY (context, member)
+    ) WITHOUT ROWID;
+    CREATE TABLE board_entry (
+        context TEXT, section TEXT, name TEXT, version INTEGER, digest TEXT NOT NULL,
+        size INTEGER NOT NULL, media_type TEXT NOT NULL, author TEXT NOT NULL, task TEXT NOT NULL,
+        at REAL NOT NULL, PRIMARY KEY (context, section, name, version)
+    ) WITHOUT ROWID;
+    CREATE TABLE blob (
+        context TEXT, digest TEXT, grp TEXT NOT NULL, size INTEGER NOT NULL, due REAL NOT NULL,
+        PRIMARY KEY (context, digest)
+    ) WITHOUT ROWID;
+    CREATE INDEX blob_by_digest ON blob (digest, grp);
+    CREATE INDEX blob_due ON blob (due);
+    CREATE TABLE blob_use (
+        context TEXT, owner TEXT, digest TEXT, made INTEGER,
+        PRIMARY KEY (context, owner, digest, made)
+    ) WITHOUT ROWID;
+    CREATE INDEX blob_use_by_digest ON blob_use (digest, context);
+    CREATE TABLE work_group (
+        grp TEXT PRIMARY KEY, queued INTEGER NOT NULL, kept INTEGER NOT NULL,
+        contexts INTEGER NOT NULL, bytes INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE work_total (
+        name TEXT, word TEXT, value REAL NOT NULL, PRIMARY KEY (name, word)
+    ) WITHOUT ROWID;
+    INSERT INTO work_total VALUES ('revision', '', 0);
+    CREATE TABLE work_grant (
+        agent TEXT, thing TEXT, until REAL NOT NULL, PRIMARY KEY (agent, thing)
+    ) WITHOUT ROWID;
+    CREATE INDEX work_grant_over ON work_grant (until);
+    CREATE TABLE work_read (
+        number INTEGER PRIMARY KEY, at REAL NOT NULL, reader TEXT NOT NULL, digest TEXT NOT NULL
+    );
+    CREATE INDEX work_read_by_time ON work_read (at, number);
+    """,
 )
+
+
+def known_version(database: sqlite3.Connection) -> int:
+    """The version of the schema, this program's or an older one.
+
+    Raises:
+        StoreError: the file was written by a newer version.
+    """
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(STEPS):
+        raise StoreError(
+            "the store was written by a newer fleet",
+            f"its schema is {version}, this program knows 1 to {len(STEPS)}",
+            "upgrade fleet; or go back with a backup of before: fleet restore FILE",
+        )
+    return version
 
 
 def migrate(database: sqlite3.Connection) -> None:
@@ -65,12 +168,6 @@ def migrate(database: sqlite3.Connection) -> None:
     Raises:
         StoreError: the file was written by a newer version.
     """
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version > len(STEPS):
-        raise StoreError(
-            "the store was written by a newer fleet",
-            f"its schema is {version}, this program knows {len(STEPS)}",
-            "upgrade fleet, or restore a backup of the older version",
-        )
+    version = known_version(database)
     for number, step in enumerate(STEPS[version:], version + 1):
         database.executescript(f"BEGIN; {step}; PRAGMA user_version = {number}; COMMIT;")

@@ -15,10 +15,11 @@ from typing import Any, Final, TypeVar
 
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.commands import IssuedCommand
-from fleet.store import cursors
+from fleet.store import cursors, moments, row_mapping
 from fleet.store.records import DeadLetter, Hours, Page, StoredMessage
-from fleet.store.sqlite import history, rollups, row_mapping
-from fleet.store.sqlite.connection import connect
+from fleet.store.sqlite import history, rollups
+from fleet.store.sqlite.connection import connect, unreadable
+from fleet.store.sqlite.migrations import known_version
 
 T = TypeVar("T")
 
@@ -89,7 +90,7 @@ class SqliteReader:
                 return []
             low = float("-inf") if since is None else since
             high = float("inf") if until is None else until
-            end = history.END if before is None else before
+            end = moments.END if before is None else before
             wanted = history.Filter(low, high, number, kind, before=end, limit=limit)
             return _messages(database, history.select_newest(database, wanted), agents)
 
@@ -124,7 +125,7 @@ class SqliteReader:
 
     async def dead_letters(self, *, before: int | None, limit: int) -> list[DeadLetter]:
         query = "SELECT * FROM dead_letter WHERE id < ? ORDER BY id DESC LIMIT ?"
-        below = _LARGEST_ID if before is None else min(before, _LARGEST_ID)
+        below = _LARGEST_ID if before is None else max(0, min(before, _LARGEST_ID))
         found = await self._select(query, (below, limit))
         return [row_mapping.dead_letter(row) for row in found]
 
@@ -145,14 +146,19 @@ class SqliteReader:
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, lambda: work(self._connection()))
+        try:
+            return await loop.run_in_executor(self._readers, lambda: work(self._connection()))
+        except sqlite3.Error as error:
+            raise unreadable(self.path, error) from None
 
     def _connection(self) -> sqlite3.Connection:
         """This thread's own."""
         reader: sqlite3.Connection | None = getattr(self._local, "database", None)
         if reader is None:
-            reader = self._local.database = connect(self.path)
+            reader = connect(self.path)
             reader.execute("PRAGMA query_only = ON")
+            known_version(reader)
+            self._local.database = reader
             self._open_readers.append(reader)
         return reader
 

@@ -12,15 +12,18 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 from fleet.contract import trusted_path
 from fleet.domain.commands import IssuedCommand
+from fleet.store import moments, row_mapping
+from fleet.store.leadership import Leadership
 from fleet.store.port import StoreError
 from fleet.store.records import Batch, DiskUsage, HubState, StoredMessage
-from fleet.store.retention import Retention
-from fleet.store.sqlite import dead_letters, history, row_mapping
+from fleet.store.retention import Retention, TimeFor
+from fleet.store.sqlite import dead_letters, departures, work
 from fleet.store.sqlite.bulk_insert import append_messages, insert_many
 from fleet.store.sqlite.connection import (
     FILE_NAME,
@@ -31,11 +34,16 @@ from fleet.store.sqlite.connection import (
     read_meta,
     take_lock,
     transaction,
+    unreadable,
     write_meta,
 )
 from fleet.store.sqlite.migrations import migrate
 from fleet.store.sqlite.reader import SqliteReader
 from fleet.store.sqlite.upkeep import Upkeep
+from fleet.store.work import task_calls
+from fleet.store.work.shared import SharedTransactions, Transaction, carry_out
+from fleet.store.work.transactional import TransactionalWork
+from fleet.store.work_port import WorkStore
 
 T = TypeVar("T")
 
@@ -45,6 +53,8 @@ CACHE: Final = 32 * 1024
 
 class SqliteStore(SqliteReader):
     """See `fleet.store.port.Store`."""
+
+    leadership: Leadership | None = None
 
     def __init__(self, home: Path, retention: Retention | None = None) -> None:
         super().__init__(home / FILE_NAME)
@@ -57,7 +67,10 @@ class SqliteStore(SqliteReader):
         self._database: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._agents: dict[str, int] = {}
-        self._last_moment = 0
+        self._last_moment = moments.NOWHERE
+        self.work: WorkStore = TransactionalWork(
+            SharedTransactions(work.tables, sqlite3.Error, self._write_soon, self._read)
+        )
 
     # Opening and closing
 
@@ -71,9 +84,14 @@ class SqliteStore(SqliteReader):
             check(self._database, self.path)
             migrate(self._database)
             dead_letters.recount(self._database)
+            self._last_moment = moments.newest(self._database)
             return self._hub_state(self._database)
         except sqlite3.DatabaseError as error:
-            raise damaged(self.path, str(error)) from None
+            raise unreadable(self.path, error) from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise damaged(
+                self.path, f"a row holds what is not ours ({type(error).__name__})"
+            ) from None
         except OSError as error:
             raise StoreError(
                 f"the store {self.path} cannot be opened",
@@ -99,13 +117,14 @@ class SqliteStore(SqliteReader):
             for table in ("message", "dead_letter", "event")
         ]
         last = [read_meta(database, "last_id"), *ids]
-        (at,) = database.execute(
-            "SELECT max(coalesce((SELECT at FROM message ORDER BY id DESC LIMIT 1), 0),"
-            " coalesce((SELECT at FROM event ORDER BY id DESC LIMIT 1), 0))"
+        newest = database.execute(
+            "SELECT at FROM (SELECT * FROM (SELECT id, at FROM message ORDER BY id DESC LIMIT 1)"
+            " UNION SELECT * FROM (SELECT id, at FROM event ORDER BY id DESC LIMIT 1))"
+            " ORDER BY id DESC LIMIT 1"
         ).fetchone()
         return HubState(
             last_id=max(last),
-            last_at=at,
+            last_at=newest[0] if newest else 0.0,
             records=[
                 (agent, upto, json.loads(state))
                 for agent, upto, state in database.execute("SELECT * FROM record")
@@ -120,10 +139,10 @@ class SqliteStore(SqliteReader):
     # Writing
 
     async def commit(self, batch: Batch) -> None:
-        self._agents, dropped = await self._write(lambda database: self._commit(database, batch))
+        self._agents, dropped, self._last_moment = await self._write(
+            lambda database: self._commit(database, batch)
+        )
         self.dead_letters_dropped += dropped
-        if batch.messages:
-            self._last_moment = _moment(batch.messages[0])
 
     async def save_commands(self, commands: list[IssuedCommand]) -> None:
         values = [row_mapping.command_row(command) for command in commands]
@@ -136,10 +155,17 @@ class SqliteStore(SqliteReader):
 
         await self._write(save)
 
-    async def upkeep(self, now: float) -> bool:
-        waiting = await self._write(lambda database: self._upkeep.step(database, now))
+    async def upkeep(self, now: float, due: TimeFor | None = None) -> bool:
+        waiting = await self._write(lambda database: self._upkeep.step(database, now, due))
         self.values_left_out = self._upkeep.values_left_out
         return waiting
+
+    def _write_soon(self, job: Callable[[Transaction[sqlite3.Connection]], None]) -> None:
+        """Run `job` on the writer's thread; it makes its own transactions and raises nothing."""
+        database = self._database
+        if database is None:
+            raise StoreError("the store is closed")
+        self._writer.submit(job, partial(transaction, database))
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         database = self._database
@@ -148,16 +174,16 @@ class SqliteStore(SqliteReader):
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._writer, transaction, database, work)
 
-    def _commit(self, database: sqlite3.Connection, batch: Batch) -> tuple[dict[str, int], int]:
-        """Write the batch; the agents' numbers and how many dead letters had to go for it, both
-        valid once the transaction holds."""
+    def _commit(
+        self, database: sqlite3.Connection, batch: Batch
+    ) -> tuple[dict[str, int], int, moments.Place]:
+        """Write the batch; the agents' numbers, how many dead letters had to go for it and where it
+        ends, all valid once the transaction holds."""
         agents = self._numbered(database, batch.messages)
         append_messages(database, batch.messages, agents)
-        if batch.messages and _moment(batch.messages[0]) != self._last_moment:
-            first = batch.messages[0]
-            database.execute(
-                "INSERT OR IGNORE INTO moment VALUES (?, ?)", (_moment(first), first.id)
-            )
+        place = self._last_moment
+        if batch.messages:
+            place = moments.enter(database, batch.messages, place)
         many = database.executemany
         dropped = 0
         if batch.dead_letters:
@@ -165,11 +191,11 @@ class SqliteStore(SqliteReader):
         if batch.events:
             insert_many(database, "event", 8, map(row_mapping.event_row, batch.events))
         if batch.alerts:
-            insert_many(database, "alert", 10, map(row_mapping.alert_row, batch.alerts))
+            insert_many(database, "alert", 13, map(row_mapping.alert_row, batch.alerts))
         if batch.forgotten_alerts:
             many("DELETE FROM alert WHERE agent = ? AND code = ?", batch.forgotten_alerts)
         if batch.silences:
-            insert_many(database, "silence", 5, map(row_mapping.silence_row, batch.silences))
+            insert_many(database, "silence", 9, map(row_mapping.silence_row, batch.silences))
         if batch.lifted:
             many("DELETE FROM silence WHERE id = ?", [(id_,) for id_ in batch.lifted])
         if batch.records:
@@ -183,7 +209,12 @@ class SqliteStore(SqliteReader):
             many("DELETE FROM record WHERE agent = ?", gone)
         if batch.replay_from is not None:
             write_meta(database, "replay_from", batch.replay_from)
-        return agents, dropped
+        if batch.progress:
+            carry_out(work.tables(database), lambda known: task_calls.hear(known, batch.progress))
+        departures.carry_out(database, batch)
+        if batch.renamed:
+            agents = dict(database.execute("SELECT name, id FROM agent"))
+        return agents, dropped, place
 
     def _numbered(
         self, database: sqlite3.Connection, messages: list[StoredMessage]
@@ -218,10 +249,6 @@ class SqliteStore(SqliteReader):
         return DiskUsage(
             {name: _size(path) for name, path in files.items()}, disk.f_bavail * disk.f_frsize
         )
-
-
-def _moment(first: StoredMessage) -> int:
-    return int(first.at) // history.MOMENT * history.MOMENT
 
 
 def _size(path: Path) -> int:

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from itertools import takewhile
 from typing import Final
 
-from fleet.store.hour_totals import HourTotals
+from fleet.domain.work.limits import KEPT_TOLD
+from fleet.store import moments
+from fleet.store.hour_totals import HourTotals, is_over
 from fleet.store.records import HOUR
-from fleet.store.retention import DAY, GIGABYTE, Retention
-from fleet.store.sqlite import dead_letters
+from fleet.store.retention import DAY, GIGABYTE, Retention, TimeFor, expired
+from fleet.store.row_mapping import KEY_STEP, KINDS
+from fleet.store.sqlite import dead_letters, work
 from fleet.store.sqlite.connection import read_meta, write_meta
-from fleet.store.sqlite.row_mapping import KEY_STEP, KINDS
+from fleet.store.work import task_calls
 
 CHUNK: Final = 5_000
 """Rows a step: some 10 ms."""
@@ -25,11 +29,17 @@ class Upkeep:
 
     def __init__(self, retention: Retention) -> None:
         self._keep = retention
+        self._first = 0
         self.values_left_out = 0
 
-    def step(self, database: sqlite3.Connection, now: float) -> bool:
+    def step(self, database: sqlite3.Connection, now: float, due: TimeFor | None = None) -> bool:
         """One step inside the caller's transaction."""
-        return self._index(database) or self._roll_up(database, now) or self._forget(database, now)
+        return (
+            self._index(database)
+            or self._roll_up(database, now)
+            or self._forget(database, now, due or (lambda _: now))
+            or self._forget_work(database, now, due or (lambda _: now))
+        )
 
     def _index(self, database: sqlite3.Connection) -> bool:
         """Enter the next rows in the index, in its own order."""
@@ -53,11 +63,11 @@ class Upkeep:
     def _roll_up(self, database: sqlite3.Connection, now: float) -> bool:
         """Sum up messages of hours that are over, a chunk at a time."""
         done = read_meta(database, "rolled_to")
-        rows = database.execute(
-            "SELECT id, at, agent, kind, payload FROM message WHERE id > ? AND at < ?"
-            " ORDER BY id LIMIT ?",
-            (done, now // HOUR * HOUR, CHUNK // 5),
-        ).fetchall()
+        waiting = database.execute(
+            "SELECT id, at, agent, kind, payload FROM message WHERE id > ? ORDER BY id LIMIT ?",
+            (done, CHUNK // 5),
+        )
+        rows = list(takewhile(lambda row: is_over(row[1], now), waiting))
         if not rows:
             return False
         sums: dict[tuple[int, int], HourTotals] = {}
@@ -81,39 +91,79 @@ class Upkeep:
         write_meta(database, "rolled_to", rows[-1][0])
         return True
 
-    def _forget(self, database: sqlite3.Connection, now: float) -> bool:
+    def _forget_work(self, database: sqlite3.Connection, now: float, due: TimeFor) -> bool:
+        return task_calls.forget(work.tables(database), min(now, due(KEPT_TOLD / DAY)))
+
+    def _forget(self, database: sqlite3.Connection, now: float, due: TimeFor) -> bool:
+        """What is too old by `due`, a chunk at a time; `now` tells what is of the future."""
         keep = self._keep
         full = used_bytes(database) > keep.max_gb * GIGABYTE
-        if self._forget_messages(database, float("inf") if full else now - keep.raw * DAY):
+        before = float("inf") if full else due(keep.raw) - keep.raw * DAY
+        if self._forget_messages(database, before, now):
             return True
-        if dead_letters.forget(database, now - keep.dead_letters * DAY, CHUNK):
+        before = due(keep.dead_letters) - keep.dead_letters * DAY
+        if dead_letters.forget(database, _oldest(database, "dead_letter", before, now)):
             return True
-        values = (CHUNK, now - keep.events * DAY, keep.max_events)
-        if database.execute(_FORGET_EVENTS, values).rowcount > 0:
+        last = _oldest(database, "event", due(keep.events) - keep.events * DAY, now)
+        if database.execute(_FORGET_EVENTS, (last, keep.max_events)).rowcount > 0:
             return True
-        database.execute("DELETE FROM rollup WHERE hour < ?", ((now - keep.rollups * DAY) // HOUR,))
-        database.execute("DELETE FROM command WHERE created < ?", (now - keep.commands * DAY,))
-        database.execute("DELETE FROM moment WHERE at < ?", (now - keep.raw * DAY - HOUR,))
+        oldest_hour = (due(keep.rollups) - keep.rollups * DAY) // HOUR
+        database.execute("DELETE FROM rollup WHERE hour < ?", (oldest_hour,))
+        database.execute(
+            "DELETE FROM command WHERE created < ?", (due(keep.commands) - keep.commands * DAY,)
+        )
+        (first,) = database.execute("SELECT min(id) FROM message").fetchone()
+        if first is not None and first != self._first:
+            self._first = first
+            moments.forget(database, first)
         return False
 
-    def _forget_messages(self, database: sqlite3.Connection, before: float) -> bool:
+    def _forget_messages(self, database: sqlite3.Connection, before: float, now: float) -> bool:
         """The oldest chunk, but never what a restart must still apply or what is not rolled up."""
         needed = min(
             read_meta(database, name) for name in ("replay_from", "rolled_to", "indexed_to")
         )
-        (last,) = database.execute(
-            "SELECT max(id) FROM (SELECT id, at FROM message WHERE id < ? ORDER BY id LIMIT ?)"
-            " WHERE at < ?",
-            (needed, CHUNK, before),
-        ).fetchone()
+        last = _oldest(database, "message", before, now, below=needed)
         if last is None:
             return False
-        # The log is in order of time, so what is too old is its beginning; and few statements,
-        # since each waits for a busy event loop.
+        # What is too old is the beginning of the log; and few statements, since each waits for a
+        # busy event loop.
         for key in ("agent * ? + kind", "0 * ? + kind"):
             database.execute(_FORGET_INDEX.format(key), (KEY_STEP, last))
         database.execute("DELETE FROM message WHERE id <= ?", (last,))
         return True
+
+
+def _oldest(
+    database: sqlite3.Connection, table: str, before: float, now: float, below: int = moments.END
+) -> int | None:
+    """The id up to which the oldest chunk of `table` is from before a time; None: nothing is."""
+    query = f"SELECT id, at FROM {table} WHERE id < ? ORDER BY id LIMIT ?"  # noqa: S608 - our own names
+    first = database.execute(query, (below, 1)).fetchone()
+    if first is None or before <= first[1] <= now:  # as nearly always
+        return None
+    rows = database.execute(query, (below, CHUNK)).fetchall()
+    last = expired(rows, before, now)
+    if last is None and len(rows) == CHUNK and all(at > now for _, at in rows):
+        # All of it is stamped with the future, by a clock that was wrong: it is as old as what
+        # came next, wherever that is.
+        following = _following(database, table, rows[-1][0], now)
+        if following is not None and following < before:
+            return int(rows[-1][0])
+    return last
+
+
+def _following(database: sqlite3.Connection, table: str, after: int, now: float) -> float | None:
+    """The time of the first row behind `after` that is not of the future. Of messages, of which
+    there may be many millions, it is known to ten seconds."""
+    is_log = table == "message"
+    late = moments.MOMENT if is_log else 0
+    row = database.execute(
+        f"SELECT at + ? FROM {'moment' if is_log else table}"  # noqa: S608 - our own names
+        " WHERE id > ? AND at <= ? ORDER BY id LIMIT 1",
+        (late, after, now),
+    ).fetchone()
+    return None if row is None else float(row[0])
 
 
 def used_bytes(database: sqlite3.Connection) -> int:
@@ -131,7 +181,6 @@ _FORGET_INDEX: Final = (
 )
 
 _FORGET_EVENTS: Final = (
-    "DELETE FROM event WHERE id IN (SELECT id FROM (SELECT id, at FROM event ORDER BY id"
-    " LIMIT ?) WHERE at < ?) OR id <= (SELECT id FROM event ORDER BY id DESC"
+    "DELETE FROM event WHERE id <= ? OR id <= (SELECT id FROM event ORDER BY id DESC"
     " LIMIT 1 OFFSET ?)"
 )

@@ -103,6 +103,9 @@ CASES = {
         outcome="failed",
         verb="config-reload",
     ),
+    "FleetCommandForged": grows(
+        'fleet_facts_total{fact="command-refused"}', fact="command-refused"
+    ),
     "FleetCommandsSlow": Case(SLOW, QUICK),
     "FleetOutboxBacklog": constant(
         'fleet_agent_metric_outbox_messages{agent="ada"}', "5000", "3", **ADA
@@ -110,11 +113,22 @@ CASES = {
     "FleetOutboxDropped": grows('fleet_agent_metric_outbox_dropped_total{agent="ada"}', **ADA),
     "FleetAuditViolation": problem("audit-violation", "critical", "hub"),
     "FleetAclOpen": problem("acl-open", "critical", "hub"),
+    "FleetHubClock": problem("hub-clock", "warning", "hub"),
     "FleetHubAlert": problem("disk-pressure", "critical", "hub"),
     "FleetAgentAlert": problem("disk-pressure", "warning"),
     "FleetAgentFlood": grows("fleet_messages_left_out_total"),
     "FleetRouteFailing": constant('fleet_route_up{route="oncall"}', "0", "1", route="oncall"),
     "FleetRouteDropped": grows('fleet_route_dropped_total{route="oncall"}', route="oncall"),
+    "FleetRouteRefused": constant(
+        'fleet_route_set_aside_messages{route="oncall"}', "1", "0", route="oncall"
+    ),
+    "FleetTasksWait": constant("fleet_task_queue_age_seconds", "1000", "60"),
+    "FleetTasksForPeople": constant('fleet_tasks{state="auth-required"}', "1", "0"),
+    "FleetTasksLost": grows('fleet_tasks_ended_total{state="lost"}', state="lost"),
+    "FleetLeasesExpire": Case(
+        {"fleet_task_lease_expiries_total": "0x14 9x106"},
+        {"fleet_task_lease_expiries_total": "0x14 1x106"},
+    ),
     "FleetMetricNamesRefused": grows("fleet_metric_names_refused_total"),
 }
 ALWAYS = {"FleetWatchdog"}
@@ -147,7 +161,7 @@ def test_each_problem_of_an_agent_has_one_rule(code: str) -> None:
 @pytest.mark.parametrize(
     "code",
     [HubAlertCode.BROKER_DOWN, HubAlertCode.ACL_OPEN, HubAlertCode.AUDIT_VIOLATION,
-     AlertCode.DISK_PRESSURE],
+     HubAlertCode.HUB_DEAF, HubAlertCode.CREDENTIAL_USED_TWICE, AlertCode.DISK_PRESSURE],
 )  # fmt: skip
 def test_each_problem_of_the_hub_has_one_rule(code: str) -> None:
     assert len(problem_rules("hub", code)) == 1
@@ -223,8 +237,8 @@ def test_the_rules_file_is_plain_yaml() -> None:
     assert yaml.safe_load(text) == prometheus.rules()
 
 
-def test_a_hub_on_another_machine_is_scraped_with_a_token() -> None:
+def test_every_hub_is_scraped_with_a_token() -> None:
     [near] = prometheus.configuration("127.0.0.1:8088")["scrape_configs"]
     [far] = prometheus.configuration("10.0.0.7:8088")["scrape_configs"]
-    assert "authorization" not in near
+    assert near["authorization"] == {"credentials_file": prometheus.TOKEN}
     assert far["authorization"] == {"credentials_file": prometheus.TOKEN}

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from fleet.acl import proof
-from fleet.acl.proof import INTRUDER
 from fleet.acl.proof_report import Opening, ProofReport, Way
+from fleet.acl.prover import INTRUDER, Prover
 from fleet.contract.errors import ConfigError
 from fleet.provisioning.acl_rules import Acl
 from fleet.provisioning.connections import dynsec_of
@@ -25,7 +25,7 @@ async def examine_as(
     """Try everything with this agent's own credential, against `victims` (at least one)."""
     report = ProofReport()
     async with dynsec_of(broker.settings) as dynsec:
-        await proof.Prover(broker.settings, dynsec, credential, victims, report).run()
+        await Prover(broker.settings, dynsec, credential, victims, report).run()
     return report
 
 
@@ -66,7 +66,8 @@ async def test_the_proof_with_its_own_agents_is_green_and_leaves_nothing(
 ) -> None:
     await provisioned.enrol("alpha")
     for _ in range(2):
-        report = await proof.examine(provisioned.settings)
+        report = proof.ProofReport()
+        await proof.examine(provisioned.settings, report)
         assert report.openings == []
     async with dynsec_of(provisioned.settings) as dynsec:
         assert sorted(await dynsec.accounts()) == ["alpha", "zephyr", "zephyr-admin"]

@@ -54,7 +54,7 @@ def test_a_new_session_has_a_greater_boot_though_the_clock_went_back(
         return [status for status in born if status["boot"] != first["boot"]]
 
     [later, *_] = wait_until(second, what="the second birth")
-    assert later["boot"] == first["boot"] + 1
+    assert later["boot"] > first["boot"]
     assert later["ts"] < first["ts"]
 
 

@@ -184,7 +184,8 @@ def test_where_commands_are_signed_only_the_hub_can_command(
     elsewhere = signing.sign(key, "fleet/beta/command", order())
     hub.send(topic, elsewhere)
     assert hub.reply(elsewhere["id"])["code"] == "bad-signature"
-    good = signing.sign(key, topic, order())
+    boot = hub.all("status")[-1]["boot"]
+    good = signing.sign(key, topic, order() | {"boot": boot})
     hub.send(topic, good)
     assert hub.reply(good["id"])["result"] == "done"
     hub.send(topic, good)

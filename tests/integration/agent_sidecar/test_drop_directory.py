@@ -124,3 +124,26 @@ def test_two_sidecars_do_not_share_a_drop_directory(
     done = other.call("run")
     assert done.returncode == 3
     assert "is taken: the sidecar of alpha" in done.stderr
+
+
+def test_what_an_agent_may_not_say_in_a_day_is_refused_and_counted(
+    hub: Listener, sidecar: Sidecar
+) -> None:
+    sidecar.start()
+    hub.wait("status", state="running")
+    for number in range(40):
+        beat = {"ok": True, "metrics": {f"name_{number:02}": 123_456}}
+        temporary = sidecar.drop / f".{number}.tmp"
+        temporary.write_text(json.dumps(beat))
+        temporary.rename(sidecar.drop / f"heartbeat-{number:02}.json")
+    rejected = sidecar.drop / "rejected"
+    wait_until(lambda: len(list(rejected.glob("*.json"))) == 8)
+    wait_until(lambda: hub.all("heartbeat")[-1]["metrics"]["rejected_total"] == 8)
+    said = {name for beat in hub.all("heartbeat") for name in beat["metrics"]}
+    assert {name for name in said if name.startswith("name_")} == {
+        f"name_{number:02}" for number in range(32)
+    }
+    values = {
+        v for beat in hub.all("heartbeat") for k, v in beat["metrics"].items() if "name_" in k
+    }
+    assert values == {123_000}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from fleet.contract.quantise import gauge
 from tests.support.broker import Mosquitto
 from tests.support.sidecar import Listener, Sidecar
 
@@ -67,7 +71,9 @@ def test_publish_reliable_keeps_what_the_broker_does_not_take(
 ) -> None:
     broker.stop()
     words = ("publish", "alert", "code=disk-pressure", "severity=critical", "--timeout", "1")
-    assert agent.call(*words).returncode == 3
+    waits = agent.call(*words)
+    assert waits.returncode == 4
+    assert waits.stderr.startswith("kept in the outbox")
     kept = agent.call(*words, "--reliable")
     assert kept.returncode == 0
     assert "kept in the outbox" in kept.stderr
@@ -76,6 +82,16 @@ def test_publish_reliable_keeps_what_the_broker_does_not_take(
     agent.call("beat")
     late.wait("alert", count=2, code="disk-pressure")
     late.stop()
+
+
+def test_publish_claims_to_keep_only_what_the_outbox_has(
+    broker: Mosquitto, agent: Sidecar, tmp_path: Path
+) -> None:
+    """A password that cannot be read is found before anything is in the outbox."""
+    words = ("publish", "alert", "code=disk-pressure", "severity=critical", "--reliable")
+    done = agent.call(*words, FLEET_PASSWORD_FILE=str(tmp_path / "missing"))
+    assert done.returncode == 3
+    assert "kept" not in done.stderr
 
 
 def test_a_wrong_publish_is_refused_with_a_corrected_call(agent: Sidecar) -> None:
@@ -101,6 +117,10 @@ def test_check_shows_what_would_be_sent_and_sends_nothing(hub: Listener, agent: 
     assert done.returncode == 0
     assert "would publish on fleet/alpha/heartbeat every 600 s" in done.stdout
     assert "FLEET_INTERVAL=600 (environment)" in done.stdout
+    metrics = json.loads(done.stdout.splitlines()[-1])["metrics"]
+    gauges = {name: value for name, value in metrics.items() if not name.endswith("_total")}
+    assert gauges == {name: gauge(value) for name, value in gauges.items()}
+    assert metrics["disk_available_bytes"] > 0
     assert hub.heard == []
     assert not agent.state.exists()
 

@@ -123,3 +123,20 @@ def test_a_missing_certificate_file_is_an_error_with_a_remedy(
     assert done.returncode == 3
     assert "nobody.pem" in done.stderr
     assert "\nTry: " in done.stderr
+
+
+@pytest.mark.parametrize("what", ["key", "empty", "folder"])
+def test_what_is_no_authority_is_named(tmp_path: Path, papers: Path, what: str) -> None:
+    path = papers / ("authority.key" if what == "key" else what)
+    if what == "empty":
+        path.touch()
+    elif what == "folder":
+        path.mkdir()
+    (tmp_path / "agent").mkdir()
+    sidecar = Sidecar(tmp_path / "agent", "mqtts://127.0.0.1:1", FLEET_CA_FILE=str(path))
+    done = sidecar.call("beat", "--timeout", "2")
+    assert done.returncode == 3
+    assert done.stderr == (
+        f"{path} is no CA certificate: FLEET_CA_FILE names it\n"
+        "Try: FLEET_CA_FILE: ca/ca.pem of the hub's home, or the CA of this broker\n"
+    )

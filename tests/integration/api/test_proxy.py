@@ -17,7 +17,9 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     broker = Mosquitto(folder / "broker").start()
     home = folder / "home"
     home.mkdir()
-    (home / "fleet.toml").write_text('[http_service]\nproxies = ["127.0.0.1"]\n')
+    (home / "fleet.toml").write_text(
+        '[http_service]\nproxies = ["127.0.0.1"]\nopen_metrics = true\n'
+    )
     served = Served(home, broker).start()
     yield served
     served.stop()

@@ -12,9 +12,36 @@ READ = {"admin", "operator", "viewer"}
 OPERATE = {"admin", "operator"}
 NOBODY_NEEDED = {*ROLES, None}
 
+DIGEST = "sha256:" + "0" * 64
+WORK = [
+    ("POST", "/v1/tasks", {"id": ULID, "context": ULID, "kind": "x"}, OPERATE),
+    ("GET", "/v1/tasks", None, READ),
+    ("GET", f"/v1/tasks/{ULID}", None, READ),
+    ("POST", f"/v1/tasks/{ULID}/claim", None, set()),
+    ("POST", f"/v1/tasks/{ULID}/renew", {"epoch": 1}, set()),
+    ("POST", f"/v1/tasks/{ULID}/complete", {"epoch": 1}, set()),
+    ("POST", f"/v1/tasks/{ULID}/fail", {"epoch": 1}, set()),
+    ("POST", f"/v1/tasks/{ULID}/cancel", None, OPERATE),
+    ("POST", f"/v1/tasks/{ULID}/input", {"input": []}, OPERATE),
+    ("POST", f"/v1/tasks/{ULID}/acknowledge", None, OPERATE),
+    ("POST", f"/v1/tasks/{ULID}/approve", None, OPERATE),
+    ("POST", f"/v1/tasks/{ULID}/retry", None, OPERATE),
+    ("PUT", f"/v1/blobs/{DIGEST}?context={ULID}", None, OPERATE),
+    ("HEAD", f"/v1/blobs/{DIGEST}?context={ULID}", None, OPERATE),
+    ("GET", f"/v1/blobs/{DIGEST}?context={ULID}", None, OPERATE),
+    ("GET", f"/v1/boards/{ULID}", None, OPERATE),
+    ("GET", f"/v1/boards/{ULID}/final/report.md", None, OPERATE),
+    ("PUT", f"/v1/boards/{ULID}/final/report.md", {"descriptor": {"digest": DIGEST, "size": 0}},
+     OPERATE),
+]  # fmt: skip
+"""`agent:ada` is not enrolled, so it has no part in work; `test_work_wall` has those who are."""
+
 MATRIX = [
     ("GET", "/v1/agents", None, READ),
     ("GET", "/v1/agents/ada", None, READ),
+    ("DELETE", "/v1/agents/ada", None, OPERATE),
+    ("DELETE", "/v1/agents/ada?history=true", None, {"admin"}),
+    ("POST", "/v1/agents/ada/rename", {"to": "ada"}, OPERATE),
     ("GET", "/v1/stats", None, READ),
     ("GET", "/v1/history", None, READ),
     ("GET", "/v1/rollups", None, READ),
@@ -24,6 +51,7 @@ MATRIX = [
     ("GET", "/v1/inbox?agent=ada", None, {*READ, "agent:ada"}),
     ("POST", "/v1/send", {"to": "ada", "verb": "health-check"}, OPERATE),
     ("POST", "/v1/alerts/ack", {"agent": "ada", "code": "agent-late"}, OPERATE),
+    ("POST", "/v1/alerts/retry", {}, OPERATE),
     ("POST", "/v1/verified", {"agent": "ada", "agrees": True}, OPERATE),
     ("GET", "/v1/dead-letters", None, OPERATE),
     ("GET", "/v1/silences", None, READ),
@@ -31,9 +59,10 @@ MATRIX = [
     ("DELETE", "/v1/silences/none", None, OPERATE),
     ("POST", "/v1/ack", {"id": ULID, "result": "done"}, {*OPERATE, "agent:ada"}),
     ("POST", "/v1/publish/heartbeat", BEAT, {"agent:ada"}),
+    *WORK,
     ("GET", "/healthz", None, NOBODY_NEEDED),
     ("GET", "/readyz", None, NOBODY_NEEDED),
-    ("GET", "/metrics", None, NOBODY_NEEDED),
+    ("GET", "/metrics", None, {*READ, "scraper"}),
     ("GET", "/v1/openapi.json", None, NOBODY_NEEDED),
 ]
 
@@ -53,6 +82,15 @@ def test_a_role_may_do_what_the_matrix_says_and_no_more(
         assert status not in (401, 403), status
     else:
         assert status == (401 if role is None else 403)
+
+
+@pytest.mark.parametrize(("path", "role"), [("/metrics", "scraper"), ("/v1/agents", "viewer")])
+def test_who_has_no_token_is_told_of_the_role_with_the_fewest_rights(
+    hub: Served, path: str, role: str
+) -> None:
+    status, said, _ = hub.ask("GET", path, None)
+    assert status == 401
+    assert said["try"].endswith(f"fleet token create --role {role}")
 
 
 def templated(path: str) -> str:
@@ -78,6 +116,12 @@ def test_the_matrix_knows_every_route(hub: Served) -> None:
         for method, path, _, _ in MATRIX
     }
     known = {(m, p.replace("publish/heartbeat", "publish/{kind}")) for m, p in known}
+    for value, name in (
+        (f"boards/{ULID}/final/report.md", "boards/{context}/{section}/{name}"),
+        (f"boards/{ULID}", "boards/{context}"), (f"tasks/{ULID}", "tasks/{id}"),
+        (DIGEST, "{digest}"),
+    ):  # fmt: skip
+        known = {(m, p.replace(value, name)) for m, p in known}
     # Sessions have tests of their own, and a stream does not end.
     others = {("GET", "/v1/events")} | {(m, "/v1/session") for m in ("GET", "POST", "DELETE")}
     assert routes - others == known - {("GET", "/v1/openapi.json")}

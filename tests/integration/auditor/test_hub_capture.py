@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,3 +80,22 @@ def test_a_live_audit_needs_no_hub(tmp_path: Path, broker: Mosquitto):
     code, report = audit(tmp_path / "none", "--live", "2", "--broker", broker.url)
     assert code == 2
     assert report["messages"] == 1
+
+
+def test_a_live_audit_knows_a_command_that_is_retained_while_it_listens(
+    tmp_path: Path, broker: Mosquitto
+):
+    found: list[tuple[int, dict[str, object]]] = []
+    home = tmp_path / "none"
+    listening = threading.Thread(
+        target=lambda: found.append(audit(home, "--live", "4", "--broker", broker.url))
+    )
+    listening.start()
+    hub = Publisher(broker, "alpha")
+    while listening.is_alive():  # when it has subscribed nobody says: each one is a new message
+        hub.publish("command", b'{"verb":"health-check"}', retain=True).wait_for_publish(10)
+        listening.join(0.5)
+    hub.close()
+    findings: Any = found[0][1]["findings"]
+    retained = [one for one in findings if one["rule"] == "traffic.retained-command"]
+    assert len(retained) > 1  # the first may be what the broker kept; those after it came live

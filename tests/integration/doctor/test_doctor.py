@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ import pytest
 
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
+from tests.support import postgres
 from tests.support.broker import SHIPPED, Mosquitto, free_port
+from tests.support.hub import HubProcess
 from tests.support.provisioned import ProvisionedBroker
 from tests.support.served import Served, environment, fleet
+from tests.support.stores import PostgresPlace
+from tests.support.waiting import wait_until
 
 Found = dict[str, tuple[str, str, str | None]]
 
@@ -32,6 +37,16 @@ def closed(tmp_path: Path) -> Path:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     return home
+
+
+def test_metrics_that_are_open_are_told(tmp_path: Path, broker: Mosquitto) -> None:
+    environ = environment(closed(tmp_path), FLEET_BROKER=broker.url)
+    assert "metrics" not in examined(environ)[1]
+    (tmp_path / "home" / "fleet.toml").write_text("[http_service]\nopen_metrics = true\n")
+    level, said, remedy = examined(environ)[1]["metrics"]
+    assert (level, said) == ("warning", "every user of this machine may read /metrics")
+    assert remedy is not None
+    assert "open_metrics = false" in remedy
 
 
 def test_a_hub_that_serves_is_ready_and_its_broker_well(tmp_path: Path, broker: Mosquitto) -> None:
@@ -117,3 +132,42 @@ def test_the_broker_that_fleet_init_configures_passes(tmp_path: Path) -> None:
 def test_the_shipped_limits_are_what_it_asks_for() -> None:
     assert "max_queued_messages 0" in SHIPPED
     assert "set_tcp_nodelay true" in SHIPPED
+
+
+@postgres.needs_postgres
+def test_a_database_is_looked_at_and_a_hub_that_stands_by_is_no_fault(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    place = PostgresPlace(tmp_path)
+    leads = HubProcess(closed(tmp_path), broker, FLEET_STORE=str(place.url))
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    waits = HubProcess(other, broker, FLEET_STORE=str(place.url))
+    environ = environment(
+        other, FLEET_BROKER=broker.url, FLEET_HTTP=waits.http, FLEET_STORE=str(place.url)
+    )
+    assert examined(environ)[1]["store"][1].endswith("no hub leads there")
+    try:
+        leads.start()
+        waits.start(standby=True)
+        wait_until((other / "hub.json").exists, what="the standby")
+        found = examined(environ)[1]
+        refused = fleet("history", environ=environ)
+        waits.stop()
+    finally:
+        waits.kill()
+        leads.kill()
+    leader = f"{socket.gethostname()}/"
+    assert found["store"][0] == "ok"
+    assert f"; {leader}" in found["store"][1]
+    assert "disk" not in found
+    assert found["hub"][0] == "ok"
+    assert found["hub"][1].startswith(f"this hub stands by: {leader}")
+    assert refused.returncode == 0 or "this hub stands by" in refused.stderr
+    assert not (other / "hub.json").exists()
+    place.server.crash()
+    try:
+        level, said, remedy = examined(environ)[1]["store"]
+    finally:
+        place.server.start()
+    assert (level, bool(remedy)) == ("critical", True), said

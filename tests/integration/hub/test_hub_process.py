@@ -83,7 +83,7 @@ def test_a_restart_is_no_event_for_agents_that_stayed_well(hub: HubProcess, brok
 
     def live() -> None:
         seq = 0
-        while not ended.wait(0.3):
+        while not ended.wait(0.1):
             larry.publish("heartbeat", beat(boot=7, seq=seq, interval=1), retain=True)
             seq += 1
 
@@ -91,7 +91,7 @@ def test_a_restart_is_no_event_for_agents_that_stayed_well(hub: HubProcess, brok
     thread.start()
     wait_until(lambda: hub.count() > 2)
     hub.kill()
-    time.sleep(4)  # longer than the agent may be silent
+    time.sleep(3)  # longer than the agent may be silent
     hub.start()
     told = "SELECT fact, word, at FROM event WHERE agent = 'larry' ORDER BY id"
     known = hub.query(told)
@@ -113,14 +113,14 @@ def test_a_hub_that_stood_still_blames_nobody(hub: HubProcess, broker: Mosquitto
     ended = threading.Event()
 
     def live() -> None:
-        while not ended.wait(0.3):
+        while not ended.wait(0.1):
             larry.publish("heartbeat", beat(interval=2), retain=True)
 
     thread = threading.Thread(target=live)
     thread.start()
     wait_until(lambda: hub.count() > 2)
     os.kill(hub.pid, signal.SIGSTOP)  # a laptop's lid, a snapshot of the machine
-    time.sleep(6)
+    time.sleep(5.5)  # more than 2.5 intervals
     os.kill(hub.pid, signal.SIGCONT)
     wait_until(lambda: watcher.inbox, what="the call for births")
     seen = hub.count()

@@ -52,7 +52,7 @@ def lines(hub: Served, *words: str) -> list[dict[str, Any]]:
 
 
 def beats(hub: Served) -> list[dict[str, Any]]:
-    return lines(hub, "--kind", "heartbeat")
+    return lines(hub, "--kind", "heartbeat", "--oldest")
 
 
 @pytest.mark.timeout(120)

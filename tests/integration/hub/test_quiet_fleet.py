@@ -166,3 +166,30 @@ def test_who_is_only_found_retained_is_never_called_well_by_a_hub_that_starts(
     wait_until(is_stale, what="the judgement of silence")
     assert {state for state, _ in seen} <= {"unknown", "stale"}
     assert not any(well for _, well in seen)
+
+
+@pytest.mark.timeout(60)
+def test_a_window_ends_by_its_name_and_a_code_that_nobody_raises_is_refused(hub: Served) -> None:
+    hub.home.mkdir()
+    minute = time.gmtime().tm_min
+    (hub.home / "fleet.toml").write_text(
+        f"[maintenance.hourly]\ncron = '{minute} * * * *'\nfor = '30m'\nagent = 'ada'\n"
+        "[maintenance.rare]\ncron = '0 0 29 2 *'\nfor = '1m'\n"
+    )
+    hub.start()
+
+    def windows() -> list[str]:
+        return [s["window"] for s in hub.get("/v1/silences")["silences"]]
+
+    def end(name: str) -> str:
+        return fleet("maintenance", "end", name, environ=hub.environ).stderr
+
+    wait_until(lambda: windows() == ["hourly"], what="the window that is open")
+    assert "the window rare is not open: it opens at" in end("rare")
+    assert "no maintenance hurly is on or planned" in end("hurly")
+    assert "is over" in end("hourly")
+    assert windows() == []
+    silence = fleet("alerts", "silence", "--code", "agent-ofline", environ=hub.environ)
+    assert silence.returncode == 3
+    assert "no alert has that code: it would hold nothing back" in silence.stderr
+    assert "Try: agent-offline" in silence.stderr

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
+from fleet.http.connections import most_connections
+from fleet.tokens import Principal, Role, Tokens
 from tests.support.broker import Mosquitto, free_port
 from tests.support.served import Served, environment
 from tests.support.sidecar import stand_in
@@ -157,6 +159,57 @@ async def test_http_with_an_operators_token_has_the_same_tools(hub: Served, url:
         Client(streamable_http_client(url, http_client=session)) as client,
     ):
         assert text_of(await client.call_tool("check", {})).startswith("OK")
+
+
+def test_a_stream_over_http_ends_with_its_token(hub: Served, url: str) -> None:
+    tokens = Tokens(hub.home)
+    secret, entry = tokens.create(Principal(Role.OPERATOR), "2026-01-01T00:00:00Z")
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    }
+    headers = {
+        "Authorization": f"Bearer {secret}",
+        "Accept": "application/json, text/event-stream",
+    }
+    with httpx.Client(headers=headers, timeout=12) as client:
+        opened = client.post(url, json=hello)
+        assert opened.status_code == 200, opened.text
+        assert "mcp-session-id" not in opened.headers  # nothing is kept for who never comes back
+        with client.stream("GET", url, headers=headers) as stream:
+            assert stream.status_code == 200
+            tokens.revoke(entry.id)
+            stream.read()  # to its end; one that lives on pings every 15 s, so this times out
+        assert client.post(url, json=hello, headers=headers).status_code == 401
+
+
+def test_streams_over_http_have_a_bound_for_each_bearer(hub: Served, url: str) -> None:
+    headers = {
+        "Authorization": f"Bearer {hub.tokens['operator']}",
+        "Accept": "text/event-stream",
+    }
+    other = headers | {"Authorization": f"Bearer {hub.tokens['admin']}"}
+    limits = httpx.Limits(max_connections=None)
+    with httpx.Client(headers=headers, limits=limits, timeout=12) as client, ExitStack() as open_:
+        for _ in range(most_connections() // 4):
+            assert open_.enter_context(client.stream("GET", url)).status_code == 200
+        refused = client.get(url)
+        assert refused.status_code == 429
+        assert refused.headers["retry-after"]
+        assert "end those that nobody reads" in refused.json()["try"]
+        assert open_.enter_context(client.stream("GET", url, headers=other)).status_code == 200
+    wait_until(lambda: streams(url, headers) == 200, what="room for another stream")
+
+
+def streams(url: str, headers: dict[str, str]) -> int:
+    with httpx.stream("GET", url, headers=headers) as answer:
+        return answer.status_code
 
 
 def answers(url: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fleet.contract.timestamps import timestamp
 from fleet.notifier.senders import signature
 from tests.support.broker import Mosquitto, free_port
 from tests.support.hub import Publisher
@@ -19,11 +21,18 @@ from tests.support.waiting import wait_until
 SECRET = "a long random word"  # noqa: S105 - made up
 
 
-def alert(state: str) -> bytes:
+def alert(state: str, code: str = "disk-pressure") -> bytes:
     return json.dumps(
-        {"code": "disk-pressure", "severity": "warning", "state": state,
+        {"code": code, "severity": "warning", "state": state,
          "ts": "2026-03-18T21:30:00Z"}
     ).encode()  # fmt: skip
+
+
+def beat(*, ok: bool) -> bytes:
+    process = "pass" if ok else "fail"
+    return json.dumps(
+        {"ok": ok, "interval": 600, "checks": {"process": process}, "ts": timestamp(time.time())}
+    ).encode()
 
 
 def home_with(home: Path, **routes: dict[str, str]) -> Path:
@@ -84,6 +93,61 @@ def test_a_webhook_gets_signed_news_and_its_end_although_it_fails_at_first(
         assert "works again" in log
         assert "topsecret" not in log
         assert SECRET not in log
+
+
+def test_what_a_receiver_refuses_is_set_aside_shown_and_tried_again_by_hand(
+    tmp_path: Path, broker: Mosquitto, larry: Publisher
+) -> None:
+    with Webhook(400, 200) as webhook:
+        home = home_with(tmp_path / "home", oncall=hook(webhook.url))
+        environ = {"PATH": "/usr/bin:/bin", "FLEET_HOME": str(home), "HOME": str(tmp_path)}
+        hub = Served(home, broker).start()
+        try:
+            larry.publish("alert", alert("firing"))
+            wait_until(lambda: 'route_refused_total{route="oncall"} 1' in metrics(hub), deadline=40)
+            kept = home / "routes/oncall.json"
+            wait_until(lambda: json.loads(kept.read_text())["set_aside"], what="it on the disk")
+            hub.kill()
+            hub.start()
+            larry.publish("alert", alert("firing", "rate-limited"))
+            wait_until(lambda: 'route_sent_total{route="oncall"} 1' in metrics(hub), deadline=40)
+            assert 'route_set_aside_messages{route="oncall"} 1' in metrics(hub)
+            shown = fleet("alerts", environ=environ).stderr
+            assert "route oncall would not take disk-pressure (firing) of larry at" in shown
+            assert "HTTP 400" in shown
+            assert "topsecret" not in shown
+            assert fleet("alerts", "retry", "absent", environ=environ).returncode == 3
+            done = fleet("alerts", "retry", "oncall", environ=environ)
+            assert (done.returncode, done.stderr) == (0, "messages tried again: 1\n")
+            wait_until(lambda: 'route_sent_total{route="oncall"} 2' in metrics(hub), deadline=40)
+        finally:
+            hub.stop()
+        assert [code for code, _ in states(webhook)] == [
+            "disk-pressure", "rate-limited", "disk-pressure",
+        ]  # fmt: skip
+
+
+def test_a_one_liner_that_says_it_is_not_well_wakes_somebody_and_names_the_planes(
+    tmp_path: Path, broker: Mosquitto, larry: Publisher
+) -> None:
+    with Webhook() as webhook:
+        home = home_with(tmp_path / "home", oncall=hook(webhook.url))
+        with (home / "fleet.toml").open("a") as settings:
+            settings.write("[alerts]\ndegraded_after = 1\n")
+        hub = Served(home, broker).start()
+        try:
+            larry.publish("heartbeat", beat(ok=False))
+            [told] = wait_until(webhook.json, what="the news")
+            assert (told["code"], told["severity"]) == ("agent-degraded", "critical")
+            assert told["members"][0]["planes"] == ["process"]
+            assert told["text"] == "agent-degraded (critical): larry (process)"
+            [shown] = hub.get("/v1/alerts")["alerts"]
+            assert (shown["code"], shown["planes"]) == ("agent-degraded", ["process"])
+            larry.publish("heartbeat", beat(ok=True))
+            wait_until(lambda: len(webhook.posts) == 2, what="its end")
+        finally:
+            hub.stop()
+        assert [state for _, state in states(webhook)] == ["firing", "resolved"]
 
 
 def test_what_could_not_be_told_before_a_kill_is_told_after_it(

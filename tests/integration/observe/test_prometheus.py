@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 from fleet.integrations.alert_rules import RECORDINGS
-from fleet.integrations.prometheus import RULES
+from fleet.integrations.prometheus import RULES, TOKEN
 from tests.support.broker import free_port
 from tests.support.prometheus import (
     ALERTMANAGER,
@@ -35,6 +36,34 @@ def exported(hub: Served, what: str, folder: Path, *options: str) -> Path:
     done = fleet("export", what, "-d", str(folder), *options, environ=hub.environ)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+def test_the_export_has_a_token_for_the_metrics_alone_and_keeps_it(
+    hub: Served, tmp_path: Path
+) -> None:
+    """The real Prometheus of the other tests scrapes with it."""
+    path = exported(hub, "prometheus", tmp_path) / TOKEN
+    token = path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert hub.ask("GET", "/metrics", token)[0] == 200
+    assert hub.ask("GET", "/metrics", None)[0] == 401
+    assert hub.ask("GET", "/v1/agents", token)[0] == 403
+    exported(hub, "prometheus", tmp_path)
+    assert path.read_text() == token
+    held = json.loads(fleet("token", "list", "-o", "json", environ=hub.environ).stdout)
+    newest = [entry["id"] for entry in held if entry["role"] == "scraper"][-1]
+    assert fleet("token", "revoke", newest, environ=hub.environ).returncode == 0
+    assert hub.ask("GET", "/metrics", token)[0] == 401
+    exported(hub, "prometheus", tmp_path)
+    assert hub.ask("GET", "/metrics", path.read_text())[0] == 200
+    folder = exported(hub, "compose", tmp_path / "compose") / "prometheus"
+    assert stat.S_IMODE((folder / TOKEN).stat().st_mode) == 0o600
+    elsewhere = fleet(
+        "export", "prometheus", "-d", str(tmp_path / "far"), "--http", "hub.example.org:8088",
+        environ=hub.environ,
+    )  # fmt: skip
+    assert "fleet token create --role scraper" in elsewhere.stderr
+    assert not (tmp_path / "far" / TOKEN).exists()
 
 
 def edit(path: Path, **changes: Any) -> None:

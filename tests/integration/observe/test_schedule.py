@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fleet.schedule import TASKS
+from tests.support.other_user import as_root
 from tests.support.served import environment, fleet
 
 NASTY = 'a b%c$d"e'
@@ -76,6 +77,27 @@ def test_a_crontab_has_a_line_a_task_that_a_shell_reads_as_meant(tmp_path: Path)
             ["/bin/sh", "-c", shown], capture_output=True, text=True, timeout=30, check=True
         )
         assert said.stdout == f"{tmp_path / NASTY}\n"
+
+
+@as_root
+@pytest.mark.parametrize("system", ["systemd", "launchd", "cron"])
+def test_what_root_installs_for_nobody_is_refused(system: str, tmp_path: Path) -> None:
+    done = fleet("schedule", "install", "check", f"--{system}", environ=environment(tmp_path))
+    assert done.returncode == 3
+    assert "needs an account to run as" in done.stderr
+    assert "Try: --user NAME" in done.stderr
+
+
+def test_what_is_scheduled_for_the_system_runs_as_the_account_that_was_named(
+    tmp_path: Path,
+) -> None:
+    assert "\nUser=nobody\n" in run(tmp_path, "print", "audit", "--systemd", "--user", "nobody")
+    plist = run(tmp_path, "print", "audit", "--launchd", "--user", "nobody")
+    assert "\\t" not in plist, "the output shows a tab so, and launchd would read it"
+    content = plistlib.loads(plist.encode())
+    assert content["UserName"] == "nobody"
+    assert content["EnvironmentVariables"]["FLEET_HOME"] == str(tmp_path / NASTY)
+    assert "User=" not in run(tmp_path, "print", "audit", "--systemd")
 
 
 def test_one_task_by_name_and_an_unknown_one_with_a_remedy(tmp_path: Path) -> None:

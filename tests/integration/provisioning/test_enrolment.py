@@ -72,7 +72,8 @@ async def test_a_name_is_enrolled_once_and_never_the_fleets_own(
 ) -> None:
     async with provisioned.enroller() as enroller:
         await enroller.add("alpha")
-        for name in ("alpha", "zephyr", "zephyr-admin", "acl-probe-1", "Alpha", "a/b"):
+        taken = ("zephyr", "zephyr-admin", "acl-probe-1", "fleet-doctor")
+        for name in ("alpha", *taken, "Alpha", "a/b"):
             with pytest.raises(ConfigError):
                 await enroller.add(name)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent_sidecar.kinds.openclaw import live, ready, startup
+from agent_sidecar.config import load
+from agent_sidecar.kinds import assemble
+from agent_sidecar.kinds.openclaw_health import live, ready, startup
 from agent_sidecar.probes.base import ProbeResult
 from agent_sidecar.probes.endpoint import EndpointProbe, ReadHealth, common, parse
 from agent_sidecar.probes.http import MAX_ANSWER, HttpAddress, get
@@ -187,3 +189,36 @@ def test_openclaw_in_trouble(judge: ReadHealth, document: object, check: Check) 
         result = look(stub.url, judge)
     assert result.check is check
     assert result.versions == {}, "a version is a version or absent"
+
+
+def test_a_refused_channel_of_openclaw_fails_its_plane_and_is_counted_only(
+    tmp_path: Path,
+) -> None:
+    """Recorded from 2026.9.6: 503 with the ids of the channels that are refused."""
+    said: dict[str, object] = {"ready": False, "failing": ["telegram", "client-letters"]}
+    status = "503 Service Unavailable"
+
+    def gateway(connection: socket.socket, path: str) -> None:
+        page = answer(body=b"<!doctype html>", kind="text/html")
+        connection.sendall(answer(said, status=status) if path == "/readyz" else page)
+
+    (tmp_path / "openclaw.json").write_text("{}")
+    with Stub(gateway) as stub:
+        settings = {
+            "FLEET_AGENT": "alpha",
+            "FLEET_KIND": "openclaw",
+            "FLEET_AGENT_HOME": str(tmp_path),
+            "FLEET_ENDPOINT": stub.url,
+        }
+        probes = {probe.name: probe for probe in assemble(load(environ=settings)).probes}
+        refused = probes["channels"].run()
+        said, status = {"ready": True, "failing": []}, "200 OK"
+        good = probes["channels"].run()
+        said = {"ready": True, "failing": "client-letters"}
+        strange = probes["channels"].run()
+    gone = probes["channels"].run()
+    assert (refused.plane, refused.check) == ("channels", Check.FAIL)
+    assert refused.metrics == {"channels_failed": 2}
+    assert (good.check, good.metrics) == (Check.PASS, {"channels_failed": 0})
+    assert strange.check is gone.check is Check.UNKNOWN
+    assert "client" not in repr([refused, good, strange, gone, probes["channels"].reads])

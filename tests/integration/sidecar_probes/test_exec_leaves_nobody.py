@@ -144,6 +144,26 @@ def test_a_second_supervisor_of_the_same_agent_is_refused(supervised: Supervised
     assert len(supervised.agents()) == 1
 
 
+def test_a_copy_of_the_state_directory_leaves_the_agent_alone(
+    supervised: SupervisedAgent, tmp_path: Path
+) -> None:
+    """On the same machine, with `cp -a`: the lock is another file there."""
+    first = supervised.start("--no-sidecar")
+    agent = supervised.wait_agent(1)
+    copy = tmp_path / "copy"
+    shutil.copytree(supervised.folder, copy)
+    argv = [sys.executable, "-m", "agent_sidecar", "exec", "--no-sidecar", "--", "true"]
+    done = subprocess.run(
+        argv, env={**supervised.environ, "FLEET_HOME": str(copy)}, capture_output=True, text=True,
+        timeout=40, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"process {agent} is left alone" in done.stderr
+    assert alive(agent)
+    assert first.poll() is None
+    assert supervised.agents() == [agent]
+
+
 def test_a_killed_sidecar_is_replaced_beside_the_same_agent(supervised: SupervisedAgent) -> None:
     supervisor = supervised.start()
     supervised.wait_agent(1)

@@ -1,9 +1,9 @@
-"""The nanobot kind against the real thing: up, hung, killed, back, reconfigured, failing jobs."""
+"""The nanobot kind against the real thing: tokens, idle cost, failing jobs; its life and death are
+in tests/acceptance/agents."""
 
 from __future__ import annotations
 
 import json
-import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.skipif(find_nanobot() is None, reason=REASON),
-    pytest.mark.xdist_group("nanobot"),  # 100 MB each
+    pytest.mark.xdist_group("agents"),  # 100 MB each
     pytest.mark.timeout(120),
 ]
 
@@ -73,53 +73,6 @@ def look(assembly: Assembly) -> dict[str, ProbeResult]:
 
 def raised(results: dict[str, ProbeResult]) -> set[str]:
     return {str(s.code) for result in results.values() for s in result.evidence if s.firing}
-
-
-def test_the_life_of_a_real_gateway(tmp_path: Path) -> None:
-    nanobot = Nanobot(tmp_path)
-    assembly = assembled(nanobot)
-    assert assembly.kind == "nanobot", "found by looking"
-    assert look(assembly)["process"].check is Check.FAIL, "the sidecar may start before it"
-    try:
-        nanobot.start()
-        up = wait_until(
-            lambda: (found := look(assembly))["endpoint /health"].check is Check.PASS and found,
-            what="its health",
-        )
-        assert up["process"].check is Check.PASS
-        assert up["process"].metrics["memory_bytes"] > 20_000_000
-        assert up["version"].versions == {"agent": "0.3.5"}
-        for name in ("process", "endpoint /health"):
-            uptime = up[name].uptime
-            assert uptime is not None
-            assert 0 <= uptime < 60
-        assert raised(up) == set()
-        assert assembly.pid() == nanobot.pid
-
-        digest = up["config"].config
-        nanobot.write_config(agents={"defaults": {"model": "custom/other", "provider": "custom"}})
-        changed = look(assembly)["config"].config
-        assert changed != digest
-        whole = nanobot.config.read_text()
-        nanobot.config.write_text(whole[:-2])
-        assert "config-invalid" in raised(look(assembly))
-        nanobot.config.write_text(whole)
-        assert look(assembly)["config"].config == changed
-
-        nanobot.signal(signal.SIGSTOP)
-        # The last of its threads stops a moment after the signal.
-        wait_until(lambda: look(assembly)["process"].check is Check.WARN, what="the stop")
-        hung = look(assembly)
-        assert raised(hung) == {"endpoint-down"}, "but it does not answer"
-        nanobot.signal(signal.SIGCONT)
-        assert raised(look(assembly)) == set()
-
-        nanobot.kill()
-        dead = look(assembly)
-        assert raised(dead) == {"process-down", "endpoint-down"}
-        assert (nanobot.folder / "run/gateway.json").exists(), "a kill leaves its run file behind"
-    finally:
-        nanobot.kill()
 
 
 def test_jobs_that_fail_are_seen_though_nanobot_calls_them_ok(

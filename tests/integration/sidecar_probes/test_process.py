@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from agent_sidecar.kinds.documents import nearest
+from agent_sidecar.kinds.openclaw_gateway import TITLE
 from agent_sidecar.probes.process import PidFile, ProcessProbe, by_name
 from agent_sidecar.probes.processes import ProcTable, PsTable, Table, runs
 from fleet.contract.vocabulary import Check
@@ -52,11 +54,12 @@ def test_a_living_process_passes_with_its_numbers(
 ) -> None:
     pid_file = tmp_path / "agent.pid"
     pid_file.write_text(f"{start('sleep', '60').pid}\n")
-    result = probe_of(pid_file, processes).run()
+    probe = probe_of(pid_file, processes)
+    wait_until(lambda: probe.run().metrics["memory_bytes"] > 10_000, what="its start")
+    result = probe.run()
     assert result.check is Check.PASS
     assert result.uptime is not None
     assert 0 <= result.uptime < 60
-    assert result.metrics["memory_bytes"] > 10_000
     assert result.metrics["processes"] == 1
 
 
@@ -169,19 +172,78 @@ def test_a_process_is_found_by_the_name_of_its_program_or_script(
 @pytest.mark.parametrize(
     ("argv", "found"),
     [
-        (["/usr/bin/openclaw", "gateway"], True),
-        (["node", "/usr/lib/node_modules/openclaw/openclaw.mjs"], True),
-        (["/opt/venv/bin/python3.11", "-m", "openclaw"], True),
-        (["vim", "openclaw"], False),
-        (["python3", "-m", "http.server", "openclaw"], False),
-        (["node", "server.js", "openclaw"], False),
+        (["/usr/bin/worker", "serve"], True),
+        (["node", "/usr/lib/node_modules/worker/worker.mjs"], True),
+        (["/opt/venv/bin/python3.11", "-m", "worker"], True),
+        (["vim", "worker"], False),
+        (["python3", "-m", "http.server", "worker"], False),
+        (["node", "server.js", "worker"], False),
         ([""], False),
     ],
 )
 def test_what_a_command_line_runs(argv: list[str], found: bool) -> None:
-    assert runs(argv, "openclaw") is found
+    assert runs(argv, "worker") is found
+
+
+@pytest.mark.parametrize(
+    ("argv", "found"),
+    [
+        (["openclaw-gateway"], True),
+        (["openclaw"], False),
+        (["node", "/usr/lib/node_modules/openclaw/openclaw.mjs", "cron", "list"], False),
+        (["/usr/bin/openclaw", "gateway", "status"], False),
+    ],
+)
+def test_no_command_line_tool_is_openclaws_gateway(argv: list[str], found: bool) -> None:
+    """Titles as measured with 2026.9.6."""
+    assert runs(argv, TITLE) is found
+
+
+@pytest.mark.parametrize(
+    ("argv", "found"),
+    [
+        (["/opt/venv/bin/python3.11", "/opt/venv/bin/nanobot", "gateway"], True),
+        (["python", "-m", "nanobot", "gateway", "--port", "1"], True),
+        (["nanobot", "gateway"], True),
+        (["/opt/venv/bin/python3.11", "/opt/venv/bin/nanobot", "agent", "-m", "gateway"], False),
+        (["nanobot", "agent"], False),
+        (["vim", "gateway"], False),
+        (["gateway"], False),
+        ([], False),
+    ],
+)
+def test_a_subcommand_tells_the_gateway_from_the_tool(argv: list[str], found: bool) -> None:
+    assert runs(argv, "nanobot gateway") is found
 
 
 def test_a_process_title_with_blanks_is_found_too(start: Start) -> None:
     """nanobot overwrites its command line with its name and pads it."""
     assert runs(["nanobot-gateway      "], "nanobot-gateway")
+
+
+@linux
+def test_a_first_start_makes_the_folder_of_its_file_and_wakes_us(
+    tmp_path: Path, start: Start
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    pid_file = home / "run/agent.json"
+    probe = ProcessProbe(PidFile(pid_file), "", appears_in=lambda: nearest(pid_file.parent, home))
+
+    def woken() -> bool:
+        descriptor = probe.fileno()
+        assert descriptor is not None
+        return bool(select.select([descriptor], [], [], 10)[0])
+
+    assert probe.run().check is Check.FAIL
+    (home / "log").write_text("others write there, too")
+    assert woken()
+    assert not probe.is_news()
+    pid_file.parent.mkdir()
+    assert woken()
+    assert not probe.is_news()
+    pid_file.write_text(str(start("sleep", "60").pid))
+    assert woken()
+    assert probe.is_news()
+    assert probe.run().check is Check.PASS
+    assert probe.is_news(), "its end will be"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from agent_sidecar.supervise import process_table
 from agent_sidecar.supervise.process_table import look
-from agent_sidecar.supervise.process_tree import AGENT, SIDECAR, ProcessTree
+from agent_sidecar.supervise.process_tree import AGENT, ROLES, SIDECAR, ProcessTree
 from tests.support.processes import alive, mentioning
 from tests.support.waiting import wait_until
 
@@ -95,11 +96,47 @@ def test_who_is_on_record_ends_with_its_children(tmp_path: Path, start: Start) -
 def test_a_number_that_went_to_another_process_is_left_alone(tmp_path: Path, start: Start) -> None:
     stranger = start(PARENT)
     child_of(stranger)
-    (tmp_path / "children").write_text(json.dumps({AGENT: [stranger.pid, "another start"]}))
+    tree = ProcessTree(tmp_path)
+    tree.record({AGENT: stranger.pid})
+    said = json.loads((tmp_path / "children").read_text())
+    said[AGENT][1] = "another start"
+    (tmp_path / "children").write_text(json.dumps(said))
     assert ProcessTree(tmp_path).members() == {}
     assert ProcessTree(tmp_path).members(fresh=True) == {}
     assert ProcessTree(tmp_path).end_all() == []
     assert alive(stranger.pid)
+
+
+@pytest.mark.usefixtures("table")
+def test_a_copied_record_ends_nobody(tmp_path: Path, start: Start) -> None:
+    made, copied = tmp_path / "made", tmp_path / "copied"
+    made.mkdir()
+    agent, sidecar = start("exec sleep 600"), start("exec sleep 600")
+    ProcessTree(made).record({AGENT: agent.pid, SIDECAR: sidecar.pid})
+    shutil.copytree(made, copied)
+    tree = ProcessTree(copied)
+    assert tree.members() == tree.members(fresh=True) == {}
+    assert tree.end_all() == tree.end_all(fresh=True) == []
+    assert tree.of_others() == sorted([agent.pid, sidecar.pid])
+    assert alive(agent.pid)
+    assert alive(sidecar.pid)
+    made.rename(tmp_path / "moved")
+    moved = ProcessTree(tmp_path / "moved")
+    assert (set(moved.members()), moved.of_others()) == ({agent.pid, sidecar.pid}, [])
+
+
+def test_a_record_of_an_earlier_version_is_believed_of_who_carries_the_mark(
+    tmp_path: Path, start: Start
+) -> None:
+    tree = ProcessTree(tmp_path)
+    agent, stranger = start("exec sleep 600", **tree.mark), start("exec sleep 600")
+    tree.record({AGENT: agent.pid, SIDECAR: stranger.pid})
+    said = json.loads((tmp_path / "children").read_text())
+    (tmp_path / "children").write_text(json.dumps({role: said[role] for role in ROLES}))
+    assert tree.end_all() == []
+    assert not alive(agent.pid)
+    assert alive(stranger.pid)
+    assert tree.of_others() == [stranger.pid]
 
 
 @pytest.mark.usefixtures("table")

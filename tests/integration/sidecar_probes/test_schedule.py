@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import plistlib
+import pwd
 import re
 import shutil
 import subprocess
@@ -11,6 +13,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from agent_sidecar.schedule import account
+from fleet.contract.service_units import start_of
+from tests.support.other_user import as_root
 
 NASTY = 'a b%c$d"e'
 ENVIRON = {
@@ -73,7 +79,11 @@ def test_launchd_gets_a_property_list_without_a_stdin_to_wait_for(tmp_path: Path
     assert content["StartInterval"] == 600
     assert content["StandardInPath"] == "/dev/null"
     assert content["EnvironmentVariables"] == {"FLEET_AGENT": "alpha", "FLEET_HOME": NASTY}
-    assert "KeepAlive" in plistlib.loads(printed("run", "--as", "launchd").encode())
+    shown = printed("run", "--as", "launchd", FLEET_HOME="/srv/a\tb")
+    assert "\\t" not in shown
+    content = plistlib.loads(shown.encode())
+    assert content["KeepAlive"]
+    assert content["EnvironmentVariables"]["FLEET_HOME"] == "/srv/a\tb"
     if shutil.which("xmllint"):
         subprocess.run(["xmllint", "--noout", "--nonet", path], check=True, timeout=30)
 
@@ -82,10 +92,11 @@ def test_a_cron_line_survives_the_shell(tmp_path: Path) -> None:
     program = tmp_path / "agent-sidecar"
     program.write_text(f'#!/bin/sh\nprintf "%s|%s" "$1" "$FLEET_HOME" >{tmp_path}/called\n')
     program.chmod(0o755)
-    path = f"{tmp_path}:{ENVIRON['PATH']}"
-    line = printed("beat", "--as", "cron", FLEET_HOME=NASTY, PATH=path)
+    line = printed("beat", "--as", "cron", FLEET_HOME=NASTY)
     assert line.startswith("*/10 * * * * ")
-    command = line.split(" ", 5)[5]
+    [installed] = start_of("agent-sidecar", "agent_sidecar")
+    assert f" {installed} beat " in line
+    command = line.split(" ", 5)[5].replace(installed, str(program))
     assert not re.search(r"(?<!\\)%", command), "an unescaped % would end the command"
     subprocess.run(["sh", "-c", command.replace(r"\%", "%")], check=True, timeout=30)
     assert (tmp_path / "called").read_text() == f"beat|{NASTY}"
@@ -115,7 +126,8 @@ def test_a_crontab_keeps_its_other_lines_and_ours_stands_once(tmp_path: Path) ->
     program.chmod(0o755)
     path = f"{tmp_path}:{ENVIRON['PATH']}"
     for every in ("600", "1200"):
-        done = call("install", "beat", "--as", "cron", "--every", every, PATH=path)
+        user = ("--user", getpass.getuser())
+        done = call("install", "beat", "--as", "cron", "--every", every, *user, PATH=path)
         assert done.returncode == 0, done.stderr
     lines = tab.read_text().splitlines()
     assert lines[:2] == ["5 4 * * * keep-me", "# fleet-sidecar-alpha-beat"]
@@ -130,3 +142,28 @@ def test_no_unit_carries_a_password(tmp_path: Path) -> None:
         text = printed("run", "--as", system, FLEET_PASSWORD_FILE=str(secret))
         assert str(secret) in text
         assert "hunter2" not in text
+
+
+@as_root
+@pytest.mark.parametrize("system", ["systemd", "launchd", "cron"])
+def test_what_root_installs_for_nobody_is_refused(system: str, tmp_path: Path) -> None:
+    done = call("install", "beat", "--every", "600", "--as", system, FLEET_HOME=str(tmp_path))
+    assert done.returncode == 3
+    assert "needs an account to run as" in done.stderr
+    assert "Try: --user NAME" in done.stderr
+
+
+def test_a_unit_of_the_system_runs_as_the_account_that_was_named() -> None:
+    assert "\nUser=nobody\n" in printed("run", "--as", "systemd", "--user", "nobody")
+    assert "<string>nobody</string>" in printed("run", "--as", "launchd", "--user", "nobody")
+    assert "User=" not in printed("run", "--as", "systemd")
+    done = call("print", "run", "--as", "systemd", "--user", "no-such-account")
+    assert done.returncode == 3
+    assert "there is no account 'no-such-account'" in done.stderr
+
+
+@as_root
+def test_the_owner_of_the_state_directory_is_who_a_unit_runs_as(tmp_path: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    os.chown(tmp_path, nobody.pw_uid, nobody.pw_gid)
+    assert account(tmp_path / "sidecar" / "alpha", None) == "nobody"

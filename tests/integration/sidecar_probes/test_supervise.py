@@ -116,6 +116,16 @@ def test_a_stopped_agent_is_not_started_again(tmp_path: Path, execute: Exec) -> 
     assert count.read_text() == "\n"
 
 
+def test_an_agent_that_asks_not_to_be_started_again_is_not(tmp_path: Path, execute: Exec) -> None:
+    count = tmp_path / "count"
+    script = f"echo >>{count}; [ $(wc -l <{count}) -lt 2 ] && exit 75; exit 78"
+    process = execute(script, "--restart", "always", stderr=subprocess.PIPE)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 78
+    assert count.read_text() == "\n\n", "75 asks for a start, 78 for none"
+    assert b"it asks not to be started again" in said
+
+
 def test_a_stop_while_it_waits_to_start_again_ends_it(tmp_path: Path, execute: Exec) -> None:
     process = execute("exit 5", "--restart", "always", stderr=subprocess.PIPE)
     wait_until(lambda: record(tmp_path).get("pid", 0) is None, what="the first end")

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "agent_sidecar").rglob("*.py"))
 
 STACK = (
-    ("files", "inotify", "lock", "reactor", "settings", "token_bucket"),
+    ("lease",),
+    ("bounded_run", "files", "inotify", "lock", "reactor", "settings", "token_bucket"),
     ("config", "one_shot"),
     ("probes",),
     ("kinds",),
@@ -22,7 +23,9 @@ STACK = (
     ("drop",),
     ("telemetry",),
     ("runner",),
-    ("check", "config_check", "join", "schedule", "supervise"),
+    ("join", "schedule", "supervise"),
+    ("work",),
+    ("check", "config_check"),
     ("daemon",),
     ("cli",),
     ("__main__",),

@@ -11,12 +11,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from fleet.auditor.audit import MAX_FINDINGS
-from fleet.contract.messages import MODELS, Message
-from fleet.contract.reserved import PROBES, payload
+from fleet.auditor.audit import Audit
+from fleet.auditor.finding_log import MAX_FINDINGS
+from fleet.contract.fields import Message
+from fleet.contract.messages import MODELS
+from fleet.contract.reserved import DOCTOR, PROBES, payload, round_trip
 from fleet.contract.signing import key_id, sign
-from fleet.contract.topics import Topics
-from fleet.contract.vocabulary import MessageKind
+from fleet.contract.topics import STATES, Topics
+from fleet.contract.vocabulary import MessageKind, Severity
 from tests.support.audits import NOON, TS, an_audit, beat, beat_rules, examine, findings, rules
 
 
@@ -60,9 +62,9 @@ def test_a_topic_outside_the_contract_is_a_violation():
     assert "contract.unknown-topic" in rules("elsewhere", b"")
 
 
-@pytest.mark.parametrize("kind", [MessageKind.COMMAND, MessageKind.BROADCAST, MessageKind.RECEIPT])
-def test_what_the_hub_says_is_never_retained(kind: MessageKind):
-    payload = {"verb": "health-check"} if kind is not MessageKind.RECEIPT else {"boot": 1, "seq": 1}
+@pytest.mark.parametrize("kind", sorted(set(MessageKind) - set(STATES)))
+def test_what_is_of_its_moment_is_never_retained(kind: MessageKind):
+    payload = next(example for of, example in examples() if of is kind)
     topic = Topics().of(kind, "alpha")
     assert rules(topic, payload, retain=True) == {"traffic.retained-command"}
     assert rules(topic, payload, retain=False) == set()
@@ -162,6 +164,19 @@ def test_a_receipt_that_the_hub_did_not_sign_is_lateral() -> None:
     assert rules(topic, receipt) == set()
 
 
+def test_what_fleet_doctor_sends_to_itself_is_no_finding_where_the_hub_signs_and_nothing_else_is():
+    key = Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes_raw()
+    keys = {key_id(public): public}
+    audit = an_audit(keys=keys)
+    for number in (0, 4, 99):
+        examine(audit, f"fleet/{DOCTOR}/receipt", round_trip(number))
+    assert audit.findings == []
+    for longer in ({"boot": 0, "seq": 100}, {"boot": 1, "seq": 0}):
+        assert rules(f"fleet/{DOCTOR}/receipt", longer, keys=keys) == {"traffic.lateral"}
+    assert rules("fleet/alpha/receipt", {"boot": 0, "seq": 4}, keys=keys) == {"traffic.lateral"}
+
+
 def test_two_sessions_that_take_turns_are_one_credential_used_twice():
     audit = an_audit()
     for boot in (1, 2, 1, 2):
@@ -219,7 +234,7 @@ def test_equal_values_have_equal_digests_under_one_key():
 
 
 def test_beyond_a_bound_findings_are_counted_only(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("fleet.auditor.audit.MAX_FINDINGS", 3)
+    monkeypatch.setattr("fleet.auditor.finding_log.MAX_FINDINGS", 3)
     audit = an_audit()
     for _ in range(5):
         examine(audit, "fleet/alpha/command", {"verb": "health-check"}, retain=True)
@@ -235,3 +250,36 @@ def test_metrics_of_our_own_probes_are_clean():
         "endpoint_latency_seconds": 0.006, "model_calls_total": 123_456_789,
     }  # fmt: skip
     assert beat_rules(metrics=metrics, boot=1_773_869_400_125, seq=12_345) == set()
+
+
+def alarms(audit: Audit) -> set[str]:
+    return {f.rule.id for f in audit.findings if f.severity is not Severity.INFO}
+
+
+def test_a_name_that_the_operator_allows_is_no_finding():
+    for allowed, told in ((frozenset(), {"pii.name"}), (frozenset({"john-smith"}), set())):
+        audit = an_audit()
+        audit.allow(allowed)
+        examine(audit, "fleet/john-smith/heartbeat", {"ok": True, "ts": TS})
+        metrics = {"ok": True, "ts": TS, "metrics": {"queue_depth": 1}}
+        examine(audit, "fleet/a1/heartbeat", metrics)
+        assert alarms(audit) == told
+
+
+def test_an_allowed_metric_and_version_are_no_finding():
+    audit = an_audit()
+    audit.allow(frozenset({"salary_usd", "John.Smith"}))
+    examine(audit, "fleet/a1/heartbeat", {"ok": True, "ts": TS, "metrics": {"salary_usd": 1}})
+    versions = {"state": "running", "ts": TS, "versions": {"agent": "John.Smith"}}
+    examine(audit, "fleet/a1/status", versions)
+    assert alarms(audit) == set()
+
+
+def test_of_an_enrolled_agents_name_doubts_are_only_clues_and_what_is_sure_stays():
+    for name, told in (("yumiko-fukuda", set()), ("john-smith", {"pii.name"})):
+        enrolled = an_audit(enrolled=frozenset({name}))
+        examine(enrolled, f"fleet/{name}/heartbeat", {"ok": True, "ts": TS})
+        assert alarms(enrolled) == told
+    stranger = an_audit()
+    examine(stranger, "fleet/yumiko-fukuda/heartbeat", {"ok": True, "ts": TS})
+    assert alarms(stranger) == {"pii.name"}

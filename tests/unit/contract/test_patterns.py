@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from fleet.contract import patterns
-from fleet.contract.messages import Timestamp
+from fleet.contract.fields import Timestamp
 
 
 def test_a_timestamp_is_a_real_day_from_1970_to_2099() -> None:

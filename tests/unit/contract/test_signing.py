@@ -25,7 +25,12 @@ NOTICE = {
 }
 
 
-@pytest.mark.parametrize("message", [COMMAND, NOTICE])
+BOUND = COMMAND | {"boot": 1773869400125}
+RECEIPT = {"boot": 1773869400125, "seq": 60}
+TASK = {"id": "01JZ0000000000000000000000", "epoch": 3, "ts": "2026-03-18T21:30:00Z", "ttl": 60}
+
+
+@pytest.mark.parametrize("message", [COMMAND, BOUND, NOTICE, RECEIPT, TASK])
 def test_what_the_hub_signs_verifies(message: dict[str, Any]) -> None:
     assert verify(PUBLIC, TOPIC, sign(KEY, TOPIC, message))
 
@@ -57,8 +62,9 @@ def test_another_key_does_not_verify() -> None:
     assert not verify(other, TOPIC, sign(KEY, TOPIC, COMMAND))
 
 
-def test_a_command_and_a_notice_never_share_signed_bytes() -> None:
-    assert canonical(TOPIC, COMMAND) != canonical(TOPIC, NOTICE)
+def test_no_two_kinds_of_message_share_signed_bytes() -> None:
+    forms = [canonical(TOPIC, message) for message in (COMMAND, BOUND, NOTICE, RECEIPT, TASK)]
+    assert len({*forms}) == len(forms)
     assert canonical(TOPIC, COMMAND).startswith(b"fleet-verb-v1\n")
 
 

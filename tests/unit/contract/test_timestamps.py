@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.contract import patterns
-from fleet.contract.timestamps import epoch, timestamp, ulid, ulids
+from fleet.contract.timestamps import epoch, timestamp, ulid, ulid_time, ulids
 
 # From an unset clock to 2099, as the contract's years.
 moments = st.floats(0, 4_102_444_799, allow_nan=False)
@@ -52,3 +52,9 @@ def test_the_ulids_of_a_moment_rise_and_satisfy_the_contract() -> None:
     assert made == sorted(set(made))
     assert re.fullmatch(patterns.ULID, made[0])
     assert re.fullmatch(patterns.ULID, made[-1])
+
+
+def test_a_ulid_says_when_it_was_made() -> None:
+    assert ulid_time(ulid(1_800_000_000.123)) == 1_800_000_000.123
+    for text in ("", "maintenance-ada", "u" * 26, "01"):
+        assert ulid_time(text) == 0.0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.contract.vocabulary import AlertState, Severity
-from fleet.domain.alerts import GROUP_WAIT, SETTLE, Alert, AlertBook, AlertGroup
+from fleet.domain.alert import Alert, AlertGroup
+from fleet.domain.alerts import GROUP_WAIT, AlertBook
+from fleet.domain.silence_book import SETTLE
 from fleet.domain.silences import MAX_MAINTENANCE, Silence, maintenance
 
 CRITICAL = Severity.CRITICAL
@@ -169,9 +173,110 @@ def test_firing_alerts_stand_worst_first():
 def test_a_forgotten_agent_leaves_no_alert():
     book = AlertBook()
     book.fire("larry", "agent-late", CRITICAL, 0)
-    book.forget("larry")
+    assert book.forget("larry", 10) == 0
     assert not book.alerts
+    assert book.changed == {("larry", "agent-late")}
     assert book.due(1000) == []
+
+
+def known_to_operators(*agents: str) -> AlertBook:
+    """A book that told a critical `agent-stale` of each."""
+    book = AlertBook()
+    for agent in agents:
+        book.fire(agent, "agent-stale", CRITICAL, 0)
+    assert told(book.due(GROUP_WAIT)) == [("agent-stale", "firing", agents)]
+    book.changed.clear()
+    return book
+
+
+def test_what_was_told_of_a_forgotten_agent_is_told_to_be_over_and_then_gone():
+    book = known_to_operators("larry", "moe")
+    assert book.forget("larry", 100) == 1
+    assert not book.fires("larry", "agent-stale")
+    assert told(book.due(100 + GROUP_WAIT)) == [("agent-stale", "resolved", ("larry",))]
+    assert set(book.alerts) == {("moe", "agent-stale")}
+    assert ("larry", "agent-stale") in book.changed
+    assert book.due(1000) == []
+
+
+def test_no_silence_holds_back_the_end_of_a_forgotten_agent_and_its_own_go_with_it():
+    book = known_to_operators("larry")
+    book.silence(Silence("own", 10_000, agent="larry"))
+    book.silence(Silence("all", 10_000))
+    book.forget("larry", 100)
+    assert told(book.due(100 + GROUP_WAIT)) == [("agent-stale", "resolved", ("larry",))]
+    assert set(book.silences) == {"all"}
+    assert book.lifted == ["own"]
+
+
+def test_an_end_that_waits_when_the_hub_is_killed_is_told_by_the_next_one():
+    book = known_to_operators("larry")
+    book.forget("larry", 100)
+    book = AlertBook.of(book.alerts.values(), book.silences.values())
+    book.silence(Silence("all", 10_000))
+    book.forget_strangers({"moe"}, 101)
+    assert told(book.due(100 + GROUP_WAIT)) == [("agent-stale", "resolved", ("larry",))]
+    assert not book.alerts
+
+
+def test_a_restart_forgets_nothing_of_who_is_known_or_of_the_hub_itself():
+    book = known_to_operators("larry")
+    book.fire("", "broker-down", CRITICAL, 0)
+    for agent, code in list(book.alerts):
+        book.resolve(agent, code, 10)
+    book.forget_strangers({"larry"}, 20)
+    assert set(book.alerts) == {("larry", "agent-stale"), ("", "broker-down")}
+
+
+def test_a_forgotten_agent_that_is_back_at_once_is_not_told_to_be_over():
+    book = known_to_operators("larry")
+    book.forget("larry", 100)
+    book.fire("larry", "agent-stale", CRITICAL, 101)
+    assert book.due(1000) == []
+    book.resolve("larry", "agent-stale", 1001)
+    assert told(book.due(2000)) == [("agent-stale", "resolved", ("larry",))]
+    assert ("larry", "agent-stale") in book.alerts
+
+
+def test_a_successor_inherits_no_alert():
+    book = known_to_operators("larry")
+    book.forget("larry", 100)
+    assert not book.firing_of("larry")
+    assert told(book.due(100 + GROUP_WAIT)) == [("agent-stale", "resolved", ("larry",))]
+    book.fire("larry", "agent-stale", CRITICAL, 200)
+    assert told(book.due(200 + GROUP_WAIT)) == [("agent-stale", "firing", ("larry",))]
+
+
+def test_what_fires_is_told_under_the_new_name_and_over_under_the_old_one():
+    book = known_to_operators("larry")
+    book.acknowledge("larry", "agent-stale", "mia", 50)
+    book.fire("larry", "disk-pressure", CRITICAL, 60)
+    book.resolve("larry", "disk-pressure", 61)
+    book.silence(Silence("s", 70, agent="larry", by="mia"))
+    book.silence(maintenance("agent", 60, "larry"))
+    silences = book.rename("larry", "moe", 100, moved=True)
+    assert [one.agent for one in silences] == ["moe", "moe"]
+    assert set(book.silences) == {"s", "maintenance-moe"}
+    alert = book.alerts["moe", "agent-stale"]
+    assert (alert.since, alert.acknowledged_by) == (0, "mia")
+    assert told(book.due(100 + SETTLE + MAX_MAINTENANCE)) == [
+        ("agent-stale", "resolved", ("larry",)),
+        ("agent-stale", "firing", ("moe",)),
+    ]
+    assert set(book.alerts) == {("moe", "agent-stale"), ("moe", "disk-pressure")}
+
+
+def test_who_is_heard_by_its_new_name_says_itself_what_fires():
+    book = known_to_operators("larry")
+    book.acknowledge("larry", "agent-stale", "mia", 50)
+    for code in ("agent-stale", "idle-cost"):
+        book.fire("moe", code, CRITICAL, 90)
+    book.fire("larry", "agent-offline", CRITICAL, 91)
+    book.silence(maintenance("agent", 60, "larry"))
+    assert book.rename("larry", "moe", 100, moved=False) == []
+    assert set(book.firing_of("moe")) == {"agent-stale", "idle-cost"}
+    assert book.alerts["moe", "agent-stale"].acknowledged_by == "mia"
+    assert not book.firing_of("larry")
 
 
 def test_resolved_alerts_are_bounded():
@@ -184,7 +289,7 @@ def test_resolved_alerts_are_bounded():
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["fire", "resolve", "silence", "lift", "restart", "wait"]),
+        st.sampled_from(["fire", "resolve", "silence", "lift", "restart", "forget", "wait"]),
         st.sampled_from(["larry", "moe"]),
         st.floats(0, 60),
     ),
@@ -205,12 +310,16 @@ def test_whatever_happens_firing_and_resolved_are_told_in_turn(steps):
             book.silence(Silence(agent, now + 100, agent=agent))
         elif step == "lift":
             book.lift(agent, now)
+        elif step == "forget":
+            book.forget(agent, now)
         elif step == "restart":
             book = AlertBook.of(book.alerts.values(), book.silences.values())
         stream += [(name, one.state) for one in book.due(now) for name in one.agents]
     stream += [(name, one.state) for one in book.due(now + 10_000) for name in one.agents]
     for agent in ("larry", "moe"):
-        states = [state for name, state in stream if name == agent]
+        every = [state for name, state in stream if name == agent]
+        # That it flaps, and has settled, is told beside the state.
+        states = [state for state, _ in itertools.groupby(every)]
         expected = [AlertState.FIRING, AlertState.RESOLVED] * len(states)
         assert states == expected[: len(states)]
         known = book.alerts.get((agent, "agent-late"))

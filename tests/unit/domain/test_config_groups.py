@@ -43,3 +43,17 @@ def test_groups_know_nothing_of_each_other_and_nobody_is_in_none():
     assert not groups.differs(None, "c")
     groups.clear()
     assert not groups.differs("edge", "c")
+
+
+def test_who_leaves_counts_no_longer_for_what_is_usual():
+    groups = ConfigGroups()
+    for name, digest in (("a", 1), ("b", 1), ("c", 2), ("d", 2), ("e", 1)):
+        groups.enter("edge", name, digest)
+    assert groups.differs("edge", "c")
+    for name in "ab":
+        groups.leave("edge", name)
+    assert [name for name in "cde" if groups.differs("edge", name)] == ["e"]
+    groups.leave("edge", "c")
+    assert not any(groups.differs("edge", name) for name in "de"), "two have no majority"
+    groups.leave("edge", "nobody")
+    groups.leave(None, "d")

@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.contract.messages import Message
+from fleet.contract.fields import Message
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.agent_view import AgentView
 from fleet.domain.roster import Roster

@@ -249,3 +249,51 @@ def test_an_event_is_json():
         "amount": 91,
         "id": None,
     }
+
+
+def test_a_forgotten_agent_is_never_heard_and_one_that_speaks_begins_anew():
+    story = Story()
+    story.hears(beat(alerts=["disk-pressure"]))
+    story.roster.forget("larry")
+    assert "larry" not in story.roster
+    assert words(story.waits(NOON + 1000), Fact.ALERT_FIRING) == []
+    story.hears(beat(NOON + 2000), at=NOON + 2000)
+    view = story.roster.view("larry", NOON + 2000)
+    assert (view.state, view.alerts) == (Verdict.OK, ())
+
+
+def test_a_forgotten_ghost_makes_room_for_another():
+    roster = Roster(enrolled={})
+    for number in range(MAX_GHOSTS):
+        roster.observe(Address(f"ghost-{number}", MessageKind.HEARTBEAT), beat(), at=NOON)
+    roster.forget("ghost-0")
+    events = roster.observe(Address("another", MessageKind.HEARTBEAT), beat(), at=NOON)
+    assert Fact.CROWDED not in facts(events)
+
+
+def test_a_renamed_agent_is_as_it_was_and_goes_silent_under_its_new_name():
+    story = Story()
+    story.hears(beat(boot=3, seq=0, alerts=["idle-cost"]))
+    assert story.roster.rename("larry", "moe", at=NOON + 1) == []
+    assert story.roster.names() == {"moe"}
+    assert story.roster.view("moe", NOON + 1).alerts == ("idle-cost",)
+    late = [event.agent for event in story.waits(NOON + 100) if event.fact is Fact.VERDICT]
+    assert set(late) == {"moe"}
+
+
+def test_a_member_that_is_renamed_to_a_stranger_is_a_ghost():
+    story = Story(Roster(interval=10, enrolled={"larry": Enrolment()}))
+    story.hears(beat())
+    events = story.roster.rename("larry", "moe", at=NOON) or []
+    assert words(events, Fact.ALERT_FIRING) == ["agent-ghost"]
+    assert story.roster.counts()[Verdict.GHOST] == 1
+
+
+def test_who_was_heard_by_its_new_name_stays_as_it_says():
+    roster = Roster(interval=10)
+    Story(roster, "larry").hears(beat(ok=False))
+    Story(roster, "moe").hears(beat())
+    assert roster.rename("larry", "moe", at=NOON) is None
+    assert roster.rename("nobody", "curly", at=NOON) is None
+    assert roster.names() == {"moe"}
+    assert roster.view("moe", NOON).state is Verdict.OK

@@ -25,3 +25,18 @@ from fleet.domain.sessions import SessionAge, session_of
 )
 def test_a_boot_number_tells_the_session(*, boot, known, offline, newer, overdue, expected):
     assert session_of(boot, known, offline=offline, newer=newer, overdue=overdue) is expected
+
+
+@pytest.mark.parametrize(
+    ("offline", "newer", "overdue", "expected"),
+    [
+        (False, False, False, SessionAge.OLD),
+        (True, False, False, SessionAge.LATE_WILL),
+        (False, True, False, SessionAge.NEW),
+        (False, False, True, SessionAge.NEW),
+    ],
+)
+def test_a_larger_number_that_was_replaced_has_to_show_life(*, offline, newer, overdue, expected):
+    """Its outbox is emptied late, or its sidecar is alive beside the other."""
+    age = session_of(8, 7, offline=offline, newer=newer, overdue=overdue, replaced=True)
+    assert age is expected

@@ -68,3 +68,32 @@ def test_who_shows_nothing_guesses_nothing(tmp_path: Path) -> None:
 def test_a_cookie_is_no_token_at_a_door_without_sessions(tmp_path: Path) -> None:
     asked = request(cookie="fleet_session=anything")
     assert refusal(Authenticator(Tokens(tmp_path)), asked).status == HTTPStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize(
+    "damage", ["{", "[]x", '[{"id": 1}]', "[1]", '[{"id": "1", "role": "king"']
+)
+def test_a_damaged_token_file_is_said_to_the_operator_and_lets_nobody_in(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tokens = Tokens(tmp_path)
+    token, _ = tokens.create(Principal(Role.VIEWER), CREATED)
+    authenticator = Authenticator(tokens)
+    (tmp_path / "tokens.json").write_text(damage)
+    refused = refusal(authenticator, request(f"Bearer {token}"))
+    assert refused.status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert str(tmp_path) not in refused.detail + refused.remedy, "callers learn no path"
+    assert "tokens.json is damaged" in caplog.text
+    with pytest.raises(HttpProblem):
+        authenticator.principal_of(token, "192.0.2.7")
+
+
+def test_a_token_of_a_role_that_this_release_does_not_know_is_a_fault_of_the_hub(
+    tmp_path: Path,
+) -> None:
+    tokens = Tokens(tmp_path)
+    token, _ = tokens.create(Principal(Role.SCRAPER), CREATED)
+    path = tmp_path / "tokens.json"
+    path.write_text(path.read_text().replace('"scraper"', '"later"'))
+    refused = refusal(Authenticator(Tokens(tmp_path)), request(f"Bearer {token}"))
+    assert refused.status == HTTPStatus.SERVICE_UNAVAILABLE

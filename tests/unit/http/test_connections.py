@@ -127,3 +127,16 @@ def test_a_closed_one_is_forgotten_once() -> None:
 )
 def test_a_household_is_one_peer(address: str, peer: str) -> None:
     assert peer_of(address) == peer
+
+
+def test_who_was_allowed_more_time_has_it_for_that_request_alone() -> None:
+    closed: list[str] = []
+    connections = Connections()
+    slow = Connection("a", lambda: closed.append("slow"))
+    connections.open(slow, 0.0)
+    slow.wait(0.0)
+    slow.allowed = 100.0
+    connections.close_overdue(WAIT + 99.0)
+    assert closed == []
+    connections.close_overdue(WAIT + 101.0)
+    assert closed == ["slow"]

@@ -42,6 +42,8 @@ def test_proxies_are_addresses_and_networks(tmp_path: Path) -> None:
         ('proxies = ["*"]', "proxies has '\\*'"),
         ('proxies = ["proxy.lan"]', "proxies has 'proxy.lan'"),
         ("hosts = [7]", "hosts in line 2 "),
+        ('open_metrics = "yes"', "open_metrics in line 2 "),
+        ("open_metrics = 1", "open_metrics in line 2 "),
     ],
 )
 def test_a_table_that_is_not_usable_says_so(tmp_path: Path, table: str, said: str) -> None:

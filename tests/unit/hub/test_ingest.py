@@ -85,7 +85,7 @@ async def test_a_slow_disk_leaves_the_rest_with_the_broker(intake: Intake):
 async def test_a_full_disk_pauses_raises_an_alert_and_loses_nothing(
     intake: Intake, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("fleet.hub.committer.RETRY", 0.01)
+    monkeypatch.setattr("fleet.hub.store_patience.FIRST_RETRY", 0.01)
     intake.store.full = True
     intake.bus.deliver(beat(boot=5, seq=0))
     await eventually(lambda: intake.store.attempts > 2)
@@ -123,6 +123,26 @@ async def test_an_unnumbered_message_that_comes_again_after_a_break_is_stored_on
     intake.bus.deliver(beat(uptime=2))
     await eventually(lambda: len(intake.bus.acked) == 5)
     assert len(await intake.stored()) == 4
+
+
+async def test_a_command_that_a_broker_kept_for_us_is_stored_once(intake: Intake):
+    """The hub returns to a broker that had queued what the hub itself sent."""
+    body = {
+        "verb": "health-check",
+        "id": "01JZ0000000000000000000000",
+        "ts": "2027-01-15T08:00:00Z",
+    }
+    command = Inbound("fleet/larry/command", json.dumps(body).encode(), 1)
+    intake.bus.deliver(command)
+    await eventually(lambda: len(intake.bus.acked) == 1)
+    intake.ingest.redelivered.expect()
+    intake.bus.deliver(command)
+    await eventually(lambda: len(intake.bus.acked) == 2)
+    assert len(await intake.stored()) == 1
+    assert intake.counters.repeated == 1
+    intake.bus.deliver(command)  # sent again by somebody: that is to be seen
+    await eventually(lambda: len(intake.bus.acked) == 3)
+    assert len(await intake.stored()) == 2
 
 
 async def test_a_notice_of_maintenance_silences_until_its_end(intake: Intake):
@@ -209,7 +229,20 @@ async def test_a_new_day_has_a_new_budget(intake: Intake):
     intake.bus.deliver(*(beat(uptime=n) for n in range(9)))
     await eventually(lambda: len(intake.bus.acked) == 9)
     before = len(await intake.stored())
-    intake.now += 86_400
+    intake.wait(86_400)
     intake.bus.deliver(beat(uptime=10))
     await eventually(lambda: len(intake.bus.acked) == 10)
     assert len(await intake.stored()) == before + 1
+
+
+async def test_what_comes_again_without_a_number_is_stored_once_and_two_of_one_second_twice(
+    intake: Intake,
+):
+    """No link of the hub broke: whoever repeats sits on the way."""
+    first, second = beat(uptime=1), beat(uptime=2)
+    again = Inbound(*first[:4], first.mid + 7, *first[5:])
+    intake.bus.deliver(first, again)
+    intake.bus.deliver(second, second)
+    await eventually(lambda: len(intake.bus.acked) == 4)
+    assert len(await intake.stored()) == 2
+    assert intake.counters.facts[Fact.DUPLICATE] == 2

@@ -82,6 +82,17 @@ async def test_a_notice_counts_once_also_after_a_restart(signed: Intake):
     assert not signed.committer.book.silences
 
 
+async def test_a_notice_that_a_broker_kept_for_hours_is_known_and_no_dead_letter(signed: Intake):
+    online = notice("hub-online")
+    signed.bus.deliver(online)
+    await eventually(lambda: len(signed.bus.acked) == 1)
+    signed.wait(3 * NOTICE_AGE)
+    signed.bus.deliver(online)
+    await eventually(lambda: len(signed.bus.acked) == 2)
+    assert not signed.counters.rejected
+    assert signed.counters.repeated == 1
+
+
 async def test_receipts_are_signed(intake: Intake):
     def sign(topic: str, message: dict[str, object]) -> bytes:
         return json.dumps(signing.sign(KEY, topic, message)).encode()

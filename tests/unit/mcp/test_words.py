@@ -76,7 +76,7 @@ def test_no_field_of_an_agent_reaches_a_model(
 
 def test_every_field_of_a_view_is_judged() -> None:
     judged = {*FIELDS, "state", "age", "last_seen", "since", "ok", "enrolled", "interval", "boot",
-              "seq", "labels", "goodbye", "held", "kind"}  # fmt: skip
+              "seq", "labels", "groups", "goodbye", "held", "flapping", "kind"}  # fmt: skip
     assert set(WELL.__slots__) == judged
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
@@ -12,8 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from fleet.contract.vocabulary import Check, Kind, State
 from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.verdict import Verdict
-from fleet.metrics.agent_families import MAX_METRIC_NAMES
+from fleet.metrics.agent_families import FAMILIES, KEPT_WHILE_DOWN, MAX_METRIC_NAMES
 from fleet.metrics.exposition import Exposition
+
+HEARD = (Verdict.OK, Verdict.DEGRADED, Verdict.LATE)
 
 VIEW = AgentView(
     agent="ada",
@@ -101,6 +104,46 @@ def test_who_is_revoked_leaves_nothing_and_who_is_enrolled_has_a_state() -> None
     assert 'fleet_agent_state{agent="bob"' in text
 
 
+@pytest.mark.parametrize("state", [v for v in Verdict if v not in HEARD])
+def test_of_who_is_not_heard_no_measurement_stays(state: Verdict) -> None:
+    exposition = exposition_of(VIEW)
+    silent = replace(VIEW, state=state)
+    exposition.touch(["ada"])
+    found = samples(exposition.render(lambda _: silent, 1010.0))
+    assert {name for name, _ in found} == {family.name for family in KEPT_WHILE_DOWN}
+    assert found["fleet_agent_up", (("agent", "ada"),)] == 0
+    exposition.touch(["ada"])
+    back = samples(exposition.render(lambda _: VIEW, 1010.0))
+    assert back["fleet_agent_metric_tokens_input_total", (("agent", "ada"),)] == 12
+
+
+@pytest.mark.parametrize("state", HEARD)
+def test_of_who_is_heard_every_measurement_is_there(state: Verdict) -> None:
+    view = replace(VIEW, state=state)
+    names = {name for name, _ in samples(exposition_of(view).render(lambda _: view, 1010.0))}
+    assert {family.name for family in FAMILIES} <= names
+
+
+def test_the_names_of_metrics_of_who_is_gone_are_free_again() -> None:
+    views = {
+        name: replace(VIEW, agent=name, metrics={f"{name}_{i}": 1.0 for i in range(32)} | both)
+        for name in [f"a{n}" for n in range(9)]
+        for both in [{"shared": 1.0}]
+    }
+    exposition = exposition_of(*views.values())
+    refused = exposition.metric_names_refused
+    assert refused
+    kept = {name: views[name] for name in ("a0", "a1")}
+    exposition.align(kept.keys())
+    newcomer = replace(VIEW, agent="new", metrics={f"n{i}": 1.0 for i in range(32)} | {"x": 1.0})
+    exposition.touch(["new"])
+    text = exposition.render({**kept, "new": newcomer}.__getitem__, 1010.0)
+    assert "fleet_agent_metric_n31{" in text
+    assert 'fleet_agent_metric_shared{agent="a0"} 1' in text
+    assert "_a5_" not in text
+    assert exposition.metric_names_refused == refused
+
+
 def test_agents_cannot_invent_families_without_bound() -> None:
     views = [
         replace(VIEW, agent=f"a{n}", metrics={f"m{n}_{i}": 1.0 for i in range(32)})
@@ -127,3 +170,13 @@ def test_a_scrape_does_not_show_what_a_refused_name_holds() -> None:
     view = replace(VIEW, metrics={"x": 1.0, "x_total": 2.0})
     text = exposition_of(view).render(lambda _: view, 1010.0)
     assert "x_total" not in text
+
+
+def test_a_gauge_has_three_digits_and_a_counter_or_a_moment_all_of_them() -> None:
+    exact = {"load": 0.123456789, "tokens_total": 123_456_789.0, "at_timestamp_seconds": 1.8e9 + 7}
+    view = replace(VIEW, metrics=exact)
+    text = exposition_of(view).render(lambda _: view, 1010.0)
+    values = {line.partition("{")[0]: line.split()[-1] for line in text.splitlines()}
+    assert values["fleet_agent_metric_load"] == "0.123"
+    assert values["fleet_agent_metric_tokens_total"] == "123456789"
+    assert values["fleet_agent_metric_at_timestamp_seconds"] == "1800000007"

@@ -56,6 +56,7 @@ def test_an_address_may_lie_in_a_secret_file(tmp_path: Path) -> None:
         ({"channel": "alertmanager", "url": "ftp://x/"}, "http"),
         ({"channel": "alertmanager", "url": "http://x/", "sevrity": "info"}, "sevrity"),
         ({"channel": "alertmanager", "url": "http://x/", "severity": "loud"}, "loud"),
+        ({"channel": "alertmanager", "url": "http://x/", "severity": "warn"}, "severity = warning"),
         ({"channel": "alertmanager", "url": 7}, "not text"),
         ({"channel": "webhook", "url": "http://x/"}, "not signed"),
         ({"channel": "webhook", "url": "http://x/", "secret_file": "absent"}, "absent"),

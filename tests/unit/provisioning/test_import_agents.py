@@ -48,6 +48,33 @@ def test_what_names_no_agent_is_an_error(text: str) -> None:
         import_agents.parse(text)
 
 
+LAUGHS = "a0: &a0 [x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
+)
+MERGED = "a0: &a0 {x: y}\n" + "".join(
+    f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{LAUGHS}services: {{ada: {{image: *a9}}}}",
+        f"{MERGED}services: {{ada: *a9}}",
+        "services: &all {ada: *all}",
+        "services: {ada: {image: nanobot}}\n#" + "x" * import_agents.MAX_TEXT,
+    ],
+)
+def test_a_list_that_stands_for_more_than_a_fleet_is_refused_at_once(text: str) -> None:
+    with pytest.raises(ConfigError, match="the list is too large"):
+        import_agents.parse(text)
+
+
+def test_a_compose_file_may_say_with_aliases_what_its_services_share() -> None:
+    shared = "x-base: &base {image: nanobot}\nservices: {ada: *base, boole: {<<: *base}}"
+    assert [agent.name for agent in import_agents.parse(shared)] == ["ada", "boole"]
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_a_workspace_has_its_kinds_profiles_the_skill_and_a_sidecar(
     tmp_path: Path, kind: Kind

@@ -93,8 +93,8 @@ def test_a_taken_port_is_told_before_a_second_broker_removes_the_first_ones_pid_
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"127.0.0.1:{port}"):
-            check_ports(Plan(Path("/h"), local_port=port, tls_port=0))
-    check_ports(Plan(Path("/h"), local_port=port, tls_port=0))
+            check_ports(Plan(Path("/h"), local_port=port, tls_port=0), "zephyr")
+    check_ports(Plan(Path("/h"), local_port=port, tls_port=0), "zephyr")
 
 
 @pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="no /proc says what a pid is")

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from fleet.contract.vocabulary import AlertState, Severity
-from fleet.domain.alerts import Alert, Silence
+from fleet.domain.alert import Alert
+from fleet.domain.silences import Silence
 from fleet.store.in_memory import InMemoryStore
 from fleet.store.port import Store
 from fleet.store.records import Batch, HubState

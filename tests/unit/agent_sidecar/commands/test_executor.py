@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from agent_sidecar.commands.config_reload import reload_action
 from agent_sidecar.commands.executor import CHECK_TIME, Executor, Reload
 from agent_sidecar.commands.queue import CommandQueue, CommandReply, InboundMessage
+from agent_sidecar.probes.base import Assembly
 from agent_sidecar.state.database import Database
 from agent_sidecar.state.seen_ids import SeenIds
+from agent_sidecar.state.session import Session
 from agent_sidecar.telemetry.encoding import encode
 from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import MessageKind, ReplyCode, Result, Verb
@@ -21,9 +24,10 @@ NOON = 1_800_000_000.0
 class Bench:
     """An executor whose surroundings are noted and do nothing."""
 
-    def __init__(self, folder: Path, reload: Reload | None = None) -> None:
+    def __init__(self, folder: Path, reload: Reload = lambda: ReplyCode.OK) -> None:
         seen = SeenIds(Database(folder / "outbox.sqlite3"))
-        self.queue = CommandQueue(schema_validators(), {}, seen)
+        session = Session.begin(folder / "session.json", NOON)
+        self.queue = CommandQueue(schema_validators(), {}, seen, session, 0.0)
         self.probed: list[float] = []
         self.replies: list[CommandReply] = []
         self.called: list[Callable[[], None]] = []
@@ -79,12 +83,15 @@ def test_a_probe_that_never_answers_fails_the_health_check_in_time(bench: Bench)
     assert bench.outcome() == [("health-check", Result.FAILED, ReplyCode.PROBE_FAILED)]
 
 
-def test_a_reload_that_is_not_configured_says_so(bench: Bench) -> None:
-    bench.order("config-reload")
-    assert bench.outcome() == [("config-reload", Result.UNSUPPORTED, ReplyCode.NOT_CONFIGURED)]
+OUTCOMES = {
+    ReplyCode.OK: Result.DONE,
+    ReplyCode.CONFIG_INVALID: Result.FAILED,
+    ReplyCode.ACTION_FAILED: Result.FAILED,
+    ReplyCode.NOT_CONFIGURED: Result.UNSUPPORTED,
+}
 
 
-@pytest.mark.parametrize("code", [ReplyCode.OK, ReplyCode.ACTION_FAILED])
+@pytest.mark.parametrize("code", OUTCOMES)
 def test_a_reload_is_answered_in_the_loops_thread(tmp_path: Path, code: ReplyCode) -> None:
     bench = Bench(tmp_path, lambda: code)
     bench.order("config-reload")
@@ -92,8 +99,32 @@ def test_a_reload_is_answered_in_the_loops_thread(tmp_path: Path, code: ReplyCod
         pass  # the action runs in a thread of its own; the time limit of the test bounds this
     assert bench.replies == [], "nothing is said from the other thread"
     bench.called.pop()()
-    if code is ReplyCode.OK:
-        assert len(bench.probed) == 1, "the new digest comes with a round of probes"
+    if code in (ReplyCode.OK, ReplyCode.CONFIG_INVALID):
+        assert len(bench.probed) == 1, "the digest comes with a round of probes"
         bench.executor.probed(False, 1.0)
-    result = Result.DONE if code is ReplyCode.OK else Result.FAILED
-    assert bench.outcome() == [("config-reload", result, code)]
+    assert bench.outcome() == [("config-reload", OUTCOMES[code], code)]
+
+
+def test_what_does_not_validate_is_not_acted_upon(tmp_path: Path) -> None:
+    acted = tmp_path / "acted"
+    valid: list[bool | None] = [False]
+    agent = Assembly("generic", [], valid=lambda: valid[0])
+    reload = reload_action(f"touch {acted}", agent)
+    assert reload() is ReplyCode.CONFIG_INVALID
+    assert not acted.exists()
+    for word in (None, True):
+        valid[0] = word
+        assert reload() is ReplyCode.OK
+    assert acted.exists()
+    assert reload_action("", agent)() is ReplyCode.NOT_CONFIGURED
+    assert reload_action("none", agent)() is ReplyCode.OK
+
+
+def test_done_waits_for_the_agent_to_have_taken_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([False, False, True])
+    agent = Assembly("generic", [], in_effect=lambda: next(looks))
+    assert reload_action("none", agent)() is ReplyCode.OK
+    assert list(looks) == []
+    monkeypatch.setattr("agent_sidecar.commands.config_reload.EFFECT_TIME", 0.0)
+    never = Assembly("generic", [], in_effect=lambda: False)
+    assert reload_action("none", never)() is ReplyCode.ACTION_TIMEOUT

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agent_sidecar import lease
 from agent_sidecar.drop import directory as module
 from agent_sidecar.drop.directory import DropDirectory
 from fleet.contract.errors import FleetError
@@ -241,3 +242,101 @@ def test_the_second_sidecar_of_a_directory_says_whose_it_is(bench: Bench) -> Non
     with pytest.raises(FleetError, match="the sidecar of alpha takes up its messages"):
         DropDirectory(bench.folder, JUDGES).open()
     assert module.owner_of(bench.folder) == "alpha"
+
+
+# --- who serves it, and what waited
+
+
+def dated_ahead(folder: Path) -> float:
+    return (folder / module.OWNER).stat().st_mtime - time.time()
+
+
+def test_a_directory_is_served_from_the_claim_to_the_stop(bench: Bench) -> None:
+    assert not module.is_served(bench.folder)
+    bench.drop.claim("alpha")
+    assert module.is_served(bench.folder)
+    assert 0 < dated_ahead(bench.folder) <= lease.LEASE
+    bench.drop.retire()
+    assert not module.is_served(bench.folder)
+    bench.drop.renew()
+    assert module.is_served(bench.folder)
+
+
+def test_a_claim_is_never_seen_without_its_lease(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings are read again while publishers look."""
+    seen: list[bool] = []
+    rename = os.rename
+
+    def look(*names: Any, **folders: Any) -> None:
+        rename(*names, **folders)
+        seen.append(module.is_served(bench.folder))
+
+    monkeypatch.setattr(os, "rename", look)
+    bench.drop.claim("alpha")
+    bench.drop.claim("alpha")
+    assert seen == [True, True]
+
+
+def test_a_sidecar_that_was_killed_serves_until_its_lease_ends(bench: Bench) -> None:
+    bench.drop.claim("alpha")
+    bench.drop.close()
+    assert module.is_served(bench.folder)
+    past = time.time() - 1
+    os.utime(bench.folder / module.OWNER, (past, past))
+    assert not module.is_served(bench.folder)
+
+
+def test_a_mark_that_is_a_link_is_not_dated_through(bench: Bench) -> None:
+    bench.drop.claim("alpha")
+    victim = bench.folder.parent / "victim"
+    victim.touch()
+    os.utime(victim, (1, 1))
+    (bench.folder / module.OWNER).unlink()
+    (bench.folder / module.OWNER).symlink_to(victim)
+    bench.drop.renew()
+    assert victim.stat().st_mtime == 1
+
+
+HEARTBEAT = {"ok": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "age", "sent"),
+    [
+        ("heartbeat-1.json", HEARTBEAT, 1490, True),
+        ("heartbeat-1.json", HEARTBEAT, 1510, False),
+        ("heartbeat-1.json", {**HEARTBEAT, "interval": 3600}, 8900, True),
+        ("heartbeat-1.json", {**HEARTBEAT, "interval": 60}, 1490, True),
+        ("alert-1.json", ALERT, 86_000, True),
+        ("alert-1.json", ALERT, 87_000, False),
+        ("status-1.json", {"state": "degraded"}, 86_000, True),
+        ("status-1.json", {"state": "degraded"}, 87_000, False),
+    ],
+)
+def test_what_is_too_old_for_its_kind_is_told_and_not_sent(
+    name: str, message: dict[str, Any], age: int, sent: bool, bench: Bench,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    caplog.set_level("INFO")
+    path = bench.put(name, message)
+    os.utime(path, (time.time() - age,) * 2)
+    bench.scan()
+    assert "1 messages waited in" in caplog.text
+    assert (len(bench.got), bench.left) == (int(sent), set())
+    assert bench.aside == (set() if sent else {f"{name}.too-old"})
+    assert bench.drop.rejected == ({} if sent else {"too-old": 1})
+    assert ("too old to be news" in caplog.text) is not sent
+
+
+def test_old_messages_do_not_fill_the_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(20):
+        path = bench.put(f"alert-{number}.json", ALERT)
+        os.utime(path, (1_000_000_000,) * 2)
+        bench.scan(later=number)
+    bench.put("alert-x.json", ALERT)
+    os.utime(bench.folder / "alert-x.json", (1_000_000_000,) * 2)
+    bench.scan(later=61)
+    told = [record.getMessage() for record in caplog.records]
+    assert [text.split()[0] for text in told] == ["1", "20"]

@@ -11,9 +11,11 @@ import pytest
 
 from agent_sidecar.config import Config, load
 from agent_sidecar.kinds import assemble, kind_of
-from agent_sidecar.kinds.nanobot import Gateway, health, outcomes
+from agent_sidecar.kinds.nanobot import health, outcomes
 from agent_sidecar.kinds.nanobot_calls import UsageLog
+from agent_sidecar.kinds.nanobot_gateway import Gateway
 from agent_sidecar.probes.cron import Outcomes
+from agent_sidecar.probes.processes import table
 from fleet.contract.errors import ConfigError
 from fleet.contract.vocabulary import Check, Kind, Plane
 
@@ -27,6 +29,7 @@ def home_of(folder: Path, kind: Kind) -> Path:
     files = {
         Kind.NANOBOT: ["config.json"],
         Kind.OPENCLAW: ["openclaw.json"],
+        Kind.HERMES: ["config.yaml"],
         Kind.ROCKBOT: ["soul.md", "directives.md", "style.md"],
         Kind.GENERIC: [],
     }
@@ -83,6 +86,9 @@ def test_disk_and_memory_can_be_switched_off() -> None:
 @pytest.mark.parametrize("kind", [Kind.OPENCLAW, Kind.ROCKBOT])
 def test_an_agent_in_another_container_is_not_called_dead(tmp_path: Path, kind: Kind) -> None:
     """Nobody named its process, and none is to be seen: for RockBot that proves nothing."""
+    stale = tmp_path / "tmp/openclaw-0/gateway.state.lock"
+    stale.parent.mkdir(parents=True)
+    stale.write_text('{"pid": 1, "startTime": 1}')
     assembly = assemble(config(FLEET_AGENT_HOME=home_of(tmp_path, kind)))
     process = next(probe for probe in assembly.probes if probe.name == "process")
     expected = Check.UNKNOWN if kind is Kind.ROCKBOT else Check.FAIL
@@ -95,6 +101,8 @@ def test_an_agent_in_another_container_is_not_called_dead(tmp_path: Path, kind: 
         ({"status": "ok", "process": "alive", "ready": True, "websocket": "running"}, Check.PASS),
         ({"status": "degraded", "ready": False}, Check.WARN),
         ({"status": "ok", "ready": False}, Check.WARN),
+        ({"status": "ok"}, Check.PASS),  # 0.3.0 and 0.2.2
+        ({"status": "degraded"}, Check.WARN),
     ],
 )
 def test_nanobots_health(document: dict[str, object], check: Check) -> None:
@@ -103,7 +111,9 @@ def test_nanobots_health(document: dict[str, object], check: Check) -> None:
     assert reading.check is check
 
 
-@pytest.mark.parametrize("document", [{}, {"status": "ok"}, {"status": "prose", "ready": True}])
+@pytest.mark.parametrize(
+    "document", [{}, {"status": "ok", "model": "x"}, {"status": "prose", "ready": True}]
+)
 def test_what_is_not_nanobots_health(document: dict[str, object]) -> None:
     assert health(document) is None
 
@@ -117,7 +127,11 @@ def test_nanobots_run_file_is_asked_anew_and_not_believed_blindly(tmp_path: Path
     assert gateway.workspace() == Path("/w")
     assert (gateway.pid(), gateway.started(), gateway.python()) == (None, None, None)
     gateway.run_file.parent.mkdir()
+    own = table().look(os.getpid())
+    assert own is not None
+    identity = f"{os.getpgid(0)}:{own.ticks}"
     said = {"pid": os.getpid(), "port": 5000, "workspace": "/x", "started_at": "rubbish"}
+    said["identity"] = identity
     gateway.run_file.write_text(json.dumps(said))
     assert gateway.url() == "http://127.0.0.1:5000/health"
     assert gateway.workspace() == Path("/x")
@@ -125,6 +139,8 @@ def test_nanobots_run_file_is_asked_anew_and_not_believed_blindly(tmp_path: Path
     gateway.run_file.write_text(json.dumps({**said, "identity": f"{os.getpid()}:1"}))
     if Path("/proc/self/stat").exists():
         assert gateway.pid() is None, "another process got its number since"
+        gateway.run_file.write_text(json.dumps({**said, "identity": None}))
+        assert gateway.pid() is None, "its number alone tells nothing"
 
 
 NOW = time.time()

@@ -31,7 +31,7 @@ class Bench:
     def __init__(self, folder: Path, rows: int) -> None:
         self.outbox = Outbox(Database(folder / "outbox.sqlite3"))
         self.connection = Link()
-        self.sender = OutboxSender(self.outbox, self.connection.publish)
+        self.sender = OutboxSender(self.outbox, self.connection.publish, chance=lambda: 1.0)
         for _ in range(rows):
             self.add()
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from agent_sidecar.kinds.documents import is_json
+from agent_sidecar.probes.config_file import ConfigFile
 from agent_sidecar.probes.cron import CronProbe, exit_codes
 from agent_sidecar.probes.installed import InstalledProbe
 from agent_sidecar.probes.inventory import fingerprint, inventory
@@ -120,7 +122,7 @@ def test_the_inventory_names_files_and_mcp_servers_and_tells_no_content(
 
 def test_a_configuration_that_does_not_parse_is_invalid(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
-    probe = ProfileProbe([config], must_parse=config)
+    probe = ProfileProbe([config], ConfigFile(config, is_json).valid)
     assert probe.run().check is Check.UNKNOWN
     config.write_text("{}")
     good = probe.run()
@@ -128,7 +130,11 @@ def test_a_configuration_that_does_not_parse_is_invalid(tmp_path: Path) -> None:
     config.write_text('{"half": ')
     bad = probe.run()
     assert (bad.check, bad.evidence[0].firing) == (Check.FAIL, True)
-    assert bad.config != good.config
+    assert bad.config == good.config, "what is refused is not in effect"
+    config.write_text('{"whole": 1}')
+    mended = probe.run()
+    assert (mended.check, mended.evidence[0].firing) == (Check.PASS, False)
+    assert mended.config != good.config
 
 
 def test_the_version_is_the_folders_and_drifts_when_it_is_replaced(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_a_share_is_held_against_two_limits(
     (sign,) = result.evidence
     assert (result.check, sign.firing, sign.severity) == (check, firing, severity)
     assert (sign.value, sign.threshold, sign.source) == (100 - free, 90, "disk")
-    assert result.metrics == {"disk_available_bytes": free}
+    assert result.metrics == {"disk_available_bytes": free, "disk_size_bytes": 100}
 
 
 @pytest.mark.parametrize("usage", [None, (0, 0)])

@@ -130,3 +130,15 @@ def test_a_broken_probe_is_unknown_and_its_words_are_not_logged(
     assert "RuntimeError" in caplog.text
     assert "secret" not in caplog.text
     bench.pool.close()
+
+
+def test_what_came_since_the_last_look_still_belongs_to_the_round() -> None:
+    """Else a round were over, and a command answered, without the answer of its last probe."""
+    came = threading.Event()
+    pool = Pool([Quick("a")], came.set)
+    pool.submit(time.monotonic())
+    assert came.wait(10)
+    assert pool.pending()
+    assert [probe.name for probe, _ in pool.collect(time.monotonic())] == ["a"]
+    assert not pool.pending()
+    pool.close()

@@ -15,20 +15,24 @@ from agent_sidecar.kinds.nanobot_calls import UsageLog
 from agent_sidecar.probes.usage import Calls, IdleCost, UsageProbe
 from fleet.contract.vocabulary import Check
 
-NOW = time.time()
-GOOD = Calls(
-    total=100,
-    failed=1,
-    tokens_input=5000,
-    tokens_output=500,
-    last_good=NOW - 30,
-    last_user=NOW - 30,
-    source_known=True,
-    recent=10,
-    recent_failed=1,
-    refused=False,
-    throttled=False,
-)
+
+def good(*, age: float = 30.0) -> Calls:
+    """Calls of which the last worked `age` seconds before now: a file may be imported an hour
+    before its tests run."""
+    last = time.time() - age
+    return Calls(
+        total=100,
+        failed=1,
+        tokens_input=5000,
+        tokens_output=500,
+        last_good=last,
+        last_user=last,
+        source_known=True,
+        recent=10,
+        recent_failed=1,
+        refused=False,
+        throttled=False,
+    )
 
 
 def probe(calls: Calls | None, **settings: str) -> UsageProbe:
@@ -41,31 +45,30 @@ def raised(calls: Calls, **settings: str) -> set[str]:
 
 
 def test_calls_that_work_pass_with_their_numbers() -> None:
-    result = probe(GOOD).run()
+    result = probe(good()).run()
     assert result.check is Check.PASS
     assert result.metrics["tokens_input_total"] == 5000
     assert result.metrics["errors_total"] == 1
-    # NOW is when this file was imported, which on a busy machine is minutes ago.
-    assert result.metrics["work_age_seconds"] == pytest.approx(time.time() - NOW + 30, abs=20)
-    assert raised(GOOD) == set()
+    assert result.metrics["work_age_seconds"] == pytest.approx(30, abs=20)
+    assert raised(good()) == set()
 
 
 @pytest.mark.parametrize(
-    ("change", "code"),
+    ("change", "age", "code"),
     [
-        ({"recent_failed": 6}, "error-rate"),
-        ({"refused": True}, "auth-failure"),
-        ({"throttled": True}, "rate-limited"),
-        ({"last_good": NOW - 9000}, "work-stalled"),
+        ({"recent_failed": 6}, 30.0, "error-rate"),
+        ({"refused": True}, 30.0, "auth-failure"),
+        ({"throttled": True}, 30.0, "rate-limited"),
+        ({}, 9000.0, "work-stalled"),
     ],
 )
-def test_each_trouble_has_its_code(change: dict[str, object], code: str) -> None:
-    calls = replace(GOOD, **change)  # type: ignore[arg-type]
+def test_each_trouble_has_its_code(change: dict[str, object], age: float, code: str) -> None:
+    calls = replace(good(age=age), **change)  # type: ignore[arg-type]
     assert raised(calls, FLEET_WORK_STALLED="3600") == {code}
 
 
 def test_a_few_calls_say_nothing_of_a_rate() -> None:
-    assert raised(replace(GOOD, recent=3, recent_failed=3)) == set()
+    assert raised(replace(good(), recent=3, recent_failed=3)) == set()
 
 
 def test_an_unreadable_source_is_unknown() -> None:

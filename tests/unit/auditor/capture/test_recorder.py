@@ -10,7 +10,7 @@ import pytest
 
 from fleet.auditor.capture import line_format
 from fleet.auditor.capture.line_format import Captured, Gap, GapKind
-from fleet.auditor.capture.recorder import Bounds, CaptureWriter
+from fleet.auditor.capture.recorder import DAY, Bounds, CaptureWriter
 from tests.support.audits import NOON
 
 
@@ -127,3 +127,60 @@ def test_a_line_too_long_is_a_gap_and_the_next_is_read(
     assert long == Gap(GapKind.UNREADABLE, line=1)
     assert isinstance(short, Captured)
     assert short.line == 2
+
+
+JUMPS = [3_600.0, -3_600.0, 30 * DAY, -30 * DAY, 3_650 * DAY, -3_650 * DAY]
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_clock_that_was_wrong_for_a_while_takes_nothing_out_of_its_turn(
+    folder: Path, jump: float
+):
+    """Right, wrong, right again: all of it is read in the order in which it came."""
+    clock = Clock()
+    for number, off in enumerate((0.0, jump, 0.0, 0.0)):
+        clock.now = NOON + number * 3_600 + off
+        writer = CaptureWriter(folder, clock=clock)
+        writer.open()
+        writer.write(clock.now, "t", str(number).encode(), False)
+        writer.close()
+    items = read_all(folder)
+    messages = [item for item in items if isinstance(item, Captured)]
+    assert [message.payload for message in messages] == [b"0", b"1", b"2", b"3"]
+    for gap in items:
+        if isinstance(gap, Gap):
+            assert gap.since is not None
+            assert gap.until is not None
+            assert gap.since <= gap.until
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_what_is_too_old_is_known_by_the_hubs_time_and_not_by_a_files(folder: Path, jump: float):
+    clock = Clock()
+    writer = CaptureWriter(folder, Bounds(file_bytes=1), clock, lambda _: clock.now)
+    for day in range(5):
+        clock.now = NOON + day * DAY
+        writer.write(clock.now, "t", str(day).encode(), False)
+    for path in folder.iterdir():
+        os.utime(path, (NOON + jump, NOON + jump))
+    clock.now = NOON + (9 + 3) * DAY
+    writer.write(clock.now, "t", b"now", False)
+    writer.close()
+    kept = [item.payload for item in read_all(folder) if isinstance(item, Captured)]
+    assert kept[-2:] == [b"4", b"now"]
+    assert b"0" not in kept
+    assert b"3" in kept, "of its file all is older than the next one's first line, and no more"
+
+
+def test_in_doubt_nothing_is_too_old_and_the_bound_of_size_holds_all_the_same(folder: Path):
+    clock = Clock()
+    bounds = Bounds(file_bytes=1, total_bytes=1_000)
+    writer = CaptureWriter(folder, bounds, clock, lambda _: 0.0)
+    for day in range(3):
+        clock.now = NOON + day * 100 * DAY
+        writer.write(clock.now, "t", str(day).encode(), False)
+    assert len([i for i in read_all(folder) if isinstance(i, Captured)]) >= 2
+    for _ in range(60):
+        writer.write(clock.now, "t", b"more", False)
+    writer.close()
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 1_100

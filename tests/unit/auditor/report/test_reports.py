@@ -182,4 +182,61 @@ def test_every_rule_can_be_explained(capsys: pytest.CaptureFixture[str]):
         out = capsys.readouterr().out
         assert rule.clause.value in out
         assert rule.remedy in out
+        assert f'rule = "{rule.id}"' in out
+        named = rule.group.value in ("pii", "secret", "text")
+        assert ("allow = [" in out) == named
     assert run(["audit", "explain", "pii.shoe-size"]) == 3
+
+
+def test_a_finding_is_explained_by_its_number_in_a_report_that_was_kept_or_given(
+    capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    _, text = audit(capsys, "--capture", capture)
+    number = next(line.split()[0] for line in text.splitlines() if "pii.card" in line)
+    assert run(["audit", "explain", number]) == 3
+    assert "Try: fleet audit run --save" in capsys.readouterr().err
+    _, told = audit(capsys, "--capture", capture, "-o", "json")
+    file = tmp_path / "report.json"
+    file.write_text(told)
+    (tmp_path / "home").mkdir(exist_ok=True)
+    audit(capsys, "--capture", capture, "--save")
+    for where in (["--report", str(file)], []):
+        assert run(["audit", "explain", number.lstrip("#"), *where]) == 0
+        out = capsys.readouterr().out
+        assert "line 3: fleet/*/status at versions.agent" in out
+        assert 'field = "versions.agent"' in out
+        assert "digest = " in out
+    assert run(["audit", "explain", "99"]) == 3
+    assert "Try:" in capsys.readouterr().err
+    file.write_text("{}")
+    assert run(["audit", "explain", "1", "--report", str(file)]) == 3
+    assert "no report of the audit" in capsys.readouterr().err
+
+
+def test_what_explain_proposes_holds_the_finding_back(
+    capture: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    home.mkdir()  # and with it the key of the digests
+    capture.write_text(capture.read_text().splitlines()[2] + "\n")
+    _, told = audit(capsys, "--capture", capture, "-o", "json")
+    report, suppressions = tmp_path / "report.json", tmp_path / "audit.toml"
+    report.write_text(told)
+    count = len(json.loads(told)["findings"])
+    with suppressions.open("w") as file:
+        for number in range(1, count + 1):
+            run(["audit", "explain", str(number), "--report", str(report)])
+            out = capsys.readouterr().out
+            file.write(out[out.index("[[suppress]]") :])
+    assert count == 2
+    assert audit(capsys, "--capture", capture, "--suppressions", suppressions)[0] == 0
+
+
+@pytest.mark.parametrize("form", ["text", "html", "sarif"])
+def test_a_report_says_what_was_looked_at_how_sure_it_is_and_what_it_cannot_see(
+    form: str, capture: Path, capsys: pytest.CaptureFixture[str]
+):
+    _, text = audit(capsys, "--capture", capture, "-o", form)
+    assert "what an agent said by other ways than this bus" in text.replace("&#x27;", "'")
+    assert "likely" in text
+    if form != "text":
+        assert "was read whole" in text

@@ -1,0 +1,121 @@
+"""Which agents a command is about: names, groups, labels, kinds and states, as they are typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from fleet.cli.agent_names import AgentName
+from fleet.cli.wrong_calls import unknown_agent
+from fleet.contract.vocabulary import Kind, Word
+from fleet.domain.verdict import Verdict
+
+if TYPE_CHECKING:
+    from fleet.domain.agent_view import AgentView
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChoice:
+    """What was asked for; nothing of it is everybody. Of one field any is enough, and all fields
+    must hold."""
+
+    names: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    kinds: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+
+    @property
+    def is_of_all(self) -> bool:
+        return self == AgentChoice()
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether one is named, and nothing else is asked for."""
+        return len(self.names) == 1 and self == AgentChoice(self.names)
+
+    def __str__(self) -> str:
+        """It in words, for somebody who found nobody."""
+        labels = tuple(f"{key}={value}" for key, value in self.labels)
+        parts = (
+            ("", self.names), ("group", self.groups), ("label", labels), ("kind", self.kinds),
+            ("state", self.states),
+        )  # fmt: skip
+        return ", ".join(f"{what} {' or '.join(words)}".strip() for what, words in parts if words)
+
+    def of(self, views: Sequence[AgentView]) -> list[AgentView]:
+        """Those that are meant, in their order.
+
+        Raises:
+            ConfigError: nobody has heard of one that is named.
+        """
+        known = {view.agent for view in views}
+        for name in self.names:
+            if name not in known:
+                raise unknown_agent(name, known)
+        return [view for view in views if self._means(view)]
+
+    def _means(self, view: AgentView) -> bool:
+        return (
+            (not self.names or view.agent in self.names)
+            and (not self.groups or any(group in self.groups for group in _groups(view)))
+            and all(view.labels.get(key) == value for key, value in self.labels)
+            and (not self.kinds or view.kind in self.kinds)
+            and (not self.states or view.state in self.states)
+        )
+
+
+def with_agents(function: F) -> F:
+    """Add `[AGENT]...` and the options that narrow; the command gets a `choice`."""
+
+    def gather(context: click.Context, _: click.Parameter, names: tuple[str, ...]) -> AgentChoice:
+        given = context.params
+        return AgentChoice(
+            names,
+            given.pop("group", ()),
+            given.pop("label", ()),
+            given.pop("kind", ()),
+            given.pop("state", ()),
+        )
+
+    decorated: Any = click.argument(
+        "choice", metavar="[AGENT]...", nargs=-1, type=AgentName(), callback=gather
+    )(function)
+    # Eager, so that they are read before the names, which gather them.
+    options: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("--state", {"type": _words(Verdict), "help": "Only in this state."}),
+        ("--kind", {"type": _words(Kind), "help": "Only of this kind."}),
+        ("--label", {"type": Label(), "help": "Only with this label."}),
+        ("--group", {"metavar": "NAME", "help": "Only of this group."}),
+    )
+    for flag, how in options:
+        decorated = click.option(flag, multiple=True, is_eager=True, **how)(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+def _words(vocabulary: type[Word]) -> click.Choice[str]:
+    return click.Choice([word.value for word in vocabulary])
+
+
+class Label(click.ParamType[tuple[str, str]]):
+    """KEY=VALUE."""
+
+    name = "key=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        key, equals, wanted = str(value).partition("=")
+        if not equals or not key:
+            self.fail(f"{value!r} is not KEY=VALUE, as site=berlin", param, ctx)
+        return key, wanted
+
+
+def _groups(view: AgentView) -> tuple[str, ...]:
+    """An agent that nobody put into a group is in none; a hub of an earlier release tells one."""
+    return view.groups or tuple(filter(None, (view.labels.get("group"),)))

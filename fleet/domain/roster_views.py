@@ -1,0 +1,119 @@
+"""The fleet, asked: what is true of each agent at a moment. `Roster` learns it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from fleet.domain import hub_alerts
+from fleet.domain.agent_record import STATUS_TS, AgentRecord
+from fleet.domain.agent_view import AgentView, worst_first
+from fleet.domain.config_groups import ConfigGroups
+from fleet.domain.degraded import failing
+from fleet.domain.enrolment import Enrolment
+from fleet.domain.record_view import view_of
+from fleet.domain.verdict import Verdict, count
+
+_UNLISTED: Final = Enrolment()
+
+
+class RosterViews:
+    """The records of a fleet, and what follows from them."""
+
+    def __init__(
+        self, *, interval: float, enrolled: Mapping[str, Enrolment] | None, degraded_after: float
+    ) -> None:
+        self._interval = interval
+        self._degraded_after = degraded_after
+        self._enrolled = enrolled
+        self._records: dict[str, AgentRecord] = {}
+        self._groups = ConfigGroups()
+        self._stopped_at: float | None = None
+        self._clock_error: float | None = 0.0
+        self.unheard: set[str] = set()
+        """Whoever was well, and would be late or stale by now if nobody listened: unknown."""
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._records
+
+    def names(self) -> set[str]:
+        """Everyone heard of or enrolled."""
+        return set(self._records) | set(self._enrolled or ())
+
+    def view(self, name: str, now: float) -> AgentView:
+        """One agent at `now`; a name nobody heard of is unknown, not an error."""
+        record = self._records.get(name) or AgentRecord(name)
+        enrolled, enrolment = self._is_enrolled(name), (self._enrolled or {}).get(name)
+        clock = self._clock(now)
+        verdict = self._verdict(record, clock)
+        return view_of(
+            record,
+            Verdict.UNKNOWN if name in self.unheard else verdict,
+            self._codes(record, verdict, clock),
+            now=now,
+            interval=hub_alerts.interval_of(record, self._interval),
+            enrolled=enrolled,
+            enrolment=enrolment or _UNLISTED,
+            skew=hub_alerts.skew_of(record, self._clock_error),
+        )
+
+    def verdict(self, name: str) -> Verdict:
+        """The verdict of the last tick or message: what costs no view."""
+        record = self._records.get(name)
+        return record.verdict if record and name not in self.unheard else Verdict.UNKNOWN
+
+    def said_at(self, name: str) -> float | None:
+        """When an agent last said how it is, by its own clock (s since the epoch)."""
+        record = self._records.get(name)
+        return record.number(STATUS_TS) if record else None
+
+    def knows(self, name: str) -> bool:
+        """Whether somebody of that name was heard of or is enrolled."""
+        return name in self._records or name in (self._enrolled or ())
+
+    def failing(self, name: str) -> tuple[str, ...]:
+        """The planes of an agent that fail."""
+        record = self._records.get(name)
+        return failing(record.reported) if record else ()
+
+    def group(self, name: str) -> str | None:
+        """The group whose configuration this agent is held against."""
+        enrolment = (self._enrolled or {}).get(name)
+        return enrolment.labels.get("group") if enrolment else None
+
+    def members(self, scope: str) -> frozenset[str]:
+        """Who is enrolled in `group:NAME` or `site:NAME`."""
+        enrolled = (self._enrolled or {}).items()
+        return frozenset(name for name, enrolment in enrolled if enrolment.is_of(scope))
+
+    def views(self, now: float) -> list[AgentView]:
+        """Everyone at `now`, worst first, then by name."""
+        return worst_first(self.view(name, now) for name in self.names())
+
+    def counts(self) -> dict[Verdict, int]:
+        """Agents by the verdict of the last tick or message; who was never heard is unknown."""
+        return count(map(self.verdict, self.names()))
+
+    def receipt(self, name: str, boot: int) -> int | None:
+        """The number up to which session `boot` may be receipted; None if there is none yet."""
+        record = self._records.get(name)
+        return record.receipt(boot) if record else None
+
+    def _clock(self, now: float) -> float:
+        return now if self._stopped_at is None else min(now, self._stopped_at)
+
+    def _is_enrolled(self, name: str) -> bool:
+        return self._enrolled is None or name in self._enrolled
+
+    def _codes(self, record: AgentRecord, verdict: Verdict, clock: float) -> frozenset[str]:
+        differs_from_group = self._groups.differs(self.group(record.name), record.name)
+        return hub_alerts.codes_of(
+            record, verdict, clock, differs_from_group, self._clock_error, self._degraded_after
+        )
+
+    def _verdict(self, record: AgentRecord, clock: float) -> Verdict:
+        enrolled = self._is_enrolled(record.name)
+        return hub_alerts.verdict_of(record, clock, default=self._interval, enrolled=enrolled)

@@ -1,0 +1,326 @@
+"""The life of a task, from its submission to its end; every change is in one table.
+
+Nobody holds a task without an end of the lease, and no lease reaches beyond the time-out or the
+time to live: whatever its worker, its sidecar or the hub does, a task that is not final moves on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+from zlib import crc32
+
+from fleet.contract.backoff import Backoff
+from fleet.contract.vocabulary import Word
+from fleet.contract.work_vocabulary import FINAL, TaskReason, TaskState
+from fleet.domain.hub_clock import Step as ClockStep
+from fleet.domain.work.errors import StaleEpochError, WrongStateError
+from fleet.domain.work.task import LEASE, Descriptor, Task
+
+GRACE: Final = 20.0
+"""Seconds beyond an attempt's time-out in which its sidecar may say how it ended: a renewal's."""
+FIRST_WAIT: Final = 5.0
+"""Seconds, at most, before a second attempt: what failed by chance is soon done."""
+LONGEST_WAIT: Final = 600.0
+"""Seconds, at most, before any attempt: what fails for long costs next to nothing."""
+
+
+class Step(Word):
+    """What can happen to a task."""
+
+    CLAIM = "claim", "an agent takes the lease"
+    RENEW = "renew", "its worker goes on"
+    COMPLETE = "complete", "its worker is done"
+    AGAIN = "again", "an attempt failed, and another is left"
+    FAIL = "fail", "the last attempt failed"
+    LOSE = "lose", "the last attempt's lease ran out"
+    REJECT = "reject", "its agent cannot do it as it was asked"
+    ASK = "ask", "its worker asks for more"
+    ANSWER = "answer", "what the worker asked for is given"
+    FLAG = "flag", "it is called off while a worker is at it"
+    CANCEL = "cancel", "it is called off"
+    APPROVE = "approve", "a person allows it"
+    REFUSE = "refuse", "a person does not allow it"
+    BREAK = "break", "a task that must come first ended badly"
+    TTL_OVER = "ttl-over", "its time to live is over"
+    GONE = "gone", "the only agent that it is for was revoked"
+    RETRY = "retry", "an operator gives it a new life"
+
+
+_S = TaskState
+STEPS: Final[dict[tuple[TaskState, Step], TaskState]] = {
+    (_S.SUBMITTED, Step.CLAIM): _S.WORKING,
+    (_S.SUBMITTED, Step.CANCEL): _S.CANCELED,
+    (_S.SUBMITTED, Step.BREAK): _S.REJECTED,
+    (_S.SUBMITTED, Step.TTL_OVER): _S.TIMED_OUT,
+    (_S.WORKING, Step.RENEW): _S.WORKING,
+    (_S.WORKING, Step.FLAG): _S.WORKING,
+    (_S.WORKING, Step.COMPLETE): _S.COMPLETED,
+    (_S.WORKING, Step.AGAIN): _S.SUBMITTED,
+    (_S.WORKING, Step.FAIL): _S.FAILED,
+    (_S.WORKING, Step.LOSE): _S.LOST,
+    (_S.WORKING, Step.REJECT): _S.REJECTED,
+    (_S.WORKING, Step.ASK): _S.INPUT_REQUIRED,
+    (_S.WORKING, Step.CANCEL): _S.CANCELED,
+    (_S.WORKING, Step.TTL_OVER): _S.TIMED_OUT,
+    (_S.INPUT_REQUIRED, Step.ANSWER): _S.SUBMITTED,
+    (_S.INPUT_REQUIRED, Step.CANCEL): _S.CANCELED,
+    (_S.INPUT_REQUIRED, Step.TTL_OVER): _S.TIMED_OUT,
+    (_S.AUTH_REQUIRED, Step.APPROVE): _S.SUBMITTED,
+    (_S.AUTH_REQUIRED, Step.REFUSE): _S.REJECTED,
+    (_S.AUTH_REQUIRED, Step.CANCEL): _S.CANCELED,
+    (_S.AUTH_REQUIRED, Step.BREAK): _S.REJECTED,
+    (_S.AUTH_REQUIRED, Step.TTL_OVER): _S.TIMED_OUT,
+    (_S.SUBMITTED, Step.GONE): _S.REJECTED,
+    (_S.WORKING, Step.GONE): _S.REJECTED,
+    (_S.INPUT_REQUIRED, Step.GONE): _S.REJECTED,
+    (_S.AUTH_REQUIRED, Step.GONE): _S.REJECTED,
+} | {(end, Step.RETRY): _S.SUBMITTED for end in FINAL - {_S.COMPLETED}}
+"""What is not in the table is refused: an end is an end, but for an operator's new life."""
+
+UNMENDABLE: Final = frozenset(
+    {TaskReason.WRONG_VERSION, TaskReason.KIND_UNKNOWN, TaskReason.ISOLATION_UNAVAILABLE}
+)
+"""Why an attempt failed that another one would fail for, too."""
+
+
+def moved(task: Task, step: Step, now: float, **changes: Any) -> Task:
+    """`task` after `step`, with `changes`.
+
+    Raises:
+        WrongStateError: the table has no such step.
+    """
+    state = STEPS.get((task.state, step))
+    if state is None:
+        raise WrongStateError(task.id, task.state, step.value)
+    if state is not TaskState.WORKING:
+        changes["lease_until"] = None
+        changes["cancel"] = False
+    if state in FINAL:
+        changes["ended"] = now
+    return replace(task, state=state, **changes)
+
+
+# A worker's steps
+
+
+def claimed(task: Task, agent: str, now: float) -> Task:
+    """The lease goes to `agent`; the attempt is counted before anything starts."""
+    return moved(
+        task, Step.CLAIM, now,
+        attempt=task.attempt + 1, epoch=task.epoch + 1, holder=agent, started=now,
+        lease_until=lease_end(task, now, now), progress=0, reason=None,
+    )  # fmt: skip
+
+
+def lease_end(task: Task, started: float, now: float) -> float:
+    """Until when a lease of an attempt that `started` then holds, given or renewed now."""
+    return min(now + LEASE, started + task.timeout + GRACE, task.expires)
+
+
+def heard(task: Task, agent: str, epoch: int, progress: int) -> Task:
+    """The task once `agent` said on the bus how far it is. That may come late and twice, and shows
+    nobody alive: the lease stays as it is, and progress never goes back."""
+    holds = task.state is TaskState.WORKING and (task.holder, task.epoch) == (agent, epoch)
+    return replace(task, progress=progress) if holds and progress > task.progress else task
+
+
+def renewed(task: Task, agent: str, epoch: int, progress: int, now: float) -> Task:
+    """
+    Raises:
+        StaleEpochError, WrongStateError: the lease is not this agent's.
+    """
+    _held(task, agent, epoch, Step.RENEW)
+    until = task.lease_until or now
+    if not task.cancel:
+        until = max(until, lease_end(task, task.started or now, now))
+    return moved(
+        task, Step.RENEW, now, progress=max(task.progress, min(100, progress)), lease_until=until
+    )
+
+
+def finished(
+    task: Task,
+    agent: str,
+    epoch: int,
+    state: TaskState,
+    output: Sequence[Descriptor],
+    reason: TaskReason | None,
+    now: float,
+) -> Task:
+    """The task after its worker said how it ended; itself where that was said before.
+
+    Raises:
+        StaleEpochError, WrongStateError: the lease is not this agent's.
+    """
+    outputs = tuple(output)
+    if _said_before(task, agent, epoch, state, outputs):
+        return task
+    _held(task, agent, epoch, Step.COMPLETE)
+    match state:
+        case TaskState.COMPLETED:
+            done = {"output": outputs, "progress": 100, "reason": None}
+            return moved(task, Step.COMPLETE, now, **done)
+        case TaskState.INPUT_REQUIRED:
+            return moved(task, Step.ASK, now, output=outputs, reason=reason)
+        case TaskState.REJECTED:
+            return moved(task, Step.REJECT, now, reason=reason)
+        case TaskState.CANCELED if task.cancel:
+            return moved(task, Step.CANCEL, now, reason=TaskReason.CANCEL_ASKED)
+        case TaskState.FAILED:
+            return _attempt_failed(task, reason or TaskReason.WORKER_EXIT, now, output=outputs)
+    raise WrongStateError(task.id, task.state, f"finish as {state}")
+
+
+def _said_before(
+    task: Task, agent: str, epoch: int, state: TaskState, output: tuple[Descriptor, ...]
+) -> bool:
+    """Whether this end of this attempt is what brought the task where it is."""
+    if (task.holder, task.epoch) != (agent, epoch) or task.state is TaskState.WORKING:
+        return False
+    if state is TaskState.COMPLETED:
+        return task.state is state and task.output == output
+    tried_again = task.state is TaskState.SUBMITTED and task.reason is not None
+    return task.state is state or (state is TaskState.FAILED and tried_again)
+
+
+def _held(task: Task, agent: str, epoch: int, step: Step) -> None:
+    if (task.epoch, task.holder) != (epoch, agent):
+        raise StaleEpochError(task.id, epoch, task.epoch)
+    if task.state is not TaskState.WORKING:
+        raise WrongStateError(task.id, task.state, step.value)
+
+
+def _attempt_failed(task: Task, reason: TaskReason, now: float, **changes: Any) -> Task:
+    """Again, after a while, as long as there are attempts left: a loop of crashes ends here."""
+    if task.cancel:
+        return moved(task, Step.CANCEL, now, reason=TaskReason.CANCEL_ASKED)
+    if task.attempt < task.max_attempts and reason not in UNMENDABLE:
+        not_before = now + wait_after(task)
+        return moved(task, Step.AGAIN, now, not_before=not_before, reason=reason)
+    end = Step.LOSE if reason is TaskReason.LEASE_EXPIRED else Step.FAIL
+    return moved(task, end, now, reason=reason, **changes)
+
+
+def wait_after(task: Task) -> float:
+    """Seconds from the failure of the present attempt to the next; the same whenever one asks."""
+    chance = crc32(f"{task.id} {task.attempt}".encode()) / 2**32
+    backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, chance=lambda: chance)
+    backoff.failures = task.attempt - 1
+    return backoff.failed(0.0)
+
+
+# What others do
+
+
+def canceled(task: Task, now: float) -> Task:
+    """Called off: at once if nobody works at it, else its worker is told. Again: as it is.
+
+    Raises:
+        WrongStateError: it has ended otherwise.
+    """
+    if task.state is TaskState.CANCELED or task.cancel:
+        return task
+    if task.state is TaskState.WORKING:
+        return moved(task, Step.FLAG, now, cancel=True)
+    return moved(task, Step.CANCEL, now, reason=TaskReason.CANCEL_ASKED)
+
+
+def answered(task: Task, more: Sequence[Descriptor], now: float) -> Task:
+    """The attempt that asked is not counted: to ask is no failure."""
+    return moved(
+        task, Step.ANSWER, now,
+        input=(*task.input, *more), attempt=task.attempt - 1, not_before=now, reason=None,
+    )  # fmt: skip
+
+
+def approved(task: Task, now: float) -> Task:
+    return moved(task, Step.APPROVE, now, not_before=now)
+
+
+def refused(task: Task, now: float) -> Task:
+    return moved(task, Step.REFUSE, now, reason=TaskReason.NOT_APPROVED)
+
+
+def broken(task: Task, now: float) -> Task:
+    """A task that must come first ended other than `completed`."""
+    return moved(task, Step.BREAK, now, reason=TaskReason.DEPENDENCY_FAILED)
+
+
+def retried(task: Task, now: float) -> Task:
+    """A new life: nothing of the old one but its epoch, so that its workers stay refused."""
+    return moved(
+        task, Step.RETRY, now,
+        attempt=0, epoch=task.epoch + 1, not_before=now, expires=now + task.ttl, started=None,
+        ended=None, progress=0, reason=None, output=(), told=False,
+    )  # fmt: skip
+
+
+def deserted(task: Task, agent: str, now: float) -> Task:
+    """`agent` was revoked: what was for nobody else ends, and what it worked at is another's."""
+    held = task.state is TaskState.WORKING and task.holder == agent
+    if held:
+        task = replace(task, epoch=task.epoch + 1)
+    if task.to == agent:
+        return moved(task, Step.GONE, now, reason=TaskReason.AGENT_GONE)
+    return _attempt_failed(task, TaskReason.AGENT_GONE, now) if held else task
+
+
+def told(task: Task) -> Task:
+    """Its submitter has acknowledged its end."""
+    return replace(task, told=True)
+
+
+# Time
+
+
+def due(task: Task) -> float | None:
+    """When time alone changes the task, see `expired`; None: it is final."""
+    if task.final:
+        return None
+    if task.state is TaskState.WORKING:
+        return task.lease_until
+    return task.expires
+
+
+def expired(task: Task, now: float) -> Task:
+    """The task after what time alone did to it; itself if that is nothing yet."""
+    end = due(task)
+    if end is None or now < end:
+        return task
+    if task.state is not TaskState.WORKING:
+        return moved(task, Step.TTL_OVER, now, reason=TaskReason.TTL_OVER)
+    task = replace(task, epoch=task.epoch + 1)  # whoever held it is too late from now on
+    if task.cancel:
+        return moved(task, Step.CANCEL, now, reason=TaskReason.CANCEL_ASKED)
+    if now >= task.expires:
+        return moved(task, Step.TTL_OVER, now, reason=TaskReason.TTL_OVER)
+    timed_out = task.started is not None and now >= task.started + task.timeout
+    return _attempt_failed(
+        task, TaskReason.WORKER_TIMEOUT if timed_out else TaskReason.LEASE_EXPIRED, now
+    )
+
+
+def restamped(task: Task, step: ClockStep) -> Task:
+    """The hub's stamps moved: what was to last so long lasts as long."""
+    begun = task.expires - task.ttl
+    lease = None if task.lease_until is None else step.moved(task.lease_until - LEASE) + LEASE
+    return replace(
+        task,
+        created=step.moved(task.created),
+        expires=step.moved(begun) + task.ttl,
+        started=None if task.started is None else step.moved(task.started),
+        not_before=step.moved(task.not_before),
+        lease_until=lease,
+    )
+
+
+def waits(needs: Iterable[TaskState]) -> int | None:
+    """How many of the tasks in these states must still be completed; None: one never will."""
+    count = 0
+    for state in needs:
+        if state in FINAL and state is not TaskState.COMPLETED:
+            return None
+        count += state is not TaskState.COMPLETED
+    return count

@@ -1,0 +1,119 @@
+"""Whether this hub is the one that leads, where several share a store.
+
+One that waits opens nothing and connects to no broker. One that leads renews its lease; one that
+finds that another leads ends at once, and says so: what it would have written is refused anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Final
+
+from fleet.contract.backoff import Backoff
+from fleet.hub.store_patience import StorePatience
+from fleet.store.leadership import LOOK, RENEW, Leadership
+from fleet.store.port import LeadershipLostError, StoreUnavailableError
+
+FIRST_AGAIN, LAST_AGAIN = 1.0, 4.0
+"""Seconds between looks at a store that is away, at first and at most: less than a lease lasts."""
+
+GLANCE: Final = 0.2
+"""Seconds between looks at what we know ourselves, until we are certain again."""
+
+_log: Final = logging.getLogger(__name__)
+
+Beside = Callable[["Leading"], Coroutine[Any, Any, object]]
+"""What a hub does while it waits."""
+
+
+class Leading:
+    """A part of the hub.
+
+    Attributes:
+        leader: whom this hub waits for, as it calls itself; empty: for nobody, or for the store.
+    """
+
+    name = "leading"
+
+    def __init__(self, leadership: Leadership | None, patience: StorePatience) -> None:
+        self._leadership = leadership
+        self._patience = patience
+        self.leader = ""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether nobody else can lead at this moment."""
+        return self._leadership is None or self._leadership.is_certain
+
+    async def begin(self, beside: Beside | None = None) -> None:
+        """Wait until this hub leads, and do `beside` meanwhile, where it has to wait."""
+        backoff = Backoff(FIRST_AGAIN, LAST_AGAIN)
+        if self._leadership is None or await self._takes(self._leadership, backoff):
+            return
+        waiting = asyncio.create_task(beside(self), name="standby") if beside else None
+        try:
+            while not await self._takes(self._leadership, backoff):
+                failed = backoff.failures > 0
+                pause = backoff.failed(time.monotonic()) if failed else LOOK
+                await asyncio.sleep(pause)
+        finally:
+            if waiting:
+                waiting.cancel()
+                await asyncio.wait({waiting})
+        _log.warning("this hub leads now")
+
+    async def _takes(self, leadership: Leadership, backoff: Backoff) -> bool:
+        """Whether we lead now; else it is said whom or what we wait for, once."""
+        try:
+            held = await asyncio.to_thread(leadership.acquire)
+        except StoreUnavailableError as error:
+            if not backoff.failures:
+                backoff.failed(time.monotonic())
+                _log.warning("waiting for the store: %s", error)
+            return False
+        backoff.failures = 0
+        if held is not None and held.holder != self.leader:
+            self.leader = held.holder
+            _log.warning("standby: %s leads; this hub takes over when it ends", held.holder)
+        return held is None
+
+    async def run(self) -> None:
+        """Go on leading. A store that is away is said so here too: an idle hub writes nothing else.
+
+        Raises:
+            LeadershipLostError: another hub leads.
+        """
+        leadership = self._leadership
+        if leadership is None:
+            return
+        while True:
+            await asyncio.sleep(RENEW)
+            await self._patience.until_taken(lambda: asyncio.to_thread(leadership.renew))
+
+    async def turn(self) -> None:
+        """Wait until it is certain that we lead: before that no link may be made, or it would end
+        the other hub's."""
+        while not self.is_certain:  # noqa: ASYNC110 - time alone changes it
+            await asyncio.sleep(GLANCE)
+
+
+@contextlib.contextmanager
+def stepping_down() -> Iterator[None]:
+    """Lets out of a group of tasks that another hub leads, whatever else failed by it.
+
+    Raises:
+        LeadershipLostError: another hub leads.
+    """
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if group.subgroup(LeadershipLostError) is None:
+            raise
+        raise LeadershipLostError(
+            "another hub leads now; this one steps down",
+            "its lease ended: it was stopped, or could not reach the store",
+        ) from None

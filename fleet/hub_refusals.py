@@ -1,0 +1,91 @@
+"""What a hub refuses, or why it cannot be asked, in words for a command line."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import urllib.error
+from http import HTTPStatus
+from typing import Any, Final
+
+from fleet.contract.errors import FleetError
+from fleet.contract.tls_faults import OF_THE_HUB, TlsFault, fault_of, why
+
+AT_HOME: Final = {
+    "GET /v1/agents": "fleet status",
+    "GET /v1/alerts": "fleet alerts",
+    "start without a cursor, then pass `next`": "fleet history --oldest",
+}
+"""What the hub's remedies, which speak of HTTP, are at the command line."""
+
+MAX_REFUSAL: Final = 64 * 1024
+"""Bytes read of a problem document."""
+
+
+class HubError(FleetError):
+    """The hub is away, or refuses."""
+
+
+class StandbyError(HubError):
+    """The hub waits for another one, which leads."""
+
+
+class BusyError(HubError):
+    """The hub does nothing for this caller until `seconds` have passed."""
+
+    seconds = 1.0
+
+
+def untrusted(url: str, error: ssl.SSLError) -> HubError:
+    """There is no TLS link with the hub; what to do, by what is wrong."""
+    fault = fault_of(error) or TlsFault.OTHER
+    remedy = OF_THE_HUB.get(fault, "fleet doctor on the hub's machine")
+    return HubError(f"TLS with the hub {url} failed", why(fault, error), remedy)
+
+
+def refused(error: urllib.error.HTTPError) -> HubError:
+    """What an answer of 300 and more says; the hub's own words where they are its own."""
+    if HTTPStatus.MULTIPLE_CHOICES <= error.code < HTTPStatus.BAD_REQUEST:
+        why = f"HTTP {error.code}: it sends us elsewhere, and the token goes nowhere else"
+        return HubError("the hub refuses", why, "FLEET_HUB=https://… names the hub itself")
+    try:
+        problem = json.loads(error.read(MAX_REFUSAL))
+    except (ValueError, RecursionError, OSError, http.client.HTTPException):
+        problem = {}
+    if not isinstance(problem, dict):
+        problem = {}
+    if problem.get("role") == "standby":
+        leader = problem.get("leader")
+        said = f"{leader} leads" if leader else "its store is away"
+        there = "FLEET_HUB and FLEET_HUB_TOKEN_FILE of the one that leads"
+        return StandbyError("this hub stands by", said, there if leader else "fleet doctor")
+    lacks = [name for name, good in problem.items() if good is False and name != "ready"]
+    if lacks:  # what /readyz says with its 503
+        why = f"no {', no '.join(lacks)}"
+        return HubError("the hub is not ready", why, "the log of fleet serve says more")
+    remedy = str(problem.get("try", ""))
+    busy = error.code == HTTPStatus.TOO_MANY_REQUESTS
+    found = (BusyError if busy else HubError)(
+        "the hub refuses",
+        str(problem.get("detail", f"HTTP {error.code}")) + _fields(problem),
+        AT_HOME.get(remedy, remedy),
+    )
+    if isinstance(found, BusyError):
+        found.seconds = _seconds(error.headers.get("Retry-After", ""))
+    return found
+
+
+def _fields(problem: dict[str, Any]) -> str:
+    """The places that a hub finds fault with, the first few; empty: it names none."""
+    faults = problem.get("errors")
+    if not isinstance(faults, list):
+        return ""
+    places = [one.get("field") for one in faults[:4] if isinstance(one, dict)]
+    named = [str(place)[:64].removeprefix("body.") for place in places if place]
+    return f": {', '.join(named)}" if named else ""
+
+
+def _seconds(text: str) -> float:
+    """What a Retry-After asks for; of another form, as a proxy may send, a second."""
+    return float(text) if text.isdecimal() and len(text) < 9 else BusyError.seconds

@@ -1,0 +1,107 @@
+"""Which ids belong to which times: an entry each ten seconds, in the table `moment`.
+
+Ids grow for ever, times do not: where the hub's clock steps back, a new era begins. Within one,
+ids and times grow together, so that a few look-ups find where messages of some time lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any, Final, Protocol
+
+from fleet.store.records import StoredMessage
+
+MOMENT: Final = 10
+"""Seconds between entries; a query reads at most this much in vain."""
+
+END: Final = 2**62
+"""Above every id."""
+
+MAX_ERAS: Final = 64
+"""Eras that a query looks into; where there are more, it reads the rest in vain."""
+
+Place = tuple[int, int]
+"""An era, and a moment in it."""
+
+NOWHERE: Final = (0, -(2**62))
+"""Before the first message."""
+
+
+class Database(Protocol):
+    """What has the table `moment`, and understands standard SQL with `?` for values."""
+
+    def execute(self, query: str, values: Any = ..., /) -> Any: ...
+
+    def executemany(self, query: str, rows: Iterable[Any], /) -> Any: ...
+
+
+def newest(database: Database) -> Place:
+    """Where the last message was entered."""
+    query = "SELECT era, at FROM moment ORDER BY era DESC, at DESC LIMIT 1"
+    place: Place | None = database.execute(query).fetchone()
+    return place or NOWHERE
+
+
+def enter(database: Database, messages: list[StoredMessage], last: Place) -> Place:
+    """Enter a batch that follows after `last`; where it ends."""
+    found = []
+    for message in _first_of_runs(messages):
+        era, at = last
+        moment = int(message.at // MOMENT) * MOMENT
+        if moment != at:
+            last = (era + (moment < at and last is not NOWHERE), moment)
+            found.append((*last, message.id))
+    database.executemany("INSERT INTO moment VALUES (?, ?, ?) ON CONFLICT DO NOTHING", found)
+    return last
+
+
+def _first_of_runs(messages: list[StoredMessage]) -> Iterator[StoredMessage]:
+    """The first message, and each with which the time goes back."""
+    yield from messages[:1]
+    if messages and messages[-1].at < messages[0].at:
+        yield from (later for before, later in pairwise(messages) if later.at < before.at)
+
+
+def bounds(database: Database, since: float, until: float) -> tuple[int, int]:
+    """The ids between which all messages of these times lie, among others perhaps."""
+    if since <= 0 and until == float("inf"):
+        return 1, END
+    oldest, latest = database.execute(
+        "SELECT (SELECT era FROM moment ORDER BY era LIMIT 1),"
+        " (SELECT era FROM moment ORDER BY era DESC LIMIT 1)"
+    ).fetchone()
+    if oldest is None or latest - oldest >= MAX_ERAS:
+        return 1, END
+    found = [
+        ids
+        for era in range(oldest, latest + 1)
+        if (ids := _of_era(database, era, since, until, is_oldest=era == oldest))
+    ]
+    return (min(low for low, _ in found), max(high for _, high in found)) if found else (1, 0)
+
+
+def _of_era(
+    database: Database, era: int, since: float, until: float, *, is_oldest: bool
+) -> tuple[int, int] | None:
+    """The ids of one era between which these times lie; None: it has none of them."""
+
+    def one(condition: str, *values: float) -> int | None:
+        row = database.execute(f"SELECT id FROM moment WHERE {condition} LIMIT 1", values)  # noqa: S608 - our own words
+        found: tuple[int] | None = row.fetchone()
+        return found[0] if found else None
+
+    last = one("era > ? ORDER BY era, at", era) or END
+    if last != END and one("era = ? AND at > ?", era, since - MOMENT) is None:
+        return None
+    if not is_oldest and one("era = ? AND at <= ?", era, until) is None:
+        return None
+    first = one("era = ? AND at <= ? ORDER BY at DESC", era, since)
+    if first is None:
+        first = 1 if is_oldest else one("era = ? ORDER BY at", era) or 1
+    return first, one("era = ? AND at > ? ORDER BY at", era, until) or last
+
+
+def forget(database: Database, below: int) -> None:
+    """Drop the entries of messages whose ids are below."""
+    database.execute("DELETE FROM moment WHERE id < ?", (below,))

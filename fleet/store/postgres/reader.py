@@ -1,0 +1,179 @@
+"""Questions to the store, answered on threads of their own beside the writer.
+
+It also serves alone, beside a hub that may be running elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from fleet.contract.vocabulary import MessageKind
+from fleet.domain.commands import IssuedCommand
+from fleet.store import cursors, moments, row_mapping
+from fleet.store.port import StoreError
+from fleet.store.postgres import dead_letters, history, rollups
+from fleet.store.postgres.connection import Connection, Database
+from fleet.store.postgres.migrations import STEPS, known_version
+from fleet.store.records import DeadLetter, Hours, Page, StoredMessage
+
+T = TypeVar("T")
+
+_LARGEST_ID: Final = 2**62
+"""Fits into PostgreSQL's integers, and no hub comes so far."""
+
+
+class PostgresReader:
+    """See `fleet.store.port.StoreReader`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._readers = ThreadPoolExecutor(2, "store-reader")
+        self._judged = False
+
+    async def close(self) -> None:
+        """Finish what was begun; safe to call twice."""
+        await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._database.close)
+
+    async def history(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        agent: str | None = None,
+        kind: MessageKind | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        after = cursors.parse_message(cursor)
+
+        def read(connection: Connection) -> Page:
+            agents = self._agent_numbers(connection)
+            number = agents.get(agent) if agent else None
+            if agent and number is None:
+                return Page([], None)
+            wanted = history.Filter(
+                float("-inf") if since is None else since,
+                float("inf") if until is None else until,
+                number,
+                kind,
+                after,
+                limit,
+            )
+            found = _messages(connection, history.select(connection, wanted), agents)
+            return Page(found, str(found[-1].id) if len(found) >= limit else None)
+
+        return await self._read(read)
+
+    async def newest(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        agent: str | None = None,
+        kind: MessageKind | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[StoredMessage]:
+        def read(connection: Connection) -> list[StoredMessage]:
+            agents = self._agent_numbers(connection)
+            number = agents.get(agent) if agent else None
+            if agent and number is None:
+                return []
+            low = float("-inf") if since is None else since
+            high = float("inf") if until is None else until
+            end = moments.END if before is None else before
+            wanted = history.Filter(low, high, number, kind, before=end, limit=limit)
+            return _messages(connection, history.select_newest(connection, wanted), agents)
+
+        return await self._read(read)
+
+    async def rollups(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        agent: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Hours:
+        after = cursors.parse_rollup(cursor)
+
+        def read(connection: Connection) -> Hours:
+            agents = numbers(connection)
+            if agent and agent not in agents:
+                return Hours([], None)
+            return rollups.select(
+                connection,
+                {number: name for name, number in agents.items()},
+                since=float("-inf") if since is None else since,
+                until=float("inf") if until is None else until,
+                agent=agents[agent] if agent else None,
+                after=after,
+                limit=limit,
+            )
+
+        return await self._read(read)
+
+    async def dead_letters(self, *, before: int | None, limit: int) -> list[DeadLetter]:
+        query = "SELECT * FROM dead_letter WHERE id < %s ORDER BY id DESC LIMIT %s"
+        below = _LARGEST_ID if before is None else max(0, min(before, _LARGEST_ID))
+
+        def read(connection: Connection) -> list[DeadLetter]:
+            rows = connection.execute(query, (below, limit)).fetchall()
+            return [dead_letters.dead_letter(row) for row in rows]
+
+        return await self._read(read)
+
+    async def commands(self, *, agent: str | None, since: float, limit: int) -> list[IssuedCommand]:
+        query = (
+            "SELECT * FROM command WHERE created >= %s AND (%s::text IS NULL OR agent = %s)"
+            " ORDER BY created DESC, id DESC LIMIT %s"
+        )
+
+        def read(connection: Connection) -> list[IssuedCommand]:
+            rows = connection.execute(query, (since, agent, agent, limit)).fetchall()
+            return [row_mapping.command(row) for row in reversed(rows)]
+
+        return await self._read(read)
+
+    def _agent_numbers(self, connection: Connection) -> dict[str, int]:
+        """Agents by name, read anew: another process may write."""
+        return numbers(connection)
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._ask, work)
+
+    def _ask(self, work: Callable[[Connection], T]) -> T:
+        def judged(connection: Connection) -> T:
+            if not self._judged:
+                if known_version(connection) < len(STEPS):
+                    raise StoreError(
+                        f"the store {self._database.url} is of an older fleet, or none yet",
+                        "no hub of this version has served it",
+                        "fleet serve",
+                    )
+                self._judged = True
+            return work(connection)
+
+        return self._database.snapshot(judged)
+
+
+def numbers(connection: Connection) -> dict[str, int]:
+    """The agents' numbers by their names."""
+    return dict(connection.execute("SELECT name, id FROM agent").fetchall())
+
+
+def _messages(
+    connection: Connection, rows: list[row_mapping.Row], agents: dict[str, int]
+) -> list[StoredMessage]:
+    names = {number: name for name, number in agents.items()}
+    try:
+        return [row_mapping.message(row, names) for row in rows]
+    except KeyError:  # of an agent first heard in a batch that was committed meanwhile
+        names = {number: name for name, number in numbers(connection).items()}
+        return [row_mapping.message(row, names) for row in rows]

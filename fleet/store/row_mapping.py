@@ -1,0 +1,118 @@
+"""Rows to values and back; each pair of functions stands together."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from fleet.contract.vocabulary import (
+    AlertState,
+    MessageKind,
+    Priority,
+    ReplyCode,
+    Severity,
+    Verb,
+)
+from fleet.domain.alert import Alert
+from fleet.domain.commands import CommandState, IssuedCommand
+from fleet.domain.flapping import STEADY, Flaps
+from fleet.domain.silences import Silence
+from fleet.store.records import DeadLetter, StoredEvent, StoredMessage
+
+Row = tuple[Any, ...]
+
+KINDS: Final = (
+    MessageKind.HEARTBEAT,
+    MessageKind.STATUS,
+    MessageKind.ALERT,
+    MessageKind.COMMAND,
+    MessageKind.BROADCAST,
+    MessageKind.TASK,
+    MessageKind.PROGRESS,
+)
+"""A kind is stored as its place here: append only."""
+
+KIND_NUMBER: Final = {kind: number for number, kind in enumerate(KINDS)}
+
+
+KEY_STEP: Final = 8
+"""Index keys an agent: its number times this, plus the kind; so there is room for one kind more."""
+
+
+def key_of(agent: int, kind: int) -> int:
+    """The index key of one agent's messages of one kind; agent 0 stands for all."""
+    return agent * KEY_STEP + kind
+
+
+def message(row: Row, names: dict[int, str]) -> StoredMessage:
+    """From `id, at, agent, kind, retained, payload`."""
+    id_, at, agent, kind, retained, payload = row
+    return StoredMessage(id_, at, names[agent], KINDS[kind], bool(retained), payload)
+
+
+def event_row(stored: StoredEvent) -> Row:
+    event = stored.event
+    severity = event.severity.value if event.severity else None
+    return (stored.id, event.at, event.fact.value, event.agent, str(event.word), severity,
+            event.amount, event.id)  # fmt: skip
+
+
+def dead_letter_row(dead_letter: DeadLetter) -> Row:
+    return (dead_letter.id, dead_letter.at, dead_letter.topic, dead_letter.payload,
+            dead_letter.retained, dead_letter.reason, dead_letter.field)  # fmt: skip
+
+
+def dead_letter(row: Row) -> DeadLetter:
+    id_, at, topic, payload, retained, reason, field = row
+    return DeadLetter(id_, at, topic, payload, bool(retained), reason, field)
+
+
+def alert_row(alert: Alert) -> Row:
+    return (alert.agent, str(alert.code), alert.severity.value, alert.state.value, alert.since,
+            alert.notified.value, alert.value, alert.acknowledged_by, alert.acknowledged_at,
+            alert.notified_severity and alert.notified_severity.value,
+            None if alert.flaps == STEADY else json.dumps(alert.flaps.as_json()),
+            alert.told_at, " ".join(alert.routes))  # fmt: skip
+
+
+def alert(row: Row) -> Alert:
+    (agent, code, severity, state, since, told_state, value, by, at, notified_severity, flaps,
+     told_at, routes) = row  # fmt: skip
+    return Alert(agent, code, Severity(severity), AlertState(state), since,
+                 AlertState(told_state), value, by, at,
+                 Severity(notified_severity) if notified_severity else None,
+                 Flaps.from_json(json.loads(flaps)) if flaps else STEADY,
+                 told_at, tuple(routes.split()))  # fmt: skip
+
+
+def silence_row(silence_: Silence) -> Row:
+    return (silence_.id, silence_.until, silence_.agent, silence_.code, silence_.by, silence_.scope,
+            json.dumps(sorted(silence_.members)), silence_.begins, silence_.ended)  # fmt: skip
+
+
+def silence(row: Row) -> Silence:
+    id_, until, agent, code, by, scope, members, begins, ended = row
+    return Silence(id_, until, agent, code, by, scope, frozenset(json.loads(members)), begins,
+                   bool(ended))  # fmt: skip
+
+
+KNOWN_COMMAND: Final = (
+    "ON CONFLICT (id) DO UPDATE SET state = excluded.state, sent = excluded.sent,"
+    " ended = excluded.ended, code = excluded.code, took = excluded.took"
+)
+"""What cannot change is not written again: the indices of a stored command stay as they are."""
+
+
+def command_row(command: IssuedCommand) -> Row:
+    code = command.code.value if command.code else None
+    return (command.id, command.agent, command.verb.value, command.priority.value, command.ttl,
+            command.created, command.by, command.reply_to, command.state.value, command.sent,
+            command.ended, code, command.took, command.broadcast)  # fmt: skip
+
+
+def command(row: Row) -> IssuedCommand:
+    (id_, agent, verb, priority, ttl, created, by, reply_to, state, sent, ended, code, took,
+     broadcast) = row  # fmt: skip
+    return IssuedCommand(id_, agent, Verb(verb), Priority(priority), ttl, created, by, reply_to,
+                 CommandState(state), sent, ended, ReplyCode(code) if code else None,
+                 took, broadcast)  # fmt: skip

@@ -1,0 +1,151 @@
+"""Real agents that are not alone, not here, or not the release that they were: neighbours without
+a run file, containers seen from the host, and another release put in the place of one that runs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent_sidecar.config import load
+from agent_sidecar.kinds import assemble
+from agent_sidecar.probes import installed as installed_probe
+from agent_sidecar.probes.base import Assembly, ProbeResult
+from fleet.contract.vocabulary import AlertCode, Check
+from tests.support.installed_agents import installed, needs
+from tests.support.namespaces import can_contain, contained, numbers
+from tests.support.real_agents import Agent, Nanobot, made
+from tests.support.staged_agent import BUSY
+from tests.support.stub_model import StubModel
+from tests.support.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="needs /proc"),
+    pytest.mark.xdist_group("agents"),
+    pytest.mark.timeout(240),
+]
+
+
+def beside(agent: Agent) -> Assembly:
+    settings = {
+        "FLEET_AGENT": "alpha",
+        "FLEET_KIND": agent.name,
+        "FLEET_AGENT_HOME": str(agent.folder),
+        "FLEET_DISK": "-",
+        "FLEET_MEMORY": "-",
+        "FLEET_ENDPOINT_TIMEOUT": "2",
+    }
+    return assemble(load(environ=settings))
+
+
+def look(assembly: Assembly) -> dict[str, ProbeResult]:
+    return {probe.name: probe.run() for probe in assembly.probes}
+
+
+def drifted(results: dict[str, ProbeResult]) -> bool:
+    return any(
+        sign.firing for sign in results["version"].evidence if sign.code == AlertCode.VERSION_DRIFT
+    )
+
+
+CONTAINED = ("nanobot-0.3.5", "nanobot-0.2.2", "hermes-0.19.0")
+
+
+@pytest.mark.skipif(not can_contain(), reason="needs root, and namespaces")
+@pytest.mark.parametrize("name", [pytest.param(one, marks=needs(one)) for one in CONTAINED])
+def test_an_agent_in_a_container_is_known_from_the_host(name: str, tmp_path: Path) -> None:
+    with StubModel() as model, made(name, tmp_path / "home", model.port) as agent:
+        agent.schedule()
+        agent.start(*contained(agent.home))
+        assembly = beside(agent)
+        pid = assembly.pid()
+        assert pid not in (None, agent.pid), "the program that made the namespaces"
+        assert pid is not None
+        assert numbers(pid)[0] == pid != numbers(pid)[1], "its own file has the other number"
+        found = look(assembly)
+        assert found["process"].check is Check.PASS
+        assert found["version"].versions == {"agent": agent.version}, "of its own interpreter"
+        assert found["cron"].metrics["cron_jobs"] >= 1, "in its own workspace"
+        process = next(probe for probe in assembly.probes if probe.name == "process")
+        agent.kill()
+        assert process.run().check is Check.FAIL
+
+
+OLD = ("nanobot-0.3.0", "nanobot-0.2.2")
+
+
+@pytest.mark.skipif(not all(map(installed, OLD)), reason="sh scripts/agents.sh installs them")
+def test_of_two_that_write_no_run_file_each_is_its_own(tmp_path: Path) -> None:
+    with (
+        StubModel() as model,
+        made(OLD[0], tmp_path / "one", model.port) as first,
+        made(OLD[1], tmp_path / "two", model.port) as second,
+    ):
+        assert beside(first).pid() is None
+        second.start()
+        assert beside(first).pid() is None, "a neighbour of the same user, and the only one"
+        first.start()
+        watched = [beside(first), beside(second)]
+        assert [one.pid() for one in watched] == [first.pid, second.pid]
+        checks = [look(one)["process"].check for one in watched]
+        assert checks == [Check.PASS, Check.PASS]
+        second.kill()
+        assert [one.pid() for one in watched] == [first.pid, None]
+
+
+def place(release: str, prefix: Path) -> None:
+    """That release in `prefix`, as pip leaves it: its own files are new, what it needs is linked.
+    Whatever other release was there is gone."""
+    cached = installed(f"nanobot-{release}")
+    assert cached is not None
+    packages = next(cached.glob("lib/python3*/site-packages"))
+    there = prefix / packages.relative_to(cached)
+    shutil.rmtree(there, ignore_errors=True)
+    there.mkdir(parents=True)
+    for entry in packages.iterdir():
+        if entry.name.startswith("nanobot_ai-"):
+            shutil.copytree(entry, there / entry.name)
+            (there / entry.name).touch()  # copytree keeps the time, pip does not
+        else:
+            (there / entry.name).symlink_to(entry)
+    python = prefix / "bin/python"
+    if not python.exists():
+        python.parent.mkdir()
+        python.symlink_to((cached / "bin/python").readlink())
+        (prefix / "pyvenv.cfg").write_text((cached / "pyvenv.cfg").read_text())
+    script = (cached / "bin/nanobot").read_text().splitlines(keepends=True)
+    (prefix / "bin/nanobot").write_text(f"#!{python}\n" + "".join(script[1:]))
+    (prefix / "bin/nanobot").chmod(0o755)
+
+
+@pytest.mark.skipif(
+    not all(map(installed, ("nanobot-0.3.5", "nanobot-0.3.0"))),
+    reason="sh scripts/agents.sh installs them",
+)
+def test_a_release_put_in_place_drifts_until_the_restart_and_so_does_the_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installed_probe, "SLACK", 0.5)  # an update comes later than a test's
+    prefix = tmp_path / "venv"
+    place("0.3.0", prefix)
+    with StubModel() as model, Nanobot("0.3.0", tmp_path / "home", model.port) as agent:
+        agent.program = prefix
+        agent.start()
+        assembly = beside(agent)
+        for release in ("0.3.5", "0.3.0"):
+            was = agent.version
+            assert look(assembly)["version"].versions == {"agent": was}
+            place(release, prefix)
+            wait_until(lambda: drifted(look(assembly)), BUSY, "the drift")
+            found = look(assembly)
+            assert found["version"].versions == {"agent": was}, "that is what runs"
+            agent.kill()
+            assert look(assembly)["process"].check is Check.FAIL
+            agent.version = release
+            agent.start()
+            found = look(assembly)
+            assert not drifted(found)
+            assert found["process"].check is Check.PASS, "with a run file or without one"
+            assert found["version"].versions == {"agent": release}
