@@ -113,8 +113,10 @@ class Settings:
     hub_token_file: Path | None = None
     broker_kind: BrokerKind = BrokerKind.MOSQUITTO
     agent_broker: BrokerUrl | None = None
-    password_for: BrokerUrl | None = None
-    """The broker of the file whose password it is, where a flag or a variable names another."""
+    home_brokers: BrokerUrls | None = None
+    """The brokers of the file, where a flag or a variable names others."""
+    password_is_homes: bool = True
+    """Whether `password_file` is what the home has for its own brokers."""
     store: StoreUrl | None = None
     store_password_file: Path | None = None
     standbys: tuple[BrokerUrl, ...] = ()
@@ -146,16 +148,30 @@ class Settings:
         """The broker password, or None where none is configured.
 
         Raises:
-            ConfigError: the file cannot be read or others may read it; or it is the password of
-                the home's broker, and another is to get it that does not prove to be the same.
+            ConfigError: the file cannot be read or others may read it; or as `refuse_strangers`.
         """
-        if self.password_for is not None and not (self.broker.tls and self.ca_file):
+        if self.password_is_homes:
+            self.refuse_strangers()
+        return None if self.password_file is None else read_password(self.password_file)
+
+    def refuse_strangers(self) -> None:
+        """Before a password of this home is sent, the hub's or the admin's.
+
+        Raises:
+            ConfigError: another broker is to get it, which does not prove to be the home's.
+        """
+        if (own := self.home_brokers) is None:
+            return
+        known = {(one.host, one.port) for one in own.every}
+        whose = own.first if own.every else "this home"
+        for broker in self.brokers.every:
+            if (broker.host, broker.port) in known or (broker.tls and self.ca_file):
+                continue
             raise ConfigError(
-                f"the password of {self.password_for} is not sent to {self.broker}",
+                f"the password of {whose} is not sent to {broker}",
                 f"{FILE_NAME} has it for that broker, and nothing proves that this is the same",
                 f"FLEET_PASSWORD_FILE=FILE with the password for it; or broker in {FILE_NAME}",
             )
-        return None if self.password_file is None else read_password(self.password_file)
 
     def added_words(self) -> dict[str, tuple[str, ...]]:
         """The words that the deployment's accepted ADRs add, by vocabulary."""
@@ -178,7 +194,7 @@ def load(
     try:
         values = {name: text() for name, text in texts.items()}
         settings = _parse(values, file.tables(variables), origins)
-        return replace(settings, password_for=_password_for(settings, file, variables))
+        return _with_home(settings, file, variables)
     except ConfigError as error:
         raise variables.hide(error) from None
 
@@ -248,15 +264,19 @@ def _read(
     return variables, texts, file, origins
 
 
-def _password_for(settings: Settings, file: SettingsFile, variables: Variables) -> BrokerUrl | None:
-    """See `Settings.password_for`."""
+def _with_home(settings: Settings, file: SettingsFile, variables: Variables) -> Settings:
     ours, origins = str(file.path), settings.origins
     own = file.document.get("broker")
-    if origins["password_file"][1] != ours or origins["broker"][1] == ours or not own:
-        return None
-    url = BrokerUrl.parse(variables.expand(str(own), file.where("broker")))
-    same = (url.host, url.port) == (settings.broker.host, settings.broker.port)
-    return None if same else url
+    if origins["broker"][1] == ours or not own:
+        return settings
+    homes = origins["password_file"][1] == ours
+    try:
+        brokers = BrokerUrls.parse(variables.expand(str(own), file.where("broker")))
+    except ConfigError:  # a variable that is not needed here: nothing is known to be the home's
+        if homes:
+            raise
+        brokers = BrokerUrls(())
+    return replace(settings, home_brokers=brokers, password_is_homes=homes)
 
 
 def _from_home(text: Callable[[], str], home: Path) -> str:

@@ -137,7 +137,8 @@ class Departures:
         at, cancelled, ended, spoke = self._by_list.pop(agent, (-FRESH, 0, 0, False))
         if committer.now() - at < FRESH:
             known, alive = True, alive or spoke
-            commands, alerts = commands + cancelled, alerts + ended
+            commands += cancelled
+            alerts = max(alerts, ended)  # what ended then may still be on its way to who was told
         return Departed(agent, known, alive, retained, commands, alerts, history)
 
     def _is_known(self, agent: str) -> bool:

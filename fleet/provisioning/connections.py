@@ -46,7 +46,7 @@ async def dynsec_of(
     """The broker's dynamic security, by the admin account of this home or by another.
 
     Raises:
-        ConfigError: the account's password is not here.
+        ConfigError: the account's password is not here, or not for this broker.
         BrokerError: the broker cannot be reached or refuses.
     """
     if not settings.broker_kind.has_enrolment:
@@ -55,6 +55,8 @@ async def dynsec_of(
             f"broker_kind is {settings.broker_kind}: {settings.broker_kind.meaning}",
             "do it there; fleet agent add NAME prints what the account needs",
         )
+    if password_file is None:
+        settings.refuse_strangers()
     path = password_file or plan_of(settings).admin_password
     if not path.exists():
         raise ConfigError(

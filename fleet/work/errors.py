@@ -15,6 +15,8 @@ class NotAllowedError(WorkError):
 class NoGroupError(NotAllowedError):
     """An agent that belongs to no group has no part in work."""
 
+    code = "no-group"
+
     def __init__(self, agent: str) -> None:
         super().__init__(
             f"{agent} has no part in work",

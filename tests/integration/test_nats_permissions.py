@@ -36,7 +36,8 @@ pytestmark = pytest.mark.skipif(not PROGRAM, reason="nats-server is not installe
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """The MQTT port of a NATS server with the page's configuration."""
-    server, users = re.findall(r"^```conf\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```conf\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    server, users = blocks[:2]  # after them, what our own programs are told
     mqtt, client = free_port(), free_port()
     text = server.replace(":1883", f":{mqtt}").replace(":4222", f":{client}")
     text = f'pid_file: "{tmp_path}/nats.pid"\n{text}'

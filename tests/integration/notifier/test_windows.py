@@ -106,7 +106,7 @@ def test_a_mistake_says_what_to_do(hub: Served) -> None:
         (("begin", "--group", ""), "--group is empty"),
         (("begin", "--for", "1h"), "Try: fleet maintenance begin --all"),
         (("begin", "--all", "--at", "2020-01-01T00:00Z"), "00:00.000Z is over: it is 2"),
-        (("end", "maintenance-none"), "there is no such silence"),
+        (("end", "maintenance-none"), "no maintenance maintenance-none is on or planned"),
     ):
         done = fleet("maintenance", *arguments, environ=hub.environ)
         assert done.returncode == 3, done.stderr

@@ -97,7 +97,15 @@ def test_a_password_of_the_settings_goes_to_no_broker_that_a_flag_names(tmp_path
             done = fleet("doctor", *how, environ=environment(broker.home, **environ))
             assert "is not sent to" in done.stdout
             assert "FLEET_PASSWORD_FILE" in done.stdout
-    assert stranger.heard == b""
+        assert stranger.heard == b""
+        given = tmp_path / "given"
+        given.write_text("for-the-stranger")
+        given.chmod(0o600)
+        more = {"FLEET_BROKER": url, "FLEET_PASSWORD_FILE": str(given)}
+        fleet("doctor", environ=environment(broker.home, **more))
+    assert b"for-the-stranger" in stranger.heard
+    secrets = [read_password(p) for p in (broker.plan.hub_password, broker.plan.admin_password)]
+    assert not [one for one in secrets if one.encode() in stranger.heard]
 
 
 def test_what_is_said_of_a_taken_port_changes_all_that_names_it(tmp_path: Path) -> None:

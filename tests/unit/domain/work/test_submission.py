@@ -10,7 +10,7 @@ import pytest
 from fleet.contract.vocabulary import Priority
 from fleet.contract.work_vocabulary import MediaType, TaskState
 from fleet.domain.work import submission
-from fleet.domain.work.errors import CyclicError, InvalidTaskError, WorkError
+from fleet.domain.work.errors import CyclicError, InvalidTaskError
 from fleet.domain.work.limits import MAX_AFTER, MAX_DEPTH, MAX_DESCRIPTORS
 from fleet.domain.work.task import Descriptor, Task
 
@@ -103,17 +103,3 @@ def test_a_request_is_known_by_its_whole_content(change: dict[str, Any]) -> None
     assert submission.content(GOOD) != submission.content(replace(GOOD, **change))
     later = replace(GOOD, attempt=2, state=TaskState.WORKING, created=5.0)
     assert submission.content(GOOD) == submission.content(later)
-
-
-def every_error() -> set[type[WorkError]]:
-    found, waiting = set(), [WorkError]
-    while waiting:
-        waiting += (new := waiting.pop().__subclasses__())
-        found |= set(new)
-    return found
-
-
-def test_every_error_has_a_word_of_its_own() -> None:
-    errors = every_error()
-    assert len({error.code for error in errors}) == len(errors)
-    assert all(400 <= error.status < 500 for error in errors)
