@@ -51,13 +51,13 @@ def run(folder: Path, short: bool) -> Finding:
             time.sleep(2 if short else 12)  # longer than any second thought may take
             words = world.verdicts(agent, since)
             flaps += max(0, words.count("ok") - 1) + max(0, words.count("offline") - 1)
-    held = max(gone) <= OFFLINE_WITHIN and max(back) <= BACK_WITHIN and not flaps
     return Finding(
         f"{len(gone)} faults at a keep-alive of {KEEPALIVE} s: offline after"
         f" {min(gone):.1f} to {max(gone):.1f} s ({max(gone) / KEEPALIVE:.2f} x keep-alive),"
         f" back in {min(back):.1f} to {max(back):.1f} s, {flaps} flaps",
-        held,
+        not flaps,
         {"gone": max(gone), "back": max(back), "flaps": flaps},
+        max(gone) <= OFFLINE_WITHIN and max(back) <= BACK_WITHIN,
     )
 
 

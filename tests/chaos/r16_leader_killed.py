@@ -145,8 +145,9 @@ def run(folder: Path, short: bool) -> Finding:
         f" {said['alerts']} alerts, {untold} not told, {twice} told twice; another hub led after"
         f" {percentile(waits, 0.5):.1f} s, {slowest:.1f} s at most"
     )
-    held = not (lost or doubled or untold or twice) and slowest <= IN_TIME
-    return Finding(seen, held, {"kills": kills, "slowest": slowest, "beats": said["beats"]})
+    held = not (lost or doubled or untold or twice)
+    numbers = {"kills": kills, "slowest": slowest, "beats": said["beats"]}
+    return Finding(seen, held, numbers, slowest <= IN_TIME)
 
 
 def _take_away(pair: Pair, *, stopped: bool) -> float:

@@ -14,11 +14,16 @@ class AbsentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was seen: a sentence for people, a verdict, and the numbers behind both."""
+    """What was seen: a sentence for people, a verdict, and the numbers behind both.
+
+    `held`: nothing lost, doubled or false. `in_time`: as soon as promised, which only the long form
+    on a machine of its own can tell; a slice shares its machine with other tests.
+    """
 
     seen: str
     held: bool
     numbers: dict[str, float] = field(default_factory=dict)
+    in_time: bool = True
 
 
 @dataclass(frozen=True, slots=True)
