@@ -27,6 +27,9 @@ from fleet.contract.vocabulary import MessageKind, Verb
 
 JUDGES = schema_validators()
 Json = dict[str, Any]
+UP = "up"
+"""The file that says that the broker took it."""
+
 TASK = "01KB5QZ2M4W3J8X7V6T5S4R3Q2"
 
 
@@ -83,6 +86,8 @@ class FaultyAgent:
             self.client.subscribe(topic, 1)
         while True:
             self.client.loop(0.05)
+            if self.client.is_connected():
+                (self.folder / UP).touch()
             if time.time() >= self.next_beat and not self.has("never-beats"):
                 self.next_beat = time.time() + self.interval
                 if self.fault.startswith("status-"):

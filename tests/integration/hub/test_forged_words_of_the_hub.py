@@ -62,7 +62,7 @@ def test_only_a_signed_receipt_empties_an_outbox(
         held = metric("outbox_messages")
         stranger.send("fleet/ada/receipt", {"boot": born["boot"], "seq": born["seq"]})
         wait_until(lambda: metric("rejected_total") == 1, what="the refusal")
-        assert metric("outbox_messages") == held
+        assert metric("outbox_messages") >= held
         served.start()  # the real hub: its receipts are signed
         wait_until(lambda: metric("outbox_messages") == 0, what="the hub's own receipt")
         assert metric("rejected_total") == 1

@@ -23,6 +23,8 @@ from fleet.tck.report import Report
 from fleet.tck.rules import BY_ID, RULES, Need, Profile
 from tests.support.broker import Mosquitto
 from tests.support.examined import Examined
+from tests.support.faulty_agent import UP
+from tests.support.waiting import eventually
 
 pytestmark = [
     pytest.mark.timeout(240),  # the fixture examines them all, on a busy machine too
@@ -152,6 +154,7 @@ async def _examine(case: Case, name: str, folder: Path, broker: Mosquitto, publi
         return ingest_bus(ConnectOptions(BrokerUrl("127.0.0.1", broker.port), ulid(0)))
 
     with agent:
+        await eventually(lambda: (own / UP).exists(), what=f"the start of {case.fault}")
         async with AgentLink(connect, Topics(), name, Reader(), signer, 0.0) as link:
             terms = Terms(controls, wait=12.0, interval=1.0, broadcast=broadcast)
             await Examination(link, report, terms, lambda _text: None).run()
