@@ -102,7 +102,6 @@ def test_a_flood_pushes_the_oldest_out_and_is_counted(hub: Served, ada: Publishe
     assert json.loads(shown.stdout)["n"] == 199
 
 
-@pytest.mark.timeout(60)
 def test_a_retained_command_that_an_operator_clears_is_counted_as_cleared(
     hub: Served, broker: Mosquitto
 ) -> None:

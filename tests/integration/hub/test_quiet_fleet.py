@@ -168,7 +168,6 @@ def test_who_is_only_found_retained_is_never_called_well_by_a_hub_that_starts(
     assert not any(well for _, well in seen)
 
 
-@pytest.mark.timeout(60)
 def test_a_window_ends_by_its_name_and_a_code_that_nobody_raises_is_refused(hub: Served) -> None:
     hub.home.mkdir()
     minute = time.gmtime().tm_min

@@ -154,7 +154,7 @@ async def _examine(case: Case, name: str, folder: Path, broker: Mosquitto, publi
         return ingest_bus(ConnectOptions(BrokerUrl("127.0.0.1", broker.port), ulid(0)))
 
     with agent:
-        await eventually(lambda: (own / UP).exists(), what=f"the start of {case.fault}")
+        await eventually((own / UP).exists, what=f"the start of {case.fault}")
         async with AgentLink(connect, Topics(), name, Reader(), signer, 0.0) as link:
             terms = Terms(controls, wait=12.0, interval=1.0, broadcast=broadcast)
             await Examination(link, report, terms, lambda _text: None).run()
