@@ -16,7 +16,7 @@ from typing import Any, Final
 from fleet.contract.backoff import Backoff
 from fleet.hub.store_patience import StorePatience
 from fleet.store.leadership import LOOK, RENEW, Leadership
-from fleet.store.port import LeadershipLostError, StoreUnavailableError
+from fleet.store.port import LeadershipLostError, StoreRefusedError, StoreUnavailableError
 
 FIRST_AGAIN, LAST_AGAIN = 1.0, 4.0
 """Seconds between looks at a store that is away, at first and at most: less than a lease lasts."""
@@ -43,6 +43,7 @@ class Leading:
         self._leadership = leadership
         self._patience = patience
         self.leader = ""
+        self._was_in = False
 
     @property
     def is_certain(self) -> bool:
@@ -67,10 +68,17 @@ class Leading:
         _log.warning("this hub leads now")
 
     async def _takes(self, leadership: Leadership, backoff: Backoff) -> bool:
-        """Whether we lead now; else it is said whom or what we wait for, once."""
+        """Whether we lead now; else it is said whom or what we wait for, once.
+
+        Raises:
+            StoreError: it is not our store, or one that does not let us in.
+        """
         try:
             held = await asyncio.to_thread(leadership.acquire)
+            self._was_in = True
         except StoreUnavailableError as error:
+            if isinstance(error, StoreRefusedError) and not self._was_in:
+                raise
             if not backoff.failures:
                 backoff.failed(time.monotonic())
                 _log.warning("waiting for the store: %s", error)

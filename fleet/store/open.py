@@ -38,15 +38,18 @@ def hub_store(settings: Settings) -> Store:
     """The store of this home for its hub, which opens it.
 
     Raises:
-        ConfigError: the table `[retention]`, or the password of the store, is not usable.
+        ConfigError: the table `[retention]`, the password of the store, or what says which fleet
+            this is, is not usable.
     """
     retention = Retention.of(settings.tables.get("retention", {}))
     if settings.store is not None:
+        from fleet.store.identity import identity
         from fleet.store.postgres import PostgresStore
         from fleet.store.postgres.lease import Lease
 
         database = _database(settings, settings.store)
-        return PostgresStore(database, retention, Lease(database))
+        lease = Lease(database, fleet=identity(settings))
+        return PostgresStore(database, retention, lease)
     from fleet.store.sqlite import SqliteStore
 
     return SqliteStore(settings.home, retention)

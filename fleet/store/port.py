@@ -35,6 +35,11 @@ class StoreUnavailableError(StoreError):
     may be tried again, also where nobody can tell whether it was written."""
 
 
+class StoreRefusedError(StoreUnavailableError):
+    """It is there and lets this login not in: a wrong password, or a database that it does not
+    have. A hub that has never been in is told so, and ends."""
+
+
 class StoreFullError(StoreUnavailableError):
     """The disk takes no more; nothing of the batch was written."""
 

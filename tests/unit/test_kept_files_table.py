@@ -50,6 +50,7 @@ ELSEWHERE: Final = {
     "*.part": "the store as it is put back, which takes its place only whole",
     "**": "the store's name with SQLite's endings",
     "ack.key": "a key as audit-digest.key: both are read by fleet/own_key.py",
+    "fleet.id": "as a key of the home's own: whole by its form, or refused with words",
     "home": "a copy in a temporary folder, on its way into a backup",
     "store": "a copy in a temporary folder, on its way into a backup",
     ".restoring": "a folder that becomes the home when it is whole",

@@ -23,8 +23,10 @@ from fleet.store.port import (
     LeadershipLostError,
     StoreError,
     StoreFullError,
+    StoreRefusedError,
     StoreUnavailableError,
 )
+from fleet.store.postgres.refused_login import refused
 
 T = TypeVar("T")
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -197,8 +199,29 @@ class Database:
         try:
             return self._pool.getconn(timeout=PATIENCE)
         except PoolTimeout:
-            psycopg.connect(self.url.text, **self._options).close()
+            try:
+                psycopg.connect(self.url.text, **self._options).close()
+            except psycopg.OperationalError as error:
+                self._refuse(error)
+                raise
             raise
+
+    def _refuse(self, error: psycopg.OperationalError) -> None:
+        """
+        Raises:
+            StoreRefusedError: the server is there, and this login is not to its liking.
+        """
+        ours = ("autocommit", "prepare_threshold")
+        options = {name: value for name, value in self._options.items() if name not in ours}
+        lacks = error.pgconn is not None and error.pgconn.needs_password
+        if lacks and "password" not in options:
+            said, remedy = "the server wants a password", "FLEET_STORE_PASSWORD_FILE=…"
+        elif state := refused(self.url, options, PATIENCE):
+            said = f"{_said(error)} (SQLSTATE {state})"
+            remedy = f"createdb, or psql '{self.url}' -c 'select 1' with the password of the file"
+        else:
+            return
+        raise StoreRefusedError(f"the store {self.url} refuses this hub", said, remedy) from None
 
     def _give_back(self, connection: Connection) -> None:
         with self._lock:

@@ -19,6 +19,7 @@ from fleet.store.leadership import LOOK, TTL, Held
 from fleet.store.port import LeadershipLostError, StoreError
 from fleet.store.postgres.connection import Connection, Database
 from fleet.store.postgres.documents import StoredDocuments
+from fleet.store.postgres.fleet_mark import keep_fleet, require_same_fleet
 from fleet.store.postgres.migrations import LEASES, known_version, migrate
 
 
@@ -31,6 +32,7 @@ class Lease:
     """See `fleet.store.leadership.Leadership`.
 
     Args:
+        fleet: the id of the fleet whose hub asks; empty: nobody looks whose database it is.
         holder: a name for this process that no other has.
         clock: seconds of a clock that only goes on, for what this process itself has seen.
 
@@ -43,10 +45,12 @@ class Lease:
         database: Database,
         name: str = "hub",
         holder: str = "",
+        fleet: str = "",
         clock: Callable[[], float] = _awake_or_not,
     ) -> None:
         self.name = name
         self.holder = holder or f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+        self._fleet = fleet
         self.documents = StoredDocuments(database, self.fence)
         self.epoch: int | None = None
         self.renewed = float("-inf")
@@ -125,6 +129,8 @@ class Lease:
     def _take(self, connection: Connection) -> tuple[int | None, Held | None]:
         if known_version(connection) < LEASES:
             migrate(connection, LEASES)
+        if self._fleet:
+            require_same_fleet(connection, self._fleet, self._database.url)
         stuck = self._stuck(connection)
         row = connection.execute(
             "INSERT INTO leader_leases AS lease VALUES"
@@ -136,6 +142,8 @@ class Lease:
             (self.name, self.holder, TTL, *(stuck or (None, None))),
         ).fetchone()
         if row is not None:
+            if self._fleet:
+                keep_fleet(connection, self._fleet)
             return int(row[0]), None
         return None, self._look(connection)
 

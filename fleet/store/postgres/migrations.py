@@ -86,8 +86,8 @@ STEPS: Final[tuple[str, ...]] = (
     WORK,
 )
 
-LEASES: Final = 1
-"""The step from which on there are leases."""
+LEASES: Final = 2
+"""The step from which on there are leases, and the documents that say whose they are."""
 
 _TURN: Final = 5_227_017
 """Our own number for the lock by which hubs that start at once migrate in turn; it ends with the
