@@ -64,6 +64,7 @@ class Pair:
     def stand_by(self, hub: HubProcess) -> None:
         """Start a hub, and return once it waits for the other one."""
         waited = hub.log.count(WAITS)
+        hub.take_another_port()
         hub.start(standby=True)
         self.until(hub, lambda: hub.log.count(WAITS) > waited)
 

@@ -57,6 +57,12 @@ class HubProcess:
         assert self._process.stdout.readline(), self._log.read_text()
         return self
 
+    def take_another_port(self) -> None:
+        """Where it serves from its next start on: while it is away, its port may be somebody
+        else's."""
+        self.http = f"127.0.0.1:{free_port()}"
+        self._environ["FLEET_HTTP"] = self.http
+
     def scrape_token(self) -> str:
         """A token that `/metrics` takes."""
         if not self._scraper:
