@@ -101,7 +101,7 @@ class Allowance:
             self._turn_day(account, at)
             account.tasks.offer(at)
             account.granted += BITS_A_TASK
-        elif kind is not MessageKind.RECEIPT:
+        elif kind not in (MessageKind.RECEIPT, MessageKind.LEASE):  # neither is answered
             accounts = self._accounts
             asked = [accounts[agent]] if agent in accounts else []
             for account in asked if agent else accounts.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fleet.cli.common import age
 from fleet.contract.fields import Message
 from fleet.contract.messages import Alert, Announcement, Command, Heartbeat, Receipt, Status
+from fleet.contract.pair_messages import Lease
 from fleet.contract.vocabulary import Check
 from fleet.contract.work_messages import Progress, TaskOffer
 
@@ -26,6 +27,8 @@ def describe(message: Message) -> str:
             return message.notice.value
         case Receipt():
             return f"committed up to {message.seq}"
+        case Lease():
+            return f"{message.role.value} of {message.pair}, epoch {message.epoch}"
         case TaskOffer():
             return f"task {message.id} offered, epoch {message.epoch}"
         case Progress():

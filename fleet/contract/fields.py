@@ -59,6 +59,7 @@ Quantity = Annotated[float, Field(ge=-limits.MAX_INTEGER, le=limits.MAX_INTEGER)
 Uptime = Annotated[float, Field(ge=0, le=limits.MAX_UPTIME)]
 Interval = Annotated[float, Field(ge=limits.MIN_INTERVAL, le=limits.MAX_INTERVAL)]
 Epoch = Annotated[int, Field(ge=0, le=limits.MAX_EPOCH)]
+PairName = Annotated[str, Field(pattern=patterns.anchored(patterns.AGENT))]
 Attempt = Annotated[int, Field(ge=1, le=limits.MAX_ATTEMPTS)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 TimeToLive = Annotated[int, Field(ge=1, le=limits.MAX_TTL)]

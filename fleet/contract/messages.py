@@ -31,6 +31,7 @@ from fleet.contract.fields import (
     Uptime,
     Version,
 )
+from fleet.contract.pair_messages import Lease
 from fleet.contract.vocabulary import (
     AlertState,
     Kind,
@@ -236,6 +237,7 @@ MODELS: dict[MessageKind, type[Message] | tuple[type[Message], ...]] = {
     MessageKind.RECEIPT: Receipt,
     MessageKind.TASK: TaskOffer,
     MessageKind.PROGRESS: Progress,
+    MessageKind.LEASE: Lease,
 }
 
 

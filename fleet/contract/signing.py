@@ -19,13 +19,15 @@ SIGNED_COMMAND: Final = ("verb", "id", "ts", "ttl")
 SIGNED_NOTICE: Final = ("notice", "id", "ts")
 SIGNED_TASK: Final = ("epoch", "id", "ts", "ttl")
 SIGNED_RECEIPT: Final = ("boot", "seq")
+SIGNED_LEASE: Final = ("pair", "role", "epoch", "ttl", "ts")
 """The fields under a signature, in order; each is required where signing is on."""
 
-_SIGNED: Final = (SIGNED_NOTICE, SIGNED_COMMAND, SIGNED_TASK, SIGNED_RECEIPT)
+_SIGNED: Final = (SIGNED_NOTICE, SIGNED_COMMAND, SIGNED_LEASE, SIGNED_TASK, SIGNED_RECEIPT)
 """What a message is, is told by the first field of these that it has: it names the domain too."""
 
-FOR_SESSION: Final = "boot"
-"""Signed too where a command has it: the one session of the sidecar that it is for."""
+FOR_SESSION: Final = ("boot", "seq")
+"""Signed too where a command or lease has it: the one session of the sidecar that it is for, and
+the message of that session which a lease answers."""
 
 
 def canonical(topic: str, message: Mapping[str, Any]) -> bytes:
@@ -37,8 +39,8 @@ def canonical(topic: str, message: Mapping[str, Any]) -> bytes:
         ValueError: a field that must be signed is absent.
     """
     names = signed = _signed_fields(message)
-    if names is SIGNED_COMMAND and FOR_SESSION in message:
-        signed = (*names, FOR_SESSION)
+    if names in (SIGNED_COMMAND, SIGNED_LEASE):
+        signed = (*names, *(name for name in FOR_SESSION if name in message))
     missing = [name for name in signed if message.get(name) is None]
     if missing:
         raise ValueError(f"cannot be signed without {', '.join(missing)}")

@@ -37,6 +37,7 @@ ROUTES: Final = {
     MessageKind.RECEIPT: Route(from_agent=False, recorded=False),
     MessageKind.TASK: Route(from_agent=False),
     MessageKind.PROGRESS: Route(from_agent=True),
+    MessageKind.LEASE: Route(from_agent=False, recorded=False),
 }
 
 FROM_AGENT: Final = tuple(kind for kind, route in ROUTES.items() if route.from_agent)

@@ -37,6 +37,7 @@ class MessageKind(Word):
     RECEIPT = "receipt", "how far the hub has committed what an agent's outbox sent"
     TASK = "task", "there is work that one agent may claim, and nothing about it; never retained"
     PROGRESS = "progress", "how far one agent is with a task that it claimed, never retained"
+    LEASE = "lease", "which role of a pair one agent has, and for how long; never retained"
 
 
 class Verb(Word):
@@ -140,6 +141,19 @@ class HubAlertCode(Word):
     HUB_CLOCK = "hub-clock", "the clock of the hub's own machine is not believed"
     STORE_DOWN = "store-down", "the hub's store is away or does not answer: nothing is taken in"
     CERTIFICATE_EXPIRY = "certificate-expiry", "a certificate of hub, broker or agent ends soon"
+    FAILOVER = "failover", "the active role of its pair went from this agent to the other"
+    FAILOVER_MANUAL = "failover-manual", "its pair has no active agent until a person decides"
+    FAILOVER_FROZEN = "failover-frozen", "too much of the fleet is silent: no pair fails over"
+
+
+class PairRole(Word):
+    """What an agent is in its pair."""
+
+    ACTIVE = "active", "has what the two share, such as a bot's token, as long as its lease lasts"
+    STANDBY = "standby", "ready, and without it"
+    PROMOTING = "promoting", "chosen to become active, once the other is fenced"
+    FENCED = "fenced", "was active and may not be any more"
+    MANUAL = "manual", "would become active, but a person must say so"
 
 
 class Kind(Word):

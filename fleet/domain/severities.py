@@ -29,6 +29,9 @@ SEVERITIES: Final[Mapping[str, Severity]] = {
     HubAlertCode.HUB_CLOCK: Severity.WARNING,
     HubAlertCode.STORE_DOWN: Severity.CRITICAL,
     HubAlertCode.CERTIFICATE_EXPIRY: Severity.WARNING,
+    HubAlertCode.FAILOVER: Severity.WARNING,
+    HubAlertCode.FAILOVER_MANUAL: Severity.CRITICAL,
+    HubAlertCode.FAILOVER_FROZEN: Severity.CRITICAL,
 }
 """How much each alert of the hub matters."""
 

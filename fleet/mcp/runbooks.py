@@ -97,6 +97,18 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
         "Nothing is lost meanwhile: the broker keeps what the hub has not acknowledged, as far as "
         "its queue limits go. The hub goes on by itself.",
     ),
+    HubAlertCode.FAILOVER: (
+        "Its standby took over: fleet pair show says since when and why.",
+        "It ends when this agent is back as the standby; fleet pair failover changes them again.",
+    ),
+    HubAlertCode.FAILOVER_MANUAL: (
+        "Is the agent that was active really stopped? Nobody could make sure: look at its machine.",
+        "Then: fleet pair failover NAME --stopped.",
+    ),
+    HubAlertCode.FAILOVER_FROZEN: (
+        "Is it the broker or the network? fleet doctor.",
+        "No pair changes until the fleet is heard again.",
+    ),
     HubAlertCode.CERTIFICATE_EXPIRY: (
         "Of an agent: fleet agent rotate, then the new join line, then --finish.",
         "Of the hub: fleet broker certificates; --renew, then restart the broker.",

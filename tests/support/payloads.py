@@ -16,6 +16,7 @@ from fleet.contract.vocabulary import (
     Kind,
     MessageKind,
     Notice,
+    PairRole,
     Plane,
     Priority,
     ReplyCode,
@@ -123,6 +124,16 @@ VALID: dict[MessageKind, st.SearchStrategy[dict[str, Any]]] = {
             "ttl": st.integers(1, limits.MAX_TTL),
         },
         {name: SIGNED[name] for name in ("sig", "kid")},
+    ),
+    MessageKind.LEASE: record(
+        {
+            "pair": shaped(patterns.AGENT),
+            "role": word(PairRole),
+            "epoch": st.integers(0, limits.MAX_EPOCH),
+            "ttl": st.integers(1, limits.MAX_TTL),
+            "ts": timestamps,
+        },
+        {**SESSION, **{name: SIGNED[name] for name in ("sig", "kid")}},
     ),
     MessageKind.PROGRESS: record(
         {

@@ -25,6 +25,7 @@ from fleet.contract.messages import (
     Status,
     Versions,
 )
+from fleet.contract.pair_messages import Lease
 from fleet.contract.vocabulary import MessageKind
 from fleet.contract.work_messages import Progress, TaskOffer
 
@@ -34,7 +35,7 @@ MAX_REMEMBERED: Final = 20_000
 _NONE: Final[tuple[Leak, ...]] = ()
 _INDEXED: Final = re.compile(r"([a-z]|[a-z_]*?)_?\d{0,2}")
 
-Session = Heartbeat | Status | Alert | Receipt | Progress
+Session = Heartbeat | Status | Alert | Receipt | Progress | Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +119,13 @@ class FastPath:
             found += _ulid("id", alert.id)
         return found
 
-    def _signed(self, message: Command | Announcement | TaskOffer) -> list[Leak]:
+    def _signed(self, message: Command | Announcement | TaskOffer | Lease) -> list[Leak]:
         found: list[Leak] = []
-        if isinstance(message, TaskOffer):
+        if isinstance(message, TaskOffer | Lease):
             found += _bounded(message, "epoch")
-        if message.id is not None:
+        if isinstance(message, Lease):
+            found += [*_session(message), *scan_name(message.pair, "pair")]
+        elif message.id is not None:
             found += _ulid("id", message.id)
         if message.kid is not None:
             found += self._digest("kid", message.kid)
@@ -224,7 +227,7 @@ def _progress(report: Progress) -> list[Leak]:
     return _session(report) + _ulid("task", report.task) + _bounded(report, "epoch", "attempt")
 
 
-def _bounded(message: TaskOffer | Progress, *fields: str) -> list[Leak]:
+def _bounded(message: TaskOffer | Progress | Lease, *fields: str) -> list[Leak]:
     """Numbers that grow by one, and are never as large as the contract lets them be."""
     found: list[Leak] = []
     for field in fields:

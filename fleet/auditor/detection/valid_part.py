@@ -26,6 +26,7 @@ _ROUNDS: Final = 4
 
 _MARKS: Final = (
     ("task", MessageKind.PROGRESS),
+    ("pair", MessageKind.LEASE),
     ("epoch", MessageKind.TASK),
     ("ok", MessageKind.HEARTBEAT),
     ("code", MessageKind.ALERT),
