@@ -141,6 +141,17 @@ def work(config: Config, once: bool) -> int:
 
 
 @cli.command()
+@click.option("--task", metavar="ID", help="The task it works at; else what TASK_ID says, if any.")
+@configured
+def mcp(config: Config, task: str | None) -> None:
+    """Give the agent's model tools to hand work on, on stdio: delegate, task_status, board_list,
+    board_read, board_write. They act with the agent's own token (FLEET_TOKEN_FILE) at its hub."""
+    from agent_sidecar.mcp.command import serve
+
+    serve(config, task)
+
+
+@cli.command()
 @click.argument("invitation")
 @click.option("--dir", "folder", default="~/.config/fleet", show_default=True, metavar="DIR")
 def join(invitation: str, folder: str) -> None:
@@ -173,21 +184,9 @@ def exec_(config: Config, command: tuple[str, ...], restart: str, no_sidecar: bo
     Signals go on to the agent, and its exit code is ours. Also good as process 1 of a container.
     Nobody is left when it ends or is killed, and there is one at a time for an agent.
     """
-    from agent_sidecar.kinds import kind_of
-    from agent_sidecar.supervise.restart import Restart
-    from agent_sidecar.supervise.supervisor import Supervisor, sidecar_command
-    from fleet.contract.trusted_path import make_folder
+    from agent_sidecar.supervise.command import supervise
 
-    folder = config.state / "agent"
-    try:
-        make_folder(folder)
-    except OSError as error:
-        why = error.strerror or ""
-        raise FleetError(f"{folder} cannot be made", why, "set FLEET_HOME") from None
-    pid_file = config.path("FLEET_PID_FILE") or folder / "pid"
-    sidecar = None if no_sidecar else sidecar_command(config, kind_of(config), pid_file)
-    own = config.state / "exec"
-    return Supervisor(command, own, pid_file, Restart(restart), sidecar).run()
+    return supervise(config, command, restart, no_sidecar=no_sidecar)
 
 
 def _list_settings(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

@@ -60,25 +60,35 @@ def rungs_of(config: Config) -> dict[Isolation, Rung]:
     return rungs(config.state / "work", os.environ, docker)
 
 
+def hub_address(config: Config, wanted_by: str, *, plain_http: bool) -> tuple[Address, Path]:
+    """Where the hub is, and the file with the agent's own token.
+
+    Raises:
+        ConfigError: address or token are not usable; `wanted_by` needs them.
+    """
+    token_file = config.path("FLEET_TOKEN_FILE")
+    if not config.text("FLEET_HUB") or token_file is None:
+        missing = "FLEET_TOKEN_FILE" if config.text("FLEET_HUB") else "FLEET_HUB"
+        remedy = {
+            "FLEET_HUB": "FLEET_HUB=https://hub.example:8443",
+            "FLEET_TOKEN_FILE": (
+                "FLEET_TOKEN_FILE=FILE, with a token of fleet token create --role agent:NAME"
+            ),
+        }[missing]
+        what = f"there is no way to the hub for {wanted_by}"
+        raise ConfigError(what, f"{missing} is not set", remedy)
+    ca = config.path("FLEET_CA_FILE")
+    address = Address.parse(config.text("FLEET_HUB"), ca, plain_http=plain_http)
+    read_secret(token_file)
+    return address, token_file
+
+
 def _hub(config: Config, work: WorkFile) -> HttpHub:
     """
     Raises:
         ConfigError: address or token are not usable.
     """
-    token_file: Path | None = config.path("FLEET_TOKEN_FILE")
-    if not config.text("FLEET_HUB") or token_file is None:
-        missing = "FLEET_HUB" if not config.text("FLEET_HUB") else "FLEET_TOKEN_FILE"
-        why = f"{missing} is not set"
-        remedy = (
-            f"{missing}=https://hub.example:8443"
-            if missing == "FLEET_HUB"
-            else ("FLEET_TOKEN_FILE=FILE, with a token of fleet token create --role agent:NAME")
-        )
-        raise ConfigError("there is no way to the hub for FLEET_WORK", why, remedy)
-    ca = config.path("FLEET_CA_FILE")
-    address = Address.parse(config.text("FLEET_HUB"), ca, plain_http=work.plain_http)
-    read_secret(token_file)
-    return HttpHub(address, token_file)
+    return HttpHub(*hub_address(config, "FLEET_WORK", plain_http=work.plain_http))
 
 
 class WorkBeside:

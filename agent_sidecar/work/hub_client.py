@@ -65,7 +65,7 @@ class HttpHub:
 
     def offered(self) -> Sequence[Offer]:
         document = self._document("GET", "/v1/tasks?offered=true")
-        found = _parsed(lambda: [Offer(str(t["id"]), str(t["kind"])) for t in document["tasks"]])
+        found = parsed(lambda: [Offer(str(t["id"]), str(t["kind"])) for t in document["tasks"]])
         return found[:MAX_ENTRIES]
 
     def claim(self, task: str) -> Claim | None:
@@ -75,17 +75,17 @@ class HttpHub:
             return None
         self._require(answer)
         said = answer.document()
-        return _parsed(lambda: _claim(said["task"], asked))
+        return parsed(lambda: _claim(said["task"], asked))
 
     def renew(self, claim: Claim, progress: int) -> tuple[float, bool]:
         body = {"epoch": claim.epoch, "progress": progress}
         said = self._document("POST", f"/v1/tasks/{claim.task}/renew", body)
-        until = _parsed(lambda: _moment(said["lease_until"]))
+        until = parsed(lambda: _moment(said["lease_until"]))
         left = claim.asked + (until - claim.started) - time.monotonic()
         return left, said.get("cancel") is True
 
     def complete(self, claim: Claim, output: Sequence[Descriptor]) -> None:
-        body = {"epoch": claim.epoch, "output": [_described(one) for one in output]}
+        body = {"epoch": claim.epoch, "output": [described(one) for one in output]}
         self._document("POST", f"/v1/tasks/{claim.task}/complete", body)
 
     def fail(self, claim: Claim, reason: TaskReason) -> None:
@@ -117,7 +117,7 @@ class HttpHub:
     def store_blob(self, claim: Claim, content: Descriptor, source: int) -> None:
         target = f"/v1/blobs/{content.digest}?context={claim.context}"
         answer = self._ask("PUT", target, source=(source, content.size))
-        why, full = _why(answer), answer.document().get("code") == "disk-full"
+        why, full = why_of(answer), answer.document().get("code") == "disk-full"
         if answer.status == 413 or (answer.status == 507 and not full):
             raise BlobTooLarge("the hub does not take an output", why, _CHECK)
         if answer.status in (400, 422):
@@ -130,11 +130,11 @@ class HttpHub:
             return []
         self._require(answer)
         said = answer.document()
-        return _parsed(lambda: [_entry(one) for one in said["entries"]][:MAX_ENTRIES])
+        return parsed(lambda: [_entry(one) for one in said["entries"]][:MAX_ENTRIES])
 
     def put_entry(self, claim: Claim, entry: BoardEntry) -> None:
         target = f"/v1/boards/{claim.context}/{entry.section}/{entry.name}"
-        body = {"descriptor": _described(entry.content), "task": claim.task}
+        body = {"descriptor": described(entry.content), "task": claim.task}
         self._document("PUT", target, body)
 
     def _document(
@@ -162,7 +162,7 @@ class HttpHub:
         Raises:
             LeaseLost, HubAway, HubRefused: the answer is none of success.
         """
-        status, why = answer.status, _why(answer)
+        status, why = answer.status, why_of(answer)
         if status == 409:
             raise LeaseLost("the claim is not ours any more", why, "nothing: the hub goes on")
         if status in (408, 425, 429) or status >= 500:
@@ -180,7 +180,7 @@ def _claim(task: dict[str, Any], asked: float) -> Claim:
     name, context = str(task["id"]), str(task["context"])
     if not (TASK_ID.fullmatch(name) and TASK_ID.fullmatch(context)):
         raise ValueError(name)
-    given = tuple(_descriptor(one) for one in task["input"])
+    given = tuple(descriptor(one) for one in task["input"])
     if len(given) > MAX_ENTRIES or sum(one.size for one in given) > MAX_BLOB:
         raise ValueError("input")
     return Claim(
@@ -193,17 +193,17 @@ def _entry(said: dict[str, Any]) -> BoardEntry:
     name = str(said["name"])
     if not ENTRY_NAME_TEXT.fullmatch(name):
         raise ValueError(name)
-    return BoardEntry(BoardSection(said["section"]), name, _descriptor(said["descriptor"]))
+    return BoardEntry(BoardSection(said["section"]), name, descriptor(said["descriptor"]))
 
 
-def _descriptor(said: dict[str, Any]) -> Descriptor:
+def descriptor(said: dict[str, Any]) -> Descriptor:
     digest, size = str(said["digest"]), int(said["size"])
     if not DIGEST.fullmatch(digest) or not 0 <= size <= MAX_BLOB:
         raise ValueError(digest)
     return Descriptor(digest, size, MediaType(said["media_type"]))
 
 
-def _described(content: Descriptor) -> dict[str, object]:
+def described(content: Descriptor) -> dict[str, object]:
     return {
         "digest": content.digest,
         "size": content.size,
@@ -215,7 +215,7 @@ def _moment(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def _parsed(parse: Callable[[], T]) -> T:
+def parsed(parse: Callable[[], T]) -> T:
     try:
         return parse()
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
@@ -223,7 +223,7 @@ def _parsed(parse: Callable[[], T]) -> T:
         raise HubRefused("the hub's answer is none that we know", why, "fleet --version") from None
 
 
-def _why(answer: Answer) -> str:
+def why_of(answer: Answer) -> str:
     """What the hub says, of its own text only what a line may hold."""
     detail = answer.document().get("detail")
     return (

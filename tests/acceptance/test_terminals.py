@@ -124,6 +124,7 @@ SIDECAR: Final[dict[str, str]] = {
     "exec": "--restart never --no-sidecar -- true",
     "handle": "--timeout 2",
     "join": "invitation",
+    "mcp": "",
     "publish": "status state=running",
     "run": "",
     "schedule install": "beat --dir units",

@@ -23,7 +23,17 @@ from fleet.store.work_port import WorkStore
 from fleet.store.work_records import Entry, Read
 from tests.support.stores import Place, finish_upkeep
 from tests.support.telemetry import NOON
-from tests.support.work import CONTEXT, ELSEWHERE, QUOTA, blob, claimed, ended, keep, submitted
+from tests.support.work import (
+    CONTEXT,
+    ELSEWHERE,
+    QUOTA,
+    asked,
+    blob,
+    claimed,
+    ended,
+    keep,
+    submitted,
+)
 
 FINDINGS = BoardSection.FINDINGS
 LATER = NOON + KEPT_BLOB
@@ -285,3 +295,18 @@ async def test_contexts_are_opened_once_and_go_if_nobody_uses_them(
     with pytest.raises(UnknownContextError):
         await store.work.context(CONTEXT)
     await store.work.open_context(ELSEWHERE, "lab", NOON)
+
+
+async def test_what_an_agent_has_sent_it_may_name_to_another_group(work: WorkStore) -> None:
+    sent = blob("sent")
+    await keep(work, sent)
+    asks = asked(
+        1, group="office", context=ELSEWHERE, by="agent:moe", input=(sent,),
+        state=TaskState.AUTH_REQUIRED,
+    )  # fmt: skip
+    with pytest.raises(InvalidTaskError, match="not stored"):
+        await work.submit(asks, NOON)
+    await work.grant("moe", [sent.digest], NOON + 60, NOON)
+    with pytest.raises(InvalidTaskError, match="not stored"):
+        await work.submit(asks, NOON + 61)
+    assert (await work.submit(asks, NOON + 1))[0].state is TaskState.AUTH_REQUIRED

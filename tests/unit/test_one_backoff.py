@@ -20,6 +20,7 @@ RHYTHMS = {
     "agent_sidecar/check.py": "whether the probes have answered",
     "agent_sidecar/commands/config_reload.py": "whether the agent took its file up, for seconds",
     "agent_sidecar/lock.py": "whether the process before us let go of its lock, for some seconds",
+    "agent_sidecar/mcp/tools.py": "whether a task has ended that a model waits for",
     "agent_sidecar/supervise/process_tree.py": "whether processes that were killed are gone",
     "agent_sidecar/supervise/watchdog.py": "whether processes that were killed are gone",
     "agent_sidecar/work/descendants.py": "whether processes that were killed are gone",

@@ -16,8 +16,8 @@ from fleet.domain.work.limits import KEPT_BLOB, MAX_BOARD_VERSIONS, MAX_GRANTS, 
 from fleet.domain.work.submission import require_descriptors
 from fleet.domain.work.task import Descriptor
 from fleet.store.work import stored
+from fleet.store.work.stored import AGENT
 from fleet.store.work.tables import WorkTables, charge
-from fleet.store.work.task_calls import AGENT
 from fleet.store.work_records import Context, Entry
 
 

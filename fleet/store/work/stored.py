@@ -4,11 +4,15 @@ oneself. What a task or a board refers to was stored for its context before."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from fleet.domain.work.errors import InvalidTaskError
 from fleet.domain.work.submission import require_descriptors
 from fleet.domain.work.task import Descriptor
 from fleet.store.work.tables import WorkTables
+
+AGENT: Final = "agent:"
+"""How `Task.by` begins where an agent submitted."""
 
 
 def require_stored(
@@ -24,17 +28,21 @@ def require_stored(
 
 
 def require_readable(
-    tables: WorkTables, field: str, descriptors: Sequence[Descriptor], member: str | None
+    tables: WorkTables, field: str, descriptors: Sequence[Descriptor], by: str, now: float
 ) -> None:
-    """The same of what a task of another group would be given: `member` has it, where it is an
-    agent; None: an operator, who may read all.
+    """The same of what a task of another group would be given: who submits it has it, as a member
+    of a session or since it has sent it; or is an operator, who may read all.
 
     Raises:
-        InvalidTaskError: one is not there, or not the member's to give.
+        InvalidTaskError: one is not there, or not its submitter's to give.
     """
     require_descriptors(field, descriptors)
     for one in descriptors:
-        mine = member is None or tables.member_has(member, None, one.digest)
+        mine = (
+            not by.startswith(AGENT)
+            or tables.member_has(by, None, one.digest)
+            or tables.is_granted(by.removeprefix(AGENT), one.digest, now)
+        )
         _require_size(field, one, tables.blob_size(one.digest, None) if mine else None)
 
 

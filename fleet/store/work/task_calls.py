@@ -26,15 +26,12 @@ from fleet.domain.work.limits import (
 )
 from fleet.domain.work.progress_report import ProgressReport
 from fleet.domain.work.task import Descriptor, Task
-from fleet.store.work.stored import require_readable, require_stored
+from fleet.store.work.stored import AGENT, require_readable, require_stored
 from fleet.store.work.tables import WorkTables
 from fleet.store.work_records import Changed, Context
 
 CHUNK: Final = 500
 """Rows a step of upkeep: some 10 ms."""
-
-AGENT: Final = "agent:"
-"""How `Task.by` begins where an agent submitted."""
 
 
 def find(tables: WorkTables, id_: str, group: str | None = None) -> Task:
@@ -58,7 +55,7 @@ def submit(tables: WorkTables, asked: Task, now: float) -> tuple[Task, bool]:
     context = tables.context(asked.context)
     if context is not None and context.group != asked.group:
         raise UnknownContextError(asked.context)
-    _require_inputs(tables, asked, context)
+    _require_inputs(tables, asked, context, now)
     depth = _depth(tables, asked)
     waits = _waits(tables, asked)
     _require_room(tables, asked)
@@ -73,7 +70,7 @@ def submit(tables: WorkTables, asked: Task, now: float) -> tuple[Task, bool]:
     return task, True
 
 
-def _require_inputs(tables: WorkTables, asked: Task, context: Context | None) -> None:
+def _require_inputs(tables: WorkTables, asked: Task, context: Context | None, now: float) -> None:
     """For its own group a task takes what its context has; for another one, what is its
     submitter's, in a context that nobody of that group uses."""
     if asked.state is not TaskState.AUTH_REQUIRED:
@@ -81,8 +78,7 @@ def _require_inputs(tables: WorkTables, asked: Task, context: Context | None) ->
         return
     if context is not None and not tables.submitted_in(asked.by, asked.context):
         raise UnknownContextError(asked.context)
-    member = asked.by if asked.by.startswith(AGENT) else None
-    require_readable(tables, "input", asked.input, member)
+    require_readable(tables, "input", asked.input, asked.by, now)
 
 
 def _depth(tables: WorkTables, asked: Task) -> int:

@@ -25,6 +25,7 @@ STACK = (
     ("runner",),
     ("join", "schedule", "supervise"),
     ("work",),
+    ("mcp",),
     ("check", "config_check"),
     ("daemon",),
     ("cli",),
