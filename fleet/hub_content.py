@@ -75,6 +75,21 @@ def upload(
             raise
 
 
+def upload_bytes(
+    hub: HubClient, content: bytes, kind: MediaType, query: dict[str, str]
+) -> Descriptor:
+    """Store a content that is at hand for a context, which `query` names; what names it.
+
+    Raises:
+        HubError: the hub is away, or does not take it.
+    """
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    headers = {"Content-Type": "application/octet-stream"}
+    with hub.opened("PUT", f"/v1/blobs/{digest}?{urlencode(query)}", content, headers) as answer:
+        answer.read(BLOCK)
+    return Descriptor(digest, len(content), kind)
+
+
 def _blocks(stream: BinaryIO, size: int, moved: Moved) -> Iterator[bytes]:
     """As many bytes as were counted before, whatever has been added since."""
     while size and (block := stream.read(min(BLOCK, size))):

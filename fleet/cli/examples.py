@@ -110,7 +110,7 @@ EXAMPLES: Final = {
         "fleet init --broker mqtts://broker:8883 --admin root --admin-password-file root.secret",
         "fleet init --broker mqtt://zephyr@nats:1883 --kind nats --password-file hub.password",
     ),
-    "mcp": ("fleet mcp", "fleet mcp --allow-commands"),
+    "mcp": ("fleet mcp", "fleet mcp --allow-commands --allow-content"),
     "mcp snippet": ("fleet mcp snippet --for openclaw",),
     "monitor": ("fleet monitor --agent alpha", "fleet monitor --snapshot -o jsonl"),
     "restore": (

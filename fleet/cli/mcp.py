@@ -12,7 +12,8 @@ from fleet.settings import Settings
 
 
 @click.group(invoke_without_command=True)
-@click.option("--allow-commands", is_flag=True, help="Also offer the tool that sends verbs.")
+@click.option("--allow-commands", is_flag=True, help="Also send verbs and submit tasks.")
+@click.option("--allow-content", is_flag=True, help="Also read and send what tasks are about.")
 @click.option("--http", "address", metavar="HOST:PORT", help="Streamable HTTP instead of stdio.")
 @click.option("--caller", help="Who acts, for the record; default: mcp and the user's name.")
 @with_connection
@@ -21,19 +22,21 @@ def mcp(
     context: click.Context,
     settings: Settings,
     allow_commands: bool,
+    allow_content: bool,
     address: str | None,
     caller: str | None,
 ) -> None:
     """Serve the fleet's tools by the Model Context Protocol, on stdio.
 
-    Read-only unless --allow-commands. With --http a bearer token of `fleet token` is needed.
+    Read-only unless --allow-commands; without content unless --allow-content. With --http a bearer
+    token of `fleet token` is needed.
     """
     if context.invoked_subcommand is not None:
         return
     from fleet.mcp.server import build
 
     who = caller or f"mcp:{getpass.getuser()}"
-    server = build(settings, allow_commands=allow_commands, caller=who)
+    server = build(settings, allow_commands=allow_commands, allow_content=allow_content, caller=who)
     if address is None:
         finish(server.run_stdio_async())
         return
@@ -47,9 +50,8 @@ def mcp(
     certificate = certificate_for(settings, bare)
     scheme = "https" if certificate else "http"
     note(f"MCP on {scheme}://{address}/mcp; Ctrl-C ends")
-    serving = serve(
-        server, settings, bare, int(port), allow_commands=allow_commands, certificate=certificate
-    )
+    only = allow_commands or allow_content
+    serving = serve(server, settings, bare, int(port), operators_only=only, certificate=certificate)
     finish(serving)
 
 

@@ -1,4 +1,4 @@
-"""MCP over streamable HTTP, for bearers of a token: viewers read, operators may send verbs."""
+"""MCP over streamable HTTP, for bearers of a token: viewers look, operators may do the rest."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class BearersOnly:
         authenticator: Authenticator,
         revocations: Revocations,
         *,
-        allow_commands: bool,
+        operators_only: bool,
     ) -> None:
         self._app = app
         self._authenticator = authenticator
         self._revocations = revocations
         self._open = Listeners(most_connections() // 2)
-        self._roles = OPERATORS if allow_commands else READERS
+        self._roles = OPERATORS if operators_only else READERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,7 +72,7 @@ async def serve(
     host: str,
     port: int,
     *,
-    allow_commands: bool,
+    operators_only: bool,
     certificate: ServerCertificate | None = None,
 ) -> None:
     """Serve until a signal ends it; without `certificate` by plain HTTP.
@@ -86,7 +86,7 @@ async def serve(
     app: ASGIApp = server.streamable_http_app(host=host, stateless_http=True)
     tokens = Tokens(settings.home)
     revocations = Revocations(tokens)
-    bearers = BearersOnly(app, Authenticator(tokens), revocations, allow_commands=allow_commands)
+    bearers = BearersOnly(app, Authenticator(tokens), revocations, operators_only=operators_only)
     known = frozenset(certificate.names) if certificate else frozenset[str]()
     guarded = HttpGuard(bearers, known | LOOPBACK | {host} | service.hosts)
     taken = bind(host, port, "--http ")

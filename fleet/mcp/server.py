@@ -32,6 +32,7 @@ from fleet.keys import load_signer
 from fleet.mcp import answers, runbooks
 from fleet.mcp.action_log import record
 from fleet.mcp.words import Words
+from fleet.mcp.work_tools import Tool, WorkTools
 from fleet.settings import Settings
 
 P = ParamSpec("P")
@@ -58,7 +59,9 @@ def tool_errors(function: Callable[P, Awaitable[str]]) -> Callable[P, Awaitable[
     return wrapped
 
 
-def build(settings: Settings, *, allow_commands: bool, caller: str) -> MCPServer:
+def build(
+    settings: Settings, *, allow_commands: bool, caller: str, allow_content: bool = False
+) -> MCPServer:
     """The server for one fleet; `caller` stands in the record of every action."""
     server = MCPServer(
         "fleet",
@@ -68,8 +71,8 @@ def build(settings: Settings, *, allow_commands: bool, caller: str) -> MCPServer
             "with its verdict. It holds operations only, never what agents talk about."
         ),
     )
-    tools = FleetTools(settings, caller)
-    offered: list[tuple[Callable[..., Awaitable[str]], str]] = [
+    tools, work = FleetTools(settings, caller), WorkTools(settings, caller)
+    looks: list[tuple[Tool, str]] = [
         (tools.status, "Health of all agents: what is down, stale, broken or late, worst first."),
         (tools.describe, "Everything known of one agent: health, checks, versions, alerts."),
         (tools.check, "One line: is the fleet ok, warning, critical or unknown?"),
@@ -78,25 +81,25 @@ def build(settings: Settings, *, allow_commands: bool, caller: str) -> MCPServer
         (tools.versions, "Which versions run where, and drift: agents of a kind that differ."),
         (tools.audit, "The newest compliance audit: did anything but operations cross the bus?"),
     ]
-    for function, description in offered:
-        server.add_tool(
-            tool_errors(function),
-            name=function.__name__,
-            description=description,
-            annotations=READ_ONLY,
-            structured_output=False,
-        )
+    reading = [(function.__name__, function, description) for function, description in looks]
+    acting: list[tuple[str, Tool, str]] = []
     if allow_commands:
-        server.add_tool(
-            tool_errors(tools.command),
-            name="command",
-            description=(
-                "Send one of four verbs to agents and wait for their replies: probe health, "
-                "report versions, reload configuration, report status. Nothing else can be sent."
-            ),
-            annotations=ACTS,
-            structured_output=False,
+        description = (
+            "Send one of four verbs to agents and wait for their replies: probe health, "
+            "report versions, reload configuration, report status. Nothing else can be sent."
         )
+        acting = [("command", tools.command, description)]
+        acting += work.acting(allow_content=allow_content)
+    reading += work.reading(allow_content=allow_content)
+    for offered, kind in ((reading, READ_ONLY), (acting, ACTS)):
+        for name, function, description in offered:
+            server.add_tool(
+                tool_errors(function),
+                name=name,
+                description=description,
+                annotations=kind,
+                structured_output=False,
+            )
     _add_resources(server, settings.added_words())
     return server
 

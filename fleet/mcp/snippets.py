@@ -20,7 +20,7 @@ class Client(Word):
     CLAUDE = "claude", ".mcp.json in the project"
 
 
-NOTE: Final = "Read-only. Add --allow-commands to the arguments for the four verbs."
+NOTE: Final = "Read-only. Add --allow-commands to the arguments for the four verbs and for tasks."
 
 
 def snippet(client: Client, home: str, arguments: Sequence[str] = ("mcp",)) -> str:

@@ -30,7 +30,17 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-READ_ONLY = {"status", "describe", "check", "alerts", "history", "versions", "audit"}
+READ_ONLY = {
+    "status",
+    "describe",
+    "check",
+    "alerts",
+    "history",
+    "versions",
+    "audit",
+    "tasks",
+    "board",
+}
 WIDE_AWAKE = 40.0
 """Seconds: nanobot alone needs some to start on a busy machine."""
 
@@ -144,7 +154,7 @@ def test_allowed_to_it_commands_and_its_actions_are_recorded(stage: Stage) -> No
     done, wrong = stage.turn(
         ("mcp_fleet_command", arguments), ("mcp_fleet_command", {**arguments, "verb": "rm"})
     )
-    assert stage.offered() == READ_ONLY | {"command"}
+    assert stage.offered() == READ_ONLY | {"command", "submit_task"}
     assert "DONE: config-reload: 1 of 1 done." in done
     assert "DONE" not in wrong
     lines = (stage.hub.home / "actions.jsonl").read_text().splitlines()

@@ -26,7 +26,17 @@ from tests.support.served import Served, environment
 from tests.support.sidecar import stand_in
 from tests.support.waiting import wait_until
 
-READ_ONLY = {"status", "describe", "check", "alerts", "history", "versions", "audit"}
+READ_ONLY = {
+    "status",
+    "describe",
+    "check",
+    "alerts",
+    "history",
+    "versions",
+    "audit",
+    "tasks",
+    "board",
+}
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +90,7 @@ async def test_read_only_is_the_default_and_every_answer_begins_with_its_verdict
             "alerts": "OK: 0 alerts.",
             "versions": "OK: versions of 1 of 1 agents.",
             "audit": "UNKNOWN: no audit has run yet.",
+            "tasks": "NONE: no such task.",
         }
         for name, beginning in beginnings.items():
             assert text_of(await client.call_tool(name, {})).startswith(beginning)
@@ -102,7 +113,7 @@ async def test_a_mistake_is_an_error_with_a_remedy(hub: Served) -> None:
 async def test_commands_need_to_be_allowed_and_are_recorded_with_the_caller(hub: Served) -> None:
     async with by_stdio(hub, "--allow-commands", "--caller", "primary") as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert set(tools) == READ_ONLY | {"command"}
+        assert set(tools) == READ_ONLY | {"command", "submit_task"}
         verbs = tools["command"].input_schema["properties"]["verb"]["enum"]
         assert sorted(verbs) == [
             "config-reload",
@@ -242,4 +253,6 @@ def test_each_snippet_names_a_command_that_runs(hub: Served, client: str, tmp_pa
 
 def test_the_page_names_every_tool() -> None:
     page = (Path(__file__).parents[3] / "docs/how-to/mcp.md").read_text()
-    assert [name for name in (*READ_ONLY, "command") if f"| `{name}` |" not in page] == []
+    assert [
+        name for name in (*READ_ONLY, "command", "submit_task") if f"| `{name}` |" not in page
+    ] == []
