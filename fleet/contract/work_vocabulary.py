@@ -68,6 +68,12 @@ class TaskReason(Word):
     AGENT_GONE = "agent-gone", "the agent it was for was revoked"
     SIDECAR_STOPPED = "sidecar-stopped", "the sidecar beside the worker stopped"
     WRONG_VERSION = "wrong-version", "the version that runs is not the one asked for"
+    VERSION_REFUSED = "version-refused", "what is allowed beside the agent names no such version"
+    NO_UPDATE_PLAN = "no-update-plan", "nothing beside the agent says how to update it"
+    ALREADY_CURRENT = "already-current", "the version asked for runs already"
+    SNAPSHOT_FAILED = "snapshot-failed", "what a rollback needs cannot be kept; nothing was changed"
+    ROLLED_BACK = "rolled-back", "the update failed, and the version before runs again"
+    ROLLBACK_FAILED = "rollback-failed", "the update failed, and so did the way back: look at it"
 
 
 class BoardSection(Word):

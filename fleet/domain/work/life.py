@@ -80,8 +80,12 @@ STEPS: Final[dict[tuple[TaskState, Step], TaskState]] = {
 """What is not in the table is refused: an end is an end, but for an operator's new life."""
 
 UNMENDABLE: Final = frozenset(
-    {TaskReason.WRONG_VERSION, TaskReason.KIND_UNKNOWN, TaskReason.ISOLATION_UNAVAILABLE}
-)
+    {
+        TaskReason.WRONG_VERSION, TaskReason.KIND_UNKNOWN, TaskReason.ISOLATION_UNAVAILABLE,
+        TaskReason.VERSION_REFUSED, TaskReason.NO_UPDATE_PLAN, TaskReason.ALREADY_CURRENT,
+        TaskReason.SNAPSHOT_FAILED, TaskReason.ROLLED_BACK, TaskReason.ROLLBACK_FAILED,
+    }
+)  # fmt: skip
 """Why an attempt failed that another one would fail for, too."""
 
 
