@@ -125,6 +125,10 @@ EXAMPLES: Final = {
         "fleet status alpha",
         "fleet status --group web --state late --state stale",
     ),
+    "store migrate": (
+        "fleet store migrate postgresql://fleet@db.example.org/fleet --dry-run",
+        "fleet store migrate home",
+    ),
     "task approve": (
         "fleet task approve 01KB5QZ2M4W3J8X7V6T5S4R3Q2",
         "fleet task approve 01KB5QZ2M4W3J8X7V6T5S4R3Q2 --refuse",

@@ -19,6 +19,19 @@ SHAPE: Final = "what a route keeps"
 REMEDY: Final = "it is written anew"
 
 
+_ROUTE: Final = "route-"
+
+
+def document_name(route: str) -> str:
+    """What a store calls what a route keeps."""
+    return _ROUTE + route
+
+
+def route_name(document: str) -> str:
+    """The route whose document it is; empty: it is no route's."""
+    return document.removeprefix(_ROUTE) if document.startswith(_ROUTE) else ""
+
+
 class KeptState(Protocol):
     """One text, read when a hub starts and written with each change; both block."""
 
@@ -57,7 +70,7 @@ class InStore:
 
     def __init__(self, documents: Documents, route: str) -> None:
         self._documents = documents
-        self._name = f"route-{route}"
+        self._name = document_name(route)
 
     def read(self, parse: Callable[[Any], T]) -> T | None:
         text = self._documents.read(self._name)

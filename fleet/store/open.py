@@ -40,6 +40,7 @@ def hub_store(settings: Settings) -> Store:
     Raises:
         ConfigError: the table `[retention]`, the password of the store, or what says which fleet
             this is, is not usable.
+        StoreError: it was moved elsewhere.
     """
     retention = Retention.of(settings.tables.get("retention", {}))
     if settings.store is not None:
@@ -51,7 +52,9 @@ def hub_store(settings: Settings) -> Store:
         lease = Lease(database, fleet=identity(settings))
         return PostgresStore(database, retention, lease)
     from fleet.store.sqlite import SqliteStore
+    from fleet.store.sqlite.moved import require_here
 
+    require_here(settings.home)
     return SqliteStore(settings.home, retention)
 
 
@@ -61,6 +64,7 @@ async def read_only(settings: Settings) -> AsyncIterator[StoreReader]:
 
     Raises:
         ConfigError: this home has none yet.
+        StoreError: it was moved elsewhere.
     """
     reader = _reader(settings)
     try:
@@ -186,7 +190,9 @@ def _quoted(settings: Settings) -> str:
 
 def _existing(settings: Settings) -> Path:
     from fleet.store.sqlite import FILE_NAME
+    from fleet.store.sqlite.moved import require_here
 
+    require_here(settings.home)
     path = settings.home / FILE_NAME
     if not path.exists():
         raise ConfigError(

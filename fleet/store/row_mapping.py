@@ -39,6 +39,13 @@ KEY_STEP: Final = 8
 """Index keys an agent: its number times this, plus the kind; so there is room for one kind more."""
 
 
+def portable_text(text: str) -> str:
+    """As every database takes it: PostgreSQL has no NUL in texts, and no half of a surrogate."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
 def key_of(agent: int, kind: int) -> int:
     """The index key of one agent's messages of one kind; agent 0 stands for all."""
     return agent * KEY_STEP + kind

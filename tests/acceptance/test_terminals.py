@@ -99,6 +99,7 @@ FLEET: Final[dict[str, str]] = {
     "schedule print": "collect",
     "serve": "-v",
     "status": "",
+    "store migrate": "home",
     "task approve": "01KB5QZ2M4W3J8X7V6T5S4R3Q2",
     "task cancel": "01KB5QZ2M4W3J8X7V6T5S4R3Q2",
     "task input": "01KB5QZ2M4W3J8X7V6T5S4R3Q2 --in payload",

@@ -33,7 +33,7 @@ SOURCES = (".py", ".js", ".sh")
 EXAMPLES = {"adr/NNNN-slug.md", "adr/gpu.md"}
 """Files that a reader is to make."""
 
-NO_MODULES = {"fleet.rules.yml", "fleet.sqlite3.before"}
+NO_MODULES = {"fleet.rules.yml", "fleet.sqlite3.before", "fleet.sqlite3.moved"}
 """Files in a home, whose names look like modules."""
 
 DEFINED = re.compile(r"`([\w./-]+\.(?:py|js))` `([A-Za-z_]\w*(?:\.\w+)*)`")

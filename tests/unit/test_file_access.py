@@ -57,13 +57,16 @@ MAY_CHANGE: Final = {
     "fleet/metrics/exporter.py": "touches metrics, no file",
     "fleet/metrics/reference.py": "a developer's tool",
     "fleet/pending_departures.py": "departures.json, in the home",
+    "fleet/notifier/kept_files.py": "what a route kept that is none any more, in the home",
     "fleet/provisioning/certificates.py": "old certificates, in the home",
     "fleet/provisioning/each_broker.py": "a secret that is no longer owed, in the home",
     "fleet/provisioning/home.py": "the home itself, after it was judged",
     "fleet/provisioning/scaffold.py": "in the folder that it has just made",
     "fleet/work/blobs.py": "content, by descriptors of folders in the home; no link is followed",
     "fleet/store/sqlite/backup.py": "a rename out of a new private folder",
+    "fleet/store/sqlite/moved.py": "the note of a move that was taken back, in the home",
     "fleet/store/sqlite/restore.py": "the store, in the home",
+    "fleet/store/sqlite/transfer.py": "the home's folder, to have a rename on the disk",
 }
 MAY_READ: Final = {
     "agent_sidecar/one_shot.py": "in the state directory, which its lock has judged",

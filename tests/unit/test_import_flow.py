@@ -27,15 +27,16 @@ HEAVY = {
 }  # fmt: skip
 KEEPS_SQLITE = (
     "fleet/store/open.py",
+    "fleet/store/move.py",
     "fleet/store/sqlite",
     "agent_sidecar/state",
     "agent_sidecar/kinds",
     "fleet/cli/demo",
 )
-"""The hub's store and the door to it; the sidecar's own state; nanobot's log, and the demo's."""
+"""The hub's store and the doors to it; the sidecar's own state; nanobot's log, and the demo's."""
 
-KEEPS_POSTGRES = ("fleet/store/open.py", "fleet/store/postgres")
-"""The store of several hubs, and the door to it, which imports it only where it is chosen."""
+KEEPS_POSTGRES = ("fleet/store/open.py", "fleet/store/move.py", "fleet/store/postgres")
+"""The store of several hubs, and the doors to it, which import it only where it is chosen."""
 
 IMPURE = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time"}
 

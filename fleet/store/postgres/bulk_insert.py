@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 from fleet.store.postgres.connection import Connection
 from fleet.store.records import StoredMessage
-from fleet.store.row_mapping import KIND_NUMBER, Row
+from fleet.store.row_mapping import KIND_NUMBER, Row, portable_text
 
 _HEAD: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _ROW: Final = struct.Struct(">hiqidiiihi?i")
@@ -39,10 +39,7 @@ def append_messages(
 
 
 def _text(value: Any) -> Any:
-    """As PostgreSQL takes it: it has no NUL in texts, and no half of a surrogate."""
-    if value is None or (value.isascii() and "\0" not in value):
-        return value
-    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    return None if value is None else portable_text(value)
 
 
 def _float(value: Any) -> Any:

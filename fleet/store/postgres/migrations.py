@@ -10,6 +10,7 @@ from typing import Final
 
 from fleet.store.port import StoreError
 from fleet.store.postgres.connection import Connection
+from fleet.store.postgres.moved import require_no_move
 from fleet.store.postgres.work_schema import WORK
 
 STEPS: Final[tuple[str, ...]] = (
@@ -113,10 +114,13 @@ def known_version(connection: Connection) -> int:
     """The version of the schema, this program's or an older one; 0: there is none yet.
 
     Raises:
-        StoreError: the database was written by a newer version.
+        StoreError: the database was written by a newer version, or is moved here or away.
     """
-    row = connection.execute("SELECT to_regclass('fleet_schema') IS NOT NULL").fetchone()
-    if not row or not row[0]:
+    tables = "SELECT to_regclass('fleet_schema') IS NOT NULL, to_regclass('fleet_move') IS NOT NULL"
+    known, in_move = connection.execute(tables).fetchone() or (False, False)
+    if in_move:
+        require_no_move(connection)
+    if not known:
         return 0
     row = connection.execute("SELECT max(version) FROM fleet_schema").fetchone()
     version = int(row[0]) if row and row[0] is not None else 0

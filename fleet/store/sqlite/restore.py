@@ -41,18 +41,23 @@ def restore(copy: Path, home: Path) -> bool:
             shutil.copyfileobj(source, target)
             target.flush()
             os.fsync(target.fileno())
-        there = (home / FILE_NAME).exists()
-        for suffix in _PARTS:
-            (home / f"{BEFORE}{suffix}").unlink(missing_ok=True)
-            if (home / f"{FILE_NAME}{suffix}").exists():
-                (home / f"{FILE_NAME}{suffix}").rename(home / f"{BEFORE}{suffix}")
-        part.replace(home / FILE_NAME)
-        return there
+        return put_in_place(part, home)
     except OSError as error:
         why = error.strerror or ""
         raise StoreError("the copy cannot be put back", why, f"df -h {home}") from None
     finally:
         os.close(lock)
+
+
+def put_in_place(part: Path, home: Path) -> bool:
+    """Make the file `part` the store of `home`; whether there was one before, which is kept."""
+    there = (home / FILE_NAME).exists()
+    for suffix in _PARTS if there else ():
+        (home / f"{BEFORE}{suffix}").unlink(missing_ok=True)
+        if (home / f"{FILE_NAME}{suffix}").exists():
+            (home / f"{FILE_NAME}{suffix}").rename(home / f"{BEFORE}{suffix}")
+    part.replace(home / FILE_NAME)
+    return there
 
 
 _NEW: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY

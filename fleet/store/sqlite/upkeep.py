@@ -50,14 +50,7 @@ class Upkeep:
         ).fetchone()
         if last is None:
             return False
-        database.execute(
-            "INSERT OR IGNORE INTO message_index"
-            " SELECT agent * ? + kind AS key, id FROM message WHERE id > ? AND id <= ?"
-            " UNION ALL SELECT kind, id FROM message WHERE id > ? AND id <= ? AND kind > 0"
-            " ORDER BY 1, 2",
-            (KEY_STEP, done, last, done, last),
-        )
-        write_meta(database, "indexed_to", last)
+        enter_in_index(database, done, last)
         return True
 
     def _roll_up(self, database: sqlite3.Connection, now: float) -> bool:
@@ -132,6 +125,18 @@ class Upkeep:
             database.execute(_FORGET_INDEX.format(key), (KEY_STEP, last))
         database.execute("DELETE FROM message WHERE id <= ?", (last,))
         return True
+
+
+def enter_in_index(database: sqlite3.Connection, after: int, last: int) -> None:
+    """Enter the messages with ids above `after` up to `last`, inside a transaction."""
+    database.execute(
+        "INSERT OR IGNORE INTO message_index"
+        " SELECT agent * ? + kind AS key, id FROM message WHERE id > ? AND id <= ?"
+        " UNION ALL SELECT kind, id FROM message WHERE id > ? AND id <= ? AND kind > 0"
+        " ORDER BY 1, 2",
+        (KEY_STEP, after, last, after, last),
+    )
+    write_meta(database, "indexed_to", last)
 
 
 def _oldest(
