@@ -19,7 +19,7 @@ import psycopg
 from fleet.domain.commands import IssuedCommand
 from fleet.store import moments, row_mapping
 from fleet.store.leadership import Leadership
-from fleet.store.port import StoreError
+from fleet.store.port import LeadershipLostError, StoreError, StoreUnavailableError
 from fleet.store.postgres import dead_letters, departures, months, work
 from fleet.store.postgres.bulk_insert import append_messages, insert_many
 from fleet.store.postgres.connection import Connection, Database, InDoubtError
@@ -173,7 +173,15 @@ class PostgresStore(PostgresReader):
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
         fence = self._lease.fence() if self._lease else "COMMIT"
-        return self._database.transaction(work, fence)
+        try:
+            return self._database.transaction(work, fence)
+        except (StoreUnavailableError, LeadershipLostError):
+            raise
+        except StoreError:
+            # Once another hub wrote, what this one knows by heart is wrong, ids and partitions
+            # too: then not that is the reason, but who leads.
+            self._database.transaction(_nothing, fence)
+            raise
 
     def _commit(
         self, connection: Connection, batch: Batch
@@ -285,6 +293,9 @@ class PostgresStore(PostgresReader):
     def disk_usage(self) -> DiskUsage:
         """As of the last upkeep; how much room its disk has, a database does not tell."""
         return DiskUsage({"database": self._size}, None)
+
+
+def _nothing(_connection: Connection) -> None: ...
 
 
 _SIZE: Final = "SELECT pg_database_size(current_database())"

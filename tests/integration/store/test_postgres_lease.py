@@ -14,7 +14,7 @@ import pytest
 
 from fleet.contract.store_url import StoreUrl
 from fleet.store.leadership import LOOK, TTL
-from fleet.store.port import LeadershipLostError
+from fleet.store.port import LeadershipLostError, StoreError
 from fleet.store.postgres import PostgresStore, connection
 from fleet.store.postgres.connection import Database
 from fleet.store.postgres.lease import Lease
@@ -22,6 +22,7 @@ from fleet.store.records import Batch
 from tests.support import postgres
 from tests.support.broker import free_port
 from tests.support.stores import PostgresPlace, ids, stored
+from tests.support.telemetry import NOON
 from tests.support.waiting import wait_until
 
 pytestmark = postgres.needs_postgres
@@ -120,6 +121,27 @@ async def test_who_slept_through_its_lease_writes_nothing_and_hears_why(
     await new.commit(Batch([stored(2, "moe")]))
     assert await ids(new) == [1, 2]
     assert await ids(new, agent="moe") == [2]
+
+
+async def test_what_another_hub_wrote_is_no_fault_of_the_one_that_slept(
+    hubs: Hubs, place: PostgresPlace
+) -> None:
+    """Its ids do not grow any more, and a month that it makes is there: it hears who leads."""
+    (old, one), (new, two) = hubs.hub("one"), hubs.hub("two")
+    one.acquire()
+    old.open()
+    await old.commit(Batch([stored(1)]))
+    expire(place)
+    two.acquire()
+    new.open()
+    later = NOON + 40 * 86_400
+    await new.commit(Batch([stored(2), stored(3, at=later)]))
+    for mine in (stored(2), stored(4, at=later)):
+        with pytest.raises(LeadershipLostError):
+            await old.commit(Batch([mine]))
+    with pytest.raises(StoreError, match="does not grow"):
+        await new.commit(Batch([stored(3)]))
+    assert await ids(new) == [1, 2, 3]
 
 
 async def test_a_lease_that_is_over_and_that_nobody_took_still_counts(
