@@ -37,6 +37,8 @@ from fleet.store.records import (
     StoredMessage,
 )
 from fleet.store.retention import DAY, GIGABYTE, Retention, TimeFor, expired
+from fleet.store.rollout_port import RolloutStore
+from fleet.store.rollouts.transactional import TransactionalRollouts
 from fleet.store.work import task_calls
 from fleet.store.work.in_memory import DirectTransactions, InMemoryWork
 from fleet.store.work.transactional import TransactionalWork
@@ -82,9 +84,9 @@ class InMemoryStore:
         self.values_left_out = 0
         self._keep = retention or Retention()
         self._is_open = False
-        self.work: WorkStore = TransactionalWork(
-            DirectTransactions(lambda: self._writable().work, lambda: self.database.work)
-        )
+        tables = DirectTransactions(lambda: self._writable().work, lambda: self.database.work)
+        self.work: WorkStore = TransactionalWork(tables)
+        self.rollouts: RolloutStore = TransactionalRollouts(tables)
 
     def open(self) -> HubState:
         self._is_open = True

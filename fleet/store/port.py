@@ -23,6 +23,7 @@ from fleet.store.records import (
     StoredMessage,
 )
 from fleet.store.retention import TimeFor
+from fleet.store.rollout_port import RolloutStore
 from fleet.store.work_port import WorkStore
 
 
@@ -122,13 +123,14 @@ class Store(StoreReader, Protocol):
     `leadership`: where several hubs may have it, the claim to be the one that writes.
     `dead_letters_dropped`: dead letters that had to make room for newer ones since the start.
     `values_left_out`: values left out of roll-ups since the start, of agents with too many metrics.
-    `work`: tasks, boards, grants and blobs, in the same place and the same backup.
+    `work`: tasks, boards, grants and blobs, in the same place and the same backup; `rollouts` too.
     """
 
     leadership: Leadership | None
     dead_letters_dropped: int
     values_left_out: int
     work: WorkStore
+    rollouts: RolloutStore
 
     def open(self) -> HubState:
         """Open, migrate and check.

@@ -85,6 +85,17 @@ STEPS: Final[tuple[str, ...]] = (
     CREATE TABLE document (name TEXT PRIMARY KEY, text TEXT NOT NULL);
     """,
     WORK,
+    """
+    CREATE TABLE rollout (
+        id TEXT PRIMARY KEY, created FLOAT8 NOT NULL, is_over INTEGER NOT NULL, text TEXT NOT NULL
+    );
+    CREATE INDEX rollout_open ON rollout (created) WHERE is_over = 0;
+    CREATE TABLE rollout_execution (
+        rollout TEXT, agent TEXT, number INTEGER NOT NULL, version TEXT NOT NULL,
+        denied INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (rollout, agent)
+    );
+    CREATE INDEX rollout_denied ON rollout_execution (version) WHERE denied = 1;
+    """,
 )
 
 LEASES: Final = 2

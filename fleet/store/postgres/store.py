@@ -30,6 +30,8 @@ from fleet.store.postgres.reader import PostgresReader, numbers
 from fleet.store.postgres.upkeep import Upkeep
 from fleet.store.records import Batch, DiskUsage, HubState, StoredMessage
 from fleet.store.retention import Retention, TimeFor
+from fleet.store.rollout_port import RolloutStore
+from fleet.store.rollouts.transactional import TransactionalRollouts
 from fleet.store.work import task_calls
 from fleet.store.work.shared import SharedTransactions, Transaction, carry_out
 from fleet.store.work.transactional import TransactionalWork
@@ -69,9 +71,9 @@ class PostgresStore(PostgresReader):
         self._last_moment = moments.NOWHERE
         self._in_doubt = False
         self._size = 0
-        self.work: WorkStore = TransactionalWork(
-            SharedTransactions(work.tables, psycopg.Error, self._write_soon, self._read)
-        )
+        tables = SharedTransactions(work.tables, psycopg.Error, self._write_soon, self._read)
+        self.work: WorkStore = TransactionalWork(tables)
+        self.rollouts: RolloutStore = TransactionalRollouts(tables)
 
     # Opening and closing
 

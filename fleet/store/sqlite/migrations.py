@@ -143,6 +143,17 @@ STEPS: Final = (
     );
     CREATE INDEX work_read_by_time ON work_read (at, number);
     """,
+    """
+    CREATE TABLE rollout (
+        id TEXT PRIMARY KEY, created REAL NOT NULL, is_over INTEGER NOT NULL, text TEXT NOT NULL
+    );
+    CREATE INDEX rollout_open ON rollout (created) WHERE is_over = 0;
+    CREATE TABLE rollout_execution (
+        rollout TEXT, agent TEXT, number INTEGER NOT NULL, version TEXT NOT NULL,
+        denied INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (rollout, agent)
+    );
+    CREATE INDEX rollout_denied ON rollout_execution (version) WHERE denied = 1;
+    """,
 )
 
 

@@ -23,6 +23,8 @@ from fleet.store.leadership import Leadership
 from fleet.store.port import StoreError
 from fleet.store.records import Batch, DiskUsage, HubState, StoredMessage
 from fleet.store.retention import Retention, TimeFor
+from fleet.store.rollout_port import RolloutStore
+from fleet.store.rollouts.transactional import TransactionalRollouts
 from fleet.store.sqlite import dead_letters, departures, work
 from fleet.store.sqlite.bulk_insert import append_messages, insert_many
 from fleet.store.sqlite.connection import (
@@ -68,9 +70,9 @@ class SqliteStore(SqliteReader):
         self._lock: int | None = None
         self._agents: dict[str, int] = {}
         self._last_moment = moments.NOWHERE
-        self.work: WorkStore = TransactionalWork(
-            SharedTransactions(work.tables, sqlite3.Error, self._write_soon, self._read)
-        )
+        tables = SharedTransactions(work.tables, sqlite3.Error, self._write_soon, self._read)
+        self.work: WorkStore = TransactionalWork(tables)
+        self.rollouts: RolloutStore = TransactionalRollouts(tables)
 
     # Opening and closing
 
