@@ -142,6 +142,10 @@ class WorkService:
             else:
                 await asyncio.to_thread(self.blobs.touch, group, digest, now)
 
+    def open_counts(self) -> dict[str, int]:
+        """Tasks by state, of those that have not ended: as of the last count, some seconds ago."""
+        return {state.value: count for state, count in self._counts.open.items()}
+
     def metrics(self) -> Iterable[Metric]:
         """For a scrape: as of the last count, some seconds ago."""
         return metrics_of(self._counts, self._now())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,15 +21,20 @@ from fleet.contract.vocabulary import AlertState, Check, Severity, State
 from fleet.notifier.ack_links import AckLinks, Acknowledgement
 from fleet.provisioning.registry import Enrolled, Registry
 from tests.support.broker import Mosquitto
+from tests.support.chromium import (
+    OVERFLOW,
+    chromium,
+    needs_axe,
+    needs_chromium,
+    signed_in,
+    violations,
+)
 from tests.support.prometheus import Webhook
 from tests.support.served import Served
 from tests.support.waiting import wait_until
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-AXE = Path(__file__).parents[1] / "support/axe/node_modules/axe-core/axe.min.js"
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+pytestmark = needs_chromium
 
 ROUTE = """\
 [alerts]
@@ -40,16 +44,6 @@ channel = "webhook"
 url = "{url}"
 secret_file = "hook.secret"
 """
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def fill(broker: Mosquitto, count: int) -> None:
@@ -107,32 +101,17 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as engine:
-        chromium = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
 def page(hub: Served, browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A page on which an operator is signed in; complaints of the console fail the test."""
     options: dict[str, Any] = getattr(request, "param", {})
-    size = {"width": options.get("width", 1280), "height": options.get("height", 800)}
-    context = browser.new_context(viewport=size, color_scheme=options.get("scheme", "light"))
-    opened = context.new_page()
-    complaints: list[str] = []
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on(
-        "console",
-        lambda message: complaints.append(message.text) if "CSP" in message.text else None,
-    )
-    opened.goto(hub.url)
-    opened.fill("#token", hub.tokens["operator"])
-    opened.keyboard.press("Enter")
-    opened.wait_for_selector("tbody tr")
-    yield opened
-    context.close()
-    assert complaints == []
+    with signed_in(browser, hub.url, hub.tokens["operator"], **options) as opened:
+        opened.wait_for_selector("tbody tr")
+        yield opened
 
 
 def test_a_wrong_token_is_said_and_another_try_is_offered(hub: Served, browser: Any) -> None:
@@ -231,24 +210,23 @@ def test_the_keyboard_reaches_everything(page: Any) -> None:
     page.reload()  # the cookie carries on, and the focus begins at the top
     page.wait_for_selector("tbody tr")
     reached = set()
-    for _ in range(12):
+    for _ in range(24):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.innerText || document.activeElement.id"))
-    assert {"Skip to content", "Agents", "Alerts", "Commands", "Audit", "filter"} <= reached
+    assert {"Skip to content", "Agents", "Alerts", "Commands", "Work", "Audit", "filter"} <= reached
 
 
 @pytest.mark.parametrize(
     "page", [{"width": 400}, {"width": 3840, "height": 2160}], indirect=True, ids=["400px", "4k"]
 )
 def test_no_width_makes_the_page_scroll_sideways(page: Any) -> None:
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overflow) <= 0
+    assert page.evaluate(OVERFLOW) <= 0
     page.click("text=ill")
     page.wait_for_selector("figure")
-    assert page.evaluate(overflow) <= 0
+    assert page.evaluate(OVERFLOW) <= 0
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed")
+@needs_axe
 @pytest.mark.parametrize("page", [{"scheme": "light"}, {"scheme": "dark"}], indirect=True)
 @pytest.mark.parametrize("view", ["#/", "#/agent/ill", "#/alerts", "#/commands", "#/audit"])
 def test_axe_finds_nothing(page: Any, view: str) -> None:
@@ -256,10 +234,7 @@ def test_axe_finds_nothing(page: Any, view: str) -> None:
     page.goto(f"{page.url.partition('#')[0]}{view}")
     page.wait_for_selector("main h1")
     page.wait_for_timeout(300)
-    # The page's own policy forbids inline script, so axe comes in by the debugging protocol.
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
+    assert violations(page) == []
 
 
 def test_a_look_that_failed_leaves_no_complaint_behind(page: Any) -> None:

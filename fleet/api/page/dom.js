@@ -1,6 +1,6 @@
 // Small builders of elements and texts. Nothing is ever parsed as HTML: text stays text.
 
-import { Check, CommandState, Severity, Verdict } from "./vocabulary.js";
+import { Check, CommandState, Severity, TaskState, Verdict } from "./vocabulary.js";
 
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -11,6 +11,26 @@ export function el(tag, attributes = {}, ...children) {
   }
   node.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return node;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function svg(tag, attributes, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children.flat());
+  return node;
+}
+
+// The same with new children, where the focus stays on what has the same address or label.
+export function redraw(node, ...children) {
+  const at = node.contains(document.activeElement) ? document.activeElement : null;
+  const same = (one) => one.getAttribute("href") === at.getAttribute("href")
+    && one.getAttribute("aria-label") === at.getAttribute("aria-label") && one.tagName === at.tagName;
+  const sides = new Map([...node.querySelectorAll(".scroll")].map((one) => [one.getAttribute("aria-label"), one.scrollLeft]));
+  replace(node, ...children);
+  for (const one of node.querySelectorAll(".scroll")) one.scrollLeft = sides.get(one.getAttribute("aria-label")) ?? 0;
+  if (at && at !== node) [...node.querySelectorAll(at.tagName)].find(same)?.focus({ preventScroll: true });
 }
 
 export function replace(node, ...children) {
@@ -68,12 +88,24 @@ const SHAPES = {
   [CommandState.EXPIRED]: ["■", "plain"],
   [CommandState.UNSUPPORTED]: ["?", "odd"],
   [CommandState.SILENT]: ["■", "bad"],
+  [TaskState.SUBMITTED]: ["○", "plain"],
+  [TaskState.WORKING]: ["◐", "good"],
+  [TaskState.INPUT_REQUIRED]: ["?", "odd"],
+  [TaskState.AUTH_REQUIRED]: ["?", "odd"],
+  [TaskState.COMPLETED]: ["●", "good"],
+  [TaskState.FAILED]: ["▲", "bad"],
+  [TaskState.CANCELED]: ["■", "plain"],
+  [TaskState.REJECTED]: ["▲", "bad"],
+  [TaskState.TIMED_OUT]: ["▲", "bad"],
+  [TaskState.LOST]: ["■", "bad"],
 };
 
+export const shape = (text) => SHAPES[text] ?? ["•", "plain"];
+
 export function word(text) {
-  const [shape, colour] = SHAPES[text] ?? ["•", "plain"];
+  const [mark, colour] = shape(text);
   return el("span", { class: `word ${colour}` },
-    el("span", { class: "shape", "aria-hidden": "true" }, shape), ` ${text}`);
+    el("span", { class: "shape", "aria-hidden": "true" }, mark), ` ${text}`);
 }
 
 export function table(caption, headings, rows) {

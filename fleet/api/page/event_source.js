@@ -2,7 +2,7 @@
 // with it no secret of the session, so the stream is fetched.
 
 import { request } from "./api.js";
-import { EventName } from "./vocabulary.js";
+import { EventName, MessageKind } from "./vocabulary.js";
 
 // ms before a broken stream is asked for again: doubled from try to try, half of each by chance, so
 // that pages do not return as one; short again once a stream has lasted (fleet/contract/backoff.py).
@@ -12,6 +12,7 @@ const STEADY = 60_000;
 
 // Of the fleet only what changed: each bus heartbeat of 10,000 agents would drown the page.
 export const CHANGES = `only=${EventName.FACT}&only=${EventName.COMMAND}`;
+export const WORK = `only=${EventName.BUS}&kind=${MessageKind.PROGRESS}`;
 export const about = (agent) => `agent=${agent}`;
 
 export function listen(query, onEvent, onLink) {

@@ -6,8 +6,10 @@ import { Refused, resume, signIn, signOut } from "./api.js";
 import * as audit from "./audit.js";
 import * as commands from "./commands.js";
 import { el, replace } from "./dom.js";
-import { about, CHANGES, listen, throttle } from "./event_source.js";
+import { about, CHANGES, listen, throttle, WORK } from "./event_source.js";
+import { place } from "./filters.js";
 import * as fleet from "./fleet.js";
+import * as work from "./work.js";
 
 const main = document.getElementById("main");
 const link = document.getElementById("link");
@@ -20,10 +22,11 @@ let follow = () => {};
 
 const VIEWS = {
   "": fleet.show, alerts: alerts.show, commands: commands.show, audit: audit.show, agent: agent.show,
+  work: work.show,
 };
 
 async function route() {
-  const [view, name] = location.hash.replace(/^#\/?/, "").split("/");
+  const [view, name] = place();
   const show = VIEWS[view] ?? fleet.show;
   for (const anchor of document.querySelectorAll("nav a")) {
     const current = anchor.getAttribute("href") === `#/${view}`;
@@ -31,7 +34,7 @@ async function route() {
     else anchor.removeAttribute("aria-current");
   }
   document.title = name ? `${name} · Fleet` : "Fleet";
-  follow(name ? about(name) : CHANGES);
+  follow(show === work.show ? WORK : name ? about(name) : CHANGES);
   refresh = await show(main, name, later);
   await update();
 }

@@ -20,6 +20,7 @@ from fleet.api import schemas
 from fleet.api.auth import SECRET_HEADER
 from fleet.api.event_stream import EventName
 from fleet.contract.vocabulary import AlertState, Check, MessageKind, Severity, Verb, Word
+from fleet.contract.work_vocabulary import FINAL, TaskState
 from fleet.domain.commands import CommandState
 from fleet.domain.verdict import Verdict, badness
 from fleet.http.auth import OPERATORS
@@ -34,6 +35,7 @@ VOCABULARIES: Final[tuple[type[Word], ...]] = (
     EventName,
     MessageKind,
     Severity,
+    TaskState,
     Verb,
     Verdict,
 )
@@ -42,6 +44,7 @@ VOCABULARIES: Final[tuple[type[Word], ...]] = (
 CONSTANTS: Final = {
     "MAX_LISTED": schemas.MAX_LISTED,
     "MAX_TEXT": schemas.MAX_TEXT,
+    "OPEN_TASKS": [state for state in TaskState if state not in FINAL],
     "OPERATORS": OPERATORS,
     "SECRET_HEADER": SECRET_HEADER,
     "WORST_FIRST": sorted(Verdict, key=badness, reverse=True),

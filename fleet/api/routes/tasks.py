@@ -66,7 +66,8 @@ async def tasks(
     offered: Annotated[bool, Query(description="what the calling agent could claim now")] = False,
     untold: Annotated[bool, Query(description="the caller's, ended, not acknowledged")] = False,
 ) -> dict[str, Any]:
-    """Tasks, newest first, a page at a time: an agent's are those of its group."""
+    """Tasks, newest first, a page at a time: an agent's are those of its group. People are also
+    told how many there are in each open state, as counted some seconds ago."""
     if offered and untold:
         raise HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "ask for offered or for untold")
     if offered:
@@ -79,7 +80,8 @@ async def tasks(
         raise HttpProblem(
             HTTPStatus.UNPROCESSABLE_ENTITY, "this cursor is not one of ours", "leave cursor out"
         ) from None
-    return _page(page.tasks, page.next)
+    answer = _page(page.tasks, page.next)
+    return answer if caller.member else answer | {"counts": work.open_counts()}
 
 
 @router.get("/{id}")
