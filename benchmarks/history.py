@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from benchmarks.result import tell
 from fleet.contract.vocabulary import MessageKind
+from fleet.store.port import StoreReader
 from fleet.store.records import Batch, StoredMessage
 from fleet.store.sqlite import SqliteStore
 
@@ -48,7 +49,7 @@ async def fill(store: SqliteStore, rows: int, agents: int) -> float:
     return time.perf_counter() - began
 
 
-async def slowest(store: SqliteStore, **wanted: Any) -> float:
+async def slowest(store: StoreReader, **wanted: Any) -> float:
     """The slowest of the first, a middle and a late page, in ms."""
     worst = 0.0
     for since in (None, START + SPAN / 2, START + SPAN * 0.99):
