@@ -44,6 +44,7 @@ SIZES: Final[Mapping[str, Sizes]] = {
     "exposition": Sizes("1000 10000 100000", "1000"),
     "fleet_sim": Sizes("100 1000 10000", "100 --seconds 3"),
     "history": Sizes("10000000", "100000", limit=600),
+    "known_agents": Sizes("100000", "1000", limit=1200),
     "history_postgres": Sizes("10000000", "100000", limit=1800),
     "ingest": Sizes("200000", "20000"),
     "intake": Sizes("100000 3", "10000 1", limit=600),

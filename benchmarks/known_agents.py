@@ -1,0 +1,153 @@
+"""Two hubs on one PostgreSQL that know many agents: start, memory, page, `/metrics`, take-over.
+
+    python -m benchmarks known_agents [AGENTS]
+
+The agents are records in the store, each heard within the last interval; one hub on SQLite with the
+same records runs in the same run, to compare with. Goals at 100,000: start ≤ 30 s, page ≤ 1 s,
+`/metrics` ≤ 5 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks import cost
+from benchmarks.result import tell
+from benchmarks.state import INTERVAL, payload, status
+from fleet.bus.local_broker import LIMITS
+from fleet.contract.reader import Reader
+from fleet.contract.store_url import StoreUrl
+from fleet.contract.topics import Address
+from fleet.contract.vocabulary import MessageKind
+from fleet.domain.roster import Roster
+from fleet.store.port import Store
+from fleet.store.postgres import PostgresStore
+from fleet.store.postgres.connection import Database
+from fleet.store.records import Batch, StoredMessage
+from fleet.store.sqlite import SqliteStore
+from fleet.tokens import Principal, Role, Tokens
+from tests.support import postgres
+from tests.support.broker import Mosquitto
+from tests.support.hub import HubProcess
+from tests.support.hub_http import ask
+from tests.support.waiting import wait_until
+
+STARTING: Final = 600.0
+PART: Final = 2_000
+"""Records a commit."""
+
+
+def roster_of(agents: int, now: float) -> Roster:
+    roster, reader = Roster(interval=INTERVAL), Reader()
+    for number in range(agents):
+        at = now - INTERVAL * (1 - number / agents)
+        for kind, text in (
+            (MessageKind.STATUS, status(number, at)),
+            (MessageKind.HEARTBEAT, payload(number, at, 1)),
+        ):
+            roster.observe(Address(f"agent-{number:06d}", kind), reader.read(kind, text), at=at)
+    return roster
+
+
+async def fill(store: Store, roster: Roster, agents: int, now: float) -> None:
+    """Every agent's record, and one message, from which a start goes on."""
+    store.open()
+    names = [f"agent-{number:06d}" for number in range(agents)]
+    last = StoredMessage(1, now, names[0], MessageKind.HEARTBEAT, False, payload(0, now, 1))
+    await store.commit(Batch([last]))
+    for first in range(0, agents, PART):
+        part = names[first : first + PART]
+        records = [(name, 1, state) for name, state in roster.dump(part)]
+        await store.commit(Batch(records=records, replay_from=1))
+    await store.close()
+
+
+def asked(hub: HubProcess, path: str, token: str) -> dict[str, float]:
+    """Seconds of the first answer and of the fastest of three more, and its bytes."""
+    spent, size = [], 0
+    for _ in range(4):
+        began = time.perf_counter()
+        answer = ask(f"http://{hub.http}{path}", headers={"Authorization": f"Bearer {token}"})
+        spent.append(time.perf_counter() - began)
+        assert answer.status == 200, answer
+        size = len(answer.body)
+    return {"first_s": round(spent[0], 2), "s": round(min(spent[1:]), 3), "bytes": size}
+
+
+def ready(hub: HubProcess) -> bool:
+    with contextlib.suppress(OSError):
+        return ask(f"http://{hub.http}/readyz", patience=0).status == 200
+    return False
+
+
+def looked_at(hub: HubProcess) -> dict[str, Any]:
+    viewer, _ = Tokens(hub.home).create(Principal(Role.VIEWER), "2026-01-01T00:00:00Z")
+    return {
+        "agents_page": asked(hub, "/v1/agents?limit=100", viewer),
+        "agents_brief": asked(hub, "/v1/agents?brief=true", viewer),
+        "stats": asked(hub, "/v1/stats", viewer),
+        "metrics": asked(hub, "/metrics", hub.scrape_token()),
+        "memory_mib": round(cost.mebibytes(hub.pid)),
+    }
+
+
+def started(hub: HubProcess) -> float:
+    began = time.perf_counter()
+    hub.start()
+    wait_until(lambda: ready(hub), STARTING, "a hub that serves")
+    return round(time.perf_counter() - began, 1)
+
+
+def hub_in(folder: Path, name: str, broker: Mosquitto, **settings: str) -> HubProcess:
+    (folder / name).mkdir()
+    return HubProcess(folder / name, broker, FLEET_MAX_AGENTS="1000000", **settings)
+
+
+def measure(agents: int, folder: Path) -> dict[str, Any]:
+    server = postgres.own_server(["fsync=on", "shared_buffers=128MB"])
+    name = postgres.new_name()
+    address = server.create(name)
+    now = time.time()
+    roster = roster_of(agents, now)
+    found: dict[str, Any] = {}
+    with contextlib.ExitStack() as stack:
+        broker = Mosquitto(folder, LIMITS).start()
+        stack.callback(broker.stop)
+        alone = hub_in(folder, "alone", broker)
+        stack.callback(alone.stop)
+        asyncio.run(fill(SqliteStore(alone.home), roster, agents, now))
+        asyncio.run(fill(PostgresStore(Database(StoreUrl.parse(address))), roster, agents, now))
+        found["sqlite"] = {"start_s": started(alone)} | looked_at(alone)
+        alone.stop()
+        one, two = (hub_in(folder, n, broker, FLEET_STORE=address) for n in ("one", "two"))
+        stack.callback(one.stop)
+        stack.callback(two.stop)
+        found["leader"] = {"start_s": started(one)} | looked_at(one)
+        two.start(standby=True)
+        wait_until(lambda: "standby: " in two.log, STARTING, "a hub that waits")
+        found["standby"] = {"memory_mib": round(cost.mebibytes(two.pid))}
+        one.kill()
+        began = time.perf_counter()
+        wait_until(lambda: ready(two), STARTING, "the other hub")
+        found["taken_over"] = {"s": round(time.perf_counter() - began, 1)} | looked_at(two)
+    found["load"] = round(os.getloadavg()[0], 1)
+    return found
+
+
+def main() -> None:
+    agents = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    if not postgres.POSTGRES:
+        raise SystemExit("PostgreSQL is not installed\nTry: sh scripts/test.sh --all")
+    with tempfile.TemporaryDirectory() as folder:
+        tell({"agents": agents, **measure(agents, Path(folder))})
+
+
+if __name__ == "__main__":
+    main()
