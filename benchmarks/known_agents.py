@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,11 +74,12 @@ def asked(hub: HubProcess, path: str, token: str) -> dict[str, float]:
     """Seconds of the first answer and of the fastest of three more, and its bytes."""
     spent, size = [], 0
     for _ in range(4):
+        request = urllib.request.Request(f"http://{hub.http}{path}")
+        request.add_header("Authorization", f"Bearer {token}")
         began = time.perf_counter()
-        answer = ask(f"http://{hub.http}{path}", headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=STARTING) as answer:
+            size = len(answer.read())
         spent.append(time.perf_counter() - began)
-        assert answer.status == 200, answer
-        size = len(answer.body)
     return {"first_s": round(spent[0], 2), "s": round(min(spent[1:]), 3), "bytes": size}
 
 

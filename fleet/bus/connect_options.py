@@ -46,7 +46,7 @@ class ConnectOptions:
         witness: what must prove the broker before a password is sent in the open.
         turn: awaited before a lost link is made anew.
         password: None where the broker asks for none; never shown.
-        is_taken: asked before a place is taken again that we gave up to somebody else.
+        is_taken: asked before a place is taken again that somebody else seems to have.
     """
 
     url: BrokerUrl

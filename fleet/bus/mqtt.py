@@ -238,7 +238,8 @@ class MqttBus:
             unused.ended(time.monotonic())
             await asyncio.sleep(used.failed(time.monotonic()))
             await self._options.turn()
-            if self.replaced and (is_taken := self._options.is_taken) and await is_taken():
+            # To ask takes no place, so it need not wait until it is sure.
+            if self.contested and (is_taken := self._options.is_taken) and await is_taken():
                 continue
             try:
                 await self._connect()

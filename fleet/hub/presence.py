@@ -72,7 +72,7 @@ class Presence:
             raise self.refusal()
 
     async def is_taken(self) -> bool:
-        """Whether another hub answers, to one that gave way to somebody: then it gives up."""
+        """Whether another hub answers, to one that was pushed out: then it gives up."""
         self.has_given_up = await self._is_taken()
         if self.has_given_up:
             self._gives_up()

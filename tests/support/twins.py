@@ -10,6 +10,9 @@ from tests.support.sidecar import ROOT
 HURRIED = {"PYTHONPATH": f"{Path(__file__).parent / 'hurried'}:{ROOT}"}
 """Environment in which who gave way looks again within seconds."""
 
+UNASKED = {"PYTHONPATH": f"{Path(__file__).parent / 'unasked'}:{ROOT}"}
+"""Environment in which a hub takes its place without having asked whether another has it."""
+
 
 def connects(broker: Mosquitto, client_id: str) -> int:
     """How often somebody connected as `client_id`."""

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.broker import Mosquitto
 from tests.support.served import Served
-from tests.support.twins import HURRIED, connects
+from tests.support.twins import UNASKED, connects
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -83,8 +83,8 @@ def test_a_hub_that_starts_again_is_no_second_one(broker: Mosquitto, first: Serv
 def test_of_two_that_start_at_once_one_gives_way_and_ends(
     tmp_path: Path, broker: Mosquitto
 ) -> None:
-    """Neither answers the other, since neither has the place yet."""
-    two = [Served(tmp_path / name, broker, **HURRIED) for name in ("one", "two")]
+    """Neither answers the other, since neither has the place yet. Who is pushed out asks again."""
+    two = [Served(tmp_path / name, broker, **UNASKED) for name in ("one", "two")]
     running = [
         subprocess.Popen(
             SERVE, env=hub.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
