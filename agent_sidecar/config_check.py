@@ -58,3 +58,7 @@ def parts(config: Config) -> Iterator[Callable[[], object]]:
         from agent_sidecar.work.beside import work_file
 
         yield lambda: work_file(config)
+    if config.text("FLEET_PAIR"):
+        from agent_sidecar.pair.beside import pair_of
+
+        yield lambda: pair_of(config)

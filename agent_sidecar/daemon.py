@@ -22,6 +22,7 @@ from fleet.contract.printable import log_to_stderr
 from fleet.contract.vocabulary import MessageKind
 
 if TYPE_CHECKING:
+    from agent_sidecar.pair.beside import PairBeside
     from agent_sidecar.runner import Runner
     from agent_sidecar.work.beside import WorkBeside
 
@@ -111,18 +112,27 @@ def _runner(
 
     with lean_imports():  # probes of plain HTTP need no TLS either
         assembly = kinds.assemble(config)
+    pair = _pair(config) if purpose is Purpose.DAEMON else None
     if work is None:
-        return Runner(config, assembly, purpose, mail)
+        return Runner(config, assembly, purpose, mail, pair=pair)
     from agent_sidecar.telemetry.task_progress import TaskProgress
 
     offered = (lambda _offer, _now: work.wake()) if work.works else None
-    runner = Runner(config, assembly, purpose, mail, offered)
+    runner = Runner(config, assembly, purpose, mail, offered, pair)
     work.listen(
         lambda claim, state, progress, reason: runner.tell_progress(
             TaskProgress(claim.task, claim.epoch, claim.attempt, state, progress, reason)
         )
     )
     return runner
+
+
+def _pair(config: Config) -> PairBeside | None:
+    if not config.text("FLEET_PAIR"):
+        return None
+    from agent_sidecar.pair.beside import pair_of
+
+    return pair_of(config)
 
 
 def _run_until_signal(config: Config, work: WorkBeside | None) -> Config | None:

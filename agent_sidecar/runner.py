@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agent_sidecar import lease, lock
 from agent_sidecar.commands.config_reload import reload_action
@@ -26,9 +26,10 @@ from agent_sidecar.drop.watcher import DropWatcher
 from agent_sidecar.mqtt.client import require_files
 from agent_sidecar.mqtt.connection import BrokerConnection
 from agent_sidecar.mqtt.dispatch import Dispatcher
+from agent_sidecar.mqtt.not_through import not_through, require_all_sent
 from agent_sidecar.mqtt.reconnect import Reconnect
 from agent_sidecar.mqtt.sender import OutboxSender
-from agent_sidecar.one_shot import HOPE, QUIET, NotThroughError, Purpose, tell_lack
+from agent_sidecar.one_shot import HOPE, QUIET, Purpose, tell_lack
 from agent_sidecar.probes.base import Assembly
 from agent_sidecar.probes.rounds import Rounds
 from agent_sidecar.reactor import Reactor
@@ -40,6 +41,9 @@ from agent_sidecar.telemetry.self_metrics import SelfMetrics
 from agent_sidecar.telemetry.task_progress import TaskProgress
 from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import MessageKind
+
+if TYPE_CHECKING:
+    from agent_sidecar.pair.beside import PairBeside
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +74,10 @@ class Runner:
         purpose: Purpose = Purpose.DAEMON,
         mail: Sequence[tuple[MessageKind, dict[str, Any]]] = (),
         offered: OnOffer | None = None,
+        pair: PairBeside | None = None,
     ) -> None:
         self._config = config
-        self._offered = offered
+        self._offered, self._pair = offered, pair
         self._assembly = assembly
         self._purpose = purpose
         self._mail = mail
@@ -96,6 +101,9 @@ class Runner:
     def tell_progress(self, told: TaskProgress) -> None:
         """Have the bus hear how far a task is; from any thread."""
         self._reactor.call(lambda: self._publisher.progress(told, time.monotonic()))
+
+    def _tell_role(self) -> None:
+        self._reactor.call(lambda: self._publisher.beat(time.monotonic()))
 
     def run(self, deadline: float | None = None) -> None:
         """Run until done, or until `deadline` (monotonic s).
@@ -160,7 +168,9 @@ class Runner:
             state,
             observed,
             builder,
-            SelfMetrics(self._connection, state.outbox, queue, builder, self._drop_watcher),
+            SelfMetrics(
+                self._connection, state.outbox, queue, builder, self._drop_watcher, self._pair
+            ),
             self._sender,
             self._connection,
         )
@@ -181,6 +191,9 @@ class Runner:
             hub_online=self._publisher.hub_online,
             offered=self._offered,
         )
+        if self._pair is not None:
+            dispatcher.hand_leases_to(self._pair)
+            self._pair.start(self._tell_role)
         self._connection.listen(
             dispatcher.filters, dispatcher.dispatch, self._sender, self._publisher
         )
@@ -195,6 +208,8 @@ class Runner:
             self._outbox.flush()
 
     def _close(self) -> None:
+        if self._pair is not None:
+            self._pair.stop()
         self._rounds.close()
         self._connection.close()
         if self._drop_watcher is not None:
@@ -213,11 +228,11 @@ class Runner:
                 self._state.origin.confirm()
                 able = self._connection.ability
                 tell_lack(self._config.state, able.no_retain, sure=able.states)
-                self._require_all_sent()
+                require_all_sent(self._connection)
                 return
             hopeless = self._purpose.ends and self._connection.refused
             if hopeless or (deadline is not None and now >= deadline):
-                raise self._not_through()
+                raise not_through(self._connection)
             self._wait(now, deadline)
 
     def _work(self, now: float) -> None:
@@ -313,24 +328,6 @@ class Runner:
         hoping = self._outbox.receipted and len(self._outbox) > 0
         quiet = now - self._connection.heard_at >= (HOPE if hoping else QUIET)
         return quiet and self._sender.idle
-
-    def _require_all_sent(self) -> None:
-        """
-        Raises:
-            NotThroughError: the broker takes no message as large as one of ours.
-        """
-        if self._connection.counters.set_aside:
-            lack = self._connection.ability.too_large
-            raise NotThroughError("a message is set aside", lack.sentence, lack.remedy)
-
-    def _not_through(self) -> NotThroughError:
-        broker = self._connection.broker
-        if self._connection.up:
-            why = f"{broker} did not acknowledge; what matters stays in the outbox"
-            remedy = "agent-sidecar check, or a longer --timeout"
-            return NotThroughError("not everything got through in time", why, remedy)
-        why = self._connection.why or "no answer in time"
-        return NotThroughError(f"no link to {broker}", why, self._connection.remedy)
 
     def _say_goodbye(self) -> None:
         """The last status is `offline`; closing the link then drops the will."""

@@ -88,7 +88,12 @@ WORK: Final = (
 )
 """Settings of work by reference."""
 
-ALL: Final = (*CORE, *PROBES, *WORK)
+PAIR: Final = (
+    Name("FLEET_PAIR", "", "0600 TOML file: the pair that the agent is in, and how it lays down"),
+)
+"""Settings of failover."""
+
+ALL: Final = (*CORE, *PROBES, *WORK, *PAIR)
 
 OTHERS: Final = frozenset({"FLEET_AGENT_ENV", "FLEET_HTTP", "FLEET_TOKEN"})
 """Settings of the other programs that may stand in the same file."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from agent_sidecar.commands.queue import CommandQueue, CommandReply, InboundMessage
 from agent_sidecar.commands.task_offers import OnOffer, TaskOffers
@@ -17,6 +18,9 @@ from agent_sidecar.state.session import Session
 from fleet.contract.rejection import Rejected
 from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.vocabulary import MessageKind, Notice, Reason
+
+if TYPE_CHECKING:
+    from agent_sidecar.pair.beside import PairBeside
 
 
 class Dispatcher:
@@ -64,6 +68,14 @@ class Dispatcher:
             validator = validators[MessageKind.TASK]
             self.offers = TaskOffers(validator, queue.trusts, queue.dropped, offered)
             self.filters = (*self.filters, self._tasks)
+        self._pair: PairBeside | None = None
+        self._leases = topics.of(MessageKind.LEASE, config.agent)
+        self._of_leases = validators[MessageKind.LEASE]
+
+    def hand_leases_to(self, pair: PairBeside) -> None:
+        """This agent is in a pair; before `filters` are subscribed to."""
+        self._pair = pair
+        self.filters = (*self.filters, self._leases)
 
     def dispatch(self, topic: str, payload: bytes, retain: bool, now: float) -> None:
         """Hand on one message; `now` is monotonic s."""
@@ -72,6 +84,10 @@ class Dispatcher:
             return
         if topic == self._tasks and self.offers is not None:
             self.offers.receive(topic, payload, retain, time.time(), now)
+            return
+        if topic == self._leases and self._pair is not None:
+            queue, lease = self._queue, (topic, payload, retain)
+            self._pair.receive(lease, self._of_leases, self._session, queue.trusts, queue.dropped)
             return
         kind = MessageKind.BROADCAST if topic == self._broadcast else MessageKind.COMMAND
         inbound = InboundMessage(kind, topic, payload, retain)

@@ -6,9 +6,9 @@ anybody else's is asked, and one that waited on its way is over when it comes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from fleet.contract.limits import MAX_EPOCH
 from fleet.contract.vocabulary import PairRole
@@ -48,12 +48,12 @@ class Role:
         return cls(epoch, PairRole(said["role"]), float(until), str(said["boot_id"]))
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Protocol):
     """This session of the sidecar: its number, and when it sent which message."""
 
     boot: int
-    sent_at: Callable[[int], float | None]
+
+    def sent_at(self, seq: int) -> float | None: ...
 
 
 def judged(

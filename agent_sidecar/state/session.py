@@ -13,12 +13,16 @@ import secrets
 from pathlib import Path
 from typing import Any, Final
 
+from agent_sidecar import machine_time
 from agent_sidecar.files import read_kept, replace_text
 from fleet.contract.limits import MAX_INTEGER
 
 LEAP: Final = 2**16
 """While the clock is behind the last session, a new one leaps by up to so much, drawn at random:
 counted by one, sessions of a state directory and of an older copy would have the same numbers."""
+
+ANSWERED: Final = 256
+"""Messages whose moment is remembered: a lease answers one of the last few seconds."""
 
 LAST_BOOT: Final = MAX_INTEGER - 2**32
 """A number beyond it is no time of any clock, and would leave none for the sessions after it."""
@@ -37,6 +41,7 @@ class Session:
         self.fresh = fresh
         self._next = seq
         self._unsaved = True
+        self._sent_at: dict[int, float] = {}
 
     @classmethod
     def begin(cls, path: Path, now: float) -> Session:
@@ -59,12 +64,19 @@ class Session:
     def renew(self, now: float) -> None:
         """Go on as a session of this process's own: what it took up may be an older copy's."""
         self.boot, self._next, self.fresh = _after(self.boot, now), 0, True
+        self._sent_at.clear()
         self._unsaved = True
         self.save()
 
     def next_seq(self) -> int:
+        self._sent_at[self._next] = machine_time.now()
+        self._sent_at.pop(self._next - ANSWERED, None)
         self._next += 1
         return self._next - 1
+
+    def sent_at(self, seq: int) -> float | None:
+        """When this process made its message `seq`, by the machine's clock; None: not lately."""
+        return self._sent_at.get(seq)
 
     def take_back(self, seq: int) -> None:
         """`seq`, the last number issued, was not used after all: a gap would look like loss."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final, NoReturn
+from typing import NoReturn
 
-_PR_SET_PDEATHSIG: Final = 1
+from agent_sidecar.parent_death import parent_death_signal
 
 
 def spawn(argv: tuple[str, ...], environ: Mapping[str, str], note: Callable[[int], None]) -> int:
@@ -24,7 +23,7 @@ def spawn(argv: tuple[str, ...], environ: Mapping[str, str], note: Callable[[int
     Raises:
         OSError: the program cannot be started; `note` may have been called.
     """
-    end_with = _parent_death_signal()
+    end_with = parent_death_signal()
     go_read, go_write = os.pipe()
     error_read, error_write = os.pipe()
     try:
@@ -91,24 +90,3 @@ def all_signals_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _parent_death_signal() -> Callable[[], None]:
-    """What a child calls to be killed when this process ends.
-
-    The kernel means the thread that forked, and we have one only. A program that changes its user
-    (sudo, a set-user-id bit) loses it.
-    """
-    if sys.platform != "linux":
-        return lambda: None
-    import ctypes
-
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def end_with_parent() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL.value, 0, 0, 0)
-        if os.getppid() != parent:  # it died before
-            os._exit(127)
-
-    return end_with_parent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent_sidecar.commands.queue import CommandQueue
 from agent_sidecar.drop.watcher import DropWatcher
@@ -11,6 +11,9 @@ from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from agent_sidecar.state.outbox import Outbox
 from agent_sidecar.telemetry.messages import MessageBuilder
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
+
+if TYPE_CHECKING:
+    from agent_sidecar.pair.beside import PairBeside
 
 BACKLOG: Final = 1000
 """Rows in the outbox that are worth an alert: a tenth of what it holds."""
@@ -26,12 +29,14 @@ class SelfMetrics:
         queue: CommandQueue,
         builder: MessageBuilder,
         drop_watcher: DropWatcher | None,
+        pair: PairBeside | None = None,
     ) -> None:
         self._connection = connection
         self._outbox = outbox
         self._queue = queue
         self._builder = builder
         self._drop_watcher = drop_watcher
+        self._pair = pair
         self._denied = 0
         self._set_aside = 0
         self._failures = 0
@@ -69,4 +74,5 @@ class SelfMetrics:
             "rejected_total": rejected + (self._drop_watcher.rejected if self._drop_watcher else 0),
             "publish_denied_total": counters.denied + counters.set_aside,
             "connects_total": counters.connects,
+            **(self._pair.numbers() if self._pair else {}),
         }

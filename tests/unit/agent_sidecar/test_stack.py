@@ -12,11 +12,12 @@ ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "agent_sidecar").rglob("*.py"))
 
 STACK = (
-    ("lease",),
+    ("lease", "machine_time", "parent_death"),
     ("bounded_run", "files", "inotify", "lock", "reactor", "settings", "token_bucket"),
     ("config", "one_shot"),
     ("probes",),
     ("kinds",),
+    ("pair",),
     ("state",),
     ("commands",),
     ("mqtt",),

@@ -6,11 +6,18 @@ from typing import Any
 
 import pytest
 
-from agent_sidecar.pair.lease_keeper import Role, Session, judged
+from agent_sidecar.pair.lease_keeper import Role, judged
 from fleet.contract.vocabulary import PairRole
 
-SENT = {7: 100.0, 8: 110.0}
-SESSION = Session(5, SENT.get)
+
+class OwnSession:
+    boot = 5
+
+    def sent_at(self, seq: int) -> float | None:
+        return {7: 100.0, 8: 110.0}.get(seq)
+
+
+SESSION = OwnSession()
 
 
 def lease(**other: Any) -> dict[str, Any]:

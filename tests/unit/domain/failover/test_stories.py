@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_sidecar.pair.lease_keeper import Role, Session, judged
+from agent_sidecar.pair.lease_keeper import Role, judged
 from fleet.domain.failover.lease_book import LeaseBook
 from fleet.domain.failover.life import Known, step
 from fleet.domain.failover.pair import EPOCHS_SAID, GRACE, TTL, Pair, Phase
@@ -62,8 +62,7 @@ class Agent:
     def hear(self, lease: dict[str, Any], now: float) -> None:
         if not self.alive:
             return
-        session = Session(self.boot, self.sent.get)
-        found = judged(self.kept, lease, session, self.boot_id, self.clock(now))
+        found = judged(self.kept, lease, self, self.boot_id, self.clock(now))
         if isinstance(found, Role):
             self.kept = found
 
@@ -76,6 +75,9 @@ class Agent:
             self.over_since = now if self.over_since is None else self.over_since
             if now - self.over_since >= self.slow:
                 self.over_since, self.active = None, False
+
+    def sent_at(self, seq: int) -> float | None:
+        return self.sent.get(seq)
 
     def restart(self) -> None:
         self.boot, self.seq, self.sent = self.boot + 1, 0, {}
