@@ -19,6 +19,7 @@ from fleet.commander.late_wills import LateWills
 from fleet.domain.alert_codes import AlertCodes
 from fleet.domain.window_settings import windows_of
 from fleet.domain.windows import Window
+from fleet.failover.service import FailoverService
 from fleet.hub.hub import Hub, Plug
 from fleet.hub.leading import Leading
 from fleet.hub.maintenance_windows import MaintenanceWindows
@@ -87,6 +88,7 @@ def plug(
         recorder, audit = BusRecorder(hub), WeeklyAudit(hub)
         offers = OfferSender(hub, lambda agent: bool(work.members.of(agent).kinds))
         work = WorkService.of(hub, hub.store.work, offers.tell)
+        failover = FailoverService(hub, hub.store.pairs)
         target = target_of(hub.settings)
         dead_man = (DeadMan(hub, target),) if target else ()
         extras = (
@@ -94,6 +96,7 @@ def plug(
             recorder.metrics,
             audit.metrics,
             work.metrics,
+            failover.metrics,
             *(one.metrics for one in dead_man),
         )
         exporter = Exporter(hub, commander, extras)
@@ -104,11 +107,11 @@ def plug(
             hub, commander, exporter, departures, enrolments, notifier, maintenance
         )
         enrolments.note_departed()
-        web = api_server.serve(backend, work)
+        web = api_server.serve(backend, work, failover)
         check, certificates = SelfCheck(hub), CertificateWatch(hub)
         own = (
-            recorder, commander, enrolments, notifier, exporter, offers, work, backend, web, check,
-            audit, certificates, maintenance, AccountsUpkeep(hub), LateWills(hub), *dead_man,
+            recorder, commander, enrolments, notifier, exporter, offers, work, failover, backend,
+            web, check, audit, certificates, maintenance, AccountsUpkeep(hub), LateWills(hub), *dead_man,
         )  # fmt: skip
         endpoint = endpoint_of(hub.settings)
         return (*own, OpenTelemetry(hub, commander, exporter, endpoint)) if endpoint else own

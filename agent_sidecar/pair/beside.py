@@ -62,7 +62,7 @@ def pair_of(config: Config) -> PairBeside | None:
         why = "a lease lasts 30 s from the heartbeat that it answers, so they come every 10 s"
         what = f"FLEET_INTERVAL={config.interval:g} is too long for an agent in a pair"
         raise ConfigError(what, why, "FLEET_INTERVAL=10")
-    return PairBeside(file, str(path), KeptPair(config.state / "pair"))
+    return PairBeside(file, str(path), KeptPair(config.state / "pair" / file.pair))
 
 
 class PairBeside:

@@ -22,6 +22,7 @@ from fleet.api.routes import (
     health,
     messages,
     page,
+    pairs,
     session,
     tasks,
 )
@@ -64,6 +65,7 @@ def create_app(
     )
     app.state.backend = backend
     app.state.work = work
+    app.state.failover = None
     app.state.open_metrics = open_metrics
     app.state.listeners = Listeners(most_connections() // 2)
     app.state.revocations = Revocations(tokens)
@@ -76,6 +78,7 @@ def create_app(
         tasks.router,
         blobs.router,
         boards.router,
+        pairs.router,
         events.router,
         session.router,
         health.router,

@@ -9,6 +9,7 @@ from typing import Self
 from fleet.api.app import create_app
 from fleet.api.backend import Backend
 from fleet.api.standby import create_standby
+from fleet.failover.service import FailoverService
 from fleet.http import server
 from fleet.http.middleware import LOOPBACK
 from fleet.http.service import HttpService
@@ -34,6 +35,7 @@ class ApiServer:
         self.certificate = certificate_for(settings, settings.http_host)
         self._backend: Backend | None = None
         self._work: WorkService | None = None
+        self._failover: FailoverService | None = None
         self._socket: socket.socket | None = None
 
     def bind(self) -> tuple[str, int]:
@@ -46,10 +48,15 @@ class ApiServer:
         host, port = self._socket.getsockname()[:2]
         return host, port
 
-    def serve(self, backend: Backend, work: WorkService | None = None) -> Self:
+    def serve(
+        self,
+        backend: Backend,
+        work: WorkService | None = None,
+        failover: FailoverService | None = None,
+    ) -> Self:
         """What `run` will serve."""
         self._backend = backend
-        self._work = work
+        self._work, self._failover = work, failover
         return self
 
     async def stand_by(self, leading: Leading) -> None:
@@ -76,6 +83,7 @@ class ApiServer:
         app = create_app(
             self._backend, tokens, self._hosts, work=self._work, open_metrics=open_metrics
         )
+        app.state.failover = self._failover
         tls = secured.context if secured else None
         serving = server.serve(app, self._socket, self._service, tls=tls)
         renewing = asyncio.create_task(secured.run(), name="https certificate") if secured else None

@@ -35,6 +35,12 @@ EXAMPLES: Final = {
     "agent rotate": ("fleet agent rotate alpha", "fleet agent rotate alpha --finish"),
     "alerts": ("fleet alerts",),
     "alerts ack": ("fleet alerts ack alpha disk-pressure", "fleet alerts ack hub broker-down"),
+    "pair": ("fleet pair",),
+    "pair create": ("fleet pair create support --active ada --standby bob --auto",),
+    "pair list": ("fleet pair list", "fleet pair list -o json"),
+    "pair show": ("fleet pair show support",),
+    "pair failover": ("fleet pair failover support", "fleet pair failover support --stopped"),
+    "pair remove": ("fleet pair remove support",),
     "maintenance": ("fleet maintenance",),
     "maintenance begin": (
         "fleet maintenance begin --group web --for 2h",

@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "home": ("fleet.cli.home", "whether the home is whole, and what lies elsewhere"),
     "init": ("fleet.cli.init", "make the hub's home: for a broker of its own, another, or to try"),
     "maintenance": ("fleet.cli.maintenance", "planned work: begin, end, list what it hides"),
+    "pair": ("fleet.cli.pair", "failover: two agents of which one is active"),
     "mcp": ("fleet.cli.mcp", "the fleet's tools for an agent at the helm (MCP)"),
     "monitor": ("fleet.cli.monitor", "snapshot and stream of bus events"),
     "restore": ("fleet.cli.restore", "put a copy of the store back, or a whole home"),

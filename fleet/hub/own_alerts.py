@@ -61,6 +61,11 @@ class OwnAlerts:
         if self._deaf_since is None:
             self._deaf_since = self._clock()
 
+    @property
+    def is_hearing(self) -> bool:
+        """Whether silence is the agents' own, as far as this hub knows."""
+        return self._deaf_since is None
+
     async def linked(self) -> None:
         """The link is up, and stayed so for a moment."""
         await self._end([HubAlertCode.BROKER_DOWN])

@@ -18,11 +18,13 @@ from typing import Final
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.alert import Alert
 from fleet.domain.commands import IssuedCommand
+from fleet.domain.failover.pair import Pair
 from fleet.domain.silences import Silence
 from fleet.domain.work.limits import KEPT_TOLD
 from fleet.store import cursors
 from fleet.store.hour_totals import HourTotals, is_over
 from fleet.store.leadership import Leadership
+from fleet.store.pairs import InMemoryPairs, PairStore
 from fleet.store.port import StoreError, StoreFullError
 from fleet.store.records import (
     HOUR,
@@ -69,6 +71,7 @@ class InMemoryDatabase:
     summed_to: int = 0
     """Messages up to this id are in `hours`."""
     work: InMemoryWork = field(default_factory=InMemoryWork)
+    pairs: dict[str, Pair] = field(default_factory=dict)
 
 
 class InMemoryStore:
@@ -87,6 +90,7 @@ class InMemoryStore:
         tables = DirectTransactions(lambda: self._writable().work, lambda: self.database.work)
         self.work: WorkStore = TransactionalWork(tables)
         self.rollouts: RolloutStore = TransactionalRollouts(tables)
+        self.pairs: PairStore = InMemoryPairs(lambda: self._writable().pairs, self.database.pairs)
 
     def open(self) -> HubState:
         self._is_open = True

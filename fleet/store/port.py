@@ -13,6 +13,7 @@ from fleet.contract.errors import FleetError
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.commands import IssuedCommand
 from fleet.store.leadership import Leadership
+from fleet.store.pairs import PairStore
 from fleet.store.records import (
     Batch,
     DeadLetter,
@@ -124,6 +125,7 @@ class Store(StoreReader, Protocol):
     `dead_letters_dropped`: dead letters that had to make room for newer ones since the start.
     `values_left_out`: values left out of roll-ups since the start, of agents with too many metrics.
     `work`: tasks, boards, grants and blobs, in the same place and the same backup; `rollouts` too.
+    `pairs`: pairs of agents, likewise.
     """
 
     leadership: Leadership | None
@@ -131,6 +133,7 @@ class Store(StoreReader, Protocol):
     values_left_out: int
     work: WorkStore
     rollouts: RolloutStore
+    pairs: PairStore
 
     def open(self) -> HubState:
         """Open, migrate and check.

@@ -147,7 +147,8 @@ LAYERS = (
      "store"},
     # what plugs into a hub, and what looks at one from outside
     {
-        "acl", "api", "auditor", "certificate_watch", "commander", "doctor", "fleet_history",
+        "acl", "api", "auditor", "certificate_watch", "commander", "doctor", "failover",
+        "fleet_history",
         "fleet_state", "forecasts", "home", "integrations", "leaving", "mcp", "metrics", "notifier",
         "otel", "provisioning", "retained", "schedule", "tck", "verify", "work",
     },

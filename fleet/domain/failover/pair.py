@@ -58,6 +58,7 @@ class Pair:
         epoch: grows with every change; under one epoch at most one agent is ever active.
         since: when it got into its phase, s since the epoch on the hub's clock.
         failed_over: when it last failed over by itself; None: never.
+        removed: it is no pair any more; its epoch is kept, for a later one of its name.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Pair:
     cause: Cause = Cause.CREATED
     since: float = 0.0
     failed_over: float | None = None
+    removed: bool = False
 
     @property
     def agents(self) -> tuple[str, str]:

@@ -96,6 +96,7 @@ STEPS: Final[tuple[str, ...]] = (
     );
     CREATE INDEX rollout_denied ON rollout_execution (version) WHERE denied = 1;
     """,
+    "CREATE TABLE pair (name TEXT PRIMARY KEY, state TEXT NOT NULL)",
 )
 
 LEASES: Final = 2

@@ -19,6 +19,7 @@ import psycopg
 from fleet.domain.commands import IssuedCommand
 from fleet.store import moments, row_mapping
 from fleet.store.leadership import Leadership
+from fleet.store.pairs import PairStore, SqlPairs
 from fleet.store.port import LeadershipLostError, StoreError, StoreUnavailableError
 from fleet.store.postgres import dead_letters, departures, months, work
 from fleet.store.postgres.bulk_insert import append_messages, insert_many
@@ -74,6 +75,7 @@ class PostgresStore(PostgresReader):
         tables = SharedTransactions(work.tables, psycopg.Error, self._write_soon, self._read)
         self.work: WorkStore = TransactionalWork(tables)
         self.rollouts: RolloutStore = TransactionalRollouts(tables)
+        self.pairs: PairStore = SqlPairs(tables)
 
     # Opening and closing
 

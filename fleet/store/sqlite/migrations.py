@@ -154,6 +154,7 @@ STEPS: Final = (
     );
     CREATE INDEX rollout_denied ON rollout_execution (version) WHERE denied = 1;
     """,
+    "CREATE TABLE pair (name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID",
 )
 
 

@@ -20,6 +20,7 @@ from fleet.contract import trusted_path
 from fleet.domain.commands import IssuedCommand
 from fleet.store import moments, row_mapping
 from fleet.store.leadership import Leadership
+from fleet.store.pairs import PairStore, SqlPairs
 from fleet.store.port import StoreError
 from fleet.store.records import Batch, DiskUsage, HubState, StoredMessage
 from fleet.store.retention import Retention, TimeFor
@@ -73,6 +74,7 @@ class SqliteStore(SqliteReader):
         tables = SharedTransactions(work.tables, sqlite3.Error, self._write_soon, self._read)
         self.work: WorkStore = TransactionalWork(tables)
         self.rollouts: RolloutStore = TransactionalRollouts(tables)
+        self.pairs: PairStore = SqlPairs(tables)
 
     # Opening and closing
 

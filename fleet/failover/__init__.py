@@ -1,0 +1,1 @@
+"""Failover as a part of the hub: pairs, leases, second sources."""
