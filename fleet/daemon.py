@@ -111,7 +111,8 @@ def plug(
         check, certificates = SelfCheck(hub), CertificateWatch(hub)
         own = (
             recorder, commander, enrolments, notifier, exporter, offers, work, failover, backend,
-            web, check, audit, certificates, maintenance, AccountsUpkeep(hub), LateWills(hub), *dead_man,
+            web, check, audit, certificates, maintenance, AccountsUpkeep(hub), LateWills(hub),
+            *dead_man,
         )  # fmt: skip
         endpoint = endpoint_of(hub.settings)
         return (*own, OpenTelemetry(hub, commander, exporter, endpoint)) if endpoint else own

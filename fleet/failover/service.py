@@ -172,7 +172,8 @@ class FailoverService:
             self._check(name, active, standby)
             before = self._removed.get(name)
             epoch = before.epoch + 1 if before else 1
-            pair = Pair(name, active, standby, auto, epoch, since=self._hub.committer.now())
+            now = self._hub.committer.now()  # who is not to be active lays down first
+            pair = Pair(name, standby, active, auto, epoch, Phase.FENCING, since=now)
             await self._store.save(pair)
             self._removed.pop(name, None)
             self._pairs[name] = pair

@@ -22,6 +22,7 @@ from tests.chaos import (
     r15_receivers,
     r16_leader_killed,
     r17_broker_pair,
+    r18_failover,
 )
 from tests.chaos.scenario import Scenario
 
@@ -43,4 +44,5 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     r15_receivers.SCENARIO,
     r16_leader_killed.SCENARIO,
     r17_broker_pair.SCENARIO,
+    r18_failover.SCENARIO,
 )

@@ -121,6 +121,8 @@ def _while_fencing(pair: Pair, known: Known) -> tuple[Step, Cause] | None:
     """Its own word under this epoch, or its lease and its promise; else nothing fences it."""
     said, up = known.active.said, known.active.presence is Presence.UP
     if known.standby.presence is not Presence.UP:  # nobody to promote
+        if pair.cause is Cause.CREATED:
+            return None
         if up:
             return Step.BACK, Cause.RETURNED
         return (Step.STUCK, Cause.STANDBY_DOWN) if known.over else None

@@ -1,0 +1,48 @@
+"""A pair of real processes at one bot server: whatever is killed, never two poll."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.bot_pair import BotPair, gone
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def bots(tmp_path: Path) -> Iterator[BotPair]:
+    made = BotPair(tmp_path)
+    try:
+        yield made.start()
+    finally:
+        made.close()
+
+
+def test_a_killed_agent_and_then_a_killed_sidecar_are_followed_and_never_two_poll(
+    bots: BotPair,
+) -> None:
+    assert bots.pair()["phase"] == "steady"
+    # The sidecar is killed and not the agent: the guard lays it down, and only then bob begins.
+    agent = bots.agent_pid("ada")
+    bots.sidecars["ada"].kill()
+    bots.wait_polled("bob")
+    wait_until(gone(agent), 30, "the end of the agent that nobody watches")
+    wait_until(lambda: bots.pair()["phase"] == "steady", 60, "a steady pair")
+    assert [one["agent"] for one in bots.pair()["members"]] == ["bob", "ada"]
+    alerts = bots.hub.get("/v1/agents/ada")["alerts"]
+    assert "failover" in alerts
+
+    # Nothing fails back; who comes back is the standby, and the alert ends.
+    bots.sidecars["ada"].start()
+    wait_until(lambda: "failover" not in bots.hub.get("/v1/agents/ada")["alerts"], 60, "the end")
+    assert bots.pair()["members"][0]["agent"] == "bob"
+
+    # Within the hour nothing changes by itself; a person's word does.
+    os.kill(bots.agent_pid("bob"), signal.SIGKILL)
+    bots.hub.ask("POST", "/v1/pairs/bots/failover", body={})
+    bots.wait_polled("ada")
+    assert bots.bot.doubles == []
