@@ -98,6 +98,7 @@ EXAMPLES: Final = {
     "dead-letters replay": ("fleet dead-letters replay 4711",),
     "dead-letters show": ("fleet dead-letters show 4711",),
     "demo": ("fleet demo", "fleet demo --once"),
+    "demo swarm": ("fleet demo swarm", "fleet demo swarm --once"),
     "doctor": ("fleet doctor", "fleet doctor -o json"),
     "export": (
         "fleet export prometheus -d monitoring",

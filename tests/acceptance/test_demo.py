@@ -69,6 +69,25 @@ def test_every_step_is_observed_and_says_how_long_it_took(broker: str, tmp_path:
     assert "jane.doe" not in done.stdout
 
 
+def test_a_swarm_of_plain_programs_shares_a_job_and_its_answer_is_right(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*DEMO, "swarm", "--once"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not observed" not in done.stdout
+    seen = re.findall(r"^  observed: .* \(\d+\.\d s\)$", done.stdout, re.MULTILINE)
+    assert len(seen) == 7
+    assert "84 words; most often: the, 24 times" in done.stdout
+    parts = re.search(r"handed on: (.*) \(", done.stdout)
+    assert parts
+    assert sum(int(number) for number in re.findall(r"(\d+) to", parts[1])) == 3
+
+
 def test_taken_ports_are_passed_by_and_ctrl_c_leaves_nothing(broker: str, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -31,7 +31,7 @@ ARG: Final = f"x{HOSTILE}".replace("\x00", "")
 pytestmark = pytest.mark.timeout(600)
 """Some 60 programs a test, each started anew."""
 
-STAYS: Final = {"serve", "broker up", "demo", "agent-sidecar run"}
+STAYS: Final = {"serve", "broker up", "demo", "demo swarm", "agent-sidecar run"}
 
 FLEET: Final[dict[str, str]] = {
     "acl test": "",
@@ -81,6 +81,7 @@ FLEET: Final[dict[str, str]] = {
     "dead-letters replay": "NUMBER",
     "dead-letters show": "NUMBER",
     "demo": "",
+    "demo swarm": "",
     "doctor": "",
     "export": "prometheus -d exported",
     "forecast": "",

@@ -36,6 +36,7 @@ RHYTHMS = {
     "fleet/cli/command.py": "the pause between batches that the caller asks for",
     "fleet/cli/demo/observer.py": "the demo's own parts",
     "fleet/cli/demo/play.py": "the demo's own parts",
+    "fleet/cli/demo/swarm.py": "the demo's own parts",
     "fleet/cli/monitor_tui.py": "the screen",
     "fleet/cli/status.py": "--watch: a question in the rhythm that a person asks for",
     "fleet/cli/task.py": "--wait: a question in a rhythm, of a hub that answers",

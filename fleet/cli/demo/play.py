@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -42,12 +43,17 @@ LEAKER: Final = "ada"
 LEAK: Final = "jane.doe@example.com"
 
 
+Steps = tuple[tuple[str, Callable[[], Any]], ...]
+"""Title, and what it does; returns the evidence."""
+
+
 class Play:
     """Runs the steps on a stage and keeps the score."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.members: dict[str, Member] = {}
+        self.sidecars: list[subprocess.Popen[str]] = []
         self.failed = 0
         self._step = 0
         self.settings: Settings = load({}, {})
@@ -64,17 +70,8 @@ class Play:
             self._observed("it accepts connections", began)
             self.settings = self._settings(broker.url)
             self.observer = Observer(self.settings)
-            steps: tuple[tuple[str, Callable[[], Any]], ...] = (
-                ("a hub that watches, stores and exports", self.start_hub),
-                ("five agents, a real sidecar beside each", self.start_agents),
-                ("a command to all: version-report", self.command),
-                (f"somebody pulls {VICTIM}'s plug (kill -9)", self.death),
-                (f"{LEAKER} tries to send a client's address", self.leak),
-                ("somebody sends a verb that does not exist: read-mail", self.unknown_verb),
-                ("the fleet now", self.table),
-            )
             try:
-                for title, step in steps:
+                for title, step in self.steps():
                     await self._play(title, step)
                     if self.failed:
                         return False
@@ -83,6 +80,18 @@ class Play:
                 return True
             finally:
                 await asyncio.to_thread(self._clear)
+
+    def steps(self) -> Steps:
+        """What is shown once the broker runs."""
+        return (
+            ("a hub that watches, stores and exports", self.start_hub),
+            ("five agents, a real sidecar beside each", self.start_agents),
+            ("a command to all: version-report", self.command),
+            (f"somebody pulls {VICTIM}'s plug (kill -9)", self.death),
+            (f"{LEAKER} tries to send a client's address", self.leak),
+            ("somebody sends a verb that does not exist: read-mail", self.unknown_verb),
+            ("the fleet now", self.table),
+        )
 
     async def start_hub(self) -> str:
         seen = self.observer
@@ -247,8 +256,9 @@ class Play:
             self._observed(evidence, began)
 
 
-async def play(*, once: bool) -> int:
-    """Run the demo; the exit code. SIGTERM and a closed terminal clear away as Ctrl-C does."""
+async def play(kind: type[Play] = Play, *, once: bool) -> int:
+    """Run the demo, or another play; the exit code. SIGTERM and a closed terminal clear away as
+    Ctrl-C does."""
     task = asyncio.current_task()
     told: list[int] = []
 
@@ -262,7 +272,7 @@ async def play(*, once: bool) -> int:
         loop.add_signal_handler(number, end, number)
     try:
         with Stage() as stage:
-            return 0 if await Play(stage).run(once=once) else 1
+            return 0 if await kind(stage).run(once=once) else 1
     except (asyncio.CancelledError, OSError):  # a closed terminal takes no more words
         if not told:
             raise

@@ -1,0 +1,1 @@
+../../fleet/cli/demo/crew/count.sh

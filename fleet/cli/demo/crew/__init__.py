@@ -1,0 +1,1 @@
+"""The programs of the swarm's workers, as `examples/swarm` shows them."""
