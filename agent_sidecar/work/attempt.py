@@ -46,6 +46,11 @@ log = logging.getLogger(__name__)
 LOOK: Final = 0.25
 """Seconds between two looks at a worker that only its rung can see into."""
 
+ASKS: Final = 75
+"""Exit code of a worker that asks (EX_TEMPFAIL of sysexits: not now); its question is in a file."""
+
+QUESTION: Final = "question"
+"""How the name of that file in `out/` begins."""
 
 _ENDS: Final = {
     TaskReason.ISOLATION_UNAVAILABLE: TaskState.REJECTED,
@@ -95,6 +100,7 @@ class TaskAttempt:
         self._worker: Worker | None = None
         self._ending: TaskReason | None = None
         self._lock = threading.Lock()
+        self._asks = False
         self._progress = 0
         self._renewal = Renewal(
             hub,
@@ -136,7 +142,9 @@ class TaskAttempt:
                 log.warning("the hub was not told of %s: %s", claim.task, error.why)
         self._renewal.stop()
         if reason is None:
-            self._tell(claim, TaskState.COMPLETED, 100, None)
+            done = not self._asks
+            state = TaskState.COMPLETED if done else TaskState.INPUT_REQUIRED
+            self._tell(claim, state, 100 if done else self._progress, None)
         else:
             self._tell(claim, _ENDS.get(reason, TaskState.FAILED), self._progress, reason)
         return reason
@@ -165,7 +173,7 @@ class TaskAttempt:
             raise NotDone(TaskReason.WORKER_EXIT, error.strerror or "it cannot start") from None
         end = self._run(launch)
         self._keep_tail(end)
-        self._require_good(end)
+        self._asks = self._asked(end)
         self._hand_over()
 
     def _lay(self) -> None:
@@ -215,8 +223,9 @@ class TaskAttempt:
                     subprocess.run(argv, capture_output=True, timeout=30, check=False)
         return end
 
-    def _require_good(self, end: End) -> None:
-        """
+    def _asked(self, end: End) -> bool:
+        """Whether it ended with a question, and not with a result.
+
         Raises:
             NotDone: it did not end well.
         """
@@ -229,13 +238,15 @@ class TaskAttempt:
             raise NotDone(TaskReason(reason))
         if end.code < 0 or end.code in range(129, 160):
             raise NotDone(TaskReason.WORKER_SIGNAL, f"signal {abs(end.code) % 128}")
-        if end.code:
+        if end.code not in (0, ASKS):
             raise NotDone(TaskReason.WORKER_EXIT, f"exit code {end.code}")
+        return end.code == ASKS
 
     def _hand_over(self) -> None:
         kind, claim = self._attempt.kind, self._attempt.claim
+        required = None if self._asks else kind.required
         try:
-            with collect.collected(self._folder.out, kind.limits.output, kind.required) as outputs:
+            with collect.collected(self._folder.out, kind.limits.output, required) as outputs:
                 for output in outputs:
                     store = partial(self._hub.store_blob, claim, output.content, output.handle)
                     self._insist(store)
@@ -243,8 +254,12 @@ class TaskAttempt:
                     if output.section is not None:
                         entry = BoardEntry(output.section, output.name, output.content)
                         self._insist(partial(self._hub.put_entry, claim, entry))
-                done = [output.content for output in outputs if output.section is None]
-                self._insist(partial(self._hub.complete, claim, done))
+                plain = [output for output in outputs if output.section is None]
+                if self._asks and not any(one.name.startswith(QUESTION) for one in plain):
+                    why = f"exit code {ASKS}, and no out/{QUESTION}*"
+                    raise NotDone(TaskReason.WORKER_EXIT, why)
+                end = self._hub.ask if self._asks else self._hub.complete
+                self._insist(partial(end, claim, [output.content for output in plain]))
         except collect.BadOutput as error:
             raise NotDone(error.reason, str(error)) from None
         except BlobMismatch as error:

@@ -71,6 +71,10 @@ class FakeHub:
         self.blobs[digest] = content
         return Descriptor(digest, len(content), media_type)
 
+    def answer(self, kept: Kept, content: bytes) -> None:
+        """Give a task what it asked for."""
+        kept.input, kept.state = (*kept.input, self.keep(content)), TaskState.SUBMITTED
+
     def write(self, kept: Kept, section: BoardSection, name: str, content: bytes) -> None:
         """Put an entry on a task's board."""
         self.boards.setdefault(kept.context, {})[section, name] = self.keep(content)
@@ -108,12 +112,18 @@ class FakeHub:
             return self._lease, kept.cancel
 
     def complete(self, claim: Claim, output: Sequence[Descriptor]) -> None:
+        self._finish(claim, TaskState.COMPLETED, output)
+
+    def ask(self, claim: Claim, output: Sequence[Descriptor]) -> None:
+        self._finish(claim, TaskState.INPUT_REQUIRED, output)
+
+    def _finish(self, claim: Claim, state: TaskState, output: Sequence[Descriptor]) -> None:
         with self._lock:
             kept = self._held(claim)
             for content in output:
                 if content.digest not in self.blobs:
                     raise BlobUnavailable("not complete", f"{content.digest} is not stored")
-            kept.state, kept.output = TaskState.COMPLETED, tuple(output)
+            kept.state, kept.output = state, tuple(output)
 
     def fail(self, claim: Claim, reason: TaskReason) -> None:
         with self._lock:

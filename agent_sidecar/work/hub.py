@@ -115,6 +115,9 @@ class WorkHub(Protocol):
     def complete(self, claim: Claim, output: Sequence[Descriptor]) -> None:
         """Hand it back as done; every output is stored."""
 
+    def ask(self, claim: Claim, output: Sequence[Descriptor]) -> None:
+        """Hand it back with a question, which is stored: it goes on once it is answered."""
+
     def fail(self, claim: Claim, reason: TaskReason) -> None:
         """Hand it back as not done; the hub decides what follows."""
 

@@ -88,6 +88,11 @@ class HttpHub:
         body = {"epoch": claim.epoch, "output": [described(one) for one in output]}
         self._document("POST", f"/v1/tasks/{claim.task}/complete", body)
 
+    def ask(self, claim: Claim, output: Sequence[Descriptor]) -> None:
+        state = TaskState.INPUT_REQUIRED.value
+        body = {"epoch": claim.epoch, "state": state, "output": [described(one) for one in output]}
+        self._document("POST", f"/v1/tasks/{claim.task}/fail", body)
+
     def fail(self, claim: Claim, reason: TaskReason) -> None:
         state = _ENDS.get(reason, TaskState.FAILED)
         body = {"epoch": claim.epoch, "state": state.value, "reason": reason.value}

@@ -44,6 +44,36 @@ def test_five_lines_of_shell_read_their_input_and_the_board_and_hand_both_back(
     assert bench.left() == []
 
 
+ASKING = """\
+if [ -e in/1 ]; then cat blackboard/findings/draft.md in/1 > out/answer.md; exit; fi
+echo "Which day?" > out/question.md
+echo "Booked for " > out/findings/draft.md
+exit 75
+"""
+
+
+def test_a_worker_asks_by_a_file_and_its_exit_code_and_goes_on_with_the_answer(
+    bench: Bench,
+) -> None:
+    kept = bench.hub.submit("job", b"book a table")
+    loop, heard = bench.loop(ASKING, required=["answer.md"]), []
+    loop.told = lambda _claim, state, _progress, reason: heard.append((state, reason))
+    loop.run(once=True)
+    assert kept.state is TaskState.INPUT_REQUIRED
+    assert heard[-1] == (TaskState.INPUT_REQUIRED, None)
+    assert bench.hub.blobs[kept.output[0].digest] == b"Which day?\n"
+    bench.hub.answer(kept, b"Monday\n")
+    bench.loop(ASKING, required=["answer.md"]).run(once=True)
+    assert kept.state is TaskState.COMPLETED
+    assert bench.hub.blobs[kept.output[0].digest] == b"Booked for \nMonday\n"
+    assert bench.left() == []
+
+
+@pytest.mark.parametrize("script", ["exit 75", "echo what > out/answer.md; exit 75"])
+def test_who_asks_without_a_question_has_failed(bench: Bench, script: str) -> None:
+    assert bench.why(script) in ("output-missing", "worker-exit")
+
+
 def test_nothing_of_our_environment_reaches_a_worker_but_what_its_kind_names(
     tmp_path: Path,
 ) -> None:
