@@ -65,6 +65,7 @@ def monitor(
 
     A snapshot begins with a line for each agent, worst first, and for what is wrong with the hub:
     its state as `fleet status` knows it. What is retained of a dead agent still sounds healthy.
+    On the full screen / narrows, : goes to agents, groups, alerts or work, and ? shows the keys.
     """
     for name in agents:
         if not is_agent_name(name):
@@ -250,6 +251,7 @@ async def _recall(settings: Settings, lens: MonitorFilter, printer: Printer, sin
 async def _on_screen(settings: Settings, lens: MonitorFilter) -> None:
     """The table shows the fleet as `fleet status` does; the events come from the bus."""
     from fleet.bus.mqtt import open_bus
+    from fleet.cli.monitor_panes import open_tasks
     from fleet.cli.monitor_tui import Screen
     from fleet.fleet_state import look
 
@@ -263,4 +265,4 @@ async def _on_screen(settings: Settings, lens: MonitorFilter) -> None:
                 if event and not inbound.retain:
                     yield click.unstyle(_line(event))
 
-        await Screen(partial(look, settings), lines).run_async()
+        await Screen(partial(look, settings), lines, partial(open_tasks, settings)).run_async()

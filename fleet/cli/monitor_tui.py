@@ -1,4 +1,7 @@
-"""`fleet monitor --tui`: the fleet and its events on a full screen (extra `tui`)."""
+"""`fleet monitor --tui`: the fleet and its events on a full screen (extra `tui`).
+
+Keys are those that people know from k9s: `/` narrows, `:` goes to another pane, `?` tells keys.
+"""
 
 from __future__ import annotations
 
@@ -9,73 +12,183 @@ from typing import ClassVar, Final
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable, Footer, Header, RichLog, Static
+from textual.suggester import SuggestFromList
+from textual.widgets import (
+    DataTable,
+    Footer,
+    Header,
+    HelpPanel,
+    Input,
+    RichLog,
+    Static,
+    TabbedContent,
+    TabPane,
+)
 
-from fleet.cli.common import age
+from fleet.cli.monitor_panes import COLUMNS, Pane, Rows, narrowed, rows_of
 from fleet.contract.errors import FleetError
 from fleet.contract.printable import printable
-from fleet.domain.agent_view import AgentView
 from fleet.fleet_state import FleetState
 
-COLUMNS: Final = ("agent", "state", "heard", "up", "checks", "alerts", "version")
 REFRESH: Final = 2.0
 """Seconds between looks at the fleet, as in `fleet status --watch`."""
 
 NAMED: Final = 5
 """Problems named above the table; the rest is counted."""
 
+QUIT: Final = "quit"
+
 Line = str
 Look = Callable[[], Awaitable[FleetState]]
+Work = Callable[[], Awaitable[Rows]]
 Events = Callable[[], AsyncIterator[Line]]
 
 
+async def no_work() -> Rows:
+    """Where nobody is asked for tasks."""
+    return []
+
+
 class Screen(App[None]):
-    """Agents above, worst first; events below, newest last."""
+    """Agents, groups, alerts and work above, worst first; events below, newest last."""
 
     TITLE = "fleet"
-    CSS = "#agents { height: 2fr; } #events { height: 1fr; border-top: solid $primary; }"
+    CSS = """
+    #panes { height: 2fr; } #events { height: 1fr; border-top: solid $primary; }
+    #ask { display: none; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit"),
+        Binding("slash", "narrow", "Filter", key_display="/"),
+        Binding("colon", "go", "Go to", key_display=":"),
+        Binding("question_mark", "keys", "Keys", key_display="?"),
         Binding("p", "pause", "Pause events"),
+        Binding("escape", "leave", "Back", show=False),
     ]
 
-    def __init__(self, look: Look, events: Events) -> None:
+    def __init__(self, look: Look, events: Events, work: Work = no_work) -> None:
         super().__init__()
         self._look = look
+        self._work = work
         self._events = events
         self._paused = False
+        self._asks_where = False
+        self._narrow = ""
+        self._rows: dict[Pane, Rows] = {pane: [] for pane in Pane}
 
     def compose(self) -> ComposeResult:
         yield Header(show_clock=True)
         yield Static(id="problems", markup=False)
-        yield DataTable[Text](id="agents", cursor_type="row", zebra_stripes=True)
+        with TabbedContent(id="panes"):
+            for pane in Pane:
+                with TabPane(pane.value, id=f"pane-{pane}"):
+                    yield DataTable[Text](id=pane.value, cursor_type="row", zebra_stripes=True)
+        yield Input(id="ask")
         yield RichLog(id="events", max_lines=1_000, markup=False)
         yield Footer()
 
     def on_mount(self) -> None:
-        self.query_one("#agents", DataTable).add_columns(*COLUMNS)
+        for pane in Pane:
+            self._table(pane).add_columns(*COLUMNS[pane])
+        self._table(Pane.AGENTS).focus()
         self.run_worker(self._look_again(), name="state")
         self.run_worker(self._follow(), name="events")
 
     def action_pause(self) -> None:
-        """Hold the events still to read them; the table goes on."""
+        """Hold the events still to read them; the tables go on."""
         self._paused = not self._paused
-        self.sub_title = "events paused" if self._paused else ""
+        self._tell_mode()
 
-    def redraw(self, state: FleetState) -> None:
-        """The table and the problems as they are now; the selected agent stays selected."""
-        table = self.query_one("#agents", DataTable)
-        row = table.cursor_row
-        table.clear()
-        for view in state.views:
-            table.add_row(*_cells(view))
-        if state.views:
-            table.move_cursor(row=min(row, len(state.views) - 1))
+    def action_narrow(self) -> None:
+        """Ask for a text: only rows with it stay."""
+        self._ask("part of a row; Escape shows all", self._narrow, where=False)
+
+    def action_go(self) -> None:
+        """Ask for a pane."""
+        self._ask(f"{', '.join(Pane)}, or {QUIT}", "", where=True)
+
+    def action_keys(self) -> None:
+        """Show the keys, or hide them again."""
+        if self.screen.query(HelpPanel):
+            self.action_hide_help_panel()
+        else:
+            self.action_show_help_panel()
+
+    def action_leave(self) -> None:
+        """Leave what is asked; else show every row again."""
+        asked = self.query_one("#ask", Input).display
+        if not (asked and self._asks_where):
+            self._narrow_to("")
+        self._answered()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if not self._asks_where and event.input.display:
+            self._narrow_to(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        where = event.value.strip().lower()
+        is_pane = self._asks_where
+        self._answered()
+        if not is_pane:
+            return
+        if where and QUIT.startswith(where):
+            self.exit()
+            return
+        found = [pane for pane in Pane if where and pane.value.startswith(where)]
+        if len(found) != 1:
+            self.notify(f"Try: {', '.join(Pane)}", title="no such pane", severity="warning")
+            return
+        self.query_one(TabbedContent).active = f"pane-{found[0]}"
+        self._table(found[0]).focus()
+
+    def redraw(self, state: FleetState, tasks: Rows) -> None:
+        """The tables and the problems as they are now."""
+        self._rows = {**rows_of(state), Pane.WORK: tasks}
+        self._draw()
         problems = [f"{p.severity.value} {p}" for p in state.problems]
         text = ", ".join(problems[:NAMED])
         if len(problems) > NAMED:
             text += f" and {len(problems) - NAMED} more"
         self._say(text or f"{len(state.views)} agents, no problem", state.note)
+
+    def _draw(self) -> None:
+        """Each table's rows; the row that is selected stays so."""
+        for pane, rows in self._rows.items():
+            table = self._table(pane)
+            row = table.cursor_row
+            table.clear()
+            shown = narrowed(rows, self._narrow)
+            for cells in shown:
+                # As text: a string would be read as markup.
+                table.add_row(*(Text(printable(cell)) for cell in cells))
+            if shown:
+                table.move_cursor(row=min(row, len(shown) - 1))
+
+    def _narrow_to(self, text: str) -> None:
+        if text != self._narrow:
+            self._narrow = text
+            self._tell_mode()
+            self._draw()
+
+    def _ask(self, placeholder: str, value: str, *, where: bool) -> None:
+        field = self.query_one("#ask", Input)
+        self._asks_where = where
+        field.suggester = SuggestFromList([*Pane, QUIT]) if where else None
+        field.placeholder, field.value, field.display = placeholder, value, True
+        field.focus()
+
+    def _answered(self) -> None:
+        self.query_one("#ask", Input).display = False
+        active = self.query_one(TabbedContent).active.removeprefix("pane-")
+        self._table(Pane(active)).focus()
+
+    def _tell_mode(self) -> None:
+        narrow = f"only {printable(self._narrow)!r}" if self._narrow else ""
+        paused = "events paused" if self._paused else ""
+        self.sub_title = ", ".join(filter(None, (narrow, paused)))
+
+    def _table(self, pane: Pane) -> DataTable[Text]:
+        return self.query_one(f"#{pane}", DataTable)
 
     def _say(self, *lines: str) -> None:
         self.query_one("#problems", Static).update("\n".join(map(printable, filter(None, lines))))
@@ -83,8 +196,10 @@ class Screen(App[None]):
     async def _look_again(self) -> None:
         while True:
             try:
-                self.redraw(await self._look())
-            except FleetError as error:  # the table stays as it was: what it says has an age
+                state = await self._look()
+                self.redraw(state, self._rows[Pane.WORK])
+                self.redraw(state, await self._work())
+            except FleetError as error:  # the tables stay as they were: what they say has an age
                 self._say(" ".join(str(error).split()))
             await asyncio.sleep(REFRESH)
 
@@ -93,18 +208,3 @@ class Screen(App[None]):
         async for line in self._events():
             if not self._paused:
                 log.write(printable(line))
-
-
-def _cells(view: AgentView) -> tuple[Text, ...]:
-    """As text: a string would be read as markup."""
-    troubled = [f"{p}:{c.value}" for p, c in view.checks.items() if c.value != "pass"]
-    words = (
-        view.agent,
-        view.state.value,
-        f"{age(view.age)} ago" if view.age is not None else "never",
-        age(view.uptime),
-        ",".join(troubled) or f"{len(view.checks)} pass",
-        ",".join(view.alerts) or "none",
-        (view.versions or {}).get("agent", "unknown"),
-    )
-    return tuple(Text(printable(word)) for word in words)

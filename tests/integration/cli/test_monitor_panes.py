@@ -1,0 +1,138 @@
+"""The panes of the full screen and its keys, driven as a terminal would; work from a real hub."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("textual", reason="the extra tui is not installed")
+
+from textual.widgets import DataTable, HelpPanel, Input, TabbedContent
+
+from fleet.cli.monitor_panes import Pane, open_tasks
+from fleet.cli.monitor_tui import Screen
+from fleet.contract.errors import BrokerError
+from fleet.contract.vocabulary import Severity
+from fleet.domain.problems import Problem
+from fleet.domain.roster import Roster
+from fleet.domain.verdict import Verdict
+from fleet.fleet_state import FleetState
+from fleet.settings import load
+from tests.support.broker import Mosquitto
+from tests.support.served import Served
+from tests.support.work_hub import WorkHub, scene
+
+NOBODY = Roster().view("nobody", 0.0)
+VIEWS = [
+    replace(NOBODY, agent="gone", state=Verdict.OFFLINE, groups=("edge",)),
+    replace(NOBODY, agent="ada", state=Verdict.OK, groups=("edge", "lab")),
+    replace(NOBODY, agent="bob", state=Verdict.OK, groups=("lab",)),
+]
+STATE = FleetState(VIEWS, [Problem("hub", Severity.CRITICAL, "audit-violation")])
+TASKS = [("01JQ0000000000000000000001", "research", "working", "ada", "40%", "1/3", "5s")]
+
+
+async def look() -> FleetState:
+    return STATE
+
+
+async def work() -> list[tuple[str, ...]]:
+    return [*TASKS]
+
+
+async def nothing() -> AsyncIterator[str]:
+    for line in ():
+        yield line
+
+
+def rows(app: Any, pane: str) -> list[list[str]]:
+    table = app.query_one(f"#{pane}", DataTable)
+    return [[str(cell) for cell in table.get_row_at(n)] for n in range(table.row_count)]
+
+
+async def test_groups_alerts_and_work_have_their_panes() -> None:
+    async with Screen(look, nothing, work).run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert rows(pilot.app, "groups") == [
+            ["edge", "2", "offline", "1 offline, 1 ok"],
+            ["lab", "2", "ok", "2 ok"],
+        ]
+        assert [row[:3] for row in rows(pilot.app, "alerts")] == [
+            ["critical", "hub", "audit-violation"],
+            ["critical", "gone", "agent-offline"],
+        ]
+        assert rows(pilot.app, "work") == [list(TASKS[0])]
+
+
+@pytest.mark.parametrize("pane", [pane.value for pane in Pane])
+async def test_a_colon_goes_to_a_pane(pane: str) -> None:
+    async with Screen(look, nothing, work).run_test(size=(120, 40)) as pilot:
+        await pilot.press("colon", *pane[:2], "enter")
+        await pilot.pause()
+        assert pilot.app.query_one(TabbedContent).active == f"pane-{pane}"
+        focused = pilot.app.focused
+        assert focused is not None
+        assert focused.id == pane, "so that the arrows move in it"
+
+
+async def test_an_unknown_pane_is_said_and_q_quits() -> None:
+    async with Screen(look, nothing, work).run_test(size=(120, 40)) as pilot:
+        await pilot.press("colon", "x", "enter")
+        await pilot.pause()
+        assert pilot.app.query_one(TabbedContent).active == "pane-agents"
+        assert [one.title for one in pilot.app._notifications] == ["no such pane"]
+        await pilot.press("colon", "q", "enter")
+        await pilot.pause()
+    assert pilot.app.return_code == 0
+
+
+async def test_a_slash_narrows_every_pane_and_escape_shows_all() -> None:
+    async with Screen(look, nothing, work).run_test(size=(120, 40)) as pilot:
+        await pilot.press("slash", "g", "o", "n", "e")
+        await pilot.pause()
+        assert [row[0] for row in rows(pilot.app, "agents")] == ["gone"]
+        assert [row[1] for row in rows(pilot.app, "alerts")] == ["gone"]
+        assert rows(pilot.app, "work") == []
+        await pilot.press("enter")
+        await pilot.pause()
+        assert pilot.app.sub_title == "only 'gone'"
+        assert not pilot.app.query_one("#ask", Input).display
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(rows(pilot.app, "agents")) == 3
+
+
+async def test_a_question_mark_shows_the_keys_and_hides_them() -> None:
+    async with Screen(look, nothing, work).run_test(size=(120, 40)) as pilot:
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert pilot.app.screen.query(HelpPanel)
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert not pilot.app.screen.query(HelpPanel)
+
+
+async def test_work_that_cannot_be_had_leaves_the_agents() -> None:
+    async def away() -> list[tuple[str, ...]]:
+        raise BrokerError("the hub is away", "connection refused", "fleet serve")
+
+    async with Screen(look, nothing, away).run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert len(rows(pilot.app, "agents")) == 3
+        assert "the hub is away" in str(pilot.app.query_one("#problems").render())
+
+
+async def test_tasks_come_from_the_hub(tmp_path: Path, broker: Mosquitto) -> None:
+    served = Served(tmp_path / "home", broker).start()
+    try:
+        made = scene(WorkHub(served))
+        settings = load({"home": str(served.home), "broker": None}, served.environ)
+        found = {row[0]: row for row in await open_tasks(settings)}
+    finally:
+        served.stop()
+    assert found.keys() == {made.claimed, made.waiting, made.asking}
+    assert found[made.claimed][1:5] == ("research", "working", "worker", "0%")
