@@ -19,7 +19,7 @@ def test_the_verbs_are_those_of_the_contract() -> None:
 
 
 def test_the_states_that_can_be_asked_for_are_those_of_tasks() -> None:
-    from fleet.mcp.work_tools import OPEN, AnyState
+    from fleet.mcp.work_arguments import OPEN, AnyState
 
     assert set(get_args(AnyState)) == {state.value for state in TaskState} | {"open", "all"}
     assert set(OPEN) == {state.value for state in TaskState} - {state.value for state in FINAL}

@@ -13,7 +13,7 @@ from fleet.api.work_schemas import described_entry, described_task
 from fleet.contract.work_vocabulary import BoardSection
 from fleet.mcp import work_answers as answers
 from fleet.mcp.words import UNLISTED, Words
-from fleet.mcp.work_answers import WorkWords
+from fleet.mcp.work_words import WorkWords
 from fleet.provisioning.registry import Enrolled, Registry
 from fleet.settings import load
 from fleet.store.work_records import Entry
