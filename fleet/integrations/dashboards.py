@@ -1,4 +1,4 @@
-"""The two dashboards as tables: what each panel asks, and how it shows the answer."""
+"""The dashboards as tables: what each panel asks, and how it shows the answer."""
 
 from __future__ import annotations
 
@@ -135,4 +135,31 @@ AGENT: Final = Dashboard(
     per_agent=True,
 )  # fmt: skip
 
-DASHBOARDS: Final = (FLEET, AGENT)
+WORK: Final = Dashboard(
+    "fleet-work",
+    "Fleet: work",
+    (
+        _stat("Waiting for an agent", 'fleet_tasks{state="submitted"}'),
+        _stat("At work", 'fleet_tasks{state="working"}'),
+        _stat("Waiting for a person", 'sum(fleet_tasks{state=~"auth-required|input-required"})'),
+        _stat("Waits longest", "fleet_task_queue_age_seconds", "s"),
+        _stat("Ended badly, 1 day", "sum(increase(fleet_tasks_ended_total"
+              '{state=~"failed|lost|timed-out|rejected"}[1d]))'),
+        _stat("Leases run out, 1 day", "increase(fleet_task_lease_expiries_total[1d])"),
+        _lines("Tasks that have not ended", Query("fleet_tasks", "{{state}}")),
+        _lines("Ends", Query("sum by (state) (increase(fleet_tasks_ended_total[$__rate_interval]))",
+                             "{{state}}")),
+        _lines("Longest wait for an agent", Query("fleet_task_queue_age_seconds", "waits"),
+               unit="s"),
+        _lines("Seconds of an attempt that completed, by kind",
+               Query("sum by (kind) (rate(fleet_task_seconds_total[$__rate_interval])) / "
+                     "sum by (kind) (rate(fleet_task_completed_attempts_total[$__rate_interval]))",
+                     "{{kind}}"), unit="s"),
+        _lines("Attempts, and leases that ran out",
+               Query("rate(fleet_task_attempts_total[$__rate_interval])", "attempts"),
+               Query("rate(fleet_task_lease_expiries_total[$__rate_interval])", "expired"),
+               unit="cps"),
+    ),
+)  # fmt: skip
+
+DASHBOARDS: Final = (FLEET, AGENT, WORK)

@@ -13,6 +13,7 @@ import yaml
 
 from fleet.integrations.alert_rules import RECORDINGS
 from fleet.integrations.prometheus import RULES, TOKEN
+from fleet.provisioning.registry import Enrolled
 from tests.support.broker import free_port
 from tests.support.prometheus import (
     ALERTMANAGER,
@@ -24,6 +25,7 @@ from tests.support.prometheus import (
 )
 from tests.support.served import Served, fleet
 from tests.support.waiting import wait_until
+from tests.support.work_hub import WorkHub
 
 pytestmark = [
     pytest.mark.skipif(not PROMETHEUS, reason="Prometheus is absent"),
@@ -97,12 +99,22 @@ def series(daemon: Daemon, query: str) -> list[Any]:
     return list(answer["data"]["result"])
 
 
+def complete_a_task(hub: Served) -> None:
+    """So that there are seconds of a kind of work."""
+    work = WorkHub(hub)
+    work.enrol(Enrolled("ada"), Enrolled("bob", can=("research",)))
+    task = work.submit("operator", work.new_id(), to="bob")
+    epoch = work.done("POST", f"/v1/tasks/{task}/claim", "bob")["task"]["epoch"]
+    work.done("POST", f"/v1/tasks/{task}/complete", "bob", {"epoch": epoch})
+
+
 def test_every_query_of_every_dashboard_has_an_answer(
     hub: Served, scraper: Daemon, tmp_path: Path
 ) -> None:
+    complete_a_task(hub)
     folder = exported(hub, "grafana", tmp_path)
     found = sorted(path.name for path in folder.iterdir())
-    assert found == ["fleet-agent.json", "fleet.json"]
+    assert found == ["fleet-agent.json", "fleet-work.json", "fleet.json"]
     empty = []
     for path in folder.iterdir():
         for panel in json.loads(path.read_text())["panels"]:
