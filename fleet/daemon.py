@@ -31,6 +31,7 @@ from fleet.notifier.routes import Route, routes_of
 from fleet.otel.exporter import OpenTelemetry, endpoint_of
 from fleet.provisioning.accounts_upkeep import AccountsUpkeep
 from fleet.provisioning.mosquitto import may_share_ids
+from fleet.rollouts.service import RolloutService
 from fleet.settings import Settings
 from fleet.store.open import hub_store
 from fleet.work.offer_sender import OfferSender
@@ -89,6 +90,7 @@ def plug(
         offers = OfferSender(hub, lambda agent: bool(work.members.of(agent).kinds))
         work = WorkService.of(hub, hub.store.work, offers.tell)
         failover = FailoverService(hub, hub.store.pairs)
+        rollouts = RolloutService.of(hub, work, commander)
         target = target_of(hub.settings)
         dead_man = (DeadMan(hub, target),) if target else ()
         extras = (
@@ -97,6 +99,7 @@ def plug(
             audit.metrics,
             work.metrics,
             failover.metrics,
+            rollouts.metrics,
             *(one.metrics for one in dead_man),
         )
         exporter = Exporter(hub, commander, extras)
@@ -107,10 +110,11 @@ def plug(
             hub, commander, exporter, departures, enrolments, notifier, maintenance
         )
         enrolments.note_departed()
-        web = api_server.serve(backend, work, failover)
+        web = api_server.serve(backend, work, rollouts, failover)
         check, certificates = SelfCheck(hub), CertificateWatch(hub)
         own = (
-            recorder, commander, enrolments, notifier, exporter, offers, work, failover, backend,
+            recorder, commander, enrolments, notifier, exporter, offers, work, rollouts, failover,
+            backend,
             web, check, audit, certificates, maintenance, AccountsUpkeep(hub), LateWills(hub),
             *dead_man,
         )  # fmt: skip

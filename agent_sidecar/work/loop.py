@@ -20,12 +20,14 @@ from agent_sidecar.work.hub import TASK_ID, Offer, OnProgress, WorkHub, untold
 from agent_sidecar.work.isolation.base import Rung
 from agent_sidecar.work.leftovers import sweep
 from agent_sidecar.work.out_size import disk_is_full
+from agent_sidecar.work.update.attempt import UpdateAttempt
+from agent_sidecar.work.update.recovery import recover
 from agent_sidecar.work.work_file import Isolation, KindOfWork, WorkFile
 from agent_sidecar.work.worker import Workers
 from fleet.contract import trusted_path
 from fleet.contract.backoff import Backoff
 from fleet.contract.errors import FleetError
-from fleet.contract.work_vocabulary import TaskReason
+from fleet.contract.work_vocabulary import BuiltInKind, TaskReason
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class WorkLoop:
         self._state = state
         self.told = told
         self._workers = Workers()
-        self._running: dict[threading.Thread, TaskAttempt] = {}
+        self._running: dict[threading.Thread, TaskAttempt | UpdateAttempt] = {}
         self._kinds: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._woken = threading.Event()
@@ -88,6 +90,7 @@ class WorkLoop:
             tasks = self._state / "tasks"
             trusted_path.make_folder(tasks)
             sweep(tasks, self._rungs.values())
+            recover(self._work.update, self._state)
             self._workers.open()
             try:
                 self._loop(once=once)
@@ -118,6 +121,9 @@ class WorkLoop:
         with self._lock:
             hub, work, rungs = self._hub, self._work, self._rungs
         for offer in hub.offered():
+            if offer.kind == BuiltInKind.UPDATE:
+                claimed += self._update(hub, offer, work)
+                continue
             kind = work.kinds.get(offer.kind)
             if kind is None or self._stopping.is_set() or not self._has_room(kind):
                 continue
@@ -142,16 +148,29 @@ class WorkLoop:
         if claim is None or claim.kind != kind.name:
             return False
         attempt = TaskAttempt(hub, self._workers, rung, claim, kind, self._state, begun, self.told)
+        return self._begin(attempt, kind.name, claim.task)
+
+    def _update(self, hub: WorkHub, offer: Offer, work: WorkFile) -> bool:
+        """One at a time; it needs no room and no isolation."""
+        begun = time.monotonic()
+        free = not self._kinds[offer.kind] and not self._stopping.is_set()
+        claim = hub.claim(offer.task) if free and TASK_ID.fullmatch(offer.task) else None
+        if claim is None or claim.kind != offer.kind:
+            return False
+        attempt = UpdateAttempt(hub, claim, work.update, self._state, begun, self.told)
+        return self._begin(attempt, claim.kind, claim.task)
+
+    def _begin(self, attempt: TaskAttempt | UpdateAttempt, kind: str, task: str) -> bool:
         thread = threading.Thread(
-            target=self._carry_out, args=(attempt, kind), name=f"task {claim.task}", daemon=True
+            target=self._carry_out, args=(attempt, kind), name=f"task {task}", daemon=True
         )
         with self._lock:
             self._running[thread] = attempt
-            self._kinds[kind.name] += 1
+            self._kinds[kind] += 1
         thread.start()
         return True
 
-    def _carry_out(self, attempt: TaskAttempt, kind: KindOfWork) -> None:
+    def _carry_out(self, attempt: TaskAttempt | UpdateAttempt, kind: str) -> None:
         reason: TaskReason | None = TaskReason.SIDECAR_STOPPED
         try:
             reason = attempt.run()
@@ -160,7 +179,7 @@ class WorkLoop:
         finally:
             with self._lock:
                 del self._running[threading.current_thread()]
-                self._kinds[kind.name] -= 1
+                self._kinds[kind] -= 1
                 self.done += reason is None
                 self.failed += reason is not None
             self._woken.set()

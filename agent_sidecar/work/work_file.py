@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from agent_sidecar.work.launch import Limits
+from agent_sidecar.work.update import plan
+from agent_sidecar.work.update.plan import UpdatePlan
 from fleet.contract import secret_file, trusted_path
 from fleet.contract.errors import ConfigError, closest
 from fleet.contract.vocabulary import Word
@@ -72,11 +74,12 @@ class KindOfWork:
 @dataclass(frozen=True, slots=True)
 class WorkFile:
     """All of the file. `poll` is s between two questions for work; `plain_http` allows a token to
-    travel in the open."""
+    travel in the open. `update`: how the agent is updated; None: it is not."""
 
     kinds: Mapping[str, KindOfWork]
     poll: float = 30.0
     plain_http: bool = False
+    update: UpdatePlan | None = None
 
 
 def filled(argv: tuple[str, ...], places: Mapping[str, str]) -> list[str]:
@@ -112,14 +115,15 @@ def parse(document: Mapping[str, Any], where: str) -> WorkFile:
     Raises:
         ConfigError: it says what cannot be.
     """
-    top = _Table(where, document, {"kinds", "poll", "plain_http"})
+    top = _Table(where, document, {"kinds", "poll", "plain_http", "update"})
     kinds = top.table("kinds")
-    if not kinds:
+    if not kinds and "update" not in document:
         _refuse(f"{where} names no kind of work", "", f"[kinds.research]; {EXAMPLE}")
     return WorkFile(
         {name: _kind(where, name, table) for name, table in kinds.items()},
         poll=top.number("poll", 30, 1, 3600),
         plain_http=top.flag("plain_http"),
+        update=plan.parse(document["update"], where) if "update" in document else None,
     )
 
 

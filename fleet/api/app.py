@@ -23,6 +23,7 @@ from fleet.api.routes import (
     messages,
     page,
     pairs,
+    rollouts,
     session,
     tasks,
 )
@@ -33,6 +34,7 @@ from fleet.http.listeners import Listeners
 from fleet.http.middleware import LOOPBACK, HttpGuard
 from fleet.http.problems import HttpProblem
 from fleet.http.revocations import Revocations
+from fleet.rollouts.service import RolloutService
 from fleet.store.port import StoreFullError, StoreUnavailableError
 from fleet.tokens import Tokens
 from fleet.work.blob_errors import BlobError
@@ -45,13 +47,14 @@ def create_app(
     hosts: frozenset[str] = LOOPBACK,
     *,
     work: WorkService | None = None,
+    rollouts_: RolloutService | None = None,
     open_metrics: bool = False,
 ) -> FastAPI:
     """The application over `backend`.
 
     Args:
         hosts: the names it answers to.
-        work: tasks, blobs and boards; None: it has none.
+        work: tasks, blobs and boards; None: it has none. rollouts_: likewise.
         open_metrics: whether `/metrics` asks callers on this machine for no token.
     """
     app = FastAPI(
@@ -66,6 +69,7 @@ def create_app(
     app.state.backend = backend
     app.state.work = work
     app.state.failover = None
+    app.state.rollouts = rollouts_
     app.state.open_metrics = open_metrics
     app.state.listeners = Listeners(most_connections() // 2)
     app.state.revocations = Revocations(tokens)
@@ -79,6 +83,7 @@ def create_app(
         blobs.router,
         boards.router,
         pairs.router,
+        rollouts.router,
         events.router,
         session.router,
         health.router,

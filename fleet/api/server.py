@@ -15,6 +15,7 @@ from fleet.http.middleware import LOOPBACK
 from fleet.http.service import HttpService
 from fleet.hub.leading import Leading
 from fleet.provisioning.https import certificate_for
+from fleet.rollouts.service import RolloutService
 from fleet.settings import Settings
 from fleet.tokens import Tokens
 from fleet.work.service import WorkService
@@ -36,6 +37,7 @@ class ApiServer:
         self._backend: Backend | None = None
         self._work: WorkService | None = None
         self._failover: FailoverService | None = None
+        self._rollouts: RolloutService | None = None
         self._socket: socket.socket | None = None
 
     def bind(self) -> tuple[str, int]:
@@ -52,11 +54,12 @@ class ApiServer:
         self,
         backend: Backend,
         work: WorkService | None = None,
+        rollouts: RolloutService | None = None,
         failover: FailoverService | None = None,
     ) -> Self:
         """What `run` will serve."""
-        self._backend = backend
-        self._work, self._failover = work, failover
+        self._backend, self._work = backend, work
+        self._rollouts, self._failover = rollouts, failover
         return self
 
     async def stand_by(self, leading: Leading) -> None:
@@ -81,7 +84,12 @@ class ApiServer:
         open_metrics = self._service.open_metrics
         tokens = Tokens(self._settings.home)
         app = create_app(
-            self._backend, tokens, self._hosts, work=self._work, open_metrics=open_metrics
+            self._backend,
+            tokens,
+            self._hosts,
+            work=self._work,
+            rollouts_=self._rollouts,
+            open_metrics=open_metrics,
         )
         app.state.failover = self._failover
         tls = secured.context if secured else None

@@ -136,6 +136,17 @@ EXAMPLES: Final = {
         "fleet store migrate postgresql://fleet@db.example.org/fleet --dry-run",
         "fleet store migrate home",
     ),
+    "rollout abort": ("fleet rollout abort 01KB5QZ2M4W3J8X7V6T5S4R3Q2 --on-abort rollback",),
+    "rollout create": (
+        "fleet rollout create --to 2026.10.1 --kind openclaw --dry-run",
+        "fleet rollout create --to 0.3.5 --group homes --waves 1,25%,100% --soak 30m",
+    ),
+    "rollout list": ("fleet rollout list", "fleet rollout list -o json"),
+    "rollout pause": ("fleet rollout pause 01KB5QZ2M4W3J8X7V6T5S4R3Q2",),
+    "rollout resume": ("fleet rollout resume 01KB5QZ2M4W3J8X7V6T5S4R3Q2",),
+    "rollout rollback": ("fleet rollout rollback 01KB5QZ2M4W3J8X7V6T5S4R3Q2",),
+    "rollout start": ("fleet rollout start 01KB5QZ2M4W3J8X7V6T5S4R3Q2",),
+    "rollout status": ("fleet rollout status -w 01KB5QZ2M4W3J8X7V6T5S4R3Q2",),
     "task approve": (
         "fleet task approve 01KB5QZ2M4W3J8X7V6T5S4R3Q2",
         "fleet task approve 01KB5QZ2M4W3J8X7V6T5S4R3Q2 --refuse",

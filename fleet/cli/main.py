@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "serve": ("fleet.cli.serve", "the hub daemon"),
     "status": ("fleet.cli.status", "the fleet at a glance, worst first"),
     "store": ("fleet.cli.store", "move the store of the home into PostgreSQL, or back"),
+    "rollout": ("fleet.cli.rollout", "bring agents to a version in waves, and back"),
     "task": ("fleet.cli.task", "work for agents: submit, list, watch, cancel, approve"),
     "tck": ("fleet.cli.tck", "certify an agent or sidecar: the conformance kit"),
     "token": ("fleet.cli.token", "bearer tokens for HTTP: create, list, revoke"),

@@ -9,6 +9,7 @@ from fleet.domain.events import Fact
 from fleet.domain.verdict import Verdict
 from fleet.metrics.agent_families import Family
 from fleet.metrics.pair_families import PAIR_FAMILIES
+from fleet.metrics.rollout_families import ROLLOUT_FAMILIES
 from fleet.metrics.work_families import WORK_FAMILIES
 
 _NONE: Final[tuple[str, ...]] = ()
@@ -245,5 +246,5 @@ HUB_FAMILIES: Final = (
     ROUTE_SET_ASIDE, COMMANDS, COMMANDS_OPEN, LATENCY,
     NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,
     STORE_FREE, TICKS, TICK_SECONDS, STARTED, BUILD, AUDIT_FINDINGS, AUDIT_GAPS, AUDIT_LOST,
-    LEAK_BUDGET, *WORK_FAMILIES, *PAIR_FAMILIES, *BROKER.values(),
+    LEAK_BUDGET, *WORK_FAMILIES, *PAIR_FAMILIES, *ROLLOUT_FAMILIES, *BROKER.values(),
 )  # fmt: skip

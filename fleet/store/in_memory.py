@@ -40,10 +40,10 @@ from fleet.store.records import (
 )
 from fleet.store.retention import DAY, GIGABYTE, Retention, TimeFor, expired
 from fleet.store.rollout_port import RolloutStore
-from fleet.store.rollouts.transactional import TransactionalRollouts
 from fleet.store.work import task_calls
 from fleet.store.work.in_memory import DirectTransactions, InMemoryWork
 from fleet.store.work.transactional import TransactionalWork
+from fleet.store.work.transactional_rollouts import TransactionalRollouts
 from fleet.store.work_port import WorkStore
 
 _ID: Final = attrgetter("id")

@@ -12,7 +12,7 @@ from fleet.domain.rollout.rollout import Execution, Rollout
 from fleet.domain.rollout.states import ExecutionState, RolloutState
 from fleet.store.port import Store
 from fleet.store.rollout_port import Whole
-from fleet.store.rollouts.tables import MAX_KEPT
+from fleet.store.work.rollout_tables import MAX_KEPT
 from tests.support.stores import Place
 from tests.support.telemetry import NOON
 
@@ -89,7 +89,7 @@ async def test_who_said_no_is_known_by_version_and_who_was_called_back_is_not(
 async def test_the_oldest_that_are_over_go_beyond_the_bound(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fleet.store.rollouts.transactional.MAX_KEPT", 3)
+    monkeypatch.setattr("fleet.store.work.transactional_rollouts.MAX_KEPT", 3)
     assert MAX_KEPT > 3
     for number in range(1, 4):
         await store.rollouts.create(whole(number))

@@ -36,6 +36,7 @@ MAY_CHANGE: Final = {
     "agent_sidecar/work/fake_hub.py": "a descriptor that was given",
     "agent_sidecar/work/leftovers.py": "notes, in our own state directory",
     "agent_sidecar/work/supervisor.py": "/dev/null and /proc",
+    "agent_sidecar/work/update/ready.py": "versions of a package, in the folder that is for them",
     "agent_sidecar/work/task_folder.py": "a new folder of our own; what is in it by descriptor",
     "fleet/__main__.py": "/dev/null",
     "fleet/auditor/report/archive.py": "a report that its log could not take, in the home",

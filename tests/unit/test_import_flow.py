@@ -150,7 +150,8 @@ LAYERS = (
         "acl", "api", "auditor", "certificate_watch", "commander", "doctor", "failover",
         "fleet_history",
         "fleet_state", "forecasts", "home", "integrations", "leaving", "mcp", "metrics", "notifier",
-        "otel", "provisioning", "retained", "schedule", "tck", "verify", "work",
+        "otel", "provisioning", "retained", "rollouts", "schedule", "tck",
+        "verify", "work",
     },
     # the whole, and the commands
     {"daemon"},

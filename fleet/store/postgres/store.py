@@ -32,10 +32,10 @@ from fleet.store.postgres.upkeep import Upkeep
 from fleet.store.records import Batch, DiskUsage, HubState, StoredMessage
 from fleet.store.retention import Retention, TimeFor
 from fleet.store.rollout_port import RolloutStore
-from fleet.store.rollouts.transactional import TransactionalRollouts
 from fleet.store.work import task_calls
 from fleet.store.work.shared import SharedTransactions, Transaction, carry_out
 from fleet.store.work.transactional import TransactionalWork
+from fleet.store.work.transactional_rollouts import TransactionalRollouts
 from fleet.store.work_port import WorkStore
 
 T = TypeVar("T")

@@ -25,7 +25,6 @@ from fleet.store.port import StoreError
 from fleet.store.records import Batch, DiskUsage, HubState, StoredMessage
 from fleet.store.retention import Retention, TimeFor
 from fleet.store.rollout_port import RolloutStore
-from fleet.store.rollouts.transactional import TransactionalRollouts
 from fleet.store.sqlite import dead_letters, departures, work
 from fleet.store.sqlite.bulk_insert import append_messages, insert_many
 from fleet.store.sqlite.connection import (
@@ -46,6 +45,7 @@ from fleet.store.sqlite.upkeep import Upkeep
 from fleet.store.work import task_calls
 from fleet.store.work.shared import SharedTransactions, Transaction, carry_out
 from fleet.store.work.transactional import TransactionalWork
+from fleet.store.work.transactional_rollouts import TransactionalRollouts
 from fleet.store.work_port import WorkStore
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from typing import TypeVar
 from fleet.contract.work_vocabulary import BoardSection, TaskState
 from fleet.domain.work.limits import KEPT_BLOB, KEPT_READS, MAX_READS
 from fleet.domain.work.task import Task
-from fleet.store.rollouts.in_memory import InMemoryRollouts
+from fleet.store.work.in_memory_rollouts import InMemoryRollouts
 from fleet.store.work.in_memory_tasks import InMemoryTasks
 from fleet.store.work.tables import WorkTables, charge
 from fleet.store.work_records import Context, Entry, Read

@@ -8,10 +8,10 @@ lets one after the other in, and is held no longer than the transaction.
 
 from __future__ import annotations
 
-from fleet.store.rollouts.sql_rollouts import SqlRollouts
 from fleet.store.work.sql_boards import SqlBoards
 from fleet.store.work.sql_forgetting import SqlForgetting
 from fleet.store.work.sql_numbers import Run
+from fleet.store.work.sql_rollouts import SqlRollouts
 from fleet.store.work.sql_tasks import SqlTasks
 
 

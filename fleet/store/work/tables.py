@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 from fleet.contract.work_vocabulary import BoardSection, TaskState
 from fleet.domain.work.task import Task
-from fleet.store.rollouts.tables import RolloutTables
+from fleet.store.work.rollout_tables import RolloutTables
 from fleet.store.work_records import Context, Entry, Read, WorkCounts
 
 OTHER: Final = "other"

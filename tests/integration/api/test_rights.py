@@ -14,6 +14,13 @@ NOBODY_NEEDED = {*ROLES, None}
 
 DIGEST = "sha256:" + "0" * 64
 WORK = [
+    ("POST", "/v1/rollouts", {"id": ULID, "version": "1"}, OPERATE),
+    ("GET", "/v1/rollouts", None, READ),
+    ("GET", f"/v1/rollouts/{ULID}", None, READ),
+    *(
+        ("POST", f"/v1/rollouts/{ULID}/{step}", None, OPERATE)
+        for step in ("start", "pause", "resume", "abort", "rollback")
+    ),
     ("POST", "/v1/tasks", {"id": ULID, "context": ULID, "kind": "x"}, OPERATE),
     ("GET", "/v1/tasks", None, READ),
     ("GET", f"/v1/tasks/{ULID}", None, READ),

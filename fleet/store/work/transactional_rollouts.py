@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fleet.domain.rollout.errors import RolloutConflictError, UnknownRolloutError
 from fleet.store.rollout_port import Whole
-from fleet.store.rollouts.tables import MAX_KEPT, RolloutTables
+from fleet.store.work.rollout_tables import MAX_KEPT, RolloutTables
 from fleet.store.work.transactional import Transactions
 
 

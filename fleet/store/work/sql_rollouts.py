@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fleet.domain.rollout.rollout import Execution, Rollout
 from fleet.domain.rollout.states import ExecutionState, Why
 from fleet.store.rollout_port import Whole
-from fleet.store.rollouts import rows
+from fleet.store.work import rollout_rows as rows
 from fleet.store.work.sql_numbers import Run
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from fleet.domain.rollout.rollout import Execution, Rollout
 from fleet.store.rollout_port import Whole
-from fleet.store.rollouts.sql_rollouts import is_denial
+from fleet.store.work.sql_rollouts import is_denial
 
 
 @dataclass

@@ -1,0 +1,77 @@
+"""What an update is about to do, written down before it does it: a killed sidecar's next start goes
+on from there."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from agent_sidecar.files import replace_text
+from fleet.contract.update_words import is_plain
+from fleet.contract.vocabulary import Word
+
+FILE: Final = "update.json"
+
+
+class Phase(Word):
+    """How far the last update came."""
+
+    CHANGING = "changing", "something may be half installed"
+    INSTALLED = "installed", "the version is in place"
+    GOING_BACK = "going-back", "on the way to the version before"
+    BACK = "back", "the version before is in place"
+    FAILED = "failed", "the way back failed"
+
+
+UNFINISHED: Final = frozenset({Phase.CHANGING, Phase.GOING_BACK})
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """The last update: of which rollout, to which version, from which."""
+
+    rollout: str
+    version: str
+    before: str
+    phase: Phase
+
+
+class Journal:
+    """Keeps one note in a folder of ours."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+
+    def read(self) -> Note | None:
+        """The last note; None: there is none that can be read."""
+        try:
+            found: Any = json.loads(self._path.read_text())
+            note = Note(**found | {"phase": Phase(found["phase"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        versions = [one for one in (note.version, note.before) if one]
+        return note if all(is_plain(one) for one in versions) else None
+
+    def write(self, note: Note) -> None:
+        """Keep it, on the disk.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        replace_text(self._path, json.dumps(asdict(note)))
+        with suppress(OSError):
+            folder = os.open(self._path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def enter(self, note: Note, phase: Phase) -> Note:
+        """The note in its next phase, kept."""
+        entered = replace(note, phase=phase)
+        self.write(entered)
+        return entered
