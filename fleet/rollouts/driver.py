@@ -63,6 +63,8 @@ class Driver:
                 one.state is ExecutionState.ROLLING_BACK
             ):
                 task = await self._task(whole.rollout, one)
+                if task is not None and task.final:  # its submitter is us, and knows now
+                    await self._work.store.acknowledge(task.by, [task.id], self._now())
                 if task is not None:
                     found[one.agent] = TaskLook(
                         task.state, task.progress, task.attempt, task.reason, task.ended

@@ -13,7 +13,7 @@ from fleet.contract.vocabulary import Kind, Priority, Verb
 from fleet.domain.agent_view import AgentView
 from fleet.domain.hub_clock import Step as ClockStep
 from fleet.domain.rollout.advance import called_back, is_over
-from fleet.domain.rollout.errors import RolloutConflictError
+from fleet.domain.rollout.errors import InvalidPlanError, RolloutConflictError
 from fleet.domain.rollout.look import Look, look
 from fleet.domain.rollout.making import LeftOut, Made, made
 from fleet.domain.rollout.plan import OnAbort, Plan
@@ -120,6 +120,9 @@ class RolloutService:
         plan.require_valid()
         now = self._now()
         views = {view.agent: view for view in self._views(now) if view.enrolled}
+        if unknown := sorted(set(wanted.agents) - views.keys()):
+            why = f"no agent {unknown[0]} is enrolled"
+            raise InvalidPlanError("agents", why, "fleet agent list")
         groups = {agent: self._work.members.of(agent).group for agent in views}
         chosen = [agent for agent, view in views.items() if wanted.fits(view, groups[agent])]
         looks = {agent: look(views[agent], views, agent, now) for agent in chosen}

@@ -129,7 +129,9 @@ CASES = {
         {"fleet_task_lease_expiries_total": "0x14 9x106"},
         {"fleet_task_lease_expiries_total": "0x14 1x106"},
     ),
-    "FleetRollbackFailed": constant('fleet_rollout_agents{state="rollback-failed"}', "1", "0"),
+    "FleetRollbackFailed": constant(
+        'fleet_rollout_agents{state="rollback-failed"}', "1", "0", state="rollback-failed"
+    ),
     "FleetMetricNamesRefused": grows("fleet_metric_names_refused_total"),
 }
 ALWAYS = {"FleetWatchdog"}

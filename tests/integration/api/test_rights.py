@@ -126,7 +126,7 @@ def test_the_matrix_knows_every_route(hub: Served) -> None:
     for value, name in (
         (f"boards/{ULID}/final/report.md", "boards/{context}/{section}/{name}"),
         (f"boards/{ULID}", "boards/{context}"), (f"tasks/{ULID}", "tasks/{id}"),
-        (DIGEST, "{digest}"),
+        (f"rollouts/{ULID}", "rollouts/{id}"), (DIGEST, "{digest}"),
     ):  # fmt: skip
         known = {(m, p.replace(value, name)) for m, p in known}
     # Sessions have tests of their own, and a stream does not end.
