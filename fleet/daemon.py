@@ -8,6 +8,7 @@ from functools import partial
 
 from fleet.acl.self_check import SelfCheck
 from fleet.api.hub_backend import HubBackend
+from fleet.api.reading import read_beside
 from fleet.api.server import ApiServer
 from fleet.auditor.weekly import BusRecorder, WeeklyAudit
 from fleet.bus.client_ids import HubBus
@@ -15,6 +16,7 @@ from fleet.certificate_watch import CertificateWatch
 from fleet.commander.commander import Commander
 from fleet.commander.departures import Departures
 from fleet.commander.enrolment_sync import EnrolmentSync
+from fleet.commander.followed import ToldCommands
 from fleet.commander.late_wills import LateWills
 from fleet.domain.alert_codes import AlertCodes
 from fleet.domain.window_settings import windows_of
@@ -22,8 +24,11 @@ from fleet.domain.windows import Window
 from fleet.failover.service import FailoverService
 from fleet.hub.hub import Hub, Plug
 from fleet.hub.leading import Leading
+from fleet.hub.live_state import LiveState
 from fleet.hub.maintenance_windows import MaintenanceWindows
 from fleet.hub.service import Service
+from fleet.metrics import hub_families
+from fleet.metrics.collector import single
 from fleet.metrics.exporter import Exporter
 from fleet.notifier.dead_man import DeadMan, target_of
 from fleet.notifier.notifier import Notifier
@@ -47,20 +52,22 @@ def complete_hub(
     *,
     trust_clock: bool = False,
     on_standby: Callable[[], Awaitable[None]] = _nothing,
+    on_reading: Callable[[], None] = lambda: None,
 ) -> tuple[Hub, ApiServer]:
     """The hub that `fleet serve` runs, and its HTTP server, whose address is not yet taken.
     `trust_clock`: a person vouches for the clock of this machine. `on_standby`: told when the hub
-    has to wait for another one, or for its store.
+    has to wait for another one, or for its store; `on_reading`: when it serves meanwhile.
 
     Raises:
         ConfigError: a table of the settings is not usable.
     """
     api_server = ApiServer(settings)
-    services = plug(api_server, routes_of(settings), _windows_of(settings))
+    windows = _windows_of(settings)
+    services = plug(api_server, routes_of(settings), windows)
 
     async def stand_by(leading: Leading) -> None:
         await on_standby()
-        await api_server.stand_by(leading)
+        await read_beside(settings, api_server, leading, windows, on_reading)
 
     hub = Hub(
         settings,
@@ -101,6 +108,7 @@ def plug(
             failover.metrics,
             rollouts.metrics,
             *(one.metrics for one in dead_man),
+            lambda: (single(hub_families.VIEW_AGE, 0),),
         )
         exporter = Exporter(hub, commander, extras)
         departures = Departures(hub, commander)
@@ -110,13 +118,16 @@ def plug(
             hub, commander, exporter, departures, enrolments, notifier, maintenance
         )
         enrolments.note_departed()
-        web = api_server.serve(backend, work, rollouts, failover)
+        leadership = hub.store.leadership
+        requests = leadership.requests if leadership else None
+        web = api_server.serve(backend, work, rollouts, failover, requests)
+        commands = ToldCommands(commander)
+        live = LiveState(hub, lambda: {"routes": notifier.routes(), **commands.as_dict()})
         check, certificates = SelfCheck(hub), CertificateWatch(hub)
         own = (
             recorder, commander, enrolments, notifier, exporter, offers, work, rollouts, failover,
-            backend,
-            web, check, audit, certificates, maintenance, AccountsUpkeep(hub), LateWills(hub),
-            *dead_man,
+            backend, web, check, audit, certificates, maintenance, AccountsUpkeep(hub),
+            LateWills(hub), live, *dead_man,
         )  # fmt: skip
         endpoint = endpoint_of(hub.settings)
         return (*own, OpenTelemetry(hub, commander, exporter, endpoint)) if endpoint else own

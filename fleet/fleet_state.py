@@ -122,10 +122,16 @@ def _of_hub(hub: HubClient) -> FleetState:
         silences = [Silence.of(silence) for silence in alerts["silences"]]
         listed = _listed(agents, lambda agent: bool(agent["enrolled"]))
         standby = agents.get("standby")
+        read = ""
+        if agents.get("role") == "reader":
+            leads = f"{agents['leader']} leads" if agents["leader"] else "nobody leads now"
+            seconds = float(agents["as_of_age"])
+            read = f"as of {agents['as_of']} ({seconds:.0f} s ago), as the store has it; {leads}"
     note = next((words for code, words in NOTES.items() if code in now), "")
     if now >= REPLACED_CODES:
         note = REPLACED
     if standby and not note:
         note = f"the hub is at {standby}, not at the first broker of FLEET_BROKER: fleet doctor"
+    note = "; ".join(filter(None, (read, note)))
     known = worst_first(apply_silences(views, silences, time.time()))
     return FleetState(known, own, note, listed)

@@ -145,6 +145,15 @@ class HubClient:
             return False
         return found is not None and found.stands_by
 
+    @classmethod
+    def leaves(cls, home: Path, url: str) -> bool:
+        """Whether it is the hub at `url` that this home names, or one that stands by."""
+        try:
+            found = cls._read(home)
+        except DamagedFileError:
+            return False
+        return found is not None and (found.stands_by or found.url == url)
+
     @property
     def stands_by(self) -> bool:
         """Whether it waits for another hub: it has no token, and answers only who leads."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 
 from fleet import __version__
 from fleet.api.auth import SessionAuthenticator
@@ -40,6 +42,8 @@ from fleet.tokens import Tokens
 from fleet.work.blob_errors import BlobError
 from fleet.work.service import WorkService
 
+Inside = Callable[[SessionAuthenticator], Middleware]
+
 
 def create_app(
     backend: Backend,
@@ -49,6 +53,7 @@ def create_app(
     work: WorkService | None = None,
     rollouts_: RolloutService | None = None,
     open_metrics: bool = False,
+    inside: Inside | None = None,
 ) -> FastAPI:
     """The application over `backend`.
 
@@ -56,6 +61,7 @@ def create_app(
         hosts: the names it answers to.
         work: tasks, blobs and boards; None: it has none. rollouts_: likewise.
         open_metrics: whether `/metrics` asks callers on this machine for no token.
+        inside: what stands between the guard and the routes.
     """
     app = FastAPI(
         title="Fleet hub",
@@ -96,6 +102,9 @@ def create_app(
     app.add_exception_handler(StoreUnavailableError, _on_store_away)
     app.add_exception_handler(WorkError, on_work_error)
     app.add_exception_handler(BlobError, on_blob_error)
+    if inside is not None:
+        between = inside(app.state.authenticator)
+        app.add_middleware(between.cls, *between.args, **between.kwargs)
     uploads = {"/v1/blobs/": work.blobs.limits.most} if work else {}
     app.add_middleware(HttpGuard, hosts=hosts, uploads=uploads)
     return app

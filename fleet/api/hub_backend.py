@@ -100,11 +100,17 @@ class HubBackend:
             "listed": roster.has_list,
             "hub": own,
             "standby": self._standby(),
+            **self.seen(),
         }
         if wanted.brief:
             return [{"agent": n, "state": roster.verdict(n).value} for n in chosen.names], about
         views = await in_slices(chosen.names, lambda name: self._hub.read_model.view(name, now))
         return await in_slices(worst_first(views), described), about
+
+    def seen(self) -> JsonObject:
+        """Of when and from whom what is shown is."""
+        now = timestamp(self._hub.committer.now())
+        return {"role": "leader", "leader": None, "as_of": now, "as_of_age": 0.0}
 
     def _standby(self) -> str | None:
         """Of several brokers the one at which the hub is, if it is not the first."""
@@ -155,6 +161,7 @@ class HubBackend:
             },
             "bridges": dict(counters.bridges),
             "link_losses": counters.link_losses,
+            **self.seen(),
         }
 
     async def history(self, span: HistoryQuery) -> JsonObject:

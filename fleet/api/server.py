@@ -6,8 +6,11 @@ import asyncio
 import socket
 from typing import Self
 
-from fleet.api.app import create_app
+from fastapi import FastAPI
+
+from fleet.api.app import Inside, create_app
 from fleet.api.backend import Backend
+from fleet.api.forwarded import Forwarded
 from fleet.api.standby import create_standby
 from fleet.failover.service import FailoverService
 from fleet.http import server
@@ -17,6 +20,7 @@ from fleet.hub.leading import Leading
 from fleet.provisioning.https import certificate_for
 from fleet.rollouts.service import RolloutService
 from fleet.settings import Settings
+from fleet.store.shared import RequestOutbox
 from fleet.tokens import Tokens
 from fleet.work.service import WorkService
 
@@ -38,6 +42,7 @@ class ApiServer:
         self._work: WorkService | None = None
         self._failover: FailoverService | None = None
         self._rollouts: RolloutService | None = None
+        self._requests: RequestOutbox | None = None
         self._socket: socket.socket | None = None
 
     def bind(self) -> tuple[str, int]:
@@ -56,10 +61,12 @@ class ApiServer:
         work: WorkService | None = None,
         rollouts: RolloutService | None = None,
         failover: FailoverService | None = None,
+        requests: RequestOutbox | None = None,
     ) -> Self:
-        """What `run` will serve."""
+        """What `run` will serve; `requests`: what hubs were asked that read beside this one."""
         self._backend, self._work = backend, work
         self._rollouts, self._failover = rollouts, failover
+        self._requests = requests
         return self
 
     async def stand_by(self, leading: Leading) -> None:
@@ -80,26 +87,44 @@ class ApiServer:
             self.bind()
         if self._backend is None or self._socket is None:
             raise RuntimeError("the API runs without a backend")
-        secured = self.certificate
+        await self._serve(self._app(self._backend), self._socket, self._requests)
+
+    async def read(self, backend: Backend, forwarding: Inside) -> None:
+        """Serve what a hub reads beside the one that leads, until it is cancelled; the address
+        stays taken."""
+        if self._socket is not None:
+            await self._serve(self._app(backend, forwarding), self._socket.dup())
+
+    def _app(self, backend: Backend, inside: Inside | None = None) -> FastAPI:
         open_metrics = self._service.open_metrics
-        tokens = Tokens(self._settings.home)
+        leads = inside is None
         app = create_app(
-            self._backend,
-            tokens,
+            backend,
+            Tokens(self._settings.home),
             self._hosts,
-            work=self._work,
-            rollouts_=self._rollouts,
+            work=self._work if leads else None,
+            rollouts_=self._rollouts if leads else None,
             open_metrics=open_metrics,
+            inside=inside,
         )
-        app.state.failover = self._failover
+        app.state.failover = self._failover if leads else None
+        return app
+
+    async def _serve(
+        self, app: FastAPI, taken: socket.socket, requests: RequestOutbox | None = None
+    ) -> None:
+        secured = self.certificate
         tls = secured.context if secured else None
-        serving = server.serve(app, self._socket, self._service, tls=tls)
-        renewing = asyncio.create_task(secured.run(), name="https certificate") if secured else None
+        serving = server.serve(app, taken, self._service, tls=tls)
+        beside = [asyncio.create_task(secured.run(), name="https certificate")] if secured else []
+        if requests is not None:
+            forwarded = Forwarded(app, requests)
+            beside.append(asyncio.create_task(forwarded.run(), name=forwarded.name))
         try:
             await app.state.revocations.beside(serving)
         finally:
-            if renewing is not None:
-                renewing.cancel()
+            for task in beside:
+                task.cancel()
 
     @property
     def scheme(self) -> str:

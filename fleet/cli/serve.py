@@ -59,7 +59,19 @@ async def _lead(settings: Settings, ended: asyncio.Event, *, trust_clock: bool) 
                 HubClient.withdraw(settings.home)
                 left_by("").write(settings.home)
 
-    hub, api_server = complete_hub(settings, trust_clock=trust_clock, on_standby=standing_by)
+    def reads() -> None:
+        """The command line of this home asks us, unless a hub serves it that shares it."""
+        if HubClient.is_standby(settings.home):
+            left_by(own_token()).write(settings.home)
+            note("this hub serves what the one that leads has stored")
+
+    def own_token() -> str:
+        made_at = timestamp(time.time())
+        return Tokens(settings.home).create(Principal(Role.ADMIN), made_at)[0]
+
+    hub, api_server = complete_hub(
+        settings, trust_clock=trust_clock, on_standby=standing_by, on_reading=reads
+    )
     host, port = api_server.bind()
     url = f"{api_server.scheme}://{_reachable(host)}:{port}"
     loop = asyncio.get_running_loop()
@@ -77,8 +89,7 @@ async def _lead(settings: Settings, ended: asyncio.Event, *, trust_clock: bool) 
     def ready() -> None:
         # Only now: until the store was opened, this home may belong to another hub.
         HubClient.withdraw(settings.home)
-        secret, _ = Tokens(settings.home).create(Principal(Role.ADMIN), timestamp(time.time()))
-        left_by(secret).write(settings.home)
+        left_by(own_token()).write(settings.home)
         click.echo(f"fleet hub serves: broker {settings.brokers}, home {settings.home}")
         click.echo(f"HTTP, /metrics and the web page: {api_server.scheme}://{_shown(host)}:{port}/")
         note("Ctrl-C stops it.")
@@ -87,7 +98,7 @@ async def _lead(settings: Settings, ended: asyncio.Event, *, trust_clock: bool) 
         await hub.run(ready)
     finally:
         api_server.close()
-        if hub.started_at is not None or HubClient.is_standby(settings.home):
+        if hub.started_at is not None or HubClient.leaves(settings.home, url):
             HubClient.withdraw(settings.home)
 
 

@@ -141,6 +141,11 @@ class Roster(RosterViews):
             self._judge(record, at, events)
         return events + self.tick(at)
 
+    @property
+    def listening(self) -> tuple[float | None, float]:
+        """Since when nobody listens (None: somebody does), and since when somebody did last."""
+        return self._stopped_at, self._listening_since
+
     # The hub's own clock
 
     def know_clock_error(self, error: float | None, at: float) -> list[Event]:
@@ -166,7 +171,17 @@ class Roster(RosterViews):
         """How far (s) the hub's clock is ahead of the agents', as heard after `since`."""
         return restamp.skews(self._records.values(), since)
 
+    @property
+    def clock_error(self) -> float | None:
+        """Seconds that the hub's clock is said to be ahead."""
+        return self._clock_error
+
     # Enrolment
+
+    @property
+    def enrolled(self) -> Mapping[str, Enrolment] | None:
+        """The list of who belongs to the fleet."""
+        return self._enrolled
 
     @property
     def has_list(self) -> bool:
@@ -237,6 +252,13 @@ class Roster(RosterViews):
             self._enter_config(record)
             self._ghosts += record.verdict is Verdict.GHOST
             self._schedule(record, float("-inf"))  # the first tick looks at what is past
+
+    def clear(self) -> None:
+        """Know nobody, as at first; the list of who belongs to the fleet stays."""
+        for name in list(self._records):
+            self.forget(name)
+        self._wheel = TimingWheel()
+        self._stopped_at, self._listening_since = None, float("-inf")
 
     # Inside
 

@@ -23,6 +23,10 @@ OPERATORS: Final = (Role.ADMIN, Role.OPERATOR)
 EVERYONE: Final = (*READERS, Role.AGENT)
 
 
+PRINCIPAL: Final = "fleet.principal"
+"""Where an ASGI scope names the bearer whom another hub of the fleet has looked at. Nothing that
+comes over the network can be there."""
+
 log = logging.getLogger(__name__)
 log.addFilter(LogLimit())
 
@@ -121,6 +125,8 @@ class Authenticator:
 
     def _identified(self, request: Request) -> Principal | None:
         """Whom the request proves to come from; None: nobody that is known."""
+        if isinstance(known := request.scope.get(PRINCIPAL), Principal):
+            return known
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return None

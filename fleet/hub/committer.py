@@ -70,6 +70,8 @@ class Committer:
         self.counters = counters
         self.book = AlertBook()
         self.time = clock or HubTime()
+        self.book_version = 0
+        """Changes with every alert and silence that is stored."""
         self._last_id = 0
         self._dirty: dict[str, tuple[int, float]] = {}
         self._silences: list[Silence] = []
@@ -287,6 +289,8 @@ class Committer:
             return
         started = time.perf_counter()
         await self.patience.until_taken(lambda: self.store.commit(batch))
+        if batch.alerts or batch.forgotten_alerts or batch.silences or batch.lifted:
+            self.book_version += 1
         self.counters.commits += 1
         self.counters.commit_seconds += time.perf_counter() - started
         self.counters.stored += len(batch.messages)

@@ -25,6 +25,11 @@ class DailyBudget:
         self._spent: dict[str, int] = {}
         self._told: set[str] = set()
 
+    @property
+    def over(self) -> frozenset[str]:
+        """Of whom something is not stored today."""
+        return frozenset(self._told)
+
     def take(self, agent: str, size: int, at: float) -> bool:
         """Whether a heartbeat of `size` bytes is to be stored at `at` (s since the epoch).
         What is stored counts."""

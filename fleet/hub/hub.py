@@ -121,13 +121,14 @@ class Hub:
         self._signer = signer = load_signer(settings.home, self.committer.now)
         self.receipts = Receipts(self.bus, self.topics, self.counters, self.signed)
         keep = Retention.of(settings.tables.get("retention", {}))
+        self.budget = DailyBudget(keep.agent_mb_a_day * MEGABYTE)
         self.ingest = Ingest(
             self.bus,
             self.topics,
             self.reader,
             self.committer,
             self.receipts,
-            DailyBudget(keep.agent_mb_a_day * MEGABYTE),
+            self.budget,
             signer.public_keys if signer else None,
             DailyLimits(Bounds.of(settings.interval, settings.tables.get("traffic", {})).refused()),
         )

@@ -17,6 +17,7 @@ from fleet.contract.backoff import Backoff
 from fleet.hub.store_patience import StorePatience
 from fleet.store.leadership import LOOK, RENEW, Leadership
 from fleet.store.port import LeadershipLostError, StoreRefusedError, StoreUnavailableError
+from fleet.store.shared import RequestOutbox
 
 FIRST_AGAIN, LAST_AGAIN = 1.0, 4.0
 """Seconds between looks at a store that is away, at first and at most: less than a lease lasts."""
@@ -49,6 +50,17 @@ class Leading:
     def is_certain(self) -> bool:
         """Whether nobody else can lead at this moment."""
         return self._leadership is None or self._leadership.is_certain
+
+    @property
+    def requests(self) -> RequestOutbox:
+        """The way of what changes something to the hub that leads.
+
+        Raises:
+            RuntimeError: the store has one hub alone.
+        """
+        if self._leadership is None:
+            raise RuntimeError("one hub alone has nobody to ask")
+        return self._leadership.requests
 
     async def begin(self, beside: Beside | None = None) -> None:
         """Wait until this hub leads, and do `beside` meanwhile, where it has to wait."""

@@ -57,6 +57,10 @@ class Exporter:
         finally:
             subscription.close()
 
+    def look_again(self) -> None:
+        """Anybody may have changed."""
+        self._exposition.touch(self._hub.roster.names())
+
     def expose(self, accept: str) -> tuple[bytes, str]:
         """(body, content type); OpenMetrics where the scraper asks for it."""
         openmetrics = prefers_openmetrics(accept)

@@ -194,6 +194,9 @@ STORE_BYTES: Final = _gauge(
 STORE_FREE: Final = _gauge("fleet_store_free_bytes", "room left on the disk of the store")
 TICKS: Final = _counter("fleet_liveness_ticks_total", "times the hub looked for silent agents")
 TICK_SECONDS: Final = _counter("fleet_liveness_seconds_total", "time spent in these looks")
+VIEW_AGE: Final = _gauge(
+    "fleet_view_age_seconds", "how old what this hub shows is; 0 where it leads"
+)
 STARTED: Final = _gauge("fleet_hub_start_time_seconds", "when the hub started, since the epoch")
 BUILD: Final = _gauge("fleet_build_info", "1, with what runs", "version", "python")
 
@@ -245,6 +248,6 @@ HUB_FAMILIES: Final = (
     ROUTE_SENT, ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, ROUTE_PAUSED, ROUTE_REFUSED,
     ROUTE_SET_ASIDE, COMMANDS, COMMANDS_OPEN, LATENCY,
     NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,
-    STORE_FREE, TICKS, TICK_SECONDS, STARTED, BUILD, AUDIT_FINDINGS, AUDIT_GAPS, AUDIT_LOST,
-    LEAK_BUDGET, *WORK_FAMILIES, *PAIR_FAMILIES, *ROLLOUT_FAMILIES, *BROKER.values(),
+    STORE_FREE, TICKS, TICK_SECONDS, VIEW_AGE, STARTED, BUILD, AUDIT_FINDINGS, AUDIT_GAPS,
+    AUDIT_LOST, LEAK_BUDGET, *WORK_FAMILIES, *PAIR_FAMILIES, *ROLLOUT_FAMILIES, *BROKER.values(),
 )  # fmt: skip

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from fleet.store.shared import LiveState, RequestOutbox
+
+LEASE: Final = "hub"
+"""The name of the lease of whoever leads."""
+
 TTL: Final = 15.0
 """Seconds that a lease lasts: two renewals may fail, and a hub that died is replaced within 20."""
 
@@ -49,6 +54,16 @@ class Leadership(Protocol):
     @property
     def documents(self) -> Documents:
         """What services keep beside the store's own tables."""
+        ...
+
+    @property
+    def live(self) -> LiveState:
+        """What this hub tells those that read beside it."""
+        ...
+
+    @property
+    def requests(self) -> RequestOutbox:
+        """What those were asked to do."""
         ...
 
     @property

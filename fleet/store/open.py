@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 from fleet.contract.errors import ConfigError
 from fleet.contract.store_url import StoreUrl
 from fleet.settings import Settings
+from fleet.store.leadership import LEASE
 from fleet.store.port import Store, StoreReader
 from fleet.store.retention import Retention
+from fleet.store.shared import Following
 
 if TYPE_CHECKING:
     from fleet.store.postgres.connection import Database
+    from fleet.store.postgres.followed_store import FollowedStore
 
 
 def has_store(settings: Settings) -> bool:
@@ -56,6 +59,22 @@ def hub_store(settings: Settings) -> Store:
 
     require_here(settings.home)
     return SqliteStore(settings.home, retention)
+
+
+def followed_store(settings: Settings) -> tuple[FollowedStore, Following]:
+    """The store of this home for a hub that reads beside the one that leads.
+
+    Raises:
+        ConfigError: as for `hub_store`; or the store is in the home, which one hub has alone.
+    """
+    if settings.store is None:
+        raise ConfigError("the store is in the home", "one hub has it alone", "FLEET_STORE=…")
+    from fleet.store.postgres.followed_store import FollowedStore
+    from fleet.store.postgres.following import PostgresFollowing
+
+    database = _database(settings, settings.store)
+    retention = Retention.of(settings.tables.get("retention", {}))
+    return FollowedStore(database, retention), PostgresFollowing(database, LEASE)
 
 
 @asynccontextmanager

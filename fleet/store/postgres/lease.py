@@ -15,12 +15,14 @@ from collections.abc import Callable
 
 from psycopg import sql
 
-from fleet.store.leadership import LOOK, TTL, Held
+from fleet.store.leadership import LEASE, LOOK, TTL, Held
 from fleet.store.port import LeadershipLostError, StoreError
 from fleet.store.postgres.connection import Connection, Database
 from fleet.store.postgres.documents import StoredDocuments
 from fleet.store.postgres.fleet_mark import keep_fleet, require_same_fleet
+from fleet.store.postgres.following import PostgresLive
 from fleet.store.postgres.migrations import LEASES, known_version, migrate
+from fleet.store.postgres.requests import Requests
 
 
 def _awake_or_not() -> float:
@@ -43,7 +45,7 @@ class Lease:
     def __init__(
         self,
         database: Database,
-        name: str = "hub",
+        name: str = LEASE,
         holder: str = "",
         fleet: str = "",
         clock: Callable[[], float] = _awake_or_not,
@@ -52,6 +54,8 @@ class Lease:
         self.holder = holder or f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._fleet = fleet
         self.documents = StoredDocuments(database, self.fence)
+        self.live = PostgresLive(database, name, self.fence, lambda: self.epoch)
+        self.requests = Requests(database, self.fence, lambda: self.epoch)
         self.epoch: int | None = None
         self.renewed = float("-inf")
         self._database = database

@@ -11,6 +11,7 @@ from typing import Final
 from fleet.store.port import StoreError
 from fleet.store.postgres.connection import Connection
 from fleet.store.postgres.moved import require_no_move
+from fleet.store.postgres.shared_schema import SHARED
 from fleet.store.postgres.work_schema import WORK
 
 STEPS: Final[tuple[str, ...]] = (
@@ -97,6 +98,7 @@ STEPS: Final[tuple[str, ...]] = (
     CREATE INDEX rollout_denied ON rollout_execution (version) WHERE denied = 1;
     """,
     "CREATE TABLE pair (name TEXT PRIMARY KEY, state TEXT NOT NULL)",
+    SHARED,
 )
 
 LEASES: Final = 2

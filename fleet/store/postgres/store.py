@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import psycopg
 
@@ -21,7 +21,7 @@ from fleet.store import moments, row_mapping
 from fleet.store.leadership import Leadership
 from fleet.store.pairs import PairStore, SqlPairs
 from fleet.store.port import LeadershipLostError, StoreError, StoreUnavailableError
-from fleet.store.postgres import dead_letters, departures, months, work
+from fleet.store.postgres import dead_letters, departures, hub_state, months, work
 from fleet.store.postgres.bulk_insert import append_messages, insert_many
 from fleet.store.postgres.connection import Connection, Database, InDoubtError
 from fleet.store.postgres.lease import Lease
@@ -98,32 +98,7 @@ class PostgresStore(PostgresReader):
         migrate(connection)
         dead_letters.recount(connection)
         self._learn(connection)
-        ids = [
-            number(connection, "SELECT max(id) FROM message"),
-            number(connection, "SELECT max(id) FROM dead_letter"),
-            number(connection, "SELECT max(id) FROM event"),
-        ]
-        known = [read_meta(connection, name) for name in ("last_id", "message_to")]
-        newest = connection.execute(
-            "SELECT at FROM ((SELECT id, at FROM message ORDER BY id DESC LIMIT 1)"
-            " UNION ALL (SELECT id, at FROM event ORDER BY id DESC LIMIT 1)) AS newest"
-            " ORDER BY id DESC LIMIT 1"
-        ).fetchone()
-
-        def rows(query: Any) -> list[row_mapping.Row]:
-            return connection.execute(query).fetchall()
-
-        return HubState(
-            last_id=max([*known, *(id_ or 0 for id_ in ids)]),
-            last_at=newest[0] if newest else 0.0,
-            records=[
-                (agent, upto, json.loads(state))
-                for agent, upto, state in rows("SELECT agent, upto, state FROM record")
-            ],
-            alerts=[row_mapping.alert(row) for row in rows("SELECT * FROM alert")],
-            silences=[row_mapping.silence(row) for row in rows("SELECT * FROM silence")],
-            replay_from=read_meta(connection, "replay_from"),
-        )
+        return hub_state.read(connection)
 
     def _learn(self, connection: Connection) -> None:
         """What this store knows by heart, since nobody else writes."""

@@ -244,7 +244,8 @@ def test_why_there_is_no_connection_is_told(place: PostgresPlace) -> None:
     database = Database(StoreUrl.parse(place.server.address("nowhere")))
     store = PostgresStore(database)
     with pytest.raises(
-        StoreUnavailableError, match=r'database "nowhere" does not exist.*\nTry: createdb'
+        StoreUnavailableError,
+        match=r'database "nowhere" does not exist \(SQLSTATE 3D000\)\nTry: createdb',
     ):
         store.open()
     asyncio.run(store.close())

@@ -1,0 +1,107 @@
+"""Requests to the hub that leads, as rows: put by one that reads, taken once, answered, gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from fleet.store.postgres.connection import Connection, Database
+from fleet.store.postgres.meta import number
+from fleet.store.shared import Answer, Request, TooManyRequestsError
+
+MOST: Final = 500
+"""Requests that may wait: some seconds of work. More are refused at once."""
+
+KEPT: Final = 600
+"""Seconds that a row stays after its time is over: whoever asked has long gone."""
+
+_LOST: Final = Answer(
+    503,
+    "application/problem+json",
+    b'{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"the hub that'
+    b' took this was lost before it answered: it may have been done","try":"look whether it was'
+    b' done, then ask again"}',
+)
+
+
+class Requests:
+    """See `fleet.store.shared.RequestOutbox`. `fence` is the end of a transaction that only who
+    leads may make; `epoch` tells that of its lease."""
+
+    def __init__(
+        self,
+        database: Database,
+        fence: Callable[[], str],
+        epoch: Callable[[], int | None],
+    ) -> None:
+        self._database = database
+        self._fence = fence
+        self._epoch = epoch
+
+    def put(self, request: Request, seconds: float) -> None:
+        def put(connection: Connection) -> None:
+            waiting = "SELECT count(*) FROM request WHERE status IS NULL AND expires > now()"
+            if (number(connection, waiting) or 0) >= MOST:
+                raise TooManyRequestsError
+            connection.execute(
+                "INSERT INTO request (id, expires, role, agent, token, method, path, kind, body)"
+                " VALUES (%s, clock_timestamp() + make_interval(secs => %s), %s, %s, %s, %s, %s,"
+                " %s, %s) ON CONFLICT (id) DO NOTHING",
+                (request.id, seconds, request.role, request.agent, request.token, request.method,
+                 request.path, request.kind, request.body),
+            )  # fmt: skip
+
+        self._database.transaction(put)
+
+    def answer_of(self, request: str) -> Answer | None:
+        def read(connection: Connection) -> Answer | None:
+            row = connection.execute(
+                "SELECT status, answer_kind, answer FROM request WHERE id = %s", (request,)
+            ).fetchone()
+            return Answer(*row) if row and row[0] is not None else None
+
+        return self._database.snapshot(read)
+
+    def withdraw(self, request: str) -> bool:
+        def withdraw(connection: Connection) -> bool:
+            query = "DELETE FROM request WHERE id = %s AND taken IS NULL AND status IS NULL"
+            return connection.execute(query, (request,)).rowcount == 1
+
+        return self._database.transaction(withdraw)
+
+    def take(self, limit: int) -> list[Request]:
+        waits = self._database.snapshot(
+            lambda connection: number(connection, "SELECT 1 FROM request LIMIT 1")
+        )
+        if not waits:
+            return []
+        epoch = self._epoch() or 0
+
+        def take(connection: Connection) -> list[Request]:
+            connection.execute(
+                "DELETE FROM request WHERE expires < now() - make_interval(secs => %s)", (KEPT,)
+            )
+            connection.execute(
+                "UPDATE request SET status = %s, answer_kind = %s, answer = %s"
+                " WHERE status IS NULL AND taken < %s",
+                (_LOST.status, _LOST.kind, _LOST.body, epoch),
+            )
+            rows = connection.execute(
+                "UPDATE request SET taken = %s WHERE id IN (SELECT id FROM request WHERE"
+                " status IS NULL AND taken IS NULL AND expires > now() ORDER BY id LIMIT %s"
+                " FOR UPDATE SKIP LOCKED)"
+                " RETURNING id, role, agent, token, method, path, kind, body",
+                (epoch, limit),
+            ).fetchall()
+            return [Request(*row) for row in sorted(rows)]
+
+        return self._database.transaction(take, self._fence())
+
+    def answer(self, request: str, answer: Answer) -> None:
+        self._database.transaction(
+            lambda connection: connection.execute(
+                "UPDATE request SET status = %s, answer_kind = %s, answer = %s WHERE id = %s",
+                (answer.status, answer.kind, answer.body, request),
+            ),
+            self._fence(),
+        )

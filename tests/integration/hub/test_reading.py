@@ -1,0 +1,160 @@
+"""A hub that reads beside the one that leads shows the same, of the same moment, and says of when;
+what changes something goes to the one that leads."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.contract.timestamps import epoch, timestamp
+from tests.support import postgres
+from tests.support.broker import Mosquitto
+from tests.support.hub import Publisher
+from tests.support.served import Served, fleet
+from tests.support.stores import PostgresPlace
+from tests.support.waiting import wait_until
+
+pytestmark = [postgres.needs_postgres, pytest.mark.timeout(400)]
+
+LONG = 90.0
+
+NEW = {"as_of", "as_of_age", "role", "leader"}
+
+
+class Two:
+    """One that leads, one that reads; each has a home and a bearer's token of its own."""
+
+    def __init__(self, folder: Path, broker: Mosquitto) -> None:
+        place = PostgresPlace(folder)
+        self.leader, self.reader = (
+            Served(folder / name, broker, FLEET_STORE=str(place.url), FLEET_INTERVAL="5")
+            for name in ("leader", "reader")
+        )
+
+    def start(self) -> None:
+        self.leader.start()
+        self.reader.start()
+
+    def close(self) -> None:
+        self.reader.stop()
+        self.leader.stop()
+
+
+@pytest.fixture
+def two(tmp_path: Path, broker: Mosquitto) -> Iterator[Two]:
+    two = Two(tmp_path, broker)
+    try:
+        two.start()
+        yield two
+    finally:
+        two.close()
+
+
+def beat(seq: int, **more: Any) -> bytes:
+    said = {"ok": True, "ts": timestamp(time.time()), "boot": 7, "seq": seq, **more}
+    return json.dumps(said).encode()
+
+
+def undated(document: Any) -> Any:
+    """Without what tells the moment, and which hub said so."""
+    if isinstance(document, dict):
+        dated = NEW | {"age", "skew"}
+        return {name: undated(one) for name, one in document.items() if name not in dated}
+    return [undated(one) for one in document] if isinstance(document, list) else document
+
+
+def same(two: Two, path: str) -> bool:
+    return bool(undated(two.leader.get(path)) == undated(two.reader.get(path)))
+
+
+def test_both_show_the_same_and_what_is_asked_of_either_is_done(
+    two: Two, broker: Mosquitto
+) -> None:
+    ada, bob, eve = (Publisher(broker, name) for name in ("ada", "bob", "eve"))
+    ada.listen("fleet/ada/command", "zephyr/broadcast")
+    ada.publish_all("heartbeat", [beat(n, interval=300) for n in range(20)])
+    bob.publish_all("heartbeat", [beat(1, interval=1)])  # late, then stale: by time alone
+    said = {"code": "queue-backlog", "severity": "warning", "state": "firing"}
+    eve.publish_all("alert", [json.dumps(said | {"ts": timestamp(time.time())}).encode()])
+    eve.publish_all("heartbeat", [b'{"ok": "perhaps"}'])
+
+    def stale(hub: Served) -> bool:
+        return {a["agent"]: a["state"] for a in hub.get("/v1/agents")["agents"]}.get(
+            "bob"
+        ) == "stale"
+
+    wait_until(lambda: stale(two.leader) and stale(two.reader), LONG, "that bob is stale at both")
+    paths = (
+        "/v1/agents", "/v1/agents/ada", "/v1/agents/bob", "/v1/agents?brief=true", "/v1/alerts",
+        "/v1/history", "/v1/history?newest=true&agent=ada&limit=3", "/v1/dead-letters",
+        "/v1/silences", "/v1/rollups",
+    )  # fmt: skip
+    for path in paths:
+        wait_until(lambda path=path: same(two, path), LONG, f"one answer of {path}")  # type: ignore[misc]
+    stats = ("received", "rejects", "facts", "stored", "agents", "alerts_firing")
+    wait_until(
+        lambda: (
+            [two.leader.get("/v1/stats")[name] for name in stats]
+            == [two.reader.get("/v1/stats")[name] for name in stats]
+        ),
+        LONG,
+        "the same counts",
+    )
+
+    found = two.reader.get("/v1/agents")
+    assert (found["role"], two.leader.get("/v1/agents")["role"]) == ("reader", "leader")
+    assert abs(time.time() - epoch(found["as_of"])) < LONG
+    headers = two.reader.ask("GET", "/v1/alerts")[2]
+    assert int(headers["age"]) < LONG
+    assert headers["x-fleet-as-of"]
+    ready = two.reader.ask("GET", "/readyz", None)[1]
+    assert (ready["role"], ready["ready"]) == ("reader", True)
+    assert ready["leader"].count("/") == 2, "as it calls itself"
+
+    # The command line of the reader's machine, with the token that it left there.
+    told = fleet("status", environ=two.reader.environ)
+    assert "ada" in told.stdout, told.stderr
+    assert "as of " in told.stderr
+    scraped = two.reader.ask("GET", "/metrics", "scraper")[1]
+    assert "fleet_view_age_seconds" in scraped
+
+    # What changes something.
+    status, silence, _ = two.reader.ask(
+        "POST", "/v1/silences", body={"seconds": 600, "agent": "eve"}
+    )
+    assert status == 201, silence
+    assert [one["id"] for one in two.leader.get("/v1/silences")["silences"]] == [silence["id"]]
+    wait_until(lambda: same(two, "/v1/alerts"), LONG, "the silence at both")
+    assert two.reader.ask("POST", "/v1/silences", "viewer", {"seconds": 600})[0] == 403
+    assert two.reader.ask("POST", "/v1/silences", "nobody", {"seconds": 600})[0] == 401
+    status, sent, _ = two.reader.ask("POST", "/v1/send", body={"to": "ada", "verb": "health-check"})
+    assert status == 202, sent
+    wait_until(lambda: len(ada.inbox) > 0, LONG, "the command on the bus")
+    [listed] = two.reader.get("/v1/inbox?agent=ada")["messages"]
+    assert listed["id"] == sent["ids"][0]
+    assert two.reader.ask("GET", "/v1/blobs/sha256:" + "0" * 64)[0] == 503
+    for one in (ada, bob, eve):
+        one.close()
+
+
+def test_while_nobody_leads_the_reader_says_how_old_it_is_and_then_leads(
+    two: Two, broker: Mosquitto
+) -> None:
+    ada = Publisher(broker, "ada")
+    ada.publish_all("heartbeat", [beat(1, interval=2)])
+    wait_until(lambda: same(two, "/v1/agents") and two.reader.get("/v1/agents")["agents"] != [],
+               LONG, "ada at both")  # fmt: skip
+    two.leader.kill()
+    # Nobody listens to ada: that she is silent is not known, and is not said.
+    wait_until(lambda: two.reader.get("/v1/agents")["as_of_age"] >= 8
+               or two.reader.get("/v1/agents")["role"] == "leader", LONG, "an age")  # fmt: skip
+    wait_until(lambda: two.reader.get("/v1/agents").get("role") == "leader", LONG, "its turn")
+    two.leader.start()
+    wait_until(lambda: two.leader.get("/v1/agents")["role"] == "reader", LONG, "the other's")
+    wait_until(lambda: same(two, "/v1/agents"), LONG, "the same the other way round")
+    ada.close()
