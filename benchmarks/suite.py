@@ -43,6 +43,7 @@ SIZES: Final[Mapping[str, Sizes]] = {
     "broadcast": Sizes("1000 10000 --rounds 3", "100 --rounds 1"),
     "exposition": Sizes("1000 10000 100000", "1000"),
     "fleet_sim": Sizes("100 1000 10000", "100 --seconds 3"),
+    "forecast": Sizes("0 0.2 0.5", "0.2"),
     "history": Sizes("10000000", "100000", limit=600),
     "known_agents": Sizes("100000", "1000", limit=1200),
     "history_postgres": Sizes("10000000", "100000", limit=1800),

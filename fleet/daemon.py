@@ -12,6 +12,7 @@ from fleet.api.reading import read_beside
 from fleet.api.server import ApiServer
 from fleet.auditor.weekly import BusRecorder, WeeklyAudit
 from fleet.bus.client_ids import HubBus
+from fleet.capacity.watch import CapacityWatch
 from fleet.certificate_watch import CertificateWatch
 from fleet.commander.commander import Commander
 from fleet.commander.departures import Departures
@@ -19,6 +20,8 @@ from fleet.commander.enrolment_sync import EnrolmentSync
 from fleet.commander.followed import ToldCommands
 from fleet.commander.late_wills import LateWills
 from fleet.domain.alert_codes import AlertCodes
+from fleet.domain.capacity.fleet_use import Rules
+from fleet.domain.capacity.settings import rules_of
 from fleet.domain.window_settings import windows_of
 from fleet.domain.windows import Window
 from fleet.failover.service import FailoverService
@@ -63,7 +66,8 @@ def complete_hub(
     """
     api_server = ApiServer(settings)
     windows = _windows_of(settings)
-    services = plug(api_server, routes_of(settings), windows)
+    rules = rules_of(settings.tables)
+    services = plug(api_server, routes_of(settings), windows, rules)
 
     async def stand_by(leading: Leading) -> None:
         await on_standby()
@@ -86,7 +90,10 @@ def _windows_of(settings: Settings) -> list[Window]:
 
 
 def plug(
-    api_server: ApiServer, routes: Sequence[Route] = (), windows: Sequence[Window] = ()
+    api_server: ApiServer,
+    routes: Sequence[Route] = (),
+    windows: Sequence[Window] = (),
+    rules: Rules | None = None,
 ) -> Plug:
     """What `fleet serve` runs beside ingest: capture, commands, routes, metrics, HTTP, audit."""
 
@@ -98,6 +105,7 @@ def plug(
         work = WorkService.of(hub, hub.store.work, offers.tell)
         failover = FailoverService(hub, hub.store.pairs)
         rollouts = RolloutService.of(hub, work, commander)
+        capacity = CapacityWatch(hub, rules or Rules())
         target = target_of(hub.settings)
         dead_man = (DeadMan(hub, target),) if target else ()
         extras = (
@@ -107,6 +115,7 @@ def plug(
             work.metrics,
             failover.metrics,
             rollouts.metrics,
+            capacity.metrics,
             *(one.metrics for one in dead_man),
             lambda: (single(hub_families.VIEW_AGE, 0),),
         )
@@ -115,7 +124,7 @@ def plug(
         enrolments = EnrolmentSync(hub, commander, departures)
         maintenance = MaintenanceWindows(hub, windows)
         backend = HubBackend(
-            hub, commander, exporter, departures, enrolments, notifier, maintenance
+            hub, commander, exporter, departures, enrolments, notifier, maintenance, capacity
         )
         enrolments.note_departed()
         leadership = hub.store.leadership
@@ -126,7 +135,7 @@ def plug(
         check, certificates = SelfCheck(hub), CertificateWatch(hub)
         own = (
             recorder, commander, enrolments, notifier, exporter, offers, work, rollouts, failover,
-            backend, web, check, audit, certificates, maintenance, AccountsUpkeep(hub),
+            backend, web, check, audit, certificates, capacity, maintenance, AccountsUpkeep(hub),
             LateWills(hub), live, *dead_man,
         )  # fmt: skip
         endpoint = endpoint_of(hub.settings)

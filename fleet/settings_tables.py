@@ -120,6 +120,25 @@ TABLES: Final = (
         Key("group_mb", NUMBER, "MiB of all blobs of a group; 2048 if unsaid"),
         Key("keep_days", NUMBER, "days that a blob stays which nothing names; 7 if unsaid"),
     )),
+    Table("forecast", "when room, tokens and money run out", (
+        Key("zone", TEXT, "time zone of days, weeks, months and dates; UTC if unsaid"),
+    )),
+    Table("quotas", "limits of what is used: a table a limit, `[quotas.NAME]`", (
+        Key("metric", TEXT, "tokens (if unsaid), tokens_input, tokens_output or cost"),
+        Key("limit", NUMBER, "how much of it in each window"),
+        Key("window", TEXT, "day, week or month of the calendar; or a span that moves, as 5h"),
+        Key("agent", TEXT, "of this agent alone"),
+        Key("group", TEXT, "or of this group together; of neither: of the whole fleet"),
+        Key("each", FLAG, "of each agent of the group, or of the fleet, for itself"),
+    ), named=True),
+    Table("prices", "what a million tokens cost: a table a price, `[prices.NAME]`", (
+        Key("from", TEXT, "the day from which on it is in force, as 2026-06-01"),
+        Key("input", NUMBER, "for a million tokens sent to the model"),
+        Key("output", NUMBER, "for a million tokens that the model sent"),
+        Key("currency", TEXT, "as EUR; one for all prices"),
+        Key("agent", TEXT, "only of this agent"),
+        Key("group", TEXT, "or only of this group"),
+    ), named=True),
     Table("otel", "an OpenTelemetry collector", (
         Key("endpoint", TEXT, "its address, http:// or https://"),
         Key("metrics_every", NUMBER, "seconds between metrics"),

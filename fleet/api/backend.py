@@ -182,6 +182,12 @@ class Backend(Protocol):
 
     async def lift(self, silence: str) -> bool: ...
 
+    async def forecast(
+        self, agent: str | None, group: str | None, cursor: int, limit: int
+    ) -> JsonObject:
+        """`{"forecasts": […], "next": cursor or null, "computed_at": …, "whole": bool}`."""
+        ...
+
     def audit(self) -> JsonObject:
         """Summaries of the latest audit reports; no matched value is in them."""
         ...

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from fleet.api.backend import JsonObject
 from fleet.api.hub_backend import HubBackend
+from fleet.capacity.watch import CapacityWatch
 from fleet.commander.departures import Departures
 from fleet.commander.enrolment_sync import EnrolmentSync
 from fleet.commander.followed import FollowedCommander
 from fleet.contract.timestamps import timestamp
+from fleet.domain.capacity.fleet_use import Rules
 from fleet.hub.follower import Follower
 from fleet.hub.maintenance_windows import MaintenanceWindows
 from fleet.metrics.exporter import Exporter
@@ -37,8 +39,10 @@ class FollowedBackend(HubBackend):
     ) -> None:
         departures = Departures(hub, commander)
         enrolments = EnrolmentSync(hub, commander, departures)
-        notifier = Notifier(hub, ())
-        super().__init__(hub, commander, exporter, departures, enrolments, notifier, maintenance)
+        notifier, capacity = Notifier(hub, ()), CapacityWatch(hub, Rules())  # neither runs here
+        super().__init__(
+            hub, commander, exporter, departures, enrolments, notifier, maintenance, capacity
+        )
         self.follower = follower
 
     def seen(self) -> JsonObject:

@@ -14,6 +14,8 @@ from fleet.api.event_stream import EventFilter, EventName, EventStream, StreamEv
 from fleet.api.linked_alerts import LinkedAlerts
 from fleet.api.quiet import Quiet
 from fleet.auditor.report import archive
+from fleet.capacity.listing import Asked
+from fleet.capacity.watch import CapacityWatch
 from fleet.commander.commander import Commander, TooManyOpenError
 from fleet.commander.departures import Departures
 from fleet.commander.enrolment_sync import EnrolmentSync
@@ -59,8 +61,10 @@ class HubBackend:
         enrolments: EnrolmentSync,
         notifier: Notifier,
         maintenance: MaintenanceWindows,
+        capacity: CapacityWatch,
     ) -> None:
         self._hub = hub
+        self._capacity = capacity
         self._notifier = notifier
         self._linked = LinkedAlerts(hub)
         self._quiet = Quiet(hub, maintenance)
@@ -294,6 +298,18 @@ class HubBackend:
 
     def silences(self) -> JsonObject:
         return self._quiet.listed()
+
+    async def forecast(
+        self, agent: str | None, group: str | None, cursor: int, limit: int
+    ) -> JsonObject:
+        found, at = self._capacity.list(Asked(agent, group)), self._capacity.computed_at
+        more = len(found) > cursor + limit
+        return {
+            "forecasts": [one.as_dict() for one in found[cursor : cursor + limit]],
+            "next": cursor + limit if more else None,
+            "computed_at": None if at is None else timestamp(at),
+            "whole": self._capacity.hours.is_whole and at is not None,
+        }
 
     def audit(self) -> JsonObject:
         return {"reports": archive.recent(self._hub.settings.home)}

@@ -55,6 +55,7 @@ def parts(settings: Settings) -> Iterator[Callable[[], Any]]:
     from fleet.auditor.report import suppressions
     from fleet.bus.own_broker import witness_of
     from fleet.domain.alert_codes import AlertCodes
+    from fleet.domain.capacity.settings import rules_of
     from fleet.domain.window_settings import windows_of
     from fleet.http.service import HttpService
     from fleet.keys import load_signer
@@ -82,6 +83,7 @@ def parts(settings: Settings) -> Iterator[Callable[[], Any]]:
     yield lambda: target_of(settings)
     yield lambda: AckLinks.of(tables, home)
     yield lambda: windows_of(tables, AlertCodes(_added_words(settings)), time.time())
+    yield lambda: rules_of(tables)
     yield lambda: page_of(tables)
     yield lambda: Retention.of(tables.get("retention", {}))
     yield lambda: Bounds.of(tables.get("audit", {}))

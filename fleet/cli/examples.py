@@ -104,7 +104,11 @@ EXAMPLES: Final = {
         "fleet export prometheus -d monitoring",
         "fleet export grafana -d monitoring",
     ),
-    "forecast": ("fleet forecast", "fleet forecast alpha -o json"),
+    "forecast": (
+        "fleet forecast",
+        "fleet forecast alpha -o json",
+        "fleet forecast --group assistants",
+    ),
     "history": (
         "fleet history --since 6h --agent alpha",
         "fleet history --since 2d --kind alert -n 10000 -o jsonl",

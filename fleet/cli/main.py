@@ -35,7 +35,7 @@ COMMANDS: Final = {
     "demo": ("fleet.cli.demo", "broker, hub and five agents in one go"),
     "doctor": ("fleet.cli.doctor", "what is wrong here and on the broker, and what to try"),
     "export": ("fleet.cli.export", "configuration for Prometheus, Grafana, Alertmanager, compose"),
-    "forecast": ("fleet.cli.forecast", "when disks and memory will be full"),
+    "forecast": ("fleet.cli.forecast", "when disks, memory, tokens and limits run out"),
     "history": ("fleet.cli.history", "stored messages, filtered and paged"),
     "home": ("fleet.cli.home", "whether the home is whole, and what lies elsewhere"),
     "init": ("fleet.cli.init", "make the hub's home: for a broker of its own, another, or to try"),

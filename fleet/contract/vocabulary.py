@@ -144,6 +144,11 @@ class HubAlertCode(Word):
     FAILOVER = "failover", "the active role of its pair went from this agent to the other"
     FAILOVER_MANUAL = "failover-manual", "its pair has no active agent until a person decides"
     FAILOVER_FROZEN = "failover-frozen", "too much of the fleet is silent: no pair fails over"
+    QUOTA_NEAR = (
+        "quota-near",
+        "a limit of tokens or cost is nearly used up, or soon will be",
+    )
+    CAPACITY_LOW = "capacity-low", "disk or memory is little, and will be full within days"
 
 
 class PairRole(Word):

@@ -84,6 +84,16 @@ class RosterViews:
         enrolment = (self._enrolled or {}).get(name)
         return enrolment.labels.get("group") if enrolment else None
 
+    def groups(self, name: str) -> tuple[str, ...]:
+        """Every group to which this agent belongs."""
+        enrolment = (self._enrolled or {}).get(name)
+        return enrolment.groups if enrolment else ()
+
+    def metrics(self, name: str) -> Mapping[str, float]:
+        """The numbers that an agent last sent."""
+        record = self._records.get(name)
+        return record.metrics if record else {}
+
     def members(self, scope: str) -> frozenset[str]:
         """Who is enrolled in `group:NAME` or `site:NAME`."""
         enrolled = (self._enrolled or {}).items()

@@ -32,6 +32,8 @@ SEVERITIES: Final[Mapping[str, Severity]] = {
     HubAlertCode.FAILOVER: Severity.WARNING,
     HubAlertCode.FAILOVER_MANUAL: Severity.CRITICAL,
     HubAlertCode.FAILOVER_FROZEN: Severity.CRITICAL,
+    HubAlertCode.QUOTA_NEAR: Severity.WARNING,
+    HubAlertCode.CAPACITY_LOW: Severity.WARNING,
 }
 """How much each alert of the hub matters."""
 

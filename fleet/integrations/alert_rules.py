@@ -53,6 +53,8 @@ OWN_RULE: Final = (
     HubAlertCode.AUDIT_VIOLATION,
     HubAlertCode.ACL_OPEN,
     HubAlertCode.BROKER_DOWN,
+    HubAlertCode.CAPACITY_LOW,
+    HubAlertCode.QUOTA_NEAR,
 )
 """Codes with a rule of their own, for what a name, a wait and a remedy are worth; `FleetAgentAlert`
 and `FleetHubAlert` pass all others on."""
@@ -147,6 +149,15 @@ ALARMS: Final = (
               "the hub: {{ $labels.code }}", "fleet doctor"),
     AlertRule("FleetAgentAlert", _problem(), "0m", _SEVERITY, f"{_AGENT}: {{{{ $labels.code }}}}",
               _LOOK),
+    AlertRule("FleetCapacityLow", _problem(HubAlertCode.CAPACITY_LOW), "0m", _SEVERITY,
+              f"disk or memory of {_AGENT} will be full within days",
+              "fleet forecast {{ $labels.agent }}"),
+    AlertRule("FleetQuotaNear", _problem(HubAlertCode.QUOTA_NEAR), "0m", _SEVERITY,
+              f"a limit of what {_AGENT} uses is nearly reached, or soon will be",
+              "fleet forecast {{ $labels.agent }}"),
+    AlertRule("FleetSharedQuotaNear", _problem(HubAlertCode.QUOTA_NEAR, of="hub"), "0m", _SEVERITY,
+              "a limit of a group, or of the fleet, is nearly reached, or soon will be",
+              "fleet forecast"),
     AlertRule("FleetAgentFlood", "increase(fleet_messages_left_out_total[1h]) > 0", "0m", _WARNING,
               "an agent sends more in a day than is stored of one", "fleet history --since 1h"),
     AlertRule("FleetRouteFailing", "fleet_route_up == 0", "5m", _CRITICAL,

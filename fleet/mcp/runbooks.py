@@ -113,6 +113,17 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
         "Of an agent: fleet agent rotate, then the new join line, then --finish.",
         "Of the hub: fleet broker certificates; --renew, then restart the broker.",
     ),
+    HubAlertCode.QUOTA_NEAR: (
+        "forecast shows which limit, how much of it is used, and when all of it will be.",
+        "Of the hub: the limit is of a group or of the whole fleet.",
+        "Is it work that was meant? Raise the limit in [quotas] of fleet.toml. Else stop the agent "
+        "that spends: the hub only tells, it stops nobody.",
+    ),
+    HubAlertCode.CAPACITY_LOW: (
+        "forecast shows what is left and when it ends.",
+        "Free space or memory on the agent's machine, or give it more.",
+        "It ends when a quarter is free again, or the week does not go down any more.",
+    ),
 }
 """Alert code → steps, in order."""
 

@@ -18,6 +18,8 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 import fleet
+from fleet.capacity.asking import ask
+from fleet.capacity.listing import Asked
 from fleet.commander.over_broker import CommandMessage, known_agents, send
 from fleet.contract.errors import FleetError
 from fleet.contract.reader import Reader
@@ -31,6 +33,7 @@ from fleet.hub_client import HubClient
 from fleet.keys import load_signer
 from fleet.mcp import answers, runbooks
 from fleet.mcp.action_log import record
+from fleet.mcp.forecast_answer import forecast_answer
 from fleet.mcp.words import Words
 from fleet.mcp.work_tools import Tool, WorkTools
 from fleet.settings import Settings
@@ -78,6 +81,7 @@ def build(
         (tools.check, "One line: is the fleet ok, warning, critical or unknown?"),
         (tools.alerts, "Alerts that fire now at the hub: problems that want somebody's attention."),
         (tools.history, "What happened: stored heartbeats, status changes, alerts and commands."),
+        (tools.forecast, "What runs out and when: disk, memory, tokens, cost, limits of use."),
         (tools.versions, "Which versions run where, and drift: agents of a kind that differ."),
         (tools.audit, "The newest compliance audit: did anything but operations cross the bus?"),
     ]
@@ -150,6 +154,13 @@ class FleetTools:
         async with open_history(self._settings) as past:
             found = await past.newest(span)
         return answers.history_answer(found, await self._listed_words())
+
+    async def forecast(
+        self,
+        agent: Annotated[str | None, Field(description="only this agent")] = None,
+    ) -> str:
+        answer = await ask(self._settings, Asked(agent))
+        return forecast_answer(answer.forecasts, await self._listed_words())
 
     async def versions(self) -> str:
         state = await look(self._settings)

@@ -8,6 +8,7 @@ from fleet.contract.vocabulary import MessageKind, Reason
 from fleet.domain.events import Fact
 from fleet.domain.verdict import Verdict
 from fleet.metrics.agent_families import Family
+from fleet.metrics.capacity_families import CAPACITY_FAMILIES
 from fleet.metrics.pair_families import PAIR_FAMILIES
 from fleet.metrics.rollout_families import ROLLOUT_FAMILIES
 from fleet.metrics.work_families import WORK_FAMILIES
@@ -249,5 +250,6 @@ HUB_FAMILIES: Final = (
     ROUTE_SET_ASIDE, COMMANDS, COMMANDS_OPEN, LATENCY,
     NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,
     STORE_FREE, TICKS, TICK_SECONDS, VIEW_AGE, STARTED, BUILD, AUDIT_FINDINGS, AUDIT_GAPS,
-    AUDIT_LOST, LEAK_BUDGET, *WORK_FAMILIES, *PAIR_FAMILIES, *ROLLOUT_FAMILIES, *BROKER.values(),
+    AUDIT_LOST, LEAK_BUDGET, *WORK_FAMILIES, *PAIR_FAMILIES, *ROLLOUT_FAMILIES,
+    *CAPACITY_FAMILIES, *BROKER.values(),
 )  # fmt: skip

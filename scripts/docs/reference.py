@@ -209,8 +209,9 @@ def alerts() -> str:
         "The first list is published by agents and their sidecars, with a severity of their own;\n"
         "where a heartbeat merely lists a code it counts as a "
         f"{severities.UNSTATED}. The second is raised by the hub.\n"
-        "`describe`, `versions` and `audit` are tools of [MCP](../how-to/mcp.md); a person takes\n"
-        "`fleet status AGENT`, `fleet status --drift` and `fleet audit report`. Verbs are sent\n"
+        "`describe`, `forecast`, `versions` and `audit` are tools of [MCP](../how-to/mcp.md); a\n"
+        "person takes `fleet status AGENT`, `fleet forecast`, `fleet status --drift` and\n"
+        "`fleet audit report`. Verbs are sent\n"
         "with `fleet command VERB AGENT`."
     ]
     for title, codes in (

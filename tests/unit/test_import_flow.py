@@ -147,11 +147,10 @@ LAYERS = (
      "store"},
     # what plugs into a hub, and what looks at one from outside
     {
-        "acl", "api", "auditor", "certificate_watch", "commander", "doctor", "failover",
-        "fleet_history",
-        "fleet_state", "forecasts", "home", "integrations", "leaving", "mcp", "metrics", "notifier",
-        "otel", "provisioning", "retained", "rollouts", "schedule", "tck",
-        "verify", "work",
+        "acl", "api", "auditor", "capacity", "certificate_watch", "commander", "doctor", "failover",
+        "fleet_history", "fleet_state", "home", "integrations", "leaving", "mcp", "metrics",
+        "notifier", "otel", "provisioning", "retained", "rollouts", "schedule", "tck", "verify",
+        "work",
     },
     # the whole, and the commands
     {"daemon"},

@@ -34,6 +34,8 @@ RHYTHMS = {
     "fleet/bus/local_broker.py": "whether our own broker has started, for some seconds",
     "fleet/bus/mqtt5_connection.py": "MQTT's keep-alive",
     "fleet/tck/link.py": "commands no faster than a sidecar must take them",
+    "fleet/capacity/hours.py": "gives way to the rest of the hub",
+    "fleet/capacity/watch.py": "forecasts anew, every so often; gives way to the rest of the hub",
     "fleet/certificate_watch.py": "certificates in our own files, and the broker's, every so often",
     "fleet/cli/command.py": "the pause between batches that the caller asks for",
     "fleet/cli/demo/observer.py": "the demo's own parts",

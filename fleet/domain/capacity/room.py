@@ -10,24 +10,25 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from itertools import combinations
 from statistics import median
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from fleet.contract.vocabulary import Word
-
-HOUR: Final = 3600.0
-DAY: Final = 86_400.0
+from fleet.contract.vocabulary import Severity
+from fleet.domain.capacity.forecast import (
+    DAY,
+    HOUR,
+    KNOWN,
+    MIN_AGE,
+    MIN_POINTS,
+    Confidence,
+    Forecast,
+    Point,
+    within_reach,
+)
 
 LOOKS: Final = (6 * HOUR, DAY, 7 * DAY)
 """Seconds that the slopes look back: one fall within the last day or the last week is no trend."""
-
-KNOWN: Final = 35 * DAY
-"""Seconds for which a low counts as seen before: a month and the days of its end."""
-
-MIN_AGE, MIN_POINTS = DAY, 30
-"""Seconds and hours of a metric below which nothing is said."""
 
 MAX_POINTS: Final = 56
 """Points of the longer slope, a median each: 1,540 pairs where all hours would have 14,028."""
@@ -36,70 +37,35 @@ LITTLE: Final = 0.20
 """Share of all below which room is little."""
 
 HORIZON: Final = 7 * DAY
-"""Seconds within which both slopes must see the end for an alert."""
+"""Seconds within which all slopes must see the end for an alert."""
+
+ENOUGH: Final = 0.25
+"""Share of all from which on an alert ends: one that ends where it began would flap."""
 
 SWING: Final = 0.10
 """Part of all changes that makes a rise, and part of a rise that a new low must lie below the low
 before it."""
 
 
-class Point(NamedTuple):
-    """An hour of a metric: its start, s since the epoch, and the last value in it."""
-
-    at: float
-    value: float
-
-
-class Confidence(Word):
-    """How far a forecast can be believed."""
-
-    HIGH = "high", "hours and days agree"
-    LOW = "low", "hours and days do not agree, or it came back from as low before"
-    UNKNOWN = "unknown", "less than a day, or than 30 hours, are known"
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What becomes of a metric of an agent.
-
-    Attributes:
-        now: its newest value, in its own unit.
-        per_day: change a day, by the longer look; `low` and `high` are the smaller and the greater
-            of the two; None while unknown.
-        exhausts_at: s since the epoch; None: not at this rate.
-        basis: what it was computed from.
-        alerts: whether somebody should be told: little is left, both agree, and less than ever.
-    """
-
-    agent: str
-    metric: str
-    now: float
-    per_day: float | None
-    low: float | None
-    high: float | None
-    exhausts_at: float | None
-    basis: str
-    confidence: Confidence
-    alerts: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """The fields, for JSON."""
-        return asdict(self)
-
-
 def of_room(
-    agent: str, metric: str, points: Sequence[Point], total: float | None, now: float
+    agent: str,
+    metric: str,
+    points: Sequence[Point],
+    total: float | None,
+    now: float,
+    firing: bool = False,
 ) -> Forecast:
     """When what is left, `points` oldest first, is used up.
 
     Args:
         total: all that there is, in the unit of the metric; None: not known, and nobody is told.
         now: s since the epoch.
+        firing: whether somebody was told: then it goes on while the week goes down.
     """
     newest = points[-1].value if points else 0.0
     if len(points) < MIN_POINTS or now - points[0].at < MIN_AGE:
         return Forecast(
-            agent, metric, newest, None, None, None, None,
+            agent, metric, "bytes", newest, None, None, None, None,
             f"{len(points)} hours", Confidence.UNKNOWN,
         )  # fmt: skip
     slopes = [slope(thinned(_since(points, now - look - HOUR))) for look in LOOKS]
@@ -107,19 +73,26 @@ def of_room(
     agree = len(ends) == len(LOOKS)
     long = slopes[-1]
     lowest = is_lowest(_since(points, now - KNOWN))
-    little = total is not None and newest < LITTLE * total
-    soon = agree and max(ends) <= HORIZON
+    left = newest / -long if long < 0 else None
+    severity = None
+    if total is not None and left is not None:
+        begins = newest < LITTLE * total and agree and max(ends) <= HORIZON and lowest
+        stays = firing and newest < ENOUGH * total and left <= 2 * HORIZON
+        if begins or stays:
+            soon = agree and max(ends) <= DAY
+            severity = Severity.CRITICAL if soon else Severity.WARNING
     return Forecast(
         agent,
         metric,
+        "bytes",
         newest,
         long * DAY,
         min(slopes) * DAY,
         max(slopes) * DAY,
-        now + newest / -long if long < 0 else None,
+        None if left is None else within_reach(now + left),
         "6 h, 1 d and 7 d",
         Confidence.HIGH if agree == (long < 0) and lowest else Confidence.LOW,
-        alerts=little and soon and lowest,
+        severity,
     )
 
 

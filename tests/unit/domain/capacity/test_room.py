@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from fleet.domain.forecast import (
+from fleet.contract.vocabulary import Severity
+from fleet.domain.capacity.forecast import (
     DAY,
     HOUR,
     KNOWN,
@@ -15,11 +16,8 @@ from fleet.domain.forecast import (
     Confidence,
     Forecast,
     Point,
-    is_lowest,
-    of_room,
-    slope,
-    thinned,
 )
+from fleet.domain.capacity.room import is_lowest, of_room, slope, thinned
 
 ALL = 100.0
 Course = Callable[[float], float | None]
@@ -28,7 +26,7 @@ Course = Callable[[float], float | None]
 
 def told(course: Course, days: int, noise: float = 0.2, total: float | None = ALL) -> list[float]:
     """The days on which somebody would be told."""
-    return [day for day, one in judged(course, days, noise, total) if one.alerts]
+    return [day for day, one in judged(course, days, noise, total) if one.severity]
 
 
 def judged(
@@ -113,7 +111,7 @@ def test_a_day_and_thirty_hours_must_be_known() -> None:
     )
     assert first == (MIN_POINTS - 1) / 24
     one = of_room("ada", "disk_available_bytes", [Point(0, 5.0)], ALL, HOUR)
-    assert (one.now, one.per_day, one.exhausts_at, one.alerts) == (5.0, None, None, False)
+    assert (one.now, one.per_day, one.exhausts_at, one.severity) == (5.0, None, None, None)
     assert of_room("ada", "disk_available_bytes", [], ALL, HOUR).confidence is Confidence.UNKNOWN
 
 
@@ -123,7 +121,7 @@ def test_the_end_of_a_straight_fall_is_named() -> None:
     assert last.low == pytest.approx(-5)
     assert last.high == pytest.approx(-5)
     assert last.exhausts_at == pytest.approx(20 * DAY, abs=3 * HOUR)
-    assert (last.confidence, last.alerts) == (Confidence.HIGH, True)
+    assert (last.confidence, last.severity) == (Confidence.HIGH, Severity.WARNING)
     assert last.as_dict()["confidence"] == "high"
 
 
