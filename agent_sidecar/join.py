@@ -11,6 +11,8 @@ from fleet.contract.secret_file import write_secret
 from fleet.contract.trusted_path import read_text
 
 _PEM_END = "-----END"
+_BEGINS = "fleet_"
+"""How a token does."""
 
 
 def join(word: str, folder: Path) -> list[str]:
@@ -21,17 +23,19 @@ def join(word: str, folder: Path) -> list[str]:
     """
     invitation = Invitation.decode(word)
     folder = folder.expanduser().absolute()
-    secret = read_secret_input(by_certificate=bool(invitation.certificate))
+    secret, token = read_secret_input(
+        by_certificate=bool(invitation.certificate), with_token=bool(invitation.hub)
+    )
     env = folder / ENV
     kept = _kept(env)
     text = env_text(invitation.env(folder), kept)
-    for name, content in invitation.files(secret).items():
+    for name, content in invitation.files(secret, token).items():
         write_secret(folder / name, content)
     write_secret(env, text)
-    return [
-        f"{invitation.agent} may join the fleet at {invitation.broker}; settings in {env}",
-        "Try: agent-sidecar beat, or restart a sidecar that runs (SIGHUP is enough)",
-    ]
+    told = [f"{invitation.agent} may join the fleet at {invitation.broker}; settings in {env}"]
+    if invitation.hub:
+        told.append(f"its work is at {invitation.hub}: FLEET_WORK=FILE in {env} takes some up")
+    return [*told, "Try: agent-sidecar beat, or restart a sidecar that runs (SIGHUP is enough)"]
 
 
 def _kept(env: Path) -> str:
@@ -48,8 +52,9 @@ def _kept(env: Path) -> str:
     return read_text(env)
 
 
-def read_secret_input(*, by_certificate: bool) -> str:
-    """The secret from standard input: asked for on a terminal, without showing it.
+def read_secret_input(*, by_certificate: bool, with_token: bool = False) -> tuple[str, str]:
+    """(secret, token) from standard input: asked for on a terminal, without showing them. The token
+    stands behind the secret, on its line or the next.
 
     Raises:
         ConfigError: nothing, or not what is due.
@@ -57,18 +62,24 @@ def read_secret_input(*, by_certificate: bool) -> str:
     if by_certificate:
         if sys.stdin.isatty():
             sys.stderr.write("Paste the private key, -----BEGIN to -----END:\n")
-        secret = _read_pem()
+        secret, rest = _read_pem(), ""
     elif sys.stdin.isatty():
         from getpass import getpass
 
-        secret = getpass("Secret: ").strip()
+        secret, _, rest = getpass("Secret: ").strip().partition(" ")
     else:
-        secret = sys.stdin.readline().strip()
+        secret, _, rest = sys.stdin.readline().strip().partition(" ")
     if not secret or (by_certificate and _PEM_END not in secret):
         due = "a private key (PEM)" if by_certificate else "the secret, as one line"
         why = f"standard input holds not {due}"
         raise ConfigError("there is no secret", why, "agent-sidecar join INVITATION < secret")
-    return secret
+    if not with_token:
+        return secret if by_certificate else f"{secret} {rest}".strip(), ""
+    token = rest.strip() or sys.stdin.readline().strip()
+    if not token.startswith(_BEGINS):
+        why = f"the token, {_BEGINS}…, stands behind the secret, or on the line after it"
+        raise ConfigError("there is no token for the hub", why, "copy both, as they were shown")
+    return secret, token
 
 
 def _read_pem() -> str:

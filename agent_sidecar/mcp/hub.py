@@ -9,16 +9,16 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlencode
 
-from agent_sidecar.mcp.protocol import ToolError
+from agent_sidecar.mcp.seen import Placed, Seen
+from agent_sidecar.mcp.tool import ToolError
 from agent_sidecar.work.exchange import Answer
 from agent_sidecar.work.hub import Descriptor, HubAway
-from agent_sidecar.work.hub_client import HttpHub, described, descriptor, parsed, why_of
+from agent_sidecar.work.hub_client import HttpHub, described, parsed, why_of
 from fleet.contract.backoff import Backoff
-from fleet.contract.work_vocabulary import BoardSection, MediaType, TaskReason, TaskState
+from fleet.contract.work_vocabulary import MediaType
 
 T = TypeVar("T")
 
@@ -31,51 +31,6 @@ another task."""
 
 MAX_LISTED: Final = 200
 """Tasks of one session that are looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A task as its submitter sees it."""
-
-    id: str
-    context: str
-    kind: str
-    state: TaskState
-    reason: TaskReason | None
-    progress: int
-    by: str
-    group: str
-    holder: str
-    output: tuple[Descriptor, ...]
-    told: bool
-
-    @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Seen:
-        reason = said["reason"]
-        return cls(
-            str(said["id"]), str(said["context"]), str(said["kind"]), TaskState(said["state"]),
-            TaskReason(reason) if reason else None, int(said["progress"]), str(said["by"]),
-            str(said["group"]), str(said["holder"] or ""),
-            tuple(descriptor(one) for one in said["output"]), said["told"] is True,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """An entry of a board, with who put it there."""
-
-    section: BoardSection
-    name: str
-    version: int
-    author: str
-    content: Descriptor
-
-    @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Placed:
-        return cls(
-            BoardSection(said["section"]), str(said["name"]), int(said["version"]),
-            str(said["author"]), descriptor(said["descriptor"]),
-        )  # fmt: skip
 
 
 class DelegatingHub(HttpHub):

@@ -11,22 +11,19 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from agent_sidecar.mcp.hub import MAX_READ, DelegatingHub, Placed, Seen
-from agent_sidecar.mcp.protocol import Arguments, Tool, ToolError
-from agent_sidecar.work.hub import TASK_ID, Descriptor
+from agent_sidecar.mcp.checks import bounded, place_of, task_id
+from agent_sidecar.mcp.hub import MAX_READ, DelegatingHub
+from agent_sidecar.mcp.seen import Placed, Seen
+from agent_sidecar.mcp.tool import Arguments, Tool, ToolError
+from agent_sidecar.work.hub import Descriptor
 from fleet.contract.timestamps import ulid
 from fleet.contract.topics import is_agent_name
 from fleet.contract.work_vocabulary import (
-    ENTRY_NAME_TEXT,
     FINAL,
     TASK_KIND_TEXT,
-    BoardSection,
     MediaType,
     TaskState,
 )
-
-MAX_TEXT: Final = 256 * 1024
-"""Characters of a text that is handed on: a long book chapter."""
 
 MAX_SHOWN: Final = 16_000
 """Characters of content in one answer: some 4,000 tokens, half of what a small model has."""
@@ -147,9 +144,9 @@ class WorkTools:
     # --- the tools
 
     def delegate(self, given: Arguments) -> str:
-        text = _bounded(given["text"])
+        text = bounded(given["text"])
         if answered := given.get("answers"):
-            return self._answer(_id(answered, "answers"), text)
+            return self._answer(task_id(answered, "answers"), text)
         kind = given.get("kind", "")
         if not TASK_KIND_TEXT.fullmatch(kind):
             raise ToolError(f"kind {kind[:40]!r} is not usable", "", "one word: kind research")
@@ -158,8 +155,8 @@ class WorkTools:
             raise ToolError(f"to {to[:40]!r} is no agent's name", "", "leave to out")
         if group and not _GROUP.fullmatch(group):
             raise ToolError(f"group {group[:40]!r} is no group's name", "", "leave group out")
-        after = [_id(one, "after") for one in given.get("after", ())]
-        context = given.get("context") and _id(given["context"], "context")
+        after = [task_id(one, "after") for one in given.get("after", ())]
+        context = given.get("context") and task_id(given["context"], "context")
         context = context or self._default() or ulid(time.time())
         named = self._hub.store(context, text, MediaType.MARKDOWN)
         body: dict[str, object] = {
@@ -209,15 +206,15 @@ class WorkTools:
         return "\n".join(_cut(lines))
 
     def board_read(self, given: Arguments) -> str:
-        context, place = self._context(given), _place(given["entry"])
+        context, place = self._context(given), place_of(given["entry"])
         entry = self._hub.entry(context, place)
         begin = given.get("offset", 0)
         return self._shown(context, entry.content, f"{place} by {entry.author}", begin)
 
     def board_write(self, given: Arguments) -> str:
-        context, place = self._context(given), _place(given["entry"])
+        context, place = self._context(given), place_of(given["entry"])
         kind = _MEDIA.get(os.path.splitext(place)[1], MediaType.MARKDOWN)  # noqa: PTH122
-        named = self._hub.store(context, _bounded(given["text"]), kind)
+        named = self._hub.store(context, bounded(given["text"]), kind)
         more = {"task": self._task} if self._task and context == self._default() else {}
         put: Placed = self._hub.put(context, place, named, **more)
         return f"WRITTEN: {place}, version {put.version}, on the board of {context}."
@@ -231,8 +228,8 @@ class WorkTools:
 
     def _wanted(self, given: Arguments) -> list[Seen]:
         if task := given.get("task"):
-            return [self._hub.task(_id(task, "task"))]
-        context = given.get("context") and _id(given["context"], "context")
+            return [self._hub.task(task_id(task, "task"))]
+        context = given.get("context") and task_id(given["context"], "context")
         context = context or self._default()
         if not context:
             return self._hub.tasks(untold="true")
@@ -273,7 +270,7 @@ class WorkTools:
 
     def _context(self, given: Arguments) -> str:
         if context := given.get("context"):
-            return _id(context, "context")
+            return task_id(context, "context")
         if found := self._default():
             return found
         why = "no task of yours says which session this is about"
@@ -285,31 +282,6 @@ class WorkTools:
         if self._task and not self._own_context:
             self._own_context = self._hub.task(self._task).context
         return self._own_context
-
-
-def _id(text: str, name: str) -> str:
-    if not TASK_ID.fullmatch(text):
-        why = "it is no id of 26 letters and digits"
-        raise ToolError(
-            f"{name} {text[:40]!r} is not usable", why, "copy it from delegate's answer"
-        )
-    return text
-
-
-def _bounded(text: str) -> str:
-    if len(text) > MAX_TEXT:
-        why = f"it has {len(text)} characters, and {MAX_TEXT} is the most"
-        raise ToolError("the text is too long", why, "board_write it in parts, and name those")
-    return text
-
-
-def _place(text: str) -> str:
-    section, _, name = text.partition("/")
-    if section not in set(BoardSection) or not ENTRY_NAME_TEXT.fullmatch(name):
-        sections = ", ".join(BoardSection)
-        why = f"an entry is SECTION/NAME, a section one of {sections}, a name of a-z 0-9 . _ -"
-        raise ToolError(f"entry {text[:80]!r} is not usable", why, "findings/prices.md")
-    return text
 
 
 def _of_new(task: Seen) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -89,7 +90,8 @@ def show(
             click.echo(f"\n# first, at the broker\n{account}")
         note(f"carry {place.out} to the agent's side; the secret is kept nowhere else")
         return
-    invitation = invitations.invite(settings, credential, kind, place.broker)
+    token = invitations.token_for(settings, credential.agent, time.time())
+    invitation = invitations.invite(settings, credential, kind, place.broker, token)
     secret = invitations.secret_of(credential)
     line = snippets.join_line(invitation)
     if output == "json":
@@ -98,10 +100,11 @@ def show(
                 "agent": credential.agent,
                 "account": credential.account,
                 "secret": secret,
+                "token": token or None,
                 "at_broker": _account(settings, credential),
                 "join": line,
                 "env": invitation.env(snippets.ETC),
-                "files": snippets.files(invitation, secret, kind),
+                "files": snippets.files(invitation, secret, kind, token),
             }
         )
         return
@@ -113,10 +116,19 @@ def show(
         proof = "this broker asks nobody for an account"
     note(f"{credential.agent} {done}; {proof}.")
     first = [("first, at the broker", account)] if account else []
-    for title, text in (*first, *_sections(invitation, secret, line, kind)):
+    for title, text in (*first, *_sections(invitation, _pasted(secret, token), line, kind)):
         click.echo(f"\n# {title}\n{text.rstrip()}")
     note("")
     note("The secret is shown only now, and kept nowhere.")
+    if token and invitation.hub.startswith("http:"):
+        note(f"Its work is at {invitation.hub}, on this machine alone; FLEET_HTTP opens the hub.")
+
+
+def _pasted(secret: str, token: str) -> str:
+    """Both as one answer to the question of `join`: a key has lines of its own."""
+    return (
+        f"{secret.rstrip()}{chr(10) if '-----END' in secret else ' '}{token}" if token else secret
+    )
 
 
 def _account(settings: Settings, credential: Credential) -> str:
@@ -134,8 +146,9 @@ def write(
     from fleet.contract.secret_file import write_secret
     from fleet.provisioning import invitations, snippets
 
-    invitation = invitations.invite(settings, credential, kind, broker)
-    texts = snippets.files(invitation, invitations.secret_of(credential), kind)
+    token = invitations.token_for(settings, credential.agent, time.time())
+    invitation = invitations.invite(settings, credential, kind, broker, token)
+    texts = snippets.files(invitation, invitations.secret_of(credential), kind, token)
     written = []
     for name, text in texts.items():
         path = out / name

@@ -18,12 +18,13 @@ from fleet.contract.broker_url import BrokerUrls
 from fleet.contract.env_file import quoted
 from fleet.contract.errors import ConfigError
 from fleet.contract.topics import DEFAULT_MANAGER, DEFAULT_PREFIX, is_agent_name
+from fleet.contract.web_address import is_web_address, refuse_login
 
 _MARK: Final = "fleet1."
 _MAX: Final = 64_000
 """Bytes of an unpacked invitation; an honest one has about 2,000."""
 
-SECRET, CA, KEYS = "secret", "ca.pem", "commands.pub"
+SECRET, CA, KEYS, TOKEN = "secret", "ca.pem", "commands.pub", "hub.token"
 CERTIFICATE, KEY = "client.pem", "client.key"
 ENV: Final = "agent.env"
 """The files beside `agent.env`."""
@@ -41,10 +42,14 @@ class Invitation:
     certificate: str = ""
     prefix: str = DEFAULT_PREFIX
     manager: str = DEFAULT_MANAGER
+    hub: str = ""
+    """Its address for work; then the agent's token there comes with the secret."""
 
     def encode(self) -> str:
         """As one word that a shell leaves alone."""
-        text = json.dumps(asdict(self), separators=(",", ":"))
+        # What is not said is left out, so that releases before a field read the rest.
+        said = {name: text for name, text in asdict(self).items() if text}
+        text = json.dumps(said, separators=(",", ":"))
         packed = base64.urlsafe_b64encode(zlib.compress(text.encode(), 9))
         return _MARK + packed.decode().rstrip("=")
 
@@ -64,7 +69,11 @@ class Invitation:
                 "copy the whole line that fleet agent add printed",
             ) from None
         BrokerUrls.parse(invitation.broker)
-        if not is_agent_name(invitation.agent) or any("\n" in v for v in invitation.settings()):
+        if invitation.hub:
+            refuse_login(invitation.hub, "the invitation's hub", "fleet agent rotate")
+        odd = invitation.hub and not is_web_address(invitation.hub)
+        plain = not odd and not any("\n" in value for value in invitation.settings())
+        if not (plain and is_agent_name(invitation.agent)):
             raise ConfigError(
                 "the invitation is not usable", "a field of it is not plain", "fleet agent rotate"
             )
@@ -72,13 +81,14 @@ class Invitation:
 
     def settings(self) -> tuple[str, ...]:
         """The fields that become values in `agent.env`, one line each."""
-        return (self.agent, self.broker, self.kind, self.prefix, self.manager)
+        return (self.agent, self.broker, self.kind, self.prefix, self.manager, self.hub)
 
-    def files(self, secret: str) -> dict[str, str]:
+    def files(self, secret: str, token: str = "") -> dict[str, str]:
         """The files to write beside `agent.env`, by name; each 0600."""
         secret_file = KEY if self.certificate else SECRET
         texts = {
             secret_file: f"{secret.strip()}\n",
+            TOKEN: f"{token.strip()}\n" if token else "",
             CERTIFICATE: self.certificate,
             CA: self.ca,
             KEYS: self.keys,
@@ -96,6 +106,8 @@ class Invitation:
             "FLEET_KEY_FILE": str(folder / KEY) if by_certificate else "",
             "FLEET_CA_FILE": str(folder / CA) if self.ca else "",
             "FLEET_COMMAND_KEYS": str(folder / KEYS) if self.keys else "",
+            "FLEET_HUB": self.hub,
+            "FLEET_TOKEN_FILE": str(folder / TOKEN) if self.hub else "",
             "FLEET_KIND": self.kind,
             "FLEET_PREFIX": "" if self.prefix == DEFAULT_PREFIX else self.prefix,
             "FLEET_MANAGER": "" if self.manager == DEFAULT_MANAGER else self.manager,

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from fleet import keys
 from fleet.contract.broker_url import BrokerUrl, BrokerUrls
 from fleet.contract.invitation import Invitation
+from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Kind
+from fleet.provisioning import https
 from fleet.provisioning.certificates import Authority
 from fleet.provisioning.enrolment import Credential
 from fleet.provisioning.mosquitto import plan_of
+from fleet.provisioning.registry import Registry
 from fleet.settings import Settings
+from fleet.tokens import Principal, Role, Tokens
 
 
 def invite(
-    settings: Settings, credential: Credential, kind: Kind, broker: str | None
+    settings: Settings, credential: Credential, kind: Kind, broker: str | None, token: str = ""
 ) -> Invitation:
-    """Everything the agent's side needs but the secret; `broker` overrides where it connects.
+    """Everything the agent's side needs but the secret and the `token`; `broker` overrides where it
+    connects. With a token goes the hub's address.
 
     Raises:
         ConfigError: `broker` is not an address.
@@ -31,12 +37,51 @@ def invite(
         agent=credential.agent,
         broker=str(urls.as_user("" if credential.issued else credential.account)),
         kind="" if kind is Kind.GENERIC else kind.value,
-        ca=ca_file.read_text() if encrypted and ca_file and ca_file.exists() else "",
+        ca=_authorities(settings, credential.agent, ca_file if encrypted else None),
         keys=keys.public_text(keys.read_ring(settings.home), time.time()),
         certificate=credential.issued.certificate if credential.issued else "",
         prefix=settings.topics.prefix,
         manager=settings.topics.manager,
+        hub=hub_address(settings) if token else "",
     )
+
+
+def hub_address(settings: Settings) -> str:
+    """Where an agent reaches the hub for work: as the settings say it, else by the name of the
+    certificate; empty: it is not known."""
+    if settings.hub:
+        return settings.hub
+    host, port = settings.http_host, settings.http_port
+    if not port:
+        return ""
+    if https.is_local(host):
+        return f"http://127.0.0.1:{port}"
+    if settings.http_plain:
+        return ""  # the proxy before it is not ours to know
+    name = plan_of(settings).names[0] if host in https.ANYWHERE else host
+    return f"https://[{name}]:{port}" if ":" in name else f"https://{name}:{port}"
+
+
+def token_for(settings: Settings, agent: str, now: float) -> str:
+    """A token for an agent that has part in work and no token yet; else, or where its hub's address
+    is not known, empty."""
+    tokens = Tokens(settings.home)
+    if not _works(settings, agent) or not hub_address(settings) or tokens.of_agent(agent):
+        return ""
+    return tokens.create(Principal(Role.AGENT, agent), timestamp(now))[0]
+
+
+def _works(settings: Settings, agent: str) -> bool:
+    enrolled = (Registry(settings.home).agents() or {}).get(agent)
+    return enrolled is not None and bool(enrolled.can or enrolled.may_delegate)
+
+
+def _authorities(settings: Settings, agent: str, of_broker: Path | None) -> str:
+    """The certificates that the agent's side trusts: its broker's, and for work the hub's."""
+    of_hub = Authority(settings.home).ca_file
+    secure = hub_address(settings).startswith("https:")
+    files = (of_broker, of_hub if secure and _works(settings, agent) else None)
+    return "".join(dict.fromkeys(f.read_text() for f in files if f is not None and f.exists()))
 
 
 def secret_of(credential: Credential) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from fleet import __version__
-from fleet.contract.invitation import ENV, KEY, SECRET, Invitation, env_text
+from fleet.contract.invitation import ENV, KEY, SECRET, TOKEN, Invitation, env_text
 from fleet.contract.service_units import exec_start, start_of
 from fleet.contract.vocabulary import Kind
 
@@ -39,9 +39,15 @@ def shell_lines(invitation: Invitation, folder: str = "/etc/fleet") -> str:
         lines += [f"cat >{name} <<'END'", text.rstrip("\n"), "END"]
     if invitation.certificate:
         lines.append(f"echo 'Paste the private key, then Ctrl-D:' >&2; cat >{KEY}")
+        if invitation.hub:  # it stands behind the key, which its readers do not mind
+            lines.append(f"grep '^fleet_' {KEY} >{TOKEN}")
     else:
-        lines.append("printf 'Secret: ' >&2; stty -echo 2>/dev/null; IFS= read -r secret")
+        names = "secret token" if invitation.hub else "secret"
+        blank = "' '" if invitation.hub else ""
+        lines.append(f"printf 'Secret: ' >&2; stty -echo 2>/dev/null; IFS={blank} read -r {names}")
         lines.append(f"stty echo 2>/dev/null; printf '%s\\n' \"$secret\" >{SECRET}; unset secret")
+        if invitation.hub:
+            lines.append(f"printf '%s\\n' \"$token\" >{TOKEN}; unset token")
     return "\n".join(lines)
 
 
@@ -134,11 +140,11 @@ def skill() -> str:
     return packaged.read_text() if packaged.is_file() else source.read_text()
 
 
-def files(invitation: Invitation, secret: str, kind: Kind) -> dict[str, str]:
+def files(invitation: Invitation, secret: str, kind: Kind, token: str = "") -> dict[str, str]:
     """Everything as files for one folder, to be carried to the agent's side as it is."""
     agent = invitation.agent
     return {
-        **{f"{FOLDER}/{name}": text for name, text in invitation.files(secret).items()},
+        **{f"{FOLDER}/{name}": text for name, text in invitation.files(secret, token).items()},
         f"{FOLDER}/{ENV}": env_text(invitation.env(ETC)),
         "compose.yaml": compose_service(agent),
         f"fleet-{agent}.service": systemd_unit(agent),

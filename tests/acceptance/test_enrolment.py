@@ -77,7 +77,7 @@ class Site:
         done = subprocess.run(
             [sys.executable, "-m", "agent_sidecar", *words[1:], "--dir", str(self.agent_folder)],
             env=self.environ(),
-            input=document["secret"] + "\n",
+            input=" ".join(filter(None, (document["secret"], document.get("token")))) + "\n",
             capture_output=True,
             text=True,
             timeout=30,

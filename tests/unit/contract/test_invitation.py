@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -67,6 +68,57 @@ def test_join_writes_private_files_and_keeps_what_the_owner_wrote(
     assert SECRET not in env.read_text()
     for path in folder.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+WORKS = dataclasses.replace(INVITATION, hub="https://hub.example:8443")
+KEY = "-----BEGIN PRIVATE KEY-----\nAA\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("certificate", "pasted"),
+    [("", f"{SECRET} fleet_t0ken\n"), ("", f"{SECRET}\nfleet_t0ken\n"),
+     ("CERT\n", f"{KEY}fleet_t0ken\n")],
+)  # fmt: skip
+def test_a_join_brings_the_hub_and_the_token(
+    certificate: str, pasted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invitation = dataclasses.replace(WORKS, certificate=certificate)
+    monkeypatch.setattr("sys.stdin", io.StringIO(pasted))
+    join(invitation.encode(), tmp_path)
+    values = settings_in(tmp_path / "agent.env")
+    assert values["FLEET_HUB"] == "https://hub.example:8443"
+    assert Path(values["FLEET_TOKEN_FILE"]).read_text() == "fleet_t0ken\n"
+    secret = values["FLEET_KEY_FILE" if certificate else "FLEET_PASSWORD_FILE"]
+    assert Path(secret).read_text() == (KEY if certificate else f"{SECRET}\n")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_join_without_the_token_that_is_due_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{SECRET}\n"))
+    with pytest.raises(ConfigError, match="no token for the hub"):
+        join(WORKS.encode(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "hub", ["https://h\nFLEET_RELOAD=x", "file:///etc/passwd", "https://a:b@h"]
+)
+def test_an_odd_address_of_the_hub_is_refused(hub: str) -> None:
+    with pytest.raises(ConfigError):
+        Invitation.decode(dataclasses.replace(INVITATION, hub=hub).encode())
+
+
+def test_the_lines_of_sh_take_the_token_too(tmp_path: Path) -> None:
+    lines = snippets.shell_lines(WORKS, str(tmp_path / "fleet"))
+    said = f"{SECRET} fleet_t0ken\n"
+    done = subprocess.run(
+        ["sh", "-c", lines], input=said, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "fleet/secret").read_text() == f"{SECRET}\n"
+    assert (tmp_path / "fleet/hub.token").read_text() == "fleet_t0ken\n"
 
 
 def test_a_join_from_secret_to_certificate_leaves_no_password_setting(
