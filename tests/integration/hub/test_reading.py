@@ -3,8 +3,11 @@ what changes something goes to the one that leads."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,8 +141,34 @@ def test_both_show_the_same_and_what_is_asked_of_either_is_done(
     [listed] = two.reader.get("/v1/inbox?agent=ada")["messages"]
     assert listed["id"] == sent["ids"][0]
     assert two.reader.ask("GET", "/v1/blobs/sha256:" + "0" * 64)[0] == 503
+    with listening(two.reader) as events:
+        ada.publish_all("heartbeat", [beat(99, interval=300)])
+        wait_until(lambda: b'"seq":99' in events.text, LONG, "the beat on the reader's stream")
     for one in (ada, bob, eve):
         one.close()
+
+
+class Events:
+    """What an event stream said so far."""
+
+    def __init__(self, url: str, token: str) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the hub's own
+        self._answer = urllib.request.urlopen(request, timeout=LONG)  # noqa: S310
+        self.text = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            while part := self._answer.read1(65536):
+                self.text += part
+
+
+@contextlib.contextmanager
+def listening(hub: Served) -> Iterator[Events]:
+    """Its events while the block runs; the stream ends with the hub."""
+    yield Events(f"{hub.url}/v1/events", hub.tokens["viewer"])
 
 
 def test_while_nobody_leads_the_reader_says_how_old_it_is_and_then_leads(
