@@ -31,7 +31,8 @@ OWN: Final = ("/v1/session",)
 """What a hub answers itself, whatever the method: a session is of one hub."""
 
 ASKED: Final = (
-    "/v1/audit", "/v1/boards", "/v1/forecast", "/v1/inbox", "/v1/pairs", "/v1/rollouts", "/v1/tasks",
+    "/v1/audit", "/v1/boards", "/v1/forecast", "/v1/inbox", "/v1/pairs", "/v1/rollouts",
+    "/v1/tasks",
 )  # fmt: skip
 """What is asked of the hub that leads also where it is only read: reading marks as read, what is
 read lies in that one's home, or only who leads works it out."""
