@@ -77,7 +77,7 @@ def asked(hub: HubProcess, path: str, token: str) -> dict[str, float]:
         request = urllib.request.Request(f"http://{hub.http}{path}")
         request.add_header("Authorization", f"Bearer {token}")
         began = time.perf_counter()
-        with urllib.request.urlopen(request, timeout=STARTING) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=STARTING) as answer:  # noqa: S310 - our own hub
             size = len(answer.read())
         spent.append(time.perf_counter() - began)
     return {"first_s": round(spent[0], 2), "s": round(min(spent[1:]), 3), "bytes": size}
