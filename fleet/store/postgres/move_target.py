@@ -69,6 +69,8 @@ class PostgresTarget(PostgresSide):
         query = f"COPY {shape.table} ({listed(shape.names)}) FROM STDIN"
 
         def append(connection: Connection) -> None:
+            # The last transaction has all on the disk; until then what is lost is copied again.
+            connection.execute("SET LOCAL synchronous_commit = off")
             moved.hold(connection, self._run)
             months.make(connection, set(made) - self._months)
             with connection.cursor().copy(query) as copy:
@@ -94,6 +96,7 @@ class PostgresTarget(PostgresSide):
 
     def finish(self, numbers: dict[str, int], documents: Documents) -> None:
         def finish(connection: Connection) -> None:
+            connection.execute("SET LOCAL synchronous_commit = on")
             moved.hold(connection, self._run)
             for name, value in numbers.items():
                 write_meta(connection, name, value)

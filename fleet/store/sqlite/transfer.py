@@ -160,6 +160,8 @@ class SqliteTarget(SqliteSide):
         trusted_path.require(self.file)
         os.close(trusted_path.open_file(self.file, os.O_CREAT | os.O_RDWR))
         self.connect(migrate)
+        # The end has all on the disk; until then what is lost is copied again.
+        self.database.execute("PRAGMA synchronous = NORMAL")
 
     def last_key(self, shape: Shape) -> Row | None:
         order = ", ".join(f'"{name}" DESC' for name in shape.key)
@@ -191,6 +193,7 @@ class SqliteTarget(SqliteSide):
             for name, value in numbers.items():
                 write_meta(database, name, value)
 
+        self.database.execute("PRAGMA synchronous = FULL")
         transaction(self.database, finish)
         self.kept.write(documents)
         self.database.execute("PRAGMA optimize")
