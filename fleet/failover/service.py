@@ -64,7 +64,8 @@ class FailoverService:
         hub.on_step.append(self._move)
 
     async def run(self) -> None:
-        self.book = self.leases._book = LeaseBook(time.monotonic())  # noqa: SLF001 - built together
+        self.book = LeaseBook(time.monotonic())
+        self.leases = LeaseSender(self._hub, self.book)
         while True:
             try:
                 stored = await self._store.all()

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fleet.domain.failover.pair import Cause, Pair, Phase
-from fleet.store.work.sql import SqlWorkTables
+
+if TYPE_CHECKING:
+    from fleet.store.work.sql import SqlWorkTables
 
 T = TypeVar("T")
 

@@ -30,7 +30,10 @@ import http.server, sys, threading, time, urllib.request
 url, port = sys.argv[1], int(sys.argv[2])
 class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
+        said = b'{"ok": true}'
+        self.send_response(200); self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(said))); self.end_headers()
+        self.wfile.write(said)
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer.allow_reuse_address = True
 served = http.server.ThreadingHTTPServer(("127.0.0.1", port), Health)
@@ -163,8 +166,10 @@ class BotPair:
         )
         file.chmod(0o600)
         self.sidecars[name] = Sidecar(
-            place, self.broker.url, name, FLEET_PAIR=str(file), FLEET_INTERVAL="4", **settings
-        )
+            place, self.broker.url, name, FLEET_PAIR=str(file), FLEET_INTERVAL="4",
+            FLEET_ENDPOINT=f"http://127.0.0.1:{self.ports[name]}/health", FLEET_KIND="generic",
+            FLEET_ENDPOINT_TIMEOUT="2", **settings,
+        )  # fmt: skip
 
     def pair(self) -> dict[str, Any]:
         found: dict[str, Any] = self.hub.get("/v1/pairs/bots")

@@ -73,6 +73,8 @@ MAY_CHANGE: Final = {
 }
 MAY_READ: Final = {
     "agent_sidecar/one_shot.py": "in the state directory, which its lock has judged",
+    "agent_sidecar/machine_time.py": "/proc",
+    "agent_sidecar/pair/beside.py": "/proc",
     "agent_sidecar/probes/limits.py": "/proc and /sys",
     "agent_sidecar/probes/pid_namespace.py": "/proc",
     "agent_sidecar/probes/processes.py": "/proc",
