@@ -8,12 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from fleet.domain.failover.pair import Cause, Pair, Phase
-
-if TYPE_CHECKING:
-    from fleet.store.work.sql import SqlWorkTables
 
 T = TypeVar("T")
 
@@ -43,13 +40,13 @@ class Transactions(Protocol):
 
 
 class SqlPairs:
-    """See `PairStore`; for both SQL stores."""
+    """See `PairStore`; for both SQL stores: tables run a statement with `?`."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._write, self._read = transactions.write, transactions.read
 
     async def all(self) -> list[Pair]:
-        def ask(tables: SqlWorkTables) -> list[Pair]:
+        def ask(tables: Any) -> list[Pair]:
             return [_pair(row[0]) for row in tables.run("SELECT state FROM pair ORDER BY name", ())]
 
         return await self._read(ask)

@@ -86,7 +86,7 @@ def play(folder: Path, faults: list[str], tally: Tally, number: int = 0) -> None
     skewed = number % 2 == 1 and shutil.which("faketime") is not None
     before = {"ada": ("faketime", "-f", "+1h"), "bob": ("faketime", "-f", "-1h")}
     try:
-        bots.start()
+        bots.start(DONT_FAKE_MONOTONIC="1", FAKETIME_DONT_FAKE_MONOTONIC="1")
         if skewed:
             for name, words in before.items():
                 bots.sidecars[name].stop()
@@ -94,7 +94,10 @@ def play(folder: Path, faults: list[str], tally: Tally, number: int = 0) -> None
         for fault in faults:
             one_round(bots, fault, tally, before if skewed else {})
     except Exception as error:  # noqa: BLE001 - the pair is lost, the finding says so
-        tally.trouble.append(f"{folder.name}: {str(error)[:200]}")
+        state = ""
+        with suppress(Exception):
+            state = str(bots.pair())
+        tally.trouble.append(f"{folder.name}: {str(error)[:200]} {state}")
     finally:
         bots.close()
 
