@@ -8,6 +8,7 @@ from agent_sidecar.config import Config
 from agent_sidecar.work.beside import rungs_of, work_file
 from agent_sidecar.work.isolation.base import program
 from agent_sidecar.work.launch import Limits
+from agent_sidecar.work.update.explain import explained
 from agent_sidecar.work.work_file import Isolation, KindOfWork
 
 
@@ -31,6 +32,8 @@ def explain(config: Config) -> Iterator[str]:
             yield f"        reads   {' '.join(kind.read_only)}"
         if kind.isolation is Isolation.PROCESS:
             yield from _of_a_process(kind)
+    if work.update is not None:
+        yield from explained(work.update)
     used = {kind.isolation for kind in work.kinds.values()}
     for isolation in set(Isolation) - used:
         sample = KindOfWork("sample", ("true",), isolation, Limits(), image="none")

@@ -85,6 +85,7 @@ MAY_READ: Final = {
     "agent_sidecar/supervise/watchdog.py": "/dev/null",
     "agent_sidecar/work/collect.py": "a worker's files, by descriptor, no link followed",
     "agent_sidecar/work/descendants.py": "/proc",
+    "agent_sidecar/work/update/ready.py": "what a package says of itself, in the folder for it",
     "agent_sidecar/work/fake_hub.py": "a descriptor that was given",
     "agent_sidecar/work/supervisor.py": "/dev/null and /proc",
     "agent_sidecar/work/task_folder.py": "a worker's folder, by descriptor, no link followed",

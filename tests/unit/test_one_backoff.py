@@ -27,6 +27,8 @@ RHYTHMS = {
     "agent_sidecar/work/descendants.py": "whether processes that were killed are gone",
     "fleet/acl/known_agents.py": "what came to a client in memory, for seconds",
     "fleet/acl/self_check.py": "the proof of the broker's rules, every so often",
+    "fleet/cli/rollout.py": "the next picture of a watched rollout",
+    "fleet/rollouts/service.py": "time alone changes rollouts; what fails is tried a second later",
     "fleet/api/cooperative.py": "gives way to the rest of the loop",
     "fleet/api/forwarded.py": "rows of the store, which the hub looks at anyway",
     "fleet/api/forwarding.py": "rows of the store, for an answer, for seconds",

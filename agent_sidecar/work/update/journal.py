@@ -4,13 +4,12 @@ on from there."""
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from agent_sidecar.files import replace_text
+from fleet.contract import trusted_path
 from fleet.contract.update_words import is_plain
 from fleet.contract.vocabulary import Word
 
@@ -49,7 +48,7 @@ class Journal:
     def read(self) -> Note | None:
         """The last note; None: there is none that can be read."""
         try:
-            found: Any = json.loads(self._path.read_text())
+            found: Any = json.loads(trusted_path.read_text(self._path))
             note = Note(**found | {"phase": Phase(found["phase"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None
@@ -63,12 +62,6 @@ class Journal:
             OSError: it cannot be kept.
         """
         replace_text(self._path, json.dumps(asdict(note)))
-        with suppress(OSError):
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
 
     def enter(self, note: Note, phase: Phase) -> Note:
         """The note in its next phase, kept."""

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from agent_sidecar.work.update.commands import Commands
+from agent_sidecar.work.update.explain import explained
 from agent_sidecar.work.update.journal import Journal, Note, Phase
-from agent_sidecar.work.update.plan import UpdatePlan, parse
+from agent_sidecar.work.update.plan import Rollback, UpdatePlan, parse
 from agent_sidecar.work.update.recovery import recover
 from agent_sidecar.work.update.updater import Updater
 from fleet.contract.errors import ConfigError
@@ -175,3 +176,13 @@ def test_a_ready_made_plan_brings_its_commands() -> None:
     assert plan.allows("0.3.5")
     assert not plan.allows("0.4.0")
     assert not plan.allows("-0.3.1")
+
+
+def test_check_says_what_may_be_asked_for_and_whether_there_is_a_way_back(bench: Bench) -> None:
+    said = "\n".join(explained(bench.plan))
+    assert "to 2.* bad-* no-* slow, and back by package" in said
+    assert "does not come back" in said
+    none = replace(bench.plan, rollback=Rollback.NONE, verify=("/nowhere/verify",))
+    said = "\n".join(explained(none))
+    assert "no way back" in said
+    assert "missing there is no program /nowhere/verify" in said
