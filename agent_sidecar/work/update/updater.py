@@ -112,7 +112,7 @@ class Updater:
             installed = self._run(plan.install, note.before)
             if restored and installed and self._start() and self._is_well(note.before):
                 self._journal.enter(note, Phase.BACK)
-                log.warning("update to %s failed: %s runs again", note.version, note.before)
+                log.warning("the update to %s is taken back: %s runs", note.version, note.before)
                 return TaskReason.ROLLED_BACK
         if self._commands.stopped:
             return TaskReason.SIDECAR_STOPPED
