@@ -82,7 +82,8 @@ def beside(home: Path, hub: WorkHub, folder: Path) -> Sidecar:
         path.chmod(0o600)
     return Sidecar(
         folder / "side", hub.served.environ["FLEET_BROKER"],
-        FLEET_KIND="nanobot", FLEET_AGENT_HOME=str(home / ".nanobot"), FLEET_DISK="-", FLEET_MEMORY="-",
+        FLEET_KIND="nanobot", FLEET_AGENT_HOME=str(home / ".nanobot"), FLEET_DISK="-",
+        FLEET_MEMORY="-",
         FLEET_HUB=hub.served.url, FLEET_TOKEN_FILE=str(token), FLEET_WORK=str(work),
     )  # fmt: skip
 

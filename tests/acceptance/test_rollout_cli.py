@@ -45,7 +45,9 @@ def call(machines: Machines, *words: str, code: int = 0) -> subprocess.Completed
 def known(machines: Machines, version: str) -> None:
     def told() -> bool:
         found = machines.hub.done("GET", "/v1/agents", "viewer")["agents"]
-        return len(found) == 2 and all((a["versions"] or {}).get("agent") == version for a in found)
+        return len(found) == 2 and all(
+            a["enrolled"] and (a["versions"] or {}).get("agent") == version for a in found
+        )
 
     wait_until(told, 120, f"both at {version}")
 

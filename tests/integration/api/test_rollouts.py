@@ -52,7 +52,8 @@ def known(machines: Machines, *names: str) -> None:
         found = machines.hub.done("GET", "/v1/agents", "viewer")["agents"]
         told = {one["agent"]: one for one in found}
         return all(
-            name in told and (told[name]["versions"] or {}).get("agent") == "1.0"
+            name in told and told[name]["enrolled"]
+            and (told[name]["versions"] or {}).get("agent") == "1.0"
             and told[name]["checks"].get("work") == "pass"
             for name in names
         )  # fmt: skip
