@@ -24,7 +24,9 @@ MAX_REFUSAL: Final = 64 * 1024
 
 
 class HubError(FleetError):
-    """The hub is away, or refuses."""
+    """The hub is away, or refuses. `code`: its word for programs, if it gave one."""
+
+    code = ""
 
 
 class StandbyError(HubError):
@@ -71,6 +73,7 @@ def refused(error: urllib.error.HTTPError) -> HubError:
         str(problem.get("detail", f"HTTP {error.code}")) + _fields(problem),
         AT_HOME.get(remedy, remedy),
     )
+    found.code = str(problem.get("code", ""))
     if isinstance(found, BusyError):
         found.seconds = _seconds(error.headers.get("Retry-After", ""))
     return found

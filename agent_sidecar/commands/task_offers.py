@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from math import inf
 from typing import Any, Final, NamedTuple
 
 from agent_sidecar.token_bucket import TokenBucket
@@ -68,10 +67,6 @@ class TaskOffers:
             self._dropped[offer] += 1
         else:
             self._offered(offer, now)
-
-    def hold(self, task: str, epoch_: int) -> None:
-        """The claim of `task` is ours under that epoch: an offer of it, or an older, is no news."""
-        self._remember(task, (epoch_, inf))
 
     def _judge(
         self, topic: str, payload: bytes, retain: bool, wall: float, now: float

@@ -25,6 +25,19 @@ class NoGroupError(NotAllowedError):
         )
 
 
+class ForeignGroupError(NotAllowedError):
+    """An agent puts content into its own group alone; whether there is another is not told."""
+
+    code = "foreign-group"
+
+    def __init__(self, group: str) -> None:
+        super().__init__(
+            f"content is not taken for group {group} from an agent of another one",
+            "it goes there as a copy, once a person has approved a task that names it",
+            "leave group out and take a context of your own, then name it in a task for that group",
+        )
+
+
 class UnavailableError(WorkError):
     """Content that is not stored, or not the caller's to use; which of both is not told."""
 

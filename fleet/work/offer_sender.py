@@ -103,10 +103,6 @@ class OfferSender:
         for agent in agents:
             self.offer(agent, task.id, task.epoch)
 
-    def withdraw(self, agent: str) -> None:
-        """Offer an agent nothing of what waits: it left."""
-        self._count -= len(self._waiting.pop(agent, {}))
-
     async def run(self) -> None:
         while True:
             if not self._count:

@@ -151,6 +151,32 @@ def test_a_person_sees_who_asks_whom_before_a_task_goes_over_the_wall(hub: WorkH
     call(hub, "task", "cancel", task, joined)
 
 
+def test_an_agent_sends_files_for_another_group_and_they_go_when_a_person_says_so(
+    hub: WorkHub, tmp_path: Path
+) -> None:
+    token, brief = tmp_path / "token", tmp_path / "brief.md"
+    token.write_text(hub.served.tokens["boss"])
+    token.chmod(0o600)
+    brief.write_text("over the wall")
+    context, digest = hub.new_id(), digest_of(b"over the wall")
+    path = f"/v1/blobs/{digest}?context={context}&group=blue"
+    status, said = hub.ask("PUT", path, "boss", b"over the wall")
+    assert (status, said["code"]) == (403, "foreign-group")
+    assert "Try" not in said["detail"]
+    assert "leave group out" in said["try"]
+    asked = ("task", "submit", "research", "--group", "blue", "--in", str(brief), "-o", "json")
+    as_boss = hub.served.environ | {"FLEET_HUB_TOKEN_FILE": str(token)}
+    done = fleet(*asked, environ=as_boss | {"FLEET_HUB": hub.served.url})
+    assert done.returncode == 0, done.stderr
+    task = json.loads(done.stdout)
+    assert (task["by"], task["state"]) == ("agent:boss", "auth-required")
+    read = f"/v1/blobs/{digest}?context={task['context']}"
+    assert hub.ask("GET", read, "spy")[0] == 404
+    call(hub, "task", "approve", task["id"], "--yes")
+    hub.done("POST", f"/v1/tasks/{task['id']}/claim", "spy")
+    assert hub.done("GET", read, "spy")["text"] == "over the wall"
+
+
 def test_entries_are_put_over_the_version_that_was_read(hub: WorkHub, tmp_path: Path) -> None:
     context = hub.new_id()
     file = tmp_path / "plan.md"

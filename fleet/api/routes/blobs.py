@@ -21,6 +21,7 @@ from fleet.api.work_schemas import Group
 from fleet.contract.fields import Digest, Ulid
 from fleet.http.patience import allow_time
 from fleet.http.problems import HttpProblem
+from fleet.work.errors import ForeignGroupError
 
 router = APIRouter(prefix="/v1/blobs", tags=["work"])
 
@@ -54,7 +55,10 @@ def owned(
 
     Raises:
         InvalidTaskError: `to` is not enrolled.
+        ForeignGroupError: an agent names another group than its own.
     """
+    if group and caller.group not in (None, group):
+        raise ForeignGroupError(group)
     if caller.member is not None or group or not to:
         return group
     return work.members.group_of(to)

@@ -79,19 +79,13 @@ def test_a_newer_epoch_or_a_later_offer_of_the_same_is_news():
     assert desk.dropped == {"repeated-task": 1}
 
 
-def test_an_offer_of_what_is_held_is_no_news():
-    desk = Desk()
-    desk.offers.hold(TASK, 3)
-    desk.offer(epoch=3)
-    desk.offer(epoch=4)
-    assert [offer.epoch for offer in desk.taken] == [4]
-
-
 def test_a_flood_is_bounded_in_rate_and_in_memory():
     desk = Desk()
     for number in range(2 * MAX_KNOWN):
         desk.offer(id=ulid(NOON + number), now=0.0)
     assert len(desk.taken) == BURST
+    desk = Desk()
     for number in range(2 * MAX_KNOWN):
-        desk.offers.hold(ulid(NOON + number), 0)
+        desk.offer(id=ulid(NOON + number), now=float(number))
+    assert len(desk.taken) == 2 * MAX_KNOWN
     assert len(desk.offers._known) == MAX_KNOWN
