@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.test_web_page import FLAGS
 from tests.support.broker import Mosquitto
+from tests.support.chromium import FLAGS
 from tests.support.served import Served
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
