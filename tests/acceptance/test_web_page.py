@@ -17,7 +17,7 @@ from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics
-from fleet.contract.vocabulary import AlertState, Check, Severity, State
+from fleet.contract.vocabulary import AlertCode, AlertState, Check, Severity, State
 from fleet.notifier.ack_links import AckLinks, Acknowledgement
 from fleet.provisioning.registry import Enrolled, Registry
 from tests.support.broker import Mosquitto
@@ -141,6 +141,26 @@ def test_the_filter_narrows_a_thousand_agents(page: Any) -> None:
     playwright.expect(page.locator("tbody tr")).to_have_count(1)
 
 
+def test_a_tile_shows_those_of_its_state_alone_and_the_address_keeps_it(page: Any) -> None:
+    tile = page.get_by_role("button", name="degraded")
+    assert tile.inner_text().split() == ["1", "◐", "degraded"]
+    tile.click()
+    playwright.expect(page.locator("tbody tr")).to_have_count(1, timeout=60_000)
+    assert page.url.endswith("#/?state=degraded")
+    page.reload()
+    page.wait_for_selector("tbody tr")
+    playwright.expect(page.locator("tbody tr")).to_have_count(1, timeout=60_000)
+    assert tile.get_attribute("aria-pressed") == "true"
+    tile.click()
+    playwright.expect(page.locator("tbody tr")).to_have_count(200, timeout=60_000)
+
+
+def test_a_problem_is_told_with_its_meaning_and_the_next_step(page: Any) -> None:
+    told = page.locator(".problems li", has_text="disk-pressure").inner_text()
+    assert "Next: Free space on the agent's disk." in told
+    assert AlertCode.DISK_PRESSURE.meaning in told
+
+
 def test_more_agents_come_on_demand(page: Any) -> None:
     page.click("button:has-text('these are 200 of')")
     playwright.expect(page.locator("tbody tr")).to_have_count(400)
@@ -148,7 +168,7 @@ def test_more_agents_come_on_demand(page: Any) -> None:
 
 
 def test_an_agent_shows_planes_metrics_and_its_life(page: Any) -> None:
-    page.click("text=ill")
+    page.click('text="ill"')
     page.wait_for_selector("dl.facts")
     page.wait_for_selector("figure")
     text = page.locator("main").inner_text()
@@ -158,7 +178,7 @@ def test_an_agent_shows_planes_metrics_and_its_life(page: Any) -> None:
 
 
 def test_an_operator_sends_a_verb_and_sees_its_fate(page: Any) -> None:
-    page.click("text=ill")
+    page.click('text="ill"')
     page.click("button:has-text('health-check')")
     page.wait_for_selector("text=health-check sent to ill", state="attached")
     page.goto(f"{page.url.partition('#')[0]}#/commands")
@@ -221,14 +241,16 @@ def test_the_keyboard_reaches_everything(page: Any) -> None:
 )
 def test_no_width_makes_the_page_scroll_sideways(page: Any) -> None:
     assert page.evaluate(OVERFLOW) <= 0
-    page.click("text=ill")
+    page.click('text="ill"')
     page.wait_for_selector("figure")
     assert page.evaluate(OVERFLOW) <= 0
 
 
 @needs_axe
 @pytest.mark.parametrize("page", [{"scheme": "light"}, {"scheme": "dark"}], indirect=True)
-@pytest.mark.parametrize("view", ["#/", "#/agent/ill", "#/alerts", "#/commands", "#/audit"])
+@pytest.mark.parametrize(
+    "view", ["#/", "#/agent/ill", "#/alerts", "#/commands", "#/work", "#/audit"]
+)
 def test_axe_finds_nothing(page: Any, view: str) -> None:
     page.fill("#filter", "agent-9") if view == "#/" else None
     page.goto(f"{page.url.partition('#')[0]}{view}")

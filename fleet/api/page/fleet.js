@@ -1,46 +1,58 @@
 // The fleet at a glance: worst first, in words; rows are kept and only what changed is touched.
 
 import { get } from "./api.js";
-import { age, ago, el, remarks, replace, say, table, word } from "./dom.js";
+import { age, ago, el, replace, say, table, word } from "./dom.js";
+import { filter, keep } from "./filters.js";
+import { groupChoice, showProblems, stateTiles } from "./overview.js";
 import { Check, MAX_LISTED, MAX_TEXT, Verdict, WORST_FIRST } from "./vocabulary.js";
 
 export const SILENT = [Verdict.LATE, Verdict.STALE, Verdict.OFFLINE, Verdict.UNKNOWN];
 
-const HUB = "hub"; // whose the hub's own problems are
 const PAGE = 200; // agents asked for at a time: of 10,000 nobody reads more, and all are 5 MB
 
 export async function show(main, _name, again) {
   const summary = el("p", { class: "summary" });
   const problems = el("ul", { class: "problems", "aria-label": "Problems" });
-  const filter = el("input", { type: "search", id: "filter", autocomplete: "off", maxlength: MAX_TEXT });
+  const tiles = stateTiles(narrow);
+  const groups = groupChoice(narrow);
+  const field = el("input", { type: "search", id: "filter", autocomplete: "off", maxlength: MAX_TEXT, value: filter("q") });
   const body = el("tbody");
   const frame = table("Agents, worst first",
     ["Agent", "State", "Heard", "Up", "Checks", "Alerts", "Version"], []);
   frame.querySelector("tbody").replaceWith(body);
   const more = el("button", { type: "button", hidden: true });
-  replace(main, el("h1", {}, "Agents"), summary, problems,
-    el("p", { class: "filter" }, el("label", { for: "filter" }, "Filter by name or state "), filter),
+  replace(main, el("h1", {}, "Agents"), summary, tiles.node, problems,
+    el("p", { class: "filter" }, el("label", { for: "filter" }, "Filter by name or state "), field,
+      " ", el("label", { for: "group" }, "Group "), groups.node),
     frame, el("p", {}, more));
 
   const rows = new Map();
   let last = "";
   let wanted = PAGE;
-  filter.addEventListener("input", () => {
+  field.addEventListener("input", () => {
+    keep("q", field.value.trim());
+    narrow();
+  });
+
+  function narrow() {
     wanted = PAGE;
     again();
-  });
+  }
+
   more.addEventListener("click", () => {
     wanted += PAGE;
     again();
   });
 
   return async function refresh() {
-    const fleet = await list(filter.value.trim(), wanted);
+    const fleet = await list(wanted);
     const sentence = summarise(fleet.counts);
     summary.textContent = sentence;
     if (sentence !== last) say(sentence);
     last = sentence;
-    replace(problems, fleet.problems.slice(0, 20).map(problem));
+    tiles.refresh(fleet.counts);
+    groups.refresh(fleet.agents);
+    showProblems(problems, fleet.problems);
     place(body, rows, fleet.agents);
     more.hidden = fleet.agents.length >= fleet.total;
     more.textContent = `Show more: these are ${fleet.agents.length} of ${fleet.total}`;
@@ -48,8 +60,10 @@ export async function show(main, _name, again) {
 }
 
 // The first `wanted` agents that fit the filter, with what the hub says of the whole list.
-async function list(text, wanted) {
-  const query = (limit, cursor) => `/v1/agents?q=${encodeURIComponent(text)}&limit=${limit}${cursor}`;
+async function list(wanted) {
+  const narrowed = new URLSearchParams();
+  for (const name of ["q", "state", "group"]) if (filter(name)) narrowed.set(name, filter(name));
+  const query = (limit, cursor) => `/v1/agents?${narrowed}&limit=${limit}${cursor}`;
   const fleet = await get(query(Math.min(wanted, MAX_LISTED), ""));
   while (fleet.next && fleet.agents.length < wanted) {
     const left = Math.min(wanted - fleet.agents.length, MAX_LISTED);
@@ -65,12 +79,6 @@ function summarise(counts) {
   if (all === 0) return "No agent has been heard of yet. fleet agent add NAME enrols one.";
   const parts = WORST_FIRST.filter((state) => counts[state]).map((state) => `${counts[state]} ${state}`);
   return `${all} agents: ${parts.join(", ")}`;
-}
-
-function problem(one) {
-  return el("li", {}, word(one.severity), " ",
-    one.agent === HUB ? HUB : el("a", { href: `#/agent/${one.agent}` }, one.agent), ` ${one.code}`,
-    remarks(one), one.acknowledged_by ? " (acknowledged)" : "");
 }
 
 function place(body, rows, agents) {

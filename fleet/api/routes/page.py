@@ -19,12 +19,22 @@ from fastapi import APIRouter, Header, Response
 from fleet.api import schemas
 from fleet.api.auth import SECRET_HEADER
 from fleet.api.event_stream import EventName
-from fleet.contract.vocabulary import AlertState, Check, MessageKind, Severity, Verb, Word
+from fleet.contract.vocabulary import (
+    AlertCode,
+    AlertState,
+    Check,
+    HubAlertCode,
+    MessageKind,
+    Severity,
+    Verb,
+    Word,
+)
 from fleet.contract.work_vocabulary import FINAL, TaskState
 from fleet.domain.commands import CommandState
 from fleet.domain.verdict import Verdict, badness
 from fleet.http.auth import OPERATORS
 from fleet.http.problems import HttpProblem
+from fleet.mcp.runbooks import STEPS
 
 FOLDER: Final = Path(__file__).parents[1] / "page"
 
@@ -46,6 +56,7 @@ CONSTANTS: Final = {
     "MAX_TEXT": schemas.MAX_TEXT,
     "OPEN_TASKS": [state for state in TaskState if state not in FINAL],
     "OPERATORS": OPERATORS,
+    "RUNBOOKS": {code: [code.meaning, STEPS[code][0]] for code in (*AlertCode, *HubAlertCode)},
     "SECRET_HEADER": SECRET_HEADER,
     "WORST_FIRST": sorted(Verdict, key=badness, reverse=True),
 }
