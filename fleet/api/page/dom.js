@@ -64,6 +64,8 @@ export function clock(timestamp) {
   return Number.isNaN(time.getTime()) ? "unknown" : time.toLocaleString();
 }
 
+export const minute = (time) => time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
 // Each word has a shape of its own beside its colour: colour alone tells nothing to many people.
 const SHAPES = {
   [Verdict.OK]: ["●", "good"],

@@ -5,7 +5,7 @@ import * as alerts from "./alerts.js";
 import { Refused, resume, signIn, signOut } from "./api.js";
 import * as audit from "./audit.js";
 import * as commands from "./commands.js";
-import { el, replace } from "./dom.js";
+import { el, minute, replace } from "./dom.js";
 import { about, CHANGES, listen, throttle, WORK } from "./event_source.js";
 import { place } from "./filters.js";
 import * as fleet from "./fleet.js";
@@ -18,6 +18,8 @@ const trouble = document.getElementById("trouble");
 const later = throttle(update);
 let refresh = async () => {};
 let stop = () => {};
+let asOf = null; // when the last look worked
+let away = null; // since when none did
 let follow = () => {};
 
 const VIEWS = {
@@ -35,6 +37,7 @@ async function route() {
   }
   document.title = name ? `${name} · Fleet` : "Fleet";
   follow(show === work.show ? WORK : name ? about(name) : CHANGES);
+  asOf = null; // of the view before
   refresh = await show(main, name, later);
   await update();
 }
@@ -44,12 +47,20 @@ async function update() {
   try {
     await refresh();
     trouble.hidden = true;
+    [asOf, away] = [new Date(), null];
   } catch (error) {
     if (error instanceof Refused && error.status === 401) return askForToken();
-    const what = error instanceof Refused ? error.message : "The hub does not answer; what stands here is from before.";
+    away ??= new Date();
+    const what = error instanceof Refused ? error.message : blind();
     trouble.textContent = [what, error.remedy].filter(Boolean).join(" ");
     trouble.hidden = false;
   }
+}
+
+// While nothing is heard, what stands below has an age, and it is said; it comes back by itself.
+function blind() {
+  const known = asOf ? `What stands here is as of ${minute(asOf)}` : "Nothing was heard of it yet";
+  return `The hub does not answer since ${minute(away)}. ${known}; the page asks again by itself.`;
 }
 
 function askForToken(complaint = "") {
