@@ -34,6 +34,7 @@ def of(*path: str) -> Callable[[Any], float]:
 
 GO, PYPI = "prometheus-mqtt-exporter", "mqtt-exporter"
 NODE, COLLECTD, SUB = "node_exporter", "collectd", "mosquitto_sub"
+LINEAR: Final = ("predict_linear 1h, floor, for 1h", "predict_linear 6h, floor, for 1h")
 PRESIDIO, SECRETS = "presidio", "detect-secrets"
 
 LESS: Final = (
@@ -80,4 +81,10 @@ BESIDES: Final[tuple[Beside, ...]] = (
            of("speed", "per_s_per_core"),
            {name: of("others", name, "per_s_per_core") for name in (PRESIDIO, SECRETS)},
            more_is_better=True),
+    Beside("false alarms of room that ends, on made courses", "", "forecast",
+           of("sums", "ours", "false_alarms"),
+           {name: of("sums", name, "false_alarms") for name in LINEAR}),
+    Beside("true ends told a day before, on the same", "of 21", "forecast",
+           of("sums", "ours", "told_a_day_before"),
+           {name: of("sums", name, "told_a_day_before") for name in LINEAR}, more_is_better=True),
 )  # fmt: skip

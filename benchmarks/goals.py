@@ -195,6 +195,12 @@ GOALS: Final[tuple[Goal, ...]] = (
          "times faster than prometheus-client", at_least=True, reason=FIRST_SCRAPE),
     Goal(7, "a scrape of 10,000 agents over HTTP, all changed", "scrape",
          lambda f: f["scraped"]["hub"]["changed_s"], 1, "s", reason=BURSTY),
+    # 23: capacity
+    Goal(23, "false alarms of room that ends, on made courses of a disk", "forecast",
+         lambda f: f["sums"]["ours"]["false_alarms"], 0, ""),
+    Goal(23, "true ends told at least a day before, on the same", "forecast",
+         lambda f: f["sums"]["ours"]["told_a_day_before"] / f["sums"]["ours"]["ends"], 1, "of 1",
+         at_least=True),
     # 26: a broker that restarts
     Goal(26, "links that come back in the busiest tenth of a second, of 1,000", "reconnect",
          lambda f: f["rule"]["busiest_tenth"], 100, ""),

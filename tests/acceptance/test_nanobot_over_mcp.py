@@ -31,16 +31,9 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 READ_ONLY = {
-    "status",
-    "describe",
-    "check",
-    "alerts",
-    "history",
-    "versions",
-    "audit",
-    "tasks",
+    "status", "describe", "check", "alerts", "history", "forecast", "versions", "audit", "tasks",
     "board",
-}
+}  # fmt: skip
 WIDE_AWAKE = 40.0
 """Seconds: nanobot alone needs some to start on a busy machine."""
 

@@ -24,7 +24,9 @@ from tests.support.served import Served
 from tests.support.waiting import wait_until
 
 SEED: Final = 31
-TOOLS: Final = ("status", "describe", "check", "alerts", "history", "versions", "audit", "command")
+TOOLS: Final = (
+    "status", "describe", "check", "alerts", "history", "forecast", "versions", "audit", "command",
+)  # fmt: skip
 METHODS: Final = (
     "initialize", "ping", "tools/list", "tools/call", "resources/list", "resources/read",
     "resources/templates/list", "resources/subscribe", "prompts/get", "prompts/list",

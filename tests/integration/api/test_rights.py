@@ -52,6 +52,7 @@ MATRIX = [
     ("GET", "/v1/stats", None, READ),
     ("GET", "/v1/history", None, READ),
     ("GET", "/v1/rollups", None, READ),
+    ("GET", "/v1/forecast", None, READ),
     ("GET", "/v1/dead-letters", None, OPERATE),
     ("GET", "/v1/audit", None, READ),
     ("GET", "/v1/alerts", None, READ),

@@ -27,16 +27,9 @@ from tests.support.sidecar import stand_in
 from tests.support.waiting import wait_until
 
 READ_ONLY = {
-    "status",
-    "describe",
-    "check",
-    "alerts",
-    "history",
-    "versions",
-    "audit",
-    "tasks",
+    "status", "describe", "check", "alerts", "history", "forecast", "versions", "audit", "tasks",
     "board",
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +84,7 @@ async def test_read_only_is_the_default_and_every_answer_begins_with_its_verdict
             "versions": "OK: versions of 1 of 1 agents.",
             "audit": "UNKNOWN: no audit has run yet.",
             "tasks": "NONE: no such task.",
+            "forecast": "UNKNOWN: no hourly sums of room or tokens yet.",
         }
         for name, beginning in beginnings.items():
             assert text_of(await client.call_tool(name, {})).startswith(beginning)

@@ -148,3 +148,23 @@ def test_the_lowest_is_below_what_came_back() -> None:
     assert not lowest(9, 2, 9, 3)
     assert lowest(9, 5, 9, 2)
     assert lowest(5)
+
+
+def falling(a_day: float, hours: int) -> list[Point]:
+    """Percent left, from all on."""
+    return [Point(hour * HOUR, 100 - a_day * hour / 24) for hour in range(hours)]
+
+
+def test_who_was_told_is_told_until_it_is_better_by_more_than_noise() -> None:
+    points = falling(4, 20 * 24)
+    now = points[-1].at + HOUR
+    assert of_room("ada", "left", points, ALL, now).severity is None, "20.2 % are left"
+    assert of_room("ada", "left", points, ALL, now, firing=True).severity is Severity.WARNING
+    level = [*points, *(Point(now + hour * HOUR, 20.2) for hour in range(8 * 24))]
+    assert of_room("ada", "left", level, ALL, level[-1].at, firing=True).severity is None
+
+
+def test_an_end_within_a_day_is_critical() -> None:
+    for hours, severity in ((24 * 9 - 3, Severity.WARNING), (24 * 9 + 3, Severity.CRITICAL)):
+        points = falling(10, hours)
+        assert of_room("ada", "left", points, ALL, points[-1].at + HOUR).severity is severity
