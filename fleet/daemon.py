@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -45,6 +46,8 @@ from fleet.store.open import hub_store
 from fleet.work.offer_sender import OfferSender
 from fleet.work.service import WorkService
 
+_log = logging.getLogger(__name__)
+
 
 async def _nothing() -> None:
     pass
@@ -71,7 +74,11 @@ def complete_hub(
 
     async def stand_by(leading: Leading) -> None:
         await on_standby()
-        await read_beside(settings, api_server, leading, windows, on_reading)
+        try:
+            await read_beside(settings, api_server, leading, windows, on_reading)
+        except Exception:  # noqa: BLE001 - a fault of reading must not keep it from leading
+            _log.exception("this hub cannot serve what is stored, and says who leads alone")
+            await api_server.stand_by(leading)
 
     hub = Hub(
         settings,

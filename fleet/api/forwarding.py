@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fleet.api.auth import SessionAuthenticator
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.http.problems import HttpProblem
+from fleet.store.port import StoreError
 from fleet.store.shared import Answer, Request, RequestOutbox, TooManyRequestsError
 from fleet.tokens import Principal
 
@@ -83,7 +84,16 @@ class Forwarding:
         request = HttpRequest(scope, receive)
         linked = path.startswith(LINKS) and self._is_link(path.removeprefix(LINKS))
         principal = None if linked else self._authenticator.principal(request)
-        answer = await self._ask(request, principal, await request.body())
+        body = await request.body()
+        try:
+            answer = await self._ask(request, principal, body)
+        except StoreError:
+            raise HttpProblem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "the store is away or does not answer: it may have been done",
+                "again in a minute; GET /readyz says when it is there",
+                headers={"Retry-After": "60"},
+            ) from None
         await _response(answer)(scope, receive, send)
 
     def _dated(self, send: Send) -> Send:

@@ -41,6 +41,9 @@ FIRST_AGAIN, LAST_AGAIN = 1.0, 5.0
 
 _COUNTED: Final = ("received", "rejected", "facts")
 
+_OF_ANOTHER_RELEASE: Final = (KeyError, TypeError, ValueError, AttributeError)
+"""What a word runs into that this release does not know."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -95,9 +98,10 @@ class Follower:
         while True:
             try:
                 more = await self.look()
-            except StoreError as error:
+            except (StoreError, *_OF_ANOTHER_RELEASE) as error:
                 if not backoff.failures:
-                    _log.warning("what is shown grows old: %s", error.what)
+                    why = error.what if isinstance(error, StoreError) else "of another release"
+                    _log.warning("what the hub that leads says cannot be read: %s", why)
                 await asyncio.sleep(backoff.failed(self._clock()))
                 continue
             backoff.failures = 0
