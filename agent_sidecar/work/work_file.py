@@ -13,9 +13,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from agent_sidecar.work import update_plan as plan
 from agent_sidecar.work.launch import Limits
-from agent_sidecar.work.update import plan
-from agent_sidecar.work.update.plan import UpdatePlan
+from agent_sidecar.work.update_plan import UpdatePlan
 from fleet.contract import secret_file, trusted_path
 from fleet.contract.errors import ConfigError, closest
 from fleet.contract.vocabulary import Word

@@ -18,6 +18,7 @@ OF_OTHERS: Final = (
     "fleet/contract/generate.py", "fleet/metrics/reference.py", "fleet/api/routes/page.py",
     "fleet/provisioning/scaffold.py", "fleet/provisioning/snippets.py", "fleet/adr.py",
     "fleet/contract/schema_validator.py", "fleet/auditor/rules/wordlists.py",
+    "agent_sidecar/work/update/ready.py",
 )  # fmt: skip
 """Modules that name the files of agents, of a trial in a temporary folder, or of this repository,
 or what they write for others."""
@@ -34,6 +35,13 @@ ELSEWHERE: Final = {
     "http.key": "as ca/server.key; the hub reads both with OpenSSL, and makes them anew",
     "http.pem": "as ca/server.pem, by the same function",
     "client.pem": _GIVEN,
+    "hub.token": _GIVEN,
+    "pair": _A_FOLDER,
+    "role": "read as every word of the sidecar's own is: a damaged one is named, and is no lease",
+    "guard": "as role: a damaged one is named, and then there is no guard",
+    "guarded": "a lock: nothing stands in it",
+    "update.json": "as role: a damaged one is named, and the update is one that nobody began",
+    "snapshot": "what an agent's own command prints; handed back to its own command",
     ".config/fleet": _A_FOLDER,
     "backups": _A_FOLDER,
     "blobs": "a folder of content, held against its digest by whoever reads it",

@@ -22,8 +22,8 @@ from agent_sidecar.work.hub import (
 )
 from agent_sidecar.work.renewal import Renewal
 from agent_sidecar.work.update.commands import Commands
-from agent_sidecar.work.update.plan import UpdatePlan
 from agent_sidecar.work.update.updater import Updater
+from agent_sidecar.work.update_plan import UpdatePlan
 from fleet.contract.backoff import Backoff
 from fleet.contract.errors import FleetError
 from fleet.contract.update_words import MAX_ORDER, UpdateOrder, UpdateStep

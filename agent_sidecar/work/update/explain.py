@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent_sidecar.work.isolation.base import program
-from agent_sidecar.work.update.plan import Rollback, UpdatePlan
+from agent_sidecar.work.update_plan import Rollback, UpdatePlan
 
 
 def explained(plan: UpdatePlan) -> Iterator[str]:

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from agent_sidecar.files import replace_text
-from fleet.contract import trusted_path
+from agent_sidecar.files import read_kept, replace_text
 from fleet.contract.update_words import is_plain
 from fleet.contract.vocabulary import Word
 
@@ -47,13 +46,7 @@ class Journal:
 
     def read(self) -> Note | None:
         """The last note; None: there is none that can be read."""
-        try:
-            found: Any = json.loads(trusted_path.read_text(self._path))
-            note = Note(**found | {"phase": Phase(found["phase"])})
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-        versions = [one for one in (note.version, note.before) if one]
-        return note if all(is_plain(one) for one in versions) else None
+        return read_kept(self._path, _note, "the note of an update")
 
     def write(self, note: Note) -> None:
         """Keep it, on the disk.
@@ -68,3 +61,10 @@ class Journal:
         entered = replace(note, phase=phase)
         self.write(entered)
         return entered
+
+
+def _note(said: dict[str, Any]) -> Note:
+    note = Note(**said | {"phase": Phase(said["phase"])})
+    if not all(is_plain(one) for one in (note.version, note.before) if one):
+        raise ValueError("a version in it is none")
+    return note

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from agent_sidecar.work.update.commands import Commands
 from agent_sidecar.work.update.journal import UNFINISHED, Journal
-from agent_sidecar.work.update.plan import UpdatePlan
 from agent_sidecar.work.update.updater import Updater
+from agent_sidecar.work.update_plan import UpdatePlan
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent_sidecar.work.update.commands import Commands
 from agent_sidecar.work.update.journal import UNFINISHED, Journal, Note, Phase
-from agent_sidecar.work.update.plan import Argv, Rollback, UpdatePlan, filled
+from agent_sidecar.work.update_plan import Argv, Rollback, UpdatePlan, filled
 from fleet.contract import trusted_path
 from fleet.contract.update_words import UpdateAction, UpdateOrder, UpdateStep, is_plain
 from fleet.contract.work_vocabulary import TaskReason

@@ -12,9 +12,9 @@ import pytest
 from agent_sidecar.work.update.commands import Commands
 from agent_sidecar.work.update.explain import explained
 from agent_sidecar.work.update.journal import Journal, Note, Phase
-from agent_sidecar.work.update.plan import Rollback, UpdatePlan, parse
 from agent_sidecar.work.update.recovery import recover
 from agent_sidecar.work.update.updater import Updater
+from agent_sidecar.work.update_plan import Rollback, UpdatePlan, parse
 from fleet.contract.errors import ConfigError
 from fleet.contract.update_words import UpdateAction, UpdateOrder, UpdateStep
 from fleet.contract.work_vocabulary import TaskReason
