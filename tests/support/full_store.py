@@ -17,17 +17,21 @@ from fleet.contract.work_vocabulary import BoardSection
 from fleet.domain.alert import Alert
 from fleet.domain.commands import IssuedCommand
 from fleet.domain.events import Event, Fact
+from fleet.domain.failover.pair import Pair
+from fleet.domain.rollout.plan import Plan
+from fleet.domain.rollout.rollout import Execution, Rollout
 from fleet.domain.silences import Silence
 from fleet.notifier import kept_files
 from fleet.store import move as moves
 from fleet.store.port import Store
 from fleet.store.records import Batch, DeadLetter, StoredEvent, StoredMessage
+from fleet.store.rollout_port import Whole
 from fleet.store.transfer import transfer
 from fleet.store.transfer.sides import KeptDocuments
 from fleet.store.work_records import Entry, Read
 from tests.support.stores import finish_upkeep
 from tests.support.telemetry import NOON
-from tests.support.work import CONTEXT, blob, claimed, keep, submitted
+from tests.support.work import CONTEXT, blob, claimed, keep, submitted, task_id
 
 YEAR: Final = 365 * 86_400.0
 AGENTS: Final = ("larry", "moe", "späh")
@@ -78,6 +82,9 @@ async def fill(store: Store, messages: int) -> None:
         [IssuedCommand("c1", "moe", Verb.HEALTH_CHECK, Priority.NORMAL, 60, NOON, took=0.1)]
     )
     await _work(store)
+    rollout = Rollout(task_id(9), Plan("2.0", "1,100%"), NOON, "t1 operator")
+    await store.rollouts.create(Whole(rollout, [Execution("späh", "red", 0, 1, "1.0")]))
+    await store.pairs.save(Pair("bots", "larry", "moe", auto=True, epoch=7, since=1 / 3))
     await finish_upkeep(store, NOON)
 
 
@@ -85,7 +92,7 @@ async def _work(store: Store) -> None:
     work = store.work
     await keep(work, blob("one"))
     await submitted(work, 1, input=(blob("one"),))
-    await submitted(work, 2, after=(submitted_id(1),))
+    await submitted(work, 2, after=(task_id(1),))
     task = await claimed(work)
     await work.put_entry(
         Entry(CONTEXT, BoardSection.FINDINGS, "z", 0, blob("one"), "agent:moe", "", NOON)
@@ -93,12 +100,6 @@ async def _work(store: Store) -> None:
     await work.grant("larry", [blob("one").digest], NOON + 60, NOON)
     await work.log_reads([Read(NOON, "agent:larry", blob("one").digest)])
     await work.renew(task.id, "larry", task.epoch, 40, NOON + 1)
-
-
-def submitted_id(number: int) -> str:
-    from tests.support.work import task_id
-
-    return task_id(number)
 
 
 def outbox(home: Path) -> Path:
