@@ -60,7 +60,7 @@ class PostgresFollowing:
         self._name = name
 
     def begin(self) -> HubState:
-        return self._database.snapshot(hub_state.read)
+        return self._database.snapshot(hub_state.read)()
 
     def news(self, after: int, limit: int) -> News:
         def read(connection: Connection) -> News:

@@ -81,7 +81,7 @@ class PostgresStore(PostgresReader):
 
     def open(self) -> HubState:
         self._database.open()
-        state = self._transaction(self._begin)
+        state = self._transaction(self._begin)()
         self._is_open = self._judged = True
         return state
 
@@ -93,7 +93,7 @@ class PostgresStore(PostgresReader):
             await asyncio.to_thread(self._lease.release)
         await super().close()
 
-    def _begin(self, connection: Connection) -> HubState:
+    def _begin(self, connection: Connection) -> Callable[[], HubState]:
         _require_durable(connection)
         migrate(connection)
         dead_letters.recount(connection)
