@@ -221,7 +221,7 @@ class Doors:
             texts = "items => items.map(item => item.innerText.trim())"
             told: dict[str, Any] = {
                 "rows": {row[0]: row for row in rows},
-                "problems": opened.eval_on_selector_all(".problems li", texts),
+                "problems": opened.eval_on_selector_all(".problems li > p:first-child", texts),
                 "summary": opened.inner_text(".summary"),
                 "facts": {},
             }
