@@ -148,7 +148,9 @@ class CapacityWatch:
 
     async def _tell(self, now: float) -> None:
         committer = self._hub.committer
-        wanted = due(self._all, now)
+        book = committer.book
+        fires = {a.agent: a.severity for a in book.firing() if a.code == HubAlertCode.QUOTA_NEAR}
+        wanted = due(self._all, now, fires)
         events = []
         for (agent, code), (severity, amount) in wanted.items():
             known = committer.book.firing_of(agent).get(code)

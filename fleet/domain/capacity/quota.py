@@ -107,7 +107,9 @@ def in_window(
         exhausts_at=at,
         basis=basis_of(spent, ahead, begin, now),
         confidence=confidence,
-        severity=None if quota is None else _severity(gone / quota.limit, at, confidence),
+        severity=None
+        if quota is None
+        else matters(gone / quota.limit, coming=at is not None and confidence is Confidence.HIGH),
         window=window.name,
         ends_at=end if window.calendar is not None else None,
         at_end=None if by_end is None else _short(by_end),
@@ -116,10 +118,9 @@ def in_window(
     )
 
 
-def _severity(share: float, at: float | None, confidence: Confidence) -> Severity | None:
-    """By what is gone; and by what is to come, where that can be believed."""
+def matters(share: float, *, coming: bool) -> Severity | None:
+    """By the share that is gone; `coming`: all of it will be, and that can be believed."""
     found = next((severity for level, severity in LEVELS if share >= level), None)
-    coming = at is not None and confidence is Confidence.HIGH
     if coming and (found is None or found.rank < AHEAD.rank):
         return AHEAD
     return found

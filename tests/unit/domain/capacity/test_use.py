@@ -244,8 +244,35 @@ def test_of_several_limits_the_worst_is_told_and_a_groups_is_the_hubs() -> None:
     }
     hours = 3 * 7 * 24 + 12
     found = of_ada(tables, hours)
-    alerts = due(found.values(), MONDAY + hours * HOUR)
+    alerts = due(found.values(), MONDAY + hours * HOUR, {})
     code = HubAlertCode.QUOTA_NEAR
     assert alerts.keys() == {("ada", code), ("", code)}
     assert alerts["ada", code] == (Severity.WARNING, 92)
     assert alerts["", code] == (Severity.CRITICAL, 120)
+
+
+def limited(now: float, at_end: float) -> Forecast:
+    """`now` of a limit of 100 is used, and `at_end` will be when the day is over."""
+    coming = at_end >= 100
+    return Forecast(
+        agent="ada", group="", metric="tokens", unit="tokens", now=now, per_day=None, low=None,
+        high=None, exhausts_at=MONDAY + DAY - HOUR if coming else None, basis="",
+        confidence=Confidence.HIGH, severity=Severity.WARNING if coming else None, window="day",
+        ends_at=MONDAY + DAY, at_end=at_end, quota="daily", limit=100.0,
+    )  # fmt: skip
+
+
+def test_a_warning_of_a_limit_stays_until_it_is_clearly_not_reached() -> None:
+    fires: dict[str, Severity] = {}
+    told: list[bool] = []
+    for at_end in (98, 101, 99, 100.5, 97, 96, 94, 96, 101):
+        found = due([limited(40, at_end)], MONDAY, fires)
+        fires = {agent: one.severity for (agent, _), one in found.items()}
+        told.append(bool(found))
+    assert told == [False, True, True, True, True, True, False, False, True]
+
+
+def test_a_new_window_ends_what_the_last_one_raised() -> None:
+    assert due([limited(1, 60)], MONDAY, {"ada": Severity.CRITICAL}) == {}
+    worse = due([limited(40, 99)], MONDAY, {"ada": Severity.CRITICAL})
+    assert worse["ada", HubAlertCode.QUOTA_NEAR].severity is Severity.WARNING
