@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,8 @@ def place(release: str, prefix: Path) -> None:
 def test_a_release_put_in_place_drifts_until_the_restart_and_so_does_the_way_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(installed_probe, "SLACK", 0.5)  # an update comes later than a test's
+    slack = 0.5  # s: an update comes later than a test's
+    monkeypatch.setattr(installed_probe, "SLACK", slack)
     prefix = tmp_path / "venv"
     place("0.3.0", prefix)
     with StubModel() as model, Nanobot("0.3.0", tmp_path / "home", model.port) as agent:
@@ -137,6 +139,7 @@ def test_a_release_put_in_place_drifts_until_the_restart_and_so_does_the_way_bac
         for release in ("0.3.5", "0.3.0"):
             was = agent.version
             assert look(assembly)["version"].versions == {"agent": was}
+            time.sleep(2 * slack)
             place(release, prefix)
             wait_until(lambda: drifted(look(assembly)), BUSY, "the drift")
             found = look(assembly)
