@@ -30,7 +30,7 @@ class LeaseSender:
         for agent, role in zip(pair.agents, pair.roles(), strict=True):
             answered = self._book.due(agent, pair.epoch)
             if answered is not None and self._hub.leading.is_certain:
-                self._book.give(pair.name, agent, pair.epoch, active=role is PairRole.ACTIVE)
+                self._book.give(agent, pair.epoch, active=role is PairRole.ACTIVE)
                 await self._send(pair, agent, role, answered)
 
     async def _send(

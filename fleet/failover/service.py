@@ -109,7 +109,7 @@ class FailoverService:
         active, standby = (views[agent] for agent in pair.agents)
         if signs_of(active, None).suspect:
             await self._sources.ask({pair.active: active})
-        over = self.book.is_over(pair.name, pair.active, time.monotonic())
+        over = self.book.is_over(pair.active, time.monotonic())
         deaf = not (self._hub.counters.link_up and self._hub.own_alerts.is_hearing)
         other = signs_of(standby, None)
         said = said_by(standby)
@@ -215,7 +215,7 @@ class FailoverService:
                 oldest = next(iter(self._removed))
                 await self._store.remove(oldest)
                 del self._removed[oldest]
-            self.book.forget(name, pair.agents)
+            self.book.forget(pair.agents, time.monotonic())
             await self._settle(set(), {(agent, code) for agent in pair.agents for code in CODES})
         return {"pair": name, "removed": True}
 

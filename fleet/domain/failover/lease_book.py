@@ -25,7 +25,7 @@ class LeaseBook:
     def __init__(self, start: float) -> None:
         self._start = start
         self._heard: dict[str, _Heard] = {}
-        self._until: dict[tuple[str, str], float] = {}
+        self._until: dict[str, float] = {}
         self._answered: dict[str, tuple[int, int, int]] = {}
 
     def hear(self, agent: str, boot: int | None, seq: int | None, now: float) -> None:
@@ -43,22 +43,22 @@ class LeaseBook:
             return None
         return heard.boot, heard.seq
 
-    def give(self, pair: str, agent: str, epoch: int, *, active: bool) -> None:
+    def give(self, agent: str, epoch: int, *, active: bool) -> None:
         """A lease that answers the newest message of `agent` is about to be sent."""
         heard = self._heard[agent]
         self._answered[agent] = heard.boot, heard.seq, epoch
         if active:
-            until = max(self._until.get((pair, agent), 0.0), heard.at + TTL)
-            self._until[pair, agent] = until
+            self._until[agent] = max(self._until.get(agent, 0.0), heard.at + TTL)
 
-    def is_over(self, pair: str, agent: str, now: float) -> bool:
+    def is_over(self, agent: str, now: float) -> bool:
         """Whether every lease of `agent` is over, and it has had the time to lay down."""
-        until = max(self._until.get((pair, agent), 0.0), self._start + TTL)
+        until = max(self._until.get(agent, 0.0), self._start + TTL)
         return now >= until + GRACE
 
-    def forget(self, pair: str, agents: tuple[str, str]) -> None:
-        """The pair is gone."""
+    def forget(self, agents: tuple[str, str], now: float) -> None:
+        """Their pair is gone. What they were given holds until it is over, whichever pair they are
+        in by then."""
         for agent in agents:
-            self._until.pop((pair, agent), None)
             self._answered.pop(agent, None)
             self._heard.pop(agent, None)
+        self._until = {a: until for a, until in self._until.items() if now < until + GRACE}

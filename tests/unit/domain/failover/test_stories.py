@@ -130,15 +130,13 @@ class World:
             gone = self.lies or not self.agents[agent].active  # a source that lies fences nobody
             return Signs(silent, gone, last["said"] if last else None)
 
-        known = Known(
-            signs(pair.active), signs(pair.standby), self.book.is_over(pair.name, pair.active, now)
-        )
+        known = Known(signs(pair.active), signs(pair.standby), self.book.is_over(pair.active, now))
         self.stored = pair = step(pair, known, now)
         leases = []
         for agent, role in zip(pair.agents, pair.roles(), strict=True):
             due = self.book.due(agent, pair.epoch)
             if due is not None:
-                self.book.give(pair.name, agent, pair.epoch, active=role == "active")
+                self.book.give(agent, pair.epoch, active=role == "active")
                 lease = {"epoch": pair.epoch, "role": role, "ttl": TTL, "boot": due[0],
                          "seq": due[1]}  # fmt: skip
                 leases.append((agent, lease))
