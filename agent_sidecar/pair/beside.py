@@ -129,7 +129,7 @@ class PairBeside:
         said: dict[str, float] = {
             "pair_epoch": (report.epoch if report else self._role.epoch) % EPOCHS_SAID,
             "pair_active": int(report.active if report and alive else True),
-            "pair_fences": int(self._file.fence and alive and report is not None and report.well),
+            "pair_fences": int(report is not None and alive and report.well and report.fences),
         }
         if self._probe is not None and self._probe.up is not None:
             said["pair_peer_up"] = int(self._probe.up)
@@ -168,8 +168,7 @@ class PairBeside:
         report = self._kept.report()
         if report is not None and report.is_fresh(machine_time.boot_id(), now):
             before, self._report = self._report, report
-            said = (report.epoch, report.active, report.well)
-            return before is None or said != (before.epoch, before.active, before.well)
+            return before is None or report.said != before.said
         if now - self._started >= PATIENCE:
             self._replace(report, now)
         return False

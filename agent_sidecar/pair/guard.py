@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from agent_sidecar import machine_time
 from agent_sidecar.lock import AlreadyRunning, exclusive
 from agent_sidecar.pair import pair_file
 from agent_sidecar.pair.kept import KeptPair, Report
+from agent_sidecar.pair.lease_keeper import Role
 from agent_sidecar.pair.pair_file import ACTIVATE, DEACTIVATE, PairFile
 from agent_sidecar.parent_death import parent_death_signal
 from fleet.contract import trusted_path
@@ -45,23 +47,34 @@ class Guard:
         self._known: PairFile = pair_file.read(file)
         self._active: bool | None = None
         self._epoch = 0
-        self._well = True
+        self._well = False
         self._action: subprocess.Popen[bytes] | None = None
         self._starts = False
         self._until = self._again_at = 0.0
         self._spoke_at = float("-inf")
         self._backoff = Backoff(0.5, 5.0)
-        self._said: tuple[int, bool, bool] | None = None
+        self._said: tuple[int, bool, bool, bool] | None = None
         self._parent = os.getppid()
 
     def run(self) -> None:
         """Until its sidecar has gone and there is nothing left to hold."""
-        before = self._kept.report()
-        if before is not None and before.boot_id == machine_time.boot_id() and before.well:
-            self._active = before.active
+        self.resume(machine_time.now())
         while not self._is_idle:
             self.tick(machine_time.now())
             time.sleep(LOOK)
+
+    def resume(self, now: float) -> None:
+        """Of the guard before it only that the agent is down is believed: one that was killed may
+        have left an action half done. Who begins after the end of the lease kept no promise."""
+        before = self._kept.report()
+        if before is None or before.boot_id != machine_time.boot_id() or not before.well:
+            return
+        if not before.active:
+            self._active = False
+        self._well = not before.active or self._is_wanted(self._kept.role(), now)
+
+    def _is_wanted(self, role: Role, now: float) -> bool:
+        return role.may_be_active(machine_time.boot_id(), now, fence=self._known.fence)
 
     @property
     def _is_idle(self) -> bool:
@@ -72,7 +85,7 @@ class Guard:
     def tick(self, now: float) -> None:
         """Look once, and begin or end what must be."""
         role = self._kept.role()
-        wanted = role.may_be_active(machine_time.boot_id(), now, fence=self._known.fence)
+        wanted = self._is_wanted(role, now)
         if self._action is not None:
             self._look_at_action(wanted, now)
         if self._action is None:
@@ -85,9 +98,10 @@ class Guard:
 
     def _begin(self, activate: bool, now: float) -> None:
         with suppress(FleetError):  # the one that we know is better than none
-            self._known = pair_file.read(self._file)
+            known = pair_file.read(self._file)  # the promise to lay down holds until it ends
+            self._known = replace(known, fence=known.fence or self._known.fence)
         argv = self._known.activate if activate else self._known.deactivate
-        self._starts, self._well = activate, True
+        self._starts = activate
         self._until = now + (ACTIVATE if activate else DEACTIVATE)
         self._active = True if activate else self._active  # from now on it may be
         self._speak(now)
@@ -102,8 +116,9 @@ class Guard:
                 start_new_session=True,
                 preexec_fn=parent_death_signal(),  # noqa: PLW1509 - there is one thread here
             )
-        except OSError as error:
-            self._ended(f"cannot be started: {error.strerror or error}", now)
+        except (OSError, FleetError, subprocess.SubprocessError) as error:
+            why = getattr(error, "strerror", None) or str(error).replace("\n", "; ")
+            self._ended(f"cannot be started: {why}", now)
 
     def _look_at_action(self, wanted: bool, now: float) -> None:
         action = self._action
@@ -127,16 +142,17 @@ class Guard:
             self._again_at = now + self._backoff.failed(now)
             log.error("%s %s", word, trouble)
         else:
-            self._active = self._starts
+            self._active, self._well = self._starts, True
             self._backoff = Backoff(0.5, 5.0)
             log.warning("%s: done", word)
 
     def _speak(self, now: float) -> None:
         active = self._active is not False or self._action is not None
         report = Report(
-            os.getpid(), now, machine_time.boot_id(), self._epoch, active, self._well
+            os.getpid(), now, machine_time.boot_id(), self._epoch, active, self._well,
+            self._known.fence,
         )  # fmt: skip
-        said = (report.epoch, report.active, report.well)
+        said = report.said
         if now - self._spoke_at < SPEAK and said == self._said:
             return
         self._said = said

@@ -20,7 +20,8 @@ ALIVE: Final = 4.0
 @dataclass(frozen=True, slots=True)
 class Report:
     """What the guard said last, at `at` by the machine's clock. `active`: whether the agent is, or
-    may be; `well`: the last action did what it should."""
+    may be; `well`: the last action did what it should; `fences`: it lays down when the lease is
+    over, as long as it runs."""
 
     pid: int
     at: float
@@ -28,6 +29,12 @@ class Report:
     epoch: int
     active: bool
     well: bool
+    fences: bool
+
+    @property
+    def said(self) -> tuple[int, bool, bool, bool]:
+        """What the hub hears of it."""
+        return self.epoch, self.active, self.well, self.fences
 
     def is_fresh(self, boot_id: str, now: float) -> bool:
         return self.boot_id == boot_id and 0 <= now - self.at < ALIVE
@@ -65,5 +72,5 @@ class KeptPair:
 def _report(said: dict[str, Any]) -> Report:
     return Report(
         int(said["pid"]), float(said["at"]), str(said["boot_id"]), int(said["epoch"]),
-        bool(said["active"]), bool(said["well"]),
+        bool(said["active"]), bool(said["well"]), bool(said.get("fences")),
     )  # fmt: skip
