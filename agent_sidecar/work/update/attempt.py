@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -76,7 +75,7 @@ class UpdateAttempt:
         except (FleetError, ValueError) as error:
             log.warning("update %s: its order cannot be had: %s", self._claim.task, error)
             reason = TaskReason.INPUT_UNAVAILABLE
-        except OSError as error:
+        except OSError as error:  # before anything was changed: see `Updater.carry_out`
             log.warning("update %s: %s", self._claim.task, error.strerror)
             reason = TaskReason.SNAPSHOT_FAILED
         self._report(reason)
@@ -105,18 +104,18 @@ class UpdateAttempt:
         (content,) = self._claim.input
         if content.size > MAX_ORDER:
             raise ValueError("its order is too long")
-        with tempfile.TemporaryFile(dir=self._state) as file:
+        with open(os.memfd_create("order"), "r+b") as file:  # noqa: PTH123 - not on a full disk
             self._insist(partial(self._hub.read_blob, self._claim, content, file.fileno()))
             return UpdateOrder.parse(os.pread(file.fileno(), MAX_ORDER + 1, 0))
 
     def _step(self, step: UpdateStep) -> None:
         log.info("update %s: %s", self._claim.task, step)
         self._progress = max(self._progress, step.percent)
-        self._tell(self._claim, TaskState.WORKING, self._progress, None)
         try:  # so that the hub knows before it changes anything; it is no matter if it is away
+            self._tell(self._claim, TaskState.WORKING, self._progress, None)
             self._hub.renew(self._claim, self._progress)
-        except FleetError as error:
-            log.info("update %s: the hub does not hear of it: %s", self._claim.task, error.why)
+        except (FleetError, OSError) as error:
+            log.info("update %s: the hub does not hear of it: %s", self._claim.task, error)
 
     def _report(self, reason: TaskReason | None) -> None:
         ask: Callable[[], None]

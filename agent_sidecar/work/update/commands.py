@@ -9,9 +9,9 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
-from typing import Final
+from typing import IO, Final
 
 from agent_sidecar.work.descendants import end_with_parent
 
@@ -39,38 +39,42 @@ class Commands:
 
         What it says goes to a file: one that starts a daemon may leave it an open pipe for ever.
         """
-        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complaint:
-            try:
-                with self._lock:
-                    if self.stopped:
-                        return False, ""
-                    process = self._running = subprocess.Popen(
-                        argv,
-                        stdin=subprocess.DEVNULL,
-                        stdout=said,
-                        stderr=complaint,
-                        env=self._environ,
-                        start_new_session=True,
-                        preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509 - as workers
-                    )
-                code = process.wait(self._timeout)
-            except subprocess.TimeoutExpired:
-                self._kill()
-                log.warning("update: %s took longer than %g s", argv[0], self._timeout)
-                return False, ""
-            except (OSError, subprocess.SubprocessError) as error:
-                log.warning("update: %s cannot be run: %s", argv[0], error)
-                return False, ""
-            finally:
-                with self._lock:
-                    self._running = None
-            said.seek(0)
-            text = said.read(MOST_SAID).decode(errors="replace").strip()
-            if code:
-                complaint.seek(0)
-                last = complaint.read(MOST_SAID).decode(errors="replace").strip()[-500:]
-                log.warning("update: %s ended with %d: %s", argv[0], code, last)
-            return code == 0, text
+        try:
+            with _scrap() as said, _scrap() as complaint:
+                code = self._ended(argv, said, complaint)
+                text = _read(said)
+                if code:
+                    last = _read(complaint)[-500:]
+                    log.warning("update: %s ended with %d: %s", argv[0], code, last)
+                return code == 0, text
+        except subprocess.TimeoutExpired:
+            log.warning("update: %s took longer than %g s", argv[0], self._timeout)
+        except (OSError, subprocess.SubprocessError) as error:
+            log.warning("update: %s cannot be run: %s", argv[0], error)
+        return False, ""
+
+    def _ended(self, argv: Sequence[str], said: IO[bytes], complaint: IO[bytes]) -> int | None:
+        """What it ended with; None: it was not begun."""
+        try:
+            with self._lock:
+                if self.stopped:
+                    return None
+                process = self._running = subprocess.Popen(
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=complaint,
+                    env=self._environ,
+                    start_new_session=True,
+                    preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509 - as workers
+                )
+            return process.wait(self._timeout)
+        except subprocess.TimeoutExpired:
+            self._kill()
+            raise
+        finally:
+            with self._lock:
+                self._running = None
 
     def stop(self) -> None:
         """End the one that runs, and run no more; from any thread."""
@@ -85,3 +89,21 @@ class Commands:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _scrap() -> IO[bytes]:
+    """A file for what a command says; in memory where the disk takes none: also on a full disk an
+    agent must be started."""
+    with suppress(OSError), ExitStack() as opened:
+        file = opened.enter_context(tempfile.TemporaryFile(buffering=0))
+        if file.write(bytes(MOST_SAID)) == MOST_SAID:  # there is room for it
+            file.seek(0)
+            file.truncate()
+            opened.pop_all()
+            return file
+    return open(os.memfd_create("said"), "w+b", buffering=0)  # noqa: PTH123
+
+
+def _read(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(MOST_SAID).decode(errors="replace").strip()

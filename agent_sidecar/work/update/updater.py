@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from agent_sidecar.work.update.commands import Commands
@@ -86,8 +87,12 @@ class Updater:
         if self._commands.stopped:  # the next start goes back
             return TaskReason.SIDECAR_STOPPED
         if good and not self._called_off():
-            self._journal.enter(note, Phase.INSTALLED)
-            return None
+            try:
+                self._journal.enter(note, Phase.INSTALLED)
+            except OSError as error:  # the next start would take it back, unasked
+                log.warning("update: %s is in place, and not noted: %s", version, error.strerror)
+            else:
+                return None
         return self._back(note)
 
     # --- back
@@ -104,26 +109,35 @@ class Updater:
 
     def _back(self, note: Note) -> TaskReason:
         self._on_step(UpdateStep.ROLLING_BACK)
-        note = self._journal.enter(note, Phase.GOING_BACK)
+        note = self._noted(note, Phase.GOING_BACK)
         plan = self._plan
         possible = plan.rollback is not Rollback.NONE and bool(note.before)
         if possible:
             restored = plan.rollback is Rollback.PACKAGE or self._run(plan.restore, note.before)
             installed = self._run(plan.install, note.before)
             if restored and installed and self._start() and self._is_well(note.before):
-                self._journal.enter(note, Phase.BACK)
+                self._noted(note, Phase.BACK)
                 log.warning("the update to %s is taken back: %s runs", note.version, note.before)
                 return TaskReason.ROLLED_BACK
         if self._commands.stopped:
             return TaskReason.SIDECAR_STOPPED
         self._start()  # whatever is in place is better than nothing that runs
-        self._journal.enter(note, Phase.FAILED)
+        self._noted(note, Phase.FAILED)
         log.critical(
             "ROLLBACK FAILED: the update to %s failed, and %s; what is in place was started: look "
             "at the agent now", note.version,
             f"the way back to {note.before} failed too" if possible else "there is no way back",
         )  # fmt: skip
         return TaskReason.ROLLBACK_FAILED
+
+    def _noted(self, note: Note, phase: Phase) -> Note:
+        """The note in its next phase. No full disk holds up a way back: what stands there leads
+        back at the next start, too."""
+        try:
+            return self._journal.enter(note, phase)
+        except OSError as error:
+            log.error("update: it is not noted that it is %s: %s", phase, error.strerror)  # noqa: TRY400
+            return replace(note, phase=phase)
 
     # --- commands
 
