@@ -154,6 +154,18 @@ class HubClient:
             return False
         return found is not None and (found.stands_by or found.url == url)
 
+    @staticmethod
+    def own_token_id(home: Path) -> str:
+        """The id of the token that a hub left in this home; empty: there is none."""
+        from fleet.tokens import Tokens
+
+        try:
+            left = HubClient._read(home)
+            bearer = Tokens(home).principal(left.token) if left else None
+        except ConfigError:
+            return ""
+        return bearer.id if bearer else ""
+
     @property
     def stands_by(self) -> bool:
         """Whether it waits for another hub: it has no token, and answers only who leads."""

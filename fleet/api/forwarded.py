@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Message
 
-from fleet.http.auth import PRINCIPAL
+from fleet.http.auth import PRINCIPAL, BorneTokens
+from fleet.http.problems import HttpProblem
 from fleet.store.port import LeadershipLostError, StoreError
-from fleet.store.shared import Answer, Request, RequestOutbox
-from fleet.tokens import Principal, Role
+from fleet.store.shared import LEFT_AT_HOME, Answer, Request, RequestOutbox
+from fleet.tokens import Principal, Role, Tokens
 
 LOOK: Final = 0.2
 """Seconds between looks at what waits."""
@@ -22,12 +24,13 @@ _log = logging.getLogger(__name__)
 
 
 class Forwarded:
-    """A service. `app`: the whole application, guards and all."""
+    """A service. `app`: the whole application, guards and all; `tokens`: of this home."""
 
     name = "forwarded"
 
-    def __init__(self, app: ASGIApp, outbox: RequestOutbox) -> None:
+    def __init__(self, app: ASGIApp, outbox: RequestOutbox, tokens: Tokens) -> None:
         self._app = app
+        self._tokens = BorneTokens(tokens)
         self._outbox = outbox
 
     async def run(self) -> None:
@@ -44,15 +47,15 @@ class Forwarded:
                 await asyncio.sleep(LOOK)
 
     async def _do(self, request: Request) -> None:
-        answer = await answered(self._app, request)
+        answer = await answered(self._app, request, self._tokens)
         try:
             await asyncio.to_thread(self._outbox.answer, request.id, answer)
         except StoreError as error:
             _log.warning("what was done for another hub is not told: %s", error.what)
 
 
-async def answered(app: ASGIApp, request: Request) -> Answer:
-    """What `app` answers to a request whose bearer was looked at already."""
+async def answered(app: ASGIApp, request: Request, tokens: BorneTokens) -> Answer:
+    """What `app` answers to a request, with the rights that its token has here and now."""
     path, _, query = request.path.partition("?")
     scope: dict[str, Any] = {
         "type": "http",
@@ -72,8 +75,6 @@ async def answered(app: ASGIApp, request: Request) -> Answer:
         "client": None,
         "server": None,
     }
-    if request.role:
-        scope[PRINCIPAL] = Principal(Role(request.role), request.agent, request.token)
     body = iter([{"type": "http.request", "body": request.body, "more_body": False}])
     status, kind, parts = 500, "", list[bytes]()
 
@@ -90,8 +91,33 @@ async def answered(app: ASGIApp, request: Request) -> Answer:
             parts.append(message.get("body", b""))
 
     try:
+        if request.role:
+            scope[PRINCIPAL] = _bearer(request, tokens)
         await app(scope, receive, send)
+    except HttpProblem as problem:
+        refused = problem.response()
+        return Answer(refused.status_code, refused.media_type or "", bytes(refused.body))
     except Exception:  # noqa: BLE001 - whoever asked is to hear of it, whatever a route does
         _log.exception("what another hub was asked for failed")
         return Answer(500, "", b"")
     return Answer(status, kind, b"".join(parts))
+
+
+def _bearer(request: Request, tokens: BorneTokens) -> Principal:
+    """
+    Raises:
+        HttpProblem: 401, this home knows no such token, or no longer.
+        ValueError: a role that this release does not know.
+    """
+    id_ = request.token
+    if id_.startswith(LEFT_AT_HOME):  # in no other home's list
+        return Principal(Role(request.role), request.agent, id_.removeprefix(LEFT_AT_HOME))
+    if (found := tokens.bearer(id_)) is None:
+        raise HttpProblem(
+            HTTPStatus.UNAUTHORIZED,
+            "the hub that leads does not know this token, or it was revoked there"
+            ": nothing was done",
+            "fleet token list at the hub that leads; a token made there, with its tokens.json in"
+            " the home of this hub",
+        )
+    return found

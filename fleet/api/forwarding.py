@@ -16,7 +16,7 @@ from fleet.api.auth import SessionAuthenticator
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.http.problems import HttpProblem
 from fleet.store.port import StoreError
-from fleet.store.shared import Answer, Request, RequestOutbox, TooManyRequestsError
+from fleet.store.shared import LEFT_AT_HOME, Answer, Request, RequestOutbox, TooManyRequestsError
 from fleet.tokens import Principal
 
 PATIENCE: Final = 20.0
@@ -53,6 +53,7 @@ class Forwarding:
         seen: as of when, and how many seconds ago, what this hub shows is; None: nothing yet.
         leader: who leads; empty: nobody, or nobody knows.
         is_link: whether a text is a link of a notification, which is its own right.
+        own: the id of the token that this hub left in its home; empty: it left none.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Forwarding:
         seen: Callable[[], tuple[float, float] | None],
         leader: Callable[[], str],
         is_link: Callable[[str], bool],
+        own: Callable[[], str],
     ) -> None:
         self._app = app
         self._outbox = outbox
@@ -70,6 +72,7 @@ class Forwarding:
         self._seen = seen
         self._leader = leader
         self._is_link = is_link
+        self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -122,7 +125,7 @@ class Forwarding:
             ulid(time.time()),
             caller.role.value if caller else "",
             caller.agent if caller else "",
-            caller.id if caller else "",
+            self._token_of(caller) if caller else "",
             request.method,
             request.url.path + (f"?{query}" if query else ""),
             request.headers.get("content-type", ""),
@@ -152,6 +155,9 @@ class Forwarding:
             "the hub that leads took this and gave no answer: it may have been done",
             "look whether it was done, then ask again",
         )
+
+    def _token_of(self, caller: Principal) -> str:
+        return (LEFT_AT_HOME if caller.id == self._own() else "") + caller.id
 
     def _nobody(self) -> HttpProblem:
         return HttpProblem(

@@ -21,6 +21,7 @@ from fleet.hub.follower import Follower
 from fleet.hub.hub import Hub
 from fleet.hub.leading import Leading
 from fleet.hub.maintenance_windows import MaintenanceWindows
+from fleet.hub_client import HubClient
 from fleet.metrics import hub_families
 from fleet.metrics.collector import single
 from fleet.metrics.exporter import Exporter
@@ -69,6 +70,7 @@ async def read_beside(
             seen=seen,
             leader=leader,
             is_link=lambda token: backend.linked_alerts(token) is not None,
+            own=lambda: HubClient.own_token_id(settings.home),
         )
 
     async def serve() -> None:

@@ -118,7 +118,7 @@ class ApiServer:
         serving = server.serve(app, taken, self._service, tls=tls)
         beside = [asyncio.create_task(secured.run(), name="https certificate")] if secured else []
         if requests is not None:
-            forwarded = Forwarded(app, requests)
+            forwarded = Forwarded(app, requests, Tokens(self._settings.home))
             beside.append(asyncio.create_task(forwarded.run(), name=forwarded.name))
         try:
             await app.state.revocations.beside(serving)

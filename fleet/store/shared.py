@@ -76,12 +76,17 @@ class Following(Protocol):
     def document(self, name: str) -> str | None: ...
 
 
+LEFT_AT_HOME: Final = "own:"
+"""Before the id of a token that a hub left in its own home, for the command line there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Something that a hub that reads was asked to do: an HTTP request, and who asked.
 
     Attributes:
-        role, agent, token: the bearer, as `fleet.tokens.Principal` has it.
+        role, agent, token: the bearer, as `fleet.tokens.Principal` has it at the hub that
+            reads. The one that leads takes the id alone, unless it begins with `LEFT_AT_HOME`.
         path: with the query.
     """
 

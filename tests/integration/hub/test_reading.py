@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import threading
 import time
 import urllib.request
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from fleet.contract.timestamps import epoch, timestamp
+from fleet.tokens import Tokens
 from tests.support import postgres
 from tests.support.broker import Mosquitto
 from tests.support.hub import Publisher
@@ -30,7 +32,7 @@ NEW = {"as_of", "as_of_age", "role", "leader"}
 
 
 class Two:
-    """One that leads, one that reads; each has a home and a bearer's token of its own."""
+    """One that leads, one that reads; each has a home, with the same tokens."""
 
     def __init__(self, folder: Path, broker: Mosquitto) -> None:
         place = PostgresPlace(folder)
@@ -41,6 +43,9 @@ class Two:
 
     def start(self) -> None:
         self.leader.start()
+        self.reader.home.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(self.leader.home / "tokens.json", self.reader.home)
+        self.reader.tokens = self.leader.tokens
         self.reader.start()
 
     def close(self) -> None:
@@ -135,6 +140,14 @@ def test_both_show_the_same_and_what_is_asked_of_either_is_done(
     wait_until(lambda: same(two, "/v1/alerts"), LONG, "the silence at both")
     assert two.reader.ask("POST", "/v1/silences", "viewer", {"seconds": 600})[0] == 403
     assert two.reader.ask("POST", "/v1/silences", "nobody", {"seconds": 600})[0] == 401
+    silenced = fleet(
+        "alerts", "silence", "--agent", "bob", "--for", "10m", environ=two.reader.environ
+    )
+    assert silenced.returncode == 0, silenced.stderr  # with the token that the reader left there
+    [revoked] = [e.id for e in Tokens(two.leader.home).entries() if e.role == "agent:ada"]
+    Tokens(two.leader.home).revoke(revoked)
+    status, said, _ = two.reader.ask("GET", "/v1/tasks", "agent:ada")
+    assert (status, "revoked there" in str(said)) == (401, True)
     status, sent, _ = two.reader.ask("POST", "/v1/send", body={"to": "ada", "verb": "health-check"})
     assert status == 202, sent
     wait_until(lambda: len(ada.inbox) > 0, LONG, "the command on the bus")

@@ -66,6 +66,7 @@ def ask(tmp_path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> Ask:
         seen=lambda: (0.0, 3.2),
         leader=lambda: "one/1/aa",
         is_link=lambda text: text == "good",
+        own=lambda: "",
     )
     app = Starlette(middleware=[Middleware(HttpGuard, hosts=LOOPBACK), between])
     client = TestClient(app, base_url="http://localhost")
