@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fleet.contract.vocabulary import Word
-from fleet.domain.failover.pair import APART, Cause, Pair, Phase
+from fleet.domain.failover.pair import APART, SETTLE, Cause, Pair, Phase
 from fleet.domain.failover.signs import Presence, Signs
 
 
@@ -90,21 +90,25 @@ def taken(pair: Pair, what: Step, cause: Cause, now: float) -> Pair:
 def _next(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] | None:
     active, standby = known.active.presence, known.standby.presence
     if pair.phase is Phase.STEADY:
-        down = active is Presence.DOWN and not known.frozen
-        return _on_death(pair, standby, now) if down else None
+        return _on_death(pair, standby, now) if _is_dead(pair, known, now) else None
     if pair.phase is Phase.FENCING:
         return _while_fencing(pair, known)
     if pair.phase is Phase.PROMOTING:
         if known.active.said and known.active.said.has_begun(pair.epoch):
             return Step.BEGUN, pair.cause
-        down = active is Presence.DOWN and not known.frozen
-        return (Step.STUCK, Cause.NOT_BEGUN) if down else None
+        return (Step.STUCK, Cause.NOT_BEGUN) if _is_dead(pair, known, now) else None
     if active is Presence.UP:
         return Step.BACK, Cause.RETURNED
     ready = active is Presence.DOWN and standby is Presence.UP and not known.frozen
     if pair.cause is Cause.STANDBY_DOWN and ready and pair.auto:
         return Step.CHANGE, Cause.DOWN
     return None
+
+
+def _is_dead(pair: Pair, known: Known, now: float) -> bool:
+    """Of one that has only just been made active, both sources may still speak of before."""
+    settled = not known.active.by_checks or now - pair.since >= SETTLE
+    return known.active.presence is Presence.DOWN and settled and not known.frozen
 
 
 def _on_death(pair: Pair, standby: Presence, now: float) -> tuple[Step, Cause]:

@@ -25,6 +25,11 @@ APART: Final = 3600.0
 itself the trouble."""
 
 
+SETTLE: Final = 90.0
+"""Seconds after a change in which only silence is a death: what is known of the new active agent's
+process and endpoint may be from when it stood by, and its start may take a minute."""
+
+
 class Phase(Word):
     """Where a pair is."""
 

@@ -51,13 +51,15 @@ class Said:
 @dataclass(frozen=True, slots=True)
 class Signs:
     """Of one agent: `suspect` by its own telemetry; `gone` by a second source, None: it says
-    nothing. `boot` and `seq` name its newest message."""
+    nothing. `boot` and `seq` name its newest message; `by_checks`: its checks alone make it
+    suspect, it is not silent."""
 
     suspect: bool
     gone: bool | None = None
     said: Said | None = None
     boot: int | None = None
     seq: int | None = None
+    by_checks: bool = False
 
     @property
     def presence(self) -> Presence:
@@ -91,5 +93,6 @@ def signs_of(view: AgentView, gone: bool | None) -> Signs:
     """`gone`: what second sources say, together."""
     said = said_by(view)
     fails = any(view.checks.get(plane) is Check.FAIL for plane in FAILING)
-    suspect = view.state in SILENT or (fails and (said is None or said.active))
-    return Signs(suspect, gone, said, view.boot, view.seq)
+    silent = view.state in SILENT
+    by_checks = not silent and fails and (said is None or said.active)
+    return Signs(silent or by_checks, gone, said, view.boot, view.seq, by_checks)

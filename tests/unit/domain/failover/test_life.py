@@ -1,0 +1,42 @@
+"""Steps of a pair that stories at random do not reach."""
+
+from __future__ import annotations
+
+import pytest
+
+from fleet.contract.vocabulary import Check, Plane
+from fleet.domain.agent_view import AgentView, PlaneView
+from fleet.domain.failover.life import Known, Step, step, taken
+from fleet.domain.failover.pair import SETTLE, Cause, Pair, Phase
+from fleet.domain.failover.signs import Said, Signs, signs_of
+from fleet.domain.verdict import Verdict
+from tests.support.agent_views import agent_view
+
+AT = 10_000.0
+
+
+def view(state: Verdict = Verdict.OK, *, epoch: int, active: int, check: Check) -> AgentView:
+    numbers = {"pair_epoch": epoch, "pair_active": active, "pair_fences": 1}
+    return agent_view("bob", state, metrics=numbers, planes={Plane.PROCESS: PlaneView(check, 40.0)})
+
+
+def changed_as_planned() -> Pair:
+    """Ada laid down as asked, and bob has just begun: steady."""
+    pair = taken(Pair("p", "ada", "bob", auto=True), Step.CHANGE, Cause.ASKED, AT)
+    laid_down = Signs(False, said=Said(pair.epoch, False, True))
+    pair = step(pair, Known(laid_down, Signs(False), over=False), AT)
+    begun = signs_of(view(epoch=pair.epoch, active=1, check=Check.FAIL), True)
+    pair = step(pair, Known(begun, laid_down, over=False), AT)
+    assert (pair.active, pair.phase) == ("bob", Phase.STEADY)
+    return pair
+
+
+@pytest.mark.parametrize("state", [Verdict.OK, Verdict.OFFLINE])
+def test_at_first_only_silence_is_a_death_of_who_was_just_made_active(state: Verdict) -> None:
+    pair = changed_as_planned()
+    stood_by = signs_of(view(state, epoch=pair.epoch, active=1, check=Check.FAIL), True)
+    known = Known(stood_by, Signs(False), over=False)
+    dead = Phase.STEADY if state is Verdict.OK else Phase.FENCING
+    assert step(pair, known, AT + 1).phase is dead
+    assert step(pair, known, AT + SETTLE - 1).phase is dead
+    assert step(pair, known, AT + SETTLE).phase is Phase.FENCING
