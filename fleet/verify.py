@@ -23,6 +23,9 @@ or stale nothing is claimed."""
 UPTIME_SLACK: Final = 60.0
 """Seconds by which two clocks' uptimes may differ: a container starts before its agent does."""
 
+PATIENCE: Final = 10
+"""Seconds for an answer of the second source."""
+
 
 class SourceError(FleetError):
     """The second source does not answer, or knows nothing of the agent: no evidence either way."""
@@ -74,7 +77,10 @@ def ask_docker(container: str, url: str | None) -> Evidence:
 
     source = f"docker container {container}"
     try:
-        client: Any = docker.DockerClient(base_url=url) if url else docker.from_env()
+        client: Any = (
+            docker.DockerClient(base_url=url, timeout=PATIENCE)
+            if url else docker.from_env(timeout=PATIENCE)
+        )  # fmt: skip
         try:
             state = client.containers.get(container).attrs["State"]
         finally:
@@ -103,7 +109,7 @@ def ask_systemd(unit: str) -> Evidence:
     properties = "LoadState,ActiveState,ActiveEnterTimestampMonotonic"
     command = ["systemctl", "show", unit, f"--property={properties}"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         why = said[0] if said else "it says nothing"

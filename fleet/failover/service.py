@@ -66,6 +66,13 @@ class FailoverService:
     async def run(self) -> None:
         self.book = LeaseBook(time.monotonic())
         self.leases = LeaseSender(self._hub, self.book)
+        self._sources = SecondSource()
+        try:
+            await self._run()
+        finally:
+            await self._sources.close()
+
+    async def _run(self) -> None:
         while True:
             try:
                 stored = await self._store.all()
@@ -99,16 +106,16 @@ class FailoverService:
         await self._tell(views)
 
     async def _look_at(self, pair: Pair, views: dict[str, AgentView], now: float) -> None:
-        known = await self._known(pair, views)
+        known = self._known(pair, views)
         after = step(pair, known, now)
         if after is not pair:
             await self._change(pair, after)
         await self.leases.send(self._pairs[pair.name])
 
-    async def _known(self, pair: Pair, views: dict[str, AgentView]) -> Known:
+    def _known(self, pair: Pair, views: dict[str, AgentView]) -> Known:
         active, standby = (views[agent] for agent in pair.agents)
         if signs_of(active, None).suspect:
-            await self._sources.ask({pair.active: active})
+            self._sources.ask(active)
         over = self.book.is_over(pair.active, time.monotonic())
         deaf = not (self._hub.counters.link_up and self._hub.own_alerts.is_hearing)
         other = signs_of(standby, None)
