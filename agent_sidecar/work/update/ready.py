@@ -25,10 +25,11 @@ _ASK: Final = "import sys; from importlib.metadata import version; print(version
 
 def pip_version(place: Path, package: str) -> str:
     """What a place has of the package; empty: nothing."""
-    python = place / "bin" / "python"
-    done = subprocess.run(
-        [str(python), "-I", "-c", _ASK, package], capture_output=True, text=True, check=False
-    )
+    argv = [str(place / "bin" / "python"), "-I", "-c", _ASK, package]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    except OSError:  # it is not there
+        return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
