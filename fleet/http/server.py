@@ -155,8 +155,13 @@ class _Server(uvicorn.Server):
         return super().capture_signals() if self._signals else nullcontext()
 
     def close(self) -> None:
+        """Take nothing more, and end what is open: idle connections now, the others after their
+        answer. uvicorn does so only where it is not cancelled, and a caller that keeps its
+        connection would go on with this application while another one serves the address."""
         for listener in self.servers:
             listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
 
     def _is_full(self, now: float) -> bool:
         """Answers outlive callers that hang up: as many as there are connections may."""
@@ -210,6 +215,8 @@ class _Listener:
     def close(self) -> None:
         if self._retry is not None:
             self._retry.cancel()
+        for task in self._tasks:  # what is not a connection yet is to become none of ours
+            task.cancel()
         if self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket)
             self._socket.close()
