@@ -20,6 +20,9 @@ LOOK: Final = 0.2
 
 AT_ONCE: Final = 50
 
+TOLD: Final = ("etag", "location", "retry-after", "www-authenticate")
+"""What of an answer's headers goes with it."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -71,22 +74,23 @@ async def answered(app: ASGIApp, request: Request, tokens: BorneTokens) -> Answe
             (b"host", b"localhost"),
             (b"content-type", request.kind.encode("latin-1", "replace")),
             (b"content-length", str(len(request.body)).encode()),
+            *((name.encode(), text.encode("latin-1")) for name, text in request.headers.items()),
         ],
         "client": None,
         "server": None,
     }
     body = iter([{"type": "http.request", "body": request.body, "more_body": False}])
-    status, kind, parts = 500, "", list[bytes]()
+    status, headers, parts = 500, dict[str, str](), list[bytes]()
 
     async def receive() -> Message:
         return next(body, {"type": "http.disconnect"})
 
     async def send(message: Message) -> None:
-        nonlocal status, kind
+        nonlocal status, headers
         if message["type"] == "http.response.start":
             status = message["status"]
-            headers = dict(message.get("headers", ()))
-            kind = headers.get(b"content-type", b"").decode("latin-1")
+            sent = message.get("headers", ())
+            headers = {n.decode("latin-1").lower(): text.decode("latin-1") for n, text in sent}
         else:
             parts.append(message.get("body", b""))
 
@@ -96,11 +100,13 @@ async def answered(app: ASGIApp, request: Request, tokens: BorneTokens) -> Answe
         await app(scope, receive, send)
     except HttpProblem as problem:
         refused = problem.response()
-        return Answer(refused.status_code, refused.media_type or "", bytes(refused.body))
+        kind, words = refused.media_type or "", bytes(refused.body)
+        return Answer(refused.status_code, kind, words, problem.headers or {})
     except Exception:  # noqa: BLE001 - whoever asked is to hear of it, whatever a route does
         _log.exception("what another hub was asked for failed")
         return Answer(500, "", b"")
-    return Answer(status, kind, b"".join(parts))
+    told: dict[str, str] = {name: headers[name] for name in TOLD if name in headers}
+    return Answer(status, headers.get("content-type", ""), b"".join(parts), told)
 
 
 def _bearer(request: Request, tokens: BorneTokens) -> Principal:

@@ -38,6 +38,9 @@ ASKED: Final = (
 """What is asked of the hub that leads also where it is only read: reading marks as read, what is
 read lies in that one's home, or only who leads works it out."""
 
+CONDITIONS: Final = ("if-match", "if-none-match")
+"""What of a request's headers goes with it: without them a write over one version is over any."""
+
 LINKS: Final = "/ack/"
 
 CONTENT: Final = "/v1/blobs"
@@ -130,6 +133,7 @@ class Forwarding:
             request.url.path + (f"?{query}" if query else ""),
             request.headers.get("content-type", ""),
             body,
+            {name: request.headers[name] for name in CONDITIONS if name in request.headers},
         )
         try:
             await asyncio.to_thread(self._outbox.put, wanted, PATIENCE)
@@ -179,5 +183,5 @@ class Forwarding:
 
 
 def _response(answer: Answer) -> Response:
-    headers = {"Content-Type": answer.kind} if answer.kind else {}
-    return Response(answer.body, answer.status, headers=headers)
+    kind = {"Content-Type": answer.kind} if answer.kind else {}
+    return Response(answer.body, answer.status, headers={**answer.headers, **kind})

@@ -6,7 +6,8 @@ Calls block. A store that only one hub can open has none of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from fleet.domain.alert import Alert
@@ -88,6 +89,7 @@ class Request:
         role, agent, token: the bearer, as `fleet.tokens.Principal` has it at the hub that
             reads. The one that leads takes the id alone, unless it begins with `LEFT_AT_HOME`.
         path: with the query.
+        headers: conditions that it is to be done under, by their names in small letters.
     """
 
     id: str
@@ -98,6 +100,7 @@ class Request:
     path: str
     kind: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ class Answer:
     status: int
     kind: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class TooManyRequestsError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Final
 
@@ -44,11 +45,12 @@ class Requests:
             if (number(connection, waiting) or 0) >= MOST:
                 raise TooManyRequestsError
             connection.execute(
-                "INSERT INTO request (id, expires, role, agent, token, method, path, kind, body)"
+                "INSERT INTO request (id, expires, role, agent, token, method, path, kind, body,"
+                " headers)"
                 " VALUES (%s, clock_timestamp() + make_interval(secs => %s), %s, %s, %s, %s, %s,"
-                " %s, %s) ON CONFLICT (id) DO NOTHING",
+                " %s, %s, %s) ON CONFLICT (id) DO NOTHING",
                 (request.id, seconds, request.role, request.agent, request.token, request.method,
-                 request.path, request.kind, request.body),
+                 request.path, request.kind, request.body, json.dumps(dict(request.headers))),
             )  # fmt: skip
 
         self._database.transaction(put)
@@ -56,7 +58,8 @@ class Requests:
     def answer_of(self, request: str) -> Answer | None:
         def read(connection: Connection) -> Answer | None:
             row = connection.execute(
-                "SELECT status, answer_kind, answer FROM request WHERE id = %s", (request,)
+                "SELECT status, answer_kind, answer, answer_headers FROM request WHERE id = %s",
+                (request,),
             ).fetchone()
             return Answer(*row) if row and row[0] is not None else None
 
@@ -82,15 +85,15 @@ class Requests:
                 "DELETE FROM request WHERE expires < now() - make_interval(secs => %s)", (KEPT,)
             )
             connection.execute(
-                "UPDATE request SET status = %s, answer_kind = %s, answer = %s"
-                " WHERE status IS NULL AND taken < %s",
+                "UPDATE request SET status = %s, answer_kind = %s, answer = %s,"
+                " answer_headers = '{}' WHERE status IS NULL AND taken < %s",
                 (_LOST.status, _LOST.kind, _LOST.body, epoch),
             )
             rows = connection.execute(
                 "UPDATE request SET taken = %s WHERE id IN (SELECT id FROM request WHERE"
                 " status IS NULL AND taken IS NULL AND expires > now() ORDER BY id LIMIT %s"
                 " FOR UPDATE SKIP LOCKED)"
-                " RETURNING id, role, agent, token, method, path, kind, body",
+                " RETURNING id, role, agent, token, method, path, kind, body, headers",
                 (epoch, limit),
             ).fetchall()
             return [Request(*row) for row in sorted(rows)]
@@ -98,10 +101,12 @@ class Requests:
         return self._database.transaction(take, self._fence())
 
     def answer(self, request: str, answer: Answer) -> None:
+        headers = json.dumps(dict(answer.headers))
         self._database.transaction(
             lambda connection: connection.execute(
-                "UPDATE request SET status = %s, answer_kind = %s, answer = %s WHERE id = %s",
-                (answer.status, answer.kind, answer.body, request),
+                "UPDATE request SET status = %s, answer_kind = %s, answer = %s, answer_headers = %s"
+                " WHERE id = %s",
+                (answer.status, answer.kind, answer.body, headers, request),
             ),
             self._fence(),
         )

@@ -12,7 +12,8 @@ SHARED: Final = """
     CREATE TABLE request (
         id TEXT PRIMARY KEY, expires TIMESTAMPTZ NOT NULL, role TEXT NOT NULL, agent TEXT NOT NULL,
         token TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL,
-        body BYTEA NOT NULL, taken BIGINT, status SMALLINT, answer_kind TEXT, answer BYTEA
+        body BYTEA NOT NULL, headers JSON NOT NULL, taken BIGINT, status SMALLINT,
+        answer_kind TEXT, answer BYTEA, answer_headers JSON
     );
     CREATE INDEX request_waiting ON request (id) WHERE status IS NULL;
 """

@@ -16,7 +16,7 @@ from tests.support.stores import PostgresPlace
 
 pytestmark = postgres.needs_postgres
 
-DONE = Answer(201, "application/json", b"{}")
+DONE = Answer(201, "application/json", b"{}", {"etag": '"3"'})
 
 
 @pytest.fixture
@@ -31,7 +31,8 @@ def hub(place: PostgresPlace) -> Lease:
 
 
 def asked(id_: str) -> Request:
-    return Request(id_, "operator", "", "ab12", "POST", "/v1/silences?x=1", "text/x", b"\x00{")
+    return Request(id_, "operator", "", "ab12", "POST", "/v1/silences?x=1", "text/x", b"\x00{",
+                   {"if-match": '"2"'})  # fmt: skip
 
 
 def test_a_request_is_done_once_and_answered(place: PostgresPlace) -> None:

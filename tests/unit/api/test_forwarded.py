@@ -21,10 +21,13 @@ class App:
 
     def __init__(self) -> None:
         self.seen: list[Principal | None] = []
+        self.headers: dict[bytes, bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.seen.append(scope.get(PRINCIPAL))
-        await send({"type": "http.response.start", "status": 204, "headers": []})
+        self.headers = dict(scope["headers"])
+        headers = [(b"ETag", b'"3"'), (b"set-cookie", b"no=1")]
+        await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -34,7 +37,8 @@ def app() -> App:
 
 
 def ask(app: App, home: Path, role: str, token: str) -> Answer:
-    request = Request("1", role, "", token, "POST", "/v1/silences", "", b"")
+    condition = {"if-match": '"2"'}
+    request = Request("1", role, "", token, "PUT", "/v1/boards/c/s/n", "", b"", condition)
     return asyncio.run(answered(app, request, BorneTokens(Tokens(home))))
 
 
@@ -63,3 +67,8 @@ def test_the_command_line_of_the_hub_that_reads_and_links_need_no_token_here(
 def test_a_role_of_another_release_is_answered_and_ends_nothing(app: App, tmp_path: Path) -> None:
     assert ask(app, tmp_path, "owner", LEFT_AT_HOME + "ab12").status == 500
     assert app.seen == []
+
+
+def test_the_condition_of_a_write_holds_and_its_version_is_told(app: App, tmp_path: Path) -> None:
+    assert ask(app, tmp_path, "", "").headers == {"etag": '"3"'}
+    assert app.headers[b"if-match"] == b'"2"'

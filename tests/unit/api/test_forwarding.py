@@ -71,10 +71,11 @@ def ask(tmp_path: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> Ask:
     app = Starlette(middleware=[Middleware(HttpGuard, hosts=LOOPBACK), between])
     client = TestClient(app, base_url="http://localhost")
 
-    def ask(method: str, path: str, bearer: str = token) -> tuple[int, str]:
-        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+    def ask(method: str, path: str, bearer: str = token, **headers: str) -> tuple[int, str]:
+        if bearer:
+            headers["Authorization"] = f"Bearer {bearer}"
         answer = client.request(method, path, headers=headers)
-        return answer.status_code, answer.text
+        return answer.status_code, answer.headers.get("etag", "") + answer.text
 
     return ask
 
@@ -84,6 +85,15 @@ def test_what_the_leader_answers_is_the_answer(outbox: Outbox, ask: Ask) -> None
     assert ask("POST", "/v1/silences?a=b") == (201, '{"id":"x"}')
     [request] = outbox.put_in
     assert (request.role, request.path) == ("operator", "/v1/silences?a=b")
+
+
+def test_the_condition_of_a_write_goes_along_and_the_version_comes_back(
+    outbox: Outbox, ask: Ask
+) -> None:
+    outbox.answer_to_give = Answer(200, "", b"", {"etag": '"3"'})
+    condition = {"If-Match": '"2"', "X-Other": "stays"}
+    assert ask("PUT", "/v1/boards/c/s/n", **condition) == (200, '"3"')
+    assert outbox.put_in[0].headers == {"if-match": '"2"'}
 
 
 def test_what_nobody_begins_is_not_done_and_said_so(outbox: Outbox, ask: Ask) -> None:
