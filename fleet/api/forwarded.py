@@ -20,6 +20,9 @@ LOOK: Final = 0.2
 
 AT_ONCE: Final = 50
 
+MOST: Final = 4 * 1024 * 1024
+"""Bytes of an answer that goes through the store; a page of a list has a tenth of it."""
+
 TOLD: Final = ("etag", "location", "retry-after", "www-authenticate")
 """What of an answer's headers goes with it."""
 
@@ -80,33 +83,50 @@ async def answered(app: ASGIApp, request: Request, tokens: BorneTokens) -> Answe
         "server": None,
     }
     body = iter([{"type": "http.request", "body": request.body, "more_body": False}])
-    status, headers, parts = 500, dict[str, str](), list[bytes]()
+    status, headers, parts, size = 500, dict[str, str](), list[bytes](), 0
 
     async def receive() -> Message:
         return next(body, {"type": "http.disconnect"})
 
     async def send(message: Message) -> None:
-        nonlocal status, headers
+        nonlocal status, headers, size
         if message["type"] == "http.response.start":
             status = message["status"]
             sent = message.get("headers", ())
             headers = {n.decode("latin-1").lower(): text.decode("latin-1") for n, text in sent}
         else:
-            parts.append(message.get("body", b""))
+            part = message.get("body", b"")
+            size += len(part)
+            if size <= MOST:
+                parts.append(part)
 
     try:
         if request.role:
             scope[PRINCIPAL] = _bearer(request, tokens)
         await app(scope, receive, send)
     except HttpProblem as problem:
-        refused = problem.response()
-        kind, words = refused.media_type or "", bytes(refused.body)
-        return Answer(refused.status_code, kind, words, problem.headers or {})
+        return _said(problem)
     except Exception:  # noqa: BLE001 - whoever asked is to hear of it, whatever a route does
         _log.exception("what another hub was asked for failed")
         return Answer(500, "", b"")
+    if size > MOST:
+        return _said(_too_large())
     told: dict[str, str] = {name: headers[name] for name in TOLD if name in headers}
     return Answer(status, headers.get("content-type", ""), b"".join(parts), told)
+
+
+def _said(problem: HttpProblem) -> Answer:
+    refused = problem.response()
+    kind = refused.media_type or ""
+    return Answer(refused.status_code, kind, bytes(refused.body), problem.headers or {})
+
+
+def _too_large() -> HttpProblem:
+    return HttpProblem(
+        HTTPStatus.BAD_GATEWAY,
+        f"it was done, and the answer is larger than {MOST} bytes: it stays at the hub that leads",
+        "a smaller limit=, or the same at the hub that leads",
+    )
 
 
 def _bearer(request: Request, tokens: BorneTokens) -> Principal:

@@ -133,7 +133,9 @@ class RequestOutbox(Protocol):
         """
         ...
 
-    def answer_of(self, request: str) -> Answer | None: ...
+    def answer_of(self, request: str) -> Answer | None:
+        """What became of it, for who asked, which takes it away; None: nothing yet."""
+        ...
 
     def withdraw(self, request: str) -> bool:
         """Nobody is to do it any more; False: somebody has begun."""

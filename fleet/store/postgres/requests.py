@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -13,8 +14,16 @@ from fleet.store.shared import Answer, Request, TooManyRequestsError
 MOST: Final = 500
 """Requests that may wait: some seconds of work. More are refused at once."""
 
-KEPT: Final = 600
+KEPT: Final = 120
 """Seconds that a row stays after its time is over: whoever asked has long gone."""
+
+SWEEP: Final = 60.0
+"""Seconds between looks for such rows."""
+
+_WAITS: Final = (
+    "SELECT 1 FROM request WHERE status IS NULL AND (taken IS NULL AND expires > now()"
+    " OR taken < %s) LIMIT 1"
+)
 
 _LOST: Final = Answer(
     503,
@@ -34,7 +43,10 @@ class Requests:
         database: Database,
         fence: Callable[[], str],
         epoch: Callable[[], int | None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
+        self._swept = float("-inf")
         self._database = database
         self._fence = fence
         self._epoch = epoch
@@ -56,14 +68,20 @@ class Requests:
         self._database.transaction(put)
 
     def answer_of(self, request: str) -> Answer | None:
-        def read(connection: Connection) -> Answer | None:
+        def take_away(connection: Connection) -> Answer | None:
             row = connection.execute(
-                "SELECT status, answer_kind, answer, answer_headers FROM request WHERE id = %s",
+                "DELETE FROM request WHERE id = %s AND status IS NOT NULL"
+                " RETURNING status, answer_kind, answer, answer_headers",
                 (request,),
             ).fetchone()
-            return Answer(*row) if row and row[0] is not None else None
+            return Answer(*row) if row else None
 
-        return self._database.snapshot(read)
+        is_there = self._database.snapshot(
+            lambda connection: connection.execute(
+                "SELECT 1 FROM request WHERE id = %s AND status IS NOT NULL", (request,)
+            ).fetchone()
+        )
+        return self._database.transaction(take_away) if is_there else None
 
     def withdraw(self, request: str) -> bool:
         def withdraw(connection: Connection) -> bool:
@@ -73,17 +91,15 @@ class Requests:
         return self._database.transaction(withdraw)
 
     def take(self, limit: int) -> list[Request]:
+        self._sweep()
+        epoch = self._epoch() or 0
         waits = self._database.snapshot(
-            lambda connection: number(connection, "SELECT 1 FROM request LIMIT 1")
+            lambda connection: connection.execute(_WAITS, (epoch,)).fetchone()
         )
         if not waits:
             return []
-        epoch = self._epoch() or 0
 
         def take(connection: Connection) -> list[Request]:
-            connection.execute(
-                "DELETE FROM request WHERE expires < now() - make_interval(secs => %s)", (KEPT,)
-            )
             connection.execute(
                 "UPDATE request SET status = %s, answer_kind = %s, answer = %s,"
                 " answer_headers = '{}' WHERE status IS NULL AND taken < %s",
@@ -110,3 +126,16 @@ class Requests:
             ),
             self._fence(),
         )
+
+    def _sweep(self) -> None:
+        """Whoever asked takes the answer away, unless it is gone."""
+        now = self._clock()
+        if now - self._swept < SWEEP:
+            return
+        self._database.transaction(
+            lambda connection: connection.execute(
+                "DELETE FROM request WHERE expires < now() - make_interval(secs => %s)", (KEPT,)
+            ),
+            self._fence(),
+        )
+        self._swept = now

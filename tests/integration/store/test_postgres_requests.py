@@ -10,6 +10,8 @@ from fleet.store.port import LeadershipLostError
 from fleet.store.postgres import requests
 from fleet.store.postgres.connection import Database
 from fleet.store.postgres.lease import Lease
+from fleet.store.postgres.meta import number
+from fleet.store.postgres.requests import Requests
 from fleet.store.shared import Answer, Request, TooManyRequestsError
 from tests.support import postgres
 from tests.support.stores import PostgresPlace
@@ -30,6 +32,14 @@ def hub(place: PostgresPlace) -> Lease:
     return Lease(database)
 
 
+def rows(place: PostgresPlace) -> int:
+    database = Database(place.url)
+    database.open()
+    found = database.snapshot(lambda connection: number(connection, "SELECT count(*) FROM request"))
+    database.close()
+    return found or 0
+
+
 def asked(id_: str) -> Request:
     return Request(id_, "operator", "", "ab12", "POST", "/v1/silences?x=1", "text/x", b"\x00{",
                    {"if-match": '"2"'})  # fmt: skip
@@ -47,6 +57,8 @@ def test_a_request_is_done_once_and_answered(place: PostgresPlace) -> None:
     assert not reader.requests.withdraw("1"), "it was begun"
     leader.requests.answer("1", DONE)
     assert reader.requests.answer_of("1") == DONE
+    assert reader.requests.answer_of("1") is None, "whoever asked took it away"
+    assert rows(place) == 0
 
 
 def test_what_nobody_began_is_withdrawn_or_too_old_and_never_done(place: PostgresPlace) -> None:
@@ -82,3 +94,19 @@ def test_only_so_many_wait(place: PostgresPlace, monkeypatch: pytest.MonkeyPatch
         reader.requests.put(asked(id_), 20)
     with pytest.raises(TooManyRequestsError):
         reader.requests.put(asked("3"), 20)
+
+
+def test_what_nobody_takes_away_is_swept_in_its_time(place: PostgresPlace) -> None:
+    leader, reader = hub(place), hub(place)
+    assert leader.acquire() is None
+    minute = 0.0
+    database = Database(place.url)
+    database.open()
+    swept = Requests(database, leader.fence, lambda: leader.epoch, lambda: minute)
+    assert swept.take(9) == []
+    reader.requests.put(asked("1"), -requests.KEPT - 1)
+    assert swept.take(9) == []
+    assert rows(place) == 1, "it looks once a minute"
+    minute = requests.SWEEP
+    assert swept.take(9) == []
+    assert rows(place) == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from fleet.api import forwarded
 from fleet.api.forwarded import answered
 from fleet.http.auth import PRINCIPAL, BorneTokens
 from fleet.store.shared import LEFT_AT_HOME, Answer, Request
@@ -22,13 +23,15 @@ class App:
     def __init__(self) -> None:
         self.seen: list[Principal | None] = []
         self.headers: dict[bytes, bytes] = {}
+        self.says = b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.seen.append(scope.get(PRINCIPAL))
         self.headers = dict(scope["headers"])
         headers = [(b"ETag", b'"3"'), (b"set-cookie", b"no=1")]
         await send({"type": "http.response.start", "status": 204, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": self.says, "more_body": True})
+        await send({"type": "http.response.body", "body": self.says})
 
 
 @pytest.fixture
@@ -72,3 +75,14 @@ def test_a_role_of_another_release_is_answered_and_ends_nothing(app: App, tmp_pa
 def test_the_condition_of_a_write_holds_and_its_version_is_told(app: App, tmp_path: Path) -> None:
     assert ask(app, tmp_path, "", "").headers == {"etag": '"3"'}
     assert app.headers[b"if-match"] == b'"2"'
+
+
+def test_an_answer_too_large_for_the_store_is_said_in_its_place(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarded, "MOST", 8)
+    app.says = b"1234"
+    assert ask(app, tmp_path, "", "").body == b"12341234"
+    app.says = b"12345"
+    answer = ask(app, tmp_path, "", "")
+    assert (answer.status, b"larger than 8 bytes" in answer.body) == (502, True)
