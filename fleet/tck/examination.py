@@ -25,6 +25,9 @@ from fleet.tck.trials import TRIALS, Trial
 ASLEEP: Final = 2.5
 """Seconds that an agent is frozen: less than any keep-alive, more than the life of a command."""
 
+SLOW: Final = 10.0
+"""Seconds that a heartbeat may be late on a busy machine."""
+
 STATES: Final = (MessageKind.HEARTBEAT, MessageKind.STATUS, MessageKind.ALERT)
 
 
@@ -91,7 +94,7 @@ class Examination:
         link, report = self._link, self._report
         retained = await link.retained(*STATES)
         promised = link.heard.interval() or self._terms.interval
-        patience = min(self._terms.wait, 1.5 * promised + 2.0)
+        patience = min(self._terms.wait, 1.5 * promised + SLOW)
         self._announce(f"listens to {link.agent} for up to {patience:.0f} s")
         kind = MessageKind.HEARTBEAT
         beat = await link.wait_for(lambda: next(link.heard.said(kind=kind), None), patience)
