@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fleet.contract.vocabulary import Word
-from fleet.domain.failover.pair import APART, SETTLE, Cause, Pair, Phase
+from fleet.domain.failover.pair import APART, SETTLE, TTL, Cause, Pair, Phase
 from fleet.domain.failover.signs import Presence, Signs
 
 
@@ -92,7 +92,7 @@ def _next(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] | None:
     if pair.phase is Phase.STEADY:
         return _on_death(pair, standby, now) if _is_dead(pair, known, now) else None
     if pair.phase is Phase.FENCING:
-        return _while_fencing(pair, known)
+        return _while_fencing(pair, known, now)
     if pair.phase is Phase.PROMOTING:
         if known.active.said and known.active.said.has_begun(pair.epoch):
             return Step.BEGUN, pair.cause
@@ -121,7 +121,7 @@ def _on_death(pair: Pair, standby: Presence, now: float) -> tuple[Step, Cause]:
     return Step.CHANGE, Cause.DOWN
 
 
-def _while_fencing(pair: Pair, known: Known) -> tuple[Step, Cause] | None:
+def _while_fencing(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] | None:
     """Its own word under this epoch, or its lease and its promise; else nothing fences it."""
     said, up = known.active.said, known.active.presence is Presence.UP
     if known.standby.presence is not Presence.UP:  # nobody to promote
@@ -136,4 +136,6 @@ def _while_fencing(pair: Pair, known: Known) -> tuple[Step, Cause] | None:
         return None
     if said is not None and said.fences:
         return Step.FENCED, pair.cause
+    if pair.cause is Cause.CREATED and now - pair.since < TTL:  # it has hardly heard of the pair
+        return None
     return Step.STUCK, Cause.NOT_FENCEABLE

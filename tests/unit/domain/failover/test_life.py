@@ -7,7 +7,7 @@ import pytest
 from fleet.contract.vocabulary import Check, Plane
 from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.failover.life import Known, Step, step, taken
-from fleet.domain.failover.pair import SETTLE, Cause, Pair, Phase
+from fleet.domain.failover.pair import SETTLE, TTL, Cause, Pair, Phase
 from fleet.domain.failover.signs import Said, Signs, signs_of
 from fleet.domain.verdict import Verdict
 from tests.support.agent_views import agent_view
@@ -40,3 +40,16 @@ def test_at_first_only_silence_is_a_death_of_who_was_just_made_active(state: Ver
     assert step(pair, known, AT + 1).phase is dead
     assert step(pair, known, AT + SETTLE - 1).phase is dead
     assert step(pair, known, AT + SETTLE).phase is Phase.FENCING
+
+
+def test_a_new_pair_waits_for_the_word_of_who_is_not_to_be_active_though_it_never_had_a_lease() -> (
+    None
+):
+    new = Pair("p", "bob", "ada", phase=Phase.FENCING, since=AT)  # ada is to be active
+    unheard = Known(Signs(False, said=Said(0, True, False)), Signs(False), over=True)
+    assert step(new, unheard, AT + 5) is new
+    laid_down = Known(Signs(False, said=Said(1, False, False)), Signs(False), over=True)
+    after = step(new, laid_down, AT + 6)
+    assert (after.active, after.phase) == ("ada", Phase.PROMOTING)
+    stuck = step(new, unheard, AT + TTL)
+    assert (stuck.phase, stuck.cause) == (Phase.MANUAL, Cause.NOT_FENCEABLE)
