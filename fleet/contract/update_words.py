@@ -89,5 +89,6 @@ class UpdateOrder:
 
 
 def is_plain(version: str) -> bool:
-    """Whether it is one word that no program takes for an option."""
-    return VERSION_TEXT.fullmatch(version) is not None and not version.startswith("-")
+    """Whether it is one word that no program takes for an option, and that names a folder of its
+    own: `..` does not."""
+    return VERSION_TEXT.fullmatch(version) is not None and version[0].isalnum()

@@ -17,6 +17,8 @@ import venv
 from pathlib import Path
 from typing import Final
 
+from fleet.contract.update_words import is_plain
+
 KEPT: Final = 3
 """Versions that stay beside the one that runs."""
 
@@ -60,6 +62,8 @@ MANAGERS: Final = {"pip": (pip_version, pip_install), "npm": (npm_version, npm_i
 
 def install(manager: str, folder: Path, package: str, version: str) -> None:
     """Have `current` be the version: by what is there, or by installing it beside."""
+    if not is_plain(version):  # and so `place` is in `versions`
+        raise ChildProcessError("it is no version")
     version_of, install_ = MANAGERS[manager]
     place = folder / "versions" / version
     if version_of(place, package) != version:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from fleet.contract.patterns import VERSION
+from fleet.contract.update_words import is_plain
 from fleet.contract.vocabulary import Word
 from fleet.domain.rollout.errors import InvalidPlanError
 
@@ -55,8 +55,8 @@ class Plan:
         Raises:
             InvalidPlanError: a part of it is not usable; names it.
         """
-        if not re.fullmatch(VERSION, self.version) or self.version.startswith("-"):
-            why = "a version is up to 32 of 0-9 A-Z a-z . + _ - and does not begin with -"
+        if not is_plain(self.version):
+            why = "it is not up to 32 of 0-9 A-Z a-z . + _ - that begin with a digit or a letter"
             raise InvalidPlanError("version", why, "--to 2026.10.1")
         wave_sizes(self.waves, 100)
         threshold(self.abort)

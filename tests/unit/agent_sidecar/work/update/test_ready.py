@@ -75,3 +75,12 @@ def test_nothing_is_installed_where_nothing_is(
     assert main(["pip", str(tmp_path), "toybot", "current"]) == 1
     assert main(["npm", str(tmp_path), "toybot", "current"]) == 1
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("manager", ["pip", "npm"])
+@pytest.mark.parametrize("version", ["..", ".", "../..", "", "-g"])
+def test_what_is_no_version_removes_nothing(tmp_path: Path, manager: str, version: str) -> None:
+    kept = tmp_path / "versions" / "1.0"
+    kept.mkdir(parents=True)
+    assert main([manager, str(tmp_path), "toybot", "install", version]) == 1
+    assert kept.exists()

@@ -90,6 +90,16 @@ def test_what_the_list_does_not_name_changes_nothing(
     assert bench.agent.installed == []
 
 
+@pytest.mark.parametrize("version", ["..", ".", "-2.0", "_2.0"])
+@pytest.mark.parametrize("action", list(UpdateAction))
+def test_what_is_no_version_is_no_order(bench: Bench, version: str, action: UpdateAction) -> None:
+    assert not replace(bench.plan, allow=("*",)).allows(version)
+    with pytest.raises(ValueError, match="no version"):
+        UpdateOrder.parse(UpdateOrder(action, version, ROLLOUT, "2.0").to_json())
+    with pytest.raises(ValueError, match="no version"):
+        UpdateOrder.parse(UpdateOrder(action, "2.0", ROLLOUT, version).to_json())
+
+
 def test_what_runs_already_is_not_installed_again(bench: Bench) -> None:
     bench.plan = replace(bench.plan, allow=("*",))
     assert bench.order("1.0") is TaskReason.ALREADY_CURRENT
