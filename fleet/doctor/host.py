@@ -197,7 +197,7 @@ def hub(settings: Settings) -> Iterator[Diagnosis]:
         return
     try:
         client = HubClient.needed(settings)
-        client.get("/readyz")
+        said = client.get("/readyz")
     except StandbyError as error:
         yield Diagnosis("hub", Level.OK, f"{error.what}: {error.why}")
         return
@@ -209,7 +209,9 @@ def hub(settings: Settings) -> Iterator[Diagnosis]:
         what = f"the hub at {client.url} gave way: another hub holds this broker"
         yield Diagnosis("hub", Level.CRITICAL, what, "end one of the two; one is enough")
         return
-    yield Diagnosis("hub", Level.OK, f"the hub at {client.url} is ready")
+    reads = isinstance(said, dict) and said.get("role") == "reader"
+    what = f"reads beside {said.get('leader') or 'the one that leads'}" if reads else "is ready"
+    yield Diagnosis("hub", Level.OK, f"the hub at {client.url} {what}")
     with client.reading():
         found = list(_counts(client.get("/v1/stats"), client.get("/v1/agents")))
     yield from found

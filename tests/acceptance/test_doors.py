@@ -304,25 +304,10 @@ def test_mcp_of_the_whole_fleet(doors: Doors, transport: str) -> None:
     assert ("hub: " in answers["check"]) is (word == "CRITICAL")
 
 
-NAMED = 8
-"""Agents with one problem whose names the page shows; the rest it counts."""
-
-
 @needs_page
 def test_page_of_the_whole_fleet(doors: Doors) -> None:
     """The page names the same problems as `fleet status`, what is alike in one line."""
-    shown: list[tuple[str, str, int]] = []
-    for line in doors.page["problems"]:
-        what, _, agents = " ".join(shapeless(line).split()).partition(": ")
-        agents, _, more = agents.partition(" and ")
-        hidden = int(more.removesuffix(" more") or 0)
-        shown.append((what, agents, len(agents.split(", ")) + hidden))
-    alike: dict[str, list[str]] = {}
-    for line in doors.told:
-        severity, agent, code = line.replace(":", "", 1).split(" ", 2)
-        seen = agent == "acknowledged" and doors.phase != "announced"
-        alike.setdefault(f"{severity} {code}" + " (acknowledged)" * seen, []).append(agent)
-    assert shown == [(key, ", ".join(whose[:NAMED]), len(whose)) for key, whose in alike.items()]
+    assert doors.page_problems == doors.told_alike
     tally = Counter(one.state for one in SITUATIONS)
     summary = doors.page["summary"].partition(": ")[2]
     assert set(summary.split(", ")) == {f"{count} {state}" for state, count in tally.items()}

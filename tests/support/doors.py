@@ -32,6 +32,9 @@ from tests.support.situation import NEVER, Situation, under_maintenance
 from tests.support.waiting import wait_until
 
 FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
+NAMED = 8
+"""Agents with one problem whose names the page shows; the rest it counts."""
+
 DETAILED: Final = ("served",)
 """Phases in which the page of each agent is opened, too: they are what takes longest."""
 
@@ -71,6 +74,27 @@ class Doors:
     def told(self) -> list[str]:
         """The problems that `fleet status` names above its table."""
         return self.table[: self.table.index("")]
+
+    @property
+    def told_alike(self) -> list[tuple[str, str, int]]:
+        """Them as the page tells them: what, who has it, how many."""
+        alike: dict[str, list[str]] = {}
+        for line in self.told:
+            severity, agent, code = line.replace(":", "", 1).split(" ", 2)
+            seen = agent == "acknowledged"
+            alike.setdefault(f"{severity} {code}" + " (acknowledged)" * seen, []).append(agent)
+        return [(what, ", ".join(whose[:NAMED]), len(whose)) for what, whose in alike.items()]
+
+    @property
+    def page_problems(self) -> list[tuple[str, str, int]]:
+        """What the page tells above its list: what, who has it, how many."""
+        shown = []
+        for line in self.page["problems"]:
+            what, _, agents = " ".join(shapeless(line).split()).partition(": ")
+            agents, _, more = agents.partition(" and ")
+            hidden = int(more.removesuffix(" more") or 0)
+            shown.append((what, agents, len(agents.split(", ")) + hidden))
+        return shown
 
     @cached_property
     def check(self) -> tuple[int, str, str]:

@@ -53,6 +53,11 @@ MATRIX = [
     ("GET", "/v1/history", None, READ),
     ("GET", "/v1/rollups", None, READ),
     ("GET", "/v1/forecast", None, READ),
+    ("GET", "/v1/pairs", None, READ),
+    ("POST", "/v1/pairs", {"name": "bots", "active": "ada", "standby": "bob"}, OPERATE),
+    ("GET", "/v1/pairs/bots", None, READ),
+    ("POST", "/v1/pairs/bots/failover", {}, OPERATE),
+    ("DELETE", "/v1/pairs/bots", None, OPERATE),
     ("GET", "/v1/dead-letters", None, OPERATE),
     ("GET", "/v1/audit", None, READ),
     ("GET", "/v1/alerts", None, READ),
@@ -127,7 +132,7 @@ def test_the_matrix_knows_every_route(hub: Served) -> None:
     for value, name in (
         (f"boards/{ULID}/final/report.md", "boards/{context}/{section}/{name}"),
         (f"boards/{ULID}", "boards/{context}"), (f"tasks/{ULID}", "tasks/{id}"),
-        (f"rollouts/{ULID}", "rollouts/{id}"), (DIGEST, "{digest}"),
+        (f"rollouts/{ULID}", "rollouts/{id}"), (DIGEST, "{digest}"), ("pairs/bots", "pairs/{name}"),
     ):  # fmt: skip
         known = {(m, p.replace(value, name)) for m, p in known}
     # Sessions have tests of their own, and a stream does not end.

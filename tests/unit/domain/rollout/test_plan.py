@@ -49,8 +49,6 @@ def test_a_threshold_is_a_share_and_a_number() -> None:
     "version",
     ["", "-rf", "a b", "x" * 33, "1;2", "--upgrade", "$(id)", ".", "..", "_1"],
 )
-    "version", ["", "-rf", "a b", "x" * 33, "1;2", "--upgrade", "$(id)", ".", "..", "_1"]
-)
 def test_a_version_is_one_word_that_is_no_option(version: str) -> None:
     with pytest.raises(InvalidPlanError):
         Plan(version).require_valid()
