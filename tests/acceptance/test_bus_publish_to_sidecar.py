@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from agent_sidecar.drop.directory import OWNER
 from fleet.contract.schema_validator import schema_validators
 from fleet.contract.topics import Topics
 from fleet.contract.vocabulary import MessageKind
@@ -38,7 +40,8 @@ def drop(broker: Mosquitto, tmp_path: Path) -> Iterator[Path]:
         sidecar = subprocess.Popen(
             [sys.executable, "-m", "agent_sidecar", "run"], env=environment, stdout=log, stderr=log
         )
-    wait_until((folder / "rejected").is_dir, what="the drop directory")
+    mark = folder / OWNER  # dated ahead while a sidecar takes up what is dropped
+    wait_until(lambda: mark.exists() and mark.stat().st_mtime > time.time(), what="the sidecar")
     yield folder
     sidecar.send_signal(signal.SIGTERM)
     sidecar.wait(15)

@@ -44,7 +44,8 @@ def test_both_agents_are_born_and_what_is_not_watched_is_not_said_to_be_well(
     seen = agents(project)
     assert seen["alpha"]["checks"]["process"] == "pass"
     assert seen["beta"]["checks"]["process"] == "unknown"
-    assert '"status"' in built.get("http://127.0.0.1:8088/healthz")
+    healthy = "http://127.0.0.1:8088/healthz"
+    wait_until(lambda: '"status"' in built.get(healthy), what="the hub's word to its host")
 
 
 def test_each_sidecar_is_a_user_of_its_own_and_can_write_nothing_but_its_volumes(
