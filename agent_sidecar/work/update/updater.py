@@ -100,12 +100,27 @@ class Updater:
     def _ordered_back(self, order: UpdateOrder) -> TaskReason | None:
         note = self._journal.read()
         if note is None or note.rollout != order.rollout:
+            if not self._may_go_back(order):
+                return TaskReason.VERSION_REFUSED
             note = Note(order.rollout, order.leaving, order.version, Phase.INSTALLED)
         done = note.phase is Phase.BACK or self._current() == note.before
         if done and note.before and self._is_well(note.before):
             return None
         reason = self._back(note)
         return None if reason is TaskReason.ROLLED_BACK else reason
+
+    def _may_go_back(self, order: UpdateOrder) -> bool:
+        """Whether an order may be followed that names a version which nothing here knows of."""
+        current = self._current()
+        allowed = self._plan.allows(order.version) and current == order.leaving
+        if not allowed and order.version != current:
+            log.warning(
+                "update: the way back to %s is refused: rollout %s is not the last one here, %s is "
+                "in place, and allow = %s", order.version or "nowhere", order.rollout,
+                current or "nobody knows what", list(self._plan.allow),
+            )  # fmt: skip
+            return False
+        return True
 
     def _back(self, note: Note) -> TaskReason:
         self._on_step(UpdateStep.ROLLING_BACK)

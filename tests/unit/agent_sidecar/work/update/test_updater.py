@@ -127,6 +127,28 @@ def test_the_hub_sends_back_once_what_it_is_not_content_with(bench: Bench) -> No
     assert bench.agent.installed == ["2.0", "1.0"]
 
 
+@pytest.mark.parametrize(
+    ("version", "leaving"),
+    [("3.0", "1.0"), ("2.1", "2.0"), ("2.1", ""), ("", "1.0")],
+)
+def test_a_way_back_that_nothing_here_knows_of_is_no_way_round_the_list(
+    bench: Bench, version: str, leaving: str
+) -> None:
+    assert bench.back(version, leaving) is TaskReason.VERSION_REFUSED
+    Journal(bench.state).write(Note("01JQ00000000000000000R0009", "2.0", "1.0", Phase.BACK))
+    assert bench.back(version, leaving) is TaskReason.VERSION_REFUSED
+    assert (bench.agent.runs, bench.agent.installed) == ("1.0", [])
+
+
+def test_a_way_back_that_nothing_here_knows_of_is_gone_where_the_list_has_it(
+    bench: Bench,
+) -> None:
+    assert bench.back("1.0", "2.0") is None, "it runs already"
+    assert bench.agent.installed == []
+    assert bench.back("2.1", "1.0") is None
+    assert (bench.agent.runs, bench.agent.installed) == ("2.1", ["2.1"])
+
+
 def test_who_is_called_off_goes_back_or_does_not_begin(bench: Bench) -> None:
     assert bench.order("2.0", called_off=lambda: True) is TaskReason.CANCEL_ASKED
     assert bench.agent.installed == []
