@@ -7,6 +7,7 @@ is killed anywhere in between does the same again, and nothing twice.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -29,6 +30,12 @@ from fleet.work.service import WorkService
 BACK_ATTEMPTS: Final = 3
 """Attempts of a way back, which may be begun again; an install has one."""
 
+AGAIN: Final = 10.0
+"""Seconds until a task that could not be handed out is tried again."""
+
+MOST_REFUSED: Final = 10_000
+"""Of them that are remembered."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -39,6 +46,8 @@ class Driver:
         self._store = store
         self._work = work
         self._now = now
+        self._refused: dict[str, tuple[float, str]] = {}
+        """When a task could not be handed out, by `time.monotonic()`, and why; by its id."""
 
     async def carry_on(self, whole: Whole, looks: Mapping[str, Look]) -> Whole:
         """The rollout after all that follows now."""
@@ -82,19 +91,28 @@ class Driver:
         for one in whole.executions:
             if one.state not in (ExecutionState.PRECHECK, ExecutionState.ROLLING_BACK):
                 continue
-            task = await self._task(rollout, one)
+            task, id_ = await self._task(rollout, one), task_id(rollout, one)
             wanted = one.undos > 0 or rollout.state is not RolloutState.ABORTED
+            at, why = self._refused.get(id_, (-AGAIN, ""))
             try:
                 if task is None and wanted:
+                    if time.monotonic() - at < AGAIN:
+                        continue
                     await self._submit(rollout, one)
+                    self._refused.pop(id_, None)
                 elif task is not None and not wanted and task.state is TaskState.SUBMITTED:
                     await self._work.tasks.cancel(_caller(rollout), task.id)
             except (
                 WorkError,
                 BlobError,
             ) as error:  # again at the next look
-                if not isinstance(error, WrongStateError):
+                if isinstance(error, WrongStateError):
+                    continue
+                if str(error) != why:
                     _log.warning("rollout %s: %s: %s", rollout.id, one.agent, error)
+                if len(self._refused) >= MOST_REFUSED:
+                    self._refused.clear()
+                self._refused[id_] = time.monotonic(), str(error)
 
     async def _submit(self, rollout: Rollout, execution: Execution) -> None:
         back = execution.undos > 0

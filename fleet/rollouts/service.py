@@ -145,6 +145,7 @@ class RolloutService:
             now, executions = self._now(), before.executions
             if step is RolloutStep.ROLL_BACK:
                 rollout, executions = called_back(before.rollout, executions, now)
+                await self._require_free(before)
             elif step is RolloutStep.ABORT:
                 how = on_abort or before.rollout.plan.on_abort
                 undo = how is OnAbort.ROLLBACK
@@ -238,7 +239,7 @@ class RolloutService:
         both = sorted(one.agent for one in whole.executions if one.agent in busy)
         if both:
             raise RolloutConflictError(
-                f"rollout {whole.rollout.id} cannot start",
+                f"rollout {whole.rollout.id} cannot go on now",
                 f"{', '.join(both[:3])} is in another one that is not over",
                 "fleet rollout list",
             )

@@ -44,7 +44,7 @@ def judged(
         case _E.SOAKING:
             return _soaking(execution, seen, plan, now)
         case _E.ROLLING_BACK:
-            return _going_back(execution, task, now)
+            return _going_back(execution, task, plan, now)
         case _E.VERIFYING if execution.installed is not None:
             return _starting(execution, seen, plan, now)
         case state if state in _ORDER:
@@ -66,8 +66,13 @@ def _waiting(execution: Execution, seen: Look, plan: Plan, now: float) -> Execut
 
 def _asked(rollout: Rollout, execution: Execution, task: TaskLook | None, now: float) -> Execution:
     if task is None:  # not submitted yet
-        withdrawn = rollout.state is RolloutState.ABORTED and execution.state is _E.PRECHECK
-        return stepped(execution, Step.WITHDRAW, now) if withdrawn else execution
+        asked = execution.state is not _E.PRECHECK
+        if rollout.state is RolloutState.ABORTED and not asked:
+            return stepped(execution, Step.WITHDRAW, now)
+        if now < execution.since + rollout.plan.timeout:
+            return execution
+        step = Step.UNDO if asked else Step.TIME_OUT
+        return stepped(execution, step, now, reason=Why.NOT_ASKED.value)
     if task.state not in FINAL:
         return _under_way(execution, task, now)
     reason = task.reason.value if task.reason else ""
@@ -117,9 +122,14 @@ def _soaking(execution: Execution, seen: Look, plan: Plan, now: float) -> Execut
     return execution
 
 
-def _going_back(execution: Execution, task: TaskLook | None, now: float) -> Execution:
+def _going_back(execution: Execution, task: TaskLook | None, plan: Plan, now: float) -> Execution:
     """Whatever ends a way back other than well is said: nobody knows what runs there."""
-    if task is None or task.state not in FINAL:
+    if (
+        task is None
+    ):  # not submitted yet, or it cannot be: the agent is revoked, or in another group
+        late = now >= execution.since + plan.timeout
+        return stepped(execution, Step.UNDO_FAILED, now) if late else execution
+    if task.state not in FINAL:
         return execution
     if task.state is TaskState.COMPLETED or task.reason is TaskReason.ROLLED_BACK:
         return stepped(execution, Step.UNDONE, now)

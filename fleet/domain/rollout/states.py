@@ -45,6 +45,7 @@ class Why(Word):
     SILENT = "silent", "nothing was heard of it"
     AWAY = "away", "it was away for all of the time"
     NO_ANSWER = "no-answer", "its sidecar never took the task"
+    NOT_ASKED = "not-asked", "the hub could not hand out its task"
     INTERRUPTED = "interrupted", "its sidecar was lost in the middle"
     AGENT_GONE = "agent-gone", "it was revoked"
 
