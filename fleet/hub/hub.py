@@ -155,15 +155,18 @@ class Hub:
         try:
             if not await unless(self._stopping, self.leading.begin(self._standby)):
                 return
-            memory = await asyncio.to_thread(self.store.open)
-            kept = machine_clock.read(self.settings.home)
-            self.committer.restore(memory, self.reader.read, kept, trusted=self._trust_clock)
-            # A first start listens before it judges, too: retained state is dated by the agents'
-            # own clocks, and the birth that each is asked for shows how far off they are.
-            self.roster.stop_listening(float("-inf"))
-            self.ingest.remember(self.store.replay(memory.last_id - 4 * RECENT))
-            await unless(self._stopping, self.presence.require_free())
-            if await unless(self._stopping, self.bus.__aenter__()):
+            with self.leading.kept():
+                memory = await asyncio.to_thread(self.store.open)
+                kept = machine_clock.read(self.settings.home)
+                self.committer.restore(memory, self.reader.read, kept, trusted=self._trust_clock)
+                # A first start listens before it judges, too: retained state is dated by the
+                # agents' own clocks; the birth that each is asked for shows how far off they are.
+                self.roster.stop_listening(float("-inf"))
+                self.ingest.remember(self.store.replay(memory.last_id - 4 * RECENT))
+                await unless(self._stopping, self.leading.confirm())
+                await unless(self._stopping, self.presence.require_free())
+                linked = await unless(self._stopping, self.bus.__aenter__())
+            if linked:
                 try:
                     with stepping_down():
                         await self._serve(ready)

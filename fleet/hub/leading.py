@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
@@ -16,7 +17,12 @@ from typing import Any, Final
 from fleet.contract.backoff import Backoff
 from fleet.hub.store_patience import StorePatience
 from fleet.store.leadership import LOOK, RENEW, Leadership
-from fleet.store.port import LeadershipLostError, StoreRefusedError, StoreUnavailableError
+from fleet.store.port import (
+    LeadershipLostError,
+    StoreError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
 from fleet.store.shared import RequestOutbox
 
 FIRST_AGAIN, LAST_AGAIN = 1.0, 4.0
@@ -101,18 +107,46 @@ class Leading:
             _log.warning("standby: %s leads; this hub takes over when it ends", held.holder)
         return held is None
 
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Go on leading while the block runs, which may hold the loop up for longer than a lease
+        lasts: a hub that begins reads all that it knows of a large fleet."""
+        ended = threading.Event()
+        if (leadership := self._leadership) is not None:
+
+            def renew() -> None:
+                while not ended.wait(RENEW):
+                    try:
+                        leadership.renew()
+                    except LeadershipLostError:
+                        return  # `confirm` says so
+                    except StoreError as error:
+                        _log.info("the lease was not renewed: %s", error.what)
+
+            threading.Thread(target=renew, name="lease", daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
+
+    async def confirm(self) -> None:
+        """Renew now. A store that is away is waited for, and said.
+
+        Raises:
+            LeadershipLostError: another hub leads.
+        """
+        if (leadership := self._leadership) is not None:
+            await self._patience.until_taken(lambda: asyncio.to_thread(leadership.renew))
+
     async def run(self) -> None:
         """Go on leading. A store that is away is said so here too: an idle hub writes nothing else.
 
         Raises:
             LeadershipLostError: another hub leads.
         """
-        leadership = self._leadership
-        if leadership is None:
-            return
-        while True:
+        while self._leadership is not None:
+            await self.confirm()
             await asyncio.sleep(RENEW)
-            await self._patience.until_taken(lambda: asyncio.to_thread(leadership.renew))
 
     async def turn(self) -> None:
         """Wait until it is certain that we lead: before that no link may be made, or it would end
