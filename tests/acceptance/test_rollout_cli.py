@@ -78,7 +78,7 @@ def test_a_rollout_is_planned_started_watched_and_taken_back(machines: Machines)
 
 def test_what_cannot_be_asked_is_told_with_what_can(machines: Machines) -> None:
     for words, told in (
-        (("create", "--to", "-rf"), "a version is up to 32"),
+        (("create", "--to", "-rf"), "it is not up to 32"),
         (("create", "--to", "2.0", "--waves", "1"), "Try: --waves 1,100%"),
         (("create", "--to", "2.0", "--abort", "20"), "Try: --abort 20%:2"),
         (("create", "--to", "2.0", "--group", "nobodys"), "no agent fits"),
