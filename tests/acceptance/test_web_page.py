@@ -272,6 +272,22 @@ def test_a_look_that_failed_leaves_no_complaint_behind(page: Any) -> None:
     assert page.locator("tbody tr").count() == 200
 
 
+def test_what_a_hub_that_reads_knows_no_newer_is_said(page: Any) -> None:
+    """Its answers go on while no hub leads; the page says as of when they are, and for how long."""
+
+    def older(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, headers={**answer.headers, "Age": "90"})
+
+    page.route("**/v1/agents*", older)
+    page.wait_for_selector("#trouble:visible")
+    told = page.inner_text("#trouble")
+    assert re.search(r"as of \d\d:\d\d: no hub leads", told)
+    assert page.locator("tbody tr").count() == 200
+    page.unroute("**/v1/agents*")
+    page.wait_for_selector("#trouble", state="hidden")
+
+
 def test_the_page_invents_no_health(tmp_path: Path, browser: Any) -> None:
     broker = Mosquitto(tmp_path / "broker").start()
     home = tmp_path / "home"

@@ -5,6 +5,7 @@ import { current, forget, recall, remember } from "./session_secret.js";
 import { OPERATORS, SECRET_HEADER } from "./vocabulary.js";
 
 export let role = "";
+export let age = 0; // seconds by which the last answer is of before: a hub that reads beside another says so
 
 export class Refused extends Error {
   constructor(status, problem) {
@@ -20,6 +21,7 @@ async function ask(method, path, body) {
   const response = await request(path, {
     method, headers, body: body === undefined ? undefined : JSON.stringify(body),
   });
+  age = Number(response.headers.get("Age") ?? 0);
   if (response.status === 204) return null;
   const type = response.headers.get("Content-Type") ?? "";
   const answer = type.includes("json") ? await response.json() : {};

@@ -2,7 +2,7 @@
 
 import * as agent from "./agent.js";
 import * as alerts from "./alerts.js";
-import { Refused, resume, signIn, signOut } from "./api.js";
+import { age, Refused, resume, signIn, signOut } from "./api.js";
 import * as audit from "./audit.js";
 import * as commands from "./commands.js";
 import { el, minute, replace } from "./dom.js";
@@ -15,6 +15,7 @@ const main = document.getElementById("main");
 const link = document.getElementById("link");
 const leave = document.getElementById("leave");
 const trouble = document.getElementById("trouble");
+const OLD = 15; // seconds: a hub that reads is so far behind only where no hub leads
 const later = throttle(update);
 let refresh = async () => {};
 let stop = () => {};
@@ -46,8 +47,9 @@ async function route() {
 async function update() {
   try {
     await refresh();
-    trouble.hidden = true;
-    [asOf, away] = [new Date(), null];
+    [asOf, away] = [new Date(Date.now() - age * 1000), null];
+    trouble.hidden = age < OLD;
+    if (age >= OLD) trouble.textContent = `What stands here is as of ${minute(asOf)}: no hub leads that would say more.`;
   } catch (error) {
     if (error instanceof Refused && error.status === 401) return askForToken();
     away ??= new Date();
