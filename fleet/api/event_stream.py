@@ -117,6 +117,12 @@ class EventStream:
                 client.over = True  # cut off: it comes back with its last id
             client.ready.set()
 
+    def gap(self) -> None:
+        """Something was missed: every client comes back, and is told so."""
+        self._last += 1
+        self._ring.clear()
+        self.end()
+
     def end(self) -> None:
         """Every client gets what waits, and then the end."""
         for client in self._clients:

@@ -53,7 +53,7 @@ async def read_beside(
         hub, commander, [lambda: [single(hub_families.VIEW_AGE, round(follower.age, 1))]]
     )
     backend = FollowedBackend(hub, follower, commander, exporter, MaintenanceWindows(hub, windows))
-    follower.on_begin.append(exporter.look_again)
+    follower.on_begin += [exporter.look_again, backend.begin_anew]
     follower.on_look += [commander.follow, bus.follow, store.follow]
 
     def seen() -> tuple[float, float] | None:

@@ -124,6 +124,7 @@ class Follower:
         document, book = await self._beside(text)
         self._take_up(news.items, text, document)
         if news.more:
+            self._hub.feed.publish(list(news.items))
             return True
         self._show(news.live, text, book)
         self._looked = looked

@@ -79,7 +79,7 @@ class PostgresFollowing:
         return self._database.snapshot(read)
 
     def book(self) -> tuple[list[Alert], list[Silence]]:
-        return self._database.snapshot(hub_state.book)
+        return self._database.snapshot(hub_state.book)()
 
     def document(self, name: str) -> str | None:
         def read(connection: Connection) -> str | None:

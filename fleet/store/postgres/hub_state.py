@@ -32,27 +32,33 @@ def read(connection: Connection) -> Callable[[], HubState]:
         " ORDER BY id DESC LIMIT 1"
     ).fetchone()
     records = _rows(connection, "SELECT agent, upto, state FROM record")
-    alerts, silences = _rows(connection, _ALERTS), _rows(connection, _SILENCES)
-    replay_from = read_meta(connection, "replay_from")
+    alerts_and_silences, replay_from = book(connection), read_meta(connection, "replay_from")
 
     def made() -> HubState:
+        alerts, silences = alerts_and_silences()
         return HubState(
             last_id=max([*known, *(id_ or 0 for id_ in ids)]),
             last_at=newest[0] if newest else 0.0,
             records=[(agent, upto, json.loads(state)) for agent, upto, state in records],
-            alerts=[row_mapping.alert(row) for row in alerts],
-            silences=[row_mapping.silence(row) for row in silences],
+            alerts=alerts,
+            silences=silences,
             replay_from=replay_from,
         )
 
     return made
 
 
-def book(connection: Connection) -> tuple[list[Alert], list[Silence]]:
-    """Every alert and silence."""
-    alerts = [row_mapping.alert(row) for row in _rows(connection, _ALERTS)]
-    silences = [row_mapping.silence(row) for row in _rows(connection, _SILENCES)]
-    return alerts, silences
+def book(connection: Connection) -> Callable[[], tuple[list[Alert], list[Silence]]]:
+    """Every alert and silence, likewise."""
+    alerts, silences = _rows(connection, _ALERTS), _rows(connection, _SILENCES)
+
+    def made() -> tuple[list[Alert], list[Silence]]:
+        return (
+            [row_mapping.alert(row) for row in alerts],
+            [row_mapping.silence(row) for row in silences],
+        )
+
+    return made
 
 
 def _rows(connection: Connection, query: Any) -> list[row_mapping.Row]:

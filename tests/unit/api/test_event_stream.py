@@ -62,3 +62,23 @@ async def test_a_client_that_lags_too_far_behind_is_cut_off() -> None:
     for number in range(BEHIND + 1):
         publish(stream, number)
     assert [batch async for batch in listening] == []
+
+
+async def test_who_listened_while_something_was_missed_is_told_so_when_it_comes_back() -> None:
+    stream = EventStream()
+    stream.number_from(1000)
+    publish(stream, 1)
+    listening = stream.listen(None, EventFilter())
+    reading = asyncio.ensure_future(anext(listening, None))
+    await asyncio.sleep(0)
+    stream.gap()
+    assert await reading is None, "the end: it comes back by itself"
+    publish(stream, 2)
+    again = [batch async for batch in _ended_after(stream, stream.listen(1001, EventFilter()))]
+    assert [event.name for batch in again for event in batch] == [EventName.GAP, EventName.BUS]
+
+
+async def _ended_after(stream: EventStream, batches: Any) -> Any:
+    async for batch in batches:
+        yield batch
+        stream.end()
