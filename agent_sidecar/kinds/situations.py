@@ -175,5 +175,6 @@ Tried with the real agents that `scripts/agents.sh` installs: one gateway a kind
 them, and a second one of nanobot and Hermes beside it, whose sidecar tells of its own only. By
 recorded shapes, since a start of OpenClaw takes 37 s of processor time and each of its packages
 800 MB: two of OpenClaw at once, its update in place, its and Hermes's restart loop; and RockBot,
-of which no package can be had. A death is told when the kernel says so: measured 0.3 to 1.5 s
-after the kill on 2 cores with loads of 10 to 20, where a probe waits for the processor."""
+of which no package can be had. A death is told when the kernel says so: on 2 cores, 0.14 s after
+the kill (OpenClaw, twice, nothing beside it), and 0.3 to 1.5 s with loads of 10 to 20, where a
+probe waits for the processor."""
