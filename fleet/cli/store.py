@@ -89,7 +89,13 @@ def _move(settings: Settings, url: str | None, password_file: Path | None) -> Ca
     from fleet.store.move import Move
     from fleet.store.transfer.sides import KeptDocuments
 
-    address = StoreUrl.parse(url) if url else settings.store
+    try:
+        address = StoreUrl.parse(url) if url else settings.store
+    except ConfigError as error:  # its own remedy is that of a setting
+        remedy = (
+            "fleet store migrate postgresql://fleet@db.example.org/fleet; or home, for back"
+        )
+        raise ConfigError(error.what, error.why, remedy) from None
     if address is None:
         why = "FLEET_STORE names no database"
         raise ConfigError("nothing says what to move", why, "--from postgresql://fleet@host/fleet")
