@@ -92,9 +92,7 @@ def _move(settings: Settings, url: str | None, password_file: Path | None) -> Ca
     try:
         address = StoreUrl.parse(url) if url else settings.store
     except ConfigError as error:  # its own remedy is that of a setting
-        remedy = (
-            "fleet store migrate postgresql://fleet@db.example.org/fleet; or home, for back"
-        )
+        remedy = "fleet store migrate postgresql://fleet@db.example.org/fleet; or home, for back"
         raise ConfigError(error.what, error.why, remedy) from None
     if address is None:
         why = "FLEET_STORE names no database"
