@@ -183,7 +183,7 @@ done
 # One worker more than there are cores: half of the time a test waits for a clock or a process.
 : "${PYTEST_XDIST_AUTO_NUM_WORKERS:=$(($(getconf _NPROCESSORS_ONLN) + 1))}"
 export PYTEST_XDIST_AUTO_NUM_WORKERS
-check pytest python -m pytest -q -n auto --dist loadgroup "$@"
+check pytest python scripts/second_look.py "$@"
 
 if [ -n "$skipped" ]; then
     echo

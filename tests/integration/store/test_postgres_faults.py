@@ -41,26 +41,30 @@ async def test_a_server_that_ends_again_and_again_loses_and_doubles_nothing(
     store.open()
     refused = 0
 
+    written = 0
+    done = False
+
     async def write() -> None:
-        nonlocal refused
-        for number in range(1, 400):
-            batch = Batch([stored(number)])
-            while True:
-                try:
-                    await store.commit(batch)
-                    break
-                except StoreUnavailableError:
-                    refused += 1
-                    await asyncio.sleep(0.02)
+        nonlocal refused, written
+        while not done:
+            batch = Batch([stored(written + 1)])
+            try:
+                await store.commit(batch)
+                written += 1
+            except StoreUnavailableError:
+                refused += 1
+                await asyncio.sleep(0.02)
 
     writing = asyncio.create_task(write())
-    for _ in range(4):
-        await asyncio.sleep(0.15)
+    for times in range(1, 5):
+        await eventually(lambda times=times: written >= 20 * times, what="writing between two ends")
+        before = refused
         await asyncio.to_thread(place.server.crash)
+        await eventually(lambda before=before: refused > before, what="a write that was refused")
         await asyncio.to_thread(place.server.start)
+    done = True
     await writing
-    assert refused
-    assert await ids(store, limit=1000) == list(range(1, 400))
+    assert await ids(store, limit=10_000) == list(range(1, written + 1))
     await store.close()
 
 
