@@ -257,8 +257,9 @@ class Runner:
             self._connection.tick(now)
         self._publisher.tick(now)
         self._executor.work(time.time(), now)
+        self._sender.pump(now)  # answers leave, are written down, then their commands acknowledged
         self._outbox.flush()
-        self._sender.pump(now)
+        self._connection.acknowledge(hold=self._executor.answering)
         self._settle(now)
 
     def _settle(self, now: float) -> None:

@@ -67,6 +67,12 @@ class Executor:
     def busy(self) -> bool:
         return bool(self._checking or self._reloading or len(self._queue))
 
+    @property
+    def answering(self) -> bool:
+        """Whether a command would be run again, did the broker bring it again: to look is
+        harmless. One that changes something is known by its id, and would be dropped."""
+        return bool(self._checking or len(self._queue))
+
     def work(self, wall: float, now: float) -> None:
         """Start what waits, urgent first."""
         while (command := self._queue.start_next()) is not None:

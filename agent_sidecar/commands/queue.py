@@ -156,12 +156,18 @@ class CommandQueue:
                 if command.verb is Verb.CONFIG_RELOAD:
                     # The one verb that changes something: its id is on disk before it runs, so
                     # that it runs once even if we die meanwhile. A full disk must not stop it.
+                    self._settle(command)
                     self._seen.save()
                 return command
         return None
 
     def finished(self, command: QueuedCommand) -> None:
         self._running.discard(command.verb)
+        self._settle(command)
+
+    def _settle(self, command: QueuedCommand) -> None:
+        if command.id is not None:
+            self._seen.settled(command.id)
 
     def _notice(self, topic: str, message: Mapping[str, Any], wall: float) -> Notice | None:
         if self._keys:
@@ -202,6 +208,8 @@ class CommandQueue:
             return CommandReply(verb.value, Result.EXPIRED, ReplyCode.TTL_EXPIRED, id_)
         if len(self._waiting) >= MAX_WAITING:
             return CommandReply(verb.value, Result.BUSY, ReplyCode.RATE_EXCEEDED, id_)
+        if id_ is not None:
+            self._seen.awaited(id_)
         self._numbers += 1
         rank = _ORDER[Priority(message.get("priority", Priority.NORMAL))]
         heapq.heappush(self._waiting, QueuedCommand(rank, self._numbers, verb, id_, until, now))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Final
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.properties import Properties
@@ -15,6 +16,9 @@ from fleet.contract.publish_properties import of_paho
 
 log = logging.getLogger(__name__)
 
+HELD: Final = 8
+"""Messages without an acknowledgement while a command is carried out: a Mosquitto stops at 20."""
+
 
 class Answers:
     """paho's callbacks of a connection that is up.
@@ -24,6 +28,9 @@ class Answers:
         on_message: takes what comes in on them.
         observers: who is told what was acknowledged.
         heard_at: when something last came in, or the connection came about (monotonic s).
+
+    What comes in is acknowledged when its owner says so: until then the broker keeps it, and brings
+    it again to whoever comes back after a kill -9.
     """
 
     def __init__(self, turns: BrokerTurns, counters: ConnectionCounters) -> None:
@@ -33,17 +40,32 @@ class Answers:
         self.on_message: OnMessage = lambda *_: None
         self.observers: tuple[Observer, ...] = ()
         self.heard_at = 0.0
+        self._client: mqtt.Client | None = None
+        self._owed: list[tuple[int, int]] = []
 
     def attach(self, client: mqtt.Client) -> None:
         """Be the one whom `client` calls."""
+        self._client = client
+        self._owed.clear()
+        client.manual_ack_set(True)
         client.on_subscribe = self._subscribed
         client.on_publish = self._published
         client.on_message = self._received
 
     def tell_down(self) -> None:
         """The link is lost, or was ended."""
+        self._client = None
         for observer in self.observers:
             observer.link_down()
+
+    def acknowledge(self, *, hold: bool) -> None:
+        """Acknowledge what came in, in its order, as MQTT wants it; with `hold` not before there is
+        much of it, since the broker sends no more than it may have on the way."""
+        if self._client is None or (hold and len(self._owed) <= HELD):
+            return
+        for mid, qos in self._owed:
+            self._client.ack(mid, qos)
+        self._owed.clear()
 
     def _subscribed(
         self,
@@ -74,6 +96,7 @@ class Answers:
 
     def _received(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         self.heard_at = time.monotonic()
+        self._owed.append((message.mid, message.qos))
         topic = message.topic
         if topic not in self.filters:  # a broker that sends more: it may be another's command
             self._counters.unasked += 1

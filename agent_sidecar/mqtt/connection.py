@@ -188,6 +188,10 @@ class BrokerConnection:
         self.ability.packets.sent(info.mid, size)
         return info.mid
 
+    def acknowledge(self, *, hold: bool) -> None:
+        """Tell the broker that what came in need not come again; `hold`: not all of it is safe."""
+        self._answers.acknowledge(hold=hold)
+
     def close(self) -> None:
         """Say goodbye in order, which drops the last will. Safe to call twice."""
         self._closing = True

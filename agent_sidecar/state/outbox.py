@@ -125,12 +125,13 @@ class Outbox:
         saved = self._database.number("SELECT count(*) FROM message WHERE id > ?", self._acked)
         return saved + sum(row.id > self._acked for row in self._unsaved)
 
-    def add(self, entry: OutboxEntry, *, keep: bool = True) -> bool:
-        """Take one message; True: it is on disk. With `keep`, memory holds it until it is."""
+    def add(self, entry: OutboxEntry, *, keep: bool = True, later: bool = False) -> bool:
+        """Take one message; True: it is on disk. With `keep`, memory holds it until it is; with
+        `later` that is until `flush`, or until anything else is written."""
         self._last_id += 1
         row = OutboxRow(*_values(entry), id=self._last_id)
         self._unsaved.append(row)
-        saved = self._database.write()
+        saved = not later and self._database.write()
         if not (saved or keep):
             self._unsaved.pop()
         while len(self._unsaved) > MAX_UNSAVED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import sqlite3
 from typing import Final
 
@@ -11,6 +12,9 @@ from fleet.contract.limits import MAX_TTL
 MAX_IDS: Final = 1024
 """Only accepted commands are remembered, and those are rate-limited."""
 
+BATCH: Final = 64
+"""Ids that leave at once, if they are over."""
+
 
 class SeenIds:
     """Remembers ids at least until they expire (s since the epoch), as far as there is room.
@@ -18,7 +22,9 @@ class SeenIds:
     An id leaves only to make room, never by the time alone: a clock that was ahead for a moment
     would else make every command that was answered new again.
 
-    They reach the disk with the next thing that does, so with the answer; or by `save`.
+    They reach the disk with the next thing that does, so with the answer. One that is `awaited`
+    does not before it is `settled`: a command that is not answered yet comes again after a crash,
+    and is new then.
     """
 
     def __init__(self, database: Database) -> None:
@@ -27,6 +33,7 @@ class SeenIds:
             database.connection.execute("SELECT id, until FROM seen")
         )
         self._fresh: dict[str, float] = {}
+        self._awaited: dict[str, float] = {}
         self._gone: set[str] = set()
         database.join(self)
 
@@ -39,13 +46,25 @@ class SeenIds:
             end = self._until[known]
             return now < end <= now + MAX_TTL, end
 
-        while len(self._until) >= MAX_IDS:
-            self._drop(min(self._until, key=worth))
+        while len(self._until) >= MAX_IDS:  # for many at once, since to look for them costs
+            first, *more = heapq.nsmallest(BATCH, self._until, key=worth)
+            for known in (first, *(one for one in more if not worth(one)[0])):
+                self._drop(known)
         self._until[id_] = self._fresh[id_] = until
 
     def full(self, now: float) -> bool:
         """Whether one more would push out one that has not expired yet."""
         return len(self._until) >= MAX_IDS and min(self._until.values()) > now
+
+    def awaited(self, id_: str) -> None:
+        """What this is the id of is yet to be carried out."""
+        self._awaited[id_] = self._fresh.pop(id_)
+
+    def settled(self, id_: str) -> None:
+        """Run again, it would do harm, or say twice what is on its way."""
+        until = self._awaited.pop(id_, None)
+        if until is not None and id_ in self._until:
+            self._fresh[id_] = until
 
     def save(self) -> bool:
         """Have them on disk now; False on a full one, where memory still knows them."""
@@ -64,4 +83,5 @@ class SeenIds:
     def _drop(self, id_: str) -> None:
         del self._until[id_]
         self._fresh.pop(id_, None)
+        self._awaited.pop(id_, None)
         self._gone.add(id_)

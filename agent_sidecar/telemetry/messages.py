@@ -90,7 +90,7 @@ class MessageBuilder:
             **self._known(now),
             reply=reply.message() if reply else None,
         )
-        self.store(MessageKind.STATUS, message, retain=reply is None)
+        self.store(MessageKind.STATUS, message, retain=reply is None, later=reply is not None)
 
     def completed(self, said: Mapping[str, Any], now: float) -> dict[str, Any]:
         """A status of the agent's own, with what the sidecar knows beside it: retained, it takes
@@ -131,16 +131,17 @@ class MessageBuilder:
         severity: str = "",
         rank: int | None = None,
         keep: bool = True,
+        later: bool = False,
     ) -> bool:
         """Put a message into the outbox; True once it is safe there. `rank` is given where it is
-        not that of the severity."""
+        not that of the severity; what may be written down `later` leaves first."""
         seq = self._session.issued
         payload = self._numbered(kind, message)
         if payload is None:
             return True
         rank = RANK[severity] if rank is None else rank
         entry = OutboxEntry(self._session.boot, seq, kind, rank, retain, payload)
-        stored = self._outbox.add(entry, keep=keep)
+        stored = self._outbox.add(entry, keep=keep, later=later)
         if not (stored or keep):
             self._session.take_back(seq)
         return stored

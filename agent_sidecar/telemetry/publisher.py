@@ -175,7 +175,8 @@ class Publisher:
         self._builder.status(State.OFFLINE, now, time.time())
 
     def reply(self, reply: CommandReply, now: float) -> None:
-        """One commit keeps both the reply and the id of what it answers."""
+        """It leaves first; then one commit keeps both the reply and the id of what it answers, and
+        only then is the command acknowledged to the broker."""
         self._builder.status(self._observed.state(now), now, time.time(), reply)
 
     # --- tasks

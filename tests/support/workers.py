@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent_sidecar.work.descendants import below
 from agent_sidecar.work.fake_hub import FakeHub, Kept
 from agent_sidecar.work.isolation import rungs
 from agent_sidecar.work.loop import WorkLoop
@@ -66,6 +67,11 @@ class Bench:
         mounts = Path("/proc/mounts").read_text().splitlines()
         mine = [line for line in mounts if str(self.state) in line]
         return mine + [path.name for path in (self.state / "tasks").iterdir()]
+
+
+def helpers(sidecar: int) -> list[int]:
+    """The spawner and the supervisors of that sidecar, and of no other that runs now."""
+    return sorted(set(below(sidecar)) & set(carrying("agent_sidecar.work.spawner")))
 
 
 def carrying(word: str) -> list[int]:

@@ -13,7 +13,7 @@ import pytest
 from fleet.contract.work_vocabulary import BoardSection, TaskReason, TaskState
 from tests.support.docker import IMAGE, NEEDS_ENGINE, Docker, engine
 from tests.support.waiting import wait_until
-from tests.support.workers import Bench, carrying, sidecar_argv, wait_for_none
+from tests.support.workers import Bench, carrying, helpers, sidecar_argv, wait_for_none
 
 pytestmark = NEEDS_ENGINE
 
@@ -146,7 +146,7 @@ def test_what_a_sidecar_and_all_its_helpers_left_the_next_one_removes(
     argv = sidecar_argv(state, "container", "sleep 4722.3", IMAGE)
     sidecar = subprocess.Popen(argv, env=docker.environ)
     wait_until(lambda: docker.run("ps", "-q"), what="that the container runs")
-    for pid in (*carrying("agent_sidecar.work.spawner"), sidecar.pid):
+    for pid in (*helpers(sidecar.pid), sidecar.pid):
         os.kill(pid, signal.SIGKILL)
     sidecar.wait()
     docker.container("bystander", "sleep 4723.4", "--label", "fleet.work=another")

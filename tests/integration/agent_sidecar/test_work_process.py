@@ -15,7 +15,7 @@ from agent_sidecar.work.fake_hub import FakeHub
 from agent_sidecar.work.hub import Claim, HubAway
 from fleet.contract.work_vocabulary import BoardSection, TaskReason, TaskState
 from tests.support.waiting import wait_until
-from tests.support.workers import Bench, carrying, sidecar_argv, wait_for_none
+from tests.support.workers import Bench, carrying, helpers, sidecar_argv, wait_for_none
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the rungs need Linux"),
@@ -225,8 +225,7 @@ def test_what_a_sidecar_and_all_its_helpers_left_the_next_one_ends(tmp_path: Pat
     sidecar = subprocess.Popen(sidecar_argv(state, "process", script))
     wait_until(lambda: list(state.glob("tasks/*.worker")), what="that the worker is on record")
     wait_until(lambda: len(carrying("4716.6")) >= 5, what="that the worker has hidden itself")
-    helpers = carrying("agent_sidecar.work.spawner")
-    for pid in (*helpers, sidecar.pid):
+    for pid in (*helpers(sidecar.pid), sidecar.pid):
         os.kill(pid, signal.SIGKILL)
     sidecar.wait()
     bench = Bench(state)

@@ -121,6 +121,7 @@ def test_a_repeated_id_is_known_after_a_restart(tmp_path: Path) -> None:
     command = {"verb": "health-check", "id": ulid(NOON), "ts": timestamp(NOON)}
     first = Bench(tmp_path)
     first.send(command)
+    first.queue.finished(first.queue.start_next() or pytest.fail("nothing is queued"))
     first.seen.save()
     second = Bench(tmp_path)
     second.send(command)

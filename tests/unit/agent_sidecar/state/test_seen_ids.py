@@ -65,3 +65,35 @@ def test_the_ones_that_expire_first_make_room(path: Path) -> None:
         assert known
         assert "4" not in known
         assert "5" in known
+
+
+def test_an_id_that_waits_for_its_answer_is_known_here_and_not_to_the_next_process(
+    path: Path,
+) -> None:
+    seen = SeenIds(Database(path))
+    for id_ in ("a", "b"):
+        seen.add(id_, until=10, now=0)
+        seen.awaited(id_)
+    seen.settled("b")
+    seen.settled("nobody's")
+    assert seen.save()
+    again = SeenIds(Database(path))
+    assert "a" in seen
+    assert "a" not in again
+    assert "b" in again
+    seen.settled("a")
+    assert seen.save()
+    assert "a" in SeenIds(Database(path))
+
+
+def test_many_that_are_over_make_room_at_once_and_of_the_others_one(path: Path) -> None:
+    seen = SeenIds(Database(path))
+    for number in range(MAX_IDS):
+        seen.add(str(number), until=10 if number < 10 else 200, now=0)
+    seen.add("one", until=300, now=100)
+    assert not any(str(number) in seen for number in range(10))
+    for number in range(9):
+        seen.add(f"more {number}", until=300, now=100)
+    assert all(str(number) in seen for number in range(10, MAX_IDS))
+    seen.add("last", until=300, now=100)
+    assert sum(str(number) in seen for number in range(10, MAX_IDS)) == MAX_IDS - 11
