@@ -169,8 +169,12 @@ class Committer:
         now = self.now()
         if not self.book.acknowledge(agent, code, by, now):
             return False
-        drift = code == HubAlertCode.CONFIG_DRIFT
-        await self.write(self.roster.accept_config(agent, at=now) if drift else [])
+        if code != HubAlertCode.CONFIG_DRIFT:
+            await self.write()
+            return True
+        events = self.roster.accept_config(agent, at=now)
+        self._dirty[agent] = (self._last_id, now)
+        await self.write(events, save_all=True)  # no message says it again after a restart
         return True
 
     def enqueue(

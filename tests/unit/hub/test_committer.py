@@ -73,6 +73,26 @@ async def test_an_acknowledged_drift_is_the_new_normal(intake: Intake):
     assert not await intake.committer.acknowledge("larry", "config-drift", "mia")
 
 
+async def test_an_acknowledged_drift_is_the_new_normal_after_a_restart_too(
+    intake: Intake, tmp_path: Path
+):
+    one, two = ("sha256:" + digit * 64 for digit in "12")
+    intake.bus.deliver(status(config=one), status(config=two))
+    await eventually(intake.committer.book.firing)
+    await intake.committer.acknowledge("larry", "config-drift", "mia")
+    await intake.store.close()
+    again = Intake(tmp_path / "home")
+    assert not again.committer.book.firing()
+    task = asyncio.create_task(again.ingest.run())
+    again.bus.deliver(status(config=two, state="degraded"))
+    await eventually(lambda: again.bus.acked)
+    again.bus.deliver(status(config="sha256:" + "3" * 64))
+    await eventually(again.committer.book.firing)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await again.store.close()
+
+
 async def test_maintenance_that_ends_and_begins_again_at_once_outlives_a_restart(
     intake: Intake, tmp_path: Path
 ):
