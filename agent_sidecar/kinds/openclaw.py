@@ -76,7 +76,9 @@ def assemble(config: Config) -> Assembly:
             timeout + GRACE,
         ),
         *common.work_probes(config),
-        *job_probes(config, Jobs(lambda: program.ask("cron", "list", "--all", "--json"))),
+        *job_probes(
+            config, Jobs(lambda: program.ask("cron", "list", "--all", "--json"), gateway.pid)
+        ),
         VersionProbe(running(at("/startupz"), timeout), program.installed, timeout),
         *common.profile_probes(config, files, checked.valid, PATIENCE + GRACE),
         *common.machine_probes(config),

@@ -1,8 +1,9 @@
 """OpenClaw's scheduled jobs, by `openclaw cron list`: times and words of how they ended.
 
 Its database holds credentials and is not opened. The command takes two seconds of processor time,
-so that it is asked from time to time, sooner where what is known would be bad news by now. Only the
-first answer is waited for: the later ones come beside the probes, for the next look.
+so that it is asked from time to time, sooner where what is known would be bad news by now. What
+would be late by an answer of before is not told: the next one is waited for, as it is where there
+is none yet of this gateway. All others come beside the probes, for the next look.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Jobs:
     """The list as it was last told; `ask` gives None where it cannot be.
 
     Args:
+        gateway: who answers; a list of before its start says nothing of its jobs.
         clock: monotonic s.
         begin: runs a function in a thread of its own.
     """
@@ -47,10 +49,13 @@ class Jobs:
     def __init__(
         self,
         ask: Callable[[], Any],
+        gateway: Callable[[], int | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         begin: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
         self._ask = ask
+        self._gateway = gateway
+        self._told_by: int | None = None
         self._begin = begin
         self._clock = clock
         self._lock = threading.Lock()  # two probes share one answer
@@ -70,25 +75,32 @@ class Jobs:
             return Outcomes(len(self._jobs), sum(1 for job in self._jobs if job.failed))
 
     def _look(self) -> None:
-        now = self._clock()
-        patience = OFTEN if self._jobs is None or self._bad() else SELDOM
+        now, gateway = self._clock(), self._gateway()
+        if gateway != self._told_by:
+            self._told_by, self._asked, self._jobs = gateway, float("-inf"), None
+        late = self._late()
+        patience = OFTEN if self._jobs is None or late or self._failed() else SELDOM
         if now - self._asked < patience:
             return
-        first, self._asked = self._asked == float("-inf"), now
-        if first:
+        self._asked = now
+        if self._jobs is None or late:
             self._jobs = _listed(self._ask())
         else:
-            self._begin(self._refresh)
+            self._begin(lambda: self._refresh(gateway))
 
-    def _refresh(self) -> None:
+    def _refresh(self, gateway: int | None) -> None:
         jobs = _listed(self._ask())
         with self._lock:
-            self._jobs = jobs
+            if gateway == self._told_by:
+                self._jobs = jobs
 
-    def _bad(self) -> bool:
+    def _late(self) -> bool:
+        """Whether a job is, if nothing has happened since the list was told."""
         wall = time.time()
-        late = any(job.late(wall) for job in self._due() or ())
-        return late or any(job.failed for job in self._jobs or ())
+        return any(job.late(wall) for job in self._due() or ())
+
+    def _failed(self) -> bool:
+        return any(job.failed for job in self._jobs or ())
 
     def _due(self) -> Sequence[Due] | None:
         if self._jobs is None:

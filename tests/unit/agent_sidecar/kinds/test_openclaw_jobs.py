@@ -26,8 +26,9 @@ class Program:
         self.answer: Any = {"jobs": list(jobs)}
         self.asked = 0
         self.now = 0.0
+        self.gateway = 1
         self.waiting: list[Callable[[], None]] = []
-        self.jobs = Jobs(self.ask, lambda: self.now, self.waiting.append)
+        self.jobs = Jobs(self.ask, lambda: self.gateway, lambda: self.now, self.waiting.append)
 
     def ask(self) -> Any:
         self.asked += 1
@@ -65,6 +66,34 @@ def test_bad_news_is_asked_for_anew() -> None:
         program.now = OFTEN
         program.jobs.due()
         assert program.answers() == 2
+
+
+def test_a_job_is_not_late_by_a_list_of_before() -> None:
+    """At the usual interval each list is ten minutes old, and a job of every minute long over."""
+    program = Program(entry(due=-SELDOM))
+    program.jobs.due()
+    program.answer = {"jobs": [entry(due=20)]}
+    program.now = SELDOM
+    [job] = program.jobs.due() or []
+    assert not job.late(time.time())
+    assert (program.asked, program.waiting) == (2, []), "it was waited for"
+    program.answer = None
+    program.now += OFTEN
+    assert program.jobs.due() == [job], "nothing is late: it is not asked yet"
+
+
+def test_who_comes_back_is_asked_at_once_and_a_late_word_of_before_is_not_its_own() -> None:
+    program = Program(entry(due=9, status="error"))
+    assert program.jobs.outcomes() == Outcomes(1, 1)
+    program.now = OFTEN
+    program.jobs.outcomes()
+    [before] = program.waiting
+    program.gateway = 2
+    program.answer = {"jobs": []}
+    assert program.jobs.outcomes() == Outcomes(0, 0)
+    program.answer = {"jobs": [entry(due=9, status="error")]}
+    before()
+    assert program.jobs.outcomes() == Outcomes(0, 0)
 
 
 def test_what_cannot_be_asked_is_unknown() -> None:
