@@ -172,9 +172,9 @@ sidecar's own: the hub tells it as `agent-degraded`. nanobot says nothing of its
 `/health` stays `ready` without any.
 
 Tried with the real agents that `scripts/agents.sh` installs: one gateway a kind is led through
-them, and a second one of nanobot and Hermes beside it, whose sidecar tells of its own only. By
-recorded shapes, since a start of OpenClaw takes 37 s of processor time and each of its packages
-800 MB: two of OpenClaw at once, its update in place, its and Hermes's restart loop; and RockBot,
-of which no package can be had. A death is told when the kernel says so: on 2 cores, 0.14 s after
-the kill (OpenClaw, twice, nothing beside it), and 0.3 to 1.5 s with loads of 10 to 20, where a
-probe waits for the processor."""
+them, and beside it a second one with a home of its own, and one more of the same user (a profile,
+or another configuration), whose sidecars tell of their own only. By recorded shapes: the restart
+loops of OpenClaw, whose start takes 37 s of processor time, and of Hermes; and RockBot, of which
+no package can be had. A death is told when the kernel says so: on 2 cores, 0.14 s after the kill
+(OpenClaw, twice, nothing beside it), and 0.3 to 1.5 s with loads of 10 to 20, where a probe waits
+for the processor."""

