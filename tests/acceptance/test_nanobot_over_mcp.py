@@ -34,7 +34,7 @@ READ_ONLY = {
     "status", "describe", "check", "alerts", "history", "forecast", "versions", "audit", "tasks",
     "board",
 }  # fmt: skip
-WIDE_AWAKE = 40.0
+WIDE_AWAKE = 120.0
 """Seconds: nanobot alone needs some to start on a busy machine."""
 
 
@@ -54,6 +54,10 @@ class Stage:
         status, body, _ = self.hub.ask("GET", "/v1/agents/ada")
         assert status in (200, 404), body
         return body if status == 200 else {}
+
+    def is_well(self) -> bool:
+        found = self.agent()
+        return found.get("state") == "ok" and "agent" in (found.get("versions") or {})
 
     def alerts(self) -> set[str]:
         return set(self.agent()["alerts"])
@@ -98,9 +102,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         try:
             nanobot.start()
             found = Stage(hub, nanobot, model, programs(folder / "bin"))
-            wait_until(
-                lambda: found.agent().get("state") == "ok", WIDE_AWAKE, "ada's health at the hub"
-            )
+            wait_until(found.is_well, WIDE_AWAKE, "ada's health and version at the hub")
             yield found
         finally:
             nanobot.kill()
@@ -225,9 +227,8 @@ def test_hung_killed_restarted_and_reconfigured_it_is_seen_as_what_it_is(stage: 
 
     nanobot.signal(signal.SIGSTOP)
     wait_until(lambda: shows("endpoint-down"), WIDE_AWAKE, "the alert on a hung gateway")
-    hung = stage.agent()
-    assert hung["state"] == "degraded", "the sidecar lives, and so does the process"
-    assert hung["checks"]["process"] != "fail"
+    wait_until(lambda: stage.agent()["state"] == "degraded", WIDE_AWAKE, "its sidecar lives")
+    assert stage.agent()["checks"]["process"] != "fail", "and so does the process"
     nanobot.signal(signal.SIGCONT)
     wait_until(is_ok, WIDE_AWAKE, "its recovery")
 

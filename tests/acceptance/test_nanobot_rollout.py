@@ -10,7 +10,6 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -91,9 +90,6 @@ def beside(home: Path, hub: WorkHub, folder: Path) -> Sidecar:
 def test_a_gateway_is_updated_in_its_own_environment_and_brought_back(
     hub: WorkHub, home: Path, tmp_path: Path
 ) -> None:
-    def agent() -> dict[str, Any]:
-        return hub.done("GET", "/v1/agents/alpha", "viewer")
-
     def runs(version: str) -> bool:
         found = hub.ask("GET", "/v1/agents/alpha", "viewer")[1]
         return (found.get("versions") or {}).get("agent") == version and found["state"] == "ok"
@@ -114,7 +110,7 @@ def test_a_gateway_is_updated_in_its_own_environment_and_brought_back(
             return str(one["state"])
 
         wait_until(lambda: state() == "committed", LONG, "0.3.5")
-        assert runs("0.3.5"), agent()
+        wait_until(lambda: runs("0.3.5"), LONG, "0.3.5 at the hub")
         hub.done("POST", f"/v1/rollouts/{id_}/rollback", "operator")
 
         def back() -> bool:

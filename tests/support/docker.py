@@ -60,7 +60,7 @@ class Docker:
                 stderr=log,
                 env={**os.environ, "PATH": PATH},
             )
-        wait_until(self._answers, 40, "the engine's start")
+        wait_until(self._answers, what="the engine's start")
         return self
 
     def make_image(self) -> None:

@@ -16,6 +16,9 @@ from tests.support.waiting import wait_until
 
 REASON = "nanobot-ai is not installed; sh scripts/agents.sh installs it"
 
+START = 120.0
+"""Seconds that a start or a turn may take: one or two are usual, on a busy machine many."""
+
 
 def find_nanobot() -> str | None:
     """The program of the newest release, where scripts/agents.sh put it."""
@@ -71,7 +74,7 @@ class Nanobot:
             self._process = subprocess.Popen(
                 argv, env=environ, cwd=self._home, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        wait_until((self.folder / "run/gateway.json").is_file, 40, "nanobot's start")
+        wait_until((self.folder / "run/gateway.json").is_file, START, "nanobot's start")
         return self
 
     def ask(self, *folders: Path) -> str:
@@ -81,7 +84,7 @@ class Nanobot:
         done = subprocess.run(
             [self._program, "agent", "--classic", "--no-markdown", "--logs", "-m", "How are they?"],
             env=environ, cwd=self._home, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=60, check=False,
+            timeout=START, check=False,
         )  # fmt: skip
         said = done.stdout + done.stderr
         assert done.returncode == 0, said[-2000:]
@@ -95,7 +98,7 @@ class Nanobot:
         """Ends it without a goodbye, as a crash does: the run file stays."""
         self.signal(signal.SIGKILL)
         if self._process is not None:
-            self._process.wait(10)
+            self._process.wait(60)
 
 
 def job(name: str, every: float, due: float) -> dict[str, Any]:

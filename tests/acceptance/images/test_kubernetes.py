@@ -144,7 +144,7 @@ def test_the_compose_file_that_enrolment_writes_runs_beside_the_agents_files(
     try:
         started = project.run("up", "-d")
         assert started.returncode == 0, started.stderr[-2000:]
-        wait_until(lambda: seen(hub, "beta").get("seq"), 30, "beta's birth")
+        wait_until(lambda: seen(hub, "beta").get("seq"), what="beta's birth")
     finally:
         project.run("down", "-v", "-t", "2")
 

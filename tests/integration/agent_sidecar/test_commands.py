@@ -39,7 +39,7 @@ def test_a_health_check_brings_a_fresh_heartbeat(hub: Listener, sidecar: Sidecar
     hub.wait("heartbeat")
     before = len(hub.all("heartbeat"))
     hub.reply(hub.command("alpha", "health-check"))
-    assert len(hub.all("heartbeat")) == before + 1
+    hub.wait("heartbeat", count=before + 1)
 
 
 def test_config_reload_runs_the_local_action_and_reports_the_new_digest(

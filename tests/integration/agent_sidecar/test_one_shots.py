@@ -24,6 +24,7 @@ def test_beat_publishes_one_heartbeat_and_its_state_once(hub: Listener, agent: S
     for _ in range(3):
         done = agent.call("beat")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    hub.wait("heartbeat", count=3)
     beats = hub.all("heartbeat")
     assert len(beats) == 3
     assert len(hub.all("status")) == 1

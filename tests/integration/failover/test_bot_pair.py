@@ -30,7 +30,7 @@ def test_a_killed_agent_and_then_a_killed_sidecar_are_followed_and_never_two_pol
     agent = bots.agent_pid("ada")
     bots.sidecars["ada"].kill()
     bots.wait_polled("bob")
-    wait_until(gone(agent), 30, "the end of the agent that nobody watches")
+    wait_until(gone(agent), what="the end of the agent that nobody watches")
     wait_until(lambda: bots.pair()["phase"] == "steady", 60, "a steady pair")
     assert [one["agent"] for one in bots.pair()["members"]] == ["bob", "ada"]
     alerts = bots.hub.get("/v1/agents/ada")["alerts"]

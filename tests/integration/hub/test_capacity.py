@@ -122,7 +122,7 @@ def judge_every_door(hub: Served, broker: Mosquitto, webhook: Webhook) -> None:
         ("ada", "quota-near", "critical"),
         ("", "quota-near", "critical"),
     }
-    wait_until(lambda: wanted <= told(), deadline=40, what="the alerts")
+    wait_until(lambda: wanted <= told(), what="the alerts")
     assert {one for one in told() if one[0] == "bob"} == set()
 
     answer = hub.get("/v1/forecast?agent=ada", "viewer")

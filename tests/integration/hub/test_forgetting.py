@@ -64,7 +64,7 @@ def stored(hub: Served, agent: str) -> list[dict[str, Any]]:
 
 def went_silent(hub: Served, stray: Publisher, webhook: Webhook) -> None:
     beat(stray, metrics={"load": 1})
-    wait_until(lambda: STALE in told(webhook), 40, "the news that it is silent")
+    wait_until(lambda: STALE in told(webhook), what="the news that it is silent")
     wait_until(lambda: is_noted(hub.home, "stray", "agent-stale"), what="the note of it")
 
 
@@ -90,7 +90,7 @@ def test_a_name_that_spoke_once_is_forgotten_for_good(
     assert hub.get("/v1/stats")["facts"]["forgotten"] == 1
     assert "stray" not in hub.get("/metrics", "viewer")
     assert hub.get("/v1/silences")["silences"] == []
-    wait_until(lambda: OVER in told(webhook), 40, "the news that it is over")
+    wait_until(lambda: OVER in told(webhook), what="the news that it is over")
     hub.kill()
     hub.start()
     assert names(hub) == []
@@ -121,7 +121,7 @@ def test_who_is_forgotten_while_no_hub_serves_is_forgotten_by_the_next_one(
     hub.start()
     wait_until(lambda: not (hub.home / FILE).exists(), what="the departure")
     assert names(hub) == []
-    wait_until(lambda: OVER in told(webhook), 40, "the news that it is over")
+    wait_until(lambda: OVER in told(webhook), what="the news that it is over")
     hub.kill()
     hub.start()
     assert names(hub) == []
@@ -157,7 +157,7 @@ def test_a_renamed_agent_keeps_its_history_and_its_old_name_is_over(
     assert len(stored(hub, "better")) == 2
     assert stored(hub, "stray") == []
     assert [one["agent"] for one in hub.get("/v1/silences")["silences"]] == ["better"]
-    wait_until(lambda: OVER in told(webhook), 40, "the news that it is over")
+    wait_until(lambda: OVER in told(webhook), what="the news that it is over")
     hub.kill()
     hub.start()
     assert names(hub) == ["better"]

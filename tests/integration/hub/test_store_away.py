@@ -62,11 +62,11 @@ def test_a_database_that_is_away_is_a_pause_and_an_alert_and_loses_nothing(
     try:
         larry.publish_all("heartbeat", [_beat(n) for n in range(100, 300)])
         wait_until(lambda: "intake paused" in hub.log, what="the pause")
-        wait_until(lambda: _told(receiver) == ["firing"], 40, "the alert")
+        wait_until(lambda: _told(receiver) == ["firing"], what="the alert")
     finally:
         place.server.start()
-    wait_until(lambda: _stored(place) == 300, 40, "what came meanwhile")
-    wait_until(lambda: _told(receiver) == ["firing", "resolved"], 40, "the alert's end")
+    wait_until(lambda: _stored(place) == 300, what="what came meanwhile")
+    wait_until(lambda: _told(receiver) == ["firing", "resolved"], what="the alert's end")
     [(different,)] = place.server.run(
         "SELECT count(DISTINCT payload) FROM message WHERE kind = 0", database=place.name
     )
@@ -82,15 +82,15 @@ def test_an_idle_hub_notices_it_too_and_says_it_once(
     hub.start()
     place.server.crash()
     try:
-        wait_until(lambda: "intake paused" in hub.log, 40, "the pause")
-        wait_until(lambda: _told(receiver) == ["firing"], 40, "the alert")
-        wait_until(lambda: "work waits" in hub.log, 40, "the wait of work")
+        wait_until(lambda: "intake paused" in hub.log, what="the pause")
+        wait_until(lambda: _told(receiver) == ["firing"], what="the alert")
+        wait_until(lambda: "work waits" in hub.log, what="the wait of work")
         assert ask(f"http://{hub.http}/readyz").status == 503
     finally:
         place.server.start()
-    wait_until(lambda: "intake resumed" in hub.log, 40, "the end of the pause")
-    wait_until(lambda: "work goes on" in hub.log, 40, "work")
-    wait_until(lambda: _told(receiver) == ["firing", "resolved"], 40, "the alert's end")
+    wait_until(lambda: "intake resumed" in hub.log, what="the end of the pause")
+    wait_until(lambda: "work goes on" in hub.log, what="work")
+    wait_until(lambda: _told(receiver) == ["firing", "resolved"], what="the alert's end")
     assert [hub.log.count(said) for said in ("intake paused", "work waits")] == [1, 1]
     assert hub.stop() == 0
 

@@ -56,7 +56,7 @@ def test_who_was_told_acknowledges_by_the_link(
     ada = Publisher(broker, "ada")
     body = {"code": "disk-pressure", "severity": "critical", "state": "firing"}
     ada.publish("alert", json.dumps({**body, "ts": timestamp(time.time())}))
-    [post] = wait_until(webhook.json, 20, "the notification")
+    [post] = wait_until(webhook.json, what="the notification")
     link = hub.url + urlsplit(post["acknowledge"]).path
     code, text = ask(link, "GET")
     assert (code, "disk-pressure" in text, "<form" in text) == (200, True, True)

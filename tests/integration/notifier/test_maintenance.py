@@ -60,7 +60,7 @@ def wait_for(hub: Served, **wanted: str) -> None:
         known = states(hub)
         return all(known.get(name) == state for name, state in wanted.items())
 
-    wait_until(as_wanted, 30, f"{wanted}")
+    wait_until(as_wanted, what=f"{wanted}")
 
 
 def announce(hub: Served, notice: str) -> None:

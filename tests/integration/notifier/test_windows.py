@@ -81,7 +81,7 @@ def test_windows_open_by_the_settings_and_end_by_hand_for_good(
     later = call(hub, "begin", "--agent", "cyd", "--at", "2036-12-01T22:00+01:00").strip()
     for name in ("ada", "bob", "cyd"):
         publish(broker, name, "disk-pressure")
-    wait_until(lambda: ("disk-pressure", "cyd") in told(webhook), 20, what="what nothing holds")
+    wait_until(lambda: ("disk-pressure", "cyd") in told(webhook), what="what nothing holds")
     [window] = (id_ for id_ in on(hub) if id_ != site)
     assert on(hub) == {window: ["ada"], site: ["bob"]}
     assert told(webhook) == {("disk-pressure", "cyd")}

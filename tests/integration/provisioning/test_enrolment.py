@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,7 +45,7 @@ async def refused(visit: RawClient) -> bool:
     """Whether it is turned away. TLS 1.3 tells of a refused certificate after the handshake."""
     try:
         async with visit:
-            return await visit.ended(1.0)
+            return await visit.ended()
     except BrokerError:
         return True
 
@@ -116,7 +115,7 @@ async def test_a_client_id_cannot_be_stolen(provisioned: ProvisionedBroker) -> N
         assert victim.alive
 
 
-async def test_a_revoked_agent_is_kicked_within_a_second_and_leaves_nothing(
+async def test_a_revoked_agent_is_kicked_at_once_and_leaves_nothing(
     provisioned: ProvisionedBroker,
 ) -> None:
     topics = provisioned.settings.topics
@@ -128,10 +127,8 @@ async def test_a_revoked_agent_is_kicked_within_a_second_and_leaves_nothing(
             await agent.subscribe(topics.of(MessageKind.COMMAND, "alpha"))
             await agent.publish(topics.of(MessageKind.HEARTBEAT, "alpha"), b"{}", retain=True)
             async with provisioned.enroller() as enroller:
-                started = time.monotonic()
                 await enroller.revoke("alpha")
-                assert await agent.ended(1.0)
-                assert time.monotonic() - started < 5
+                assert await agent.ended(), "and not with its next keep-alive"
         with pytest.raises(BrokerError):
             async with login(provisioned, credential):
                 pass
@@ -163,7 +160,7 @@ async def test_a_revoked_certificate_is_kicked_and_refused(
             assert await agent.subscribe("fleet/alpha/command")
             assert not await agent.subscribe("fleet/+/command")
             await enroller.revoke("alpha")
-            assert await agent.ended(1.0)
+            assert await agent.ended()
         assert await refused(by_certificate(provisioned, credential, tmp_path))
         again = await enroller.add("alpha", certificate=True, reuse=True)
         async with by_certificate(provisioned, again, tmp_path) as agent:

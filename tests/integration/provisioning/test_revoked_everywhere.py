@@ -105,7 +105,7 @@ async def test_a_revoked_agent_has_no_way_in_and_leaves_nothing(
     async with login(provisioned, credential) as agent:
         await speak(agent, "alpha", metrics={"load": 1})
         await complain(agent, "alpha")
-        await eventually(lambda: FULL in told(webhook), 40, "the news of the full disk")
+        await eventually(lambda: FULL in told(webhook), what="the news of the full disk")
         assert hub.ask("POST", "/v1/publish/heartbeat", token, beat)[0] == 202
         report = await run(hub, "revoke", "alpha")
         assert undone(report) == []
@@ -124,7 +124,7 @@ async def test_a_revoked_agent_has_no_way_in_and_leaves_nothing(
     assert await retained(provisioned, "alpha") == []
     assert states(hub) == {}
     assert "alpha" not in hub.get("/metrics", "viewer")
-    await eventually(lambda: OVER in told(webhook), 40, "the news that it is over")
+    await eventually(lambda: OVER in told(webhook), what="the news that it is over")
     hub.kill()
     hub.start()
     assert states(hub) == {}
@@ -152,7 +152,7 @@ async def test_a_successor_inherits_nothing_though_no_hub_saw_the_change(
     credential = (await provisioned.enrol("alpha"))["alpha"]
     async with login(provisioned, credential) as agent:
         await complain(agent, "alpha")
-        await eventually(lambda: FULL in told(webhook), 40, "the news of the full disk")
+        await eventually(lambda: FULL in told(webhook), what="the news of the full disk")
         await eventually(
             lambda: is_noted(hub.home, "alpha", "disk-pressure"), what="the note of it"
         )
@@ -161,7 +161,7 @@ async def test_a_successor_inherits_nothing_though_no_hub_saw_the_change(
         await run(hub, "revoke", "alpha")
     await run(hub, "add", "alpha", "--reuse")
     hub.start()
-    await eventually(lambda: OVER in told(webhook), 40, "the news that it is over")
+    await eventually(lambda: OVER in told(webhook), what="the news that it is over")
     await eventually(lambda: states(hub) == {"alpha": "unknown"}, what="a new agent")
     assert hub.get("/v1/alerts")["alerts"] == []
 

@@ -83,26 +83,25 @@ def test_jobs_that_fail_are_seen_though_nanobot_calls_them_ok(
     assembly = assembled(nanobot, FLEET_IDLE_TOKENS="1500", FLEET_ERROR_RATE="20")
     try:
         nanobot.start()
-        good = wait_until(
-            lambda: (
-                (found := look(assembly))["usage"].metrics.get("tokens_input_total", 0) and found
-            ),
-            40,
-            "the first run of the job",
-        )
+
+        def well() -> dict[str, ProbeResult]:
+            found = look(assembly)
+            called = found["usage"].metrics.get("tokens_input_total", 0)
+            # On a busy machine its second run, whose tokens are too many, is over before a look.
+            return found if called and raised(found) <= {"idle-cost"} else {}
+
+        good = wait_until(well, what="the first run of the job")
         assert good["cron"].check is Check.PASS
         assert good["usage"].metrics["tokens_output_total"] % 50 == 0
         assert "work_age_seconds" in good["usage"].metrics
-        assert raised(good) == set()
 
         wait_until(
-            lambda: "idle-cost" in raised(look(assembly)), 40, "tokens spent without user work"
+            lambda: "idle-cost" in raised(look(assembly)), what="tokens spent without user work"
         )
         script.status = 500
         bad = wait_until(
             lambda: (found := look(assembly))["cron"].check is Check.FAIL and found,
-            40,
-            "the failing job",
+            what="the failing job",
         )
         assert "cron-failure" in raised(bad)
         script.status = 200

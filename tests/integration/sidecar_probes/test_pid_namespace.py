@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.broker import Mosquitto, free_port
 from tests.support.sidecar import Listener, Sidecar
+from tests.support.waiting import wait_until
 
 APART = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 
@@ -72,7 +73,7 @@ def test_check_says_what_is_not_visible_and_the_ways(
 
     def check(*before: str) -> str:
         done = subprocess.run(
-            [*before, *words], env=sidecar.environ, capture_output=True, text=True, timeout=30,
+            [*before, *words], env=sidecar.environ, capture_output=True, text=True, timeout=60,
             check=False, cwd=tmp_path,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -93,12 +94,18 @@ def test_a_death_in_one_namespace_is_still_a_death(
     tmp_path: Path, broker: Mosquitto, hub: Listener
 ) -> None:
     """The sidecar is process 1 and the agent its sibling: seen once, it is gone once it is gone."""
-    start = 'sleep 3 & echo $! >"$PID_FILE"; exec "$@"'
-    sidecar = Sidecar(tmp_path / "s", broker.url, FLEET_PID_FILE=str(tmp_path / "agent.pid"))
-    sidecar.start(*APART, "env", f"PID_FILE={tmp_path / 'agent.pid'}", "sh", "-c", start, "sh")
+    end, pid_file = tmp_path / "end", tmp_path / "agent.pid"
+    agent = f"until [ -e {end} ]; do sleep 0.1; done"
+    start = f'{{ {agent}; }} & echo $! >{pid_file}; exec "$@"'
+    sidecar = Sidecar(tmp_path / "s", broker.url, FLEET_PID_FILE=str(pid_file))
+
+    def passed() -> bool:
+        return any(beat["checks"].get("process") == "pass" for beat in hub.all("heartbeat"))
+
+    sidecar.start(*APART, "sh", "-c", start, "sh")
     try:
+        wait_until(passed, what="a look at the agent")
+        end.touch()
         hub.wait("alert", code="process-down", state="firing")
     finally:
         sidecar.kill()
-    passed = [beat for beat in hub.all("heartbeat") if beat["checks"]["process"] == "pass"]
-    assert passed

@@ -233,9 +233,9 @@ def test_a_crash_loop_is_told_on_the_bus_and_a_stop_says_goodbye(
             wait_until(lambda n=count: record(tmp_path).get("restarts") == n, what="a start")  # type: ignore[misc]
             pid = agent_pid(tmp_path)
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: ("restart-loop", "firing") in alerts(), 40, "the alert of a loop")
+        wait_until(lambda: ("restart-loop", "firing") in alerts(), what="the alert of a loop")
         assert ("process-down", "firing") in alerts()
-        wait_until(lambda: alerts().count(("process-down", "resolved")) >= 1, 40, "its return")
+        wait_until(lambda: alerts().count(("process-down", "resolved")) >= 1, what="its return")
         process.terminate()
         assert process.wait(30) == 143
         wait_until(lambda: heard()[-1].get("state") == "offline", what="the goodbye")

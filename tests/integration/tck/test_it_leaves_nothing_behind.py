@@ -54,7 +54,7 @@ def test_an_interrupted_examination_takes_its_retained_command_away(
              "--restart", f"touch {tmp_path / 'restarting'}; sleep 15"],
             cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        wait_until((tmp_path / "restarting").exists, 40, what="the restart")
+        wait_until((tmp_path / "restarting").exists, what="the restart")
         assert json.loads(retained(broker.port, COMMAND)[COMMAND]) == {"verb": "status-report"}
         kit.send_signal(signal.SIGINT)
         assert kit.wait(20) == 130
