@@ -6,6 +6,7 @@
 #     sh scripts/chaos.sh R1 R5            # some
 #     sh scripts/chaos.sh --json FILE      # the findings as JSON, too
 #
+# KEEP=FOLDER: what a pair that was lost in R18 wrote is kept there; ROUNDS=N: rounds of R18.
 # Some faults need root (network namespaces, small disks), faketime, dockerd or nats-server;
 # without them they are skipped with the reason. Exit code 1 if anything did not hold.
 set -eu

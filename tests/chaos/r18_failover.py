@@ -15,6 +15,7 @@ from typing import Final
 
 from tests.chaos.scenario import Finding, Scenario, percentile
 from tests.support.bot_pair import BotPair
+from tests.support.shifted_clock import ahead
 from tests.support.waiting import wait_until
 
 ROUNDS: Final = 200
@@ -83,23 +84,29 @@ def found(tally: Tally) -> Finding:
 def play(folder: Path, faults: list[str], tally: Tally, number: int = 0) -> None:
     """One pair through its faults. Odd ones have clocks that are an hour off, either way."""
     bots = BotPair(folder)
-    skewed = number % 2 == 1 and shutil.which("faketime") is not None
-    before = {"ada": ("faketime", "-f", "+1h"), "bob": ("faketime", "-f", "-1h")}
+    before = {}
+    if number % 2 == 1:
+        before = {"ada": ahead(folder / "late", 3600), "bob": ahead(folder / "early", -3600)}
     try:
-        bots.start(DONT_FAKE_MONOTONIC="1", FAKETIME_DONT_FAKE_MONOTONIC="1")
-        if skewed:
-            for name, words in before.items():
-                bots.sidecars[name].stop()
-                bots.sidecars[name].start(*words)
+        bots.start(before)
         for fault in faults:
-            one_round(bots, fault, tally, before if skewed else {})
+            one_round(bots, fault, tally, before)
     except Exception as error:  # noqa: BLE001 - the pair is lost, the finding says so
         state = ""
         with suppress(Exception):
             state = str(bots.pair())
         tally.trouble.append(f"{folder.name}: {str(error)[:200]} {state}")
+        keep(folder)
     finally:
         bots.close()
+
+
+def keep(folder: Path) -> None:
+    """What the pair's parts wrote, for who looks for the cause (KEEP=FOLDER)."""
+    if kept := os.environ.get("KEEP"):
+        shutil.copytree(
+            folder, Path(kept) / folder.name, dirs_exist_ok=True, ignore_dangling_symlinks=True
+        )
 
 
 def one_round(bots: BotPair, fault: str, tally: Tally, before: dict[str, tuple[str, ...]]) -> None:
@@ -109,6 +116,8 @@ def one_round(bots: BotPair, fault: str, tally: Tally, before: dict[str, tuple[s
     wait_until(lambda: bots.member(standby)["presence"] == "up", WITHIN, "the standby")
     time.sleep(random.uniform(0, 6))
     doubles, took = len(bots.bot.doubles), None
+    with (bots.folder / "rounds.log").open("a") as log:
+        log.write(f"{time.strftime('%H:%M:%S')} {fault}, active {active}\n")
     heal = inject(bots, fault, active)
     if fault in CHANGES:
         took = bots.wait_polled(standby, WITHIN)
@@ -116,18 +125,18 @@ def one_round(bots: BotPair, fault: str, tally: Tally, before: dict[str, tuple[s
         heal()
         bots.sidecars[active].kill()
         bots.sidecars[active].start(*before.get(active, ()))
-        keep = standby
+        stays = standby
     else:
         time.sleep(random.uniform(3, 45))
         heal()
         bots.wait_polled(active, WITHIN)
-        keep = active
+        stays = active
         with suppress(OSError):
             moved = bots.pair()["members"][0]["agent"] != active
             tally.wrong += moved
     time.sleep(3)
     tally.note(fault, took, len(bots.bot.doubles) - doubles)
-    anew(bots, keep)
+    anew(bots, stays)
 
 
 def anew(bots: BotPair, active: str) -> None:
@@ -158,8 +167,9 @@ def inject(bots: BotPair, fault: str, active: str):  # type: ignore[no-untyped-d
         return bots.broker.start
     sidecar = bots.sidecars[active].process
     assert sidecar is not None
-    inside = int(bots.sidecars[active].state.joinpath("lock").read_text())
-    pid = {"agent": bots.agent_pid, "guard": bots.guard_pid}.get(what, lambda _: inside)(active)
+    pid = {"agent": bots.agent_pid, "guard": bots.guard_pid}.get(what, lambda _: sidecar.pid)(
+        active
+    )
     os.kill(pid, number)
 
     def mend() -> None:

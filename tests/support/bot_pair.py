@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +21,8 @@ from tests.support.processes import alive
 from tests.support.served import Served
 from tests.support.sidecar import Sidecar
 from tests.support.waiting import wait_until
+
+NOTHING: Final[Mapping[str, tuple[str, ...]]] = {}
 
 HELD: Final = 0.3
 """Seconds that a poll is held open."""
@@ -46,14 +48,19 @@ while True:
 """
 """Polls for ever, and answers for its health."""
 
-ACTIVATE: Final = """
-test -f pid && test -d /proc/$(cat pid) && ! grep -q ') Z ' /proc/$(cat pid)/stat && exit 0
-setsid "$0" poller.py "$1" "$2" >/dev/null 2>&1 </dev/null &
+IS_MINE: Final = """
+mine() { test -f pid && grep -qaF "$1" "/proc/$(cat pid)/cmdline"; } 2>/dev/null
+"""
+"""Whether the pid is the poller's: numbers come round, and another may have this one by now."""
+
+ACTIVATE: Final = f"""{IS_MINE}
+mine "$1" && exit 0
+setsid "$0" poller.py "$1" "$2" >/dev/null 2>>poller.log </dev/null &
 echo $! >pid.new && mv pid.new pid
 """
 
-DEACTIVATE: Final = """
-test -f pid || exit 0
+DEACTIVATE: Final = f"""{IS_MINE}
+mine "$1" || exit 0
 p=$(cat pid)
 kill -9 $p 2>/dev/null
 while test -d /proc/$p && ! grep -q ') Z ' /proc/$p/stat; do sleep 0.02; done
@@ -131,8 +138,8 @@ class BotPair:
         self.ports = {name: free_port() for name in names}
         self.sidecars: dict[str, Sidecar] = {}
 
-    def start(self, **settings: str) -> BotPair:
-        """Until the first of them polls."""
+    def start(self, before: Mapping[str, tuple[str, ...]] = NOTHING) -> BotPair:
+        """Until the first of them polls. `before`: words before the sidecar of an agent."""
         for name in ("broker", *self.names):
             (self.folder / name).mkdir(parents=True)
         self.broker.start()
@@ -141,8 +148,8 @@ class BotPair:
             registry.save(Enrolled(name))
         self.hub.start()
         for name, peer in (self.names, self.names[::-1]):
-            self.make(name, peer, **settings)
-            self.sidecars[name].start()
+            self.make(name, peer)
+            self.sidecars[name].start(*before.get(name, ()))
         active, standby = self.names
         body = {"name": "bots", "active": active, "standby": standby, "auto": True}
         status, answer, _ = self.hub.ask("POST", "/v1/pairs", body=body)
@@ -152,12 +159,12 @@ class BotPair:
         assert self.member(standby)["active"] is False
         return self
 
-    def make(self, name: str, peer: str, *, fence: bool = True, **settings: str) -> None:
+    def make(self, name: str, peer: str, *, fence: bool = True) -> None:
         place = self.folder / name
         (place / "poller.py").write_text(POLLER)
         words = [sys.executable, f"{self.bot.url}/{name}", str(self.ports[name])]
         activate = ["sh", "-c", f"cd {place}\n{ACTIVATE}", *words]
-        deactivate = ["sh", "-c", f"cd {place}\n{DEACTIVATE}"]
+        deactivate = ["sh", "-c", f"cd {place}\n{DEACTIVATE}", *words]
         file = place / "pair.toml"
         file.write_text(
             f"pair = 'bots'\nactivate = {_toml(activate)}\ndeactivate = {_toml(deactivate)}\n"
@@ -168,7 +175,7 @@ class BotPair:
         self.sidecars[name] = Sidecar(
             place, self.broker.url, name, FLEET_PAIR=str(file), FLEET_INTERVAL="4",
             FLEET_ENDPOINT=f"http://127.0.0.1:{self.ports[name]}/health", FLEET_KIND="generic",
-            FLEET_ENDPOINT_TIMEOUT="2", **settings,
+            FLEET_ENDPOINT_TIMEOUT="2",
         )  # fmt: skip
 
     def pair(self) -> dict[str, Any]:
@@ -204,9 +211,11 @@ class BotPair:
         """Sidecar, guard and agent, those that there are."""
         sidecar = self.sidecars[name].process
         found = [sidecar.pid] if sidecar else []
-        for ask in (self.guard_pid, self.agent_pid):
+        for ask, word in ((self.guard_pid, str(self.folder)), (self.agent_pid, self.bot.url)):
             with suppress(OSError, ValueError, KeyError):
-                found.append(ask(name))
+                pid = ask(name)
+                if word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.append(pid)
         return found
 
     def close(self) -> None:

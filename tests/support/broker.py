@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,13 +16,18 @@ from tests.support.waiting import wait_until
 SHIPPED = LIMITS
 """The limits that our own configurations set; Mosquitto's defaults drop silently."""
 
+LISTENED = range(20_000, 32_768)
+"""Ports below those that Linux gives to outgoing connections."""
+
 
 def free_port() -> int:
-    """A port on loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on loopback that nothing listens on, and that no outgoing connection is given by the
+    kernel: who starts again on it, or for the first time much later, finds it free still."""
+    while True:
+        port = secrets.choice(LISTENED)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Mosquitto:
