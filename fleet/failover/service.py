@@ -21,7 +21,7 @@ from fleet.domain.events import Event, Fact
 from fleet.domain.failover import fleet_silence
 from fleet.domain.failover.errors import PairError, UnknownPairError
 from fleet.domain.failover.lease_book import LeaseBook
-from fleet.domain.failover.life import Known, Step, step, taken
+from fleet.domain.failover.life import Known, Step, needs_a_person, step, taken
 from fleet.domain.failover.pair import TTL, Cause, Pair, Phase
 from fleet.domain.failover.signs import Presence, Signs, said_by, signs_of
 from fleet.domain.hub_clock import Step as ClockStep
@@ -137,7 +137,7 @@ class FailoverService:
     async def _tell(self, views: dict[str, AgentView]) -> None:
         wanted: set[tuple[str, HubAlertCode]] = set()
         for pair in self._pairs.values():
-            if pair.phase is Phase.MANUAL:
+            if needs_a_person(pair, self._hub.committer.now()):
                 wanted.add((pair.active, HubAlertCode.FAILOVER_MANUAL))
             said = said_by(views[pair.standby])
             back = said is not None and said.has_laid_down(pair.epoch)

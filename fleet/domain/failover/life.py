@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fleet.contract.vocabulary import Word
-from fleet.domain.failover.pair import APART, SETTLE, TTL, Cause, Pair, Phase
+from fleet.domain.failover.pair import APART, GRACE, SETTLE, TTL, Cause, Pair, Phase
 from fleet.domain.failover.signs import Presence, Signs
 
 
@@ -92,7 +92,7 @@ def _next(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] | None:
     if pair.phase is Phase.STEADY:
         return _on_death(pair, standby, now) if _is_dead(pair, known, now) else None
     if pair.phase is Phase.FENCING:
-        return _while_fencing(pair, known, now)
+        return _while_fencing(pair, known)
     if pair.phase is Phase.PROMOTING:
         if known.active.said and known.active.said.has_begun(pair.epoch):
             return Step.BEGUN, pair.cause
@@ -121,7 +121,7 @@ def _on_death(pair: Pair, standby: Presence, now: float) -> tuple[Step, Cause]:
     return Step.CHANGE, Cause.DOWN
 
 
-def _while_fencing(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] | None:
+def _while_fencing(pair: Pair, known: Known) -> tuple[Step, Cause] | None:
     """Its own word under this epoch, or its lease and its promise; else nothing fences it."""
     said, up = known.active.said, known.active.presence is Presence.UP
     if known.standby.presence is not Presence.UP:  # nobody to promote
@@ -136,6 +136,13 @@ def _while_fencing(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] |
         return None
     if said is not None and said.fences:
         return Step.FENCED, pair.cause
-    if pair.cause is Cause.CREATED and now - pair.since < TTL:  # it has hardly heard of the pair
+    if pair.cause is Cause.CREATED:  # nobody was active: none to go back to, however long it takes
         return None
     return Step.STUCK, Cause.NOT_FENCEABLE
+
+
+def needs_a_person(pair: Pair, now: float) -> bool:
+    """Whether nothing more happens by itself, as far as can be told. Who is not to be active in a
+    new pair may only not have started yet."""
+    waits = pair.phase is Phase.FENCING and pair.cause is Cause.CREATED
+    return pair.phase is Phase.MANUAL or (waits and now - pair.since >= TTL + GRACE)

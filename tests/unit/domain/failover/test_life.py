@@ -6,7 +6,7 @@ import pytest
 
 from fleet.contract.vocabulary import Check, Plane
 from fleet.domain.agent_view import AgentView, PlaneView
-from fleet.domain.failover.life import Known, Step, step, taken
+from fleet.domain.failover.life import Known, Step, needs_a_person, step, taken
 from fleet.domain.failover.pair import SETTLE, TTL, Cause, Pair, Phase
 from fleet.domain.failover.signs import Said, Signs, signs_of
 from fleet.domain.verdict import Verdict
@@ -51,5 +51,17 @@ def test_a_new_pair_waits_for_the_word_of_who_is_not_to_be_active_though_it_neve
     laid_down = Known(Signs(False, said=Said(1, False, False)), Signs(False), over=True)
     after = step(new, laid_down, AT + 6)
     assert (after.active, after.phase) == ("ada", Phase.PROMOTING)
-    stuck = step(new, unheard, AT + TTL)
-    assert (stuck.phase, stuck.cause) == (Phase.MANUAL, Cause.NOT_FENCEABLE)
+
+
+def test_a_new_pair_whose_standby_starts_late_calls_for_a_person_and_does_not_make_it_active() -> (
+    None
+):
+    new = Pair("p", "bob", "ada", phase=Phase.FENCING, since=AT)
+    absent = Known(Signs(True), Signs(False), over=True)
+    assert not needs_a_person(new, AT + TTL)
+    assert step(new, absent, AT + 600) is new
+    assert needs_a_person(new, AT + 600)
+    laid_down = Known(Signs(False, said=Said(1, False, True)), Signs(False), over=True)
+    after = step(new, laid_down, AT + 601)
+    assert (after.active, after.phase) == ("ada", Phase.PROMOTING)
+    assert not needs_a_person(after, AT + 601)
