@@ -9,6 +9,7 @@ from typing import Final
 
 from agent_sidecar import kinds
 from agent_sidecar.config import Config
+from agent_sidecar.hub_watch import Heard, kept_in
 from agent_sidecar.probes.base import Assembly
 from agent_sidecar.probes.pid_namespace import WAYS, WHY, is_apart
 from agent_sidecar.probes.pool import Pool
@@ -36,6 +37,7 @@ def explain(config: Config) -> Iterator[str]:
     yield f"broker  {config.brokers} ({config.origins['FLEET_BROKER']})"
     yield f"state   {config.state}"
     yield from _settings(config)
+    yield from _hub(kept_in(config.state))
     yield ""
     yield from (f"here    {instance.described()}" for instance in kinds.instances(config))
     assembly = kinds.assemble(config)
@@ -61,6 +63,19 @@ def _unseen(config: Config, assembly: Assembly) -> Iterator[str]:
     if is_apart() and not (pid and table().look(pid)) and not config.text("FLEET_CONTAINER"):
         yield f"unseen  {WHY}"
         yield from (f"        {way}" for way in WAYS)
+
+
+def _hub(heard: Heard) -> Iterator[str]:
+    """What the sidecar that runs here, or ran last, knows of its hub."""
+    age = heard.age()
+    last = "nobody knows when it was heard" if age is None else f"last heard {age:.0f} s ago"
+    if heard.silent:
+        yield f"hub     SILENT, {last}: nobody may be watching this agent"
+        yield "        Try: fleet doctor, where the hub runs"
+    elif heard.tells:
+        yield f"hub     {last}"
+    else:
+        yield f"hub     {last}; not known to repeat itself, so its silence would tell nothing"
 
 
 def _settings(config: Config) -> Iterator[str]:

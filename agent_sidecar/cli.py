@@ -274,12 +274,17 @@ def schedule_install(
     help="List every setting with its default.",
 )
 @configured
-def check(config: Config) -> None:
-    """Show what would be sent, and why; what is read and what is not. Sends nothing."""
+def check(config: Config) -> int:
+    """Show what would be sent, and why; what is read and what is not. Sends nothing.
+
+    Exit 0: ok, 2: the sidecar that runs here has not heard its hub for three intervals.
+    """
     from agent_sidecar.check import explain
+    from agent_sidecar.hub_watch import SILENT, kept_in
 
     for line in explain(config):
         click.echo(printable(line))
+    return SILENT if kept_in(config.state).silent else 0
 
 
 @cli.group("config")

@@ -46,6 +46,7 @@ def parts(config: Config) -> Iterator[Callable[[], object]]:
     from agent_sidecar import kinds
     from agent_sidecar.commands import trusted_keys
     from agent_sidecar.commands.config_reload import reload_action
+    from agent_sidecar.hub_watch import command_of
     from agent_sidecar.mqtt.client import require_files
     from agent_sidecar.probes.base import Assembly
 
@@ -54,6 +55,7 @@ def parts(config: Config) -> Iterator[Callable[[], object]]:
     yield config.added_words
     yield lambda: kinds.assemble(config)
     yield lambda: reload_action(config.text("FLEET_RELOAD"), Assembly("", ()))
+    yield lambda: command_of(config)
     if config.text("FLEET_WORK"):
         from agent_sidecar.work.beside import work_file
 

@@ -23,6 +23,7 @@ from agent_sidecar.commands.task_offers import OnOffer
 from agent_sidecar.commands.trusted_keys import load as load_keys
 from agent_sidecar.config import Config
 from agent_sidecar.drop.watcher import DropWatcher
+from agent_sidecar.hub_watch import HubWatch
 from agent_sidecar.mqtt.client import require_files
 from agent_sidecar.mqtt.connection import BrokerConnection
 from agent_sidecar.mqtt.dispatch import Dispatcher
@@ -134,8 +135,7 @@ class Runner:
         validators = schema_validators(added)
         keys = load_keys(config.path("FLEET_COMMAND_KEYS"))
         require_files(config)
-        chosen = config.text("FLEET_RELOAD") or self._assembly.reload
-        reload = reload_action(chosen, self._assembly)
+        reload = reload_action(config.text("FLEET_RELOAD") or self._assembly.reload, self._assembly)
         daemon = self._purpose is Purpose.DAEMON
         self._drop_watcher = DropWatcher(config, validators, added) if daemon else None
         state = self._state = StateDirectory.open(config.state, time.time(), resume=not daemon)
@@ -156,6 +156,7 @@ class Runner:
             log.warning("Should another sidecar run for %s, this one gives way", config.agent)
         self._connection = BrokerConnection(config, wake, reconnect)
         self._sender = OutboxSender(state.outbox, self._connection.publish)
+        self._watch = HubWatch(config, lambda: self._connection.up, time.monotonic())
         queue = self._queue = CommandQueue(
             validators, keys, state.seen, state.session, time.monotonic()
         )
@@ -191,6 +192,7 @@ class Runner:
             hub_online=self._publisher.hub_online,
             offered=self._offered,
         )
+        dispatcher.watch = self._watch
         if self._pair is not None:
             dispatcher.hand_leases_to(self._pair)
             self._pair.start(self._tell_role)
@@ -239,6 +241,7 @@ class Runner:
         if now >= self._renew_at:
             self._renew_at = now + lease.RENEWAL
             lease.renew(self._config.state / lock.FILE)
+            self._watch.look(now)
             if self._drop_watcher is not None:
                 self._drop_watcher.renew()
         results = self._rounds.collect(now)

@@ -37,6 +37,12 @@ CORE: Final = (
     Name("FLEET_EVENTS_A_DAY", "400", "states and alerts that an agent may say itself in a day"),
     Name("FLEET_KIND", "", "openclaw, nanobot, hermes, rockbot or generic; empty: looked for"),
     Name("FLEET_COMMAND_KEYS", "", "file with the hub's public keys; commands must be signed then"),
+    Name(
+        "FLEET_HUB_SILENT",
+        "",
+        "command that is run, with the word `silent` or `back`, when the hub falls silent for 3 "
+        "intervals and when it is heard again",
+    ),
     Name("FLEET_RELOAD", "", "what config-reload does: signal:HUP, an http:// URL or a command"),
     Name("FLEET_ADR", "", "folder with the deployment's own ADRs (amendments)"),
 )

@@ -30,6 +30,7 @@ from fleet.hub.hub import Hub, Plug
 from fleet.hub.leading import Leading
 from fleet.hub.live_state import LiveState
 from fleet.hub.maintenance_windows import MaintenanceWindows
+from fleet.hub.repeated_receipts import RepeatedReceipts
 from fleet.hub.service import Service
 from fleet.metrics import hub_families
 from fleet.metrics.collector import single
@@ -143,7 +144,7 @@ def plug(
         own = (
             recorder, commander, enrolments, notifier, exporter, offers, work, rollouts, failover,
             backend, web, check, audit, certificates, capacity, maintenance, AccountsUpkeep(hub),
-            LateWills(hub), live, *dead_man,
+            LateWills(hub), live, RepeatedReceipts(hub), *dead_man,
         )  # fmt: skip
         endpoint = endpoint_of(hub.settings)
         return (*own, OpenTelemetry(hub, commander, exporter, endpoint)) if endpoint else own

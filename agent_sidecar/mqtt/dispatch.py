@@ -20,6 +20,7 @@ from fleet.contract.schema_validator import SchemaValidator
 from fleet.contract.vocabulary import MessageKind, Notice, Reason
 
 if TYPE_CHECKING:
+    from agent_sidecar.hub_watch import HubWatch
     from agent_sidecar.pair.beside import PairBeside
 
 
@@ -34,6 +35,7 @@ class Dispatcher:
     Attributes:
         filters: what to subscribe to.
         offers: judges offers of tasks; None where this agent does not work.
+        watch: hears of each word of the hub that is trusted.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Dispatcher:
         self._queue = queue
         self._reply = reply
         self._hub_online = hub_online
+        self.watch: HubWatch | None = None
         self.filters: tuple[str, ...] = (
             topics.of(MessageKind.COMMAND, config.agent),
             self._receipts,
@@ -87,14 +90,19 @@ class Dispatcher:
             return
         if topic == self._leases and self._pair is not None:
             queue, lease = self._queue, (topic, payload, retain)
-            self._pair.receive(lease, self._of_leases, self._session, queue.trusts, queue.dropped)
+            if self._pair.receive(
+                lease, self._of_leases, self._session, queue.trusts, queue.dropped
+            ):
+                self._heard(now)
             return
         kind = MessageKind.BROADCAST if topic == self._broadcast else MessageKind.COMMAND
         inbound = InboundMessage(kind, topic, payload, retain)
         outcome = self._queue.receive(inbound, time.time(), now)
         if isinstance(outcome, CommandReply):
             self._reply(outcome, now)
-        elif outcome is Notice.HUB_ONLINE:
+        elif outcome is not None:
+            self._heard(now)
+        if outcome is Notice.HUB_ONLINE:
             self._sender.hub_online(now)
             self._hub_online(now)
 
@@ -114,3 +122,10 @@ class Dispatcher:
         issued = (boot, seq) < (self._session.boot, self._session.issued)
         if not issued or not self._sender.receipt(boot, seq, now):
             self._queue.dropped["impossible-receipt"] += 1  # nothing like it was ever sent
+            return
+        if self.watch is not None:
+            self.watch.receipt(boot, seq, now)
+
+    def _heard(self, now: float) -> None:
+        if self.watch is not None:
+            self.watch.heard(now)

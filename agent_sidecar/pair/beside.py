@@ -103,23 +103,26 @@ class PairBeside:
         session: Session,
         trusts: Trusts,
         dropped: Counter[str],
-    ) -> None:
-        """Judge a message (topic, payload, retained): it counts, or is counted as dropped."""
+    ) -> bool:
+        """Judge a message (topic, payload, retained): it counts, or is counted as dropped. Whether
+        it is the hub's."""
         topic, payload, retained = lease
         if retained:
             dropped[Reason.RETAINED_COMMAND.value] += 1
-            return
+            return False
         try:
             message = validator.read(payload)
         except Rejected as rejected:
             dropped[rejected.reason.value] += 1
-            return
+            return False
         if not trusts(topic, message):
             dropped["untrusted-lease"] += 1
-        elif message["pair"] != self._file.pair:
+            return False
+        if message["pair"] != self._file.pair:
             dropped["lease-of-another-pair"] += 1
         else:
             self._take(message, session, dropped)
+        return True
 
     def numbers(self) -> dict[str, float]:
         """What rides in every heartbeat: what the guard says, and where there is none, that the

@@ -6,7 +6,7 @@ Noted after the commit, sent a little later and once an agent, however many mess
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from fleet.bus.port import Bus
@@ -47,6 +47,7 @@ class Receipts:
         self._topics = topics
         self._counters = counters
         self._noted: dict[tuple[str, int], int] = {}
+        self._last: dict[str, tuple[int, int]] = {}
         self._wake = asyncio.Event()
 
     def note(self, agent: str, boot: int, seq: int) -> None:
@@ -54,6 +55,18 @@ class Receipts:
         if len(self._noted) < MAX_NOTED:
             self._noted[agent, boot] = seq
             self._wake.set()
+        if agent in self._last or len(self._last) < MAX_NOTED:
+            self._last[agent] = boot, seq
+
+    def repeat(self, agent: str, boot: int) -> None:
+        """Say the last one of session `boot` again: what was not committed then is not in it."""
+        last = self._last.get(agent)
+        if last is not None and last[0] == boot:
+            self.note(agent, *last)
+
+    def forget(self, agents: Collection[str]) -> None:
+        """Of all but `agents` nothing is repeated any more."""
+        self._last = {agent: last for agent, last in self._last.items() if agent in agents}
 
     async def run(self) -> None:
         while True:

@@ -16,7 +16,7 @@ import click
 from agent_sidecar.cli import cli as agent_sidecar
 from agent_sidecar.kinds import situations
 from agent_sidecar.kinds.planes import PLANES
-from agent_sidecar.settings import CORE, PROBES, WORK
+from agent_sidecar.settings import CORE, PAIR, PROBES, WORK
 from fleet.cli.main import fleet
 from fleet.contract import vocabulary
 from fleet.contract.limits import MAX_PAYLOAD
@@ -199,6 +199,12 @@ compose file itself, write `${{NAME:?}}`: compose puts the values in before we s
 What stands in the work file: [workers](../how-to/workers.md).
 
 {sidecar(WORK)}
+
+### Failover
+
+What stands in the pair file: [failover](../how-to/failover.md).
+
+{sidecar(PAIR)}
 """
 
 

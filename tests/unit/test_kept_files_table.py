@@ -40,6 +40,7 @@ ELSEWHERE: Final = {
     "role": "read as every word of the sidecar's own is: a damaged one is named, and is no lease",
     "guard": "as role: a damaged one is named, and then there is no guard",
     "guarded": "a lock: nothing stands in it",
+    "hub-heard": "as role: a damaged one is named, and the hub is one that was never heard",
     "update.json": "as role: a damaged one is named, and the update is one that nobody began",
     "snapshot": "what an agent's own command prints; handed back to its own command",
     ".config/fleet": _A_FOLDER,

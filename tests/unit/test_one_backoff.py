@@ -63,6 +63,7 @@ RHYTHMS = {
     "fleet/hub/broker_statistics.py": "after a bridge came up, once what it carries at first is in",
     "fleet/provisioning/accounts_upkeep.py": "whether each broker has the accounts that it should",
     "fleet/hub/link_log.py": "once, whether the broker has told of itself",
+    "fleet/hub/repeated_receipts.py": "each agent its turn in a minute",
     "fleet/hub/receipts.py": "how long receipts gather",
     "fleet/hub/maintenance_windows.py": "what time alone opens",
     "fleet/work/offer_sender.py": "how far apart one agent's offers are",

@@ -1,0 +1,56 @@
+"""Who is heard hears of it: an agent's last receipt goes to it again, also where it had no news.
+
+So a sidecar knows within some minutes that its hub hears nothing of it any more (ADR-0038).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from fleet.hub.hub import Hub
+
+EVERY: Final = 60
+"""Seconds between two for one agent, at least: the sidecar waits for three of them, or for three of
+its intervals where those are longer."""
+
+TICK: Final = 1.0
+"""Seconds between looks: at each a sixtieth of the fleet has its turn, which costs no burst."""
+
+
+class RepeatedReceipts:
+    """A service of the hub."""
+
+    name = "repeated receipts"
+
+    def __init__(self, hub: Hub, tick: float = TICK) -> None:
+        self._hub, self._tick = hub, tick
+        self._answered: dict[str, tuple[int, int]] = {}
+
+    async def run(self) -> None:
+        turn = 0
+        while True:
+            await asyncio.sleep(self._tick)
+            turn = (turn + 1) % EVERY
+            self.look(turn)
+
+    def look(self, turn: int) -> None:
+        """Repeat to those whose turn it is and of whom something came since theirs before. A hub
+        that takes nothing in, or may be deaf, hears nothing new; so it says nothing either."""
+        roster, now = self._hub.roster, self._hub.committer.now()
+        names = roster.names()
+        for agent in names:
+            if zlib.crc32(agent.encode()) % EVERY != turn:
+                continue
+            view = roster.view(agent, now)
+            if view.boot is None or view.seq is None:
+                continue
+            newest = view.boot, view.seq
+            if self._answered.get(agent) != newest:
+                self._answered[agent] = newest
+                self._hub.receipts.repeat(agent, view.boot)
+        if turn == 0:
+            self._hub.receipts.forget(names)
+            self._answered = {a: n for a, n in self._answered.items() if a in names}
