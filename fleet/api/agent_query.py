@@ -10,10 +10,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any, Final
 
 from fleet.contract.topics import is_agent_name
 from fleet.domain.roster import Roster
 from fleet.domain.verdict import Verdict, badness
+
+MAX_KEYS: Final = 20
+MAX_VALUES: Final = 200
+"""Labels to choose from: a choice of more is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +26,21 @@ class AgentQuery:
     """What to list; each part that is given narrows it.
 
     Attributes:
-        group: the label `group` of the enrolment.
+        group: a group to which it belongs, or its label `group`.
+        labels: `key=value` of the enrolment, each of which it has.
         text: part of a name, or of a state's word.
         cursor: `next` of the page before.
+        offset: agents to leave out before the page.
         limit: agents on a page; None: all of them.
         brief: name and state alone.
     """
 
     states: frozenset[Verdict] = frozenset()
     group: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
     text: str = ""
     cursor: str | None = None
+    offset: int = 0
     limit: int | None = None
     brief: bool = False
 
@@ -56,13 +65,14 @@ def choose(roster: Roster, wanted: AgentQuery) -> AgentPage:
     verdicts = {name: roster.verdict(name) for name in roster.names()}
     ranks = _by_badness(roster, verdicts, wanted)
     total = sum(map(len, ranks.values()))
-    rest = (
+    found = (
         name
         for rank in sorted(ranks, reverse=True)
         if after is None or rank <= after[0]
         for name in sorted(ranks[rank])
         if after is None or (-rank, name) > (-after[0], after[1])
     )
+    rest = islice(found, wanted.offset, None)
     names = list(islice(rest, wanted.limit))
     more = wanted.limit is not None and next(rest, None) is not None
     cursor = f"{verdicts[names[-1]]}.{names[-1]}" if more else None
@@ -75,7 +85,7 @@ def _by_badness(
     found: dict[int, list[str]] = {}
     text = wanted.text.strip().lower()
     for name, verdict in verdicts.items():
-        if wanted.group is not None and roster.group(name) != wanted.group:
+        if not _belongs(roster, name, wanted):
             continue
         if wanted.states and verdict not in wanted.states:
             continue
@@ -83,6 +93,28 @@ def _by_badness(
             continue
         found.setdefault(badness(verdict), []).append(name)
     return found
+
+
+def _belongs(roster: Roster, name: str, wanted: AgentQuery) -> bool:
+    labels = roster.labels(name) if wanted.labels else {}
+    if any(labels.get(key) != value for key, value in wanted.labels):
+        return False
+    group = wanted.group
+    return group is None or group == roster.group(name) or group in roster.groups(name)
+
+
+def labels(roster: Roster) -> dict[str, Any]:
+    """The groups and labels that agents have, with how many have each: the most frequent ones."""
+    groups, found = Counter[str](), dict[str, Counter[str]]()
+    for name in roster.names():
+        groups.update({*roster.groups(name), *filter(None, (roster.group(name),))})
+        for key, value in roster.labels(name).items():
+            found.setdefault(key, Counter())[value] += 1
+    keys = sorted(found, key=lambda key: (-found[key].total(), key))[:MAX_KEYS]
+    return {
+        "groups": dict(groups.most_common(MAX_VALUES)),
+        "labels": {key: dict(found[key].most_common(MAX_VALUES)) for key in keys},
+    }
 
 
 def _place(cursor: str) -> tuple[int, str]:

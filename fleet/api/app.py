@@ -29,6 +29,7 @@ from fleet.api.routes import (
     rollouts,
     session,
     tasks,
+    timelines,
 )
 from fleet.api.routes.work import on_blob_error, on_work_error
 from fleet.domain.work.errors import WorkError
@@ -93,6 +94,7 @@ def create_app(
         rollouts.router,
         events.router,
         forecast.router,
+        timelines.router,
         session.router,
         health.router,
         page.router,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -92,6 +92,10 @@ class Backend(Protocol):
 
     def agent(self, name: str) -> JsonObject | None: ...
 
+    def labels(self) -> JsonObject:
+        """`{"groups": {name: agents}, "labels": {key: {value: agents}}}`."""
+        ...
+
     def stats(self) -> JsonObject:
         """Counts: agents by verdict, messages, rejects by reason, alerts, commands, store."""
         ...
@@ -102,6 +106,11 @@ class Backend(Protocol):
 
     async def rollups(self, span: HistoryQuery) -> JsonObject:
         """`{"hours": […], "next": cursor or null}`, oldest first; a span's kind means nothing."""
+        ...
+
+    async def beats(self, agents: Sequence[str], metric: str | None) -> JsonObject:
+        """`{"agents": […], "as_of": …}`: of those that are known the last intervals, the share of
+        time in which they were heard, and a `metric` by hours."""
         ...
 
     async def dead_letters(self, before: int | None, limit: int) -> list[JsonObject]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import fleet
-from fleet.api.agent_query import AgentQuery, choose
+from fleet.api.agent_query import AgentQuery, choose, labels
 from fleet.api.backend import CommandRequest, HistoryQuery, JsonObject, SilenceRequest
 from fleet.api.cooperative import SLICE, in_slices
 from fleet.api.event_stream import EventFilter, EventName, EventStream, StreamEvent
 from fleet.api.linked_alerts import LinkedAlerts
 from fleet.api.quiet import Quiet
+from fleet.api.timelines import Timelines
 from fleet.auditor.report import archive
 from fleet.capacity.listing import Asked
 from fleet.capacity.watch import CapacityWatch
@@ -68,6 +69,7 @@ class HubBackend:
         self._notifier = notifier
         self._linked = LinkedAlerts(hub)
         self._quiet = Quiet(hub, maintenance)
+        self._timelines = Timelines(hub)
         self._commander = commander
         self._exporter = exporter
         self._departures = departures
@@ -145,6 +147,9 @@ class HubBackend:
             return None
         return described(self._hub.read_model.view(name, self._hub.committer.now()))
 
+    def labels(self) -> JsonObject:
+        return labels(self._hub.roster)
+
     def stats(self) -> JsonObject:
         counters = self._hub.counters
         started = self._hub.started_at
@@ -202,6 +207,9 @@ class HubBackend:
             limit=span.limit,
         )
         return {"hours": [rollup.as_dict() for rollup in page.rollups], "next": page.next}
+
+    async def beats(self, agents: Sequence[str], metric: str | None) -> JsonObject:
+        return await self._timelines.of(agents, metric)
 
     async def dead_letters(self, before: int | None, limit: int) -> list[JsonObject]:
         found = await self._hub.store.dead_letters(before=before, limit=limit)

@@ -23,6 +23,9 @@ MAX_LISTED: Final = 1000
 MAX_TEXT: Final = 64
 """Characters of a text to look for: as many as the longest name has."""
 
+MAX_SHOWN: Final = 60
+"""Agents of whose past one answer tells: more than a screen has rows."""
+
 MAX_NAMED: Final = 300
 """Agents that one request may name: as many of the longest names as a body holds."""
 

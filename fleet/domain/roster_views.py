@@ -89,6 +89,11 @@ class RosterViews:
         enrolment = (self._enrolled or {}).get(name)
         return enrolment.groups if enrolment else ()
 
+    def labels(self, name: str) -> Mapping[str, str]:
+        """What its enrolment says of an agent."""
+        enrolment = (self._enrolled or {}).get(name)
+        return enrolment.labels if enrolment else {}
+
     def metrics(self, name: str) -> Mapping[str, float]:
         """The numbers that an agent last sent."""
         record = self._records.get(name)

@@ -40,6 +40,7 @@ from fleet.store.records import (
 )
 from fleet.store.retention import DAY, GIGABYTE, Retention, TimeFor, expired
 from fleet.store.rollout_port import RolloutStore
+from fleet.store.timelines import InMemoryTimelines, Span, TimelineStore
 from fleet.store.work import task_calls
 from fleet.store.work.in_memory import DirectTransactions, InMemoryWork
 from fleet.store.work.transactional import TransactionalWork
@@ -72,6 +73,7 @@ class InMemoryDatabase:
     """Messages up to this id are in `hours`."""
     work: InMemoryWork = field(default_factory=InMemoryWork)
     pairs: dict[str, Pair] = field(default_factory=dict)
+    listening: list[Span] = field(default_factory=list)
 
 
 class InMemoryStore:
@@ -91,6 +93,7 @@ class InMemoryStore:
         self.work: WorkStore = TransactionalWork(tables)
         self.rollouts: RolloutStore = TransactionalRollouts(tables)
         self.pairs: PairStore = InMemoryPairs(lambda: self._writable().pairs, self.database.pairs)
+        self.timelines: TimelineStore = InMemoryTimelines(self._writable, self.database)
 
     def open(self) -> HubState:
         self._is_open = True

@@ -25,6 +25,7 @@ from fleet.store.records import (
 )
 from fleet.store.retention import TimeFor
 from fleet.store.rollout_port import RolloutStore
+from fleet.store.timelines import TimelineStore
 from fleet.store.work_port import WorkStore
 
 
@@ -125,7 +126,7 @@ class Store(StoreReader, Protocol):
     `dead_letters_dropped`: dead letters that had to make room for newer ones since the start.
     `values_left_out`: values left out of roll-ups since the start, of agents with too many metrics.
     `work`: tasks, boards, grants and blobs, in the same place and the same backup; `rollouts` too.
-    `pairs`: pairs of agents, likewise.
+    `pairs`: pairs of agents, likewise; `timelines`: what is told of many agents at once.
     """
 
     leadership: Leadership | None
@@ -134,6 +135,7 @@ class Store(StoreReader, Protocol):
     work: WorkStore
     rollouts: RolloutStore
     pairs: PairStore
+    timelines: TimelineStore
 
     def open(self) -> HubState:
         """Open, migrate and check.

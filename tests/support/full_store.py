@@ -85,6 +85,7 @@ async def fill(store: Store, messages: int) -> None:
     rollout = Rollout(task_id(9), Plan("2.0", "1,100%"), NOON, "t1 operator")
     await store.rollouts.create(Whole(rollout, [Execution("späh", "red", 0, 1, "1.0")]))
     await store.pairs.save(Pair("bots", "larry", "moe", auto=True, epoch=7, since=1 / 3))
+    await store.timelines.listen(1 / 3)
     await finish_upkeep(store, NOON)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field
 
 from fleet.api.agent_query import AgentQuery
 from fleet.api.auth import allow
@@ -39,16 +41,30 @@ router = APIRouter(prefix="/v1", tags=["fleet"])
 Reader = Annotated[Principal, Depends(allow(*READERS))]
 Cursor = Annotated[str | None, Query(max_length=64, pattern=r"^[0-9A-Za-z_.-]+$")]
 Limit = Annotated[int, Query(ge=1, le=MAX_LISTED)]
+Label = Annotated[str, Field(max_length=160, pattern=r"^[^=]+=")]
+MAX_OFFSET: Final = 10_000_000
+
+
+def _narrowed(
+    state: Annotated[list[Verdict] | None, Query(description="in one of these states")] = None,
+    group: Annotated[str | None, Query(max_length=64, description="of this group")] = None,
+    label: Annotated[list[Label] | None, Query(description="`key=value`, each of them")] = None,
+    q: Annotated[str, Query(max_length=MAX_TEXT, description="part of the name or state")] = "",
+) -> AgentQuery:
+    labels = tuple((key, value) for key, _, value in (one.partition("=") for one in label or ()))
+    return AgentQuery(frozenset(state or ()), group, labels, q)
+
+
+Narrowed = Annotated[AgentQuery, Depends(_narrowed)]
 
 
 @router.get("/agents", response_model=dict[str, Any])
 async def agents(
     hub: Hub,
     _: Reader,
-    state: Annotated[list[Verdict] | None, Query(description="in one of these states")] = None,
-    group: Annotated[str | None, Query(max_length=64, description="of this group")] = None,
-    q: Annotated[str, Query(max_length=MAX_TEXT, description="part of the name or state")] = "",
+    narrowed: Narrowed,
     cursor: Annotated[str | None, Query(max_length=64, pattern=r"^[0-9a-z.-]+$")] = None,
+    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET, description="agents to leave out")] = 0,
     limit: Annotated[int | None, Query(ge=1, le=MAX_LISTED, description="absent: all")] = None,
     brief: Annotated[bool, Query(description="name and state alone")] = False,
 ) -> Response:
@@ -57,7 +73,7 @@ async def agents(
     `total` counts the agents on all pages, `counts` the whole fleet by state; `listed` says
     whether anybody keeps a list of who is enrolled.
     """
-    wanted = AgentQuery(frozenset(state or ()), group, q, cursor, limit, brief)
+    wanted = replace(narrowed, cursor=cursor, offset=offset, limit=limit, brief=brief)
     with _own_cursor():
         listed, about = await hub.agents(wanted)
     found = await in_slices(listed, json.dumps)
@@ -74,6 +90,12 @@ async def agent(name: str, hub: Hub, _: Reader) -> dict[str, Any]:
     if found is None:
         raise HttpProblem(HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents")
     return found
+
+
+@router.get("/labels")
+async def labels(hub: Hub, _: Reader) -> dict[str, Any]:
+    """The groups and labels that agents have, and how many have each."""
+    return hub.labels()
 
 
 @router.get("/stats")

@@ -30,6 +30,7 @@ from fleet.contract.vocabulary import (
     Word,
 )
 from fleet.contract.work_vocabulary import FINAL, TaskState
+from fleet.domain.beat_bar import Cell
 from fleet.domain.commands import CommandState
 from fleet.domain.verdict import Verdict, badness
 from fleet.http.auth import OPERATORS
@@ -40,6 +41,7 @@ FOLDER: Final = Path(__file__).parents[1] / "page"
 
 VOCABULARIES: Final[tuple[type[Word], ...]] = (
     AlertState,
+    Cell,
     Check,
     CommandState,
     EventName,
@@ -53,6 +55,7 @@ VOCABULARIES: Final[tuple[type[Word], ...]] = (
 
 CONSTANTS: Final = {
     "MAX_LISTED": schemas.MAX_LISTED,
+    "MAX_SHOWN": schemas.MAX_SHOWN,
     "MAX_TEXT": schemas.MAX_TEXT,
     "OPEN_TASKS": [state for state in TaskState if state not in FINAL],
     "OPERATORS": OPERATORS,

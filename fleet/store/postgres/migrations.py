@@ -99,6 +99,12 @@ STEPS: Final[tuple[str, ...]] = (
     """,
     "CREATE TABLE pair (name TEXT PRIMARY KEY, state TEXT NOT NULL)",
     SHARED,
+    """
+    CREATE TABLE listening (
+        number BIGINT PRIMARY KEY, began FLOAT8 NOT NULL, ended FLOAT8 NOT NULL
+    );
+    CREATE INDEX event_of_verdict ON event (agent, id) WHERE fact = 'verdict';
+    """,
 )
 
 LEASES: Final = 2

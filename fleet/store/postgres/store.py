@@ -21,7 +21,7 @@ from fleet.store import moments, row_mapping
 from fleet.store.leadership import Leadership
 from fleet.store.pairs import PairStore, SqlPairs
 from fleet.store.port import LeadershipLostError, StoreError, StoreUnavailableError
-from fleet.store.postgres import dead_letters, departures, hub_state, months, work
+from fleet.store.postgres import beats, dead_letters, departures, hub_state, months, work
 from fleet.store.postgres.bulk_insert import append_messages, insert_many
 from fleet.store.postgres.connection import Connection, Database, InDoubtError
 from fleet.store.postgres.lease import Lease
@@ -32,6 +32,8 @@ from fleet.store.postgres.upkeep import Upkeep
 from fleet.store.records import Batch, DiskUsage, HubState, StoredMessage
 from fleet.store.retention import Retention, TimeFor
 from fleet.store.rollout_port import RolloutStore
+from fleet.store.sql_timelines import SqlTimelines
+from fleet.store.timelines import TimelineStore
 from fleet.store.work import task_calls
 from fleet.store.work.shared import SharedTransactions, Transaction, carry_out
 from fleet.store.work.transactional import TransactionalWork
@@ -76,6 +78,7 @@ class PostgresStore(PostgresReader):
         self.work: WorkStore = TransactionalWork(tables)
         self.rollouts: RolloutStore = TransactionalRollouts(tables)
         self.pairs: PairStore = SqlPairs(tables)
+        self.timelines: TimelineStore = SqlTimelines(tables, beats.DIALECT)
 
     # Opening and closing
 

@@ -155,6 +155,10 @@ STEPS: Final = (
     CREATE INDEX rollout_denied ON rollout_execution (version) WHERE denied = 1;
     """,
     "CREATE TABLE pair (name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID",
+    """
+    CREATE TABLE listening (number INTEGER PRIMARY KEY, began REAL NOT NULL, ended REAL NOT NULL);
+    CREATE INDEX event_of_verdict ON event (agent, id) WHERE fact = 'verdict';
+    """,
 )
 
 

@@ -25,7 +25,8 @@ from fleet.store.port import StoreError
 from fleet.store.records import Batch, DiskUsage, HubState, StoredMessage
 from fleet.store.retention import Retention, TimeFor
 from fleet.store.rollout_port import RolloutStore
-from fleet.store.sqlite import dead_letters, departures, work
+from fleet.store.sql_timelines import SqlTimelines
+from fleet.store.sqlite import beats, dead_letters, departures, work
 from fleet.store.sqlite.bulk_insert import append_messages, insert_many
 from fleet.store.sqlite.connection import (
     FILE_NAME,
@@ -42,6 +43,7 @@ from fleet.store.sqlite.connection import (
 from fleet.store.sqlite.migrations import migrate
 from fleet.store.sqlite.reader import SqliteReader
 from fleet.store.sqlite.upkeep import Upkeep
+from fleet.store.timelines import TimelineStore
 from fleet.store.work import task_calls
 from fleet.store.work.shared import SharedTransactions, Transaction, carry_out
 from fleet.store.work.transactional import TransactionalWork
@@ -75,6 +77,7 @@ class SqliteStore(SqliteReader):
         self.work: WorkStore = TransactionalWork(tables)
         self.rollouts: RolloutStore = TransactionalRollouts(tables)
         self.pairs: PairStore = SqlPairs(tables)
+        self.timelines: TimelineStore = SqlTimelines(tables, beats.DIALECT)
 
     # Opening and closing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.api.agent_query import AgentQuery, choose
+from fleet.api.agent_query import AgentQuery, choose, labels
 from fleet.contract.messages import Heartbeat
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
@@ -66,3 +66,27 @@ def test_states_text_and_group_narrow_the_list_and_its_total(roster: Roster) -> 
 def test_a_cursor_of_somebody_elses_is_refused(roster: Roster, cursor: str) -> None:
     with pytest.raises(ValueError, match="not a cursor"):
         choose(roster, AgentQuery(cursor=cursor))
+
+
+def test_a_page_begins_anywhere(roster: Roster) -> None:
+    page = choose(roster, AgentQuery(offset=2, limit=3))
+    assert (page.names, page.total) == (["a6", "a1", "a2"], 7)
+    assert choose(roster, AgentQuery(offset=9, limit=3)).names == []
+
+
+def test_labels_narrow_and_are_told_with_how_many_have_them(roster: Roster) -> None:
+    roster.enrol(
+        {
+            "a1": Enrolment({"group": "web", "site": "fra"}),
+            "a2": Enrolment({"site": "fra"}, groups=("web", "edge")),
+            "a3": Enrolment({"site": "ams"}),
+        },
+        at=NOW,
+    )
+    assert choose(roster, AgentQuery(labels=(("site", "fra"),))).names == ["a1", "a2"]
+    assert choose(roster, AgentQuery(labels=(("site", "fra"),), group="edge")).names == ["a2"]
+    assert choose(roster, AgentQuery(labels=(("site", "fra"), ("group", "x")))).names == []
+    assert labels(roster) == {
+        "groups": {"web": 2, "edge": 1},
+        "labels": {"site": {"fra": 2, "ams": 1}, "group": {"web": 1}},
+    }
