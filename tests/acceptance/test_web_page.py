@@ -129,7 +129,8 @@ def test_a_wrong_token_is_said_and_another_try_is_offered(hub: Served, browser: 
 
 def test_the_worst_stands_first_in_words(page: Any) -> None:
     rows = page.locator("tbody tr")
-    assert rows.count() == 200, "a page of them; nobody reads a thousand"
+    assert rows.count() < 40, "those in sight alone"
+    assert page.get_attribute("table", "aria-rowcount") == "1003"
     assert rows.nth(0).inner_text().split()[:3] == ["gone", "■", "offline"]
     assert "degraded" in rows.nth(1).inner_text()
     assert "1002 agents: 1 offline, 1 degraded, 1000 ok" in page.locator(".summary").inner_text()
@@ -153,7 +154,8 @@ def test_a_tile_shows_those_of_its_state_alone_and_the_address_keeps_it(page: An
     playwright.expect(page.locator("tbody tr")).to_have_count(1, timeout=60_000)
     assert tile.get_attribute("aria-pressed") == "true"
     tile.click()
-    playwright.expect(page.locator("tbody tr")).to_have_count(200, timeout=60_000)
+    all_rows = page.locator("table[aria-rowcount='1003']")
+    playwright.expect(all_rows).to_have_count(1, timeout=60_000)
 
 
 def test_a_problem_is_told_with_its_meaning_and_the_next_step(page: Any) -> None:
@@ -162,10 +164,23 @@ def test_a_problem_is_told_with_its_meaning_and_the_next_step(page: Any) -> None
     assert AlertCode.DISK_PRESSURE.meaning in told
 
 
-def test_more_agents_come_on_demand(page: Any) -> None:
-    page.click("button:has-text('these are 200 of')")
-    playwright.expect(page.locator("tbody tr")).to_have_count(400)
-    page.wait_for_selector("button:has-text('these are 400 of')")
+def test_any_row_is_reached_by_scrolling_and_by_the_keyboard(page: Any) -> None:
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    last = page.locator("tbody tr[aria-rowindex='1003']")
+    last.wait_for()
+    assert last.inner_text().startswith("agent-999")
+    assert page.locator("tbody tr").count() < 40
+    last.locator("a").focus()
+    page.keyboard.press("Home")
+    focused = page.locator("tbody a:focus")
+    playwright.expect(focused).to_have_text("gone", timeout=60_000)
+    page.keyboard.press("ArrowDown")
+    playwright.expect(focused).to_have_text("ill", timeout=60_000)
+    page.keyboard.press("End")
+    playwright.expect(focused).to_have_text("agent-999", timeout=60_000)
+    for index in range(1002, 982, -1):
+        page.keyboard.press("ArrowUp")
+        page.locator(f"tbody tr[aria-rowindex='{index}'] a:focus").wait_for()
 
 
 def test_an_agent_shows_planes_metrics_and_its_life(page: Any) -> None:
@@ -266,10 +281,10 @@ def test_a_look_that_failed_leaves_no_complaint_behind(page: Any) -> None:
     page.wait_for_selector("#trouble:visible")
     told = page.inner_text("#trouble")
     assert re.search(r"does not answer since \d\d:\d\d\. What stands here is as of \d\d:\d\d", told)
-    assert page.locator("tbody tr").count() == 200, "what was known is still there"
+    assert page.locator("tbody tr").count() > 5, "what was known is still there"
     page.unroute("**/v1/agents*")
     page.wait_for_selector("#trouble", state="hidden")
-    assert page.locator("tbody tr").count() == 200
+    assert page.locator("tbody tr").count() > 5
 
 
 def test_what_a_hub_that_reads_knows_no_newer_is_said(page: Any) -> None:
@@ -283,7 +298,7 @@ def test_what_a_hub_that_reads_knows_no_newer_is_said(page: Any) -> None:
     page.wait_for_selector("#trouble:visible")
     told = page.inner_text("#trouble")
     assert re.search(r"as of \d\d:\d\d: no hub leads", told)
-    assert page.locator("tbody tr").count() == 200
+    assert page.locator("tbody tr").count() > 5
     page.unroute("**/v1/agents*")
     page.wait_for_selector("#trouble", state="hidden")
 

@@ -232,7 +232,8 @@ class Doors:
 
     @cached_property
     def page(self) -> dict[str, Any]:
-        """`rows` and `facts` by agent's name, `problems` and `summary` of the first view."""
+        """`rows` (name, state, alerts) and `facts` by agent's name; `problems` and `summary` of the
+        first view."""
         from playwright.sync_api import sync_playwright
 
         with sync_playwright() as engine, browsing(engine) as opened:
@@ -240,7 +241,10 @@ class Doors:
             opened.fill("#token", self.hub.tokens["viewer"])
             opened.keyboard.press("Enter")
             opened.wait_for_selector("tbody tr")
-            cells = "rows => rows.map(row => [...row.children].map(cell => cell.innerText.trim()))"
+            parts = "['a', '.state .word', '.checks small']"
+            cells = (
+                f"rows => rows.map(row => {parts}.map(one => row.querySelector(one)?.innerText))"
+            )
             rows = opened.eval_on_selector_all("tbody tr", cells)
             texts = "items => items.map(item => item.innerText.trim())"
             told: dict[str, Any] = {
@@ -276,7 +280,7 @@ async def _ask_tools(opened: contextlib.AbstractAsyncContextManager[Any]) -> dic
 def browsing(engine: Any) -> Iterator[Any]:
     browser = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
     try:
-        yield browser.new_page()
+        yield browser.new_page(viewport={"width": 1280, "height": 8000})  # all rows are in sight
     finally:
         browser.close()
 

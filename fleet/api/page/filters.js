@@ -7,10 +7,13 @@ const kept = () => new URLSearchParams(location.hash.split("?")[1] ?? "");
 export const place = () => path().split("/");
 export const filter = (name) => kept().get(name) ?? "";
 
-export function keep(name, value) {
+export const filters = (name) => kept().getAll(name);
+export const keep = (name, value) => keepAll(name, value ? [value] : []);
+
+export function keepAll(name, values) {
   const all = kept();
-  if (value) all.set(name, value);
-  else all.delete(name);
+  all.delete(name);
+  for (const value of values) all.append(name, value);
   const text = all.toString();
   history.replaceState(null, "", `#/${path()}${text ? `?${text}` : ""}`);
 }

@@ -1,77 +1,183 @@
-// The fleet at a glance: worst first, in words; rows are kept and only what changed is touched.
+// The fleet at a glance: worst first, in words; of any number of agents the rows in sight alone are drawn.
 
 import { get } from "./api.js";
-import { age, ago, el, replace, say, table, word } from "./dom.js";
-import { filter, keep } from "./filters.js";
-import { groupChoice, showProblems, stateTiles } from "./overview.js";
-import { Check, MAX_LISTED, MAX_TEXT, Verdict, WORST_FIRST } from "./vocabulary.js";
+import { age, ago, el, replace, say, word } from "./dom.js";
+import { choices } from "./choices.js";
+import { filter, filters, keep } from "./filters.js";
+import { beatBar, legend, share, sparkline } from "./glance.js";
+import { showProblems, stateTiles } from "./overview.js";
+import { past } from "./past.js";
+import { virtualList } from "./virtual_list.js";
+import { Check, MAX_TEXT, Verdict, WORST_FIRST } from "./vocabulary.js";
 
 export const SILENT = [Verdict.LATE, Verdict.STALE, Verdict.OFFLINE, Verdict.UNKNOWN];
 
-const PAGE = 200; // agents asked for at a time: of 10,000 nobody reads more, and all are 5 MB
+const CHUNK = 100; // agents asked for at a time: of 10,000 nobody sees more, and all are 5 MB
+const WINDOWS = { "24h": ["24 h", 24], "7d": ["7 d", 7 * 24], "30d": ["30 d", 30 * 24] };
+const HOUR = 3600;
 
 export async function show(main, _name, again) {
   const summary = el("p", { class: "summary" });
   const problems = el("ul", { class: "problems", "aria-label": "Problems" });
   const tiles = stateTiles(narrow);
-  const groups = groupChoice(narrow);
+  const choice = choices(narrow, redraw);
   const field = el("input", { type: "search", id: "filter", autocomplete: "off", maxlength: MAX_TEXT, value: filter("q") });
-  const body = el("tbody");
-  const frame = table("Agents, worst first",
-    ["Agent", "State", "Heard", "Up", "Checks", "Alerts", "Version"], []);
-  frame.querySelector("tbody").replaceWith(body);
-  const more = el("button", { type: "button", hidden: true });
+  const [frame, grid, body, metricHead] = table();
+  const found = el("p", { class: "quiet" });
   replace(main, el("h1", {}, "Agents"), summary, tiles.node, problems,
-    el("p", { class: "filter" }, el("label", { for: "filter" }, "Filter by name or state "), field,
-      " ", el("label", { for: "group" }, "Group "), groups.node),
-    frame, el("p", {}, more));
+    el("div", { class: "filter", role: "search", "aria-label": "Agents" },
+      el("label", { for: "filter" }, el("span", {}, "Name or state"), field), choice.node),
+    choice.chips, el("div", { class: "above" }, legend(), found), frame);
 
-  const rows = new Map();
+  const rows = new Map(); // by name: what is in the document
+  let agents = []; // by place, as far as they were asked for
+  let total = 0;
   let last = "";
-  let wanted = PAGE;
+  let asked = 0; // the newest question: an answer to an older one is of another filter or place
+  const list = virtualList(frame, grid, body, ensure);
+  const told = past(() => choice.metric(), fill);
   field.addEventListener("input", () => {
     keep("q", field.value.trim());
     narrow();
   });
 
   function narrow() {
-    wanted = PAGE;
+    asked += 1;
+    agents = [];
     again();
   }
 
-  more.addEventListener("click", () => {
-    wanted += PAGE;
-    again();
-  });
+  function redraw() {
+    told.forget();
+    for (const row of rows.values()) row.key = "";
+    place(...list.inSight());
+  }
+
+  // What is there is drawn at once; what is not is asked for.
+  function ensure(first, end) {
+    place(first, end);
+    for (let at = first; at < end; at += 1) if (!agents[at]) return load(first, end).catch(again);
+    return null;
+  }
+
+  async function load(first, end) {
+    asked += 1;
+    const mine = asked;
+    const begin = Math.floor(first / CHUNK) * CHUNK;
+    const fleet = await get(`/v1/agents?${narrowed()}&offset=${begin}&limit=${Math.ceil((Math.max(end, 1) - begin) / CHUNK) * CHUNK}`);
+    if (mine !== asked) return null;
+    agents.length = 0; // what stands elsewhere may have moved since
+    fleet.agents.forEach((agent, at) => { agents[begin + at] = agent; });
+    total = fleet.total;
+    choice.refresh(fleet.agents);
+    metricHead.textContent = choice.metric() || "Metric";
+    place(...list.inSight());
+    return fleet;
+  }
+
+  function place(first, end) {
+    const shown = [];
+    for (let at = first; at < Math.min(end, total); at += 1) {
+      if (!agents[at]) break;
+      shown.push(agents[at]);
+    }
+    if (!shown.length && total && agents.length) return list.placed(first, first, total);
+    put(body, rows, shown, first, told.of);
+    list.placed(first, first + shown.length, total);
+    told.ask(shown.map(({ agent }) => agent));
+    return null;
+  }
+
+  function fill(name) {
+    const row = rows.get(name);
+    if (row) past_cells(row, told.of(name), choice.metric());
+  }
 
   return async function refresh() {
-    const fleet = await list(wanted);
+    const [first, end] = list.inSight();
+    const fleet = await load(first, Math.max(end, CHUNK / 2));
+    if (!fleet) return;
     const sentence = summarise(fleet.counts);
     summary.textContent = sentence;
     if (sentence !== last) say(sentence);
     last = sentence;
+    found.textContent = String(narrowed()) ? `${total || "No"} ${total === 1 ? "agent fits" : "agents fit"} the filters.` : "";
     tiles.refresh(fleet.counts);
-    groups.refresh(fleet.agents);
     showProblems(problems, fleet.problems);
-    place(body, rows, fleet.agents);
-    more.hidden = fleet.agents.length >= fleet.total;
-    more.textContent = `Show more: these are ${fleet.agents.length} of ${fleet.total}`;
+    place(...list.inSight());
   };
+
+  function put(node, known, shown, first, of) {
+    let before = node.firstChild;
+    const present = new Set();
+    shown.forEach((agent, offset) => {
+      present.add(agent.agent);
+      let row = known.get(agent.agent);
+      if (!row) known.set(agent.agent, (row = newRow(agent.agent)));
+      row.node.setAttribute("aria-rowindex", String(first + offset + 2));
+      const key = JSON.stringify([texts(agent), agent.metrics?.[choice.metric()]]);
+      if (key !== row.key) {
+        describe(row, agent);
+        row.now = agent.metrics?.[choice.metric()];
+        past_cells(row, of(agent.agent), choice.metric());
+        row.key = key;
+      }
+      if (row.node !== before) node.insertBefore(row.node, before);
+      else before = before.nextSibling;
+    });
+    for (const [name, row] of known) {
+      if (present.has(name)) continue;
+      if (row.node.contains(document.activeElement)) frame.focus({ preventScroll: true });
+      row.node.remove();
+      known.delete(name);
+    }
+  }
 }
 
-// The first `wanted` agents that fit the filter, with what the hub says of the whole list.
-async function list(wanted) {
-  const narrowed = new URLSearchParams();
-  for (const name of ["q", "state", "group"]) if (filter(name)) narrowed.set(name, filter(name));
-  const query = (limit, cursor) => `/v1/agents?${narrowed}&limit=${limit}${cursor}`;
-  const fleet = await get(query(Math.min(wanted, MAX_LISTED), ""));
-  while (fleet.next && fleet.agents.length < wanted) {
-    const left = Math.min(wanted - fleet.agents.length, MAX_LISTED);
-    const page = await get(query(left, `&cursor=${fleet.next}`));
-    fleet.agents.push(...page.agents);
-    fleet.next = page.next;
-  }
-  return fleet;
+const HEADS = [["Agent", "name"], ["State", "state"], ["Last intervals", "beats"],
+  ...Object.values(WINDOWS).map(([text]) => [`Heard ${text}`, "share"]), ["Metric", "metric"], ["Checks and alerts", "checks"]];
+
+// Roles are said: on a narrow screen the rows are laid out as cards, and would else be no table any more.
+function table() {
+  const body = el("tbody", { role: "rowgroup" });
+  const heads = HEADS.map(([text, kind]) => el("th", { scope: "col", role: "columnheader", class: kind }, text));
+  const grid = el("table", { class: "fleet", role: "table", "aria-label": "Agents, worst first" },
+    el("thead", { role: "rowgroup" }, el("tr", { role: "row", "aria-rowindex": "1" }, heads)), body);
+  const frame = el("div", { class: "virtual", tabindex: "-1" }, grid);
+  return [frame, grid, body, heads.find((head) => head.className === "metric")];
+}
+
+function newRow(name) {
+  const cell = (kind, label) => el("td", { role: "cell", class: kind, "data-label": label ?? null });
+  const row = {
+    key: "", name: el("th", { scope: "row", role: "rowheader", class: "name" }), state: cell("state"), beats: cell("beats"),
+    shares: Object.entries(WINDOWS).map(([window, [text]]) => [window, cell("share", text)]),
+    metric: cell("metric"), checks: cell("checks"),
+  };
+  row.title = el("a", { href: `#/agent/${name}` }, name);
+  row.node = el("tr", { role: "row" }, row.name, row.state, row.beats, row.shares.map(([, node]) => node), row.metric, row.checks);
+  return row;
+}
+
+function describe(row, agent) {
+  const [labels, state, heard, up, checked, alerts] = texts(agent);
+  replace(row.name, row.title, labels ? el("small", { title: labels }, labels) : null);
+  replace(row.state, word(state), el("small", {}, [heard, up].filter(Boolean).join(", ")));
+  replace(row.checks, el("span", { title: checked }, checked), alerts ? el("small", { title: alerts }, alerts) : null);
+}
+
+function past_cells(row, known, metric) {
+  if (!known) return;
+  replace(row.beats, beatBar(known.beats));
+  for (const [window, node] of row.shares) replace(node, share(known.heard[window], WINDOWS[window][1] * HOUR));
+  replace(row.metric, metric ? sparkline(metric, known.metric, row.now) : []);
+}
+
+function narrowed() {
+  const query = new URLSearchParams();
+  for (const name of ["q", "state", "group"]) if (filter(name)) query.set(name, filter(name));
+  for (const label of filters("label")) query.append("label", label);
+  return query;
 }
 
 function summarise(counts) {
@@ -79,29 +185,6 @@ function summarise(counts) {
   if (all === 0) return "No agent has been heard of yet. fleet agent add NAME enrols one.";
   const parts = WORST_FIRST.filter((state) => counts[state]).map((state) => `${counts[state]} ${state}`);
   return `${all} agents: ${parts.join(", ")}`;
-}
-
-function place(body, rows, agents) {
-  let before = body.firstChild;
-  const present = new Set();
-  for (const agent of agents) {
-    present.add(agent.agent);
-    let row = rows.get(agent.agent);
-    if (!row) rows.set(agent.agent, (row = { node: el("tr"), key: "" }));
-    const cells = texts(agent);
-    const key = cells.join("\u0000");
-    if (key !== row.key) {
-      replace(row.node, fill(agent, cells));
-      row.key = key;
-    }
-    if (row.node !== before) body.insertBefore(row.node, before);
-    else before = before.nextSibling;
-  }
-  for (const [name, row] of rows) {
-    if (present.has(name)) continue;
-    row.node.remove();
-    rows.delete(name);
-  }
 }
 
 // What an agent reported is true of the moment at which it did: who is silent has no health now.
@@ -114,21 +197,14 @@ function checks(agent) {
 }
 
 function texts(agent) {
+  const labels = Object.entries(agent.labels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const what = [agent.kind, agent.versions?.agent].filter(Boolean).join(" ");
   return [
-    agent.agent,
+    [what, ...labels].filter(Boolean).join(" · "),
     agent.state,
     ago(agent.age),
-    age(agent.uptime),
+    agent.uptime === null || agent.uptime === undefined ? "" : `up ${age(agent.uptime)}`,
     checks(agent),
-    (agent.alerts ?? []).join(", ") || "none",
-    agent.versions?.agent ?? "unknown",
-  ];
-}
-
-function fill(agent, [name, state, ...others]) {
-  return [
-    el("th", { scope: "row" }, el("a", { href: `#/agent/${name}` }, name)),
-    el("td", {}, word(state)),
-    ...others.map((text) => el("td", {}, text)),
+    (agent.alerts ?? []).join(", "),
   ];
 }

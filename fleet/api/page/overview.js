@@ -25,26 +25,9 @@ export function stateTiles(again) {
       const number = counts[state] ?? 0;
       count.textContent = String(number);
       replace(said, number ? word(state) : el("span", { class: "quiet" }, state));
+      button.classList.toggle("none", !number);
       button.setAttribute("aria-pressed", String(filter("state") === state));
     }
-  };
-  return { node, refresh };
-}
-
-// Groups of the agents that were listed so far; the one in the address is always among them.
-export function groupChoice(again) {
-  const known = new Set();
-  const node = el("select", { id: "group" });
-  node.addEventListener("change", () => {
-    keep("group", node.value);
-    again();
-  });
-  const refresh = (agents) => {
-    const before = known.size;
-    for (const name of [filter("group"), ...agents.flatMap(({ labels }) => labels.group ?? [])]) if (name) known.add(name);
-    if (known.size === before && node.options.length) return;
-    replace(node, el("option", { value: "" }, "all"), [...known].sort().map((name) => el("option", { value: name }, name)));
-    node.value = filter("group");
   };
   return { node, refresh };
 }
