@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from fleet.api.agent_query import AgentQuery
 from fleet.api.event_stream import EventFilter, StreamEvent
@@ -18,7 +18,8 @@ class HistoryQuery:
     """Which stored messages: times are seconds since the epoch, None leaves a side open.
 
     `cursor` is what the page before returned as `next`. `newest`: the last of them, and with the
-    cursor those before.
+    cursor those before. `fold`: the same of one agent, heartbeats that say the same told once.
+    `step`: hours that one sum is of, of one agent.
     """
 
     since: float | None = None
@@ -28,6 +29,25 @@ class HistoryQuery:
     cursor: str | None = None
     limit: int = 100
     newest: bool = False
+    fold: bool = False
+    step: int = 1
+
+
+ENDED: Final = 200
+"""Alerts that are over on one page, unless somebody asks for another number."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertQuery:
+    """Which alerts: those that fire, with `history` those over, after a `cursor` those alone.
+    `told`: with what became of each at the routes."""
+
+    history: bool = False
+    code: str | None = None
+    agent: str | None = None
+    told: bool = False
+    cursor: str | None = None
+    limit: int = ENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +169,12 @@ class Backend(Protocol):
         """
         ...
 
-    def alerts(self, *, history: bool, code: str | None = None) -> list[JsonObject]:
-        """Alerts that fire, worst first; then, with `history`, those over."""
+    async def alerts(self, wanted: AlertQuery) -> tuple[list[JsonObject], str | None]:
+        """Alerts that fire, worst first; then, with `history`, those over; and the cursor of more.
+
+        Raises:
+            ValueError: the cursor is none of ours.
+        """
         ...
 
     def routes(self) -> list[JsonObject]:

@@ -3,8 +3,10 @@ made of the store, and how old they are."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
+from fleet.api.alert_list import Deliveries
 from fleet.api.backend import JsonObject
 from fleet.api.hub_backend import HubBackend
 from fleet.capacity.watch import CapacityWatch
@@ -16,6 +18,8 @@ from fleet.domain.capacity.fleet_use import Rules
 from fleet.hub.follower import Follower
 from fleet.hub.maintenance_windows import MaintenanceWindows
 from fleet.metrics.exporter import Exporter
+from fleet.notifier.delivery_log import LogEntry, log_of
+from fleet.notifier.kept_state import document_name
 from fleet.notifier.notifier import Notifier
 
 if TYPE_CHECKING:
@@ -69,3 +73,12 @@ class FollowedBackend(HubBackend):
 
     def routes(self) -> list[JsonObject]:
         return list(self.follower.text.get("routes", []))
+
+    async def deliveries(self) -> Deliveries:
+        """As the routes of the hub that leads keep them."""
+        names = [route["name"] for route in self.routes()]
+        return {name: await self.follower.kept(document_name(name), _log) for name in names}
+
+
+def _log(text: str | None) -> list[LogEntry]:
+    return log_of(json.loads(text)) if text else []

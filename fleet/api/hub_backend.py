@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import fleet
 from fleet.api.agent_query import AgentQuery, choose, labels
-from fleet.api.backend import CommandRequest, HistoryQuery, JsonObject, SilenceRequest
+from fleet.api.alert_list import AlertList, Deliveries
+from fleet.api.backend import AlertQuery, CommandRequest, HistoryQuery, JsonObject, SilenceRequest
 from fleet.api.cooperative import SLICE, in_slices
 from fleet.api.event_stream import EventFilter, EventName, EventStream, StreamEvent
 from fleet.api.linked_alerts import LinkedAlerts
+from fleet.api.past import Past
 from fleet.api.quiet import Quiet
 from fleet.api.timelines import Timelines
 from fleet.auditor.report import archive
@@ -25,7 +27,6 @@ from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import STATES
 from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result
 from fleet.domain.agent_view import worst_first
-from fleet.domain.alert import Alert
 from fleet.domain.commands import IssuedCommand
 from fleet.domain.events import Event, Fact
 from fleet.domain.problems import Problem, described, in_order, problems_of
@@ -35,7 +36,6 @@ from fleet.hub.feed import Item
 from fleet.hub.maintenance_windows import MaintenanceWindows
 from fleet.metrics.exporter import Exporter
 from fleet.notifier.notifier import Notifier
-from fleet.store import cursors
 from fleet.store.records import (
     DeadLetter,
     StoredEvent,
@@ -68,6 +68,7 @@ class HubBackend:
         self._capacity = capacity
         self._notifier = notifier
         self._linked = LinkedAlerts(hub)
+        self._alerts, self._past = AlertList(hub), Past(hub)
         self._quiet = Quiet(hub, maintenance)
         self._timelines = Timelines(hub)
         self._commander = commander
@@ -174,39 +175,10 @@ class HubBackend:
         }
 
     async def history(self, span: HistoryQuery) -> JsonObject:
-        if span.newest:
-            return await self._newest(span)
-        page = await self._hub.store.history(
-            since=span.since,
-            until=span.until,
-            agent=span.agent,
-            kind=span.kind,
-            cursor=span.cursor,
-            limit=span.limit,
-        )
-        return {"messages": [described_message(m) for m in page.messages], "next": page.next}
-
-    async def _newest(self, span: HistoryQuery) -> JsonObject:
-        found = await self._hub.store.newest(
-            since=span.since,
-            until=span.until,
-            agent=span.agent,
-            kind=span.kind,
-            before=None if span.cursor is None else cursors.parse_message(span.cursor),
-            limit=span.limit,
-        )
-        more = str(found[0].id) if len(found) == span.limit else None
-        return {"messages": [described_message(m) for m in found], "next": more}
+        return await self._past.history(span)
 
     async def rollups(self, span: HistoryQuery) -> JsonObject:
-        page = await self._hub.store.rollups(
-            since=span.since,
-            until=span.until,
-            agent=span.agent,
-            cursor=span.cursor,
-            limit=span.limit,
-        )
-        return {"hours": [rollup.as_dict() for rollup in page.rollups], "next": page.next}
+        return await self._past.rollups(span)
 
     async def beats(self, agents: Sequence[str], metric: str | None) -> JsonObject:
         return await self._timelines.of(agents, metric)
@@ -256,22 +228,12 @@ class HubBackend:
         done = await self._departures.rename(agent, to)
         return done.as_dict()
 
-    def alerts(self, *, history: bool, code: str | None = None) -> list[JsonObject]:
-        book = self._hub.committer.book
-        firing = [alert for alert in book.firing() if code in (None, alert.code)]
-        over = [alert for alert in book.alerts.values() if not alert.stands] if history else []
-        ended = [alert for alert in over if code in (None, alert.code)]
-        newest = sorted(ended, key=lambda alert: -alert.since)[:200]
-        return [
-            alert.as_dict()
-            | {"silenced": book.is_silenced(alert), "planes": self._planes_that_fail(alert)}
-            for alert in (*firing, *newest)
-        ]
+    async def alerts(self, wanted: AlertQuery) -> tuple[list[JsonObject], str | None]:
+        return self._alerts.page(wanted, await self.deliveries() if wanted.told else None)
 
-    def _planes_that_fail(self, alert: Alert) -> list[str]:
-        """Of an alert that is about them."""
-        about = alert.firing and alert.code == HubAlertCode.AGENT_DEGRADED
-        return list(self._hub.roster.failing(alert.agent)) if about else []
+    async def deliveries(self) -> Deliveries:
+        """What became of alerts, by route."""
+        return self._notifier.deliveries()
 
     def routes(self) -> list[JsonObject]:
         return self._notifier.routes()

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fleet.cli.common import finish, note, say, with_output, with_settings, write_jsonl
-from fleet.cli.folded import Run, folded
 from fleet.cli.time_types import Moment
 from fleet.contract.rejection import Rejected
 from fleet.contract.vocabulary import MessageKind
+from fleet.domain.folded import Run, folded
 from fleet.settings import Settings
 
 if TYPE_CHECKING:

@@ -45,6 +45,7 @@ class RareState:
     themselves, `config_before` the configuration from which the agent drifted, `after_beat` (code,
     the agent's time, whether it fires) of a retained alert that is later than the last heartbeat,
     `alert_at` when an alert came of one that has shown no sign of life yet,
+    `thresholds` the limits that its alerts crossed, by code,
     `unwell_at` since when it has been unwell without an alert of its own that says so,
     `latest` is the latest own time in an earlier session, `returns` how often a session lived again
     that another had replaced, the last time at `returned_at`, and `returning` whether the live one
@@ -67,6 +68,7 @@ class RareState:
     older_beat: tuple[float, float, float] | None = None
     unwell_at: float | None = None
     alert_at: float | None = None
+    thresholds: dict[str, float] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return self != _EMPTY

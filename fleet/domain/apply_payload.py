@@ -235,6 +235,7 @@ def _config(record: AgentRecord, text: str, reply: Reply | None, at: float) -> l
 
 def _alert(record: AgentRecord, alert: Alert, arrival: Arrival) -> list[Event]:
     repetition.remember(record, alert, arrival)
+    _note_threshold(record, alert)
     if record.seen_at is None:
         moment = arrival.moment(record.number(SKEW))
         if moment is not None:
@@ -263,6 +264,14 @@ def _alert(record: AgentRecord, alert: Alert, arrival: Arrival) -> list[Event]:
         name, at = record.name, arrival.at
         return [Event(Fact.ALERT_FIRING, name, at, alert.code, alert.severity, alert.value)]
     return _changed(record, reported.codes, codes, arrival.at, alert)
+
+
+def _note_threshold(record: AgentRecord, alert: Alert) -> None:
+    if alert.threshold is not None and alert.state is AlertState.FIRING:
+        record.ensure_rare().thresholds[alert.code] = alert.threshold
+    elif record.rare is not None:
+        record.rare.thresholds.pop(alert.code, None)
+        record.drop_empty_rare()
 
 
 def _listed(record: AgentRecord, listed: list[str], arrival: Arrival) -> frozenset[str]:

@@ -103,6 +103,7 @@ def _rare_out(rare: RareState) -> dict[str, Any]:
         "older_beat": rare.older_beat,
         "unwell_at": rare.unwell_at,
         "alert_at": rare.alert_at,
+        "thresholds": rare.thresholds,
     }
 
 

@@ -79,6 +79,11 @@ class RosterViews:
         record = self._records.get(name)
         return failing(record.reported) if record else ()
 
+    def threshold(self, name: str, code: str) -> float | None:
+        """The limit that an alert of an agent says it crossed."""
+        record = self._records.get(name)
+        return record.rare.thresholds.get(code) if record and record.rare else None
+
     def group(self, name: str) -> str | None:
         """The group whose configuration this agent is held against."""
         enrolment = (self._enrolled or {}).get(name)

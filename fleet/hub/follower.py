@@ -13,7 +13,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fleet.contract.backoff import Backoff
 from fleet.contract.rejection import Rejected
@@ -43,6 +43,8 @@ _COUNTED: Final = ("received", "rejected", "facts")
 
 _OF_ANOTHER_RELEASE: Final = (KeyError, TypeError, ValueError, AttributeError)
 """What a word runs into that this release does not know."""
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +94,14 @@ class Follower:
     def age(self) -> float:
         """Seconds since the hub that leads said that it was so."""
         return self.said.age + self._clock() - self._looked if self.said else 0.0
+
+    async def kept(self, name: str, parse: Callable[[str | None], T]) -> T:
+        """What `parse` makes of a document of the hub that leads; None: there is none.
+
+        Raises:
+            StoreError: the store cannot be asked.
+        """
+        return await asyncio.to_thread(lambda: parse(self._following.document(name)))
 
     async def run(self) -> None:
         backoff = Backoff(FIRST_AGAIN, LAST_AGAIN)

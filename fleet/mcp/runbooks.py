@@ -128,6 +128,55 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
 """Alert code → steps, in order."""
 
 
+LOOK: Final = "fleet status {agent}"
+PROBE: Final = "fleet command health-check {agent}"
+VERSIONS: Final = "fleet command version-report {agent}"
+RELOAD: Final = "fleet command config-reload {agent}"
+EXAMINE: Final = "fleet doctor"
+
+COMMANDS: Final[dict[str, str]] = {
+    AlertCode.AUTH_FAILURE: RELOAD,
+    AlertCode.CONFIG_INVALID: RELOAD,
+    AlertCode.CRON_FAILURE: PROBE,
+    AlertCode.DISK_PRESSURE: PROBE,
+    AlertCode.ENDPOINT_DOWN: LOOK,
+    AlertCode.ERROR_RATE: "fleet history --agent {agent} --hourly",
+    AlertCode.IDLE_COST: "fleet history --agent {agent} --hourly",
+    AlertCode.MEMORY_PRESSURE: "fleet history --agent {agent} --hourly",
+    AlertCode.PROCESS_DOWN: PROBE,
+    AlertCode.QUEUE_BACKLOG: EXAMINE,
+    AlertCode.RESTART_LOOP: "fleet history --agent {agent}",
+    AlertCode.RATE_LIMITED: "fleet history --agent {agent} --hourly",
+    AlertCode.UPDATE_AVAILABLE: VERSIONS,
+    AlertCode.VERSION_DRIFT: VERSIONS,
+    AlertCode.WORK_STALLED: LOOK,
+    HubAlertCode.AGENT_LATE: LOOK,
+    HubAlertCode.AGENT_STALE: "fleet verify {agent}",
+    HubAlertCode.AGENT_OFFLINE: "fleet verify {agent}",
+    HubAlertCode.AGENT_GHOST: "fleet agent list",
+    HubAlertCode.AGENT_DEGRADED: LOOK,
+    HubAlertCode.CLOCK_SKEW: LOOK,
+    HubAlertCode.SEQ_GAP: EXAMINE,
+    HubAlertCode.TELEMETRY_DISSENT: "fleet verify {agent}",
+    HubAlertCode.CONFIG_DRIFT: "fleet alerts ack {agent} config-drift",
+    HubAlertCode.AUDIT_VIOLATION: "fleet audit report",
+    HubAlertCode.BROKER_DOWN: EXAMINE,
+    HubAlertCode.HUB_DEAF: EXAMINE,
+    HubAlertCode.CREDENTIAL_USED_TWICE: "fleet agent rotate {agent}",
+    HubAlertCode.ACL_OPEN: "fleet acl test",
+    HubAlertCode.HUB_CLOCK: EXAMINE,
+    HubAlertCode.STORE_DOWN: EXAMINE,
+    HubAlertCode.FAILOVER: "fleet pair list",
+    HubAlertCode.FAILOVER_MANUAL: "fleet pair list",
+    HubAlertCode.FAILOVER_FROZEN: EXAMINE,
+    HubAlertCode.CERTIFICATE_EXPIRY: "fleet broker certificates",
+    HubAlertCode.QUOTA_NEAR: "fleet forecast",
+    HubAlertCode.CAPACITY_LOW: "fleet forecast {agent}",
+}
+"""Alert code → the command to type next; `{agent}` is the agent. Where the hub has an alert that
+names one, it is `EXAMINE`."""
+
+
 def page(code: str, meaning: str) -> str:
     """One runbook as Markdown."""
     steps = "\n".join(f"{number}. {step}" for number, step in enumerate(STEPS[code], 1))

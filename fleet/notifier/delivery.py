@@ -17,6 +17,7 @@ from typing import Any, Final
 from fleet.contract.backoff import Backoff
 from fleet.contract.errors import ConfigError, FleetError
 from fleet.contract.vocabulary import Severity
+from fleet.notifier.delivery_log import DeliveryLog, LogEntry, Outcome, log_of
 from fleet.notifier.digest import Digest
 from fleet.notifier.kept_state import InHome, InStore, KeptState
 from fleet.notifier.notification import Notification
@@ -49,17 +50,20 @@ class Delivery:
 
     Args:
         kept: where it keeps its state; None: in a file of `folder`.
+        knows: whether there is an agent of that name.
 
     Attributes:
         sent, failures, dropped, refused: totals since the start, for metrics; `refused` are the
             messages that were set aside.
         working: whether the last attempt was taken; True before the first.
         paused: whether the circuit is open: nothing is tried until its pause is over.
+        log: what became of each alert here.
     """
 
     def __init__(
-        self, route: Route, folder: Path, attempt: Send = send, kept: KeptState | None = None
-    ) -> None:
+        self, route: Route, folder: Path, attempt: Send = send, kept: KeptState | None = None,
+        knows: Callable[[str], bool] = lambda _agent: True,
+    ) -> None:  # fmt: skip
         self.route = route
         self.sent = 0
         self.failures = 0
@@ -68,6 +72,7 @@ class Delivery:
         self.working = True
         self.paused = False
         self.set_aside = SetAsideMessages()
+        self.log = DeliveryLog(knows)
         self._digest = Digest(route.digest)
         self._attempt = attempt
         self._kept = kept or InHome(folder / f"{route.name}.json")
@@ -98,7 +103,8 @@ class Delivery:
             return
         if kept is None:
             return
-        waiting, delivered, set_aside, digest, given = kept
+        waiting, delivered, set_aside, digest, given, log = kept
+        self.log.restore(log)
         self._given.update(dict.fromkeys(given))
         self._digest.restored(digest)
         self._queue.add(waiting, in_front=True)
@@ -189,7 +195,9 @@ class Delivery:
             pass
 
     async def _try(self, group: Notification) -> None:
-        error = await self._attempt_once(group)
+        error, answer = await self._attempt_once(group)
+        outcome = Outcome.TAKEN if error is None else Outcome.WAITING
+        news = self.log.note(group, outcome, error.why if error else answer, time.time())
         if error is None:
             self._queue.was_taken(group.id)
             self._remember(group.id)
@@ -199,13 +207,15 @@ class Delivery:
         elif error.refusal in (Refusal.REFUSED, Refusal.TOO_LARGE):
             self._give_up(group, error.why)
         elif error.refusal is Refusal.FAILED and self._queue.has_failed(group.id, time.monotonic()):
-            if not self._queue.is_hopeless(group.id):
+            if self._queue.is_hopeless(group.id):
+                self._give_up(group, error.why)
+            elif not news:
                 return
-            self._give_up(group, error.why)
         else:
             now = time.monotonic()
             self._closes_at = now + self._circuit.failed(now, error.retry_after)
-            return  # nothing changed that the disk should know
+            if not news:
+                return  # nothing changed that the disk should know
         self._changes += 1
         await self._save()
 
@@ -219,6 +229,7 @@ class Delivery:
 
     def _give_up(self, group: Notification, why: str) -> None:
         self._queue.remove(group.id)
+        self.log.note(group, Outcome.SET_ASIDE, why, time.time())
         self.refused += 1
         self.dropped += self.set_aside.add(SetAside(group, why, time.time()))
         _log.error("route %s: %s is set aside: %s", self.route.name, group.title, why)
@@ -230,15 +241,16 @@ class Delivery:
         parts = [group]
         while parts and not self.paused:
             part = parts.pop()
-            error = await self._attempt_once(part)
+            error, _ = await self._attempt_once(part)
             if error is not None and error.refusal is Refusal.TOO_LARGE:
                 parts += part.halves()
 
-    async def _attempt_once(self, group: Notification) -> SendError | None:
-        """One attempt; says once in the log when the route fails, and when it works again."""
+    async def _attempt_once(self, group: Notification) -> tuple[SendError | None, str]:
+        """One attempt, and what it was answered; says once in the log that the route fails, and
+        that it works again."""
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._thread, self._attempt, self.route, group)
+            answer = await loop.run_in_executor(self._thread, self._attempt, self.route, group)
         except FleetError as error:
             self.failures += 1
             if isinstance(error, SendError):
@@ -249,13 +261,13 @@ class Delivery:
             if self.working and not permanent:
                 _log.error("%s: %s; it is tried again", error.what, error.why)
             self.working = False
-            return failed
+            return failed, failed.why
         if not self.working:
             _log.warning("route %s works again", self.route.name)
         self.working = True
         self.sent += 1
         self._circuit.good(time.monotonic())
-        return None
+        return None, str(answer)
 
     def as_dict(self) -> dict[str, Any]:
         """As HTTP shows it; no address is in it."""
@@ -282,6 +294,7 @@ class Delivery:
             "set_aside": in_json(self.set_aside),
             "digest": self._digest.as_json(),
             **({"given": list(self._given)} if self._given else {}),
+            **({"log": self.log.as_json()} if len(self.log) else {}),
         }
         return json.dumps(kept, separators=(",", ":"))
 
@@ -297,15 +310,19 @@ class Delivery:
                 self._written = changes
 
 
-def _kept(
-    document: dict[str, Any],
-) -> tuple[list[Notification], list[str], list[SetAside], dict[str, Any] | None, list[str]]:
-    """What waits, the ids of what was delivered, what was set aside, the digest, and the ids of
-    single alerts that were given."""
+_Kept = tuple[
+    list[Notification], list[str], list[SetAside], dict[str, Any] | None, list[str], list[LogEntry]
+]
+
+
+def _kept(document: dict[str, Any]) -> _Kept:
+    """What waits, the ids of what was delivered, what was set aside, the digest, the ids of single
+    alerts that were given, and the log."""
     return (
         [Notification.from_json(group) for group in document["waiting"]],
         list(map(str, document["delivered"])),
         [SetAside.from_json(one) for one in document.get("set_aside", [])],
         document.get("digest"),
         list(map(str, document.get("given", []))),
+        log_of(document),
     )

@@ -15,6 +15,7 @@ from fleet.domain.escalation import grouped, is_overdue
 from fleet.metrics import hub_families
 from fleet.metrics.collector import labelled
 from fleet.notifier.delivery import Delivery, Send
+from fleet.notifier.delivery_log import LogEntry
 from fleet.notifier.kept_state import InStore
 from fleet.notifier.notification import Notification
 from fleet.notifier.notified_alert import Failing
@@ -48,6 +49,7 @@ class Notifier:
                 folder,
                 attempt,
                 InStore(leadership.documents, route.name) if leadership else None,
+                hub.roster.knows,
             )
             for route in routes
         ]
@@ -137,6 +139,10 @@ class Notifier:
     def routes(self) -> list[dict[str, Any]]:
         """Every route, what waits for it, and what its receiver would not take."""
         return [delivery.as_dict() for delivery in self._deliveries]
+
+    def deliveries(self) -> dict[str, list[LogEntry]]:
+        """What became of each alert, by route."""
+        return {delivery.route.name: list(delivery.log) for delivery in self._deliveries}
 
     async def retry(self, route: str | None) -> int:
         """Try again what `route`, or each (None), would not take; how many messages that are.

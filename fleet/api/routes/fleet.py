@@ -15,7 +15,14 @@ from pydantic import Field
 
 from fleet.api.agent_query import AgentQuery
 from fleet.api.auth import allow
-from fleet.api.backend import HistoryQuery, PastError, SilenceRequest, UnknownCodeError
+from fleet.api.backend import (
+    ENDED,
+    AlertQuery,
+    HistoryQuery,
+    PastError,
+    SilenceRequest,
+    UnknownCodeError,
+)
 from fleet.api.cooperative import in_slices
 from fleet.api.routes.messages import Hub, Operator
 from fleet.api.schemas import (
@@ -104,38 +111,49 @@ async def stats(hub: Hub, _: Reader) -> dict[str, Any]:
     return hub.stats()
 
 
+def _span(
+    since: datetime | None = None,
+    until: datetime | None = None,
+    agent: AgentName | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> HistoryQuery:
+    return HistoryQuery(_epoch(since), _epoch(until), agent, None, cursor, limit)
+
+
+Span = Annotated[HistoryQuery, Depends(_span)]
+
+
 @router.get("/history")
 async def history(
     hub: Hub,
     _: Reader,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    agent: AgentName | None = None,
+    span: Span,
     kind: MessageKind | None = None,
-    cursor: Cursor = None,
-    limit: Limit = 100,
     newest: Annotated[bool, Query(description="from the end; `next` leads back")] = False,
+    fold: Annotated[bool, Query(description="the same, equal heartbeats told once")] = False,
 ) -> dict[str, Any]:
-    """Stored messages, oldest first, a page at a time."""
-    span = HistoryQuery(_epoch(since), _epoch(until), agent, kind, cursor, limit, newest)
+    """Stored messages, oldest first, a page at a time. With `fold`, of one agent, `same` says how
+    many heartbeats before one say the same, and `since` from when on."""
+    if fold:
+        _of_one(span.agent)
     with _own_cursor():
-        return await hub.history(span)
+        return await hub.history(replace(span, kind=kind, newest=newest, fold=fold))
 
 
 @router.get("/rollups")
 async def rollups(
     hub: Hub,
     _: Reader,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    agent: AgentName | None = None,
-    cursor: Cursor = None,
-    limit: Limit = 100,
+    span: Span,
+    step: Annotated[int, Query(ge=1, le=744, description="hours that one sum is of")] = 1,
 ) -> dict[str, Any]:
-    """Sums of each agent's hours, kept for a year; the hour that runs is not among them."""
-    span = HistoryQuery(_epoch(since), _epoch(until), agent, None, cursor, limit)
+    """Sums of each agent's hours, kept for a year; the hour that runs is not among them. With a
+    `step`, of one agent, the newest sums of so many hours, without a cursor."""
+    if step > 1:
+        _of_one(span.agent)
     with _own_cursor():
-        return await hub.rollups(span)
+        return await hub.rollups(replace(span, step=step))
 
 
 @router.get("/dead-letters")
@@ -157,15 +175,22 @@ async def audit(hub: Hub, _: Reader) -> dict[str, Any]:
 
 @router.get("/alerts")
 async def alerts(
-    hub: Hub, _: Reader, history: bool = False, code: Code | None = None
+    hub: Hub,
+    _: Reader,
+    history: bool = False,
+    code: Code | None = None,
+    agent: AgentName | None = None,
+    told: Annotated[bool, Query(description="with what became of each at the routes")] = False,
+    cursor: Annotated[str | None, Query(max_length=160, pattern=r"^[0-9a-z_.+-]+$")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="of those over")] = ENDED,
 ) -> dict[str, Any]:
-    """Alerts that fire now (and, with `history`, those that ended), silences, and the routes with
-    what their receivers would not take."""
-    return {
-        "alerts": hub.alerts(history=history, code=code),
-        **hub.silences(),
-        "routes": hub.routes(),
-    }
+    """Alerts that fire now (and, with `history`, those that ended, the newest first, a page at a
+    time), silences, and the routes with what their receivers would not take."""
+    with _own_cursor():
+        wanted = AlertQuery(history, code, agent, told, cursor, limit)
+        listed, following = await hub.alerts(wanted)
+    about = {"next": following, **hub.silences(), "routes": hub.routes()}
+    return {"alerts": listed, **about}
 
 
 @router.post("/alerts/retry", status_code=HTTPStatus.ACCEPTED)
@@ -256,6 +281,13 @@ def _own_cursor() -> Iterator[None]:
             "that cursor is not one of ours",
             "start without a cursor, then pass `next`",
         ) from None
+
+
+def _of_one(agent: str | None) -> None:
+    if agent is None:
+        raise HttpProblem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "that is told of one agent at a time", "&agent=NAME"
+        )
 
 
 def _epoch(moment: datetime | None) -> float | None:

@@ -25,6 +25,7 @@ from fleet.contract.vocabulary import (
     Check,
     HubAlertCode,
     MessageKind,
+    Result,
     Severity,
     Verb,
     Word,
@@ -35,7 +36,8 @@ from fleet.domain.commands import CommandState
 from fleet.domain.verdict import Verdict, badness
 from fleet.http.auth import OPERATORS
 from fleet.http.problems import HttpProblem
-from fleet.mcp.runbooks import STEPS
+from fleet.mcp.runbooks import COMMANDS, EXAMINE, STEPS
+from fleet.notifier.delivery_log import Outcome
 
 FOLDER: Final = Path(__file__).parents[1] / "page"
 
@@ -46,6 +48,8 @@ VOCABULARIES: Final[tuple[type[Word], ...]] = (
     CommandState,
     EventName,
     MessageKind,
+    Outcome,
+    Result,
     Severity,
     TaskState,
     Verb,
@@ -54,8 +58,11 @@ VOCABULARIES: Final[tuple[type[Word], ...]] = (
 """The vocabularies that the page speaks, each an object of the same name and members."""
 
 CONSTANTS: Final = {
+    "COMMANDS": COMMANDS,
+    "EXAMINE": EXAMINE,
     "MAX_LISTED": schemas.MAX_LISTED,
     "MAX_SHOWN": schemas.MAX_SHOWN,
+    "MAX_NAMED": schemas.MAX_NAMED,
     "MAX_TEXT": schemas.MAX_TEXT,
     "OPEN_TASKS": [state for state in TaskState if state not in FINAL],
     "OPERATORS": OPERATORS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleet.cli.folded import folded
+from fleet.domain.folded import folded
 
 
 def said(at: int, agent: str = "ada", kind: str = "heartbeat", **message: Any) -> dict[str, Any]:

@@ -15,11 +15,12 @@ _PASSING = ("ts", "seq", "uptime", "metrics")
 @dataclass(slots=True)
 class Run:
     """A message, and how many of the same agent right before it in time say the same; `since` is
-    the time of the first of them."""
+    the time of the first of them, `first` its id."""
 
     message: JsonObject
     same: int = 0
     since: str = ""
+    first: int | None = None
 
 
 def folded(messages: Iterable[JsonObject]) -> Iterator[Run]:
@@ -31,10 +32,11 @@ def folded(messages: Iterable[JsonObject]) -> Iterator[Run]:
     for number, message in enumerate(messages):
         agent = str(message["agent"])
         before = runs.get(last.get(agent, -1))
-        run = Run(message)
+        run = Run(message, first=message.get("id"))
         if before is not None and _says(before.message) == _says(message) is not None:
             del runs[last[agent]]
-            run = Run(message, before.same + 1, before.since or str(before.message["ts"]))
+            since = before.since or str(before.message["ts"])
+            run = Run(message, before.same + 1, since, before.first)
         runs[number] = run
         last[agent] = number
     yield from runs.values()
