@@ -1,50 +1,79 @@
-// One agent: planes, metrics over time, timeline, and the four verbs for those who may send them.
+// One agent: what is wrong and what to do, planes and metrics over time, its life, commands in place.
 
+import { alertCard, keyOf } from "./alert_card.js";
+import { act, button, command, forSoLong, lift } from "./actions.js";
 import { get, mayOperate, post } from "./api.js";
 import { chart } from "./chart.js";
 import { commandTable } from "./commands.js";
-import { age, ago, clock, el, number, remarks, replace, say, table, word } from "./dom.js";
+import { age, ago, el, number, redraw, remarks, replace, word } from "./dom.js";
 import { SILENT } from "./fleet.js";
-import { MAX_LISTED, MessageKind, Verb, Verdict } from "./vocabulary.js";
+import { filter, keep } from "./filters.js";
+import { keyed } from "./keyed.js";
+import { planeLanes } from "./lanes.js";
+import { isZero, measured, RANGES } from "./ranges.js";
+import { marksOf, story, timelineView } from "./timeline.js";
+import { title, when } from "./units.js";
+import { Verb } from "./vocabulary.js";
 
-const HOURS = 6;
+const DAY = 86_400;
+const LATEST = 15; // s between looks at what is long: the story, and the last hour's numbers
+const SUMS = 300; // s between looks at sums of hours
 
 export async function show(main, name) {
-  const head = el("div");
-  const planes = el("div");
-  const charts = el("div", { class: "charts" });
-  const timeline = el("div");
-  const commands = el("div");
-  replace(main, el("p", {}, el("a", { href: "#/" }, "All agents")), el("h1", {}, name), head,
-    mayOperate() ? verbs(name) : null, el("h2", {}, "Planes"), planes,
-    el("h2", {}, "Metrics"), charts, el("h2", {}, "Timeline"), timeline,
+  const [state, head, alerts, planes, chosen, charts, timeline, commands] = [
+    el("span"), el("div"), el("ul", { class: "alert-cards", "aria-label": "Alerts that fire" }), el("div"), el("p", { class: "ranges", role: "group", "aria-label": "Range of the charts" }),
+    el("div"), el("div"), el("div")];
+  const maintenance = el("span");
+  replace(main, el("p", {}, el("a", { href: "#/" }, "All agents")), el("h1", {}, name, " ", state), head,
+    mayOperate() ? controls(name, maintenance, refresh) : null, alerts, el("h2", {}, "Planes"), planes,
+    el("h2", {}, "Metrics"), chosen, charts, el("h2", {}, "Timeline"), timeline,
     el("h2", {}, "Commands"), commands);
-  let drawn = "";
+  let channels = new Map();
+  const cards = keyed(alerts, (alert) => alertCard(alert, channels, refresh, false));
+  const buttons = rangeButtons(chosen, () => refresh());
+  const drawLife = timelineView(timeline);
+  const due = { story: 0, charts: 0, range: "" };
+  let [life, kept] = [{ runs: [], every: [] }, ""];
 
-  return async function refresh() {
-    const agent = await get(`/v1/agents/${name}`);
-    replace(head, facts(agent));
-    replace(planes, planeTable(agent));
-    const since = new Date(Date.now() - HOURS * 3600e3).toISOString();
-    const query = `/v1/history?agent=${name}&since=${since}&limit=${MAX_LISTED}`;
-    const [history, inbox] = await Promise.all([get(query), get(`/v1/inbox?agent=${name}`)]);
-    replace(timeline, timelineTable(history.messages));
-    replace(commands, commandTable(inbox.messages));
-    const newest = history.messages.at(-1)?.id ?? "none";
-    if (newest !== drawn) replace(charts, metricCharts(history.messages));
-    drawn = newest;
-  };
+  async function refresh() {
+    const now = Date.now() / 1000;
+    const range = buttons.current();
+    const [agent, firing, inbox] = await Promise.all([get(`/v1/agents/${name}`),
+      get(`/v1/alerts?agent=${name}&told=true`), get(`/v1/inbox?agent=${name}`)]);
+    channels = new Map(firing.routes.map((route) => [route.name, route.channel]));
+    redraw(state, word(agent.state));
+    redraw(head, facts(agent));
+    cards(firing.alerts, keyOf);
+    const held = JSON.stringify(firing.silences.map(({ id, until }) => [id, until]));
+    if (held !== kept) replace(maintenance, maintained(name, firing.silences, refresh));
+    kept = held;
+    redraw(commands, commandTable(inbox.messages));
+    if (now >= due.story || range.name !== due.range) {
+      life = await story(name, now - Math.max(range.seconds, DAY));
+      due.story = now + LATEST;
+      drawLife(life.every);
+    }
+    redraw(planes, planeLanes(agent, life.runs, SILENT.includes(agent.state), now - Math.max(range.seconds, DAY), now));
+    if (now >= due.charts || range.name !== due.range) {
+      const series = await measured(name, range, now);
+      if (buttons.current() !== range) return;
+      drawCharts(charts, series, [now - range.seconds, now], marksOf(life.every));
+      due.charts = now + (range.step ? SUMS : LATEST);
+    }
+    due.range = range.name;
+  }
+  return refresh;
 }
 
 function facts(agent) {
   const versions = Object.entries(agent.versions ?? {}).map(([what, v]) => `${what} ${v}`).join(", ");
   const pairs = [
-    ["State", word(agent.state)], ["Heard", ago(agent.age)], ["Up", age(agent.uptime)],
+    ["Heard", ago(agent.age)], ["Up", age(agent.uptime)],
     ["Versions", versions || "unknown"], ["Kind", agent.kind ?? "unknown"],
+    ["Group", agent.groups?.join(", ") || "none"],
     ["Clock", agent.skew === null || agent.skew === undefined ? "unknown" : `${number(agent.skew)} s off`],
     ["Configuration", agent.config ? `${agent.config.slice(0, 19)}…` : "unknown"],
     ["Problems", problems(agent)],
-    ["Alerts", (agent.alerts ?? []).join(", ") || "none"],
   ];
   return el("dl", { class: "facts" },
     pairs.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
@@ -55,59 +84,53 @@ function problems(agent) {
   return told.join(", ") || "none";
 }
 
-// Of who is silent the last results stand without colour: they are of then, not of now.
-function planeTable(agent) {
-  const silent = SILENT.includes(agent.state);
-  const rows = Object.entries(agent.planes ?? {}).map(([plane, told]) =>
-    el("tr", {}, el("th", { scope: "row" }, plane), el("td", {}, silent ? told.check : word(told.check)),
-      el("td", {}, told.age === null ? "no age is known" : ago(told.age))));
-  return rows.length ? table("Result by plane", ["Plane", "Result", "Reported"], rows)
-    : el("p", {}, "No plane has been reported.");
+// What somebody may do with it, in place.
+function controls(name, maintenance, again) {
+  const verdict = (agrees, text) => button(text, `${text}: a second source about ${name}`,
+    () => act(() => post("/v1/verified", { agent: name, agrees }), `noted: the second source ${agrees ? "agrees" : "differs"}`, again));
+  return el("div", { class: "controls" },
+    el("div", { class: "verbs", role: "group", "aria-label": "Send a command" },
+      Object.values(Verb).map((verb) => button(verb, `${verb} to ${name}`,
+        () => act(() => post("/v1/send", { to: name, verb }), `${verb} sent to ${name}`, again)))),
+    maintenance,
+    el("details", {}, el("summary", {}, "Verify by a second source"),
+      el("p", {}, "Where its container or unit runs, type ", command(`fleet verify ${name}`), " or look yourself, and say what you saw:"),
+      el("p", { class: "verbs" }, verdict(true, "It agrees"), verdict(false, "It differs"))));
 }
 
-function metricCharts(messages) {
-  const series = new Map();
-  for (const { kind, ts, message } of messages) {
-    if (kind !== MessageKind.HEARTBEAT) continue;
-    for (const [metric, value] of Object.entries(message?.metrics ?? {})) {
-      if (!series.has(metric)) series.set(metric, [[], []]);
-      const [times, values] = series.get(metric);
-      times.push(Date.parse(ts) / 1000);
-      values.push(value);
-    }
+function maintained(name, silences, again) {
+  const own = silences.filter((one) => one.maintenance && one.agent === name);
+  if (own.length === 0) {
+    return forSoLong("Begin maintenance", `Begin maintenance of ${name}`, (seconds, length) =>
+      act(() => post("/v1/silences", { agent: name, seconds, maintenance: true }), `maintenance of ${name} for ${length}`, again));
   }
-  if (series.size === 0) return [el("p", {}, `No metric in the last ${HOURS} hours.`)];
-  return [...series].map(([metric, data]) => chart(metric, data));
+  return own.flatMap((one) => [el("span", { class: "badge" }, `maintenance until ${when(one.until)}`), " ",
+    lift(one.id, "End maintenance", `End maintenance of ${name}`, again)]);
 }
 
-function timelineTable(messages) {
-  const rows = messages.slice(-100).reverse().map(({ ts, kind, message }) =>
-    el("tr", {}, el("td", {}, clock(ts)), el("td", {}, kind), el("td", {}, summary(kind, message))));
-  return rows.length ? table("Messages, newest first", ["Time", "Kind", "What"], rows)
-    : el("p", {}, `Nothing in the last ${HOURS} hours.`);
+// Which range the charts show; it stands in the address.
+function rangeButtons(node, again) {
+  const current = () => RANGES.find(({ name }) => name === filter("range")) ?? RANGES[0];
+  const buttons = RANGES.map((range) => el("button", { type: "button", "aria-pressed": String(current() === range), onclick: () => {
+    keep("range", range === RANGES[0] ? "" : range.name);
+    for (const [at, one] of buttons.entries()) one.setAttribute("aria-pressed", String(RANGES[at] === range));
+    again();
+  } }, range.said));
+  replace(node, buttons);
+  return { current };
 }
 
-function summary(kind, message) {
-  if (!message) return "unknown";
-  if (kind === MessageKind.HEARTBEAT) return message.ok ? Verdict.OK : `not ${Verdict.OK}`;
-  if (kind === MessageKind.ALERT) return `${message.severity} ${message.code} ${message.state}`;
-  if (kind === MessageKind.PROGRESS) return `${message.state} ${message.progress}%`;
-  if (kind === MessageKind.TASK) return `offered, epoch ${message.epoch}`;
-  if (kind === MessageKind.COMMAND) return message.verb;
-  const reply = message.reply ? `, ${message.reply.verb} ${message.reply.result}` : "";
-  return `${message.state}${reply}`;
-}
-
-function verbs(name) {
-  return el("div", { class: "verbs", role: "group", "aria-label": "Send a command" },
-    Object.values(Verb).map((verb) => el("button", { type: "button", onclick: () => send(name, verb) }, verb)));
-}
-
-async function send(name, verb) {
-  try {
-    await post("/v1/send", { to: name, verb });
-    say(`${verb} sent to ${name}`);
-  } catch (error) {
-    say(`${verb} was not sent: ${error.message}`);
+function drawCharts(node, series, span, marks) {
+  if (series.length === 0) {
+    replace(node, el("p", {}, "No metric in this range. Sums of an hour come when it is over."));
+    return;
   }
+  const open = node.querySelector("details")?.open ?? false;
+  const [zero, telling] = [series.filter(isZero), series.filter((one) => !isZero(one))];
+  const within = marks.filter(({ at }) => at >= span[0]);
+  replace(node,
+    within.length ? el("p", { class: "quiet" }, "Dashed: ", within.map(({ at, text }) => `${text} (${when(at * 1000)})`).join("; ")) : null,
+    el("div", { class: "charts" }, telling.map((one) => chart(one, span, within))),
+    zero.length ? el("details", { open }, el("summary", {}, `${zero.length} at zero all along: ${zero.map(({ metric }) => title(metric)).join(", ")}`),
+      el("ul", {}, zero.map(({ metric }) => el("li", {}, el("code", {}, metric))))) : null);
 }

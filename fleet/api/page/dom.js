@@ -1,6 +1,6 @@
 // Small builders of elements and texts. Nothing is ever parsed as HTML: text stays text.
 
-import { Check, CommandState, Severity, TaskState, Verdict } from "./vocabulary.js";
+import { Check, CommandState, Outcome, Severity, TaskState, Verdict } from "./vocabulary.js";
 
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -90,6 +90,9 @@ const SHAPES = {
   [CommandState.EXPIRED]: ["■", "plain"],
   [CommandState.UNSUPPORTED]: ["?", "odd"],
   [CommandState.SILENT]: ["■", "bad"],
+  [Outcome.TAKEN]: ["●", "good"],
+  [Outcome.WAITING]: ["◐", "fair"],
+  [Outcome.SET_ASIDE]: ["▲", "bad"],
   [TaskState.SUBMITTED]: ["○", "plain"],
   [TaskState.WORKING]: ["◐", "good"],
   [TaskState.INPUT_REQUIRED]: ["?", "odd"],

@@ -56,7 +56,8 @@ async function read(body, onEvent, seen) {
     const lines = (rest + value).split("\n");
     rest = lines.pop();
     for (const line of lines) if (line.startsWith("id:")) seen(line.slice(3).trim());
-    if (lines.some((line) => line.startsWith("data:"))) onEvent();
+    const told = lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5));
+    if (told.length) onEvent(told);
   }
 }
 

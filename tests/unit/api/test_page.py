@@ -94,8 +94,9 @@ def test_no_word_of_the_hub_is_typed_again(module: Path) -> None:
     assert texts(module) & (words() - NO_WORD) == set()
 
 
-def test_no_word_of_the_hub_is_typed_in_the_style() -> None:
-    classes = set(re.findall(r"\.([a-z][a-z-]*)", (FOLDER / "style.css").read_text()))
+@pytest.mark.parametrize("style", sorted(FOLDER.glob("*.css")), ids=lambda path: path.name)
+def test_no_word_of_the_hub_is_typed_in_the_style(style: Path) -> None:
+    classes = set(re.findall(r"\.([a-z][a-z-]*)", style.read_text()))
     assert {part for name in classes for part in name.split("-")} & (words() - NO_WORD) == set()
 
 
@@ -111,7 +112,7 @@ def test_every_word_that_is_shown_has_a_shape() -> None:
     shapes = set(
         re.findall(r"^  \[(\w+)\.(\w+)\]: \[", (FOLDER / "dom.js").read_text(), re.MULTILINE)
     )
-    shown = {"Verdict", "Check", "Severity", "CommandState", "TaskState"}
+    shown = {"Verdict", "Check", "Severity", "CommandState", "Outcome", "TaskState"}
     by_name = {one.__name__: one for one in VOCABULARIES if one.__name__ in shown}
     assert by_name.keys() == shown
     have = {by_name[one][member].value for one, member in shapes}
