@@ -28,8 +28,8 @@ class Outcome(Word):
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """The last attempt to tell that an alert fires, or is over. `since`: RFC 3339, as it was told;
-    `at`: epoch seconds."""
+    """What came of telling that an alert fires, or is over. `since`: of the alert, RFC 3339, as it
+    was told; `at`: from when on this came of it, in epoch seconds."""
 
     agent: str
     code: str
@@ -96,8 +96,9 @@ class DeliveryLog:
             said = answer.partition(":")[0][:ANSWER]  # what follows is text of the receiver's own
             entry = LogEntry(member.agent, code, state, member.since, at, outcome, said)
             before = self._entries.pop(key := (member.agent, code, state), None)
-            self._entries[key] = entry
-            news = news or before is None or _says(before) != _says(entry)
+            known = before is not None and _says(before) == _says(entry)
+            self._entries[key] = before if before is not None and known else entry
+            news = news or not known
         for key in [key for key in self._entries if key[0] and not self._knows(key[0])]:
             del self._entries[key]
         self._trim()

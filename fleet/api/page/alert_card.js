@@ -77,5 +77,5 @@ export function toldAt({ route, state, outcome, answer, at }, channels) {
   const name = channels.has(route) ? `${route} (${channels.get(route)})` : route;
   const what = state === AlertState.FIRING ? "" : " of the end";
   const said = answer ? `, ${answer}` : "";
-  return [word(outcome), ` ${name}${what}${said}, ${outcome === Outcome.WAITING ? "tried " : ""}${when(at)}`];
+  return [word(outcome), ` ${name}${what}${said}, ${outcome === Outcome.WAITING ? "since " : ""}${when(at)}`];
 }

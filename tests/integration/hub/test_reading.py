@@ -28,6 +28,16 @@ pytestmark = [postgres.needs_postgres, pytest.mark.timeout(400)]
 
 LONG = 90.0
 
+DEAF = """\
+[routes.oncall]
+channel = "webhook"
+url = "http://127.0.0.1:9/"
+secret_file = "hook.secret"
+"""
+"""Nobody listens there."""
+
+TRIED = {("oncall", "waiting", "connection refused")}
+
 NEW = {"as_of", "as_of_age", "role", "leader"}
 
 
@@ -42,6 +52,10 @@ class Two:
         )
 
     def start(self) -> None:
+        self.leader.home.mkdir(parents=True)
+        (self.leader.home / "hook.secret").touch(0o600)
+        (self.leader.home / "hook.secret").write_text("a long random word")
+        (self.leader.home / "fleet.toml").write_text(DEAF)
         self.leader.start()
         self.reader.home.mkdir(parents=True, exist_ok=True)
         shutil.copy2(self.leader.home / "tokens.json", self.reader.home)
@@ -80,6 +94,13 @@ def same(two: Two, path: str) -> bool:
     return bool(undated(two.leader.get(path)) == undated(two.reader.get(path)))
 
 
+def told_of(hub: Served) -> set[tuple[str, str, str]]:
+    """What came of telling that eve's queue is long."""
+    alerts = hub.get("/v1/alerts?agent=eve&code=queue-backlog&told=true")["alerts"]
+    told = [one for alert in alerts for one in alert["told"]]
+    return {(one["route"], one["outcome"], one["answer"]) for one in told}
+
+
 def test_both_show_the_same_and_what_is_asked_of_either_is_done(
     two: Two, broker: Mosquitto
 ) -> None:
@@ -100,8 +121,10 @@ def test_both_show_the_same_and_what_is_asked_of_either_is_done(
     paths = (
         "/v1/agents", "/v1/agents/ada", "/v1/agents/bob", "/v1/agents?brief=true", "/v1/alerts",
         "/v1/history", "/v1/history?newest=true&agent=ada&limit=3", "/v1/dead-letters",
-        "/v1/silences", "/v1/rollups",
+        "/v1/silences", "/v1/rollups", "/v1/alerts?history=true&told=true",
+        "/v1/history?agent=ada&fold=true", "/v1/rollups?agent=ada&step=24",
     )  # fmt: skip
+    wait_until(lambda: told_of(two.leader) == TRIED, LONG, "that a route was tried")
     for path in paths:
         wait_until(lambda path=path: same(two, path), LONG, f"one answer of {path}")  # type: ignore[misc]
     stats = ("received", "rejects", "facts", "stored", "agents", "alerts_firing")

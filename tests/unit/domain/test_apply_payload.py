@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fleet.domain.events import Fact
+from fleet.domain.roster import Roster
 from fleet.domain.verdict import Verdict
 from tests.support.telemetry import NOON, Story, alert, beat, status, words
 
@@ -93,6 +94,18 @@ def test_alerts_fire_and_resolve_once_by_message_and_by_heartbeat_list():
     assert story.roster.view("larry", NOON).alerts == ("disk-pressure", "rate-limited")
     story.hears(beat(NOON + 1, alerts=[]), at=NOON + 1)
     assert words(story.events, Fact.ALERT_RESOLVED) == ["disk-pressure", "rate-limited"]
+
+
+def test_an_alert_has_the_limit_that_it_crossed_as_long_as_it_says_one_and_over_a_restart():
+    story = Story()
+    story.hears(alert("disk-pressure", value=91, threshold=90))
+    assert story.roster.threshold("larry", "disk-pressure") == 90
+    restarted = Roster(interval=10)
+    restarted.load(story.roster.dump(["larry"]))
+    assert restarted.threshold("larry", "disk-pressure") == 90
+    story.hears(alert("disk-pressure", "resolved", NOON + 1), at=NOON + 1)
+    assert story.roster.threshold("larry", "disk-pressure") is None
+    assert story.roster.threshold("nobody", "disk-pressure") is None
 
 
 def test_a_beat_without_a_list_says_nothing_of_alerts():
