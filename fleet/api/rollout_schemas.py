@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from fleet.contract.fields import Maybe, Shape, Ulid
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Kind
 from fleet.domain.rollout import plan as defaults
+from fleet.domain.rollout.look import Look, fault, gate_ends
 from fleet.domain.rollout.plan import TIMES, OnAbort, Plan
 from fleet.domain.rollout.rollout import Execution, Rollout
 from fleet.domain.rollout.states import ExecutionState
@@ -66,15 +68,16 @@ class AbortBody(Shape):
     ] = None
 
 
-def described(whole: Whole) -> dict[str, Any]:
+def described(whole: Whole, looks: Mapping[str, Look]) -> dict[str, Any]:
     """A rollout with its agents, as JSON."""
-    agents = [_agent(one) for one in whole.executions]
+    plan = whole.rollout.plan
+    agents = [_agent(one, looks.get(one.agent, Look()), plan) for one in whole.executions]
     return {**summary(whole), "agents": agents}
 
 
-def planned(found: Planned) -> dict[str, Any]:
+def planned(found: Planned, looks: Mapping[str, Look]) -> dict[str, Any]:
     left_out = {agent: why.value for agent, why in found.left_out.items()}
-    return {**described(found.whole), "left_out": left_out}
+    return {**described(found.whole, looks), "left_out": left_out}
 
 
 def summary(whole: Whole) -> dict[str, Any]:
@@ -105,15 +108,21 @@ def summary(whole: Whole) -> dict[str, Any]:
     }
 
 
-def _agent(one: Execution) -> dict[str, Any]:
+def _agent(one: Execution, seen: Look, plan: Plan) -> dict[str, Any]:
+    """`lacks`: what it does not show yet of what it must; `until`: how long that may take."""
+    until = gate_ends(one, plan)
+    lacks = fault(seen, one, plan.version) if until is not None else None
     return {
         "agent": one.agent,
         "group": one.group,
         "wave": one.wave,
         "from": one.before or None,
+        "running": seen.version or None,
         "state": one.state.value,
         "reason": one.reason or None,
         "reached": one.reached or None,
+        "lacks": lacks.value if lacks else None,
+        "until": _moment(until),
         "since": _moment(one.since),
         "away": one.away_since is not None,
     }

@@ -77,7 +77,8 @@ class Planned(NamedTuple):
 
 
 class RolloutService:
-    """A service of the hub. `views`: everyone at a time; `ask`: sends a verb to agents."""
+    """A service of the hub. `views`: everyone at a time; `view`: one of them; `ask`: sends a
+    verb to agents."""
 
     name = "rollouts"
 
@@ -90,6 +91,7 @@ class RolloutService:
     ) -> None:
         self.store = store
         self.ask: Callable[[Verb, Sequence[str]], object] | None = None
+        self.view: Callable[[str, float], AgentView] | None = None
         self.steps: list[ClockStep] = []
         self._work = work
         self._views = views
@@ -105,6 +107,7 @@ class RolloutService:
     @classmethod
     def of(cls, hub: Hub, work: WorkService, commander: Commander) -> RolloutService:
         service = cls(hub.store.rollouts, work, hub.roster.views, hub.committer.now)
+        service.view = hub.roster.view
         hub.on_step.append(service.steps.append)
 
         async def ask(verb: Verb, agents: Sequence[str]) -> None:
@@ -157,6 +160,15 @@ class RolloutService:
             after = Whole(rollout, executions)
             tell(before, after)
             return await self.store.save(before, after, over=is_over(rollout, executions))
+
+    def looks(self, whole: Whole) -> dict[str, Look]:
+        """What is seen of its agents now."""
+        now, view = self._now(), self.view
+        if view is None:
+            return {}
+        views = {one.agent: view(one.agent, now) for one in whole.executions}
+        enrolled = {agent for agent, seen in views.items() if seen.enrolled}
+        return {agent: look(seen, enrolled, agent, now) for agent, seen in views.items()}
 
     def metrics(self) -> Iterable[Metric]:
         """For a scrape: as of the last look."""

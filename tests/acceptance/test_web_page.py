@@ -247,7 +247,7 @@ def test_the_keyboard_reaches_everything(page: Any) -> None:
     page.reload()  # the cookie carries on, and the focus begins at the top
     page.wait_for_selector("tbody tr")
     reached = set()
-    for _ in range(24):
+    for _ in range(30):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.innerText || document.activeElement.id"))
     assert {"Skip to content", "Agents", "Alerts", "Commands", "Work", "Audit", "filter"} <= reached

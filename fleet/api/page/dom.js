@@ -1,6 +1,6 @@
 // Small builders of elements and texts. Nothing is ever parsed as HTML: text stays text.
 
-import { Check, CommandState, Outcome, Severity, TaskState, Verdict } from "./vocabulary.js";
+import { Check, CommandState, Confidence, ExecutionState, Outcome, PairRole, Phase, RolloutState, Severity, TaskState, Verdict } from "./vocabulary.js";
 
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -103,6 +103,35 @@ const SHAPES = {
   [TaskState.REJECTED]: ["▲", "bad"],
   [TaskState.TIMED_OUT]: ["▲", "bad"],
   [TaskState.LOST]: ["■", "bad"],
+  [RolloutState.DRAFT]: ["○", "plain"],
+  [RolloutState.RUNNING]: ["◐", "good"],
+  [RolloutState.PAUSED]: ["◐", "fair"],
+  [RolloutState.COMPLETED]: ["●", "good"],
+  [RolloutState.ABORTED]: ["▲", "bad"],
+  [ExecutionState.QUEUED]: ["○", "plain"],
+  [ExecutionState.PRECHECK]: ["◐", "fair"],
+  [ExecutionState.SNAPSHOT]: ["◐", "fair"],
+  [ExecutionState.INSTALLING]: ["◐", "fair"],
+  [ExecutionState.VERIFYING]: ["◐", "fair"],
+  [ExecutionState.SOAKING]: ["◐", "good"],
+  [ExecutionState.COMMITTED]: ["●", "good"],
+  [ExecutionState.ROLLING_BACK]: ["▲", "bad"],
+  [ExecutionState.ROLLED_BACK]: ["▲", "bad"],
+  [ExecutionState.ROLLBACK_FAILED]: ["■", "bad"],
+  [ExecutionState.REJECTED]: ["▲", "bad"],
+  [ExecutionState.TIMED_OUT]: ["▲", "bad"],
+  [Confidence.HIGH]: ["●", "good"],
+  [Confidence.LOW]: ["◐", "fair"],
+  [Confidence.UNKNOWN]: ["?", "odd"],
+  [Phase.STEADY]: ["●", "good"],
+  [Phase.FENCING]: ["◐", "fair"],
+  [Phase.PROMOTING]: ["◐", "fair"],
+  [Phase.MANUAL]: ["▲", "bad"],
+  [PairRole.ACTIVE]: ["●", "good"],
+  [PairRole.STANDBY]: ["○", "plain"],
+  [PairRole.PROMOTING]: ["◐", "fair"],
+  [PairRole.FENCED]: ["■", "plain"],
+  [PairRole.MANUAL]: ["▲", "bad"],
 };
 
 export const shape = (text) => SHAPES[text] ?? ["•", "plain"];

@@ -9,6 +9,9 @@ import { el, minute, replace } from "./dom.js";
 import { about, CHANGES, listen, throttle, WORK } from "./event_source.js";
 import { place } from "./filters.js";
 import * as fleet from "./fleet.js";
+import * as forecast from "./forecast.js";
+import * as pairs from "./pairs.js";
+import * as rollouts from "./rollouts.js";
 import * as work from "./work.js";
 
 const main = document.getElementById("main");
@@ -25,8 +28,9 @@ let follow = () => {};
 
 const VIEWS = {
   "": fleet.show, alerts: alerts.show, commands: commands.show, audit: audit.show, agent: agent.show,
-  work: work.show,
+  work: work.show, rollouts: rollouts.show, pairs: pairs.show, forecast: forecast.show,
 };
+const OF_TASKS = [work.show, rollouts.show]; // their names are ids, of no agent
 
 async function route() {
   const [view, name] = place();
@@ -37,7 +41,7 @@ async function route() {
     else anchor.removeAttribute("aria-current");
   }
   document.title = name ? `${name} · Fleet` : "Fleet";
-  follow(show === work.show ? WORK : name ? about(name) : CHANGES);
+  follow(OF_TASKS.includes(show) ? WORK : name ? about(name) : CHANGES);
   asOf = null; // of the view before
   refresh = await show(main, name, later);
   await update();

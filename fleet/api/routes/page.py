@@ -25,14 +25,25 @@ from fleet.contract.vocabulary import (
     Check,
     HubAlertCode,
     MessageKind,
+    PairRole,
     Result,
     Severity,
     Verb,
     Word,
 )
-from fleet.contract.work_vocabulary import FINAL, TaskState
+from fleet.contract.work_vocabulary import FINAL, TaskReason, TaskState
 from fleet.domain.beat_bar import Cell
+from fleet.domain.capacity.forecast import Confidence
 from fleet.domain.commands import CommandState
+from fleet.domain.failover.pair import Cause, Phase
+from fleet.domain.rollout.plan import OnAbort
+from fleet.domain.rollout.states import (
+    ROLLOUT_STEPS,
+    ExecutionState,
+    RolloutState,
+    RolloutStep,
+    Why,
+)
 from fleet.domain.verdict import Verdict, badness
 from fleet.http.auth import OPERATORS
 from fleet.http.problems import HttpProblem
@@ -46,16 +57,33 @@ VOCABULARIES: Final[tuple[type[Word], ...]] = (
     Cell,
     Check,
     CommandState,
+    Confidence,
     EventName,
+    ExecutionState,
     MessageKind,
+    OnAbort,
     Outcome,
+    PairRole,
+    Phase,
     Result,
+    RolloutState,
+    RolloutStep,
     Severity,
     TaskState,
     Verb,
     Verdict,
 )
 """The vocabularies that the page speaks, each an object of the same name and members."""
+
+
+def _meanings(words: type[Word]) -> dict[str, str]:
+    return {word.value: word.meaning for word in words}
+
+
+EXPLAINED: Final[tuple[type[Word], ...]] = (
+    Cause, Confidence, ExecutionState, PairRole, Phase, RolloutState,
+)  # fmt: skip
+"""Vocabularies whose words the page also explains, in the words of their members."""
 
 CONSTANTS: Final = {
     "COMMANDS": COMMANDS,
@@ -64,9 +92,14 @@ CONSTANTS: Final = {
     "MAX_SHOWN": schemas.MAX_SHOWN,
     "MAX_NAMED": schemas.MAX_NAMED,
     "MAX_TEXT": schemas.MAX_TEXT,
+    "MEANINGS": {words.__name__: _meanings(words) for words in EXPLAINED},
     "OPEN_TASKS": [state for state in TaskState if state not in FINAL],
     "OPERATORS": OPERATORS,
     "RUNBOOKS": {code: [code.meaning, STEPS[code][0]] for code in (*AlertCode, *HubAlertCode)},
+    "REASONS": {**_meanings(TaskReason), **_meanings(Why)},
+    "ROLLOUT_STEPS": {
+        state: [step for before, step in ROLLOUT_STEPS if before is state] for state in RolloutState
+    },
     "SECRET_HEADER": SECRET_HEADER,
     "WORST_FIRST": sorted(Verdict, key=badness, reverse=True),
 }

@@ -16,6 +16,7 @@ from fleet.domain.rollout.states import RolloutStep
 from fleet.http.auth import READERS
 from fleet.http.problems import HttpProblem
 from fleet.rollouts.service import RolloutService
+from fleet.store.rollout_port import Whole
 from fleet.tokens import Principal
 
 router = APIRouter(prefix="/v1/rollouts", tags=["rollouts"])
@@ -39,6 +40,10 @@ def rollouts_of(request: Request) -> RolloutService:
 Rollouts = Annotated[RolloutService, Depends(rollouts_of)]
 
 
+def _shown(rollouts: RolloutService, whole: Whole) -> dict[str, Any]:
+    return described(whole, rollouts.looks(whole))
+
+
 @router.post("", status_code=HTTPStatus.CREATED)
 async def create(
     body: RolloutBody, rollouts: Rollouts, caller: Deciding, response: Response
@@ -47,12 +52,13 @@ async def create(
     nothing. The answer says who takes part, from which version, and who does not."""
     if body.dry_run:
         response.status_code = HTTPStatus.OK
-        return planned(await rollouts.plan(body.id, body.plan(), body.wanted(), caller.by))
+        plan = await rollouts.plan(body.id, body.plan(), body.wanted(), caller.by)
+        return planned(plan, rollouts.looks(plan.whole))
     found, is_new = await rollouts.create(body.id, body.plan(), body.wanted(), caller.by)
     if not is_new:
         response.status_code = HTTPStatus.OK
     response.headers["Location"] = f"/v1/rollouts/{body.id}"
-    return planned(found)
+    return planned(found, rollouts.looks(found.whole))
 
 
 @router.get("")
@@ -66,25 +72,25 @@ async def list_(
 @router.get("/{id}")
 async def show(rollout: Id, rollouts: Rollouts, _: Reader) -> dict[str, Any]:
     """One rollout, with its agents."""
-    return described(await rollouts.store.get(rollout))
+    return _shown(rollouts, await rollouts.store.get(rollout))
 
 
 @router.post("/{id}/start")
 async def start(rollout: Id, rollouts: Rollouts, _: Deciding) -> dict[str, Any]:
     """Open its first wave."""
-    return described(await rollouts.step(rollout, RolloutStep.START))
+    return _shown(rollouts, await rollouts.step(rollout, RolloutStep.START))
 
 
 @router.post("/{id}/pause")
 async def pause(rollout: Id, rollouts: Rollouts, _: Deciding) -> dict[str, Any]:
     """Ask nobody new; what was begun goes on."""
-    return described(await rollouts.step(rollout, RolloutStep.PAUSE))
+    return _shown(rollouts, await rollouts.step(rollout, RolloutStep.PAUSE))
 
 
 @router.post("/{id}/resume")
 async def resume(rollout: Id, rollouts: Rollouts, _: Deciding) -> dict[str, Any]:
     """Go on."""
-    return described(await rollouts.step(rollout, RolloutStep.RESUME))
+    return _shown(rollouts, await rollouts.step(rollout, RolloutStep.RESUME))
 
 
 @router.post("/{id}/abort")
@@ -93,10 +99,10 @@ async def abort(
 ) -> dict[str, Any]:
     """End it: the rest stays untouched."""
     how = body.on_abort if body else None
-    return described(await rollouts.step(rollout, RolloutStep.ABORT, how))
+    return _shown(rollouts, await rollouts.step(rollout, RolloutStep.ABORT, how))
 
 
 @router.post("/{id}/rollback")
 async def rollback(rollout: Id, rollouts: Rollouts, _: Deciding) -> dict[str, Any]:
     """End it, and take back what it changed; ways back that failed are tried again."""
-    return described(await rollouts.step(rollout, RolloutStep.ROLL_BACK))
+    return _shown(rollouts, await rollouts.step(rollout, RolloutStep.ROLL_BACK))

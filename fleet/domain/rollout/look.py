@@ -12,8 +12,9 @@ from typing import Final
 from fleet.contract.vocabulary import Check
 from fleet.contract.work_vocabulary import TaskReason, TaskState
 from fleet.domain.agent_view import AgentView
+from fleet.domain.rollout.plan import Plan
 from fleet.domain.rollout.rollout import Execution
-from fleet.domain.rollout.states import Why
+from fleet.domain.rollout.states import ExecutionState, Why
 from fleet.domain.verdict import Verdict
 
 WORK: Final = "work"
@@ -83,3 +84,13 @@ def fault(seen: Look, execution: Execution, version: str) -> Why | None:
     if seen.ok is False or seen.state in _ILL:
         return Why.NOT_OK
     return None if seen.state is Verdict.OK else Why.SILENT
+
+
+def gate_ends(execution: Execution, plan: Plan) -> float | None:
+    """Until when an agent must have shown the version and its work, or must go on with it; None: it
+    is not at the gate."""
+    if execution.state is ExecutionState.SOAKING and execution.healthy_since is not None:
+        return execution.healthy_since + plan.soak
+    if execution.state is ExecutionState.VERIFYING and execution.installed is not None:
+        return execution.installed + plan.verify
+    return None

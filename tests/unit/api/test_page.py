@@ -112,7 +112,10 @@ def test_every_word_that_is_shown_has_a_shape() -> None:
     shapes = set(
         re.findall(r"^  \[(\w+)\.(\w+)\]: \[", (FOLDER / "dom.js").read_text(), re.MULTILINE)
     )
-    shown = {"Verdict", "Check", "Severity", "CommandState", "Outcome", "TaskState"}
+    shown = {
+        "Verdict", "Check", "Severity", "CommandState", "Outcome", "TaskState", "RolloutState",
+        "ExecutionState", "Confidence", "Phase", "PairRole",
+    }  # fmt: skip
     by_name = {one.__name__: one for one in VOCABULARIES if one.__name__ in shown}
     assert by_name.keys() == shown
     have = {by_name[one][member].value for one, member in shapes}
