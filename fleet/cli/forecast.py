@@ -25,6 +25,7 @@ from fleet.settings import Settings
 if TYPE_CHECKING:
     from fleet.domain.capacity.forecast import Forecast
 
+HEADINGS = ("of", "what", "now", "a day", "outlook", "confidence")
 _BYTES = ("B", "kB", "MB", "GB", "TB", "PB")
 _NUMBERS = ("", "k", "M", "G", "T", "P")
 
@@ -60,8 +61,7 @@ async def _run(settings: Settings, agent: str | None, group: str | None, output:
     elif output == "jsonl":
         write_jsonl(one.as_dict() for one in found)
     elif found:
-        headings = ("of", "what", "now", "a day", "outlook", "confidence")
-        click.echo(table(headings, [_row(one, now) for one in found]))
+        click.echo(table(HEADINGS, [row(one, now) for one in found]))
     if not answer.is_whole:
         note("the hub was started a moment ago and still reads the hours of the last weeks")
         note("Try: fleet forecast again in a minute")
@@ -71,7 +71,8 @@ async def _run(settings: Settings, agent: str | None, group: str | None, output:
         note("Try: fleet history --hourly; a sidecar measures them, and a full hour must be over")
 
 
-def _row(one: Forecast, now: float) -> tuple[str, ...]:
+def row(one: Forecast, now: float) -> tuple[str, ...]:
+    """A line of the table."""
     whose = one.agent or (f"group {one.group}" if one.group else "the fleet")
     usual = "unknown" if one.per_day is None else amount(one.per_day, one.unit, sign=not one.window)
     outlook = _outlook(one, now)

@@ -251,7 +251,7 @@ async def _recall(settings: Settings, lens: MonitorFilter, printer: Printer, sin
 async def _on_screen(settings: Settings, lens: MonitorFilter) -> None:
     """The table shows the fleet as `fleet status` does; the events come from the bus."""
     from fleet.bus.mqtt import open_bus
-    from fleet.cli.monitor_panes import open_tasks
+    from fleet.cli.monitor_hub_panes import HubPanes
     from fleet.cli.monitor_tui import Screen
     from fleet.fleet_state import look
 
@@ -265,4 +265,4 @@ async def _on_screen(settings: Settings, lens: MonitorFilter) -> None:
                 if event and not inbound.retain:
                     yield click.unstyle(_line(event))
 
-        await Screen(partial(look, settings), lines, partial(open_tasks, settings)).run_async()
+        await Screen(partial(look, settings), lines, HubPanes(settings).look).run_async()

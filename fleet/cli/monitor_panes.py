@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
-from urllib.parse import urlencode
+from typing import Final
 
-import click
-
-from fleet.cli import work_output
+from fleet.cli import forecast, pair, rollout_output, work_output
 from fleet.cli.common import age
 from fleet.contract.vocabulary import Word
-from fleet.contract.work_vocabulary import FINAL, TaskState
 from fleet.domain.agent_view import AgentView, worst_first
 from fleet.domain.problems import Problem
 from fleet.fleet_state import FleetState
-from fleet.hub_client import HubClient
-from fleet.settings import Settings
 
 Rows = list[tuple[str, ...]]
-
-MOST_TASKS: Final = 200
-"""Tasks that are asked for each time; a queue may hold 10,000."""
 
 
 class Pane(Word):
@@ -33,6 +23,9 @@ class Pane(Word):
     GROUPS = "groups", "how many of each group are in which state, worst first"
     ALERTS = "alerts", "what is wrong now, worst first"
     WORK = "work", "tasks that have not ended, newest first"
+    ROLLOUTS = "rollouts", "the newest rollouts, with how many are done, failed and left"
+    PAIRS = "pairs", "who is active in each pair, and who stands by"
+    FORECAST = "forecast", "what runs out, the soonest end first"
 
 
 COLUMNS: Final[dict[Pane, tuple[str, ...]]] = {
@@ -40,11 +33,14 @@ COLUMNS: Final[dict[Pane, tuple[str, ...]]] = {
     Pane.GROUPS: ("group", "agents", "worst", "states"),
     Pane.ALERTS: ("severity", "agent", "code", "beside"),
     Pane.WORK: work_output.HEADINGS,
+    Pane.ROLLOUTS: rollout_output.HEADINGS,
+    Pane.PAIRS: pair.HEADINGS,
+    Pane.FORECAST: forecast.HEADINGS,
 }
 
 
 def rows_of(state: FleetState) -> dict[Pane, Rows]:
-    """Every pane but that of work."""
+    """The panes that need no hub; `monitor_hub_panes` fills the others."""
     return {
         Pane.AGENTS: [_agent(view) for view in state.views],
         Pane.GROUPS: _groups(state.views),
@@ -56,27 +52,6 @@ def narrowed(rows: Rows, text: str) -> Rows:
     """Those with the text in one of their cells."""
     wanted = text.strip().lower()
     return [row for row in rows if any(wanted in cell.lower() for cell in row)]
-
-
-async def open_tasks(settings: Settings) -> Rows:
-    """Tasks of the hub that the settings name, or that serves this home; without one there are
-    none.
-
-    Raises:
-        HubError: it is away or refuses.
-    """
-    hub = await asyncio.to_thread(HubClient.asked, settings)
-    if hub is None:
-        return []
-    states = [("state", state.value) for state in TaskState if state not in FINAL]
-    query = urlencode([("limit", str(MOST_TASKS)), *states])
-    page = await asyncio.to_thread(hub.get, f"/v1/tasks?{query}")
-    with hub.reading():
-        return [_task(task) for task in page["tasks"]]
-
-
-def _task(task: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(click.unstyle(cell) for cell in work_output.row(task))
 
 
 def _agent(view: AgentView) -> tuple[str, ...]:

@@ -40,17 +40,17 @@ QUIT: Final = "quit"
 
 Line = str
 Look = Callable[[], Awaitable[FleetState]]
-Work = Callable[[], Awaitable[Rows]]
+AskHub = Callable[[], Awaitable[dict[Pane, Rows]]]
 Events = Callable[[], AsyncIterator[Line]]
 
 
-async def no_work() -> Rows:
-    """Where nobody is asked for tasks."""
-    return []
+async def no_hub() -> dict[Pane, Rows]:
+    """Where no hub is asked."""
+    return {}
 
 
 class Screen(App[None]):
-    """Agents, groups, alerts and work above, worst first; events below, newest last."""
+    """The panes above, worst first; events below, newest last."""
 
     TITLE = "fleet"
     CSS = """
@@ -66,10 +66,10 @@ class Screen(App[None]):
         Binding("escape", "leave", "Back", show=False),
     ]
 
-    def __init__(self, look: Look, events: Events, work: Work = no_work) -> None:
+    def __init__(self, look: Look, events: Events, hub: AskHub = no_hub) -> None:
         super().__init__()
         self._look = look
-        self._work = work
+        self._hub = hub
         self._events = events
         self._paused = False
         self._asks_where = False
@@ -141,9 +141,9 @@ class Screen(App[None]):
         self.query_one(TabbedContent).active = f"pane-{found[0]}"
         self._table(found[0]).focus()
 
-    def redraw(self, state: FleetState, tasks: Rows) -> None:
-        """The tables and the problems as they are now."""
-        self._rows = {**rows_of(state), Pane.WORK: tasks}
+    def redraw(self, state: FleetState, of_hub: dict[Pane, Rows]) -> None:
+        """The tables and the problems as they are now; what nobody told stays as it was."""
+        self._rows |= rows_of(state) | of_hub
         self._draw()
         problems = [f"{p.severity.value} {p}" for p in state.problems]
         text = ", ".join(problems[:NAMED])
@@ -197,8 +197,8 @@ class Screen(App[None]):
         while True:
             try:
                 state = await self._look()
-                self.redraw(state, self._rows[Pane.WORK])
-                self.redraw(state, await self._work())
+                self.redraw(state, {})
+                self.redraw(state, await self._hub())
             except FleetError as error:  # the tables stay as they were: what they say has an age
                 self._say(" ".join(str(error).split()))
             await asyncio.sleep(REFRESH)

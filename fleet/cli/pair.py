@@ -11,6 +11,8 @@ from fleet.cli.common import note, table, with_output, with_settings, write_json
 from fleet.hub_client import HubClient
 from fleet.settings import Settings
 
+HEADINGS = ("pair", "phase", "active", "standby", "auto", "epoch", "since")
+
 
 @click.group(invoke_without_command=True)
 @click.pass_context
@@ -34,15 +36,15 @@ def list_(settings: Settings, output: str = "table") -> None:
         elif output == "jsonl":
             write_jsonl(pairs)
         elif pairs:
-            headings = ("pair", "phase", "active", "standby", "auto", "epoch", "since")
-            click.echo(table(headings, [_row(one) for one in pairs]))
+            click.echo(table(HEADINGS, [row(one) for one in pairs]))
         else:
             note("no pairs; fleet pair create NAME --active A --standby B")
         if output == "table" and any(one["frozen"] for one in pairs):
             note("frozen: too much of the fleet is silent, no pair fails over")
 
 
-def _row(one: dict[str, Any]) -> tuple[str, ...]:
+def row(one: dict[str, Any]) -> tuple[str, ...]:
+    """A line of the list."""
     active, standby = (_member(member) for member in one["members"])
     auto = "yes" if one["auto"] else "no"
     return one["pair"], one["phase"], active, standby, auto, str(one["epoch"]), one["since"]

@@ -21,6 +21,7 @@ import fleet
 from fleet.capacity.asking import ask
 from fleet.capacity.listing import Asked
 from fleet.commander.over_broker import CommandMessage, known_agents, send
+from fleet.contract import patterns
 from fleet.contract.errors import FleetError
 from fleet.contract.reader import Reader
 from fleet.contract.schema_validator import Added, load_schema, with_added
@@ -31,7 +32,7 @@ from fleet.fleet_history import Span, audits, open_history
 from fleet.fleet_state import listed_names, look
 from fleet.hub_client import HubClient
 from fleet.keys import load_signer
-from fleet.mcp import answers, runbooks
+from fleet.mcp import answers, operation_answers, runbooks
 from fleet.mcp.action_log import record
 from fleet.mcp.forecast_answer import forecast_answer
 from fleet.mcp.words import Words
@@ -44,6 +45,9 @@ READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 ACTS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
 PATIENCE = 10.0
 """Seconds a command's replies are waited for; a model's turn should not hang."""
+
+MOST_ROLLOUTS = 40
+"""Newest rollouts that are told: an answer has 50 lines."""
 
 VerbWord = Literal["health-check", "version-report", "config-reload", "status-report"]
 AgentName = Annotated[str, Field(description="name of an agent, as status lists it")]
@@ -82,6 +86,8 @@ def build(
         (tools.alerts, "Alerts that fire now at the hub: problems that want somebody's attention."),
         (tools.history, "What happened: stored heartbeats, status changes, alerts and commands."),
         (tools.forecast, "What runs out and when: disk, memory, tokens, cost, limits of use."),
+        (tools.rollouts, "Updates of agents: which rollout runs, failed or went back, and why."),
+        (tools.pairs, "Failover: who is active, who stands by, what waits for a person."),
         (tools.versions, "Which versions run where, and drift: agents of a kind that differ."),
         (tools.audit, "The newest compliance audit: did anything but operations cross the bus?"),
     ]
@@ -161,6 +167,26 @@ class FleetTools:
     ) -> str:
         answer = await ask(self._settings, Asked(agent))
         return forecast_answer(answer.forecasts, await self._listed_words())
+
+    async def rollouts(
+        self,
+        id: Annotated[  # noqa: A002, it is what the caller sees
+            str | None, Field(pattern=patterns.anchored(patterns.ULID), description="only this one")
+        ] = None,
+    ) -> str:
+        hub = HubClient.needed(self._settings)
+        answer = hub.get(f"/v1/rollouts/{id}" if id else f"/v1/rollouts?limit={MOST_ROLLOUTS}")
+        words = await self._listed_words()
+        with hub.reading():
+            if id:
+                return operation_answers.rollout_answer(answer, words)
+            return operation_answers.rollouts_answer(answer["rollouts"])
+
+    async def pairs(self) -> str:
+        hub = HubClient.needed(self._settings)
+        answer, words = hub.get("/v1/pairs"), await self._listed_words()
+        with hub.reading():
+            return operation_answers.pairs_answer(answer["pairs"], words)
 
     async def versions(self) -> str:
         state = await look(self._settings)

@@ -13,7 +13,8 @@ pytest.importorskip("textual", reason="the extra tui is not installed")
 
 from textual.widgets import DataTable, HelpPanel, Input, TabbedContent
 
-from fleet.cli.monitor_panes import Pane, open_tasks
+from fleet.cli.monitor_hub_panes import HubPanes
+from fleet.cli.monitor_panes import COLUMNS, Pane
 from fleet.cli.monitor_tui import Screen
 from fleet.contract.errors import BrokerError
 from fleet.contract.vocabulary import Severity
@@ -23,7 +24,7 @@ from fleet.domain.verdict import Verdict
 from fleet.fleet_state import FleetState
 from fleet.settings import load
 from tests.support.broker import Mosquitto
-from tests.support.served import Served
+from tests.support.operated import ENDED, RUNNING, operated
 from tests.support.work_hub import WorkHub, scene
 
 NOBODY = Roster().view("nobody", 0.0)
@@ -40,8 +41,8 @@ async def look() -> FleetState:
     return STATE
 
 
-async def work() -> list[tuple[str, ...]]:
-    return [*TASKS]
+async def work() -> dict[Pane, list[tuple[str, ...]]]:
+    return {Pane.WORK: [*TASKS]}
 
 
 async def nothing() -> AsyncIterator[str]:
@@ -117,7 +118,7 @@ async def test_a_question_mark_shows_the_keys_and_hides_them() -> None:
 
 
 async def test_work_that_cannot_be_had_leaves_the_agents() -> None:
-    async def away() -> list[tuple[str, ...]]:
+    async def away() -> dict[Pane, list[tuple[str, ...]]]:
         raise BrokerError("the hub is away", "connection refused", "fleet serve")
 
     async with Screen(look, nothing, away).run_test(size=(120, 40)) as pilot:
@@ -126,13 +127,23 @@ async def test_work_that_cannot_be_had_leaves_the_agents() -> None:
         assert "the hub is away" in str(pilot.app.query_one("#problems").render())
 
 
-async def test_tasks_come_from_the_hub(tmp_path: Path, broker: Mosquitto) -> None:
-    served = Served(tmp_path / "home", broker).start()
+async def test_work_rollouts_pairs_and_forecasts_come_from_the_hub(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    served = operated(tmp_path, broker)
     try:
         made = scene(WorkHub(served))
         settings = load({"home": str(served.home), "broker": None}, served.environ)
-        found = {row[0]: row for row in await open_tasks(settings)}
+        found = await HubPanes(settings).look()
     finally:
         served.stop()
-    assert found.keys() == {made.claimed, made.waiting, made.asking}
-    assert found[made.claimed][1:5] == ("research", "working", "worker", "0%")
+    tasks = {row[0]: row for row in found[Pane.WORK]}
+    assert tasks[made.claimed][1:5] == ("research", "working", "worker", "0%")
+    rollouts = {row[0]: row[1:7] for row in found[Pane.ROLLOUTS]}
+    assert rollouts[RUNNING] == ("2.0", "running", "2", "2/7", "1", "2")
+    assert rollouts[ENDED][:2] == ("1.9-bad", "aborted (threshold)")
+    pairs = {row[0]: row[1:6] for row in found[Pane.PAIRS]}
+    assert pairs["desk"] == ("manual", "bot-a (suspect)", "bot-b (up)", "yes", "3")
+    assert found[Pane.FORECAST][0][:2] == ("ada", "disk_available_bytes")
+    for pane, rows_ in found.items():
+        assert {len(row) for row in rows_} == {len(COLUMNS[pane])}

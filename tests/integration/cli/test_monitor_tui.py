@@ -15,7 +15,7 @@ from textual.widgets import DataTable, RichLog, Static
 
 from fleet.bus.mqtt import open_bus
 from fleet.cli import monitor
-from fleet.cli.monitor_tui import Events, Look, Screen, Work
+from fleet.cli.monitor_tui import AskHub, Events, Look, Screen
 from fleet.contract.errors import BrokerError
 from fleet.contract.printable import printable
 from fleet.contract.reader import Reader
@@ -99,8 +99,8 @@ async def test_each_event_is_on_the_screen_once(
     shown: list[str] = []
 
     class Watcher:
-        def __init__(self, look: Look, lines: Events, work: Work) -> None:
-            self._look, self._lines, self._work = look, lines, work
+        def __init__(self, look: Look, lines: Events, hub: AskHub) -> None:
+            self._look, self._lines, self._hub = look, lines, hub
 
         async def run_async(self) -> None:
             async with open_bus(settings) as agent:
@@ -115,7 +115,7 @@ async def test_each_event_is_on_the_screen_once(
             state = await self._look()
             assert [view.agent for view in state.views] == ["well"]
             assert state.note == ALONE
-            assert await self._work() == [], "without a hub there is no work"
+            assert await self._hub() == {}, "without a hub there is no work"
 
     monkeypatch.setattr("fleet.cli.monitor_tui.Screen", Watcher)
     await monitor._on_screen(settings, lens)

@@ -28,7 +28,7 @@ from tests.support.waiting import wait_until
 
 READ_ONLY = {
     "status", "describe", "check", "alerts", "history", "forecast", "versions", "audit", "tasks",
-    "board",
+    "board", "rollouts", "pairs",
 }  # fmt: skip
 
 
@@ -84,6 +84,8 @@ async def test_read_only_is_the_default_and_every_answer_begins_with_its_verdict
             "versions": "OK: versions of 1 of 1 agents.",
             "audit": "UNKNOWN: no audit has run yet.",
             "tasks": "NONE: no such task.",
+            "rollouts": "NONE: nothing was rolled out yet.",
+            "pairs": "NONE: there is no pair.",
             "forecast": "UNKNOWN: no hourly sums of room or tokens yet.",
         }
         for name, beginning in beginnings.items():

@@ -13,11 +13,13 @@ import pytest
 from fleet.contract.vocabulary import AlertCode, Check, Kind, Plane, Severity, State, Verb
 from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.problems import Problem
+from fleet.domain.rollout.states import ExecutionState
 from fleet.domain.roster import Roster
 from fleet.domain.verdict import Verdict
 from fleet.fleet_state import FleetState
 from fleet.mcp import answers
 from fleet.mcp import words as say
+from fleet.mcp.operation_answers import pairs_answer, rollout_answer, rollouts_answer
 from fleet.mcp.words import OTHER_FORM, UNLISTED, Words
 from fleet.metrics.declared import DECLARED
 
@@ -152,6 +154,42 @@ def test_words_that_the_deployment_added_are_known() -> None:
     words = Words({"alert_codes": ("gpu-hot",), "planes": ("gpu",)})
     assert words.codes(["gpu-hot", CODE]) == "gpu-hot, 1 unknown codes"
     assert words.checks({"gpu": Check.FAIL}) == "gpu fail"
+
+
+ROLLOUT: Final[dict[str, Any]] = {
+    "id": "01JQ00000000000000000R0001", "version": "2.0", "state": "running", "why": "threshold",
+    "wave": 1, "verify": 300.0, "soak": 1800.0, "counts": dict.fromkeys(ExecutionState, 1),
+}  # fmt: skip
+EXECUTION: Final = {
+    "agent": "ada", "wave": 1, "from": "1.0", "running": "2.0", "state": "verifying",
+    "reason": "no-work", "lacks": "no-work", "until": "2026-03-18T21:30:00Z", "away": True,
+}  # fmt: skip
+MEMBER: Final = {"agent": "ada", "role": "active", "presence": "up", "active": True, "fences": True}
+PAIR: Final[dict[str, Any]] = {
+    "pair": NAME, "phase": "manual", "cause": "down", "auto": True, "epoch": 3, "frozen": True,
+    "members": [MEMBER, MEMBER],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", sorted({*ROLLOUT, *EXECUTION} - {"counts"}))
+def test_no_field_of_a_rollout_reaches_a_model(field: str) -> None:
+    worst = {field: NAME}
+    changed = {**EXECUTION, **worst} if field in EXECUTION else EXECUTION
+    one = {**ROLLOUT, **(worst if field in ROLLOUT else {}), "agents": [changed, EXECUTION]}
+    told = rollouts_answer([one]) + rollout_answer(one, Words())
+    assert not any(text in told for text in TEXTS)
+    assert "ada wave 1: verifying, runs 2.0, before 1.0, because no-work, waits: no-work" in told
+    assert told.startswith("ROLLBACK FAILED on 1 agents")
+
+
+@pytest.mark.parametrize("field", sorted({*PAIR, *MEMBER} - {"members"}))
+def test_no_field_of_a_pair_reaches_a_model(field: str) -> None:
+    member = MEMBER | ({field: NAME} if field in MEMBER else {})
+    one = {**PAIR, **({field: NAME} if field in PAIR else {}), "members": [member, MEMBER]}
+    told = pairs_answer([one, PAIR], Words())
+    assert not any(text in told for text in TEXTS)
+    assert "ada (active, up, fences itself)" in told
+    assert "manual (down), epoch 3, fails over by itself; a person must say" in told
 
 
 @pytest.mark.parametrize(
