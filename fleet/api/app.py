@@ -80,8 +80,8 @@ def create_app(
     app.state.rollouts = rollouts_
     app.state.open_metrics = open_metrics
     app.state.listeners = Listeners(most_connections() // 2)
-    app.state.revocations = Revocations(tokens)
     app.state.authenticator = SessionAuthenticator(tokens)
+    app.state.revocations = Revocations(app.state.authenticator.valid_ids)
     for router in (
         messages.router,
         fleet.router,

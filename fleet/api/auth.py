@@ -9,19 +9,19 @@ its own origin, port included, can read it.
 
 from __future__ import annotations
 
-import hmac
-import secrets
+import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
 from starlette.requests import Request
 
-from fleet.http.auth import Authenticator
+from fleet.browser_sessions import DAY, BrowserSessions, Opened, Session
+from fleet.contract.errors import ConfigError
+from fleet.http.auth import Authenticator, refuse_for, unusable
 from fleet.http.problems import HttpProblem
+from fleet.http.rate_limit import RateLimits
 from fleet.tokens import Principal, Role, Tokens
 
 COOKIE: Final = "fleet_session"
@@ -29,20 +29,12 @@ SECURE_COOKIE: Final = "__Host-fleet_session"
 """Under HTTPS: a browser takes it from this host alone, and never sends it in the open."""
 
 SECRET_HEADER: Final = "x-session-secret"  # noqa: S105 - a name
-SESSION_SECONDS: Final = 12 * 3600
-"""A working day; then the page asks for the token again."""
 
-MAX_SESSIONS: Final = 1_000
+COOKIE_SECONDS: Final = 400 * DAY
+"""The longest that browsers keep one. The hub says when a session is over, not the browser."""
 
-
-@dataclass(frozen=True, slots=True)
-class BrowserSession:
-    """A browser's stay: the token was checked once, the cookie names the session, and the secret
-    shows that it is the hub's own page that asks."""
-
-    principal: Principal
-    secret: str = field(repr=False)
-    ends: float
+_SESSION: Final = "fleet.session"
+"""Where an ASGI scope names the session that a request is of."""
 
 
 class SessionAuthenticator(Authenticator):
@@ -50,48 +42,64 @@ class SessionAuthenticator(Authenticator):
 
     def __init__(self, tokens: Tokens) -> None:
         super().__init__(tokens)
-        self._sessions: OrderedDict[str, BrowserSession] = OrderedDict()
+        self._ids = tokens.ids
+        self._sessions = BrowserSessions(tokens.path.parent, tokens)
+        self._sign_ins = RateLimits(per_second=1, burst=60)
 
-    def open_session(self, token: str, address: str) -> tuple[str, BrowserSession]:
-        """Exchange a token for a session; (cookie value, session).
+    async def open_session(self, token: str, address: str) -> Opened:
+        """Exchange a token for a session.
 
         Raises:
             HttpProblem: 401 for a bad token, 429 after too many.
         """
         principal = self.principal_of(token, address)
-        ends = time.monotonic() + SESSION_SECONDS
-        session = BrowserSession(principal, secrets.token_urlsafe(24), ends)
-        name = secrets.token_urlsafe(24)
-        self._sessions[name] = session
-        if len(self._sessions) > MAX_SESSIONS:
-            self._sessions.popitem(last=False)
-        return name, session
+        refuse_for(self._sign_ins.wait(principal.id, time.monotonic()), "too many sign-ins")
+        return await asyncio.to_thread(self._sessions.open, principal)
 
-    def session(self, request: Request) -> BrowserSession | None:
+    def session(self, request: Request) -> Session | None:
         """The live session of the request's cookie and secret, if its token is still valid."""
-        name = request.cookies.get(cookie_name(request), "")
-        session = self._sessions.get(name)
-        if session is None:
+        cookie = request.cookies.get(cookie_name(request), "")
+        secret = request.headers.get(SECRET_HEADER, "")
+        if not cookie or not secret:
             return None
-        if self._tokens.bearer(session.principal.id) is None or session.ends < time.monotonic():
-            del self._sessions[name]
-            return None
-        shown = request.headers.get(SECRET_HEADER, "")
-        return session if hmac.compare_digest(shown.encode(), session.secret.encode()) else None
+        try:
+            return self._sessions.find(cookie, secret)
+        except ConfigError as error:
+            raise unusable(error) from None
 
-    def close_session(self, request: Request) -> None:
+    async def stay(self, request: Request) -> Session | None:
+        """The same, which lasts from now on."""
+        if (session := self.session(request)) is not None:
+            await asyncio.to_thread(self._sessions.use, session)
+        return session
+
+    async def close_session(self, request: Request) -> None:
         """End the session of the request, if it is its own page that asks."""
-        if self.session(request) is not None:
-            del self._sessions[request.cookies[cookie_name(request)]]
+        if (session := self.session(request)) is not None:
+            await asyncio.to_thread(self._sessions.end, [session.id])
+
+    def valid_ids(self) -> set[str]:
+        """Of tokens and sessions.
+
+        Raises:
+            ConfigError: the file of tokens is not usable.
+        """
+        return self._ids() | self._sessions.live_ids()
 
     def _identified(self, request: Request) -> Principal | None:
         found = super()._identified(request)
         if found is None and (session := self.session(request)) is not None:
+            request.scope[_SESSION] = session.id
             found = session.principal
         return found
 
     def _is_claimed(self, request: Request) -> bool:
         return super()._is_claimed(request) or cookie_name(request) in request.cookies
+
+
+def session_id(request: Request) -> str:
+    """The session by which whoever asks was let in; empty: it was none."""
+    return str(request.scope.get(_SESSION, ""))
 
 
 def is_secure(request: Request) -> bool:

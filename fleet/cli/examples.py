@@ -174,6 +174,8 @@ EXAMPLES: Final = {
     "token create": ("fleet token create --role viewer", "fleet token create --role agent:alpha"),
     "token list": ("fleet token list",),
     "token revoke": ("fleet token revoke 3f9c21ab",),
+    "token sessions": ("fleet token sessions",),
+    "token sign-out": ("fleet token sign-out s-81d20c4e", "fleet token sign-out --all"),
     "validate": (
         """fleet validate fleet/alpha/heartbeat '{"ok":true,"ts":"2026-03-18T21:30:00Z"}'""",
         "fleet validate --jsonl week.jsonl",

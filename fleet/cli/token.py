@@ -12,7 +12,7 @@ from fleet.settings import Settings
 
 @click.group()
 def token() -> None:
-    """Bearer tokens for HTTP: create, list, revoke."""
+    """Bearer tokens for HTTP, and the pages that are signed in with them."""
 
 
 @token.command()
@@ -55,3 +55,45 @@ def revoke(settings: Settings, token_id: str) -> None:
 
     entry = Tokens(settings.home).revoke(token_id)
     note(f"token {entry.id} for {entry.role} is revoked")
+
+
+@token.command()
+@with_output("table", "json")
+@with_settings("home")
+def sessions(settings: Settings, output: str) -> None:
+    """Browsers that are signed in at this hub's page: with which token, and until when."""
+    from fleet.browser_sessions import BrowserSessions
+    from fleet.contract.timestamps import timestamp
+    from fleet.tokens import Tokens
+
+    live = BrowserSessions(settings.home, Tokens(settings.home)).live()
+    rows = [(e.id, e.token, e.role, e.opened, e.used, timestamp(e.ends)) for e in live]
+    if output == "json":
+        write_json([dict(zip(_SESSION, row, strict=True)) for row in rows])
+        return
+    click.echo(table(_SESSION, rows))
+
+
+_SESSION = ("id", "token", "role", "opened", "used", "ends")
+
+
+@token.command("sign-out")
+@click.argument("ids", metavar="[SESSION]...", nargs=-1)
+@click.option("--all", "everybody", is_flag=True, help="every browser")
+@with_settings("home")
+def sign_out(settings: Settings, ids: tuple[str, ...], *, everybody: bool) -> None:
+    """End sessions of the page at once; their token stays good, and signs in again."""
+    from fleet.browser_sessions import BrowserSessions
+    from fleet.contract.errors import ConfigError
+    from fleet.tokens import Tokens
+
+    if bool(ids) == everybody:
+        raise click.UsageError("which sessions? Their ids, or --all")
+    kept = BrowserSessions(settings.home, Tokens(settings.home))
+    gone = kept.end(None if everybody else ids)
+    for one in gone:
+        note(f"session {one.id} of token {one.token} is ended")
+    if missing := sorted(set(ids) - {one.id for one in gone}):
+        raise ConfigError(f"there is no session {missing[0]!r}", "", "fleet token sessions")
+    if not gone:
+        note("nobody is signed in")

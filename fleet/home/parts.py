@@ -72,6 +72,7 @@ PARTS: Final = (
     Part("fleet.sqlite3", "the store: history, alerts, silences, commands", care=Care.STORE),
     Part("fleet.sqlite3?*", "the store's log, and the store before a restore", care=Care.LEFT),
     Part("tokens.json", "tokens of HTTP, hashed"),
+    Part("sessions.json", "who is signed in at the page: signs in again", care=Care.LEFT),
     Part("fleet.id", "which fleet this is, for its database"),
     Part("departures.json", "agents that a hub has yet to forget"),
     Part("clock.json", "what the last hub knew of the time"),

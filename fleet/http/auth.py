@@ -47,7 +47,7 @@ class BorneTokens:
         try:
             return self._tokens.principal(token)
         except ConfigError as error:
-            raise _unusable(error) from None
+            raise unusable(error) from None
 
     def bearer(self, token_id: str) -> Principal | None:
         """Who bears the token of this id; None if it was revoked.
@@ -58,10 +58,11 @@ class BorneTokens:
         try:
             return self._tokens.bearer(token_id)
         except ConfigError as error:
-            raise _unusable(error) from None
+            raise unusable(error) from None
 
 
-def _unusable(error: ConfigError) -> HttpProblem:
+def unusable(error: ConfigError) -> HttpProblem:
+    """What a caller is told where the file of tokens is; the operator's log has why."""
     log.error("nobody is let in: %s", str(error).replace("\n", "; "))
     return HttpProblem(
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -106,7 +107,7 @@ class Authenticator:
                 f"Authorization: Bearer TOKEN; fleet token create --role {_least(request)}",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        _refuse_for(self._requests.wait(found.id or address, now), "too many requests")
+        refuse_for(self._requests.wait(found.id or address, now), "too many requests")
         return found
 
     def principal_of(self, token: str, address: str) -> Principal:
@@ -137,10 +138,14 @@ class Authenticator:
         return "authorization" in request.headers
 
     def _note_failure(self, address: str, now: float) -> None:
-        _refuse_for(self._failures.wait(peer_of(address), now), "too many bad tokens")
+        refuse_for(self._failures.wait(peer_of(address), now), "too many bad tokens")
 
 
-def _refuse_for(seconds: float, why: str) -> None:
+def refuse_for(seconds: float, why: str) -> None:
+    """
+    Raises:
+        HttpProblem: 429, where there are seconds to wait.
+    """
     if seconds > 0:
         headers = {"Retry-After": str(math.ceil(seconds))}
         raise HttpProblem(HTTPStatus.TOO_MANY_REQUESTS, why, headers=headers)

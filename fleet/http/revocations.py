@@ -1,12 +1,12 @@
-"""Ends what a token holds open as soon as the token is revoked: a request is judged once, when it
-begins, and an event stream may last for days.
+"""Ends what a token or a session holds open as soon as it ends itself: a request is judged once,
+when it begins, and an event stream may last for days.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -15,10 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleet.contract.errors import ConfigError
 from fleet.http.problems import HttpProblem
-from fleet.tokens import Tokens
 
 PAUSE: Final = 0.2
-"""Seconds between looks at the file of tokens, while anything is open."""
+"""Seconds between looks at the files of tokens and sessions, while anything is open."""
 
 T = TypeVar("T")
 
@@ -26,25 +25,29 @@ _log = logging.getLogger(__name__)
 
 
 class Revocations:
-    """A service: `run` looks whether the tokens in use are still there."""
+    """A service: `run` looks whether the tokens and sessions in use are still there.
+
+    Args:
+        valid: the ids of those that are.
+    """
 
     name = "revocations"
 
-    def __init__(self, tokens: Tokens) -> None:
-        self._tokens = tokens
+    def __init__(self, valid: Callable[[], Container[str]]) -> None:
+        self._valid = valid
         self._open: dict[str, set[asyncio.Event]] = {}
 
     @contextmanager
-    def watch(self, token_id: str) -> Iterator[asyncio.Event]:
-        """Set once the token is revoked; watched while the block runs."""
+    def watch(self, bearer_id: str) -> Iterator[asyncio.Event]:
+        """Set once the token or session of this id is over; watched while the block runs."""
         revoked = asyncio.Event()
-        self._open.setdefault(token_id, set()).add(revoked)
+        self._open.setdefault(bearer_id, set()).add(revoked)
         try:
             yield revoked
         finally:
-            self._open[token_id].discard(revoked)
-            if not self._open[token_id]:
-                del self._open[token_id]
+            self._open[bearer_id].discard(revoked)
+            if not self._open[bearer_id]:
+                del self._open[bearer_id]
 
     async def run(self) -> None:
         while True:
@@ -54,13 +57,13 @@ class Revocations:
 
     def _look(self) -> None:
         try:
-            valid = {entry.id for entry in self._tokens.entries()}
+            valid = self._valid()
         except ConfigError as error:
             # Whoever asks now is refused with the same words; who is connected was let in before.
             _log.error("the file of tokens is not usable: %s", error.what)
             return
-        for token_id, watched in self._open.items():
-            if token_id not in valid:
+        for bearer_id, watched in self._open.items():
+            if bearer_id not in valid:
                 for revoked in watched:
                     revoked.set()
 

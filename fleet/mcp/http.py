@@ -85,7 +85,7 @@ async def serve(
     # open a session, and of those only all together have a bound.
     app: ASGIApp = server.streamable_http_app(host=host, stateless_http=True)
     tokens = Tokens(settings.home)
-    revocations = Revocations(tokens)
+    revocations = Revocations(tokens.ids)
     bearers = BearersOnly(app, Authenticator(tokens), revocations, operators_only=operators_only)
     known = frozenset(certificate.names) if certificate else frozenset[str]()
     guarded = HttpGuard(bearers, known | LOOPBACK | {host} | service.hosts)

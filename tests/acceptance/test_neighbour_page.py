@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.broker import Mosquitto
 from tests.support.chromium import FLAGS
-from tests.support.served import Served
+from tests.support.served import Served, fleet
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -109,10 +109,10 @@ def context() -> Iterator[Any]:
         chromium.close()
 
 
-def sign_in(context: Any, hub: Served) -> Any:
+def sign_in(context: Any, hub: Served, role: str = "operator") -> Any:
     page = context.new_page()
     page.goto(hub.url)
-    page.fill("#token", hub.tokens["operator"])
+    page.fill("#token", hub.tokens[role])
     page.keyboard.press("Enter")
     page.wait_for_selector("#link:has-text('live')")
     return page
@@ -187,9 +187,23 @@ def test_a_tab_alone_has_to_sign_in(context: Any, hub: Served) -> None:
     later.wait_for_selector("#token")
 
 
-def test_the_page_asks_for_the_token_after_the_hub_was_away(context: Any, hub: Served) -> None:
+def test_a_screen_that_may_change_nothing_comes_back_signed_in(context: Any, hub: Served) -> None:
+    sign_in(context, hub, "viewer").close()
+    later = context.new_page()
+    later.goto(hub.url)
+    later.wait_for_selector("#link:has-text('live')")
+    later.click("#leave")
+    later.wait_for_selector("#token")
+    assert later.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
+
+
+def test_the_page_stays_signed_in_while_the_hub_is_another(context: Any, hub: Served) -> None:
     page = sign_in(context, hub)
     hub.kill()
     page.wait_for_selector("#link:has-text('link lost')")
     hub.start()
-    page.wait_for_selector("#token")  # a session lives as long as the hub
+    page.wait_for_selector("#link:has-text('live')")
+    page.reload()
+    page.wait_for_selector("th:has-text('ada')")
+    assert fleet("token", "sign-out", "--all", environ=hub.environ).returncode == 0
+    page.wait_for_selector("#token")

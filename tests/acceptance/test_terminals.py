@@ -129,6 +129,8 @@ FLEET: Final[dict[str, str]] = {
     "token create": "--role viewer",
     "token list": "",
     "token revoke": "ARG",
+    "token sessions": "",
+    "token sign-out": "--all",
     "validate": "fleet/ada/heartbeat ARG",
     "verify": "ada --docker DOCKER --container a",
     "version": "",

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from agent_sidecar.config import load
 from agent_sidecar.drop.watcher import DropWatcher
 from agent_sidecar.one_shot import tell_lack
 from fleet.auditor.capture.recorder import CaptureWriter
+from fleet.browser_sessions import BrowserSessions
 from fleet.contract.broker_capabilities import Lack, Need
 from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import AlertState
@@ -32,6 +33,7 @@ from fleet.pending_departures import Departure, PendingDepartures
 from fleet.provisioning.certificates import Authority
 from fleet.provisioning.registry import Enrolled, Registry
 from fleet.store.sqlite import store
+from fleet.tokens import Principal, Role, Tokens
 from tests.support.bad_disk import in_place
 from tests.support.waiting import eventually
 
@@ -95,6 +97,15 @@ def depart() -> None:
     pending = PendingDepartures(home())
     pending.add(Departure("carla"))
     sys.stdout.write(repr(pending.read()))
+
+
+def sign_in() -> None:
+    """A browser signs in, and is known or was never said to be kept."""
+    tokens = Tokens(home())
+    sessions = BrowserSessions(home(), tokens)
+    made = tokens.create(Principal(Role.VIEWER), "2026-01-01T00:00:00Z")[1]
+    opened = sessions.open(replace(Principal(Role.VIEWER), id=made.id))
+    sys.stdout.write(str(sessions.find(opened.cookie, opened.secret) is not None))
 
 
 def act() -> None:
@@ -216,6 +227,8 @@ FILES = (
     Kept("departures.json", depart, '{"departures": {"version": 9}}'),
     Kept("tokens.json", hub("token", "create", "--role", "viewer"), '{"version": 9}'),
     Kept("tokens.json", hub("token", "list"), '[{"id": "x", "version": 9}]'),
+    Kept("sessions.json", sign_in, optional=True),
+    Kept("sessions.json", hub("token", "sessions"), '[{"id": "x", "version": 9}]'),
     Kept("hub.json", hub("status"), '{"version": 9}'),
     Kept("client-id.json", hub("status"), '{"version": 9}', optional=True),
     Kept("hub.lock", serve_store, optional=True),

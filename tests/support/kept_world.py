@@ -28,6 +28,7 @@ from tests.support.kept_files import (
     issue,
     say_lack,
     set_aside,
+    sign_in,
 )  # fmt: skip
 from tests.support.waiting import wait_until
 
@@ -71,7 +72,7 @@ class World:
         own = "mqtt://zephyr@127.0.0.1:1883"
         settings = self.home / "fleet.toml"
         settings.write_text(settings.read_text().replace(own, url))
-        for work in (hub("token", "create", "--role", "viewer"), enrol, act, issue):
+        for work in (hub("token", "create", "--role", "viewer"), enrol, act, issue, sign_in):
             assert self.call(work).code == 0
         self._write("commands.pub", "ab" * 32 + "\n")
         env = f"FLEET_AGENT=alpha\nFLEET_COMMAND_KEYS={self.home / 'commands.pub'}\n"

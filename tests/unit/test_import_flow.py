@@ -140,8 +140,9 @@ LAYERS = (
     # what travels on the bus
     {"contract"},
     # what stands on the contract alone
-    {"adr", "broker_kind", "bus", "domain", "keys", "lock", "own_key", "pending_departures",
-     "settings", "settings_file", "settings_tables", "settings_text", "settings_values", "tokens"},
+    {"adr", "broker_kind", "browser_sessions", "bus", "domain", "keys", "lock", "own_key",
+     "pending_departures", "settings", "settings_file", "settings_tables", "settings_text",
+     "settings_values", "shared_list", "tokens"},
     # what a hub and its clients are made of
     {"http", "hub", "hub_client", "hub_patience", "hub_refusals", "hub_content",
      "store"},

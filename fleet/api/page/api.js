@@ -50,7 +50,7 @@ export async function resume() {
 export async function signIn(token) {
   const session = await post("/v1/session", { token });
   role = session.role;
-  remember(session.secret);
+  remember(session.secret, !mayOperate());
 }
 
 export async function signOut() {

@@ -1,5 +1,6 @@
 // The session's second half, kept where only this origin, port included, reads it. A reload finds it
-// again; a new tab asks the tabs of this origin that are open, and signs in if none is.
+// again; a new tab asks the tabs of this origin that are open, and signs in if none is. Of one who may
+// change nothing the browser keeps it over its own end: a screen on a wall comes back after a power cut.
 
 const KEY = "session-secret";
 const PATIENCE = 300; // ms for another tab to answer
@@ -14,13 +15,18 @@ tabs.addEventListener("message", ({ data }) => {
   }
 });
 
-export const current = () => sessionStorage.getItem(KEY) ?? "";
+export const current = () => sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY) ?? "";
 
-export const forget = () => sessionStorage.removeItem(KEY);
+export function forget() {
+  sessionStorage.removeItem(KEY);
+  localStorage.removeItem(KEY);
+}
 
 // A new session is that of every tab, since they share its cookie.
-export function remember(secret) {
+export function remember(secret, lasting) {
+  forget();
   sessionStorage.setItem(KEY, secret);
+  if (lasting) localStorage.setItem(KEY, secret);
   tabs.postMessage({ secret });
 }
 

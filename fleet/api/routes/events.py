@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Query, Request
 from sse_starlette import EventSourceResponse
 
+from fleet.api.auth import session_id
 from fleet.api.event_stream import EventFilter, EventName, StreamEvent
 from fleet.api.routes.fleet import Reader
 from fleet.api.routes.messages import Hub
@@ -35,7 +36,7 @@ async def events(
 ) -> EventSourceResponse:
     """Bus events and alerts as they come; `Last-Event-ID` (or `after`) resumes without a gap.
 
-    The stream ends when its token is revoked.
+    The stream ends with its token, or its session.
     """
     listeners: Listeners = request.app.state.listeners
     listeners.check(reader.id)
@@ -43,7 +44,8 @@ async def events(
     resume = int(told) if told.isdecimal() and len(told) <= MAX_DIGITS else after
     wanted = EventFilter(frozenset(only or ()), kind, agent)
     revocations: Revocations = request.app.state.revocations
-    stream = _stream(hub.events(resume, wanted), listeners, revocations, reader.id)
+    held_by = session_id(request) or reader.id
+    stream = _stream(hub.events(resume, wanted), listeners, revocations, reader.id, held_by)
     return EventSourceResponse(stream, ping=15, send_timeout=30)
 
 
@@ -52,9 +54,10 @@ async def _stream(
     listeners: Listeners,
     revocations: Revocations,
     bearer: str,
+    held_by: str,
 ) -> AsyncIterator[bytes]:
     if listeners.is_full(bearer):
         return  # many were let in before the first of them counted; who comes back is told 429
-    with listeners.listening(bearer), revocations.watch(bearer) as revoked:
+    with listeners.listening(bearer), revocations.watch(held_by) as revoked:
         async for batch in until(events, revoked):
             yield b"".join([event.encoded() for event in batch])

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 
-from fleet.api.auth import SESSION_SECONDS, SessionAuthenticator, cookie_name, is_secure
+from fleet.api.auth import COOKIE_SECONDS, SessionAuthenticator, cookie_name, is_secure
 from fleet.api.schemas import SessionBody
 from fleet.http.problems import HttpProblem
 
@@ -19,25 +19,19 @@ async def open_session(body: SessionBody, request: Request, response: Response) 
     beside it and is told here alone. The token goes in the body, never in a URL."""
     authenticator: SessionAuthenticator = request.app.state.authenticator
     address = request.client.host if request.client else "unknown"
-    name, session = authenticator.open_session(body.token, address)
-    response.set_cookie(
-        cookie_name(request),
-        name,
-        max_age=SESSION_SECONDS,
-        httponly=True,
-        samesite="strict",
-        secure=is_secure(request),
-    )
-    return {"role": session.principal.role.value, "secret": session.secret}
+    opened = await authenticator.open_session(body.token, address)
+    _set_cookie(request, response, opened.cookie)
+    return {"role": opened.session.principal.role.value, "secret": opened.secret}
 
 
 @router.get("")
-async def current(request: Request) -> dict[str, str]:
-    """The session's role."""
+async def current(request: Request, response: Response) -> dict[str, str]:
+    """The session's role. It lasts from now on."""
     authenticator: SessionAuthenticator = request.app.state.authenticator
-    session = authenticator.session(request)
+    session = await authenticator.stay(request)
     if session is None:
         raise HttpProblem(HTTPStatus.UNAUTHORIZED, "no session", "open one with a token")
+    _set_cookie(request, response, request.cookies[cookie_name(request)])
     return {"role": session.principal.role.value}
 
 
@@ -45,7 +39,18 @@ async def current(request: Request) -> dict[str, str]:
 async def close(request: Request, response: Response) -> None:
     """End the session."""
     authenticator: SessionAuthenticator = request.app.state.authenticator
-    authenticator.close_session(request)
+    await authenticator.close_session(request)
     response.delete_cookie(
         cookie_name(request), httponly=True, samesite="strict", secure=is_secure(request)
+    )
+
+
+def _set_cookie(request: Request, response: Response, value: str) -> None:
+    response.set_cookie(
+        cookie_name(request),
+        value,
+        max_age=COOKIE_SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=is_secure(request),
     )

@@ -53,3 +53,31 @@ def test_a_stream_a_session_and_a_request_end_with_their_token(hub: Served) -> N
         assert hub.ask("POST", "/v1/publish/heartbeat", "agent:ada", payload)[0] == 202
         names = (line for line in of_another if line.startswith(b"data: "))
         assert json.loads(next(names).removeprefix(b"data: "))  # this one hears on
+
+
+def test_a_session_that_is_ended_ends_its_stream_and_its_token_signs_in_again(hub: Served) -> None:
+    secret, _ = _made(hub, "viewer")
+    status, opened, headers = hub.ask("POST", "/v1/session", None, {"token": secret})
+    assert status == 200
+    session = {
+        "Cookie": headers["set-cookie"].partition(";")[0],
+        "X-Session-Secret": opened["secret"],
+    }
+    told = fleet("token", "sessions", "-o", "json", environ=hub.environ)
+    mine = json.loads(told.stdout)[-1]
+    assert mine["role"] == "viewer"
+    assert opened["secret"] not in told.stdout
+    with (
+        _stream(hub, **session) as by_session,
+        _stream(hub, Authorization=f"Bearer {secret}") as by_token,
+    ):
+        done = fleet("token", "sign-out", mine["id"], environ=hub.environ)
+        assert done.returncode == 0, done.stderr
+        by_session.read()  # to its end
+        assert hub.ask("GET", "/v1/session", None, headers=session)[0] == 401
+        beat = {"ok": True, "ts": "2026-03-18T21:31:00Z"}
+        assert hub.ask("POST", "/v1/publish/heartbeat", "agent:ada", beat)[0] == 202
+        assert next(line for line in by_token if line.startswith(b"data: "))
+    assert hub.ask("POST", "/v1/session", None, {"token": secret})[0] == 200
+    again = fleet("token", "sign-out", mine["id"], environ=hub.environ)
+    assert "Try: fleet token sessions" in again.stderr

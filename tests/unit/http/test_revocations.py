@@ -25,7 +25,7 @@ async def _numbers(given: asyncio.Queue[int]) -> AsyncIterator[int]:
 async def test_only_what_the_revoked_token_opened_is_ended(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path)
     gone, kept = (tokens.create(Principal(Role.VIEWER), "now")[1] for _ in range(2))
-    revocations = Revocations(tokens)
+    revocations = Revocations(tokens.ids)
     looking = asyncio.create_task(revocations.run())
     try:
         with (
@@ -45,7 +45,7 @@ async def test_a_damaged_file_of_tokens_ends_nothing_and_the_watch_goes_on(tmp_p
     tokens = Tokens(tmp_path)
     _, entry = tokens.create(Principal(Role.VIEWER), "now")
     good = tokens.path.read_bytes()
-    revocations = Revocations(tokens)
+    revocations = Revocations(tokens.ids)
     with revocations.watch(entry.id) as revoked:
         tokens.path.write_bytes(b"[")
         revocations._look()

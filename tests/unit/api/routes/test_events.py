@@ -20,10 +20,10 @@ async def endless() -> AsyncIterator[list[StreamEvent]]:
 async def test_of_many_asked_for_at_once_no_more_stay_open_than_one_bearer_may_have(
     tmp_path: Path,
 ) -> None:
-    listeners, revocations = Listeners(4), Revocations(Tokens(tmp_path))
+    listeners, revocations = Listeners(4), Revocations(Tokens(tmp_path).ids)
     for _ in range(5):
         listeners.check("a")
-    streams = [_stream(endless(), listeners, revocations, "a") for _ in range(5)]
+    streams = [_stream(endless(), listeners, revocations, "a", "a") for _ in range(5)]
     given = [await anext(stream, None) for stream in streams]
     assert [one is not None for one in given] == [True, True, False, False, False]
     for stream in streams:
