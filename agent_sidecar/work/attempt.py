@@ -7,8 +7,6 @@ from __future__ import annotations
 import logging
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -17,10 +15,10 @@ from typing import Final
 
 from agent_sidecar.files import replace_text
 from agent_sidecar.work import collect
+from agent_sidecar.work.hand_over import HandOver
 from agent_sidecar.work.hub import (
     BlobMismatch,
     BlobTooLarge,
-    BoardEntry,
     Claim,
     HubAway,
     HubRefused,
@@ -37,7 +35,6 @@ from agent_sidecar.work.renewal import Renewal
 from agent_sidecar.work.task_folder import TaskFolder
 from agent_sidecar.work.work_file import KindOfWork
 from agent_sidecar.work.worker import Worker, Workers
-from fleet.contract.backoff import Backoff
 from fleet.contract.errors import FleetError
 from fleet.contract.work_vocabulary import TaskReason, TaskState
 
@@ -74,6 +71,9 @@ class TaskAttempt:
         state: folder of ours; the attempt's own is `tasks/NAME` in it.
         begun: when the claim was asked for (monotonic s): its lease counts from there.
         told: hears how far it is.
+
+    Attributes:
+        hand_over: brings what was made.
     """
 
     def __init__(
@@ -112,6 +112,7 @@ class TaskAttempt:
             extended=self._extend,
             over=self.end,
         )
+        self.hand_over = HandOver(hub, claim, self._renewal)
 
     def run(self) -> TaskReason | None:
         """Carry it out; why it was not done, or None: it was."""
@@ -137,7 +138,7 @@ class TaskAttempt:
             self._remove()
         if reason is not None and reason is not TaskReason.LEASE_EXPIRED:
             try:
-                self._insist(partial(self._hub.fail, claim, reason))
+                self.hand_over.insist(partial(self._hub.fail, claim, reason))
             except FleetError as error:  # the lease ends by itself
                 log.warning("the hub was not told of %s: %s", claim.task, error.why)
         self._renewal.stop()
@@ -153,8 +154,13 @@ class TaskAttempt:
         """Have the worker end; from any thread. The first reason stands."""
         with self._lock:
             self._ending = self._ending or reason
+            self.hand_over.stopped = True
             if self._worker is not None:
                 self._worker.kill(reason, now=at_once)
+
+    def waits(self, kind: str) -> bool:
+        """Whether it is of that kind, and its result waits for a hub that was away too long."""
+        return self._attempt.kind.name == kind and self.hand_over.waits
 
     # --- steps
 
@@ -174,7 +180,7 @@ class TaskAttempt:
         end = self._run(launch)
         self._keep_tail(end)
         self._asks = self._asked(end)
-        self._hand_over()
+        self._bring()
 
     def _lay(self) -> None:
         claim, folder = self._attempt.claim, self._folder
@@ -242,49 +248,22 @@ class TaskAttempt:
             raise NotDone(TaskReason.WORKER_EXIT, f"exit code {end.code}")
         return end.code == ASKS
 
-    def _hand_over(self) -> None:
-        kind, claim = self._attempt.kind, self._attempt.claim
+    def _bring(self) -> None:
+        kind = self._attempt.kind
         required = None if self._asks else kind.required
         try:
             with collect.collected(self._folder.out, kind.limits.output, required) as outputs:
-                for output in outputs:
-                    store = partial(self._hub.store_blob, claim, output.content, output.handle)
-                    self._insist(store)
-                for output in outputs:
-                    if output.section is not None:
-                        entry = BoardEntry(output.section, output.name, output.content)
-                        self._insist(partial(self._hub.put_entry, claim, entry))
-                plain = [output for output in outputs if output.section is None]
-                if self._asks and not any(one.name.startswith(QUESTION) for one in plain):
+                plain = [output.name for output in outputs if output.section is None]
+                if self._asks and not any(name.startswith(QUESTION) for name in plain):
                     why = f"exit code {ASKS}, and no out/{QUESTION}*"
                     raise NotDone(TaskReason.WORKER_EXIT, why)
-                end = self._hub.ask if self._asks else self._hub.complete
-                self._insist(partial(end, claim, [output.content for output in plain]))
+                self.hand_over.bring(outputs, self._asks, self._state, self._folder.path.name)
         except collect.BadOutput as error:
             raise NotDone(error.reason, str(error)) from None
         except BlobMismatch as error:
             raise NotDone(TaskReason.DIGEST_MISMATCH, error.why) from None
         except BlobTooLarge as error:
             raise NotDone(TaskReason.OUTPUT_TOO_LARGE, error.why) from None
-
-    def _insist(self, ask: Callable[[], None]) -> None:
-        """Ask the hub until it answers, or the lease is over.
-
-        Raises:
-            FleetError: it refuses; a lost lease is no news where we were about to fail.
-        """
-        backoff = Backoff(0.2, 5.0)
-        while not self._renewal.lost:
-            try:
-                ask()
-            except HubAway as error:
-                if time.monotonic() >= self._renewal.until or self._ending:
-                    raise
-                log.info("asking the hub again: %s", error.why)
-                time.sleep(backoff.failed(time.monotonic()))
-            else:
-                return
-        raise LeaseLost("the lease ran out", "the hub did not answer in time", "")
 
     def _remove(self) -> None:
         try:

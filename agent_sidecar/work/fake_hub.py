@@ -165,10 +165,13 @@ class FakeHub:
     def _held(self, claim: Claim) -> Kept:
         """
         Raises:
-            LeaseLost: it is not theirs any more.
+            LeaseLost: it is not theirs any more; one that ran out is theirs until another's claim.
         """
         self._expire()
         kept = self.tasks[claim.task]
+        ran_out = kept.reasons[-1:] == [TaskReason.LEASE_EXPIRED]
+        if kept.state is TaskState.SUBMITTED and ran_out and kept.epoch == claim.epoch:
+            kept.state, kept.until = TaskState.WORKING, self._clock() + self._lease
         if kept.state is not TaskState.WORKING or kept.epoch != claim.epoch:
             raise LeaseLost(f"task {claim.task} is not ours any more", "its lease ran out")
         return kept

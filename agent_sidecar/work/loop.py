@@ -16,8 +16,10 @@ from typing import Final
 
 from agent_sidecar.lock import exclusive
 from agent_sidecar.work.attempt import TaskAttempt
+from agent_sidecar.work.hand_over import PATIENCE
 from agent_sidecar.work.hub import TASK_ID, Offer, OnProgress, WorkHub, untold
 from agent_sidecar.work.isolation.base import Rung
+from agent_sidecar.work.kept_results import forget_results
 from agent_sidecar.work.leftovers import sweep
 from agent_sidecar.work.out_size import disk_is_full
 from agent_sidecar.work.update.attempt import UpdateAttempt
@@ -62,6 +64,7 @@ class WorkLoop:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._told = ""
+        self._patience = PATIENCE
         self.done = 0
         self.failed = 0
 
@@ -86,6 +89,7 @@ class WorkLoop:
         Raises:
             FleetError: another one works in the same folder, or with `once` the hub is away.
         """
+        self._patience = 0.0 if once else PATIENCE
         with exclusive(self._state, other="another agent-sidecar with FLEET_WORK"):
             tasks = self._state / "tasks"
             trusted_path.make_folder(tasks)
@@ -103,6 +107,7 @@ class WorkLoop:
         while not self._stopping.is_set():
             self._woken.clear()
             wait = self._work.poll
+            forget_results(self._state)
             try:
                 claimed = self._claim_all()
                 backoff.good(time.monotonic())
@@ -137,6 +142,9 @@ class WorkLoop:
         with self._lock:
             if self._kinds[kind.name] >= kind.parallel or len(self._running) >= MOST:
                 return False
+            running = self._running.values()
+            if any(isinstance(one, TaskAttempt) and one.waits(kind.name) for one in running):
+                return False  # the next of its kind may be the very task whose result is here
         if disk_is_full(str(self._state), kind.limits.output):
             self._tell(f"no room on the disk of {self._state} for a task of kind {kind.name}")
             return False
@@ -148,6 +156,7 @@ class WorkLoop:
         if claim is None or claim.kind != kind.name:
             return False
         attempt = TaskAttempt(hub, self._workers, rung, claim, kind, self._state, begun, self.told)
+        attempt.hand_over.patience = self._patience
         return self._begin(attempt, kind.name, claim.task)
 
     def _update(self, hub: WorkHub, offer: Offer, work: WorkFile) -> bool:

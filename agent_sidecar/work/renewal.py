@@ -2,6 +2,8 @@
 
 A thread of its own, so that neither a slow upload nor a slow worker delays it. It says once why the
 claim is over, and hands the end of each lease on to the supervisor, which keeps it by itself.
+
+A worker must be gone when its lease is. A result is not: while the hub is away it is asked again.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ class Renewal:
     Attributes:
         until: when the lease ends for us (monotonic s). lost: it is not ours any more.
         watching: whether a worker runs; else we get on by ourselves, bringing or handing over.
+        has_result: nothing runs any more, and what was made waits: a lease that ran out is not
+            given up before the hub says so.
     """
 
     def __init__(
@@ -62,8 +66,15 @@ class Renewal:
         self.until = begun + claim.lease - MARGIN
         self._next = begun + claim.lease / 3
         self._thread = threading.Thread(target=self._run, name=f"renew {claim.task}", daemon=True)
+        self._away = False
         self.lost = False
         self.watching = False
+        self.has_result = False
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether the lease is over for us, as far as the hub has not given it back."""
+        return time.monotonic() >= self.until
 
     def start(self) -> None:
         self._thread.start()
@@ -84,7 +95,7 @@ class Renewal:
             if now - seen_at >= self._stall:
                 self._over(TaskReason.WORKER_STALLED, False)
                 return
-            if now >= self.until:
+            if now >= self.until and not self.has_result:
                 self._lose()
                 return
             if now >= self._next and not self._renew(now):
@@ -99,13 +110,16 @@ class Renewal:
             self._lose()
             return False
         except HubAway as error:
-            log.warning("the lease of %s is not renewed yet: %s", self._claim.task, error.why)
+            level = logging.DEBUG if self._away else logging.WARNING
+            log.log(level, "the lease of %s is not renewed yet: %s", self._claim.task, error.why)
+            self._away = True
             self._next = now + self._claim.lease / 12
             return True
         except FleetError as error:
             log.warning("the hub does not renew %s: %s", self._claim.task, error.why)
             self._lose()
             return False
+        self._away = False
         self.until = now + lease - MARGIN
         self._next = now + lease / 3
         self._extended(self.until)

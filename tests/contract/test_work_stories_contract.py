@@ -18,6 +18,7 @@ from fleet.domain.work.errors import StaleEpochError, WorkError
 from fleet.domain.work.task import DAY, LEASE, Task
 from fleet.store.port import Store
 from fleet.store.work_port import WorkStore
+from fleet.store.work_records import Changed
 from tests.support.stores import PLACES, finish_upkeep
 from tests.support.telemetry import NOON
 from tests.support.work import asked, task_id
@@ -38,6 +39,7 @@ ACT = st.one_of(
     st.tuples(st.just("claim"), st.sampled_from(["larry", "moe"])),
     st.tuples(st.just("claim"), st.sampled_from(["larry", "moe"])),
     st.tuples(st.just("renew"), NUMBERS),
+    st.tuples(st.just("late"), st.sampled_from([TaskState.COMPLETED, None])),
     st.tuples(st.just("finish"), NUMBERS, st.sampled_from(ENDS)),
     st.tuples(st.just("finish"), NUMBERS, st.sampled_from(ENDS)),
     st.tuples(st.sampled_from(["cancel", "retry", "input", "acknowledge"]), NUMBERS),
@@ -66,6 +68,8 @@ class Story:
         answer = await self._ask(lambda work: self._call(work, name, *values))
         if name == "claim" and answer is not None:
             self._given(answer)
+        if name in ("renew", "finish", "late") and isinstance(answer, (Task, Changed)):
+            self._taken(values[0] if name != "late" else 0)
         if name == "acknowledge" and answer == 1:
             self.acknowledged.add(task_id(values[0]))
         if name == "retry" and not isinstance(answer, Exception):
@@ -98,6 +102,10 @@ class Story:
                 return work.renew(lease.id, lease.holder, lease.epoch, 10 * back, now)
             case "finish", back, state if lease := self._lease(back):
                 return work.finish(lease.id, lease.holder, lease.epoch, state, (), None, now)
+            case "late", None if lease := self._lease(0):
+                return work.renew(lease.id, lease.holder, lease.epoch, 90, now)
+            case "late", state if lease := self._lease(0):
+                return work.finish(lease.id, lease.holder, lease.epoch, state, (), None, now)
             case "cancel", number:
                 return work.cancel(task_id(number), "lab", now)
             case "retry", number:
@@ -122,13 +130,20 @@ class Story:
         assert known.state is TaskState.SUBMITTED, "nobody worked at it, as far as anybody knew"
         self.leases.append(lease)
 
+    def _taken(self, back: int) -> None:
+        """A lease was good for something: of its task's it is the newest, also where it ran out."""
+        lease = self._lease(back)
+        if lease is not None:
+            newest = max(old.epoch for old in self.leases if old.id == lease.id)
+            assert lease.epoch == newest, "no two leases of one task are good"
+
     async def _look(self) -> None:
         page = await self._ask(lambda work: work.tasks(limit=50))
         for task in page.tasks:
             before = self.seen.get(task.id)
             if before is not None and before.final:
                 assert (task.state, task.ended) == (before.state, before.ended), "ends are ends"
-            assert before is None or task.epoch >= before.epoch
+            assert all(task.epoch >= old.epoch for old in self.leases if old.id == task.id)
             assert task.attempt <= task.max_attempts
             assert (task.lease_until is None) == (task.state is not TaskState.WORKING)
             self.seen[task.id] = task

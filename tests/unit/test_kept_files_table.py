@@ -73,6 +73,7 @@ ELSEWHERE: Final = {
     "in": _A_FOLDER,
     "out": _A_FOLDER,
     "blackboard": _A_FOLDER,
+    "kept": "a folder of results that no hub took: content, looked at by people alone",
     "engine": "a folder, empty: no configuration for the client of a container engine",
     "canary": "of a proof, which writes it anew",
     "x": "of a proof, which looks whether it is there",

@@ -1,4 +1,4 @@
-"""The life of a task, from its submission to its end; every change is in one table.
+"""The life of a task, from its submission to its end; `steps` has the table of all changes.
 
 Nobody holds a task without an end of the lease, and no lease reaches beyond the time-out or the
 time to live: whatever its worker, its sidecar or the hub does, a task that is not final moves on.
@@ -12,10 +12,10 @@ from typing import Any, Final
 from zlib import crc32
 
 from fleet.contract.backoff import Backoff
-from fleet.contract.vocabulary import Word
 from fleet.contract.work_vocabulary import FINAL, TaskReason, TaskState
 from fleet.domain.hub_clock import Step as ClockStep
 from fleet.domain.work.errors import StaleEpochError, WrongStateError
+from fleet.domain.work.steps import Step, moved
 from fleet.domain.work.task import LEASE, Descriptor, Task
 
 GRACE: Final = 20.0
@@ -26,59 +26,6 @@ LONGEST_WAIT: Final = 600.0
 """Seconds, at most, before any attempt: what fails for long costs next to nothing."""
 
 
-class Step(Word):
-    """What can happen to a task."""
-
-    CLAIM = "claim", "an agent takes the lease"
-    RENEW = "renew", "its worker goes on"
-    COMPLETE = "complete", "its worker is done"
-    AGAIN = "again", "an attempt failed, and another is left"
-    FAIL = "fail", "the last attempt failed"
-    LOSE = "lose", "the last attempt's lease ran out"
-    REJECT = "reject", "its agent cannot do it as it was asked"
-    ASK = "ask", "its worker asks for more"
-    ANSWER = "answer", "what the worker asked for is given"
-    FLAG = "flag", "it is called off while a worker is at it"
-    CANCEL = "cancel", "it is called off"
-    APPROVE = "approve", "a person allows it"
-    REFUSE = "refuse", "a person does not allow it"
-    BREAK = "break", "a task that must come first ended badly"
-    TTL_OVER = "ttl-over", "its time to live is over"
-    GONE = "gone", "the only agent that it is for was revoked"
-    RETRY = "retry", "an operator gives it a new life"
-
-
-_S = TaskState
-STEPS: Final[dict[tuple[TaskState, Step], TaskState]] = {
-    (_S.SUBMITTED, Step.CLAIM): _S.WORKING,
-    (_S.SUBMITTED, Step.CANCEL): _S.CANCELED,
-    (_S.SUBMITTED, Step.BREAK): _S.REJECTED,
-    (_S.SUBMITTED, Step.TTL_OVER): _S.TIMED_OUT,
-    (_S.WORKING, Step.RENEW): _S.WORKING,
-    (_S.WORKING, Step.FLAG): _S.WORKING,
-    (_S.WORKING, Step.COMPLETE): _S.COMPLETED,
-    (_S.WORKING, Step.AGAIN): _S.SUBMITTED,
-    (_S.WORKING, Step.FAIL): _S.FAILED,
-    (_S.WORKING, Step.LOSE): _S.LOST,
-    (_S.WORKING, Step.REJECT): _S.REJECTED,
-    (_S.WORKING, Step.ASK): _S.INPUT_REQUIRED,
-    (_S.WORKING, Step.CANCEL): _S.CANCELED,
-    (_S.WORKING, Step.TTL_OVER): _S.TIMED_OUT,
-    (_S.INPUT_REQUIRED, Step.ANSWER): _S.SUBMITTED,
-    (_S.INPUT_REQUIRED, Step.CANCEL): _S.CANCELED,
-    (_S.INPUT_REQUIRED, Step.TTL_OVER): _S.TIMED_OUT,
-    (_S.AUTH_REQUIRED, Step.APPROVE): _S.SUBMITTED,
-    (_S.AUTH_REQUIRED, Step.REFUSE): _S.REJECTED,
-    (_S.AUTH_REQUIRED, Step.CANCEL): _S.CANCELED,
-    (_S.AUTH_REQUIRED, Step.BREAK): _S.REJECTED,
-    (_S.AUTH_REQUIRED, Step.TTL_OVER): _S.TIMED_OUT,
-    (_S.SUBMITTED, Step.GONE): _S.REJECTED,
-    (_S.WORKING, Step.GONE): _S.REJECTED,
-    (_S.INPUT_REQUIRED, Step.GONE): _S.REJECTED,
-    (_S.AUTH_REQUIRED, Step.GONE): _S.REJECTED,
-} | {(end, Step.RETRY): _S.SUBMITTED for end in FINAL - {_S.COMPLETED}}
-"""What is not in the table is refused: an end is an end, but for an operator's new life."""
-
 UNMENDABLE: Final = frozenset(
     {
         TaskReason.WRONG_VERSION, TaskReason.KIND_UNKNOWN, TaskReason.ISOLATION_UNAVAILABLE,
@@ -87,23 +34,6 @@ UNMENDABLE: Final = frozenset(
     }
 )  # fmt: skip
 """Why an attempt failed that another one would fail for, too."""
-
-
-def moved(task: Task, step: Step, now: float, **changes: Any) -> Task:
-    """`task` after `step`, with `changes`.
-
-    Raises:
-        WrongStateError: the table has no such step.
-    """
-    state = STEPS.get((task.state, step))
-    if state is None:
-        raise WrongStateError(task.id, task.state, step.value)
-    if state is not TaskState.WORKING:
-        changes["lease_until"] = None
-        changes["cancel"] = False
-    if state in FINAL:
-        changes["ended"] = now
-    return replace(task, state=state, **changes)
 
 
 # A worker's steps
@@ -135,7 +65,7 @@ def renewed(task: Task, agent: str, epoch: int, progress: int, now: float) -> Ta
     Raises:
         StaleEpochError, WrongStateError: the lease is not this agent's.
     """
-    _held(task, agent, epoch, Step.RENEW)
+    task = _in_hand(task, agent, epoch, Step.RENEW, now)
     until = task.lease_until or now
     if not task.cancel:
         until = max(until, lease_end(task, task.started or now, now))
@@ -161,7 +91,7 @@ def finished(
     outputs = tuple(output)
     if _said_before(task, agent, epoch, state, outputs):
         return task
-    _held(task, agent, epoch, Step.COMPLETE)
+    task = _in_hand(task, agent, epoch, Step.COMPLETE, now)
     match state:
         case TaskState.COMPLETED:
             done = {"output": outputs, "progress": 100, "reason": None}
@@ -189,11 +119,23 @@ def _said_before(
     return task.state is state or (state is TaskState.FAILED and tried_again)
 
 
-def _held(task: Task, agent: str, epoch: int, step: Step) -> None:
+def _in_hand(task: Task, agent: str, epoch: int, step: Step, now: float) -> Task:
+    """The task under the lease of this agent, which is given back where it ran out and nobody has
+    claimed the task since: what was made under it is not made again. It has the epoch under which
+    the agent knows it, which was nobody else's; the next claim has a higher one all the same.
+
+    Raises:
+        StaleEpochError, WrongStateError: the lease is not this agent's.
+    """
+    ran_out = task.state is TaskState.SUBMITTED and task.reason is TaskReason.LEASE_EXPIRED
+    if ran_out and (task.holder, task.epoch) == (agent, epoch + 1) and now < task.expires:
+        until = min(now + LEASE, task.expires)  # beyond the time-out, too, but once: see `expired`
+        return moved(task, Step.RESUME, now, epoch=epoch, lease_until=until, reason=None)
     if (task.epoch, task.holder) != (epoch, agent):
         raise StaleEpochError(task.id, epoch, task.epoch)
     if task.state is not TaskState.WORKING:
         raise WrongStateError(task.id, task.state, step.value)
+    return task
 
 
 def _attempt_failed(task: Task, reason: TaskReason, now: float, **changes: Any) -> Task:

@@ -7,12 +7,9 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from agent_sidecar.work.fake_hub import FakeHub
-from agent_sidecar.work.hub import Claim, HubAway
 from fleet.contract.work_vocabulary import BoardSection, TaskReason, TaskState
 from tests.support.waiting import wait_until
 from tests.support.workers import Bench, carrying, helpers, sidecar_argv, wait_for_none
@@ -245,29 +242,6 @@ def test_who_listens_hears_how_far_each_task_is_and_how_it_ended(bench: Bench) -
     loop.run(once=True)
     assert kept.state is TaskState.FAILED
     assert heard == [("working", None), ("failed", "worker-exit")]
-
-
-def test_finished_work_that_no_hub_takes_in_time_is_not_lost_without_a_word(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    bench.hub = hub = FakeHub(lease=3.0)
-    kept = hub.submit("job", b"x")
-
-    def away_at_first(name: str) -> None:
-        answers = getattr(hub, name)
-
-        def ask(claim: Claim, *given: Any) -> Any:
-            if claim.epoch == 1:
-                raise HubAway("the hub is away", "no answer", "")
-            return answers(claim, *given)
-
-        monkeypatch.setattr(hub, name, ask)
-
-    away_at_first("renew")
-    away_at_first("complete")
-    bench.loop("echo made > out/x").run(once=True)
-    told = [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
-    assert any(kept.task in line and "not handed over" in line for line in told), told
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a worker another user")

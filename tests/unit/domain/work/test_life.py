@@ -14,6 +14,7 @@ from fleet.contract.work_vocabulary import FINAL, TaskReason, TaskState
 from fleet.domain.hub_clock import Step as ClockStep
 from fleet.domain.work import life
 from fleet.domain.work.errors import StaleEpochError, WrongStateError
+from fleet.domain.work.steps import STEPS, Step
 from fleet.domain.work.submission import begun
 from fleet.domain.work.task import DAY, LEASE, Descriptor, Task
 
@@ -84,13 +85,56 @@ def test_what_another_attempt_would_not_mend_is_not_tried_again(reason: TaskReas
     assert end(working(), TaskState.FAILED, reason=reason).state is TaskState.FAILED
 
 
-def test_who_comes_late_under_an_old_epoch_is_refused() -> None:
+def test_who_comes_late_is_refused_once_another_has_claimed() -> None:
     again = life.expired(working(), NOON + LEASE)
-    for late in (again, life.claimed(again, "moe", NOON + 100)):
+    for agent in ("moe", "larry"):
+        late = life.claimed(again, agent, NOON + 100)
         with pytest.raises(StaleEpochError, match="epoch 1, it is at"):
             life.renewed(late, "larry", 1, 50, NOON + 101)
         with pytest.raises(StaleEpochError):
             life.finished(late, "larry", 1, TaskState.COMPLETED, (RESULT,), None, NOON + 101)
+
+
+def test_a_result_that_comes_after_its_lease_counts_if_nobody_has_claimed_the_task_since() -> None:
+    again = life.expired(working(), NOON + LEASE)
+    done = life.finished(again, "larry", 1, TaskState.COMPLETED, (RESULT,), None, NOON + 5000)
+    assert (done.state, done.output, done.attempt) == (TaskState.COMPLETED, (RESULT,), 1)
+    assert end(done, TaskState.COMPLETED, NOON + 5001, output=(RESULT,)) is done, "said again"
+    with pytest.raises(StaleEpochError):
+        life.finished(again, "moe", 1, TaskState.COMPLETED, (RESULT,), None, NOON + 5000)
+
+
+def test_a_lease_that_is_taken_up_again_is_a_lease_and_its_attempt_is_not_counted_twice() -> None:
+    again = life.expired(working(), NOON + LEASE)
+    back = life.renewed(again, "larry", 1, 50, NOON + 300)
+    assert (back.state, back.attempt, back.epoch) == (TaskState.WORKING, 1, 1)
+    assert back.lease_until == NOON + 300 + LEASE
+    with pytest.raises(WrongStateError):
+        life.claimed(back, "moe", NOON + 301)
+    other = life.claimed(life.expired(back, NOON + 300 + LEASE), "moe", NOON + 400)
+    assert other.epoch > back.epoch, "no two leases have one epoch"
+
+
+def test_beyond_the_time_out_a_lease_is_taken_up_once() -> None:
+    again = life.expired(working(timeout=300.0), NOON + LEASE)
+    back = life.renewed(again, "larry", 1, 50, NOON + 5000)
+    assert back.lease_until == NOON + 5000 + LEASE, "time to hand over what was made"
+    assert life.renewed(back, "larry", 1, 60, NOON + 5030).lease_until == back.lease_until
+    over = life.expired(back, NOON + 5000 + LEASE)
+    assert over.reason is TaskReason.WORKER_TIMEOUT
+    with pytest.raises(StaleEpochError):
+        life.renewed(over, "larry", 1, 70, NOON + 5100)
+
+
+@pytest.mark.parametrize("fields", [{"max_attempts": 1}, {"ttl": 90.0}])
+def test_what_has_ended_meanwhile_stays_ended_whoever_comes_late(fields: dict[str, Any]) -> None:
+    gone = life.expired(life.expired(working(**fields), NOON + LEASE), NOON + 95)
+    assert gone.final
+    with pytest.raises(StaleEpochError):
+        life.renewed(gone, "larry", 1, 50, NOON + 96)
+    failed = end(working(), TaskState.FAILED)
+    with pytest.raises(WrongStateError):
+        end(failed, TaskState.COMPLETED)
 
 
 def test_the_epoch_of_another_is_no_key() -> None:
@@ -183,13 +227,13 @@ def test_a_clock_that_was_wrong_takes_no_time_from_a_task(by: float) -> None:
 
 
 def test_no_step_leaves_an_end_but_an_operators() -> None:
-    leaving = {step for (state, step) in life.STEPS if state in FINAL}
-    assert leaving == {life.Step.RETRY}
-    assert (TaskState.COMPLETED, life.Step.RETRY) not in life.STEPS
+    leaving = {step for (state, step) in STEPS if state in FINAL}
+    assert leaving == {Step.RETRY}
+    assert (TaskState.COMPLETED, Step.RETRY) not in STEPS
     ends = {state for state in TaskState if state in FINAL}
     for state in set(TaskState) - ends:
-        assert (state, life.Step.TTL_OVER) in life.STEPS, "nothing waits for ever"
-        assert (state, life.Step.CANCEL) in life.STEPS
+        assert (state, Step.TTL_OVER) in STEPS, "nothing waits for ever"
+        assert (state, Step.CANCEL) in STEPS
 
 
 Act = Callable[[Task, float], Task]
@@ -224,16 +268,27 @@ def test_in_every_story_ends_are_ends_and_attempts_and_leases_have_bounds(
     story: list[tuple[str, float]], most: int, first: TaskState
 ) -> None:
     one, now = task(max_attempts=most, timeout=300.0, ttl=20_000.0, state=first), NOON
+    given: list[tuple[int, str]] = []
+    """Epoch and holder of every lease, the newest last."""
     for name, wait in story:
         now += wait
         try:
             after = ACTS[name](one, now)
         except (WrongStateError, StaleEpochError):
             continue
-        assert not name.startswith("old"), "an old epoch is refused in every state"
+        if name.startswith("old"):  # refused in every state, but for the last one who held it
+            assert given[-1] == (one.epoch - 1, "larry")
+            assert (one.state, one.reason) == (TaskState.SUBMITTED, TaskReason.LEASE_EXPIRED)
+            assert after.epoch == one.epoch - 1
+        elif name.startswith("claim"):
+            assert all(epoch < after.epoch for epoch, _ in given), "an epoch is one lease's"
+            given.append((after.epoch, after.holder))
+        else:
+            assert one.epoch <= after.epoch <= one.epoch + 1
+        if after.state is TaskState.WORKING:
+            assert given[-1] == (after.epoch, after.holder), "who claimed last works, nobody else"
         if one.final:
             assert after == one
-        assert one.epoch <= after.epoch <= one.epoch + 1
         assert after.attempt <= most
         if after.holder != one.holder:
             assert after.epoch > one.epoch, "two holders never share an epoch"
