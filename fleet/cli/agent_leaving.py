@@ -240,7 +240,7 @@ async def _enrol_as(
             succeeds=old,
         )
     agent_output.tell(await each_broker.create(settings, here, credential))
-    Registry(settings.home).allow(new, can=agent.can, may_delegate=agent.may_delegate)
+    Registry(settings.home).inherit(new, agent)
     form = "json" if output == "json" else "text"
     agent_output.show(settings, credential, agent.kind, place, form)
 

@@ -33,6 +33,8 @@ class Enrolled:
         succeeds: the agent that is to be called so (`fleet agent rename`); empty once it is.
         can: kinds of task that it may claim, beside those built in.
         may_delegate: whether it may submit tasks.
+        works_as: the name of its group of one, where that is not its own: what it was called when
+            its content was stored.
     """
 
     name: str
@@ -46,12 +48,13 @@ class Enrolled:
     succeeds: str = ""
     can: tuple[str, ...] = ()
     may_delegate: bool = False
+    works_as: str = ""
 
     @property
     def work_group(self) -> str:
         """Whose tasks, content and boards it shares; its own name, so that nothing is shared by
         accident."""
-        return self.groups[0] if self.groups else self.name
+        return self.groups[0] if self.groups else self.works_as or self.name
 
     def as_member(self) -> Enrolment:
         """What the roster is told; the first group is the one that its members are held against."""
@@ -143,6 +146,16 @@ class Registry:
                 self._write({**agents, name: agent})
             return agent
 
+    def inherit(self, name: str, work_of: Enrolled) -> None:
+        """Let `name` be in all that concerns work what another agent was, its group of one
+        included."""
+        with self._changing() as agents:
+            works_as = "" if work_of.groups else work_of.work_group
+            heir = replace(
+                agents[name], can=work_of.can, may_delegate=work_of.may_delegate, works_as=works_as
+            )
+            self._write({**agents, name: heir})
+
     def succeeded(self, name: str) -> None:
         """The rename that made `name` is over."""
         with self._changing() as agents:
@@ -158,7 +171,7 @@ class Registry:
     def _write(self, agents: Mapping[str, Enrolled]) -> None:
         items = [asdict(agents[name]) for name in sorted(agents)]
         for item in items:
-            for newer in ("succeeds", "can", "may_delegate"):
+            for newer in ("succeeds", "can", "may_delegate", "works_as"):
                 if not item[newer]:  # so that a release which knows no such field reads the list
                     del item[newer]
         write_secret(self._path, json.dumps({"agents": items}, indent=1))
@@ -168,7 +181,13 @@ def _parse(item: dict[str, object]) -> Enrolled:
     fields = {k: tuple(v) if isinstance(v, list) else v for k, v in item.items()}
     found = Enrolled(**fields | {"kind": Kind(item["kind"])})  # type: ignore[arg-type]
     lists = (found.groups, found.accounts, found.serials, found.can)
-    texts = [found.name, found.succeeds, *found.labels.keys(), *found.labels.values()]
+    texts = [
+        found.name,
+        found.succeeds,
+        found.works_as,
+        *found.labels.keys(),
+        *found.labels.values(),
+    ]
     texts += [text for texts in lists if isinstance(texts, tuple) for text in texts]
     times = (found.enrolled_at, found.revoked_at or 0.0)
     if not (

@@ -41,7 +41,7 @@ from fleet.store.records import (
 from fleet.store.retention import DAY, GIGABYTE, Retention, TimeFor, expired
 from fleet.store.rollout_port import RolloutStore
 from fleet.store.timelines import InMemoryTimelines, Span, TimelineStore
-from fleet.store.work import task_calls
+from fleet.store.work import renaming, task_calls
 from fleet.store.work.in_memory import DirectTransactions, InMemoryWork
 from fleet.store.work.transactional import TransactionalWork
 from fleet.store.work.transactional_rollouts import TransactionalRollouts
@@ -147,6 +147,7 @@ class InMemoryStore:
             self._erase(kept, erasure)
         for old, new in batch.renamed:
             self._rename(kept, old, new)
+            renaming.rename(kept.work, old, new)
 
     async def save_commands(self, commands: list[IssuedCommand]) -> None:
         kept = self._writable()

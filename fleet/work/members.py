@@ -100,12 +100,16 @@ class Members:
 
 
 def members_of(agents: Mapping[str, Enrolled]) -> dict[str, Member]:
-    """Everyone by name. Who has no group of its own has its name for one; where others call their
-    group so, it has none at all: it must not fall into theirs."""
+    """Everyone by name. Who has no group of its own has its name for one, or the name that it had;
+    where others call their group so, it has none at all: it must not fall into theirs. Who is to
+    be called what another one is, is no other."""
     named = {agent.groups[0] for agent in agents.values() if agent.groups}
+    kept = {a.works_as: a.succeeds for a in agents.values() if a.works_as and not a.groups}
     members = {}
     for name, agent in agents.items():
-        alone = not agent.groups
-        group = "" if alone and name in named else agent.work_group
+        group = agent.work_group
+        taken = group in named or (group in kept and not agent.works_as and kept[group] != name)
+        if taken and not agent.groups:
+            group = ""
         members[name] = Member(name, group, BUILT_IN | frozenset(agent.can), agent.may_delegate)
     return members

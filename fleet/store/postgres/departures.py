@@ -7,14 +7,16 @@ already: then the two become one. Rare work, and in one transaction.
 from __future__ import annotations
 
 import json
+from functools import partial
 
 from fleet.store.hour_totals import HourTotals
-from fleet.store.postgres import months
+from fleet.store.postgres import months, work
 from fleet.store.postgres.bulk_insert import insert_many
 from fleet.store.postgres.connection import Connection
 from fleet.store.postgres.dead_letters import recount, topic_bytes
 from fleet.store.postgres.meta import number, read_meta, write_meta
 from fleet.store.records import Batch, Erasure
+from fleet.store.work import renaming, shared
 
 
 def carry_out(connection: Connection, batch: Batch) -> None:
@@ -23,6 +25,7 @@ def carry_out(connection: Connection, batch: Batch) -> None:
         erase(connection, erasure)
     for old, new in batch.renamed:
         rename(connection, old, new)
+        shared.carry_out(work.tables(connection), partial(renaming.rename, old=old, new=new))
 
 
 def erase(connection: Connection, erasure: Erasure) -> None:

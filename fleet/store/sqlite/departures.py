@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from functools import partial
 from typing import Final
 
 from fleet.store.hour_totals import HourTotals
 from fleet.store.records import Batch, Erasure
 from fleet.store.row_mapping import KEY_STEP, KINDS
+from fleet.store.sqlite import work
 from fleet.store.sqlite.connection import read_meta, write_meta
 from fleet.store.sqlite.dead_letters import recount
+from fleet.store.work import renaming, shared
 
 _HOURS: Final = (
     "WITH RECURSIVE clock (hour) AS (SELECT (SELECT min(hour) FROM rollup) UNION ALL"
@@ -33,6 +36,7 @@ def carry_out(database: sqlite3.Connection, batch: Batch) -> None:
         erase(database, erasure)
     for old, new in batch.renamed:
         rename(database, old, new)
+        shared.carry_out(work.tables(database), partial(renaming.rename, old=old, new=new))
 
 
 def erase(database: sqlite3.Connection, erasure: Erasure) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from fleet.contract.work_vocabulary import BoardSection, TaskState
@@ -11,6 +11,7 @@ from fleet.domain.work.limits import KEPT_BLOB, KEPT_READS, MAX_READS
 from fleet.domain.work.task import Task
 from fleet.store.work.in_memory_rollouts import InMemoryRollouts
 from fleet.store.work.in_memory_tasks import InMemoryTasks
+from fleet.store.work.stored import AGENT
 from fleet.store.work.tables import WorkTables, charge
 from fleet.store.work_records import Context, Entry, Read
 
@@ -179,6 +180,35 @@ class InMemoryWork(InMemoryTasks, InMemoryRollouts):
             self.bytes[gone.group] -= charge(gone.size, shared=shared)
         digests = dict.fromkeys(digest for _, digest in blobs)
         return [digest for digest in digests if self.blob_size(digest, None) is None]
+
+    # Another name
+
+    def open_naming(self, agent: str) -> list[Task]:
+        names = {agent, AGENT + agent}
+        return [t for t in self._all() if not t.final and names & {t.to, t.holder, t.by}]
+
+    def set_content(self, id_: str, content: str) -> None:
+        self.rows[id_].content = content
+
+    def rename_agent(self, old: str, new: str) -> None:
+        names = {old: new, AGENT + old: AGENT + new}
+
+        def now(name: str) -> str:
+            return names.get(name, name)
+
+        for row in self.rows.values():
+            task = row.task
+            row.task = replace(task, to=now(task.to), holder=now(task.holder), by=now(task.by))
+        self.members = {(context, now(member)) for context, member in self.members}
+        self.entries = {
+            key: [replace(one, author=now(one.author)) for one in versions]
+            for key, versions in self.entries.items()
+        }
+        self.read_log = [one._replace(reader=now(one.reader)) for one in self.read_log]
+        for (agent, thing), until in list(self.grants.items()):
+            if agent == old:
+                del self.grants[agent, thing]
+                self.grants[new, thing] = max(until, self.grants.get((new, thing), until))
 
     # Forgetting
 

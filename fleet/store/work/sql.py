@@ -11,11 +11,12 @@ from __future__ import annotations
 from fleet.store.work.sql_boards import SqlBoards
 from fleet.store.work.sql_forgetting import SqlForgetting
 from fleet.store.work.sql_numbers import Run
+from fleet.store.work.sql_renaming import SqlRenaming
 from fleet.store.work.sql_rollouts import SqlRollouts
 from fleet.store.work.sql_tasks import SqlTasks
 
 
-class SqlWorkTables(SqlTasks, SqlBoards, SqlForgetting, SqlRollouts):
+class SqlWorkTables(SqlTasks, SqlBoards, SqlForgetting, SqlRenaming, SqlRollouts):
     """See `WorkTables`."""
 
     def __init__(self, run: Run) -> None:

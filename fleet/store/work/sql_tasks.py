@@ -23,8 +23,8 @@ from fleet.store.work_records import WorkCounts
 _COLUMNS: Final = ", ".join(TASK_COLUMNS.values())
 _T_COLUMNS: Final = ", ".join(f"t.{column}" for column in TASK_COLUMNS.values())
 _MUTABLE: Final = (
-    "created", "input", "output", "expires", "state", "attempt", "epoch", "holder", "lease_until",
-    "not_before", "started", "ended", "progress", "reason", "cancel", "told",
+    "created", "to", "by", "input", "output", "expires", "state", "attempt", "epoch", "holder",
+    "lease_until", "not_before", "started", "ended", "progress", "reason", "cancel", "told",
 )  # fmt: skip
 
 _READY: Final = (

@@ -202,7 +202,24 @@ class BoardTables(Protocol):
         ...
 
 
-class WorkTables(TaskTables, BoardTables, RolloutTables, Protocol):
+class RenamingTables(Protocol):
+    """An agent's name, wherever it stands."""
+
+    def open_naming(self, agent: str) -> list[Task]:
+        """Open tasks that are for it, that it holds or held last, or that it submitted."""
+        ...
+
+    def set_content(self, id_: str, content: str) -> None:
+        """See `content_of`."""
+        ...
+
+    def rename_agent(self, old: str, new: str) -> None:
+        """In ended tasks, in memberships, on boards, in grants and in the log of reads; what both
+        names had is had once, and a grant until the later time."""
+        ...
+
+
+class WorkTables(TaskTables, BoardTables, RenamingTables, RolloutTables, Protocol):
     """All of them."""
 
 

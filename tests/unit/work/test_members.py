@@ -20,6 +20,26 @@ def test_a_name_that_is_others_group_is_no_way_into_it() -> None:
     assert found["red"].group == ""
 
 
+def test_an_agent_of_another_name_keeps_its_group_of_one_and_nobody_falls_into_it() -> None:
+    heir = Enrolled("ida", works_as="ada", succeeds="ada")
+    both = members_of({"ada": Enrolled("ada"), "ida": heir})
+    assert (both["ada"].group, both["ida"].group) == ("ada", "ada")
+    over = Enrolled("ida", works_as="ada")
+    after = members_of({"ada": Enrolled("ada"), "ida": over, "bob": Enrolled("bob")})
+    assert (after["ada"].group, after["ida"].group, after["bob"].group) == ("", "ada", "bob")
+    taken = members_of({"ida": over, "bob": Enrolled("bob", groups=("ada",))})
+    assert taken["ida"].group == ""
+
+
+def test_who_inherits_an_agents_work_has_its_rights_and_its_group(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    registry.save(Enrolled("ada", can=("research",), may_delegate=True))
+    registry.save(Enrolled("ida", succeeds="ada"))
+    registry.inherit("ida", (registry.agents() or {})["ada"])
+    heir = (registry.agents() or {})["ida"]
+    assert (heir.can, heir.may_delegate, heir.work_group) == (("research",), True, "ada")
+
+
 def test_what_an_agent_may_claim_is_what_its_enrolment_says_and_what_is_built_in() -> None:
     agent = Enrolled("ada", can=("research",), may_delegate=True)
     found = members_of({"ada": agent})["ada"]
