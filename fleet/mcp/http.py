@@ -18,6 +18,7 @@ from fleet.http.revocations import Revocations, answer_until
 from fleet.http.server import bind
 from fleet.http.server import serve as serve_http
 from fleet.http.service import HttpService
+from fleet.mcp.bearer import borne_by
 from fleet.provisioning.https import ServerCertificate
 from fleet.settings import Settings
 from fleet.tokens import Principal, Tokens
@@ -56,6 +57,7 @@ class BearersOnly:
         with (
             self._open.listening(principal.id),
             self._revocations.watch(principal.id) as revoked,
+            borne_by(principal),
         ):
             await answer_until(revoked, self._app, scope, receive, send)
 

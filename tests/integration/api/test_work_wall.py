@@ -162,6 +162,20 @@ def test_a_known_digest_opens_nothing_by_any_way_around(hub: WorkHub, red: Scene
     hub.done("POST", f"/v1/tasks/{mine}/complete", who, {"epoch": epoch})
 
 
+@pytest.mark.parametrize("group", ["red", "nobodys"])
+def test_no_agent_puts_content_into_another_group(hub: WorkHub, red: Scene, group: str) -> None:
+    """There is one way, with a person in it: a task for that group, which waits for approval."""
+    content = f"for {group}, not for {red.context}".encode()
+    for who, own in (("spy", hub.new_id()), ("loner", hub.new_id())):
+        path = f"/v1/blobs/{digest_of(content)}?context={own}"
+        status, said = hub.ask("PUT", f"{path}&group={group}", who, content)
+        assert (status, said["code"]) == (403, "foreign-group")
+        assert "Try" not in said["detail"]
+        assert hub.ask("GET", path, "operator")[0] == 404, "nothing was opened or kept"
+        assert hub.ask("PUT", f"{path}&to=worker", who, content)[0] == 201, "its own, for all that"
+        assert hub.ask("GET", path, "worker")[0] == 404
+
+
 def test_a_context_is_not_joined_by_who_knows_its_id(hub: WorkHub, red: Scene) -> None:
     for who in ("peer", *OUTSIDE):
         body = {"id": hub.new_id(), "context": red.context, "kind": "research"}
