@@ -83,12 +83,14 @@ def show(
     """Print everything, or write it to the place's folder and print the paths."""
     from fleet.provisioning import invitations, snippets
 
+    no_token = invitations.why_no_token(settings, credential.agent)
     if place.out is not None:
         for path in write(settings, credential, kind, place.broker, place.out):
             click.echo(path)
         if account := _account(settings, credential):
             click.echo(f"\n# first, at the broker\n{account}")
         note(f"carry {place.out} to the agent's side; the secret is kept nowhere else")
+        tell_no_token(no_token)
         return
     token = invitations.token_for(settings, credential.agent, time.time())
     invitation = invitations.invite(settings, credential, kind, place.broker, token)
@@ -107,6 +109,7 @@ def show(
                 "files": snippets.files(invitation, secret, kind, token),
             }
         )
+        tell_no_token(no_token)
         return
     second = credential.account != credential.agent
     done = f"has a second account, {credential.account}" if second else "is enrolled"
@@ -122,6 +125,28 @@ def show(
     note("The secret is shown only now, and kept nowhere.")
     if token and invitation.hub.startswith("http:"):
         note(f"Its work is at {invitation.hub}, on this machine alone; FLEET_HTTP opens the hub.")
+    tell_no_token(no_token)
+
+
+def tell_no_token(why: tuple[str, str] | None) -> None:
+    """What `invitations.why_no_token` found."""
+    if why:
+        note(f"No token for its work comes with this: {why[0]}. Try: {why[1]}")
+
+
+def show_token(settings: Settings, token: str) -> None:
+    """A token for an agent that joined before it had part in work, and where it goes."""
+    from fleet.contract.invitation import TOKEN, env_text
+    from fleet.provisioning import invitations, snippets
+
+    env = invitations.work_env(settings, snippets.ETC)
+    click.echo(f"# on the agent's side: {snippets.ETC / TOKEN}, 0600\n{token}")
+    click.echo(f"\n# {snippets.ETC}/agent.env, these beside the others\n{env_text(env).rstrip()}")
+    note("The token is shown only now. Beside these the sidecar wants FLEET_WORK and a SIGHUP.")
+    if "FLEET_CA_FILE" in env:
+        note(f"Where the broker has another authority, add {settings.home}/ca/ca.pem to ca.pem.")
+    if env["FLEET_HUB"].startswith("http:"):
+        note(f"{env['FLEET_HUB']} is this machine alone; FLEET_HTTP opens the hub.")
 
 
 def _pasted(secret: str, token: str) -> str:

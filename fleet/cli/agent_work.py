@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -87,15 +88,32 @@ def allow(
     output: str,
 ) -> None:
     """Say which kinds of task NAME may claim, and whether it may submit any; a hub that serves
-    judges by it at once. Without an option: what it may."""
+    judges by it at once. Without an option: what it may.
+
+    An agent that joined before it had part in work, and has no token, gets one here, shown once.
+    """
     if can and cannot:
         raise click.UsageError("--can and --cannot exclude each other")
     kinds = kinds_of(can) if can else () if cannot else None
-    agent = Allowed(kinds, may_delegate).save(settings, name)
+    from fleet.cli import agent_output
+    from fleet.provisioning import invitations, snippets
+
+    asked = Allowed(kinds, may_delegate)
+    agent = asked.save(settings, name)
+    token, no_token = "", None
+    if asked != Allowed(None, None):
+        no_token = invitations.why_no_token(settings, name)
+        token = invitations.token_for(settings, name, time.time())
     if output == "json":
         found = {"agent": name, "group": agent.work_group, "can": list(agent.can)}
-        write_json(found | {"may_delegate": agent.may_delegate})
+        env = invitations.work_env(settings, snippets.ETC)
+        given = {"token": token, "env": env} if token else {}
+        write_json(found | {"may_delegate": agent.may_delegate} | given)
         return
     words = "may delegate" if agent.may_delegate else "may not delegate"
     kinds_word = f"can {', '.join(agent.can)}" if agent.can else "claims no kind of its own"
     note(f"{name} of group {agent.work_group} {kinds_word}, and {words}")
+    if token:
+        agent_output.show_token(settings, token)
+    elif not invitations.has_token(settings, name):
+        agent_output.tell_no_token(no_token)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fleet import keys
 from fleet.contract.broker_url import BrokerUrl, BrokerUrls
-from fleet.contract.invitation import Invitation
+from fleet.contract.invitation import CA, TOKEN, Invitation
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Kind
 from fleet.provisioning import https
@@ -69,6 +69,36 @@ def token_for(settings: Settings, agent: str, now: float) -> str:
     if not _works(settings, agent) or not hub_address(settings) or tokens.of_agent(agent):
         return ""
     return tokens.create(Principal(Role.AGENT, agent), timestamp(now))[0]
+
+
+def why_no_token(settings: Settings, agent: str) -> tuple[str, str] | None:
+    """Why an agent that has part in work is given no token now, and what to do; None: it has none,
+    or gets one."""
+    if not _works(settings, agent):
+        return None
+    if known := Tokens(settings.home).of_agent(agent):
+        ids = ", ".join(entry.id for entry in known)
+        return f"it has one already, {ids}", f"fleet token create --role agent:{agent}"
+    if hub_address(settings):
+        return None
+    then = f"then fleet agent allow {agent} with its kinds again"
+    if not settings.http_port:
+        return "the hub serves no HTTP: FLEET_HTTP has port 0", f"FLEET_HTTP=0.0.0.0:8088, {then}"
+    why = "FLEET_HTTP_PLAIN: the hub stands behind a proxy, whose address is not known here"
+    return why, f"FLEET_HUB=https://ITS-NAME for the hub, {then}"
+
+
+def has_token(settings: Settings, agent: str) -> bool:
+    return bool(Tokens(settings.home).of_agent(agent))
+
+
+def work_env(settings: Settings, folder: Path) -> dict[str, str]:
+    """What `agent.env` of an agent must say beside the token in its file, all of it in `folder`."""
+    address = hub_address(settings)
+    env = {"FLEET_HUB": address, "FLEET_TOKEN_FILE": str(folder / TOKEN)}
+    if address.startswith("https:") and Authority(settings.home).ca_file.exists():
+        env["FLEET_CA_FILE"] = str(folder / CA)
+    return env
 
 
 def _works(settings: Settings, agent: str) -> bool:
