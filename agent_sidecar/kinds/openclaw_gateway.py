@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from agent_sidecar.kinds.documents import load, nearest, port, text
+from agent_sidecar.kinds.documents import is_there, load, nearest, port, text
 from agent_sidecar.probes.only_process import only_process
 from agent_sidecar.probes.other_namespaces import as_seen_by
 from agent_sidecar.probes.processes import Table
@@ -59,6 +59,8 @@ class Gateway:
         """Its process: by its lock, or by its title where it has written none."""
         if any(True for _ in self._lock_files()):
             return self.locked()  # whoever else is called like it is another one
+        if is_there(self.folder / "tmp") is None:
+            return None  # closed to us, as are the files that would tell it from a neighbour
         pid = only_process(TITLE, self._user, self._taken, self._table)
         return pid if pid is None or self._may_be(pid) else None
 

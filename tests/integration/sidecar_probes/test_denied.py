@@ -13,10 +13,11 @@ import pytest
 
 from agent_sidecar.config import find_file
 from fleet.contract.errors import ConfigError
+from tests.support.openclaw import titled
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs two users"),
-    pytest.mark.xdist_group("agents"),  # each looks at all agents of this machine
+    pytest.mark.xdist_group("agents"),  # one of them starts what is called like one
 ]
 
 NOBODY = 65_534
@@ -30,8 +31,12 @@ FILES = {
 
 CHECK = """
 import os, sys
+from types import SimpleNamespace
 from agent_sidecar.check import explain
 from agent_sidecar.config import load
+# Whoever else runs an agent here has a home, too, and it would be looked into.
+homes = sys.modules["agent_sidecar.kinds.instances"]
+homes.table = lambda: SimpleNamespace(named=lambda title: [])
 said = "\\n".join(explain(load()))  # imports all, since the interpreter may be closed to others
 os.setgroups([]); os.setgid({nobody}); os.setuid({nobody})
 print("\\n".join(explain(load())))
@@ -89,6 +94,20 @@ def test_a_closed_folder_that_is_named_is_of_the_kind_it_is_called_by(
     said = check(home, FLEET_AGENT_HOME=str(folder))
     assert f"kind    {kind}" in said
     assert "endpoint-down" not in said, "its port is but a guess"
+
+
+def test_nobody_is_taken_for_the_gateway_of_a_closed_folder_for_its_title(home: Path) -> None:
+    """A neighbour of the same user would cover its death."""
+    folder = home / ".openclaw"
+    folder.mkdir(mode=0o700)
+    neighbour = titled("openclaw-gateway")
+    try:
+        said = check(home, FLEET_AGENT_HOME=str(folder))
+    finally:
+        neighbour.kill()
+        neighbour.wait()
+    assert "probe   process (process): unknown" in said
+    assert f"because denied: uid {NOBODY} may not look into {folder}" in said
 
 
 @pytest.mark.parametrize("kind", FILES)
