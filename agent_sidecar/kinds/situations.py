@@ -177,4 +177,13 @@ or another configuration), whose sidecars tell of their own only. By recorded sh
 loops of OpenClaw, whose start takes 37 s of processor time, and of Hermes; and RockBot, of which
 no package can be had. A death is told when the kernel says so: on 2 cores, 0.14 s after the kill
 (OpenClaw, twice, nothing beside it), and 0.3 to 1.5 s with loads of 10 to 20, where a probe waits
-for the processor."""
+for the processor.
+
+OpenClaw replaced under a living gateway, 2026.9.5 by 2026.9.6 and back (by npm and by hand on
+2026-11-29; `sh scripts/agents.sh --all-releases` installs what a test of it needs):
+`version-drift` came while npm was still at work, `versions` named 2026.9.5 until the restart and
+2026.9.6 after it, and the drift ended with the second look. Meanwhile 2026.9.5 went on with its
+jobs and did not let the new command line in: `work` and `cron` were unknown. 2026.9.6 looks
+itself, and ended with 1 before npm had: `process-down`. Put back, 2026.9.5 ended with 78, since
+two databases had been migrated (schemas 17 to 18, and 21 to 23), until the copies that OpenClaw
+saves beside them were put back, too."""

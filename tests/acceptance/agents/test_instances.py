@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from agent_sidecar.config import load
-from agent_sidecar.kinds import assemble
+from agent_sidecar.kinds import assemble, openclaw_program
 from agent_sidecar.probes import installed as installed_probe
 from agent_sidecar.probes.base import Assembly, ProbeResult
 from fleet.contract.vocabulary import AlertCode, Check
 from tests.support.installed_agents import installed, needs
 from tests.support.namespaces import can_contain, contained, numbers
-from tests.support.real_agents import Agent, Nanobot, made
+from tests.support.real_agents import Agent, Nanobot, OpenClaw, made
 from tests.support.staged_agent import BUSY
 from tests.support.stub_model import StubModel
 from tests.support.waiting import wait_until
@@ -153,3 +153,80 @@ def test_a_release_put_in_place_drifts_until_the_restart_and_so_does_the_way_bac
             assert not drifted(found)
             assert found["process"].check is Check.PASS, "with a run file or without one"
             assert found["version"].versions == {"agent": release}
+
+
+BEFORE, NEWEST = "2026.9.5", "2026.9.6"
+
+
+def unpack(release: str, prefix: Path) -> None:
+    """That release in `prefix`, in place of what was there, as npm leaves it; Node stays."""
+    cached = installed(f"openclaw-{release}")
+    assert cached is not None
+    packages, new, old = (prefix / name for name in ("node_modules", "new", "old"))
+    shutil.copytree(cached / "node_modules", new, symlinks=True)
+    [node] = new.glob("node-linux-*/bin/node")
+    if packages.exists():
+        packages.rename(old)
+        shutil.rmtree(old)
+    else:
+        (prefix / "bin").mkdir()
+        node.rename(prefix / "bin/node")
+    new.rename(packages)
+
+
+@needs(f"openclaw-{NEWEST}")
+@pytest.mark.skipif(
+    installed(f"openclaw-{BEFORE}") is None,
+    reason=f"openclaw-{BEFORE} is not installed; sh scripts/agents.sh --all-releases installs it",
+)
+@pytest.mark.timeout(1500)
+def test_openclaw_put_in_place_drifts_and_the_way_back_wants_its_state_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openclaw_program, "PATIENCE", BUSY)
+    prefix = tmp_path / "prefix"
+    unpack(BEFORE, prefix)
+    with StubModel() as model, OpenClaw(BEFORE, tmp_path / "home", model.port) as agent:
+        agent.program = prefix
+        agent.start()
+        agent.add_job()
+        assembly = beside(agent)
+        wait_until(lambda: tells(assembly, BEFORE), BUSY, "all planes of the first release")
+        unpack(NEWEST, prefix)
+        wait_until(lambda: drifted(look(assembly)), BUSY, "the drift")
+        found = look(assembly)
+        assert found["version"].versions == {"agent": BEFORE}, "that is what runs"
+        assert found["process"].check is Check.PASS
+        assert found["schedule"].check is not Check.FAIL, "its jobs go on, and nobody tells"
+        agent.kill()
+        assert look(assembly)["process"].check is Check.FAIL
+        agent.version = NEWEST
+        agent.start()
+        wait_until(lambda: tells(assembly, NEWEST), BUSY, "all planes of the newest release")
+
+        unpack(BEFORE, prefix)
+        assert agent.process is not None
+        agent.process.wait(BUSY)  # the newest one looks itself, and ends
+        assert look(assembly)["process"].check is Check.FAIL
+        agent.start(wait=False)
+        assert agent.process.wait(BUSY) == DO_NOT_RESTART, "its databases are of the newest"
+        assert look(assembly)["process"].check is Check.FAIL
+        for copy in agent.folder.rglob("*.pre-startup-migration-*.bak"):
+            restored = copy.with_name(copy.name.partition(".pre-startup-")[0])
+            for beside_it in ("-wal", "-shm"):
+                restored.with_name(f"{restored.name}{beside_it}").unlink(missing_ok=True)
+            copy.replace(restored)
+        agent.version = BEFORE
+        agent.start()
+        wait_until(lambda: tells(assembly, BEFORE), BUSY, "all planes of the first release")
+
+
+DO_NOT_RESTART = 78
+"""An exit code of OpenClaw's; `agent-sidecar exec` keeps to it."""
+
+
+def tells(assembly: Assembly, release: str) -> bool:
+    """Whether that release runs, is the one that is installed, and answers to all."""
+    found = look(assembly)
+    well = all(found[name].check is Check.PASS for name in ("process", "schedule", "cron"))
+    return well and found["version"].versions == {"agent": release} and not drifted(found)
