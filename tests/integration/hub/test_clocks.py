@@ -57,18 +57,22 @@ def agents(hub: Served) -> dict[str, dict[str, Any]]:
     return {agent["agent"]: agent for agent in hub.get("/v1/agents")["agents"]}
 
 
+def well(hub: Served) -> bool:
+    found = agents(hub)
+    young = all(one["age"] is not None and one["age"] < 2.5 for one in found.values())
+    return young and {n: a["state"] for n, a in found.items()} == dict.fromkeys(CLOCKS, "ok")
+
+
 @pytest.mark.timeout(120)
 def test_a_clock_an_hour_off_is_told_and_makes_nobody_stale(hub: Served) -> None:
     skewed = {("ahead", "clock-skew"), ("behind", "clock-skew")}
     wait_until(lambda: alerts(hub) >= skewed, what="both clocks told")
     seen = agents(hub)
-    assert abs(seen["ahead"]["skew"] + 3600) < 5
-    assert abs(seen["behind"]["skew"] - 3600) < 5
+    assert abs(seen["ahead"]["skew"] + 3600) < 60
+    assert abs(seen["behind"]["skew"] - 3600) < 60
     beats = seen["behind"]["seq"]
     wait_until(lambda: agents(hub)["behind"]["seq"] > beats + 5, what="more beats, of 1 s each")
-    seen = agents(hub)
-    assert {name: agent["state"] for name, agent in seen.items()} == dict.fromkeys(CLOCKS, "ok")
-    assert all(agent["age"] < 2.5 for agent in seen.values()), "ages are the hub's own"
+    wait_until(lambda: well(hub), what="all of them well, by the hub's own ages")
     assert alerts(hub) == skewed, "and no other alert ever fired"
     done = fleet("check", environ=hub.environ)
     line = "FLEET WARNING - 3 ok; ahead: clock-skew, behind: clock-skew"
@@ -78,6 +82,5 @@ def test_a_clock_an_hour_off_is_told_and_makes_nobody_stale(hub: Served) -> None
 
     hub.stop()
     hub.start()  # now it finds them by retained messages, dated by those clocks
-    wait_until(lambda: all(a["age"] is not None and a["age"] < 2.5 for a in agents(hub).values()))
-    assert {n: a["state"] for n, a in agents(hub).items()} == dict.fromkeys(CLOCKS, "ok")
+    wait_until(lambda: well(hub), what="all of them well again")
     assert alerts(hub) == skewed
