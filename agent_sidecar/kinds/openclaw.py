@@ -96,15 +96,16 @@ def assemble(config: Config) -> Assembly:
         "none",
         find or (lambda: None),
         checked.valid,
-        lambda: in_effect(settings),
+        lambda: in_effect(settings, lambda: bool(gateway.pid()) or endpoints[0].reachable()),
     )
 
 
-def in_effect(settings: Path) -> bool | None:
-    """The gateway keeps a copy of the configuration that it took last; None: it keeps none."""
+def in_effect(settings: Path, lives: Callable[[], bool]) -> bool | None:
+    """The gateway keeps a copy of the configuration that it took last, and leaves it behind; None:
+    it keeps none."""
     try:
         taken = read_plain(settings.with_name(f"{settings.name}.last-good"), MAX_FILE)
-        return taken == read_plain(settings, MAX_FILE)
+        return taken == read_plain(settings, MAX_FILE) and lives()
     except OSError:
         return None
 

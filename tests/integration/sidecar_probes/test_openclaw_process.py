@@ -16,6 +16,7 @@ import pytest
 from agent_sidecar.config import load
 from agent_sidecar.kinds import assemble
 from agent_sidecar.kinds.openclaw_gateway import Gateway
+from agent_sidecar.probes.base import Assembly
 from agent_sidecar.probes.only_process import only_process
 from agent_sidecar.probes.process import ProcessProbe
 from agent_sidecar.probes.processes import table
@@ -46,14 +47,17 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
         process.wait()
 
 
-def process_probe(openclaw: OpenClaw) -> ProcessProbe:
+def beside(openclaw: OpenClaw) -> Assembly:
     environ = {
         "FLEET_AGENT": "alpha",
         "FLEET_KIND": "openclaw",
         "FLEET_AGENT_HOME": str(openclaw.folder),
     }
-    probes = assemble(load(environ=environ)).probes
-    return next(probe for probe in probes if isinstance(probe, ProcessProbe))
+    return assemble(load(environ=environ))
+
+
+def process_probe(openclaw: OpenClaw) -> ProcessProbe:
+    return next(probe for probe in beside(openclaw).probes if isinstance(probe, ProcessProbe))
 
 
 def test_the_gateway_is_found_by_its_lock_and_its_death_is_told_at_once(
@@ -72,6 +76,17 @@ def test_the_gateway_is_found_by_its_lock_and_its_death_is_told_at_once(
     assert select.select([descriptor], [], [], 20)[0] == [descriptor]
     assert probe.run().check is Check.FAIL
     assert openclaw.lock.exists(), "a kill leaves it behind"
+
+
+def test_nothing_is_in_effect_where_nobody_lives(openclaw: OpenClaw) -> None:
+    assembly = beside(openclaw)
+    assert assembly.in_effect() is None, "no copy says what was taken"
+    settings = openclaw.folder / "openclaw.json"
+    settings.with_name("openclaw.json.last-good").write_bytes(settings.read_bytes())
+    openclaw.start()
+    assert assembly.in_effect()
+    openclaw.kill()
+    assert assembly.in_effect() is False, "the copy stays behind"
 
 
 def test_a_command_line_tool_is_not_the_gateway(openclaw: OpenClaw) -> None:
