@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +11,7 @@ from pathlib import Path
 from tests.chaos.scenario import AbsentError, Finding, Scenario
 from tests.chaos.world import World
 from tests.support.broker import free_port
+from tests.support.network import Net, NoNetworkError, networks
 
 KEEPALIVE = 5
 """Seconds: the shortest that the sidecar asks for."""
@@ -61,59 +59,13 @@ def run(folder: Path, short: bool) -> Finding:
     )
 
 
-class Net:
-    """A network namespace and the pair of interfaces that joins it to ours."""
-
-    def __init__(self) -> None:
-        self.name = f"chaos{os.getpid()}"
-        self.ours, self.theirs = f"ca{os.getpid()}", f"cb{os.getpid()}"
-        block = os.getpid() % 250
-        self.broker, self.agent = f"10.199.{block}.1", f"10.199.{block}.2"
-        self.inside = ("ip", "netns", "exec", self.name)
-
-    def make(self) -> None:
-        ip("netns", "add", self.name)
-        ip("link", "add", self.ours, "type", "veth", "peer", "name", self.theirs)
-        ip("link", "set", self.theirs, "netns", self.name)
-        ip("addr", "add", f"{self.broker}/24", "dev", self.ours)
-        ip("link", "set", self.ours, "up")
-        ip("-n", self.name, "addr", "add", f"{self.agent}/24", "dev", self.theirs)
-        ip("-n", self.name, "link", "set", self.theirs, "up")
-
-    def cut(self) -> None:
-        """Nothing passes in either direction, and nobody is told: the neighbours lie."""
-        for spec in ([], ["-n", self.name]):
-            device, peer = (self.theirs, self.broker) if spec else (self.ours, self.agent)
-            ip(*spec, "neigh", "replace", peer, "lladdr", "02:00:00:00:00:01", "dev", device,
-               "nud", "permanent")  # fmt: skip
-
-    def heal(self) -> None:
-        for spec in ([], ["-n", self.name]):
-            device, peer = (self.theirs, self.broker) if spec else (self.ours, self.agent)
-            ip(*spec, "neigh", "del", peer, "dev", device)
-
-    def remove(self) -> None:
-        ip("link", "del", self.ours, check=False)
-        ip("netns", "del", self.name, check=False)
-
-
 @contextlib.contextmanager
 def network() -> Iterator[Net]:
-    if os.geteuid() or not shutil.which("ip"):
-        raise AbsentError("a network namespace needs root and iproute2")
-    net = Net()
     try:
-        try:
-            net.make()
-        except subprocess.CalledProcessError as error:
-            raise AbsentError(f"no network namespaces here: {error.stderr.strip()}") from None
-        yield net
-    finally:
-        net.remove()
-
-
-def ip(*words: str, check: bool = True) -> None:
-    subprocess.run(["ip", *words], check=check, capture_output=True, text=True, timeout=10)
+        with networks() as (net,):
+            yield net
+    except NoNetworkError as error:
+        raise AbsentError(str(error)) from None
 
 
 SCENARIO = Scenario(

@@ -9,14 +9,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
 from fleet.provisioning.registry import Enrolled, Registry
-from tests.support.broker import Mosquitto, free_port
+from tests.support.broker import SHIPPED, Mosquitto, free_port
 from tests.support.processes import alive
 from tests.support.served import Served
 from tests.support.sidecar import Sidecar
@@ -24,12 +24,14 @@ from tests.support.waiting import wait_until
 
 NOTHING: Final[Mapping[str, tuple[str, ...]]] = {}
 
+HERE: Final = "127.0.0.1"
+
 HELD: Final = 0.3
 """Seconds that a poll is held open."""
 
 POLLER: Final = """
 import http.server, sys, threading, time, urllib.request
-url, port = sys.argv[1], int(sys.argv[2])
+url, port, host = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         said = b'{"ok": true}'
@@ -38,7 +40,7 @@ class Health(http.server.BaseHTTPRequestHandler):
         self.wfile.write(said)
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer.allow_reuse_address = True
-served = http.server.ThreadingHTTPServer(("127.0.0.1", port), Health)
+served = http.server.ThreadingHTTPServer((host, port), Health)
 threading.Thread(target=served.serve_forever, daemon=True).start()
 while True:
     try:
@@ -55,7 +57,7 @@ mine() { test -f pid && grep -qaF "$1" "/proc/$(cat pid)/cmdline"; } 2>/dev/null
 
 ACTIVATE: Final = f"""{IS_MINE}
 mine "$1" && exit 0
-setsid "$0" poller.py "$1" "$2" >/dev/null 2>>poller.log </dev/null &
+setsid "$0" poller.py "$1" "$2" "$3" >/dev/null 2>>poller.log </dev/null &
 echo $! >pid.new && mv pid.new pid
 """
 
@@ -71,7 +73,7 @@ rm -f pid
 class BotServer:
     """Counts who polls at the same time. `doubles`: moments at which it was more than one."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
         self.open: dict[int, tuple[str, socket.socket]] = {}
         self.doubles: list[tuple[float, list[str]]] = []
         self.polls: dict[str, float] = {}
@@ -93,8 +95,8 @@ class BotServer:
             def handle_error(self, *_: object) -> None:
                 pass  # a poller that was killed
 
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._server = Server((host, 0), Handler)
+        self.url = f"http://{host}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def poll(self, who: str, connection: socket.socket) -> None:
@@ -127,14 +129,29 @@ def _is_closed(connection: socket.socket) -> bool:
 
 
 class BotPair:
-    """Broker, hub, two agents with sidecars and guards, and the bot server."""
+    """Broker, hub, two agents with sidecars and guards, and the bot server, which is at `bot`.
 
-    def __init__(self, folder: Path, names: tuple[str, str] = ("ada", "bob")) -> None:
+    Attributes:
+        hosts: where each agent answers for its health; `brokers`: where its sidecar finds the
+            broker. `listeners` are addresses that the broker has beside its own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        names: tuple[str, str] = ("ada", "bob"),
+        *,
+        bot: str = HERE,
+        listeners: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
-        self.broker = Mosquitto(folder / "broker", persistence=True)
+        lines = [*SHIPPED, *(f"listener {one}" for one in listeners)]
+        self.broker = Mosquitto(folder / "broker", lines, persistence=True)
         self.hub = Served(folder / "home", self.broker)
-        self.bot = BotServer()
+        self.bot = BotServer(bot)
         self.names = names
+        self.hosts = dict.fromkeys(names, HERE)
+        self.brokers = dict.fromkeys(names, self.broker.url)
         self.ports = {name: free_port() for name in names}
         self.sidecars: dict[str, Sidecar] = {}
 
@@ -162,19 +179,20 @@ class BotPair:
     def make(self, name: str, peer: str, *, fence: bool = True) -> None:
         place = self.folder / name
         (place / "poller.py").write_text(POLLER)
-        words = [sys.executable, f"{self.bot.url}/{name}", str(self.ports[name])]
+        health = {one: f"{self.hosts[one]}:{self.ports[one]}" for one in (name, peer)}
+        words = [sys.executable, f"{self.bot.url}/{name}", str(self.ports[name]), self.hosts[name]]
         activate = ["sh", "-c", f"cd {place}\n{ACTIVATE}", *words]
         deactivate = ["sh", "-c", f"cd {place}\n{DEACTIVATE}", *words]
         file = place / "pair.toml"
         file.write_text(
             f"pair = 'bots'\nactivate = {_toml(activate)}\ndeactivate = {_toml(deactivate)}\n"
             f"fence = {str(fence).lower()}\n"
-            f"probe = 'http://127.0.0.1:{self.ports[peer]}/health'\n"
+            f"probe = 'http://{health[peer]}/health'\n"
         )
         file.chmod(0o600)
         self.sidecars[name] = Sidecar(
-            place, self.broker.url, name, FLEET_PAIR=str(file), FLEET_INTERVAL="4",
-            FLEET_ENDPOINT=f"http://127.0.0.1:{self.ports[name]}/health", FLEET_KIND="generic",
+            place, self.brokers[name], name, FLEET_PAIR=str(file), FLEET_INTERVAL="4",
+            FLEET_ENDPOINT=f"http://{health[name]}/health", FLEET_KIND="generic",
             FLEET_ENDPOINT_TIMEOUT="2",
         )  # fmt: skip
 
