@@ -34,6 +34,7 @@ export async function show(main, _name, again) {
   let total = 0;
   let last = "";
   let asked = 0; // the newest question: an answer to an older one is of another filter or place
+  let scrolling = false; // a question that scrolling made is on its way
   const list = virtualList(frame, grid, body, ensure);
   const told = past(() => choice.metric(), fill);
   field.addEventListener("input", () => {
@@ -53,49 +54,62 @@ export async function show(main, _name, again) {
     place(...list.inSight());
   }
 
-  // What is there is drawn at once; what is not is asked for.
-  function ensure(first, end) {
+  const lacks = (first, end) => {
+    for (let at = first; at < Math.min(end, total); at += 1) if (!agents[at]) return true;
+    return false;
+  };
+
+  // What is there is drawn at once; what is not is asked for, one question at a time however fast one scrolls.
+  async function ensure(first, end) {
     place(first, end);
-    for (let at = first; at < end; at += 1) if (!agents[at]) return load(first, end).catch(again);
-    return null;
+    if (scrolling || !lacks(first, end)) return;
+    scrolling = true;
+    try {
+      for (let next = [first, end]; lacks(...next); next = list.inSight()) {
+        const fleet = await load(...next);
+        if (fleet && !fleet.agents.length) break;
+      }
+    } catch {
+      again(); // says what is wrong
+    }
+    scrolling = false;
   }
 
-  async function load(first, end) {
+  async function load(first, end, anew = false) {
     asked += 1;
     const mine = asked;
     const begin = Math.floor(first / CHUNK) * CHUNK;
-    const fleet = await get(`/v1/agents?${narrowed()}&offset=${begin}&limit=${Math.ceil((Math.max(end, 1) - begin) / CHUNK) * CHUNK}`);
+    const limit = Math.ceil((Math.max(end, 1) - begin) / CHUNK) * CHUNK;
+    const fleet = await get(`/v1/agents?${narrowed()}&offset=${begin}&limit=${limit}`);
     if (mine !== asked) return null;
-    agents.length = 0; // what stands elsewhere may have moved since
+    if (anew) agents = []; // what stands elsewhere may have moved since
     fleet.agents.forEach((agent, at) => { agents[begin + at] = agent; });
     total = fleet.total;
+    list.holds(total);
     choice.refresh(fleet.agents);
     metricHead.textContent = choice.metric() || "Metric";
     place(...list.inSight());
     return fleet;
   }
 
+  // Until the rows that came into sight are known, those before stay where they belong.
   function place(first, end) {
     const shown = [];
-    for (let at = first; at < Math.min(end, total); at += 1) {
-      if (!agents[at]) break;
-      shown.push(agents[at]);
-    }
-    if (!shown.length && total && agents.length) return list.placed(first, first, total);
+    for (let at = first; at < Math.min(end, total) && agents[at]; at += 1) shown.push(agents[at]);
+    if (!shown.length && total) return;
     put(body, rows, shown, first, told.of);
-    list.placed(first, first + shown.length, total);
+    list.placed(first, first + shown.length);
     told.ask(shown.map(({ agent }) => agent));
-    return null;
   }
 
   function fill(name) {
     const row = rows.get(name);
-    if (row) past_cells(row, told.of(name), choice.metric());
+    if (row) pastCells(row, told.of(name), choice.metric());
   }
 
   return async function refresh() {
     const [first, end] = list.inSight();
-    const fleet = await load(first, Math.max(end, CHUNK / 2));
+    const fleet = await load(first, Math.max(end, CHUNK / 2), true);
     if (!fleet) return;
     const sentence = summarise(fleet.counts);
     summary.textContent = sentence;
@@ -119,7 +133,7 @@ export async function show(main, _name, again) {
       if (key !== row.key) {
         describe(row, agent);
         row.now = agent.metrics?.[choice.metric()];
-        past_cells(row, of(agent.agent), choice.metric());
+        pastCells(row, of(agent.agent), choice.metric());
         row.key = key;
       }
       if (row.node !== before) node.insertBefore(row.node, before);
@@ -166,7 +180,7 @@ function describe(row, agent) {
   replace(row.checks, el("span", { title: checked }, checked), alerts ? el("small", { title: alerts }, alerts) : null);
 }
 
-function past_cells(row, known, metric) {
+function pastCells(row, known, metric) {
   if (!known) return;
   replace(row.beats, beatBar(known.beats));
   for (const [window, node] of row.shares) replace(node, share(known.heard[window], WINDOWS[window][1] * HOUR));

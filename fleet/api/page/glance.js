@@ -53,7 +53,7 @@ function amount(metric, value) {
 
 const HOUR = 3600;
 const span = (seconds) => (seconds >= 2 * 24 * HOUR ? `${Math.floor(seconds / 24 / HOUR)} d`
-  : seconds >= HOUR ? `${Math.floor(seconds / HOUR)} h` : `${Math.floor(seconds / 60)} min`);
+  : seconds >= HOUR ? `${Math.floor(seconds / HOUR)} h` : `${Math.floor(seconds / 60)} m`);
 
 // The share of the seconds that are known; never rounded up to all of them.
 export function share({ seconds, known }, window) {

@@ -34,15 +34,18 @@ export function virtualList(frame, grid, body, draw) {
     requestAnimationFrame(look);
   }
 
-  // The rows `first` to `last` of so many are what the body holds now.
-  function placed(first, last, all) {
+  function holds(all) {
     total = all;
+    grid.setAttribute("aria-rowcount", String(total + 1));
+  }
+
+  // The rows `first` to `last` are what the body holds now.
+  function placed(first, last) {
     range = [first, last];
     const row = body.rows[0];
     if (row) height = row.getBoundingClientRect().height || height;
     frame.style.paddingTop = `${first * height}px`;
     frame.style.paddingBottom = `${Math.max(0, total - last) * height}px`;
-    grid.setAttribute("aria-rowcount", String(total + 1));
     if (wanted !== null && wanted >= first && wanted < last) {
       const link = body.rows[wanted - first]?.querySelector("a");
       wanted = null;
@@ -74,5 +77,5 @@ export function virtualList(frame, grid, body, draw) {
   addEventListener("scroll", soon, { passive: true });
   const sizes = new ResizeObserver(soon);
   sizes.observe(document.documentElement);
-  return { inSight, placed };
+  return { holds, inSight, placed };
 }

@@ -101,6 +101,12 @@ def told_of(hub: Served) -> set[tuple[str, str, str]]:
     return {(one["route"], one["outcome"], one["answer"]) for one in told}
 
 
+def past(hub: Served) -> tuple[list[str], bool]:
+    """Ada's last intervals, and whether anything of the day is known."""
+    [told] = hub.get("/v1/beats?agent=ada&metric=x_total")["agents"]
+    return told["beats"], told["heard"]["24h"]["known"] > 0
+
+
 def test_both_show_the_same_and_what_is_asked_of_either_is_done(
     two: Two, broker: Mosquitto
 ) -> None:
@@ -121,7 +127,7 @@ def test_both_show_the_same_and_what_is_asked_of_either_is_done(
     paths = (
         "/v1/agents", "/v1/agents/ada", "/v1/agents/bob", "/v1/agents?brief=true", "/v1/alerts",
         "/v1/history", "/v1/history?newest=true&agent=ada&limit=3", "/v1/dead-letters",
-        "/v1/silences", "/v1/rollups", "/v1/alerts?history=true&told=true",
+        "/v1/silences", "/v1/rollups", "/v1/labels", "/v1/alerts?history=true&told=true",
         "/v1/history?agent=ada&fold=true", "/v1/rollups?agent=ada&step=24",
     )  # fmt: skip
     wait_until(lambda: told_of(two.leader) == TRIED, LONG, "that a route was tried")
@@ -137,6 +143,11 @@ def test_both_show_the_same_and_what_is_asked_of_either_is_done(
         "the same counts",
     )
 
+    wait_until(
+        lambda: past(two.reader) == past(two.leader) == (["on-time"], True),
+        LONG,
+        "ada's past at both",
+    )
     found = two.reader.get("/v1/agents")
     assert (found["role"], two.leader.get("/v1/agents")["role"]) == ("reader", "leader")
     assert abs(time.time() - epoch(found["as_of"])) < LONG
