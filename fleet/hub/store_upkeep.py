@@ -42,14 +42,14 @@ class StoreUpkeep:
                 continue
             more = False
             with contextlib.suppress(StoreUnavailableError):  # intake says so; this can wait
-                await self._mark()
+                await self.mark()
                 more = await committer.store.upkeep(committer.now(), committer.time.due)
             if not more:
                 caught_up = counters.stored
                 committer.book.trim()
             await asyncio.sleep(BUSY if more else IDLE)
 
-    async def _mark(self) -> None:
+    async def mark(self) -> None:
         """Tell the store, now and then, that the hub hears its broker."""
         if self._committer.counters.link_up and time.monotonic() - self._marked >= MARK:
             await self._committer.store.timelines.listen(self._committer.now())

@@ -2,7 +2,7 @@
 
 import { el, redraw, replace, remarks, word } from "./dom.js";
 import { filter, keep } from "./filters.js";
-import { RUNBOOKS, WORST_FIRST } from "./vocabulary.js";
+import { PLANES, RUNBOOKS, WORST_FIRST } from "./vocabulary.js";
 
 const HUB = "hub"; // whose the hub's own problems are
 const NAMED = 8; // agents with one problem that are named; the rest is counted
@@ -46,11 +46,17 @@ export function showProblems(node, problems) {
 function item(alike) {
   const [first] = alike;
   const more = alike.length - NAMED;
-  const [meaning, next] = RUNBOOKS[first.code] ?? [];
+  const [meaning, next] = RUNBOOKS[first.code] ?? ofPlane(first) ?? [];
   return el("li", {},
     el("p", {}, word(first.severity), " ", el("strong", {}, first.code), remarks(first), first.acknowledged_by ? " (acknowledged)" : "", ": ",
       alike.slice(0, NAMED).flatMap((one, at) => [at ? ", " : "", who(one.agent)]), more > 0 ? ` and ${more} more` : ""),
     meaning ? el("p", { class: "quiet" }, `${meaning}. Next: ${next}`) : null);
+}
+
+// Without an alert the code of a problem is a plane and its result.
+function ofPlane({ agent, code }) {
+  const [plane] = code.split(":");
+  return PLANES[plane] ? [`this does not hold: ${PLANES[plane]}`, `fleet status ${agent}`] : null;
 }
 
 const who = (agent) => (agent === HUB ? HUB : el("a", { href: `#/agent/${agent}` }, agent));

@@ -26,6 +26,7 @@ from fleet.contract.vocabulary import (
     HubAlertCode,
     MessageKind,
     PairRole,
+    Plane,
     Result,
     Severity,
     Verb,
@@ -95,6 +96,7 @@ CONSTANTS: Final = {
     "MEANINGS": {words.__name__: _meanings(words) for words in EXPLAINED},
     "OPEN_TASKS": [state for state in TaskState if state not in FINAL],
     "OPERATORS": OPERATORS,
+    "PLANES": {plane: plane.meaning for plane in Plane},
     "RUNBOOKS": {code: [code.meaning, STEPS[code][0]] for code in (*AlertCode, *HubAlertCode)},
     "REASONS": {**_meanings(TaskReason), **_meanings(Why)},
     "ROLLOUT_STEPS": {
