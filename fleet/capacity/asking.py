@@ -48,6 +48,26 @@ async def ask(settings: Settings, asked: Asked) -> Answer:
         return Answer(await forecasts(past, rules, groups, asked, time.time()))
 
 
+async def known_agents(settings: Settings) -> frozenset[str]:
+    """Everybody of whom there may be a forecast: known to the hub, else enrolled or stored here.
+
+    Raises:
+        HubError: the hub that the settings name is away or refuses.
+    """
+    hub = await asyncio.to_thread(HubClient.asked, settings)
+    if hub is not None:
+        try:
+            answer = await asyncio.to_thread(hub.get, "/v1/agents?brief=true")
+            with hub.reading():
+                return frozenset(str(one["agent"]) for one in answer["agents"])
+        except HubError:
+            if settings.hub:
+                raise
+    every = await ask(settings, Asked())
+    enrolled = Registry(settings.home).agents() or {}
+    return frozenset(enrolled) | {one.agent for one in every.forecasts if one.agent}
+
+
 def _of_hub(hub: HubClient, asked: Asked) -> Answer:
     found: list[Forecast] = []
     wanted: dict[str, Any] = {"limit": PAGE}

@@ -18,6 +18,7 @@ from fleet.cli.common import (
     write_json,
     write_jsonl,
 )
+from fleet.cli.wrong_calls import unknown_agent
 from fleet.contract.errors import ConfigError
 from fleet.contract.topics import is_agent_name
 from fleet.settings import Settings
@@ -51,11 +52,13 @@ def forecast(settings: Settings, agent: str | None, group: str | None, output: s
 
 
 async def _run(settings: Settings, agent: str | None, group: str | None, output: str) -> None:
-    from fleet.capacity.asking import ask
+    from fleet.capacity.asking import ask, known_agents
     from fleet.capacity.listing import Asked
 
     answer = await ask(settings, Asked(agent, group))
     found, now = answer.forecasts, time.time()
+    if agent is not None and not found and agent not in (known := await known_agents(settings)):
+        raise unknown_agent(agent, known)
     if output == "json":
         write_json({"forecasts": [one.as_dict() for one in found], "whole": answer.is_whole})
     elif output == "jsonl":

@@ -65,6 +65,13 @@ _AGENT: Final = "agent {{ $labels.agent }}"
 _LOOK: Final = "fleet status {{ $labels.agent }}"
 _SEVERITY: Final = "{{ $labels.severity }}"
 
+_FILLING: Final = "fleet_store_free_bytes < 0.2 * fleet_store_size_bytes" + "".join(
+    f" and predict_linear(fleet_store_free_bytes[{look}], 259200) < 0"
+    for look in ("6h", "1d", "7d")
+)
+"""Little is left, and hours, a day and a week all see the end: of six hours alone, without a floor,
+a nightly rotation or a package update wakes somebody (`benchmarks/forecast.py`)."""
+
 UNWELL: Final = f"{NOT_OK}|.+:.+"
 """Codes of problems that are no alerts: what an agent says of itself, or a plane of it."""
 
@@ -92,8 +99,8 @@ ALARMS: Final = (
     AlertRule("FleetStoreDiskLow", f"fleet_store_free_bytes < {ROOM}", "5m",
               _WARNING, "the store's disk is nearly full",
               "free space, or shorten [retention] in fleet.toml"),
-    AlertRule("FleetStoreDiskFilling", "predict_linear(fleet_store_free_bytes[6h], 86400) < 0",
-              "1h", _WARNING, "the store's disk will be full within a day",
+    AlertRule("FleetStoreDiskFilling", _FILLING,
+              "1h", _WARNING, "the store's disk will be full within three days",
               "free space, or shorten [retention] in fleet.toml"),
     AlertRule("FleetAgentOffline", _problem(HubAlertCode.AGENT_OFFLINE), "1m", _SEVERITY,
               f"{_AGENT} is offline", _LOOK),

@@ -112,6 +112,8 @@ class HubCollector(Collector):
         yield labelled(hub_families.STORE_BYTES, {(name,): n for name, n in usage.files.items()})
         if usage.free is not None:
             yield single(hub_families.STORE_FREE, usage.free)
+        if usage.size is not None:
+            yield single(hub_families.STORE_SIZE, usage.size)
         yield single(hub_families.TICKS, counters.ticks)
         yield single(hub_families.TICK_SECONDS, counters.tick_seconds)
         if self._hub.started_at is not None:

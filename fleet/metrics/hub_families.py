@@ -193,6 +193,7 @@ STORE_BYTES: Final = _gauge(
     "fleet_store_bytes", "size of the store", "file", series="2: database and log"
 )
 STORE_FREE: Final = _gauge("fleet_store_free_bytes", "room left on the disk of the store")
+STORE_SIZE: Final = _gauge("fleet_store_size_bytes", "size of the disk of the store")
 TICKS: Final = _counter("fleet_liveness_ticks_total", "times the hub looked for silent agents")
 TICK_SECONDS: Final = _counter("fleet_liveness_seconds_total", "time spent in these looks")
 VIEW_AGE: Final = _gauge(
@@ -249,7 +250,7 @@ HUB_FAMILIES: Final = (
     ROUTE_SENT, ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, ROUTE_PAUSED, ROUTE_REFUSED,
     ROUTE_SET_ASIDE, COMMANDS, COMMANDS_OPEN, LATENCY,
     NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,
-    STORE_FREE, TICKS, TICK_SECONDS, VIEW_AGE, STARTED, BUILD, AUDIT_FINDINGS, AUDIT_GAPS,
-    AUDIT_LOST, LEAK_BUDGET, *WORK_FAMILIES, *PAIR_FAMILIES, *ROLLOUT_FAMILIES,
+    STORE_FREE, STORE_SIZE, TICKS, TICK_SECONDS, VIEW_AGE, STARTED, BUILD, AUDIT_FINDINGS,
+    AUDIT_GAPS, AUDIT_LOST, LEAK_BUDGET, *WORK_FAMILIES, *PAIR_FAMILIES, *ROLLOUT_FAMILIES,
     *CAPACITY_FAMILIES, *BROKER.values(),
 )  # fmt: skip

@@ -229,7 +229,9 @@ class HubState:
 
 @dataclass(frozen=True, slots=True)
 class DiskUsage:
-    """Bytes that a store takes, by file, and that are left for it; None where that is not known."""
+    """Bytes that a store takes, by file, that are left for it, and that its disk has in all; None
+    where that is not known."""
 
     files: dict[str, int]
     free: int | None
+    size: int | None = None

@@ -253,8 +253,11 @@ class SqliteStore(SqliteReader):
     def disk_usage(self) -> DiskUsage:
         files = {"database": self.path, "log": self.path.with_name(f"{FILE_NAME}-wal")}
         disk = os.statvfs(self._home)
+        used = disk.f_blocks - disk.f_bfree  # beside that, some is kept back for root
         return DiskUsage(
-            {name: _size(path) for name, path in files.items()}, disk.f_bavail * disk.f_frsize
+            {name: _size(path) for name, path in files.items()},
+            disk.f_bavail * disk.f_frsize,
+            (used + disk.f_bavail) * disk.f_frsize,
         )
 
 

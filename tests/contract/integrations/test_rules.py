@@ -70,8 +70,14 @@ CASES = {
     "FleetIntakePaused": constant("fleet_intake_paused", "1", "0"),
     "FleetStoreDiskLow": constant("fleet_store_free_bytes", "1000000", "9000000000"),
     "FleetStoreDiskFilling": Case(
-        {"fleet_store_free_bytes": "50000000000-50000000x420"},
-        {"fleet_store_free_bytes": "50000000000-50000x420"},
+        {
+            "fleet_store_free_bytes": "50000000000-50000000x420",
+            "fleet_store_size_bytes": "500000000000x420",
+        },
+        {
+            "fleet_store_free_bytes": "50000000000-50000000x420",  # of this disk it is a third
+            "fleet_store_size_bytes": "90000000000x420",
+        },
         minutes=400,
     ),
     "FleetAgentOffline": problem("agent-offline", "warning"),

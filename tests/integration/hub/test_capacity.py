@@ -171,12 +171,19 @@ async def test_what_runs_out_is_told_at_every_door(tmp_path: Path, broker: Mosqu
         try:
             judge_every_door(hub, broker, webhook)
             served = fleet("forecast", "ada", environ=hub.environ)
+            unknown = fleet("forecast", "adda", environ=hub.environ)
         finally:
             hub.stop()
     heading, *lines = served.stdout.splitlines()
     assert heading.split() == ["OF", "WHAT", "NOW", "A", "DAY", "OUTLOOK", "CONFIDENCE"]
     assert any("full in 3d" in line for line in lines)
     assert any("% used, all of it" in line for line in lines)
+
+    # Nobody of that name, with the hub and without it.
+    for done in (unknown, fleet("forecast", "adda", environ=hub.environ)):
+        assert done.returncode == 3, done.stderr
+        assert "nobody has heard of adda" in done.stderr
+        assert "ada?" in done.stderr
 
     # The same without the hub, from the store that it left.
     ada, bob = rows(hub, "ada"), rows(hub, "bob")
@@ -195,7 +202,6 @@ async def test_what_runs_out_is_told_at_every_door(tmp_path: Path, broker: Mosqu
         "team",
         "daily",
     ]
-    assert rows(hub, "nobody") == []
     wrong = fleet("forecast", "No Name", environ=hub.environ)
     assert wrong.returncode == 3
     assert "Try: fleet status" in wrong.stderr
