@@ -5,6 +5,7 @@ import { current, forget, recall, remember } from "./session_secret.js";
 import { OPERATORS, SECRET_HEADER } from "./vocabulary.js";
 
 export let role = "";
+export let version = ""; // of the hub when it was signed in to
 export let age = 0; // seconds by which the last answer is of before: a hub that reads beside another says so
 
 export class Refused extends Error {
@@ -44,12 +45,18 @@ export const remove = (path) => ask("DELETE", path);
 export async function resume() {
   await recall();
   if (!current()) throw new Refused(401, {});
-  role = (await get("/v1/session")).role;
+  ({ role, version } = await get("/v1/session"));
+}
+
+// Somebody is there, so the session lasts from now on; the version of the hub that says so.
+export async function stay() {
+  const answer = await request("/v1/session", {});
+  return answer.ok ? (await answer.json()).version : "";
 }
 
 export async function signIn(token) {
   const session = await post("/v1/session", { token });
-  role = session.role;
+  ({ role, version } = session);
   remember(session.secret, !mayOperate());
 }
 

@@ -2,7 +2,7 @@
 
 import * as agent from "./agent.js";
 import * as alerts from "./alerts.js";
-import { age, Refused, resume, signIn, signOut } from "./api.js";
+import { age, Refused, resume, signIn, signOut, stay, version } from "./api.js";
 import * as audit from "./audit.js";
 import * as commands from "./commands.js";
 import { el, minute, replace } from "./dom.js";
@@ -12,6 +12,7 @@ import * as fleet from "./fleet.js";
 import * as forecast from "./forecast.js";
 import * as pairs from "./pairs.js";
 import * as rollouts from "./rollouts.js";
+import * as wall from "./wall.js";
 import * as work from "./work.js";
 
 const main = document.getElementById("main");
@@ -20,6 +21,8 @@ const leave = document.getElementById("leave");
 const trouble = document.getElementById("trouble");
 const OLD = 15; // seconds: a hub that reads is so far behind only where no hub leads
 const later = throttle(update);
+const LOOK = 5000; // ms: ages grow without events
+const STAY = 3_600_000; // ms: a page that is open keeps its session
 let refresh = async () => {};
 let stop = () => {};
 let asOf = null; // when the last look worked
@@ -28,7 +31,7 @@ let follow = () => {};
 
 const VIEWS = {
   "": fleet.show, alerts: alerts.show, commands: commands.show, audit: audit.show, agent: agent.show,
-  work: work.show, rollouts: rollouts.show, pairs: pairs.show, forecast: forecast.show,
+  work: work.show, rollouts: rollouts.show, pairs: pairs.show, forecast: forecast.show, wall: wall.show,
 };
 const OF_TASKS = [work.show, rollouts.show]; // their names are ids, of no agent
 
@@ -40,6 +43,7 @@ async function route() {
     if (current) anchor.setAttribute("aria-current", "page");
     else anchor.removeAttribute("aria-current");
   }
+  document.body.classList.toggle("wall", show === wall.show);
   document.title = name ? `${name} · Fleet` : "Fleet";
   follow(OF_TASKS.includes(show) ? WORK : name ? about(name) : CHANGES);
   asOf = null; // of the view before
@@ -103,12 +107,13 @@ async function start() {
     close = listen(query, later, (up) => {
       link.textContent = up ? "live" : "link lost, trying again";
       link.classList.toggle("down", !up);
+      if (up) lookIn();
     });
   };
-  const timer = setInterval(later, 5000); // ages grow without events
+  const timers = [setInterval(later, LOOK), setInterval(lookIn, STAY)];
   stop = () => {
     close();
-    clearInterval(timer);
+    timers.forEach(clearInterval);
     follow = () => {};
     link.textContent = "not connected";
   };
@@ -124,4 +129,24 @@ addEventListener("hashchange", () => {
   main.focus();
 });
 
-resume().then(start, () => askForToken());
+// A wall has nobody who reloads it once the hub is another.
+async function lookIn() {
+  const told = await stay().catch(() => "");
+  if (told && told !== version && document.body.classList.contains("wall")) location.reload();
+}
+
+// Whose session is over is asked for a token; while nobody answers, the next try may.
+async function begin() {
+  try {
+    await resume();
+  } catch (error) {
+    if (error instanceof Refused && error.status === 401) return askForToken();
+    away ??= new Date();
+    trouble.textContent = blind();
+    trouble.hidden = false;
+    return setTimeout(begin, LOOK * (0.5 + Math.random()));
+  }
+  await start();
+}
+
+begin();

@@ -6,8 +6,10 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 
+from fleet import __version__
 from fleet.api.auth import COOKIE_SECONDS, SessionAuthenticator, cookie_name, is_secure
 from fleet.api.schemas import SessionBody
+from fleet.browser_sessions import Session
 from fleet.http.problems import HttpProblem
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
@@ -21,18 +23,18 @@ async def open_session(body: SessionBody, request: Request, response: Response) 
     address = request.client.host if request.client else "unknown"
     opened = await authenticator.open_session(body.token, address)
     _set_cookie(request, response, opened.cookie)
-    return {"role": opened.session.principal.role.value, "secret": opened.secret}
+    return _told(opened.session) | {"secret": opened.secret}
 
 
 @router.get("")
 async def current(request: Request, response: Response) -> dict[str, str]:
-    """The session's role. It lasts from now on."""
+    """The session's role, and the hub's version. It lasts from now on."""
     authenticator: SessionAuthenticator = request.app.state.authenticator
     session = await authenticator.stay(request)
     if session is None:
         raise HttpProblem(HTTPStatus.UNAUTHORIZED, "no session", "open one with a token")
     _set_cookie(request, response, request.cookies[cookie_name(request)])
-    return {"role": session.principal.role.value}
+    return _told(session)
 
 
 @router.delete("", status_code=HTTPStatus.NO_CONTENT)
@@ -43,6 +45,10 @@ async def close(request: Request, response: Response) -> None:
     response.delete_cookie(
         cookie_name(request), httponly=True, samesite="strict", secure=is_secure(request)
     )
+
+
+def _told(session: Session) -> dict[str, str]:
+    return {"role": session.principal.role.value, "version": __version__}
 
 
 def _set_cookie(request: Request, response: Response, value: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fleet import __version__
 from fleet.contract.timestamps import timestamp
 from tests.support.served import Served
 from tests.support.waiting import wait_until
@@ -112,7 +113,8 @@ def test_a_cookie_is_nobody_without_the_secret_of_its_page(hub: Served) -> None:
         assert hub.ask("POST", "/v1/silences", None, {"seconds": 60}, headers)[0] in (401, 429)
         hub.ask("DELETE", "/v1/session", None, headers=headers)
     whole = cookie | secret
-    assert hub.ask("GET", "/v1/session", None, headers=whole)[1] == {"role": "operator"}
+    known = {"role": "operator", "version": __version__}
+    assert hub.ask("GET", "/v1/session", None, headers=whole)[1] == known
     assert hub.ask("POST", "/v1/silences", None, {"seconds": 60}, whole)[0] == 201
     assert hub.ask("DELETE", "/v1/session", None, headers=whole)[0] == 204
     assert hub.ask("GET", "/v1/agents", None, headers=whole)[0] in (401, 429)
