@@ -47,6 +47,7 @@ chromium chromium - web-page-tests
 prometheus prometheus prometheus scrape-rule-and-dashboard-tests
 alertmanager prometheus-alertmanager - alert-route-tests
 nats-server nats-server nats-server broker-matrix
+nginx nginx-light nginx tests-of-the-event-stream-behind-a-proxy
 collectd collectd-core collectd sidecar-cost-comparison
 node nodejs node AsyncAPI-validation
 npm npm node AsyncAPI-validation
@@ -61,6 +62,7 @@ present() {
         chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
         # Debian keeps a server's programs off the PATH, by version.
         postgres) command -v postgres || ls /usr/lib/postgresql/*/bin/postgres ;;
+        nginx) command -v nginx || ls /usr/sbin/nginx ;;
         pgbouncer) command -v pgbouncer || ls /usr/sbin/pgbouncer ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1

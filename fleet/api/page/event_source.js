@@ -9,6 +9,7 @@ import { EventName, MessageKind } from "./vocabulary.js";
 const FIRST = 2000;
 const LONGEST = 30_000;
 const STEADY = 60_000;
+const SILENT = 45_000; // ms without even a ping, of which one is due each 15 s: the link is dead and nobody said so
 
 // Of the fleet only what changed: each bus heartbeat of 10,000 agents would drown the page.
 export const CHANGES = `only=${EventName.FACT}&only=${EventName.COMMAND}`;
@@ -51,7 +52,8 @@ async function read(body, onEvent, seen) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const patience = setTimeout(() => reader.cancel(), SILENT);
+    const { done, value } = await reader.read().finally(() => clearTimeout(patience));
     if (done) return;
     const lines = (rest + value).split("\n");
     rest = lines.pop();

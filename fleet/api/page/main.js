@@ -124,6 +124,10 @@ leave.addEventListener("click", async () => {
   await signOut();
   askForToken();
 });
+// A tab that slept shows what is true now, before its timers come round.
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible" && !leave.hidden) later();
+});
 addEventListener("hashchange", () => {
   route();
   main.focus();
