@@ -120,15 +120,20 @@ function rangeButtons(node, again) {
   return { current };
 }
 
-function drawCharts(node, series, span, marks) {
+// From where the hub knows of it on: a month of an agent is not drawn at the edge of a year.
+function drawCharts(node, series, [begin, end], marks) {
   if (series.length === 0) {
     replace(node, el("p", {}, "No metric in this range. Sums of an hour come when it is over."));
     return;
   }
   const open = node.querySelector("details")?.open ?? false;
+  const first = Math.min(...series.map(({ times }) => times[0]));
+  const short = (end - first) < 0.7 * (end - begin);
+  const span = [short ? first : begin, end];
   const [zero, telling] = [series.filter(isZero), series.filter((one) => !isZero(one))];
   const within = marks.filter(({ at }) => at >= span[0]);
   replace(node,
+    short ? el("p", { class: "quiet" }, `Known since ${when(first * 1000)}.`) : null,
     within.length ? el("p", { class: "quiet" }, "Dashed: ", within.map(({ at, text }) => `${text} (${when(at * 1000)})`).join("; ")) : null,
     el("div", { class: "charts" }, telling.map((one) => chart(one, span, within))),
     zero.length ? el("details", { open }, el("summary", {}, `${zero.length} at zero all along: ${zero.map(({ metric }) => title(metric)).join(", ")}`),

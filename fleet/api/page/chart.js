@@ -5,6 +5,7 @@ import { reading, title } from "./units.js";
 
 const DAY = 86_400;
 const HEIGHT = 150;
+const plots = new Map();
 
 // Ticks of a span in a clock of 24 hours, and in days where it is long.
 function times(span) {
@@ -18,7 +19,7 @@ export function chart({ metric, times: at, values, least, most }, [begin, end], 
   const lowest = (least ?? values).filter((value) => value !== null);
   const highest = (most ?? values).filter((value) => value !== null);
   const [low, high] = [lowest.reduce((a, b) => Math.min(a, b)), highest.reduce((a, b) => Math.max(a, b))];
-  const range = low === high ? "all along" : `${reading(metric, low)} to ${reading(metric, high)}`;
+  const range = reading(metric, low) === reading(metric, high) ? "all along" : `${low === 0 ? "up" : reading(metric, low)} to ${reading(metric, high)}`;
   const figure = el("figure", { "data-metric": metric },
     el("figcaption", {}, el("strong", {}, title(metric)), " ", el("span", { class: "now" }, reading(metric, known.at(-1))),
       el("span", { class: "quiet" }, ` ${range} · `, el("code", {}, metric))));
@@ -43,7 +44,13 @@ function plot(figure, { metric, at, values, least, most }, [begin, end], marks) 
     hooks: { draw: [(drawn) => drawMarks(drawn, marks, odd)] },
   };
   const data = band ? [at, values, least, most] : [at, values];
+  for (const [old, plotted] of plots) {
+    if (old.isConnected) continue;
+    plotted.destroy(); // it listens to the window
+    plots.delete(old);
+  }
   const drawn = new uPlot(options, data, figure);
+  plots.set(figure, drawn);
   drawn.root.setAttribute("aria-hidden", "true");
   new ResizeObserver(() => {
     const width = figure.clientWidth - 16;
@@ -51,10 +58,10 @@ function plot(figure, { metric, at, values, least, most }, [begin, end], marks) 
   }).observe(figure);
 }
 
-// From nothing, unless all of it is far from there.
+// From nothing, unless all of it is far from there and moves.
 function roomy(low, high) {
   if (low === null || high === null) return [0, 1];
-  const begins = low >= 0 && low < high * 0.5 ? 0 : low - (high - low) * 0.1;
+  const begins = low >= 0 && (low < high * 0.5 || low > high * 0.97) ? 0 : low - (high - low) * 0.1;
   if (low === high) return low === 0 ? [0, 1] : [Math.min(0, low * 0.9), Math.max(0, low * 1.1)].sort((a, b) => a - b);
   return [begins, high + (high - low) * 0.1];
 }

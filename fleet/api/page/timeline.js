@@ -3,8 +3,8 @@
 
 import { get } from "./api.js";
 import { el, redraw, table, word } from "./dom.js";
-import { when } from "./units.js";
-import { AlertState, Check, MAX_LISTED, MessageKind, Verdict } from "./vocabulary.js";
+import { between, when } from "./units.js";
+import { AlertState, Check, MAX_LISTED, MessageKind, Result, Verdict } from "./vocabulary.js";
 
 const ROWS = 60;
 const RARE = 200; // alerts, and statuses, beyond what the heartbeats reach back to
@@ -62,11 +62,11 @@ function timelineTable(every, rows) {
   if (shown.length === 0) return el("p", {}, "Nothing is stored of it.");
   return table("Messages, the newest first; heartbeats that say the same in one line", ["Time", "Kind", "What"],
     shown.map((one) => el("tr", { class: loud(one) ? "loud" : null },
-      el("td", {}, one.since ? `${when(one.since)} – ${when(one.ts)}` : when(one.ts)), el("td", {}, one.kind),
+      el("td", {}, one.since ? between(one.since, one.ts) : when(one.ts)), el("td", {}, one.kind),
       el("td", {}, summary(one)))));
 }
 
-const loud = ({ kind, message, news }) => Boolean(news) || kind === MessageKind.ALERT || message?.reply
+const loud = ({ kind, message, news }) => Boolean(news) || kind === MessageKind.ALERT || (message?.reply && message.reply.result !== Result.DONE)
   || (kind === MessageKind.HEARTBEAT && !message?.ok);
 
 function summary({ kind, message, same, news }) {

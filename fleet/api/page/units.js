@@ -68,6 +68,14 @@ export function when(moment) {
   return time.getFullYear() === now.getFullYear() ? `${day}, ${clock}` : `${day} ${time.getFullYear()}, ${clock}`;
 }
 
+// From one moment to another; what both have in common is said once.
+export function between(begin, end) {
+  const [from, to] = [when(begin), when(end)];
+  if (from === to) return to;
+  const [day, hour] = from.split(", ");
+  return hour && to.startsWith(`${day}, `) ? `${from} – ${to.slice(day.length + 2)}` : `${from} – ${to}`;
+}
+
 const money = (value) => new Intl.NumberFormat("en", { maximumFractionDigits: value < 1 ? 4 : 2, minimumFractionDigits: 2 }).format(value);
 
 // Three digits and a prefix: "76.8 G", "12.3 k", "412 ".
