@@ -19,6 +19,7 @@ export function keyed(parent, build) {
           const label = old.node.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
           if (before === old.node) before = node;
           old.node.replaceWith(node);
+          takeOver(old.node, node);
           if (label) [...node.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === label)?.focus();
         }
         known.set(key, { node, text });
@@ -34,6 +35,14 @@ export function keyed(parent, build) {
     }
     freshen(parent);
   };
+}
+
+// What somebody has chosen, and not used yet.
+function takeOver(old, node) {
+  for (const chosen of old.querySelectorAll("select[aria-label]")) {
+    const same = [...node.querySelectorAll("select")].find((one) => one.getAttribute("aria-label") === chosen.getAttribute("aria-label"));
+    if (same) same.value = chosen.value;
+  }
 }
 
 // How long something lasts, which grows without being drawn anew.
