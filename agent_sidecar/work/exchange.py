@@ -92,48 +92,70 @@ class Answer:
         return value if isinstance(value, dict) else {}
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of `size` bytes as a body. `begin`: from where on, which is told, so that the hub
+    keeps what came if the link breaks; `size`: nothing of it, to ask where to go on."""
+
+    handle: int
+    size: int
+    begin: int | None = None
+
+    @property
+    def length(self) -> int:
+        return self.size - (self.begin or 0)
+
+    @property
+    def header(self) -> str:
+        if self.begin is None:
+            return ""
+        part = f"{self.begin}-{self.size - 1}" if self.length else "*"
+        return f"Content-Range: bytes {part}/{self.size}\r\n"
+
+
 def ask(
     address: Address,
     method: str,
     target: str,
     token: str,
     body: bytes | None = None,
-    source: tuple[int, int] | None = None,
+    source: Source | None = None,
     into: Callable[[bytes], None] | None = None,
     most: int = MAX_ANSWER,
 ) -> Answer:
     """The answer to one request.
 
     Args:
-        source: (descriptor, bytes) of a file that is the body.
+        source: a file that is the body, or the rest of which is.
         into: takes the body of an answer of status 200, piece by piece, up to `most` bytes.
 
     Raises:
         OSError: no connection, no whole answer in time, or one that is not HTTP.
     """
-    size = source[1] if source else len(body or b"")
+    size = source.length if source else len(body or b"")
     deadline = time.monotonic() + PATIENCE + (size + (most if into else 0)) / SLOWEST
     kind = "application/octet-stream" if source else "application/json"
     head = (
         f"{method} {target} HTTP/1.0\r\nHost: {address.header}\r\nAuthorization: Bearer {token}\r\n"
-        f"Accept: application/json\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n\r\n"
+        f"Accept: application/json\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n"
     )
+    head += f"{source.header}\r\n" if source else "\r\n"
     with _connect(address) as connection:
         _until(connection, deadline)
         try:
             connection.sendall(head.encode("ascii") + (body or b""))
             if source:
-                _send_file(connection, *source, deadline)
+                _send_file(connection, source, deadline)
         except (BrokenPipeError, ConnectionResetError):
             pass  # it was refused before the end: the answer may have come already
         return _read(connection, deadline, into, most)
 
 
-def _send_file(connection: socket.socket, source: int, size: int, deadline: float) -> None:
-    at = 0
-    while at < size:
+def _send_file(connection: socket.socket, source: Source, deadline: float) -> None:
+    at = source.size - source.length
+    while at < source.size:
         _until(connection, deadline)
-        piece = os.pread(source, min(_BLOCK, size - at), at)
+        piece = os.pread(source.handle, min(_BLOCK, source.size - at), at)
         if not piece:
             raise NotAnswered("the file became shorter while it was sent")
         connection.sendall(piece)

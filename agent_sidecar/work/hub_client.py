@@ -10,11 +10,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from agent_sidecar.work.exchange import Address, Answer, ask
+from agent_sidecar.work.exchange import Address, Answer, Source, ask
 from agent_sidecar.work.hub import (
     DIGEST,
     TASK_ID,
@@ -42,6 +43,9 @@ T = TypeVar("T")
 
 MAX_BLOB: Final = 1024**3
 """Bytes of an input: a hub has 64 MiB unless it is told otherwise."""
+
+RESUMED: Final = 1024 * 1024
+"""Bytes from which on an output goes on where its link broke: what is smaller is sent anew."""
 
 MAX_ENTRIES: Final = 1000
 """Inputs, entries of a board, or offers in one answer."""
@@ -121,13 +125,25 @@ class HttpHub:
 
     def store_blob(self, claim: Claim, content: Descriptor, source: int) -> None:
         target = f"/v1/blobs/{content.digest}?context={claim.context}"
-        answer = self._ask("PUT", target, source=(source, content.size))
+        body = Source(source, content.size)
+        if content.size >= RESUMED:
+            body = replace(body, begin=self._begun(target, body))
+        answer = self._ask("PUT", target, source=body)
+        if answer.status == 416:
+            raise HubAway("the hub has another part of an output", why_of(answer), _CHECK)
         why, full = why_of(answer), answer.document().get("code") == "disk-full"
         if answer.status == 413 or (answer.status == 507 and not full):
             raise BlobTooLarge("the hub does not take an output", why, _CHECK)
         if answer.status in (400, 422):
             raise BlobMismatch("the hub does not take an output", why, _CHECK)
         self._require(answer)
+
+    def _begun(self, target: str, body: Source) -> int:
+        """From which byte on the hub wants it: it may have some of it, of a link that broke."""
+        answer = self._ask("PUT", target, source=replace(body, begin=body.size))
+        offset = answer.document().get("offset")
+        known = answer.status == 416 and type(offset) is int and 0 <= offset < body.size
+        return int(str(offset)) if known else 0
 
     def board(self, claim: Claim) -> Sequence[BoardEntry]:
         answer = self._ask("GET", f"/v1/boards/{claim.context}")

@@ -33,6 +33,18 @@ class DiskFullError(BlobError):
     """The hub's disk has no room for it; nothing of it was kept."""
 
 
+class OffsetError(BlobError):
+    """A part of a content that does not go on where the last one ended, which is at `offset`."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        super().__init__(
+            "the content goes on elsewhere",
+            f"{offset} bytes of it are here",
+            f"Content-Range: bytes {offset}-LAST/SIZE",
+        )
+
+
 class MismatchError(BlobError):
     """What came is not what its digest or its size says."""
 

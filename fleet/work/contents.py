@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterable, Callable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -20,11 +20,14 @@ from fleet.domain.work.errors import (
 )
 from fleet.store.work_port import WorkStore
 from fleet.store.work_records import Entry, Read
+from fleet.work.blob_errors import BlobError, OffsetError
 from fleet.work.blobs import Blobs, unknown_blob
 from fleet.work.caller import Caller
 from fleet.work.errors import BusyError, NotAllowedError
+from fleet.work.interrupted import Interrupted, Key
 from fleet.work.possession import Possession
 from fleet.work.requests import EntryRequest
+from fleet.work.upload import Upload
 
 AT_ONCE: Final = 32
 """Uploads at a time, of one caller a quarter: each has a file, a block in memory and a thread."""
@@ -47,6 +50,7 @@ class Contents:
         self._possession = possession
         self._now = now
         self._uploads: Counter[str] = Counter()
+        self._interrupted = Interrupted()
         self._reads: list[Read] = []
 
     # --- blobs
@@ -59,17 +63,20 @@ class Contents:
         size: int,
         content: AsyncIterable[bytes],
         group: str | None = None,
+        begin: int | None = None,
     ) -> bool:
         """Store a content for a context, which is opened if it is new; whether the group had it
-        not yet. `group`: for people, whose the new context is.
+        not yet. `group`: for people, whose the new context is. `begin`: the byte from which on
+        `content` is; what breaks off then waits for a while to go on.
 
         Raises:
             WorkError, BlobError: it is not taken, and why; nothing of it is kept.
+            OffsetError: it goes on elsewhere; what came before waits on.
         """
-        owner, opened = await self._open(caller, context, group)
+        owner = await self._open(caller, context, group)
         known = await asyncio.to_thread(self._blobs.size, owner, digest) is not None
         with self._one_more(caller):
-            await self._receive(owner, digest, size, content)
+            await self._receive(Key(caller.by, owner, digest, size), content, begin)
         now = self._now()
         try:
             await self._store.add_blob(context, digest, size, self._blobs.limits.quota, now)
@@ -77,7 +84,7 @@ class Contents:
             if not known:
                 await asyncio.to_thread(self._blobs.remove, owner, digest)
             raise
-        await self._possession.note(caller, digest, context, opened=opened, now=now)
+        await self._possession.note(caller, digest, now)
         return not known
 
     async def open_blob(
@@ -138,9 +145,9 @@ class Contents:
 
     # --- the rules
 
-    async def _open(self, caller: Caller, context: str, group: str | None) -> tuple[str, bool]:
-        """(group, whether it is new) of a context to put content into. One that is there takes it
-        from those who may use its board."""
+    async def _open(self, caller: Caller, context: str, group: str | None) -> str:
+        """The group of a context to put content into, opened if it is new. One that is there takes
+        it from those who may use its board."""
         now = self._now()
         try:
             found = await self._store.context(context, caller.group)
@@ -149,12 +156,13 @@ class Contents:
             if not owner:
                 raise UnopenedContextError(context) from None
             await self._store.open_context(context, owner, now)
-            return owner, True
+            await self._possession.opened(caller, context, now)
+            return owner
         if caller.member is not None and not await self._store.may_use_board(
             caller.member.name, found.group, context, now
         ):
             raise UnknownContextError(context)
-        return found.group, False
+        return found.group
 
     async def _owner(self, caller: Caller, context: str, digest: str) -> str | None:
         """The group whose copy of a content the caller may read; None: none."""
@@ -207,12 +215,11 @@ class Contents:
             if not self._uploads[caller.by]:
                 del self._uploads[caller.by]
 
-    async def _receive(
-        self, group: str, digest: str, size: int, content: AsyncIterable[bytes]
-    ) -> None:
-        upload = await asyncio.to_thread(self._blobs.begin, group, digest, size, self._now())
+    async def _receive(self, key: Key, content: AsyncIterable[bytes], begin: int | None) -> None:
+        upload = await self._begun(key, begin)
+        over = [upload]
+        gathered = bytearray()
         try:
-            gathered = bytearray()
             async for block in content:
                 gathered += block
                 if len(gathered) >= BLOCK:
@@ -220,7 +227,38 @@ class Contents:
                     gathered.clear()
             await asyncio.to_thread(upload.write, bytes(gathered))
             await asyncio.to_thread(upload.finish)
-        finally:  # in a thread, where it waits for one that still writes
+            earlier = self._interrupted.take(key)  # it was begun anew meanwhile
+            over += [earlier] if earlier else []
+        except BlobError:
+            raise
+        except BaseException:  # it broke off
+            if begin is not None:
+                over = self._interrupted.keep(key, upload)
+            raise
+        finally:
+            await self._abandon(over)
+
+    async def _begun(self, key: Key, begin: int | None) -> Upload:
+        """The upload to write to: the one that waits, where it goes on at `begin`."""
+        upload = self._interrupted.take(key)
+        at = 0 if upload is None else await asyncio.to_thread(lambda: upload.written)
+        if begin is not None and begin != at:
+            await self._abandon(self._interrupted.keep(key, upload) if upload else ())
+            raise OffsetError(at)
+        if upload is not None and begin is not None:
+            return upload
+        await self._abandon([upload] if upload else ())
+        return await asyncio.to_thread(
+            self._blobs.begin, key.group, key.digest, key.size, self._now()
+        )
+
+    async def forget_interrupted(self) -> None:
+        """Let go of uploads that have waited long enough to go on."""
+        await self._abandon(self._interrupted.over())
+
+    async def _abandon(self, uploads: Sequence[Upload]) -> None:
+        """In a thread, where it waits for one that still writes."""
+        for upload in uploads:
             gone = asyncio.get_running_loop().run_in_executor(None, upload.abandon)
             await asyncio.shield(gone)
 

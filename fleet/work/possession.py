@@ -35,16 +35,19 @@ class Possession:
         self._blobs = blobs
         self._shown: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    async def note(
-        self, caller: Caller, digest: str, context: str, *, opened: bool, now: float
-    ) -> None:
-        """The caller has sent this content, and `opened` the context with it."""
+    async def opened(self, caller: Caller, context: str, now: float) -> None:
+        """The caller has opened this context: it may come back to it, also if what it sent with it
+        broke off."""
+        if caller.member is not None:
+            with suppress(TooManyError):
+                await self._store.grant(caller.member.name, [context], now + OPENED, now)
+
+    async def note(self, caller: Caller, digest: str, now: float) -> None:
+        """The caller has sent this content."""
         if caller.member is None:
             return
-        for thing, lasting in ((digest, SHOWN), (context, OPENED if opened else 0.0)):
-            if lasting:
-                with suppress(TooManyError):
-                    await self._store.grant(caller.member.name, [thing], now + lasting, now)
+        with suppress(TooManyError):
+            await self._store.grant(caller.member.name, [digest], now + SHOWN, now)
         self._shown[caller.by, digest] = now + SHOWN
         self._shown.move_to_end((caller.by, digest))
         while len(self._shown) > MOST:

@@ -111,6 +111,7 @@ class WorkService:
                 await self._carry_on(self.expire)
             await self._carry_on(self._see_off)
             await self._carry_on(self.contents.note_reads)
+            await self._carry_on(self.contents.forget_interrupted)
             self.offers.tick(self._now())
             if time.monotonic() - swept >= SWEEP:
                 swept = time.monotonic()

@@ -47,6 +47,12 @@ class Upload:
     ) -> None:
         self.abandon()
 
+    @property
+    def written(self) -> int:
+        """Bytes that have come; it waits for a thread that still writes."""
+        with self._turn:
+            return self._written
+
     def write(self, block: bytes) -> None:
         """
         Raises:

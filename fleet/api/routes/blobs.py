@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -39,6 +39,9 @@ HEADERS: Final = {
     "Content-Disposition": "attachment",
     "Content-Type": "application/octet-stream",
 }
+_CONTENT_RANGE: Final = re.compile(
+    r"bytes (?:([0-9]{1,15})-([0-9]{1,15})|\*)/([0-9]{1,15})", re.ASCII
+)
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 
@@ -64,6 +67,44 @@ def owned(
     return work.members.group_of(to)
 
 
+class Sent(NamedTuple):
+    """A body of `length` bytes of a content of `size`. `begin`: its first byte's place, -1: none is
+    sent, to ask where to go on; None: it is the whole, and does not go on if it breaks off."""
+
+    length: int
+    size: int
+    begin: int | None
+
+
+def said(
+    content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
+    content_range: Annotated[str | None, Header(max_length=100)] = None,
+) -> Sent:
+    """What the headers say of the body.
+
+    Raises:
+        HttpProblem: they do not, or it is no part up to the end.
+    """
+    if content_length is None:
+        raise HttpProblem(
+            HTTPStatus.LENGTH_REQUIRED, "how long the content is, is not said", "Content-Length: N"
+        )
+    if content_range is None:
+        return Sent(content_length, content_length, None)
+    found = _CONTENT_RANGE.fullmatch(content_range)
+    if found is not None and found[1] is None and not content_length:
+        return Sent(0, int(found[3]), -1)
+    if found is not None and found[1] is not None:
+        begin, last, size = map(int, found.groups())
+        if begin + content_length == last + 1 == size:
+            return Sent(content_length, size, begin)
+    raise HttpProblem(
+        HTTPStatus.BAD_REQUEST,
+        "the part is none that this route knows",
+        "Content-Range: bytes FROM-LAST/SIZE up to the end, or bytes */SIZE without a body",
+    )
+
+
 @router.put("/{digest}", status_code=HTTPStatus.CREATED)
 async def put_blob(
     digest: Named,
@@ -73,21 +114,19 @@ async def put_blob(
     work: Work,
     caller: WithContent,
     owner: Annotated[str | None, Depends(owned)],
-    content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
+    sent: Annotated[Sent, Depends(said)],
 ) -> dict[str, Any]:
     """Store content: 201; 200 where the group had it. The body is the bytes; `Content-Length` is
-    needed. Nothing is kept of what breaks off or is not what its digest says."""
-    if content_length is None:
-        raise HttpProblem(
-            HTTPStatus.LENGTH_REQUIRED, "how long the content is, is not said", "Content-Length: N"
-        )
-    allow_time(request, content_length / SLOWEST)
+    needed. Nothing is kept of what breaks off or is not what its digest says; but with
+    `Content-Range: bytes FROM-LAST/SIZE`, up to the end, what broke off waits 10 minutes for its
+    sender to go on. `bytes */SIZE` without a body asks where: 416 with `offset`."""
+    allow_time(request, sent.length / SLOWEST)
     is_new = await work.contents.put_blob(
-        caller, context, digest, content_length, request.stream(), owner
+        caller, context, digest, sent.size, request.stream(), owner, sent.begin
     )
     if not is_new:
         response.status_code = HTTPStatus.OK
-    return {"digest": digest, "size": content_length}
+    return {"digest": digest, "size": sent.size}
 
 
 @router.head("/{digest}", response_class=Response)

@@ -19,6 +19,7 @@ from fleet.work.blob_errors import (
     DiskFullError,
     MismatchError,
     NoSuchBlobError,
+    OffsetError,
     OverQuotaError,
     TooLargeError,
 )
@@ -30,6 +31,7 @@ STATUSES: Final[tuple[tuple[type[BlobError], HTTPStatus, str], ...]] = (
     (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large"),
     (OverQuotaError, HTTPStatus.INSUFFICIENT_STORAGE, "over-quota"),
     (DiskFullError, HTTPStatus.INSUFFICIENT_STORAGE, "disk-full"),
+    (OffsetError, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "offset"),
     (MismatchError, HTTPStatus.UNPROCESSABLE_ENTITY, "digest-mismatch"),
 )
 
@@ -85,7 +87,10 @@ async def on_blob_error(_: Request, error: Exception) -> Response:
     status, code = next(
         (status, code) for kind, status, code in STATUSES if isinstance(error, kind)
     )
-    return HttpProblem(status, _detail(error), error.remedy, code=code).response()
+    problem = HttpProblem(status, _detail(error), error.remedy, code=code)
+    if isinstance(error, OffsetError):
+        problem.extra["offset"] = error.offset
+    return problem.response()
 
 
 def _detail(error: WorkError | BlobError) -> str:
