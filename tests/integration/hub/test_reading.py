@@ -107,6 +107,15 @@ def past(hub: Served) -> tuple[list[str], bool]:
     return told["beats"], told["heard"]["24h"]["known"] > 0
 
 
+PATHS = (
+    "/v1/agents", "/v1/agents/ada", "/v1/agents/bob", "/v1/agents?brief=true", "/v1/alerts",
+    "/v1/history", "/v1/history?newest=true&agent=ada&limit=3", "/v1/dead-letters",
+    "/v1/silences", "/v1/rollups", "/v1/labels", "/v1/alerts?history=true&told=true",
+    "/v1/history?agent=ada&fold=true", "/v1/rollups?agent=ada&step=24",
+)  # fmt: skip
+"""What anybody may read of either hub."""
+
+
 def test_both_show_the_same_and_what_is_asked_of_either_is_done(
     two: Two, broker: Mosquitto
 ) -> None:
@@ -124,14 +133,8 @@ def test_both_show_the_same_and_what_is_asked_of_either_is_done(
         ) == "stale"
 
     wait_until(lambda: stale(two.leader) and stale(two.reader), LONG, "that bob is stale at both")
-    paths = (
-        "/v1/agents", "/v1/agents/ada", "/v1/agents/bob", "/v1/agents?brief=true", "/v1/alerts",
-        "/v1/history", "/v1/history?newest=true&agent=ada&limit=3", "/v1/dead-letters",
-        "/v1/silences", "/v1/rollups", "/v1/labels", "/v1/alerts?history=true&told=true",
-        "/v1/history?agent=ada&fold=true", "/v1/rollups?agent=ada&step=24",
-    )  # fmt: skip
     wait_until(lambda: told_of(two.leader) == TRIED, LONG, "that a route was tried")
-    for path in paths:
+    for path in PATHS:
         wait_until(lambda path=path: same(two, path), LONG, f"one answer of {path}")  # type: ignore[misc]
     stats = ("received", "rejects", "facts", "stored", "agents", "alerts_firing")
     wait_until(
