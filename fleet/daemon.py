@@ -9,6 +9,7 @@ from functools import partial
 
 from fleet.acl.self_check import SelfCheck
 from fleet.api.hub_backend import HubBackend
+from fleet.api.other_sites import OtherSites
 from fleet.api.reading import read_beside
 from fleet.api.server import ApiServer
 from fleet.auditor.weekly import BusRecorder, WeeklyAudit
@@ -43,6 +44,8 @@ from fleet.provisioning.accounts_upkeep import AccountsUpkeep
 from fleet.provisioning.mosquitto import may_share_ids
 from fleet.rollouts.service import RolloutService
 from fleet.settings import Settings
+from fleet.sites.names import SiteNames
+from fleet.sites.watch import SiteWatch
 from fleet.store.open import hub_store
 from fleet.work.offer_sender import OfferSender
 from fleet.work.service import WorkService
@@ -127,15 +130,17 @@ def plug(
             *(one.metrics for one in dead_man),
             lambda: (single(hub_families.VIEW_AGE, 0),),
         )
-        exporter = Exporter(hub, commander, extras)
+        leadership = hub.store.leadership
+        sites = OtherSites(hub, leadership.sites if leadership else None)
+        exporter = Exporter(hub, commander, (*extras, sites.metrics))
         departures = Departures(hub, commander)
         enrolments = EnrolmentSync(hub, commander, departures)
         maintenance = MaintenanceWindows(hub, windows)
         backend = HubBackend(
             hub, commander, exporter, departures, enrolments, notifier, maintenance, capacity
         )
+        sites.serve(backend)
         enrolments.note_departed()
-        leadership = hub.store.leadership
         requests = leadership.requests if leadership else None
         web = api_server.serve(backend, work, rollouts, failover, requests)
         commands = ToldCommands(commander)
@@ -144,7 +149,8 @@ def plug(
         own = (
             recorder, commander, enrolments, notifier, exporter, offers, work, rollouts, failover,
             backend, web, check, audit, certificates, capacity, maintenance, AccountsUpkeep(hub),
-            LateWills(hub), live, RepeatedReceipts(hub), *dead_man,
+            LateWills(hub), live, RepeatedReceipts(hub), sites, SiteNames(hub),
+            SiteWatch(hub, lambda: sites.lost), *dead_man,
         )  # fmt: skip
         endpoint = endpoint_of(hub.settings)
         return (*own, OpenTelemetry(hub, commander, exporter, endpoint)) if endpoint else own

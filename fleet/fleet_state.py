@@ -109,7 +109,7 @@ def _listed(answer: Any, enrolled: Callable[[Any], bool]) -> frozenset[str] | No
 
 def _codes_of_now(alerts: Iterable[Mapping[str, Any]]) -> set[str]:
     """What the hub says of itself this moment: not what flaps, and is over just now."""
-    fires = (alert for alert in alerts if alert["agent"] is None)
+    fires = (alert for alert in alerts if alert["agent"] is None and "site" not in alert)
     return {alert["code"] for alert in fires if alert["state"] == AlertState.FIRING}
 
 
@@ -122,6 +122,7 @@ def _of_hub(hub: HubClient) -> FleetState:
         silences = [Silence.of(silence) for silence in alerts["silences"]]
         listed = _listed(agents, lambda agent: bool(agent["enrolled"]))
         standby = agents.get("standby")
+        lost = [one["site"] for one in agents.get("sites", ()) if one["lost"]]
         read = ""
         if agents.get("role") == "reader":
             leads = f"{agents['leader']} leads" if agents["leader"] else "nobody leads now"
@@ -132,6 +133,7 @@ def _of_hub(hub: HubClient) -> FleetState:
         note = REPLACED
     if standby and not note:
         note = f"the hub is at {standby}, not at the first broker of FLEET_BROKER: fleet doctor"
-    note = "; ".join(filter(None, (read, note)))
+    gone = "; ".join(f"site {name} is lost: its agents are unknown" for name in lost)
+    note = "; ".join(filter(None, (read, note, gone)))
     known = worst_first(apply_silences(views, silences, time.time()))
     return FleetState(known, own, note, listed)

@@ -56,6 +56,7 @@ SETTINGS: Final = (
     Setting("key_file", "", "private key of the client certificate, 0600"),
     Setting("store", "", "postgresql://[user@]host/database of several hubs; empty: in the home"),
     Setting("store_password_file", "", "0600 file with the password of the store"),
+    Setting("site", "", "this hub's site, where several with a broker each share FLEET_STORE"),
     Setting("http", "127.0.0.1:8088", "where the hub serves HTTP and /metrics"),
     Setting("http_plain", "false", "true: plain HTTP beyond this machine, as behind a proxy"),
     Setting("hub", "", "a hub elsewhere to ask, as https://host:8088; empty: this home's"),
@@ -123,6 +124,11 @@ class Settings:
     agent_standbys: tuple[BrokerUrl, ...] = ()
     tables: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def site(self) -> str:
+        """Which of several sites this is; empty: there are none."""
+        return self.store.site if self.store else ""
 
     @property
     def brokers(self) -> BrokerUrls:
@@ -319,7 +325,7 @@ def _parse(
         hub=settings_values.hub(values["hub"]),
         hub_token_file=path("hub_token_file"),
         broker_kind=settings_values.broker_kind(values["broker_kind"]),
-        store=settings_values.store(values["store"]),
+        store=settings_values.store_of_site(values["store"], values["site"]),
         store_password_file=path("store_password_file"),
         agent_broker=of_agents.first if of_agents else None,
         agent_standbys=of_agents.standbys if of_agents else (),

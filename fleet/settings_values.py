@@ -10,7 +10,7 @@ from fleet.broker_kind import BrokerKind
 from fleet.contract.broker_url import BrokerUrls
 from fleet.contract.errors import ConfigError
 from fleet.contract.limits import MAX_INTERVAL, MIN_INTERVAL
-from fleet.contract.store_url import StoreUrl
+from fleet.contract.store_url import StoreUrl, site_name
 from fleet.contract.web_address import is_web_address, refuse_login
 
 
@@ -28,6 +28,17 @@ def path_of(name: str, text: str) -> Path | None:
 
 def store(text: str) -> StoreUrl | None:
     return StoreUrl.parse(text) if text else None
+
+
+def store_of_site(text: str, site: str) -> StoreUrl | None:
+    address, name = store(text), site_name(site)
+    if name and address is None:
+        raise ConfigError(
+            "the site has no store that others see",
+            f"FLEET_SITE is {name}, and FLEET_STORE names no database",
+            "FLEET_STORE=postgresql://fleet@db.example/fleet, the same at every site",
+        )
+    return address.at(name) if address else None
 
 
 def broker_kind(text: str) -> BrokerKind:
@@ -93,5 +104,6 @@ PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "hub": hub,
     "interval": interval,
     "store": store,
+    "site": site_name,
 }
 """What judges a setting by itself."""

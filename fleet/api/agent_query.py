@@ -7,7 +7,7 @@ then described.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -33,6 +33,7 @@ class AgentQuery:
         offset: agents to leave out before the page.
         limit: agents on a page; None: all of them.
         brief: name and state alone.
+        site: of this one alone, where there are several.
     """
 
     states: frozenset[Verdict] = frozenset()
@@ -43,26 +44,29 @@ class AgentQuery:
     offset: int = 0
     limit: int | None = None
     brief: bool = False
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AgentPage:
     """Names of one page, worst first; `total` on all pages together; `next` is the cursor;
-    `counts` tells the whole fleet by state, whatever was wanted."""
+    `counts` tells the whole fleet by state, whatever was wanted; `verdicts` are of those here."""
 
     names: list[str]
     total: int
     next: str | None
     counts: dict[str, int]
+    verdicts: Mapping[str, Verdict]
 
 
-def choose(roster: Roster, wanted: AgentQuery) -> AgentPage:
-    """
+def choose(roster: Roster, wanted: AgentQuery, all_are: Verdict | None = None) -> AgentPage:
+    """`all_are`: what each is, whatever the roster says.
+
     Raises:
         ValueError: the cursor is none of ours.
     """
     after = _place(wanted.cursor) if wanted.cursor is not None else None
-    verdicts = {name: roster.verdict(name) for name in roster.names()}
+    verdicts = {name: all_are or roster.verdict(name) for name in roster.names()}
     ranks = _by_badness(roster, verdicts, wanted)
     total = sum(map(len, ranks.values()))
     found = (
@@ -76,7 +80,8 @@ def choose(roster: Roster, wanted: AgentQuery) -> AgentPage:
     names = list(islice(rest, wanted.limit))
     more = wanted.limit is not None and next(rest, None) is not None
     cursor = f"{verdicts[names[-1]]}.{names[-1]}" if more else None
-    return AgentPage(names, total, cursor, dict(Counter(map(str, verdicts.values()))))
+    counts = dict(Counter(map(str, verdicts.values())))
+    return AgentPage(names, total, cursor, counts, {name: verdicts[name] for name in names})
 
 
 def _by_badness(
@@ -103,13 +108,14 @@ def _belongs(roster: Roster, name: str, wanted: AgentQuery) -> bool:
     return group is None or group == roster.group(name) or group in roster.groups(name)
 
 
-def labels(roster: Roster) -> dict[str, Any]:
+def labels(rosters: Iterable[Roster]) -> dict[str, Any]:
     """The groups and labels that agents have, with how many have each: the most frequent ones."""
     groups, found = Counter[str](), dict[str, Counter[str]]()
-    for name in roster.names():
-        groups.update({*roster.groups(name), *filter(None, (roster.group(name),))})
-        for key, value in roster.labels(name).items():
-            found.setdefault(key, Counter())[value] += 1
+    for roster in rosters:
+        for name in roster.names():
+            groups.update({*roster.groups(name), *filter(None, (roster.group(name),))})
+            for key, value in roster.labels(name).items():
+                found.setdefault(key, Counter())[value] += 1
     keys = sorted(found, key=lambda key: (-found[key].total(), key))[:MAX_KEYS]
     return {
         "groups": dict(groups.most_common(MAX_VALUES)),

@@ -3,7 +3,7 @@ became of each at the routes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,15 @@ Deliveries = Mapping[str, list[LogEntry]]
 Place = tuple[float, str, str]
 
 
-class AlertList:
-    """The alerts of a running hub."""
+Shown = Iterable[tuple[str, "Hub"]]
+"""Hubs whose alerts are shown, each with the name of its site; the own one has none."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+
+class AlertList:
+    """The alerts of a running hub, and of the other sites' hubs."""
+
+    def __init__(self, shown: Callable[[], Shown]) -> None:
+        self._shown = shown
 
     def page(
         self, wanted: AlertQuery, deliveries: Deliveries | None
@@ -38,25 +42,25 @@ class AlertList:
             ValueError: the cursor is not one of ours.
         """
         after = _place(wanted.cursor) if wanted.cursor else None
-        firing = self._hub.committer.book.firing(wanted.agent) if after is None else []
-        chosen = [alert for alert in firing if wanted.code in (None, alert.code)]
+        shown = list(self._shown())
+        chosen: list[tuple[Alert, str, Hub]] = []
+        for site, hub in shown if after is None else ():
+            firing = hub.committer.book.firing(wanted.agent)
+            chosen += [(one, site, hub) for one in firing if wanted.code in (None, one.code)]
         more = False
         if wanted.history:
-            over = iter(sorted((a for a in self._over(wanted) if _is_after(a, after)), key=_key))
+            every = (place for place in _over(wanted, shown) if _is_after(place[0], after))
+            over = iter(sorted(every, key=lambda place: _key(place[0])))
             chosen += islice(over, wanted.limit)
             more = next(over, None) is not None
         told = _by_alert(deliveries) if deliveries is not None else None
-        return [self._described(one, told) for one in chosen], _cursor(chosen[-1]) if more else None
+        rows = [
+            self._described(one, hub, told) | ({"site": site} if site else {})
+            for one, site, hub in chosen
+        ]
+        return rows, _cursor(chosen[-1][0]) if more else None
 
-    def _over(self, wanted: AlertQuery) -> Iterable[Alert]:
-        for alert in self._hub.committer.book.alerts.values():
-            if alert.stands or wanted.agent not in (None, alert.agent):
-                continue
-            if wanted.code in (None, alert.code):
-                yield alert
-
-    def _described(self, alert: Alert, told: _Told | None) -> JsonObject:
-        hub = self._hub
+    def _described(self, alert: Alert, hub: Hub, told: _Told | None) -> JsonObject:
         covering = [
             silence.until
             for silence in hub.committer.book.silences.values()
@@ -71,6 +75,15 @@ class AlertList:
             "planes": list(hub.roster.failing(alert.agent)) if degraded else [],
         }
         return described if told is None else described | {"told": _told_of(alert, told)}
+
+
+def _over(wanted: AlertQuery, shown: Shown) -> Iterable[tuple[Alert, str, Hub]]:
+    for site, hub in shown:
+        for alert in hub.committer.book.alerts.values():
+            if alert.stands or wanted.agent not in (None, alert.agent):
+                continue
+            if wanted.code in (None, alert.code):
+                yield alert, site, hub
 
 
 _Told = dict[tuple[str, str], list[tuple[str, LogEntry]]]

@@ -116,6 +116,10 @@ class Backend(Protocol):
         """`{"groups": {name: agents}, "labels": {key: {value: agents}}}`."""
         ...
 
+    def sites(self) -> list[JsonObject]:
+        """Every site of the fleet by name, and which of them are lost; none where it has none."""
+        ...
+
     def stats(self) -> JsonObject:
         """Counts: agents by verdict, messages, rejects by reason, alerts, commands, store."""
         ...

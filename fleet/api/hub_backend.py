@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import fleet
-from fleet.api.agent_query import AgentQuery, choose, labels
+from fleet.api import timelines
+from fleet.api.agent_lists import AgentLists, Lists
+from fleet.api.agent_query import AgentQuery, labels
 from fleet.api.alert_list import AlertList, Deliveries
 from fleet.api.backend import AlertQuery, CommandRequest, HistoryQuery, JsonObject, SilenceRequest
-from fleet.api.cooperative import SLICE, in_slices
 from fleet.api.event_stream import EventFilter, EventName, EventStream, StreamEvent
 from fleet.api.linked_alerts import LinkedAlerts
 from fleet.api.past import Past
 from fleet.api.quiet import Quiet
-from fleet.api.timelines import Timelines
 from fleet.auditor.report import archive
 from fleet.capacity.listing import Asked
 from fleet.capacity.watch import CapacityWatch
@@ -26,12 +26,9 @@ from fleet.contract.messages import Status
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import STATES
 from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result
-from fleet.domain.agent_view import worst_first
 from fleet.domain.commands import IssuedCommand
 from fleet.domain.events import Event, Fact
-from fleet.domain.problems import Problem, described, in_order, problems_of
 from fleet.domain.severities import severity_of
-from fleet.hub.committer import HUB
 from fleet.hub.feed import Item
 from fleet.hub.maintenance_windows import MaintenanceWindows
 from fleet.metrics.exporter import Exporter
@@ -65,12 +62,13 @@ class HubBackend:
         capacity: CapacityWatch,
     ) -> None:
         self._hub = hub
+        self.lists: Lists = AgentLists(hub)
+        self.tell_sites: Callable[[], list[JsonObject]] = list
         self._capacity = capacity
         self._notifier = notifier
         self._linked = LinkedAlerts(hub)
-        self._alerts, self._past = AlertList(hub), Past(hub)
+        self._alerts = AlertList(lambda: self.lists.shown())  # noqa: PLW0108 - `lists` may change
         self._quiet = Quiet(hub, maintenance)
-        self._timelines = Timelines(hub)
         self._commander = commander
         self._exporter = exporter
         self._departures = departures
@@ -82,14 +80,20 @@ class HubBackend:
         """Turn what the hub commits into events."""
         # Ids go on from the clock, so that a client of an earlier hub resumes in the right place.
         self._stream.number_from(int(self._hub.committer.now() * 1000))
-        subscription = self._hub.feed.subscribe()
+        try:
+            await self.follow(self._hub)
+        finally:
+            self._stream.end()
+
+    async def follow(self, hub: Hub) -> None:
+        """Tell what this hub, or another site's, commits, until it is cancelled."""
+        subscription = hub.feed.subscribe()
         try:
             async for items in subscription.batches():
                 for item in items:
                     self._publish_item(item)
         finally:
             subscription.close()
-            self._stream.end()
 
     def ready(self) -> JsonObject:
         counters = self._hub.counters
@@ -97,22 +101,21 @@ class HubBackend:
         return {"ready": all(state.values()), **state}
 
     async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], JsonObject]:
-        roster, now = self._hub.roster, self._hub.committer.now()
-        chosen = choose(roster, wanted)
+        rows, page = await self.lists.agents(wanted)
         own = [problem.as_dict() for problem in self._hub.read_model.own_problems()]
-        about = {
-            "next": chosen.next,
-            "total": chosen.total,
-            "counts": chosen.counts,
-            "listed": roster.has_list,
+        return rows, {
+            "next": page.next,
+            "total": page.total,
+            "counts": page.counts,
+            "listed": self._hub.roster.has_list,
             "hub": own,
             "standby": self._standby(),
+            **({"sites": self.sites()} if self._hub.settings.site else {}),
             **self.seen(),
         }
-        if wanted.brief:
-            return [{"agent": n, "state": roster.verdict(n).value} for n in chosen.names], about
-        views = await in_slices(chosen.names, lambda name: self._hub.read_model.view(name, now))
-        return await in_slices(worst_first(views), described), about
+
+    def sites(self) -> list[JsonObject]:
+        return self.tell_sites()
 
     def seen(self) -> JsonObject:
         """Of when and from whom what is shown is."""
@@ -125,31 +128,13 @@ class HubBackend:
         return None if here == self._hub.settings.broker else here.place
 
     async def problems(self, limit: int | None) -> list[JsonObject]:
-        model, now = self._hub.read_model, self._hub.committer.now()
-        suspects, found = model.suspects(), list[Problem]()
-        for start in range(0, len(suspects), SLICE):
-            ahead = (p for p in found if (-p.severity.rank, p.agent) < suspects[start])
-            if limit is not None and sum(1 for _ in ahead) >= limit:
-                break  # whatever the others have comes behind these
-            names = [name for _, name in suspects[start : start + SLICE]]
-            views = await in_slices(names, lambda name: model.view(name, now))
-            found = in_order([*found, *problems_of(views)])
-        problems = [self._with_acknowledger(problem, HUB) for problem in model.own_problems()]
-        problems += [self._with_acknowledger(problem, problem.agent) for problem in found[:limit]]
-        return problems[:limit]
-
-    def _with_acknowledger(self, problem: Problem, agent: str) -> JsonObject:
-        alert = self._hub.committer.book.firing_of(agent).get(problem.code)
-        by = alert.acknowledged_by if alert else ""
-        return problem.as_dict() | {"acknowledged_by": by or None}
+        return await self.lists.problems(limit)
 
     def agent(self, name: str) -> JsonObject | None:
-        if not self._hub.roster.knows(name):
-            return None
-        return described(self._hub.read_model.view(name, self._hub.committer.now()))
+        return self.lists.agent(name)
 
     def labels(self) -> JsonObject:
-        return labels(self._hub.roster)
+        return labels(hub.roster for hub in self.lists.hubs())
 
     def stats(self) -> JsonObject:
         counters = self._hub.counters
@@ -175,13 +160,13 @@ class HubBackend:
         }
 
     async def history(self, span: HistoryQuery) -> JsonObject:
-        return await self._past.history(span)
+        return await Past(self.lists.hub_of(span.agent)).history(span)
 
     async def rollups(self, span: HistoryQuery) -> JsonObject:
-        return await self._past.rollups(span)
+        return await Past(self.lists.hub_of(span.agent)).rollups(span)
 
     async def beats(self, agents: Sequence[str], metric: str | None) -> JsonObject:
-        return await self._timelines.of(agents, metric)
+        return await timelines.of_several(self._hub, self.lists.hub_of, agents, metric)
 
     async def dead_letters(self, before: int | None, limit: int) -> list[JsonObject]:
         found = await self._hub.store.dead_letters(before=before, limit=limit)

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from fleet.api.auth import SessionAuthenticator
 from fleet.api.followed_backend import FollowedBackend
 from fleet.api.forwarding import Forwarding
+from fleet.api.other_sites import OtherSites
 from fleet.api.server import ApiServer
 from fleet.commander.followed import FollowedCommander
 from fleet.domain.windows import Window
@@ -28,7 +29,7 @@ from fleet.metrics.exporter import Exporter
 from fleet.settings import Settings
 from fleet.store.open import followed_store
 
-PARTS: Final = ("follower", "commander", "exporter", "backend", "api")
+PARTS: Final = ("follower", "commander", "exporter", "backend", "sites", "api")
 
 CLOSING: Final = 2.0
 """Seconds for the last questions to the store: a lease that nobody renews lasts for 15."""
@@ -49,10 +50,14 @@ async def read_beside(
     hub = Hub(settings, store, bus=lambda _: bus)
     follower = Follower(hub, following)
     commander = FollowedCommander(hub)
+    sites = OtherSites(hub, leading.sites)
     exporter = Exporter(
-        hub, commander, [lambda: [single(hub_families.VIEW_AGE, round(follower.age, 1))]]
+        hub,
+        commander,
+        [lambda: [single(hub_families.VIEW_AGE, round(follower.age, 1))], sites.metrics],
     )
     backend = FollowedBackend(hub, follower, commander, exporter, MaintenanceWindows(hub, windows))
+    sites.serve(backend)
     follower.on_begin += [exporter.look_again, backend.begin_anew]
     follower.on_look += [commander.follow, bus.follow, store.follow]
 
@@ -85,7 +90,7 @@ async def read_beside(
 
     try:
         async with asyncio.TaskGroup() as group:
-            runs = (follower.run, commander.run, exporter.run, backend.run, serve)
+            runs = (follower.run, commander.run, exporter.run, backend.run, sites.run, serve)
             for name, run in zip(PARTS, runs, strict=True):
                 group.create_task(run(), name=f"reading-{name}")
     finally:

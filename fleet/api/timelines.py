@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet.contract.timestamps import timestamp
@@ -20,6 +20,21 @@ LOOK: Final = 2 * LENGTH
 """Bus heartbeats read of an agent: a health check adds one to an interval."""
 
 METRIC_HOURS: Final = 48
+
+
+async def of_several(
+    own: Hub, hub_of: Callable[[str | None], Hub], agents: Sequence[str], metric: str | None
+) -> dict[str, Any]:
+    """`Timelines.of` where each agent may be of a site, and so of a hub, of its own."""
+    asked: dict[Hub, list[str]] = {own: []}
+    for name in agents:
+        asked.setdefault(hub_of(name), []).append(name)
+    told = [await Timelines(hub).of(names, metric) for hub, names in asked.items()]
+    rows = {row["agent"]: row for one in told for row in one["agents"]}
+    return {
+        "agents": [rows[name] for name in dict.fromkeys(agents) if name in rows],
+        "as_of": told[0]["as_of"],
+    }
 
 
 class Timelines:

@@ -29,6 +29,7 @@ class AgentChoice:
     labels: tuple[tuple[str, str], ...] = ()
     kinds: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
 
     @property
     def is_of_all(self) -> bool:
@@ -44,7 +45,7 @@ class AgentChoice:
         labels = tuple(f"{key}={value}" for key, value in self.labels)
         parts = (
             ("", self.names), ("group", self.groups), ("label", labels), ("kind", self.kinds),
-            ("state", self.states),
+            ("state", self.states), ("site", self.sites),
         )  # fmt: skip
         return ", ".join(f"{what} {' or '.join(words)}".strip() for what, words in parts if words)
 
@@ -67,6 +68,7 @@ class AgentChoice:
             and all(view.labels.get(key) == value for key, value in self.labels)
             and (not self.kinds or view.kind in self.kinds)
             and (not self.states or view.state in self.states)
+            and (not self.sites or view.site in self.sites)
         )
 
 
@@ -81,6 +83,7 @@ def with_agents(function: F) -> F:
             given.pop("label", ()),
             given.pop("kind", ()),
             given.pop("state", ()),
+            given.pop("site", ()),
         )
 
     decorated: Any = click.argument(
@@ -88,6 +91,7 @@ def with_agents(function: F) -> F:
     )(function)
     # Eager, so that they are read before the names, which gather them.
     options: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("--site", {"metavar": "NAME", "help": "Only of this site, where there are several."}),
         ("--state", {"type": _words(Verdict), "help": "Only in this state."}),
         ("--kind", {"type": _words(Kind), "help": "Only of this kind."}),
         ("--label", {"type": Label(), "help": "Only with this label."}),

@@ -38,6 +38,8 @@ EXAMPLES: Final = {
     "pair": ("fleet pair",),
     "pair create": ("fleet pair create support --active ada --standby bob --auto",),
     "pair list": ("fleet pair list", "fleet pair list -o json"),
+    "site": ("fleet site",),
+    "site list": ("fleet site list", "fleet site list -o json"),
     "pair show": ("fleet pair show support",),
     "pair failover": ("fleet pair failover support", "fleet pair failover support --stopped"),
     "pair remove": ("fleet pair remove support",),

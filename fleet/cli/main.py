@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "restore": ("fleet.cli.restore", "put a copy of the store back, or a whole home"),
     "schedule": ("fleet.cli.schedule", "units for cron, launchd and systemd"),
     "serve": ("fleet.cli.serve", "the hub daemon"),
+    "site": ("fleet.cli.site", "the sites of a fleet with several brokers, and which are lost"),
     "status": ("fleet.cli.status", "the fleet at a glance, worst first"),
     "store": ("fleet.cli.store", "move the store of the home into PostgreSQL, or back"),
     "rollout": ("fleet.cli.rollout", "bring agents to a version in waves, and back"),

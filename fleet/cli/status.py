@@ -37,7 +37,7 @@ PAUSE = 2.0
 
 
 SPARE: Final = (
-    "boot", "config", "seq", "missing", "sidecar", "skew", "kind", "version", "up", "heard",
+    "boot", "config", "seq", "missing", "sidecar", "skew", "kind", "version", "up", "heard", "site",
 )  # fmt: skip
 """Columns that a narrow terminal does without, the first of them first."""
 
@@ -122,6 +122,10 @@ def _table(views: Sequence[AgentView], *, wide: bool) -> str:
     headings = ["agent", "state", "heard", "up", "checks", "alerts", "version"]
     extra = ["kind", "sidecar", "skew", "missing", "boot", "seq", "config"] if wide else []
     rows = [_row(view) + (_more(view) if wide else []) for view in views]
+    if any(view.site for view in views):
+        headings.insert(1, "site")
+        for row, view in zip(rows, views, strict=True):
+            row.insert(1, view.site or "unknown")
     width = terminal_width()
     return table(*fit([*headings, *extra], rows, spare=SPARE, elastic=ELASTIC, width=width))
 
@@ -130,7 +134,7 @@ def _row(view: AgentView) -> list[str]:
     versions = view.versions or {}
     return [
         view.agent,
-        paint(view.state.value),
+        paint(view.state.value) + (" (site lost)" if view.site_lost else ""),
         _ago(view.age, "never"),
         age(view.uptime),
         _checks(view),
@@ -178,6 +182,7 @@ def _print_agent(view: AgentView, output: str) -> None:
         return
     facts = view.as_dict()
     pairs = [
+        *((("site", view.site + (" (lost)" if view.site_lost else "")),) if view.site else ()),
         ("state", paint(view.state.value)),
         ("says", facts["says"]),
         ("heard", _ago(view.age, "never")),

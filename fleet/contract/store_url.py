@@ -6,7 +6,8 @@ socket, `?sslmode=verify-full`. A password is refused, wherever in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -29,11 +30,38 @@ _OPTIONS: Final = frozenset(
 session does."""
 
 
+MAIN: Final = "main"
+"""The site whose tables lie where those of a database without sites do."""
+
+SCHEMAS: Final = "fleet_site_"
+"""How the schemas of the other sites begin."""
+
+_is_site: Final = re.compile("[a-z][a-z0-9-]{0,30}").fullmatch
+
+
 @dataclass(frozen=True, slots=True)
 class StoreUrl:
-    """The address of a database; it holds no secret and can be shown."""
+    """The address of a database; it holds no secret and can be shown.
+
+    `site`: whose part of it; empty: it has no sites.
+    """
 
     text: str
+    site: str = ""
+
+    @property
+    def schema(self) -> str:
+        """Where the tables of the site lie; empty: where the database looks by itself."""
+        return "" if self.site in ("", MAIN) else SCHEMAS + self.site.replace("-", "_")
+
+    @property
+    def name(self) -> str:
+        """It in words, with the site."""
+        return f"{self.text} (site {self.site})" if self.site else self.text
+
+    def at(self, site: str) -> StoreUrl:
+        """The part of another site."""
+        return replace(self, site=site)
 
     @classmethod
     def parse(cls, text: str) -> StoreUrl:
@@ -67,6 +95,17 @@ class StoreUrl:
 
     def __str__(self) -> str:
         return self.text
+
+
+def site_name(text: str) -> str:
+    """
+    Raises:
+        ConfigError: no site is called so.
+    """
+    if text and not _is_site(text):
+        why = "not a letter, then letters, digits and -, all small, 31 at most"
+        raise ConfigError(f"site {text!r} is not usable", why, "FLEET_SITE=berlin")
+    return text
 
 
 def _bad(why: str) -> ConfigError:

@@ -149,6 +149,7 @@ class HubAlertCode(Word):
         "a limit of tokens or cost is nearly used up, or soon will be",
     )
     CAPACITY_LOW = "capacity-low", "disk or memory is little, and will be full within days"
+    SITE_LOST = "site-lost", "no hub of a site leads, or its broker is away: nothing is known of it"
 
 
 class PairRole(Word):

@@ -28,7 +28,8 @@ class AgentView:
     `alerts` matters. `age` is the time since
     the last sign of life (bus heartbeat or birth). `goodbye`: it went offline by its own word;
     `flapping`: those of `alerts` that come and go;
-    `held`: what holds its alerts back, where somebody asked.
+    `held`: what holds its alerts back, where somebody asked. `site`: which of several it is of;
+    `site_lost`: nothing is known of that site now.
     """
 
     agent: str
@@ -57,6 +58,8 @@ class AgentView:
     goodbye: bool = False
     flapping: frozenset[str] = frozenset()
     held: tuple[Silence, ...] = ()
+    site: str = ""
+    site_lost: bool = False
 
     @property
     def checks(self) -> dict[str, Check]:
@@ -64,7 +67,8 @@ class AgentView:
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON item of `fleet status -o json` and `/v1/agents`."""
-        return {
+        of_site = {"site": self.site, "site_lost": self.site_lost} if self.site else {}
+        return of_site | {
             "agent": self.agent,
             "state": self.state.value,
             "age": _rounded(self.age),
@@ -132,6 +136,8 @@ def view_from(item: Mapping[str, Any]) -> AgentView:
         labels=item["labels"],
         groups=tuple(item.get("groups", ())),
         goodbye=item["goodbye"],
+        site=item.get("site", ""),
+        site_lost=item.get("site_lost", False),
     )
 
 

@@ -137,6 +137,10 @@ class AlertBook(SilenceBook):
         """What fires or flaps of one agent now, by code."""
         return self._standing.get(agent, {})
 
+    def subjects(self, prefix: str) -> list[str]:
+        """Who something fires or flaps of, by how they are called."""
+        return [name for name in self._standing if name.startswith(prefix)]
+
     def due(self, now: float, among: Container[tuple[str, str]] | None = None) -> list[AlertGroup]:
         """What is to be told now, grouped by code, of all keys or those `among`; what is returned
         counts as told."""

@@ -34,6 +34,7 @@ SEVERITIES: Final[Mapping[str, Severity]] = {
     HubAlertCode.FAILOVER_FROZEN: Severity.CRITICAL,
     HubAlertCode.QUOTA_NEAR: Severity.WARNING,
     HubAlertCode.CAPACITY_LOW: Severity.WARNING,
+    HubAlertCode.SITE_LOST: Severity.CRITICAL,
 }
 """How much each alert of the hub matters."""
 

@@ -24,6 +24,7 @@ from fleet.store.port import (
     StoreUnavailableError,
 )
 from fleet.store.shared import RequestOutbox
+from fleet.store.sites import Sites
 
 FIRST_AGAIN, LAST_AGAIN = 1.0, 4.0
 """Seconds between looks at a store that is away, at first and at most: less than a lease lasts."""
@@ -67,6 +68,11 @@ class Leading:
         if self._leadership is None:
             raise RuntimeError("one hub alone has nobody to ask")
         return self._leadership.requests
+
+    @property
+    def sites(self) -> Sites | None:
+        """What the sites of the fleet share; None: it has none."""
+        return self._leadership.sites if self._leadership else None
 
     async def begin(self, beside: Beside | None = None) -> None:
         """Wait until this hub leads, and do `beside` meanwhile, where it has to wait."""

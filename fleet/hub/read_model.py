@@ -17,6 +17,7 @@ from fleet.domain.liveness import PRESENCE_CODES
 from fleet.domain.problems import Problem, in_order, problems_of, weighed
 from fleet.domain.verdict import Verdict
 from fleet.hub.committer import HUB, Committer
+from fleet.store.sites import SUBJECT
 
 
 class ReadModel:
@@ -48,7 +49,8 @@ class ReadModel:
         severity of that rank is the worst that it can be. It costs no view."""
         ranks: dict[str, int] = {}
         for alert in self._committer.book.firing():
-            ranks[alert.agent] = max(alert.severity.rank, ranks.get(alert.agent, 0))
+            if not alert.agent.startswith(SUBJECT):
+                ranks[alert.agent] = max(alert.severity.rank, ranks.get(alert.agent, 0))
         ranks.pop(HUB, None)
         roster = self._committer.roster
         for name in roster.names():
@@ -63,12 +65,14 @@ class ReadModel:
         return [*self.own_problems(), *problems_of(views)]
 
     def own_problems(self) -> list[Problem]:
-        """What is wrong with the hub itself, worst first."""
+        """What is wrong with the hub itself, or with a site, worst first."""
         book = self._committer.book
         silences = book.silences.values()
-        firing = book.firing(HUB)
+        owners = (HUB, *book.subjects(SUBJECT))
+        firing = [alert for owner in owners for alert in book.firing(owner)]
         return in_order(
-            weighed(silences, HUB, a.severity, a.code, "hub", flapping=a.flapping) for a in firing
+            weighed(silences, a.agent, a.severity, a.code, a.agent or "hub", flapping=a.flapping)
+            for a in firing
         )
 
 

@@ -97,6 +97,11 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
         "Nothing is lost meanwhile: the broker keeps what the hub has not acknowledged, as far as "
         "its queue limits go. The hub goes on by itself.",
     ),
+    HubAlertCode.SITE_LOST: (
+        "fleet site list says what is missing: its hub, or its broker.",
+        "Is the network to that site up? Its hubs need the database, and its agents its broker.",
+        "Its agents are unknown meanwhile, and no alert is told of each. It ends by itself.",
+    ),
     HubAlertCode.FAILOVER: (
         "Its standby took over: fleet pair show says since when and why.",
         "It ends when this agent is back as the standby; fleet pair failover changes them again.",

@@ -199,6 +199,21 @@ TICK_SECONDS: Final = _counter("fleet_liveness_seconds_total", "time spent in th
 VIEW_AGE: Final = _gauge(
     "fleet_view_age_seconds", "how old what this hub shows is; 0 where it leads"
 )
+SITE_UP: Final = _gauge(
+    "fleet_site_up",
+    "1 while the site is known of, 0 while it is lost",
+    "site",
+    series="one a site",
+)
+SITE_AGENTS: Final = _gauge(
+    "fleet_site_agents", "agents that are known of at the site", "site", series="one a site"
+)
+SITE_VIEW_AGE: Final = _gauge(
+    "fleet_site_view_age_seconds",
+    "how old what this hub shows of the site is",
+    "site",
+    series="one a site",
+)
 STARTED: Final = _gauge("fleet_hub_start_time_seconds", "when the hub started, since the epoch")
 BUILD: Final = _gauge("fleet_build_info", "1, with what runs", "version", "python")
 
@@ -250,7 +265,8 @@ HUB_FAMILIES: Final = (
     ROUTE_SENT, ROUTE_FAILURES, ROUTE_DROPPED, ROUTE_WAITING, ROUTE_PAUSED, ROUTE_REFUSED,
     ROUTE_SET_ASIDE, COMMANDS, COMMANDS_OPEN, LATENCY,
     NAMES_REFUSED, STORED, COMMITS, COMMIT_SECONDS, COMMIT_FAILURES, PAUSED, STORE_BYTES,
-    STORE_FREE, STORE_SIZE, TICKS, TICK_SECONDS, VIEW_AGE, STARTED, BUILD, AUDIT_FINDINGS,
-    AUDIT_GAPS, AUDIT_LOST, LEAK_BUDGET, *WORK_FAMILIES, *PAIR_FAMILIES, *ROLLOUT_FAMILIES,
+    STORE_FREE, STORE_SIZE, TICKS, TICK_SECONDS, VIEW_AGE, SITE_UP, SITE_AGENTS, SITE_VIEW_AGE,
+    STARTED, BUILD, AUDIT_FINDINGS, AUDIT_GAPS,
+    AUDIT_LOST, LEAK_BUDGET, *WORK_FAMILIES, *PAIR_FAMILIES, *ROLLOUT_FAMILIES,
     *CAPACITY_FAMILIES, *BROKER.values(),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from fleet.provisioning.dynsec_seed import new_secret
 from fleet.provisioning.enrolment import Credential
 from fleet.provisioning.registry import Enrolled, Registry
 from fleet.settings import Settings
+from fleet.store.open import reserve_name
 
 
 def add(
@@ -42,6 +43,7 @@ def add(
         why = "it is on the list" if known.revoked_at is None else "it was revoked"
         remedy = f"fleet agent revoke {name}, then fleet agent add {name} --reuse"
         raise ConfigError(f"the name {name} is taken", why, remedy)
+    reserve_name(settings, name)
     registry.save(Enrolled(name, kind, dict(labels), tuple(groups), enrolled_at=now))
     return Credential(name, name, new_secret())
 

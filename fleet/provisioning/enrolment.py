@@ -27,6 +27,7 @@ from fleet.provisioning.issued import Issued
 from fleet.provisioning.lock_out import CRL_UNREAD, LockOut, Step, end_certificates
 from fleet.provisioning.registry import Enrolled, Registry
 from fleet.settings import Settings
+from fleet.store.open import reserve_name
 
 AGAIN: Final = "kill -HUP the broker or restart it, where it is the CRL; then the same again"
 
@@ -77,6 +78,7 @@ class Enroller:
         """
         names.check_agent_name(self._topics, name)
         self._check_free(name, reuse=reuse)
+        reserve_name(self._settings, name)
         now = self._clock()
         issued = Authority(self._settings.home).issue_client(name, now) if certificate else None
         credential = Credential(name, name, None if certificate else new_secret(), issued)

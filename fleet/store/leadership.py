@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from fleet.store.shared import LiveState, RequestOutbox
+from fleet.store.sites import Sites
 
 LEASE: Final = "hub"
 """The name of the lease of whoever leads."""
@@ -64,6 +65,11 @@ class Leadership(Protocol):
     @property
     def requests(self) -> RequestOutbox:
         """What those were asked to do."""
+        ...
+
+    @property
+    def sites(self) -> Sites | None:
+        """What the sites of the fleet share; None: it has none."""
         ...
 
     @property

@@ -60,7 +60,7 @@ def into_database(move: Move) -> Moved:
     from fleet.store.sqlite.transfer import SqliteSource, SqliteView, locked
 
     home, file = move.home, move.home / FILE_NAME
-    if moved.moved_to(home) == str(move.url):
+    if moved.moved_to(home) == move.url.name:
         return Moved()
     moved.require_here(home)
     if not file.exists():

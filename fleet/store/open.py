@@ -104,6 +104,24 @@ def _reader(settings: Settings) -> ClosableReader:
     return SqliteReader(_existing(settings))
 
 
+def reserve_name(settings: Settings, agent: str) -> None:
+    """Before an agent is enrolled: take its name, where the fleet has sites.
+
+    Raises:
+        ConfigError: another site has an agent of that name.
+        StoreError: the database cannot be asked.
+    """
+    if settings.store is None or not settings.site:
+        return
+    from fleet.store.postgres.sites import reserve
+
+    database = _database(settings, settings.store)
+    try:
+        reserve(database, agent)
+    finally:
+        database.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """A store elsewhere: its schema, the newest that we know, who leads (empty: nobody)."""

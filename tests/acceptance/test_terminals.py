@@ -105,6 +105,8 @@ FLEET: Final[dict[str, str]] = {
     "schedule install": "collect --dir units",
     "schedule print": "collect",
     "serve": "-v",
+    "site": "",
+    "site list": "",
     "status": "",
     "store migrate": "home",
     "rollout abort": "01KB5QZ2M4W3J8X7V6T5S4R3Q2",

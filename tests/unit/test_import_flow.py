@@ -150,8 +150,8 @@ LAYERS = (
     {
         "acl", "api", "auditor", "capacity", "certificate_watch", "commander", "doctor", "failover",
         "fleet_history", "fleet_state", "home", "integrations", "leaving", "mcp", "metrics",
-        "notifier", "otel", "provisioning", "retained", "rollouts", "schedule", "tck", "verify",
-        "work",
+        "notifier", "otel", "provisioning", "retained", "rollouts", "schedule", "sites", "tck",
+        "verify", "work",
     },
     # the whole, and the commands
     {"daemon"},

@@ -74,13 +74,14 @@ async def agents(
     offset: Annotated[int, Query(ge=0, le=MAX_OFFSET, description="agents to leave out")] = 0,
     limit: Annotated[int | None, Query(ge=1, le=MAX_LISTED, description="absent: all")] = None,
     brief: Annotated[bool, Query(description="name and state alone")] = False,
+    site: Annotated[str | None, Query(max_length=31, description="of this site alone")] = None,
 ) -> Response:
     """Agents, worst first, and the fleet's problems: all of them, or with `limit` a page.
 
     `total` counts the agents on all pages, `counts` the whole fleet by state; `listed` says
     whether anybody keeps a list of who is enrolled.
     """
-    wanted = replace(narrowed, cursor=cursor, offset=offset, limit=limit, brief=brief)
+    wanted = replace(narrowed, cursor=cursor, offset=offset, limit=limit, brief=brief, site=site)
     with _own_cursor():
         listed, about = await hub.agents(wanted)
     found = await in_slices(listed, json.dumps)
@@ -103,6 +104,12 @@ async def agent(name: str, hub: Hub, _: Reader) -> dict[str, Any]:
 async def labels(hub: Hub, _: Reader) -> dict[str, Any]:
     """The groups and labels that agents have, and how many have each."""
     return hub.labels()
+
+
+@router.get("/sites")
+async def sites(hub: Hub, _: Reader) -> dict[str, Any]:
+    """The sites of the fleet, and which of them are lost; none where it has one broker."""
+    return {"sites": hub.sites()}
 
 
 @router.get("/stats")

@@ -46,7 +46,7 @@ FENCED: Final = "FL001"
 """The SQLSTATE by which our own function refuses the write of a hub that does not lead."""
 
 _BEGIN: Final = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{IDLE}'"
-_READ: Final = f"{_BEGIN}; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_READ: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 _FULL: Final = ("53100",)
 _AWAY: Final = ("08", "53", "57", "58", "25P03", "25006", "40", "55P03")
@@ -65,6 +65,9 @@ class Database:
 
     def __init__(self, url: StoreUrl, password: str | None = None, size: int = 4) -> None:
         self.url = url
+        # The schema is of the site, and named in each transaction: see above.
+        there = f"; SET LOCAL search_path = {url.schema}" if url.schema else ""
+        self._begin = f"{_BEGIN}{there}"
         self._size = size
         self._busy: dict[int, tuple[Connection, float]] = {}
         self._lock = threading.Lock()
@@ -126,7 +129,7 @@ class Database:
         ending = False
         try:
             with self._connected() as connection:
-                connection.execute(_BEGIN)
+                connection.execute(self._begin)
                 result = work(connection)
                 ending = True
                 cursor = connection.execute(end)
@@ -146,7 +149,7 @@ class Database:
         """
         try:
             with self._connected() as connection:
-                connection.execute(_READ)
+                connection.execute(f"{self._begin}; {_READ}")
                 result = work(connection)
                 connection.execute("COMMIT")
                 return result

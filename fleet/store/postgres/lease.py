@@ -23,6 +23,8 @@ from fleet.store.postgres.fleet_mark import keep_fleet, require_same_fleet
 from fleet.store.postgres.following import PostgresLive
 from fleet.store.postgres.migrations import LEASES, known_version, migrate
 from fleet.store.postgres.requests import Requests
+from fleet.store.postgres.sites import PostgresSites, enter
+from fleet.store.sites import Sites
 
 
 def _awake_or_not() -> float:
@@ -56,6 +58,9 @@ class Lease:
         self.documents = StoredDocuments(database, self.fence)
         self.live = PostgresLive(database, name, self.fence, lambda: self.epoch)
         self.requests = Requests(database, self.fence, lambda: self.epoch)
+        self.sites: Sites | None = (
+            PostgresSites(database, self.fence) if database.url.site else None
+        )
         self.epoch: int | None = None
         self.renewed = float("-inf")
         self._database = database
@@ -131,6 +136,8 @@ class Lease:
         return self._database.snapshot(self._look)
 
     def _take(self, connection: Connection) -> tuple[int | None, Held | None]:
+        if self._fleet:
+            enter(connection, self._database.url, self._fleet)
         if known_version(connection) < LEASES:
             migrate(connection, LEASES)
         if self._fleet:

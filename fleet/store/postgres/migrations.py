@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from psycopg import sql
+
+from fleet.contract.store_url import SCHEMAS
 from fleet.store.port import StoreError
 from fleet.store.postgres.connection import Connection
 from fleet.store.postgres.moved import require_no_move
@@ -122,12 +125,21 @@ def migrate(connection: Connection, upto: int = len(STEPS)) -> None:
         StoreError: the database was written by a newer version, or holds what is not ours.
     """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_TURN,))
+    _make_place(connection)
     connection.execute("CREATE TABLE IF NOT EXISTS fleet_schema (version INTEGER NOT NULL)")
     version = known_version(connection)
     for number, step in enumerate(STEPS[version:upto], version + 1):
         connection.execute(step)
         connection.execute("DELETE FROM fleet_schema")
         connection.execute("INSERT INTO fleet_schema VALUES (%s)", (number,))
+
+
+def _make_place(connection: Connection) -> None:
+    """The schema of a site, where this is the first that comes to it."""
+    place = "SELECT current_setting('search_path') WHERE current_schema() IS NULL"
+    row = connection.execute(place).fetchone()
+    if row and str(row[0]).startswith(SCHEMAS):
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(row[0])))
 
 
 def known_version(connection: Connection) -> int:

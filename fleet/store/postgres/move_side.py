@@ -40,7 +40,7 @@ class PostgresSide:
     """One database."""
 
     def __init__(self, database: Database) -> None:
-        self.name = str(database.url)
+        self.name = database.url.name
         self.database = database
         self.columns: dict[str, dict[str, str]] = {}
 

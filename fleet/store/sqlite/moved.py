@@ -41,8 +41,10 @@ def require_here(home: Path) -> None:
         StoreError: the store of this home was moved, and what is here has ended there.
     """
     if to := moved_to(home):
+        address, _, site = to.removesuffix(")").partition(" (site ")
+        there = f"FLEET_STORE={quote(address)}" + (f" FLEET_SITE={site}" if site else "")
         raise StoreError(
             f"the store of {home} was moved to {to}",
             "what is in the home has ended with that",
-            f"FLEET_STORE={quote(to)}; or, to go on with the old one, rm {home / NOTE}",
+            f"{there}; or, to go on with the old one, rm {home / NOTE}",
         )

@@ -49,6 +49,7 @@ MATRIX = [
     ("DELETE", "/v1/agents/ada", None, OPERATE),
     ("DELETE", "/v1/agents/ada?history=true", None, {"admin"}),
     ("POST", "/v1/agents/ada/rename", {"to": "ada"}, OPERATE),
+    ("GET", "/v1/sites", None, READ),
     ("GET", "/v1/stats", None, READ),
     ("GET", "/v1/history", None, READ),
     ("GET", "/v1/rollups", None, READ),

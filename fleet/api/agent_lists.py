@@ -1,0 +1,190 @@
+"""What the HTTP interface tells of agents: of the hub's own, or of those of every site."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol
+
+from fleet.api.agent_query import AgentPage, AgentQuery, choose
+from fleet.api.backend import JsonObject
+from fleet.api.cooperative import SLICE, in_slices
+from fleet.contract.vocabulary import Severity
+from fleet.domain.agent_view import AgentView, worst_first
+from fleet.domain.problems import Problem, described, in_order, problems_of
+from fleet.domain.verdict import Verdict, badness
+from fleet.hub.committer import HUB
+from fleet.store.sites import SUBJECT
+
+if TYPE_CHECKING:
+    from fleet.hub.hub import Hub
+
+
+class Lists(Protocol):
+    """What a hub tells of agents and alerts; nobody who asks need know of how many sites."""
+
+    async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], AgentPage]: ...
+
+    async def problems(self, limit: int | None) -> list[JsonObject]: ...
+
+    def agent(self, name: str) -> JsonObject | None: ...
+
+    def hub_of(self, agent: str | None) -> Hub:
+        """Where what is stored of an agent can be read; of nobody in particular: the own one."""
+        ...
+
+    def hubs(self) -> list[Hub]:
+        """Whose news are told."""
+        ...
+
+    def shown(self) -> list[tuple[str, Hub]]:
+        """Whose alerts are shown, each with its site's name; the own one has none."""
+        ...
+
+
+class AgentLists:
+    """Of one hub. `lost`: it is of a site of which nothing is known now."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.lost = False
+
+    def choose(self, wanted: AgentQuery) -> AgentPage:
+        """
+        Raises:
+            ValueError: the cursor is none of ours.
+        """
+        return choose(self.hub.roster, wanted, Verdict.UNKNOWN if self.lost else None)
+
+    async def rows(self, names: Sequence[str], *, brief: bool) -> list[JsonObject]:
+        roster, now = self.hub.roster, self.hub.committer.now()
+        if brief:
+            state = Verdict.UNKNOWN if self.lost else None
+            return [{"agent": n, "state": (state or roster.verdict(n)).value} for n in names]
+        views = await in_slices(names, lambda name: self._view(name, now))
+        return await in_slices(worst_first(views), described)
+
+    async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], AgentPage]:
+        page = self.choose(wanted)
+        return await self.rows(page.names, brief=wanted.brief), page
+
+    def _view(self, name: str, now: float) -> AgentView:
+        view, site = self.hub.read_model.view(name, now), self.hub.settings.site
+        if self.lost:
+            return replace(
+                view, state=Verdict.UNKNOWN, alerts=(), severities={}, flapping=frozenset(),
+                planes={}, ok=None, says=None, goodbye=False, site=site, site_lost=True,
+            )  # fmt: skip
+        return replace(view, site=site) if site else view
+
+    async def problems(self, limit: int | None) -> list[JsonObject]:
+        model, now = self.hub.read_model, self.hub.committer.now()
+        suspects, found = model.suspects(), list[Problem]()
+        for start in range(0, len(suspects), SLICE):
+            ahead = (p for p in found if (-p.severity.rank, p.agent) < suspects[start])
+            if limit is not None and sum(1 for _ in ahead) >= limit:
+                break  # whatever the others have comes behind these
+            names = [name for _, name in suspects[start : start + SLICE]]
+            views = await in_slices(names, lambda name: model.view(name, now))
+            found = in_order([*found, *problems_of(views)])
+        problems = [self._with_acknowledger(problem, HUB) for problem in model.own_problems()]
+        problems += [self._with_acknowledger(problem, problem.agent) for problem in found[:limit]]
+        return problems[:limit]
+
+    def _with_acknowledger(self, problem: Problem, agent: str) -> JsonObject:
+        alert = self.hub.committer.book.firing_of(agent).get(problem.code)
+        by = alert.acknowledged_by if alert else ""
+        return problem.as_dict() | {"acknowledged_by": by or None}
+
+    def agent(self, name: str) -> JsonObject | None:
+        if not self.hub.roster.knows(name):
+            return None
+        return described(self._view(name, self.hub.committer.now()))
+
+    def hub_of(self, _agent: str | None) -> Hub:
+        return self.hub
+
+    def hubs(self) -> list[Hub]:
+        return [self.hub]
+
+    def shown(self) -> list[tuple[str, Hub]]:
+        return [("", self.hub)]
+
+
+class SiteLists:
+    """Of the hub's own site and all others, in one order. `others` may grow."""
+
+    def __init__(self, own: AgentLists, others: Sequence[AgentLists]) -> None:
+        self._own = own
+        self._others = others
+
+    async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], AgentPage]:
+        reach = None if wanted.limit is None else wanted.offset + wanted.limit
+        each = replace(wanted, offset=0, limit=reach)
+        parts = [(one, one.choose(each)) for one in self._of(wanted)]
+        places = heapq.merge(
+            *(
+                [(-badness(page.verdicts[name]), name, number) for name in page.names]
+                for number, (_, page) in enumerate(parts)
+            )
+        )
+        rest = islice(places, wanted.offset, None)
+        chosen = list(islice(rest, wanted.limit))
+        rows: dict[tuple[int, str], JsonObject] = {}
+        for number, (one, _) in enumerate(parts):
+            names = [name for _, name, of in chosen if of == number]
+            for row in await one.rows(names, brief=wanted.brief):
+                rows[number, row["agent"]] = row
+        more = next(rest, None) is not None or any(page.next for _, page in parts)
+        counts: Counter[str] = Counter()
+        for _, page in parts:
+            counts.update(page.counts)
+        verdicts = {name: parts[of][1].verdicts[name] for _, name, of in chosen}
+        last = chosen[-1][1] if chosen else ""
+        page = AgentPage(
+            [name for _, name, _ in chosen],
+            sum(page.total for _, page in parts),
+            f"{verdicts[last]}.{last}" if more and chosen else None,
+            dict(counts),
+            verdicts,
+        )
+        return [rows[of, name] for _, name, of in chosen], page
+
+    def _of(self, wanted: AgentQuery) -> list[AgentLists]:
+        every = [self._own, *self._others]
+        return [one for one in every if wanted.site in (None, one.hub.settings.site)]
+
+    async def problems(self, limit: int | None) -> list[JsonObject]:
+        found = await self._own.problems(limit)
+        for one in self._others:
+            if not one.lost:
+                site = one.hub.settings.site
+                found += [problem | {"site": site} for problem in await one.problems(limit)]
+        return sorted(found, key=_of_hubs_first)[:limit]
+
+    def agent(self, name: str) -> JsonObject | None:
+        return next(filter(None, (one.agent(name) for one in self._owners(name))), None)
+
+    def _owners(self, name: str) -> Iterable[AgentLists]:
+        return (one for one in (self._own, *self._others) if one.hub.roster.knows(name))
+
+    def hub_of(self, agent: str | None) -> Hub:
+        owner = None if agent is None else next(iter(self._owners(agent)), None)
+        return (owner or self._own).hub
+
+    def hubs(self) -> list[Hub]:
+        return [one.hub for one in (self._own, *self._others)]
+
+    def shown(self) -> list[tuple[str, Hub]]:
+        others = [(one.hub.settings.site, one.hub) for one in self._others if not one.lost]
+        return [("", self._own.hub), *others]
+
+
+def _of_hubs_first(problem: JsonObject) -> tuple[bool, int, str]:
+    """What is wrong with a hub or a site, then with agents, the worst first."""
+    agent = problem["agent"]
+    of_hub = agent == "hub" or agent.startswith(SUBJECT)
+    return not of_hub, -Severity(problem["severity"]).rank, agent

@@ -1,0 +1,177 @@
+"""The other sites of the fleet, as a hub of one site sees them: each is followed in the store, as a
+hub follows the one that leads beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client.core import Metric
+
+from fleet.api.agent_lists import AgentLists, SiteLists
+from fleet.api.backend import JsonObject
+from fleet.contract.errors import FleetError
+from fleet.contract.timestamps import timestamp
+from fleet.hub.followed_bus import FollowedBus
+from fleet.hub.follower import Follower
+from fleet.hub.hub import Hub
+from fleet.metrics import hub_families
+from fleet.metrics.collector import labelled
+from fleet.settings import Settings
+from fleet.store.open import followed_store
+from fleet.store.sites import Sites
+
+if TYPE_CHECKING:
+    from fleet.api.hub_backend import HubBackend
+
+LOST: Final = 30.0
+"""Seconds without a word of a site's hub, or of its broker there, from which on the site is lost:
+longer than one hub takes over from another, and than a broker restarts."""
+
+LOOK: Final = 1.0
+"""Seconds between looks."""
+
+NEW: Final = 5.0
+"""Seconds between looks for sites that are new."""
+
+CLOSING: Final = 2.0
+"""Seconds for the last questions to a store."""
+
+
+class OtherSite:
+    """One of them. What is known of it is in `lists`, which say whether it is lost."""
+
+    def __init__(
+        self, settings: Settings, name: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        assert settings.store  # noqa: S101 - a site has one
+        there = replace(settings, store=settings.store.at(name))
+        self.name = name
+        self.store, following = followed_store(there)
+        self.bus = FollowedBus(settings.broker)
+        self.hub = Hub(there, self.store, bus=lambda _: self.bus)
+        self.follower = Follower(self.hub, following)
+        self.follower.on_look += [self.bus.follow, self.store.follow]
+        self.lists = AgentLists(self.hub)
+        self._clock = clock
+        self._silent_since: float | None = clock()
+        self.why = ""
+
+    async def run(self) -> None:
+        try:
+            await self.follower.run()
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSING):
+                    await self.store.close()
+
+    def look(self) -> None:
+        """Judge whether it is lost. How old its last word is, the database says: that is away from
+        this hub as well tells nothing of a site."""
+        now, said = self._clock(), self.follower.said
+        silent = said is None or self.follower.text["stopped_at"] is not None
+        if not silent:
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = now
+        if said is not None and said.age >= LOST:
+            self.why = "no hub of it leads"
+        elif self._silent_since is not None and now - self._silent_since >= LOST:
+            self.why = "no hub of it ever led" if said is None else "its hub has no broker"
+        else:
+            self.why = ""
+        self.lists.lost = bool(self.why)
+
+    def as_dict(self) -> JsonObject:
+        said = self.follower.said
+        return {
+            "site": self.name,
+            "own": False,
+            "lost": self.lists.lost,
+            "why": self.why or None,
+            "leader": (said.leader or None) if said else None,
+            "broker": self.bus.broker.place if said else None,
+            "agents": len(self.hub.roster.names()),
+            "as_of": timestamp(self.follower.time.at) if said else None,
+            "as_of_age": round(self.follower.age, 1) if said else None,
+        }
+
+
+class OtherSites:
+    """A service of a hub, also of one that reads: without sites it does nothing."""
+
+    name = "other-sites"
+
+    def __init__(self, hub: Hub, sites: Sites | None) -> None:
+        self._hub = hub
+        self._sites = sites
+        self._others: dict[str, OtherSite] = {}
+        self._lists: list[AgentLists] = []
+
+    def serve(self, backend: HubBackend) -> None:
+        """Let `backend` tell of all sites."""
+        self._backend = backend
+        if self._sites is not None:
+            backend.lists = SiteLists(AgentLists(self._hub), self._lists)
+            backend.tell_sites = self.as_list
+
+    @property
+    def lost(self) -> set[str]:
+        return {name for name, one in self._others.items() if one.lists.lost}
+
+    async def run(self) -> None:
+        sites = self._sites
+        if sites is None:
+            return
+        looked = float("-inf")
+        async with asyncio.TaskGroup() as group:
+            while True:
+                if time.monotonic() - looked >= NEW:
+                    looked = time.monotonic()
+                    with contextlib.suppress(FleetError):  # the committer, or the follower, says so
+                        self._follow(await asyncio.to_thread(sites.names), group)
+                for one in self._others.values():
+                    one.look()
+                await asyncio.sleep(LOOK)
+
+    def _follow(self, names: Iterable[str], group: asyncio.TaskGroup) -> None:
+        for name in names:
+            if name in self._others or name == self._hub.settings.site:
+                continue
+            one = self._others[name] = OtherSite(self._hub.settings, name)
+            self._lists.append(one.lists)
+            group.create_task(one.run(), name=f"site-{name}")
+            group.create_task(self._backend.follow(one.hub), name=f"news-of-{name}")
+
+    def as_list(self) -> list[JsonObject]:
+        """Every site by name, this one too."""
+        seen, roster = self._backend.seen(), self._hub.roster
+        own: JsonObject = {
+            "site": self._hub.settings.site,
+            "own": True,
+            "lost": False,
+            "why": None,
+            "leader": seen["leader"],
+            "broker": self._hub.bus.broker.place,
+            "agents": len(roster.names()),
+            "as_of": seen["as_of"],
+            "as_of_age": seen["as_of_age"],
+        }
+        every = [own, *(one.as_dict() for one in self._others.values())]
+        return sorted(every, key=lambda one: str(one["site"]))
+
+    def metrics(self) -> Iterable[Metric]:
+        if self._sites is None:
+            return
+        found = self.as_list()
+        yield labelled(hub_families.SITE_UP, {(one["site"],): not one["lost"] for one in found})
+        yield labelled(hub_families.SITE_AGENTS, {(one["site"],): one["agents"] for one in found})
+        ages: dict[tuple[str, ...], float] = {
+            (one["site"],): one["as_of_age"] for one in found if one["as_of_age"] is not None
+        }
+        yield labelled(hub_families.SITE_VIEW_AGE, ages)
