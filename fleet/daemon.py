@@ -142,7 +142,7 @@ def plug(
         sites.serve(backend)
         enrolments.note_departed()
         requests = leadership.requests if leadership else None
-        web = api_server.serve(backend, work, rollouts, failover, requests)
+        web = api_server.serve(backend, work, rollouts, failover, requests, sites.inside())
         commands = ToldCommands(commander)
         live = LiveState(hub, lambda: {"routes": notifier.routes(), **commands.as_dict()})
         check, certificates = SelfCheck(hub), CertificateWatch(hub)

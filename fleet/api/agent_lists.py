@@ -63,7 +63,8 @@ class AgentLists:
         roster, now = self.hub.roster, self.hub.committer.now()
         if brief:
             state = Verdict.UNKNOWN if self.lost else None
-            return [{"agent": n, "state": (state or roster.verdict(n)).value} for n in names]
+            of = {"site": site} if (site := self.hub.settings.site) else {}
+            return [{"agent": n, "state": (state or roster.verdict(n)).value, **of} for n in names]
         views = await in_slices(names, lambda name: self._view(name, now))
         return await in_slices(worst_first(views), described)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -55,7 +55,7 @@ def create_app(
     work: WorkService | None = None,
     rollouts_: RolloutService | None = None,
     open_metrics: bool = False,
-    inside: Inside | None = None,
+    inside: Sequence[Inside] = (),
 ) -> FastAPI:
     """The application over `backend`.
 
@@ -63,7 +63,7 @@ def create_app(
         hosts: the names it answers to.
         work: tasks, blobs and boards; None: it has none. rollouts_: likewise.
         open_metrics: whether `/metrics` asks callers on this machine for no token.
-        inside: what stands between the guard and the routes.
+        inside: what stands between the guard and the routes, the innermost first.
     """
     app = FastAPI(
         title="Fleet hub",
@@ -106,8 +106,8 @@ def create_app(
     app.add_exception_handler(StoreUnavailableError, _on_store_away)
     app.add_exception_handler(WorkError, on_work_error)
     app.add_exception_handler(BlobError, on_blob_error)
-    if inside is not None:
-        between = inside(app.state.authenticator)
+    for one in inside:
+        between = one(app.state.authenticator)
         app.add_middleware(between.cls, *between.args, **between.kwargs)
     uploads = {"/v1/blobs/": work.blobs.limits.most} if work else {}
     app.add_middleware(HttpGuard, hosts=hosts, uploads=uploads)

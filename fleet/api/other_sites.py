@@ -7,23 +7,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client.core import Metric
+from starlette.middleware import Middleware
 
 from fleet.api.agent_lists import AgentLists, SiteLists
+from fleet.api.app import Inside
+from fleet.api.auth import SessionAuthenticator
 from fleet.api.backend import JsonObject
+from fleet.api.to_sites import ToSites
 from fleet.contract.errors import FleetError
 from fleet.contract.timestamps import timestamp
 from fleet.hub.followed_bus import FollowedBus
 from fleet.hub.follower import Follower
 from fleet.hub.hub import Hub
+from fleet.hub_client import HubClient
 from fleet.metrics import hub_families
 from fleet.metrics.collector import labelled
 from fleet.settings import Settings
 from fleet.store.open import followed_store
+from fleet.store.shared import RequestOutbox
 from fleet.store.sites import Sites
 
 if TYPE_CHECKING:
@@ -112,6 +118,7 @@ class OtherSites:
         self._sites = sites
         self._others: dict[str, OtherSite] = {}
         self._lists: list[AgentLists] = []
+        self._tasks: dict[str, list[asyncio.Task[None]]] = {}
 
     def serve(self, backend: HubBackend) -> None:
         """Let `backend` tell of all sites."""
@@ -119,6 +126,34 @@ class OtherSites:
         if self._sites is not None:
             backend.lists = SiteLists(AgentLists(self._hub), self._lists)
             backend.tell_sites = self.as_list
+
+    def inside(self) -> Sequence[Inside]:
+        """The way of what changes something at another site; none where there are no sites."""
+        if self._sites is None:
+            return ()
+        settings = self._hub.settings
+
+        def to_sites(authenticator: SessionAuthenticator) -> Middleware:
+            return Middleware(
+                ToSites,
+                authenticator=authenticator,
+                site_of=self._site_of,
+                outbox=self._outbox,
+                own=settings.site,
+                own_token=lambda: HubClient.own_token_id(settings.home),
+            )
+
+        return (to_sites,)
+
+    def _site_of(self, subject: str) -> str:
+        if _is_known(self._hub, subject):
+            return ""
+        every = self._others.items()
+        return next((name for name, one in every if _is_known(one.hub, subject)), "")
+
+    def _outbox(self, site: str) -> RequestOutbox | None:
+        one = self._others.get(site)
+        return one.store.outbox() if one else None
 
     @property
     def lost(self) -> set[str]:
@@ -140,13 +175,19 @@ class OtherSites:
                 await asyncio.sleep(LOOK)
 
     def _follow(self, names: Iterable[str], group: asyncio.TaskGroup) -> None:
-        for name in names:
-            if name in self._others or name == self._hub.settings.site:
-                continue
+        """Begin with those that are new, and leave those that were removed."""
+        others = set(names) - {self._hub.settings.site}
+        for name in self._others.keys() - others:
+            self._lists.remove(self._others.pop(name).lists)
+            for task in self._tasks.pop(name):
+                task.cancel()
+        for name in sorted(others - self._others.keys()):
             one = self._others[name] = OtherSite(self._hub.settings, name)
             self._lists.append(one.lists)
-            group.create_task(one.run(), name=f"site-{name}")
-            group.create_task(self._backend.follow(one.hub), name=f"news-of-{name}")
+            self._tasks[name] = [
+                group.create_task(one.run(), name=f"site-{name}"),
+                group.create_task(self._backend.follow(one.hub), name=f"news-of-{name}"),
+            ]
 
     def as_list(self) -> list[JsonObject]:
         """Every site by name, this one too."""
@@ -175,3 +216,9 @@ class OtherSites:
             (one["site"],): one["as_of_age"] for one in found if one["as_of_age"] is not None
         }
         yield labelled(hub_families.SITE_VIEW_AGE, ages)
+
+
+def _is_known(hub: Hub, subject: str) -> bool:
+    """An agent, whoever has an alert, or a silence by its id."""
+    book = hub.committer.book
+    return hub.roster.knows(subject) or bool(book.firing_of(subject)) or subject in book.silences

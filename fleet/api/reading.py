@@ -86,7 +86,7 @@ async def read_beside(
             waiting.cancel()
             await asyncio.wait({waiting})
         ready()
-        await api_server.read(backend, forwarding)
+        await api_server.read(backend, (forwarding, *sites.inside()))
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -11,6 +11,9 @@ from fleet.contract.fields import Maybe, Shape, TimeToLive, Ulid
 from fleet.contract.vocabulary import Priority, Result, Verb
 
 AgentName = Annotated[str, Field(pattern=patterns.anchored(patterns.AGENT))]
+Subject = Annotated[str, Field(pattern=patterns.anchored(f"(site:)?(?:{patterns.AGENT})"))]
+"""Of whom an alert is: an agent, or a site that is lost."""
+
 Word = Field(strict=False)
 """FastAPI hands over decoded JSON, where a word is still text."""
 
@@ -55,7 +58,9 @@ class AckBody(Shape):
 class SilenceBody(Shape):
     """Alerts that shall not be sent for a while; absent fields match all."""
 
-    agent: Annotated[Maybe[AgentName], Field(description="only this agent")] = None
+    agent: Annotated[
+        Maybe[Subject], Field(description="only this agent, or the loss of `site:NAME`")
+    ] = None
     scope: Annotated[
         Maybe[Annotated[str, Field(pattern=r"^(group|site):[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]],
         Field(description="only this group or site: `group:NAME` or `site:NAME`"),
@@ -72,7 +77,9 @@ class SilenceBody(Shape):
 class AlertBody(Shape):
     """Which alert is acknowledged."""
 
-    agent: Annotated[Maybe[AgentName], Field(description="whose; absent: the hub's own")] = None
+    agent: Annotated[
+        Maybe[Subject], Field(description="whose, or `site:NAME`; absent: the hub's own")
+    ] = None
     code: Annotated[Code, Field(description="which alert")]
 
 

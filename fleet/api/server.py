@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from typing import Self
 
 from fastapi import FastAPI
@@ -43,6 +44,7 @@ class ApiServer:
         self._failover: FailoverService | None = None
         self._rollouts: RolloutService | None = None
         self._requests: RequestOutbox | None = None
+        self._inside: Sequence[Inside] = ()
         self._socket: socket.socket | None = None
 
     def bind(self) -> tuple[str, int]:
@@ -62,11 +64,13 @@ class ApiServer:
         rollouts: RolloutService | None = None,
         failover: FailoverService | None = None,
         requests: RequestOutbox | None = None,
+        inside: Sequence[Inside] = (),
     ) -> Self:
-        """What `run` will serve; `requests`: what hubs were asked that read beside this one."""
+        """What `run` will serve; `requests`: what hubs were asked that read beside this one;
+        `inside`: as `create_app` has it."""
         self._backend, self._work = backend, work
         self._rollouts, self._failover = rollouts, failover
-        self._requests = requests
+        self._requests, self._inside = requests, inside
         return self
 
     async def stand_by(self, leading: Leading) -> None:
@@ -87,17 +91,17 @@ class ApiServer:
             self.bind()
         if self._backend is None or self._socket is None:
             raise RuntimeError("the API runs without a backend")
-        await self._serve(self._app(self._backend), self._socket, self._requests)
+        app = self._app(self._backend, self._inside, leads=True)
+        await self._serve(app, self._socket, self._requests)
 
-    async def read(self, backend: Backend, forwarding: Inside) -> None:
+    async def read(self, backend: Backend, inside: Sequence[Inside]) -> None:
         """Serve what a hub reads beside the one that leads, until it is cancelled; the address
         stays taken."""
         if self._socket is not None:
-            await self._serve(self._app(backend, forwarding), self._socket.dup())
+            await self._serve(self._app(backend, inside, leads=False), self._socket.dup())
 
-    def _app(self, backend: Backend, inside: Inside | None = None) -> FastAPI:
+    def _app(self, backend: Backend, inside: Sequence[Inside], *, leads: bool) -> FastAPI:
         open_metrics = self._service.open_metrics
-        leads = inside is None
         app = create_app(
             backend,
             Tokens(self._settings.home),

@@ -88,7 +88,7 @@ def _note_route(route: dict[str, Any]) -> None:
 def _row(alert: dict[str, Any]) -> tuple[str, ...]:
     return (
         paint(alert["severity"]),
-        alert["agent"] or "hub",
+        alert["agent"] or (f"hub of {alert['site']}" if "site" in alert else "hub"),
         " ".join([alert["code"], *alert.get("planes", ())]),
         f"flapping, {alert['state']}" if alert.get("flapping_since") else alert["state"],
         alert["since"],

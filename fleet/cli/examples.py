@@ -39,6 +39,7 @@ EXAMPLES: Final = {
     "pair create": ("fleet pair create support --active ada --standby bob --auto",),
     "pair list": ("fleet pair list", "fleet pair list -o json"),
     "site": ("fleet site",),
+    "site remove": ("fleet site remove lima",),
     "site list": ("fleet site list", "fleet site list -o json"),
     "pair show": ("fleet pair show support",),
     "pair failover": ("fleet pair failover support", "fleet pair failover support --stopped"),

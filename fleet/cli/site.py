@@ -49,6 +49,21 @@ def list_(settings: Settings, output: str = "table") -> None:
             note("Try: FLEET_SITE=NAME at the hubs of each broker, with one FLEET_STORE")
 
 
+@site.command()
+@click.argument("name")
+@with_settings("home", "store", "store_password_file")
+def remove(settings: Settings, name: str) -> None:
+    """Forget the site NAME, which is closed for good. What it stored stays in the database.
+
+    Its agents' names are free then, and nobody calls it lost any more.
+    """
+    from fleet.contract.store_url import site_name
+    from fleet.store.open import remove_site
+
+    remove_site(settings, site_name(name))
+    note(f"{name} is no site any more; its hub would be one again by its next start")
+
+
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
     if one["lost"]:
         state = f"{paint('unknown', 'lost')}: {one['why']}"

@@ -42,9 +42,12 @@ class ThroughHub:
         self._sent: set[str] = set()
 
     async def known(self) -> list[str]:
-        """Every agent the hub knows, also those that are away."""
+        """Every agent the hub knows, also those that are away; of several sites those of its own,
+        whom a broadcast reaches."""
         answer = await asyncio.to_thread(self._client.get, "/v1/agents?brief=true")
-        return sorted(item["agent"] for item in answer["agents"])
+        own = {one["site"] for one in answer.get("sites", ()) if one["own"]}
+        here = (item for item in answer["agents"] if not own or item["site"] in own)
+        return sorted(item["agent"] for item in here)
 
     async def send(
         self, command: CommandMessage, expected: Sequence[str], patience: float

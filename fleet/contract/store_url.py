@@ -36,7 +36,7 @@ MAIN: Final = "main"
 SCHEMAS: Final = "fleet_site_"
 """How the schemas of the other sites begin."""
 
-_is_site: Final = re.compile("[a-z][a-z0-9-]{0,30}").fullmatch
+_is_site: Final = re.compile("[a-z0-9](?:[a-z0-9-]{0,29}[a-z0-9])?").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def site_name(text: str) -> str:
         ConfigError: no site is called so.
     """
     if text and not _is_site(text):
-        why = "not a letter, then letters, digits and -, all small, 31 at most"
+        why = "not small letters, digits and - between them, 31 at most"
         raise ConfigError(f"site {text!r} is not usable", why, "FLEET_SITE=berlin")
     return text
 

@@ -122,6 +122,24 @@ def reserve_name(settings: Settings, agent: str) -> None:
         database.close()
 
 
+def remove_site(settings: Settings, name: str) -> None:
+    """Forget a site that is closed for good.
+
+    Raises:
+        ConfigError: there is no such site, or a hub of it still leads.
+        StoreError: the database cannot be asked.
+    """
+    if settings.store is None:
+        raise ConfigError("the store is in the home", "it has no sites", "FLEET_STORE=…")
+    from fleet.store.postgres.sites import remove
+
+    database = _database(settings, settings.store.at(name))
+    try:
+        remove(database, name)
+    finally:
+        database.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """A store elsewhere: its schema, the newest that we know, who leads (empty: nobody)."""

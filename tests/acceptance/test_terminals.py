@@ -107,6 +107,7 @@ FLEET: Final[dict[str, str]] = {
     "serve": "-v",
     "site": "",
     "site list": "",
+    "site remove": "lima",
     "status": "",
     "store migrate": "home",
     "rollout abort": "01KB5QZ2M4W3J8X7V6T5S4R3Q2",

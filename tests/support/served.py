@@ -74,6 +74,11 @@ class Served:
         wait_until(self._ready, 60, "the hub's start")
         return self
 
+    @property
+    def serves(self) -> bool:
+        """Whether it was started, and not ended by us."""
+        return self._process is not None
+
     def stop(self) -> int:
         """End it as an operator does; its exit code."""
         return self._end(signal.SIGTERM)

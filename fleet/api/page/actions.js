@@ -39,14 +39,17 @@ export function forSoLong(text, label, begin) {
     button(text, label, () => begin(Number(choice.value), length()[0])), choice);
 }
 
-export function acknowledge(target, label, again) {
+// What is asked about another site's hub names the site; an agent's is known.
+const at = (site) => (site ? `?site=${encodeURIComponent(site)}` : "");
+
+export function acknowledge(target, label, again, site = null) {
   return button("Acknowledge", `Acknowledge ${label}`,
-    () => act(() => post("/v1/alerts/ack", target), `${label} acknowledged`, again));
+    () => act(() => post("/v1/alerts/ack" + at(site), target), `${label} acknowledged`, again));
 }
 
-export function silence(target, label, again) {
+export function silence(target, label, again, site = null) {
   return forSoLong("Silence", `Silence ${label}`, (seconds, length) =>
-    act(() => post("/v1/silences", { ...target, seconds }), `${label} silenced for ${length}`, again));
+    act(() => post("/v1/silences" + at(site), { ...target, seconds }), `${label} silenced for ${length}`, again));
 }
 
 export function lift(id, text, label, again) {

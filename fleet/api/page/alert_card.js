@@ -9,8 +9,15 @@ import { AlertState, COMMANDS, EXAMINE, Outcome, RUNBOOKS } from "./vocabulary.j
 
 const MARK = new RegExp("\\{agent\\}");
 
-export const keyOf = (alert) => `${alert.agent ?? ""} ${alert.code}`;
-export const whose = (alert) => (alert.agent ? el("a", { href: `#/agent/${alert.agent}` }, alert.agent) : "the hub");
+export const keyOf = (alert) => `${alert.site ?? ""} ${alert.agent ?? ""} ${alert.code}`;
+
+// An agent, a site that is lost, or a hub, which is named where it is another site's.
+export function whose(alert) {
+  if (!alert.agent) return alert.site ? `the hub of ${alert.site}` : "the hub";
+  return isAgent(alert) ? el("a", { href: `#/agent/${alert.agent}` }, alert.agent) : alert.agent;
+}
+
+const isAgent = ({ agent }) => Boolean(agent) && !agent.includes(":");
 
 // `withAgent`: whether it is named; on the page of an agent everybody knows.
 export function alertCard(alert, channels, again, withAgent = true) {
@@ -28,8 +35,8 @@ export function alertCard(alert, channels, again, withAgent = true) {
     el("div", { class: "alert-told" }, el("h3", {}, "Told"), toldList(alert, channels)),
     el("div", {}, el("h3", {}, "Next"), step ? el("p", {}, step) : null, command(nextCommand(alert))),
     mayOperate() ? el("div", { class: "verbs" },
-      alert.acknowledged_by ? null : acknowledge(target, label, again),
-      alert.silenced ? null : silence(target, label, again)) : null);
+      alert.acknowledged_by ? null : acknowledge(target, label, again, alert.site),
+      alert.silenced ? null : silence(target, label, again, alert.site)) : null);
 }
 
 const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
@@ -57,9 +64,10 @@ function measured({ value, threshold }) {
   return el("p", { class: "measured" }, text, bar);
 }
 
-export function nextCommand({ agent, code }) {
+export function nextCommand(alert) {
+  const { agent, code } = alert;
   const text = COMMANDS[code] ?? "fleet status {agent}";
-  if (agent) return text.replace(MARK, agent);
+  if (isAgent(alert)) return text.replace(MARK, agent);
   return MARK.test(text) ? EXAMINE : text;
 }
 

@@ -174,9 +174,9 @@ function newRow(name) {
 }
 
 function describe(row, agent) {
-  const [labels, state, heard, up, checked, alerts] = texts(agent);
+  const [labels, state, lost, heard, up, checked, alerts] = texts(agent);
   replace(row.name, row.title, labels ? el("small", { title: labels }, labels) : null);
-  replace(row.state, word(state), el("small", {}, [heard, up].filter(Boolean).join(", ")));
+  replace(row.state, word(state), el("small", {}, [lost, heard, up].filter(Boolean).join(", ")));
   replace(row.checks, el("span", { title: checked }, checked), alerts ? el("small", { title: alerts }, alerts) : null);
 }
 
@@ -214,8 +214,9 @@ function texts(agent) {
   const labels = Object.entries(agent.labels ?? {}).map(([key, value]) => `${key}=${value}`);
   const what = [agent.kind, agent.versions?.agent].filter(Boolean).join(" ");
   return [
-    [what, ...labels].filter(Boolean).join(" · "),
+    [agent.site ? `at ${agent.site}` : "", what, ...labels].filter(Boolean).join(" · "),
     agent.state,
+    agent.site_lost ? "site lost" : "",
     ago(agent.age),
     agent.uptime === null || agent.uptime === undefined ? "" : `up ${age(agent.uptime)}`,
     checks(agent),

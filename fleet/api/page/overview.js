@@ -59,4 +59,5 @@ function ofPlane({ agent, code }) {
   return PLANES[plane] ? [`this does not hold: ${PLANES[plane]}`, `fleet status ${agent}`] : null;
 }
 
-const who = (agent) => (agent === HUB ? HUB : el("a", { href: `#/agent/${agent}` }, agent));
+// A hub, or a site that is lost, has no page of its own.
+const who = (agent) => (agent === HUB || agent.includes(":") ? agent : el("a", { href: `#/agent/${agent}` }, agent));

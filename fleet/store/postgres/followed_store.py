@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from fleet.store.port import LeadershipLostError
+from fleet.store.postgres.requests import Requests
 from fleet.store.postgres.store import PostgresStore
 from fleet.store.records import DiskUsage
+from fleet.store.shared import RequestOutbox
 
 
 class FollowedStore(PostgresStore):
@@ -23,3 +26,11 @@ class FollowedStore(PostgresStore):
 
     def disk_usage(self) -> DiskUsage:
         return DiskUsage(dict(self._told), None)
+
+    def outbox(self) -> RequestOutbox:
+        """The way to the hub that leads there."""
+        return Requests(self._database, _nobody_leads, lambda: None)
+
+
+def _nobody_leads() -> str:
+    raise LeadershipLostError("this hub does not lead there", "it reads")

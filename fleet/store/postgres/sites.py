@@ -173,6 +173,38 @@ def reserve(database: Database, name: str) -> None:
         )
 
 
+def remove(database: Database, name: str) -> None:
+    """Forget a site that is closed for good; what it stored stays.
+
+    Raises:
+        ConfigError: there is no such site, or a hub of it still leads.
+        StoreError: the database cannot be asked.
+    """
+
+    def forget(connection: Connection) -> None:
+        if name not in (known := _known(connection)):
+            raise ConfigError(
+                f"there is no site {name}", f"known: {', '.join(sorted(known))}", "fleet site list"
+            )
+        if held := _leader(connection):
+            raise ConfigError(f"{held} leads at {name}", "the site is not closed", "end it there")
+        connection.execute("DELETE FROM fleet_sites.agent WHERE site = %s", (name,))
+        connection.execute("DELETE FROM fleet_sites.site WHERE name = %s", (name,))
+
+    database.open()
+    database.transaction(forget)
+
+
+def _leader(connection: Connection) -> str:
+    """Who leads at the site whose part this is; empty: nobody."""
+    row = connection.execute("SELECT to_regclass('leader_leases') IS NOT NULL").fetchone()
+    if not row or not row[0]:
+        return ""
+    query = "SELECT holder FROM leader_leases WHERE expires > clock_timestamp()"
+    held = connection.execute(query).fetchone()
+    return str(held[0]) if held else ""
+
+
 def _known(connection: Connection) -> dict[str, str]:
     """Every site with its fleet."""
     row = connection.execute("SELECT to_regclass('fleet_sites.site') IS NOT NULL").fetchone()

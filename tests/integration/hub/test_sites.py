@@ -4,6 +4,7 @@ of them, and one alert where one of them is lost."""
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,11 @@ LONG = 120.0
 
 NAMES = ("berlin", "lima", "paris")
 
+EVERYBODY = [
+    ("ada", "berlin", "ok"), ("bob", "lima", "ok"), ("cleo", "paris", "ok"),
+    ("dan", "berlin", "ok"), ("eve", "lima", "ok"), ("fay", "paris", "ok"),
+]  # fmt: skip
+
 PRESENCE = {"agent-late", "agent-stale", "agent-offline"}
 
 
@@ -46,6 +52,8 @@ class Site:
         if first is not None:
             (self.hub.home / FILE).write_bytes((first.hub.home / FILE).read_bytes())
             (self.hub.home / FILE).chmod(0o600)
+            shutil.copy2(first.hub.home / "tokens.json", self.hub.home)
+            self.hub.tokens = first.hub.tokens
         self.hub.start()
 
     def speak(self, *agents: str) -> None:
@@ -92,14 +100,14 @@ class World:
             site.start(first)
             first = first or site
 
-    def told(self, code: str) -> list[tuple[str, str]]:
-        """By whom of whom an alert fires."""
-        return [
-            (site.name, agent or "hub")
-            for site in self.sites.values()
-            for agent, what in site.firing()
-            if what == code
-        ]
+    def tells_of(self, lost: str) -> list[str]:
+        """The sites in whose books it fires that one of them is lost."""
+        served = [site for site in self.sites.values() if site.hub.serves]
+        return [site.name for site in served if (f"site:{lost}", "site-lost") in site.firing()]
+
+    def codes(self) -> set[str]:
+        """What fires anywhere."""
+        return {code for site in self.sites.values() for _, code in site.firing()}
 
     def close(self) -> None:
         for site in self.sites.values():
@@ -118,28 +126,27 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def test_one_view_over_all_sites_and_one_alert_for_one_that_is_lost(world: World) -> None:
     berlin, lima, paris = world.sites.values()
-    for site, agents in (
-        (berlin, ("ada", "dan")),
-        (lima, ("bob", "eve")),
-        (paris, ("cleo", "fay")),
-    ):
-        site.speak(*agents)
-    everybody = [
-        ("ada", "berlin", "ok"), ("bob", "lima", "ok"), ("cleo", "paris", "ok"),
-        ("dan", "berlin", "ok"), ("eve", "lima", "ok"), ("fay", "paris", "ok"),
-    ]  # fmt: skip
+    berlin.speak("ada", "dan")
+    lima.speak("bob", "eve")
+    paris.speak("cleo", "fay")
     for site in world.sites.values():
-        wait_until(lambda s=site: s.agents() == everybody, LONG, f"all at {site.name}")  # type: ignore[misc]
-        assert site.lost() == set()
+        wait_until(lambda s=site: s.agents() == EVERYBODY, LONG, f"all at {site.name}")  # type: ignore[misc]
+    any_hub_shows_every_site(world)
+    what_is_asked_of_any_is_done_by_the_site_whose_agent_it_is(world)
+    a_name_is_one_agents(world)
+    a_site_without_a_broker_is_lost(world)
+    a_site_without_a_hub_is_lost(world)
 
-    # A page at a time, in one order; one site alone; one agent; what another site stored.
+
+def any_hub_shows_every_site(world: World) -> None:
+    lima = world.sites["lima"]
     page = lima.hub.get("/v1/agents?limit=4")
     assert [one["agent"] for one in page["agents"]] == ["ada", "bob", "cleo", "dan"]
     assert (page["total"], page["counts"]["ok"]) == (6, 6)
     rest = lima.hub.get(f"/v1/agents?limit=4&cursor={page['next']}")
     assert [one["agent"] for one in rest["agents"]] == ["eve", "fay"]
     assert rest["next"] is None
-    assert lima.agents("?site=paris") == everybody[2::3]
+    assert lima.agents("?site=paris") == EVERYBODY[2::3]
     assert lima.hub.get("/v1/agents/ada")["site"] == "berlin"
     assert len(lima.hub.get("/v1/history?agent=ada")["messages"]) == 1
     shown = fleet("status", "--site", "paris", environ=lima.hub.environ)
@@ -149,7 +156,30 @@ def test_one_view_over_all_sites_and_one_alert_for_one_that_is_lost(world: World
     scraped = lima.hub.ask("GET", "/metrics", "scraper")[1]
     assert 'fleet_site_up{site="paris"} 1' in scraped
 
-    # A name is one agent's.
+
+def what_is_asked_of_any_is_done_by_the_site_whose_agent_it_is(world: World) -> None:
+    berlin, lima, paris = world.sites.values()
+    silence = {"seconds": 600, "agent": "ada"}
+    status, made, _ = lima.hub.ask("POST", "/v1/silences", body=silence)
+    assert status == 201, made
+    held = [one["id"] for one in berlin.hub.get("/v1/silences")["silences"]]
+    assert held == [made["id"]]
+    assert lima.hub.get("/v1/silences")["silences"] == []
+    status, told, _ = lima.hub.ask("POST", "/v1/silences", "viewer", silence)
+    assert status == 403, told
+    both = {"to": ["ada", "bob"], "verb": "status-report"}
+    status, told, _ = lima.hub.ask("POST", "/v1/send", body=both)
+    assert (status, "of several sites: berlin, lima" in told["detail"]) == (422, True), told
+    assert lima.hub.ask("POST", "/v1/send", None, both)[0] == 401
+    assert lima.hub.ask("POST", "/v1/send?site=oslo", body=both)[0] == 404
+    status, told, _ = lima.hub.ask("POST", "/v1/send", body=both | {"to": "cleo"})
+    assert status == 202, told
+    waiting = paris.hub.get("/v1/inbox?agent=cleo&unread=true")["messages"]
+    assert [one["id"] for one in waiting] == told["ids"]
+
+
+def a_name_is_one_agents(world: World) -> None:
+    paris = world.sites["paris"]
     refused = fleet(
         "agent", "add", "ada", environ=paris.hub.environ | {"FLEET_BROKER_KIND": "other"}
     )
@@ -157,37 +187,35 @@ def test_one_view_over_all_sites_and_one_alert_for_one_that_is_lost(world: World
     assert "ada is an agent of the site berlin" in refused.stderr
     assert "Try: fleet agent add ada-paris" in refused.stderr
 
-    # A site without a broker: its hub says so itself, and one other hub for all.
+
+def a_site_without_a_broker_is_lost(world: World) -> None:
+    """Its own hub says that it has none, and one other hub that the site is lost."""
+    berlin, lima, paris = world.sites.values()
+    gone = [("cleo", "paris", "unknown (lost)"), ("fay", "paris", "unknown (lost)")]
     paris.broker.kill()
     for site in (berlin, lima):
-        wait_until(lambda s=site: s.lost() == {"paris"}, LONG, f"paris lost to {site.name}")  # type: ignore[misc]
-        assert site.agents("?site=paris") == [
-            ("cleo", "paris", "unknown (lost)"), ("fay", "paris", "unknown (lost)"),
-        ]  # fmt: skip
+        wait_until(lambda s=site: "paris" in s.lost(), LONG, f"paris lost to {site.name}")  # type: ignore[misc]
         assert site.sites()["paris"]["why"] == "its hub has no broker"
-    wait_until(lambda: world.told("site-lost"), LONG, "the alert")
-    assert [of for _, of in world.told("site-lost")] == ["site:paris"]
-    assert not any(world.told(code) for code in PRESENCE), "nobody is told of each agent"
+        assert site.agents("?site=paris") == gone
+    wait_until(lambda: world.tells_of("paris"), LONG, "the alert")
     shown = fleet("status", environ=lima.hub.environ)
     assert "unknown (site lost)" in shown.stdout
     assert "site paris is lost" in shown.stderr
-
+    assert len(world.tells_of("paris")) == 1
+    assert not [code for code in world.codes() if code in PRESENCE], "nobody is told of each agent"
     paris.broker.start()
-    wait_until(lambda: not berlin.lost() | lima.lost(), LONG, "the return of paris")
-    wait_until(lambda: not world.told("site-lost"), LONG, "the end of the alert")
+    wait_until(lambda: "paris" not in berlin.lost() | lima.lost(), LONG, "the return of paris")
+    wait_until(lambda: not world.tells_of("paris"), LONG, "the end of the alert")
 
-    # A site without a hub.
+
+def a_site_without_a_hub_is_lost(world: World) -> None:
+    berlin, lima, paris = world.sites.values()
     berlin.hub.kill()
-    left = (lima, paris)
-    for site in left:
-        wait_until(lambda s=site: s.lost() == {"berlin"}, LONG, f"berlin lost to {site.name}")  # type: ignore[misc]
+    for site in (lima, paris):
+        wait_until(lambda s=site: "berlin" in s.lost(), LONG, f"berlin lost to {site.name}")  # type: ignore[misc]
         assert site.sites()["berlin"]["why"] == "no hub of it leads"
-    told = wait_until(
-        lambda: [(s.name, a) for s in left for a, code in s.firing() if code == "site-lost"],
-        LONG,
-        "the alert",
-    )
-    assert [of for _, of in told] == ["site:berlin"]
+    wait_until(lambda: world.tells_of("berlin"), LONG, "the alert")
+    assert len(world.tells_of("berlin")) == 1
     berlin.hub.start()
-    wait_until(lambda: not lima.lost() | paris.lost(), LONG, "the return of berlin")
-    wait_until(lambda: not world.told("site-lost"), LONG, "the end of the alert")
+    wait_until(lambda: "berlin" not in lima.lost() | paris.lost(), LONG, "the return of berlin")
+    wait_until(lambda: not world.tells_of("berlin"), LONG, "the end of the alert")

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from fleet.contract.errors import ConfigError
 from fleet.contract.store_url import StoreUrl
 from fleet.contract.vocabulary import MessageKind
+from fleet.store.move import Move, into_database
 from fleet.store.port import StoreError
 from fleet.store.postgres import PostgresStore
 from fleet.store.postgres.connection import Database
 from fleet.store.postgres.lease import Lease
 from fleet.store.postgres.migrations import known_version
-from fleet.store.postgres.sites import PostgresSites, reserve
+from fleet.store.postgres.sites import PostgresSites, remove, reserve
 from fleet.store.records import Batch
+from fleet.store.sqlite import moved as home_moved
+from fleet.store.transfer.sides import KeptDocuments
 from tests.support import postgres
-from tests.support.stores import ids, stored
+from tests.support.stores import SqlitePlace, ids, stored
 
 pytestmark = postgres.needs_postgres
 
@@ -140,3 +144,35 @@ def test_one_site_tells_that_another_is_lost_and_the_next_where_that_is_lost_too
     assert c.tells_of(()) == set()
     assert b.tells_of({"a"}) == {"a"}, "c is back"
     assert a.tells_of({"c"}) == {"c"}, "and lost again: whoever sees it first"
+
+
+def test_a_site_that_is_closed_is_forgotten_and_its_names_are_free(world: World) -> None:
+    berlin, lima = world.sites("berlin"), world.leads("lima")
+    assert lima.sites
+    lima.sites.keep({"bob"})
+    with pytest.raises(ConfigError, match="leads at lima"):
+        remove(world.database("lima"), "lima")
+    lima.release()
+    remove(world.database("lima"), "lima")
+    assert berlin.names() == ["berlin"]
+    assert berlin.keep({"bob"}) == {}
+    with pytest.raises(ConfigError, match="there is no site lima"):
+        remove(world.database("lima"), "lima")
+
+
+async def test_a_home_moves_into_the_part_of_its_site(world: World, tmp_path: Path) -> None:
+    home = SqlitePlace(tmp_path)
+    store = home.store()
+    store.open()
+    await store.commit(Batch(messages=[stored(1)]))
+    await store.close()
+    world.leads("main")
+    move = Move(home.home, world.url.at("lima"), None, KeptDocuments(dict, lambda _: None))
+    assert [one.rows for one in into_database(move).tables if one.name == "message"] == [1]
+    with pytest.raises(StoreError, match="site lima") as refused:
+        home_moved.require_here(home.home)
+    assert "FLEET_SITE=lima" in refused.value.remedy
+    moved = PostgresStore(world.database("lima"), leadership=world.leads("lima"))
+    moved.open()
+    assert await ids(moved) == [1]
+    await moved.close()

@@ -78,7 +78,8 @@ def test_no_field_of_an_agent_reaches_a_model(
 
 def test_every_field_of_a_view_is_judged() -> None:
     judged = {*FIELDS, "state", "age", "last_seen", "since", "ok", "enrolled", "interval", "boot",
-              "seq", "labels", "groups", "goodbye", "held", "flapping", "kind"}  # fmt: skip
+              "seq", "labels", "groups", "goodbye", "held", "flapping", "kind", "site",
+              "site_lost"}  # fmt: skip
     assert set(WELL.__slots__) == judged
 
 
