@@ -150,7 +150,7 @@ def plug(
             recorder, commander, enrolments, notifier, exporter, offers, work, rollouts, failover,
             backend, web, check, audit, certificates, capacity, maintenance, AccountsUpkeep(hub),
             LateWills(hub), live, RepeatedReceipts(hub), sites, SiteNames(hub),
-            SiteWatch(hub, lambda: sites.lost), *dead_man,
+            SiteWatch(hub, sites), *dead_man,
         )  # fmt: skip
         endpoint = endpoint_of(hub.settings)
         return (*own, OpenTelemetry(hub, commander, exporter, endpoint)) if endpoint else own

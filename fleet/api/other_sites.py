@@ -93,6 +93,11 @@ class OtherSite:
             self.why = ""
         self.lists.lost = bool(self.why)
 
+    @property
+    def is_doubted(self) -> bool:
+        """Whether nothing is heard of it, and not for long enough to call it lost."""
+        return self._silent_since is not None and not self.why
+
     def as_dict(self) -> JsonObject:
         said = self.follower.said
         return {
@@ -118,6 +123,7 @@ class OtherSites:
         self._sites = sites
         self._others: dict[str, OtherSite] = {}
         self._lists: list[AgentLists] = []
+        self.has_looked = False
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
 
     def serve(self, backend: HubBackend) -> None:
@@ -159,6 +165,10 @@ class OtherSites:
     def lost(self) -> set[str]:
         return {name for name, one in self._others.items() if one.lists.lost}
 
+    @property
+    def doubted(self) -> set[str]:
+        return {name for name, one in self._others.items() if one.is_doubted}
+
     async def run(self) -> None:
         sites = self._sites
         if sites is None:
@@ -170,6 +180,7 @@ class OtherSites:
                     looked = time.monotonic()
                     with contextlib.suppress(FleetError):  # the committer, or the follower, says so
                         self._follow(await asyncio.to_thread(sites.names), group)
+                        self.has_looked = True
                 for one in self._others.values():
                     one.look()
                 await asyncio.sleep(LOOK)

@@ -93,7 +93,7 @@ def store(settings: Settings) -> Iterator[Diagnosis]:
     if settings.store is None:
         return
     found = look_elsewhere(settings)
-    said = f"{settings.store} answers"
+    said = f"{settings.store.name} answers"
     if found.version < found.newest:
         said += f", with the schema {found.version} of {found.newest}"
         yield Diagnosis("store", Level.WARNING, said, "fleet serve of this release brings it up")

@@ -171,6 +171,7 @@ COMMANDS: Final[dict[str, str]] = {
     HubAlertCode.ACL_OPEN: "fleet acl test",
     HubAlertCode.HUB_CLOCK: EXAMINE,
     HubAlertCode.STORE_DOWN: EXAMINE,
+    HubAlertCode.SITE_LOST: "fleet site list",
     HubAlertCode.FAILOVER: "fleet pair list",
     HubAlertCode.FAILOVER_MANUAL: "fleet pair list",
     HubAlertCode.FAILOVER_FROZEN: EXAMINE,

@@ -4,6 +4,7 @@ without rights (the program refuses root); a database a test, made from one that
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import os
 import pwd
@@ -11,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -185,3 +186,41 @@ _numbers = itertools.count(1)
 
 def new_name() -> str:
     return f"t{next(_numbers)}"
+
+
+@contextlib.contextmanager
+def pooler(server: Postgres, database: str, folder: Path) -> Iterator[StoreUrl]:
+    """PgBouncer in transaction mode, with two connections to the server; the way through it."""
+    port = free_port()
+    users, config = folder / "users", folder / "pgbouncer.ini"
+    users.write_text('"fleet" ""\n')
+    config.write_text(
+        f"[databases]\n{database} = host=127.0.0.1 port={server.port} user=fleet\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n"
+        f"auth_file = {users}\nlogfile =\n"
+    )
+    for path in (folder, users, config):
+        hand_over(path)
+    if os.geteuid() == 0:  # pytest's folders above it are root's own
+        for path in list(folder.parents)[:2]:
+            path.chmod(0o711)
+    process = subprocess.Popen(
+        [PGBOUNCER or "", config.name],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **unprivileged(),
+    )  # fmt: skip
+    url = StoreUrl.parse(f"postgresql://fleet@127.0.0.1:{port}/{database}")
+    try:
+        wait_until(lambda: _is_up(url), what="the pooler")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _is_up(url: StoreUrl) -> bool:
+    try:
+        psycopg.connect(url.text, connect_timeout=1).close()
+    except psycopg.OperationalError:
+        return False
+    return True

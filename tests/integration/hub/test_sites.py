@@ -48,13 +48,16 @@ class Site:
 
     def start(self, first: Site | None) -> None:
         self.broker.start()
-        self.hub.home.mkdir(parents=True)
         if first is not None:
-            (self.hub.home / FILE).write_bytes((first.hub.home / FILE).read_bytes())
-            (self.hub.home / FILE).chmod(0o600)
-            shutil.copy2(first.hub.home / "tokens.json", self.hub.home)
-            self.hub.tokens = first.hub.tokens
+            self.take_from(first)
         self.hub.start()
+
+    def take_from(self, first: Site) -> None:
+        """What a further hub of a fleet needs of one that has served."""
+        self.hub.home.mkdir(parents=True)
+        for name in (FILE, "tokens.json"):
+            shutil.copy2(first.hub.home / name, self.hub.home)
+        self.hub.tokens = first.hub.tokens
 
     def speak(self, *agents: str) -> None:
         for agent in agents:
@@ -133,6 +136,7 @@ def test_one_view_over_all_sites_and_one_alert_for_one_that_is_lost(world: World
         wait_until(lambda s=site: s.agents() == EVERYBODY, LONG, f"all at {site.name}")  # type: ignore[misc]
     any_hub_shows_every_site(world)
     what_is_asked_of_any_is_done_by_the_site_whose_agent_it_is(world)
+    a_hub_that_reads_at_a_site_shows_every_site(world)
     a_name_is_one_agents(world)
     a_site_without_a_broker_is_lost(world)
     a_site_without_a_hub_is_lost(world)
@@ -176,6 +180,25 @@ def what_is_asked_of_any_is_done_by_the_site_whose_agent_it_is(world: World) -> 
     assert status == 202, told
     waiting = paris.hub.get("/v1/inbox?agent=cleo&unread=true")["messages"]
     assert [one["id"] for one in waiting] == told["ids"]
+
+
+def a_hub_that_reads_at_a_site_shows_every_site(world: World) -> None:
+    berlin, lima, _ = world.sites.values()
+    beside = Site("lima", lima.hub.home.parent / "beside", lima.hub.environ["FLEET_STORE"])
+    beside.hub.environ["FLEET_BROKER"] = lima.broker.url
+    try:
+        beside.take_from(berlin)
+        beside.hub.start()
+        wait_until(lambda: beside.agents() == EVERYBODY, LONG, "all at the hub that reads")
+        assert beside.hub.get("/v1/agents")["role"] == "reader"
+        status, made, _ = beside.hub.ask(
+            "POST", "/v1/silences", body={"seconds": 600, "agent": "dan"}
+        )
+        assert status == 201, made
+        held = {one["id"] for one in berlin.hub.get("/v1/silences")["silences"]}
+        assert made["id"] in held
+    finally:
+        beside.hub.stop()
 
 
 def a_name_is_one_agents(world: World) -> None:

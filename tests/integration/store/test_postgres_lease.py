@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +18,8 @@ from fleet.store.postgres.connection import Database
 from fleet.store.postgres.lease import Lease
 from fleet.store.records import Batch
 from tests.support import postgres
-from tests.support.broker import free_port
 from tests.support.stores import PostgresPlace, ids, stored
 from tests.support.telemetry import NOON
-from tests.support.waiting import wait_until
 
 pytestmark = postgres.needs_postgres
 
@@ -196,26 +192,13 @@ async def test_a_pooler_in_transaction_mode_may_stand_between(
     place: PostgresPlace, tmp_path: Path
 ) -> None:
     """With fewer connections to the server than the hubs have: none is anybody's own."""
-    port = free_port()
-    users, config = tmp_path / "users", tmp_path / "pgbouncer.ini"
-    users.write_text('"fleet" ""\n')
-    config.write_text(
-        f"[databases]\n{place.name} = host=127.0.0.1 port={place.server.port} user=fleet\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n"
-        f"auth_file = {users}\nlogfile =\n"
-    )
-    for path in (tmp_path, users, config):
-        postgres.hand_over(path)
-    pooler = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
-        [postgres.PGBOUNCER or "", config.name],
-        cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        **_in_reach(tmp_path),
-    )  # fmt: skip
-    url = StoreUrl.parse(f"postgresql://fleet@127.0.0.1:{port}/{place.name}")
+    with postgres.pooler(place.server, place.name, tmp_path) as url:
+        await _take_turns(place, url)
+
+
+async def _take_turns(place: PostgresPlace, url: StoreUrl) -> None:
     hubs = Hubs(url)
     try:
-        wait_until(lambda: _answers(url), what="the pooler")
         (old, one), (new, two) = hubs.hub("one"), hubs.hub("two")
         assert one.acquire() is None
         old.open()
@@ -235,21 +218,3 @@ async def test_a_pooler_in_transaction_mode_may_stand_between(
     finally:
         for store in hubs.stores:
             await store.close()
-        pooler.terminate()
-        pooler.wait(10)
-
-
-def _in_reach(folder: Path) -> dict[str, object]:
-    """Whom the pooler runs as; pytest's folders above it are root's own."""
-    for path in list(folder.parents)[:2]:
-        if os.geteuid() == 0:
-            path.chmod(0o711)
-    return postgres.unprivileged()
-
-
-def _answers(url: StoreUrl) -> bool:
-    try:
-        psycopg.connect(url.text).close()
-    except psycopg.OperationalError:
-        return False
-    return True

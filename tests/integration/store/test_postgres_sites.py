@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,3 +177,27 @@ async def test_a_home_moves_into_the_part_of_its_site(world: World, tmp_path: Pa
     moved.open()
     assert await ids(moved) == [1]
     await moved.close()
+
+
+@pytest.mark.skipif(not postgres.PGBOUNCER, reason="PgBouncer is not installed")
+async def test_sites_keep_apart_behind_a_pooler_in_transaction_mode(
+    world: World, tmp_path: Path
+) -> None:
+    """Both use the same two connections to the server, in turns."""
+    with postgres.pooler(postgres.shared_server(), world.name, tmp_path) as url:
+        world.url = url
+        stores = {
+            site: PostgresStore(world.database(site), leadership=world.leads(site))
+            for site in ("berlin", "main")
+        }
+        for store in stores.values():
+            store.open()
+        for number in range(1, 21):
+            await asyncio.gather(
+                stores["berlin"].commit(Batch(messages=[stored(number)])),
+                stores["main"].commit(Batch(messages=[stored(number + 100)])),
+            )
+        assert await ids(stores["berlin"]) == list(range(1, 21))
+        assert await ids(stores["main"]) == list(range(101, 121))
+        for store in stores.values():
+            await store.close()
