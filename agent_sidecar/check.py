@@ -40,6 +40,8 @@ def explain(config: Config) -> Iterator[str]:
     yield from _hub(kept_in(config.state))
     yield ""
     yield from (f"here    {instance.described()}" for instance in kinds.instances(config))
+    for instance in kinds.elsewhere(config):
+        yield f"beside  {instance.described()}; FLEET_INSTANCE={instance.place} chooses it"
     assembly = kinds.assemble(config)
     yield f"kind    {assembly.kind}: {Kind(assembly.kind).meaning}"
     yield from (f"        {line}" for line in assembly.found)

@@ -79,6 +79,18 @@ def instances(config: Config) -> list[Instance]:
     return [one for kind in kinds for one in _module(kind).instances(config)]
 
 
+def elsewhere(config: Config) -> list[Instance]:
+    """Those of the same kind that run in homes which nothing leads to, where processes tell.
+
+    Raises:
+        ConfigError: as `kind_of`.
+    """
+    if kind_of(config) is not Kind.OPENCLAW:
+        return []
+    found: list[Instance] = _module(Kind.OPENCLAW).elsewhere(config)
+    return found
+
+
 def _at_the_instance(config: Config) -> Config:
     """Settings that look at the folder of the named instance only, if it is a path."""
     named = config.path("FLEET_INSTANCE")

@@ -19,7 +19,7 @@ from fleet.contract.named_process import owners
 _MOST_ENTRIES: Final = 4096
 """Of a home folder, looked through for profiles."""
 
-_MOST_PROCESSES: Final = 64
+MOST_PROCESSES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def choose(
     if home:
         return Chosen(found[0] if found else usual, "FLEET_AGENT_HOME names its folder")
     if found:
-        return Chosen(found[0], "it is the only one that is found here")
+        return Chosen(found[0], "it is the only one in a usual place")
     return Chosen(usual, "it is the usual place, and none is found")
 
 
@@ -119,7 +119,7 @@ def homes(title: str) -> list[Path]:
     import pwd
 
     found = [Path("~").expanduser()]
-    for pid in islice(table().named(title), _MOST_PROCESSES):
+    for pid in islice(table().named(title), MOST_PROCESSES):
         for uid in owners(pid):
             try:
                 found.append(Path(pwd.getpwuid(uid).pw_dir))

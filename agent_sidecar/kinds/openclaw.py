@@ -14,7 +14,7 @@ from agent_sidecar.config import Config
 from agent_sidecar.kinds import common, openclaw_instances
 from agent_sidecar.kinds.documents import MAX_FILE, expanded, is_json5, load_json5, section, text
 from agent_sidecar.kinds.openclaw_health import channels, live, ready, running, startup
-from agent_sidecar.kinds.openclaw_instances import instances
+from agent_sidecar.kinds.openclaw_instances import elsewhere, instances
 from agent_sidecar.kinds.openclaw_jobs import Jobs
 from agent_sidecar.kinds.openclaw_program import PATIENCE, Program
 from agent_sidecar.probes.base import Assembly, Probe
@@ -26,7 +26,7 @@ from agent_sidecar.probes.versions import VersionProbe
 from fleet.contract.trusted_path import read_plain
 from fleet.contract.vocabulary import Kind
 
-__all__ = ["assemble", "instances"]
+__all__ = ["assemble", "elsewhere", "instances"]
 
 PROFILE: Final = (
     *("SOUL.md", "USER.md", "AGENTS.md", "IDENTITY.md", "TOOLS.md", "HEARTBEAT.md"),

@@ -35,6 +35,17 @@ _MOST_ENTRIES: Final = 64
 """Of its folder for temporary files: the agent can make any number of them."""
 
 
+def state_of(pid: int) -> Path | None:
+    """The folder whose database that process has open, by the names of its open files."""
+    with suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
+        for entry in islice(entries, _MOST_FILES):
+            with suppress(OSError):
+                opened = os.readlink(entry.path)  # noqa: PTH115
+                if opened.endswith(DATABASE):
+                    return Path(opened.removesuffix(DATABASE))
+    return None
+
+
 class Gateway:
     """The gateway of one state folder, asked anew at each look: it may come back elsewhere.
 
@@ -111,15 +122,12 @@ class Gateway:
             return False
 
     def _may_be(self, pid: int) -> bool:
-        """Whether it has no other folder's database open, by the names of its open files."""
-        folder = f"/proc/{pid}/fd"
-        with suppress(OSError), os.scandir(folder) as entries:
-            for entry in islice(entries, _MOST_FILES):
-                with suppress(OSError):
-                    opened = os.readlink(entry.path)  # noqa: PTH115
-                    if opened.endswith(DATABASE):
-                        return Path(opened.removesuffix(DATABASE)).samefile(self.folder)
-        return True
+        """Whether it has no other folder's database open."""
+        folder = state_of(pid)
+        try:
+            return folder is None or folder.samefile(self.folder)
+        except OSError:
+            return True
 
     def _user(self) -> int | None:
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 from agent_sidecar.config import Config
 from agent_sidecar.kinds.documents import is_there, load_json5, port, section
 from agent_sidecar.kinds.instances import (
+    MOST_PROCESSES,
     Chosen,
     Instance,
     choose,
@@ -15,7 +17,9 @@ from agent_sidecar.kinds.instances import (
     homes,
     is_name,
 )
-from agent_sidecar.kinds.openclaw_gateway import TITLE, Gateway
+from agent_sidecar.kinds.openclaw_gateway import TITLE, Gateway, state_of
+from agent_sidecar.probes.other_namespaces import has_own_files
+from agent_sidecar.probes.processes import table
 
 SETTINGS = "openclaw.json"
 USUAL = "~/.openclaw"
@@ -34,6 +38,17 @@ def instances(config: Config) -> list[Instance]:
         if is_there(place / SETTINGS) is not False
     )
     return list(found)
+
+
+def elsewhere(config: Config) -> list[Instance]:
+    """Those that run in a home that nothing leads to, by the databases that they have open."""
+    if config.text("FLEET_AGENT_HOME"):
+        return []
+    known = [one.folder for one in instances(config)]
+    running = (pid for pid in islice(table().named(TITLE), MOST_PROCESSES))
+    states = (state_of(pid) for pid in running if not has_own_files(pid))
+    found = list(distinct([*known, *filter(None, states)]))[len(known) :]
+    return [_seen(place, place / SETTINGS) for place in found]
 
 
 def chosen(config: Config) -> Chosen:

@@ -15,15 +15,16 @@ from agent_sidecar.probes.processes import table
 from tests.support.waiting import wait_until
 
 _TITLED = """
-import pathlib, time
+import pathlib, sys, time
+kept = [open(path, "a") for path in sys.argv[1:]]
 pathlib.Path('/proc/self/comm').write_text({title!r}[:15])
 time.sleep(600)
 """
 
 
-def titled(title: str) -> subprocess.Popen[bytes]:
-    """A process of that title; Linux."""
-    argv = [title, "-c", _TITLED.format(title=title)]
+def titled(title: str, *opened: Path) -> subprocess.Popen[bytes]:
+    """A process of that title, with these files open; Linux."""
+    argv = [title, "-c", _TITLED.format(title=title), *map(str, opened)]
     process = subprocess.Popen(argv, executable=sys.executable, stdin=subprocess.DEVNULL)
     comm = Path(f"/proc/{process.pid}/comm")
     wait_until(lambda: comm.read_text().strip() == title[:15], what="its title")
@@ -54,7 +55,9 @@ class OpenClaw(AbstractContextManager["OpenClaw"]):
         return self.process.pid
 
     def start(self) -> OpenClaw:
-        self.process = titled("openclaw-gateway")
+        database = self.folder / "state/openclaw.sqlite"
+        database.parent.mkdir(exist_ok=True)
+        self.process = titled("openclaw-gateway", database)
         self.write_lock()
         return self
 

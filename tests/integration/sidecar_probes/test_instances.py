@@ -72,6 +72,21 @@ def test_two_openclaws_are_both_found_and_none_is_guessed(two: tuple[OpenClaw, O
         assert f"{gateway.folder}: process {gateway.pid}, port {gateway.port}" in said
 
 
+def test_one_that_runs_in_another_home_is_shown_and_not_taken(user: Path) -> None:
+    """Nothing leads to its folder but the database that its process has open."""
+    with ExitStack() as stack:
+        own = stack.enter_context(OpenClaw(user / ".openclaw", free_port()).start())
+        other = stack.enter_context(OpenClaw(user / "srv/.openclaw", free_port()).start())
+        said = "\n".join(explain(config()))
+        assert f"here    {own.folder}: process {own.pid}, port {own.port}" in said
+        shown = f"beside  {other.folder}: process {other.pid}, port {other.port}; "
+        assert shown + f"FLEET_INSTANCE={other.folder} chooses it" in said
+        assert f"{own.folder}: it is the only one in a usual place" in said
+        assert assemble(config()).pid() == own.pid
+        assert assemble(config(FLEET_INSTANCE=other.folder)).pid() == other.pid
+        assert "beside  " not in "\n".join(explain(config(FLEET_AGENT_HOME=own.folder)))
+
+
 def test_each_way_to_name_an_instance_chooses_it(two: tuple[OpenClaw, OpenClaw]) -> None:
     first, second = two
     for name, chosen in (
