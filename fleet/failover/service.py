@@ -23,6 +23,7 @@ from fleet.domain.failover.errors import PairError, UnknownPairError
 from fleet.domain.failover.lease_book import LeaseBook
 from fleet.domain.failover.life import Known, Step, needs_a_person, step, taken
 from fleet.domain.failover.pair import TTL, Cause, Pair, Phase
+from fleet.domain.failover.settling import Settling
 from fleet.domain.failover.signs import Presence, Signs, said_by, signs_of
 from fleet.domain.hub_clock import Step as ClockStep
 from fleet.domain.severities import severity_of
@@ -59,6 +60,7 @@ class FailoverService:
         self.book = LeaseBook(time.monotonic())
         self.leases = LeaseSender(hub, self.book)
         self._sources = SecondSource()
+        self._settling = Settling()
         self._lock = asyncio.Lock()
         self._frozen = False
         hub.on_step.append(self._move)
@@ -123,7 +125,9 @@ class FailoverService:
         peer = said.peer_up if said is not None and not other.suspect else None
         answers = {self._sources.says_gone(pair.active), None if peer is None else not peer}
         gone = True if True in answers else False if False in answers else None
-        return Known(signs_of(active, gone), other, over, self._frozen or deaf)
+        signs = signs_of(active, gone)
+        settled = self._settling.look(pair, signs, self._hub.committer.now())
+        return Known(signs, other, over, self._frozen or deaf, settled)
 
     async def _change(self, before: Pair, after: Pair) -> None:
         """Stored before anybody hears of it."""
@@ -223,6 +227,7 @@ class FailoverService:
                 await self._store.remove(oldest)
                 del self._removed[oldest]
             self.book.forget(pair.agents, time.monotonic())
+            self._settling.forget(name)
             await self._settle(set(), {(agent, code) for agent in pair.agents for code in CODES})
         return {"pair": name, "removed": True}
 

@@ -52,12 +52,14 @@ SAME_EPOCH: Final = frozenset({Step.BEGUN, Step.STOP})
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known at a moment. `over`: every lease of the active agent is over, and it has had
-    the time to lay down; `frozen`: the broker is in doubt."""
+    the time to lay down; `frozen`: the broker is in doubt; `settled`: both sources have found the
+    active agent well in its present role."""
 
     active: Signs
     standby: Signs
     over: bool
     frozen: bool = False
+    settled: bool = False
 
 
 def step(pair: Pair, known: Known, now: float) -> Pair:
@@ -107,7 +109,7 @@ def _next(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] | None:
 
 def _is_dead(pair: Pair, known: Known, now: float) -> bool:
     """Of one that has only just been made active, both sources may still speak of before."""
-    settled = not known.active.by_checks or now - pair.since >= SETTLE
+    settled = not known.active.by_checks or known.settled or now - pair.since >= SETTLE
     return known.active.presence is Presence.DOWN and settled and not known.frozen
 
 

@@ -26,8 +26,9 @@ itself the trouble."""
 
 
 SETTLE: Final = 90.0
-"""Seconds after a change in which only silence is a death: what is known of the new active agent's
-process and endpoint may be from when it stood by, and its start may take a minute."""
+"""Seconds after a change in which only silence is a death, unless both sources have found the new
+active agent well before: what they know may be from when it stood by, and its start may take a
+minute."""
 
 
 class Phase(Word):

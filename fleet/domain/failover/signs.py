@@ -52,7 +52,7 @@ class Said:
 class Signs:
     """Of one agent: `suspect` by its own telemetry; `gone` by a second source, None: it says
     nothing. `boot` and `seq` name its newest message; `by_checks`: its checks alone make it
-    suspect, it is not silent."""
+    suspect, it is not silent; `well`: they pass."""
 
     suspect: bool
     gone: bool | None = None
@@ -60,6 +60,7 @@ class Signs:
     boot: int | None = None
     seq: int | None = None
     by_checks: bool = False
+    well: bool = False
 
     @property
     def presence(self) -> Presence:
@@ -92,7 +93,9 @@ def said_by(view: AgentView) -> Said | None:
 def signs_of(view: AgentView, gone: bool | None) -> Signs:
     """`gone`: what second sources say, together."""
     said = said_by(view)
-    fails = any(view.checks.get(plane) is Check.FAIL for plane in FAILING)
+    found = {view.checks.get(plane) for plane in FAILING}
+    fails, passes = Check.FAIL in found, Check.PASS in found
     silent = view.state in SILENT
     by_checks = not silent and fails and (said is None or said.active)
-    return Signs(silent or by_checks, gone, said, view.boot, view.seq, by_checks)
+    well = passes and not (silent or fails)
+    return Signs(silent or by_checks, gone, said, view.boot, view.seq, by_checks, well)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fleet.contract.vocabulary import Check, Plane
 from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.failover.life import Known, Step, needs_a_person, step, taken
 from fleet.domain.failover.pair import SETTLE, TTL, Cause, Pair, Phase
+from fleet.domain.failover.settling import Settling
 from fleet.domain.failover.signs import Said, Signs, signs_of
 from fleet.domain.verdict import Verdict
 from tests.support.agent_views import agent_view
@@ -65,3 +68,17 @@ def test_a_new_pair_whose_standby_starts_late_calls_for_a_person_and_does_not_ma
     after = step(new, laid_down, AT + 601)
     assert (after.active, after.phase) == ("ada", Phase.PROMOTING)
     assert not needs_a_person(after, AT + 601)
+
+
+def test_a_death_soon_after_a_change_counts_once_both_sources_had_found_it_well() -> None:
+    pair, settling = changed_as_planned(), Settling()
+    well = signs_of(view(epoch=pair.epoch, active=1, check=Check.PASS), False)
+    dead = signs_of(view(epoch=pair.epoch, active=1, check=Check.FAIL), True)
+    before = signs_of(view(epoch=pair.epoch - 1, active=1, check=Check.PASS), False)
+    for unsettled in (dead, before, replace(well, gone=None)):
+        assert not settling.look(pair, unsettled, AT + 30)
+    assert not settling.look(pair, well, AT + 1)  # from when it was active before, perhaps
+    assert settling.look(pair, well, AT + 30)
+    known = Known(dead, Signs(False), over=False, settled=settling.look(pair, dead, AT + 31))
+    assert step(pair, known, AT + 31).phase is Phase.FENCING
+    assert not settling.look(replace(pair, epoch=pair.epoch + 1), well, AT + 32)
