@@ -8,17 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from fleet.contract.limits import DEFAULT_INTERVAL
 from fleet.contract.vocabulary import Check, MessageKind
 from fleet.domain.beat_bar import Heard
 from fleet.domain.events import Fact
 from fleet.domain.listening import GAP
-from fleet.store.records import HOUR
-
-if TYPE_CHECKING:
-    from fleet.store.in_memory import InMemoryDatabase
+from fleet.store.hour_totals import HourTotals
+from fleet.store.records import HOUR, StoredEvent, StoredMessage
 
 MAX_CHANGES: Final = 500
 """Changes of verdict that are told of an agent, the newest: one that flaps has thousands."""
@@ -84,10 +82,20 @@ def marked(last: Span | None, now: float) -> tuple[Span, bool]:
     return (now, now), True
 
 
+class Kept(Protocol):
+    """What the store in memory keeps, as far as it is asked here."""
+
+    messages: list[StoredMessage]
+    events: list[StoredEvent]
+    hours: dict[tuple[int, int], HourTotals]
+    agents: dict[str, int]
+    listening: list[Span]
+
+
 class InMemoryTimelines:
     """See `TimelineStore`. `writable` raises `StoreError` while nothing can be written."""
 
-    def __init__(self, writable: Callable[[], InMemoryDatabase], kept: InMemoryDatabase) -> None:
+    def __init__(self, writable: Callable[[], Kept], kept: Kept) -> None:
         self._writable, self._kept = writable, kept
 
     async def beats(self, agents: Sequence[str], limit: int) -> dict[str, list[Heard]]:

@@ -52,8 +52,11 @@ function amount(metric, value) {
 }
 
 const HOUR = 3600;
-const span = (seconds) => (seconds >= 2 * 24 * HOUR ? `${Math.floor(seconds / 24 / HOUR)} d`
-  : seconds >= HOUR ? `${Math.floor(seconds / HOUR)} h` : `${Math.floor(seconds / 60)} m`);
+// Rounded down: no more is known than is said.
+function span(seconds) {
+  const [size, unit] = [[24 * HOUR, "d"], [HOUR, "h"], [60, "m"], [1, "s"]].find(([length]) => seconds >= 2 * length) ?? [1, "s"];
+  return `${Math.floor(seconds / size)} ${unit}`;
+}
 
 // The share of the seconds that are known; never rounded up to all of them.
 export function share({ seconds, known }, window) {
