@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fleet.auditor.allowance import Allowance
 from fleet.auditor.audit import Audit
@@ -93,8 +93,9 @@ def conclude(
     suppressions_file: Path | None = None,
     *,
     save: bool = False,
+    operations: Mapping[str, Any] | None = None,
 ) -> AuditReport:
-    """The report, with suppressions, trend and leak budget.
+    """The report, with suppressions, trend, leak budget, and what the hub says was done.
 
     Raises:
         ConfigError: the suppressions or an earlier report cannot be read.
@@ -108,6 +109,7 @@ def conclude(
         suppressions=suppressions.load(path) if path else (),
         leak_budget=leak_budget.of(run.allowance).as_dict(),
     )
+    report.operations = operations or {}
     report.trend = archive.trend(settings.home, report)
     if save:
         archive.save(settings.home, report)

@@ -7,10 +7,10 @@ import logging
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client.core import Metric
 
@@ -19,6 +19,7 @@ from fleet.auditor.allowance import Most
 from fleet.auditor.capture.line_format import GapKind
 from fleet.auditor.capture.recorder import Bounds, CaptureWriter
 from fleet.auditor.report import archive, leak_budget
+from fleet.auditor.report.operations import operations
 from fleet.bus.port import Inbound
 from fleet.contract.backoff import Backoff
 from fleet.contract.errors import FleetError
@@ -41,6 +42,9 @@ LOOK: Final = 1.0
 
 AGAIN: Final = 3_600.0
 """Seconds until an audit that could not be made is tried again."""
+
+MOST_ROLLOUTS: Final = 200
+"""Newest rollouts that a report looks back on."""
 
 STATISTICS: Final = "$"
 """Topics of the broker itself begin so; they are no traffic."""
@@ -149,12 +153,23 @@ class WeeklyAudit:
         Raises:
             FleetError: the capture, the reports or their log cannot be used, or the process died.
         """
-        verdict = await _in_child(self._hub.settings)
+        verdict = await _in_child(self._hub.settings, await self._operations())
         self.last, self._audited = verdict, self._hub.committer.now()
         await self._raise(verdict)
         if self._on_verdict is not None:
             self._on_verdict(verdict)
         return verdict
+
+    async def _operations(self) -> dict[str, Any]:
+        """What was done to the fleet since the last report was due; nothing where the store is
+        away: the audit is made all the same."""
+        store, since = self._hub.store, self._hub.committer.now() - self._every
+        try:
+            rollouts, pairs = await store.rollouts.rollouts(MOST_ROLLOUTS), await store.pairs.all()
+        except FleetError as error:
+            _log.warning("the audit's report tells of no operations: %s", error.what)
+            return {}
+        return operations(rollouts, pairs, since)
 
     def metrics(self) -> Iterable[Metric]:
         """What the exporter shows of the newest audit; no value where none was made yet."""
@@ -184,10 +199,10 @@ class WeeklyAudit:
         await self._hub.committer.write([event])
 
 
-async def _in_child(settings: Settings) -> AuditResult:
+async def _in_child(settings: Settings, done: Mapping[str, Any]) -> AuditResult:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_audit_into, args=(theirs, settings), daemon=True)
+    child = context.Process(target=_audit_into, args=(theirs, settings, done), daemon=True)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     child.start()  # some milliseconds; what it imports, it imports by itself
@@ -214,24 +229,24 @@ async def _in_child(settings: Settings) -> AuditResult:
     return found
 
 
-def _audit_into(pipe: Connection, settings: Settings) -> None:
+def _audit_into(pipe: Connection, settings: Settings, done: Mapping[str, Any]) -> None:
     """The child's work: its result or what is wrong goes into `pipe`. Ctrl-C is the hub's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        pipe.send(audit_home(settings))
+        pipe.send(audit_home(settings, done))
     except FleetError as error:
         pipe.send(error)
 
 
-def audit_home(settings: Settings) -> AuditResult:
-    """Audit the hub's own capture and keep the report.
+def audit_home(settings: Settings, done: Mapping[str, Any]) -> AuditResult:
+    """Audit the hub's own capture and keep the report, with what was `done` to the fleet.
 
     Raises:
         FleetError: the capture, the reports or their log cannot be used.
     """
     auditor = from_settings.auditor(settings)
     gaps = replay.over_files(auditor, from_settings.captures(settings.home))
-    report = from_settings.conclude(settings, auditor, gaps, save=True)
+    report = from_settings.conclude(settings, auditor, gaps, save=True, operations=done)
     agents = tuple(sorted({finding.agent for finding in report.violations if finding.agent}))
     return AuditResult(
         report.ts, len(report.violations) + report.omitted.total(), agents, len(report.gaps)

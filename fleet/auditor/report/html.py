@@ -9,6 +9,7 @@ from typing import Final
 
 from fleet.auditor.report.groups import groups
 from fleet.auditor.report.leak_budget import sentence
+from fleet.auditor.report.operations import sentences
 from fleet.auditor.report.reading import LOOKED_AT, MEANING, UNSEEN
 from fleet.auditor.report.report import AuditReport, Outcome
 from fleet.auditor.rules.catalogue import rule_named
@@ -82,6 +83,7 @@ def _page(report: AuditReport) -> Iterator[str]:
     yield from _reading(report)
     yield from _charts(report)
     yield from _findings(report)
+    yield from _operations(report)
     yield from _gaps(report)
     yield from _suppressed(report)
     yield from _budget(report)
@@ -91,6 +93,14 @@ def _page(report: AuditReport) -> Iterator[str]:
         "stays at the hub, stand for it. <code>fleet audit explain 1</code> says of the finding "
         "with that number what makes it go away.</p></body></html>\n"
     )
+
+
+def _operations(report: AuditReport) -> Iterator[str]:
+    lines = list(sentences(report.operations))
+    if lines:
+        yield "<h2>What was done to the fleet</h2><ul>"
+        yield from (f"<li>{escape(line)}</li>" for line in lines)
+        yield "</ul>\n"
 
 
 def _tiles(report: AuditReport) -> Iterator[str]:

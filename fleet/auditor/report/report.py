@@ -46,6 +46,7 @@ class AuditReport:
     Attributes:
         ts: when it was made, RFC 3339.
         omitted: findings beyond those kept in full, by rule.
+        operations: what was done to the fleet meanwhile, as the hub knows it; empty: nobody said.
         leak_budget: the most bits a day that one agent could smuggle (`budget`).
     """
 
@@ -61,6 +62,7 @@ class AuditReport:
     leak_budget: Mapping[str, Any] = field(default_factory=dict)
     trend: Trend | None = None
     expired: tuple[Suppression, ...] = ()
+    operations: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def violations(self) -> list[Finding]:
@@ -98,6 +100,7 @@ class AuditReport:
             "traffic": self.traffic(),
             "shapes": {agent: sorted(names) for agent, names in sorted(self.tally.shapes.items())},
             "leak_budget": dict(self.leak_budget),
+            "operations": dict(self.operations),
             "trend": None if self.trend is None else _trend(self.trend),
         }
 

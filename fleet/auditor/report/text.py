@@ -8,6 +8,7 @@ from typing import Final
 
 from fleet.auditor.report.groups import groups
 from fleet.auditor.report.leak_budget import sentence
+from fleet.auditor.report.operations import sentences
 from fleet.auditor.report.reading import UNSEEN, sure
 from fleet.auditor.report.report import AuditReport, Outcome
 from fleet.auditor.rules.catalogue import rule_named
@@ -51,6 +52,8 @@ def _lines(report: AuditReport) -> Iterator[str]:
             f"since {report.trend.before}: {report.trend.messages:+d} messages,"
             f" {report.trend.findings:+d} findings"
         )
+    for line in sentences(report.operations):
+        yield f"done     {line}"
     if report.findings:
         yield f"how sure: {sure(report.findings)}"
     yield f"not seen: {'; '.join(UNSEEN)}"
