@@ -2,7 +2,7 @@
 
 import { get, mayOperate } from "./api.js";
 import { confirm } from "./confirm.js";
-import { answers, dispatch, latency, latest, PENDING } from "./dispatch.js";
+import { answers, dispatch, latency, latest, pending, PENDING } from "./dispatch.js";
 import { el, redraw, replace, say, table, word } from "./dom.js";
 import { throttle } from "./event_source.js";
 import { when } from "./units.js";
@@ -95,7 +95,8 @@ async function groups() {
 // How far a run is: counts, latencies, and a row an agent, the worst first.
 function runPanel(run) {
   const told = answers(run);
-  const open = run.ids.size - told.filter(({ state }) => !PENDING.includes(state)).length;
+  const open = pending(run);
+  if (run.isWhole && open === 0) run.stop(); // nobody has more to say
   const counts = WORST.map((state) => [state, told.filter((one) => one.state === state).length]).filter(([, count]) => count);
   const times = told.map(latency).filter((ms) => ms !== null).sort((a, b) => a - b);
   const ended = run.ids.size - open;

@@ -12,7 +12,7 @@ export let latest = null; // the run that was begun last, on this page
 // `reach`: { said, names }; no names: all, by one broadcast.
 export async function dispatch(verb, reach, onChange) {
   latest?.stop();
-  const run = { verb, said: reach.said, ids: new Set(), answers: new Map(), stop: () => {} };
+  const run = { verb, said: reach.said, ids: new Set(), answers: new Map(), isWhole: false, stop: () => {} };
   // The stream and the inbox may tell it in any order: an end is not taken back.
   const take = (command) => {
     const known = run.answers.get(command.id);
@@ -32,6 +32,7 @@ export async function dispatch(verb, reach, onChange) {
       const { ids } = await post("/v1/send", names ? { to: names, verb } : { verb });
       ids.forEach((id) => run.ids.add(id));
     }
+    run.isWhole = true;
     await catchUp();
   } finally {
     for (const id of run.answers.keys()) if (!run.ids.has(id)) run.answers.delete(id);
@@ -45,6 +46,9 @@ function inParts(names) {
   for (let at = 0; at < names.length; at += MAX_NAMED) parts.push(names.slice(at, at + MAX_NAMED));
   return parts;
 }
+
+// How many have not ended, as far as is known.
+export const pending = (run) => run.ids.size - answers(run).filter(({ state }) => !PENDING.includes(state)).length;
 
 export const answers = (run) => [...run.ids].map((id) => run.answers.get(id)).filter(Boolean);
 

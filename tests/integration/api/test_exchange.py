@@ -142,6 +142,8 @@ def test_the_history_is_paged_without_a_gap_or_a_repetition(hub: Served) -> None
         cursor = f"&cursor={page['next']}"
     assert paged == everything
     assert hub.ask("GET", "/v1/history?cursor=..%2F")[0] == 422
+    for path in ("history?fold=true", "rollups?step=24", "alerts?history=true&cursor=nonsense"):
+        assert hub.ask("GET", f"/v1/{path}")[0] == 422, path
 
 
 def _messages(hub: Served) -> list[dict[str, Any]]:
