@@ -33,13 +33,14 @@ function plot(figure, { metric, at, values, least, most }, [begin, end], marks) 
   const [ink, line, odd] = ["--quiet", "--accent", "--odd"].map((name) => paint.getPropertyValue(name));
   const axis = { stroke: ink, grid: { stroke: "rgba(128,128,128,0.2)", width: 1 }, ticks: { show: false }, font: "12px system-ui" };
   const band = Boolean(least);
+  const edge = { stroke: "transparent", points: { show: false } };
   const options = {
     width: figure.clientWidth - 16, height: HEIGHT, legend: { show: false }, cursor: { y: false, points: { size: 6 } },
     scales: { x: { range: () => [begin, end] }, y: { range: (_, low, high) => roomy(low, high) } },
     axes: [{ ...axis, values: times(end - begin), space: 60, size: 32 },
       { ...axis, size: 84, values: (_, ticks) => ticks.map((tick) => reading(metric, tick).replace(/ (tokens|of a core).*/, "")) }],
     series: [{}, { stroke: line, width: 2, spanGaps: false, points: { show: at.length < 40, size: 4 } },
-      ...(band ? [{ stroke: "transparent" }, { stroke: "transparent" }] : [])],
+      ...(band ? [edge, edge] : [])],
     bands: band ? [{ series: [3, 2], fill: "rgba(100,140,255,0.22)" }] : [],
     hooks: { draw: [(drawn) => drawMarks(drawn, marks, odd)] },
   };
