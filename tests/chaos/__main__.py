@@ -24,7 +24,7 @@ def main() -> int:
     given = parser.parse_args()
     unknown = set(given.names) - {scenario.name for scenario in SCENARIOS}
     if unknown:
-        parser.error(f"unknown {', '.join(sorted(unknown))}; known are R1 to R18")
+        parser.error(f"unknown {', '.join(sorted(unknown))}; known are R1 to R19")
     rows = [
         judged(scenario, given.slice)
         for scenario in SCENARIOS

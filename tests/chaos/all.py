@@ -23,6 +23,7 @@ from tests.chaos import (
     r16_leader_killed,
     r17_broker_pair,
     r18_failover,
+    r19_work,
 )
 from tests.chaos.scenario import Scenario
 
@@ -45,4 +46,5 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     r16_leader_killed.SCENARIO,
     r17_broker_pair.SCENARIO,
     r18_failover.SCENARIO,
+    r19_work.SCENARIO,
 )
