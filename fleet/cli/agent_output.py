@@ -1,4 +1,4 @@
-"""How `fleet agent` shows a credential: once, on stdout or in 0600 files, with what to do next."""
+"""How `fleet agent` shows a credential: once, as two lines on stdout, or in 0600 files."""
 
 from __future__ import annotations
 
@@ -26,32 +26,39 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+WAYS: Final = ("sh", "systemd", "compose", "mcp")
+"""What else there is to show, beside the line that joins and its secret."""
+
 KEY_HEADINGS: Final = ("key", "state", "signs_from", "trusted_until")
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a credential goes: a folder, or stdout where `out` is None."""
+    """Where a credential goes: a folder, or stdout where `out` is None, with these `ways`."""
 
     broker: str | None
     out: Path | None
+    ways: tuple[str, ...] = ()
 
     def check(self) -> None:
         """
         Raises:
+            UsageError: files hold all of it, and are to be shown too.
             ConfigError: a file of ours is there: it would hold another agent's secret.
         """
+        if self.out is not None and self.ways:
+            raise click.UsageError("give either --out or --show: the files hold all of it")
         if self.out is not None and (self.out / "fleet" / "agent.env").exists():
             taken = f"{self.out / 'fleet'} holds a credential already"
             raise ConfigError(taken, "", "--out another folder")
 
 
 def with_place(function: F) -> F:
-    """Add `--agent-broker` and `--out` and pass the command a `place`."""
+    """Add `--agent-broker`, `--out` and `--show` and pass the command a `place`."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        place = Destination(kwargs.pop("agent_broker"), kwargs.pop("out"))
+        place = Destination(kwargs.pop("agent_broker"), kwargs.pop("out"), kwargs.pop("show"))
         return function(*args, place=place, **kwargs)
 
     decorated: Any = click.option(
@@ -60,6 +67,12 @@ def with_place(function: F) -> F:
         metavar="DIR",
         help="Write files for the agent's side there (0600) instead of showing the secret.",
     )(wrapper)
+    decorated = click.option(
+        "--show",
+        type=click.Choice(WAYS),
+        multiple=True,
+        help="Beside the two lines: the same in sh, a unit, a service, or an MCP server.",
+    )(decorated)
     return click.option(  # type: ignore[no-any-return]
         "--agent-broker",
         metavar="URL",
@@ -119,10 +132,13 @@ def show(
         proof = "this broker asks nobody for an account"
     note(f"{credential.agent} {done}; {proof}.")
     first = [("first, at the broker", account)] if account else []
-    for title, text in (*first, *_sections(invitation, _pasted(secret, token), line, kind)):
-        click.echo(f"\n# {title}\n{text.rstrip()}")
-    note("")
-    note("The secret is shown only now, and kept nowhere.")
+    more = _sections(invitation, kind, place.ways)
+    for title, text in (*first, *more):
+        click.echo(f"# {title}\n{text}".rstrip() + "\n")
+    note("On the agent's side: the first line; it asks for the second, shown only now.")
+    click.echo(f"{line}\n{_pasted(secret, token)}")
+    if not more:
+        note("Then: agent-sidecar beat. Other ways: --show sh|systemd|compose|mcp, or --out DIR")
     if token and invitation.hub.startswith("http:"):
         note(f"Its work is at {invitation.hub}, on this machine alone; FLEET_HTTP opens the hub.")
     tell_no_token(no_token)
@@ -184,22 +200,25 @@ def write(
     return written
 
 
-def _sections(invitation: Invitation, secret: str, line: str, kind: Kind) -> list[tuple[str, str]]:
+def _sections(invitation: Invitation, kind: Kind, ways: Sequence[str]) -> list[tuple[str, str]]:
+    """What was asked for, each with what it is."""
     from fleet.contract.invitation import env_text
     from fleet.provisioning import snippets
 
     agent = invitation.agent
-    return [
-        ("without Python: the same in sh", snippets.shell_lines(invitation)),
-        (f"{snippets.ETC}/agent.env", env_text(invitation.env(snippets.ETC))),
-        (f"/etc/systemd/system/fleet-{agent}.service", snippets.systemd_unit(agent)),
-        ("compose.yaml", snippets.compose_service(agent)),
-        ("MCP, if this agent operates the fleet", snippets.mcp_snippet(kind)),
-        ("the skill: skills/fleet-bus/SKILL.md in the agent's workspace; --out writes it", ""),
-        # Last, where the eye is: what nearly everybody needs.
-        ("secret, for the question that the next line asks", secret),
-        ("on the agent's side: join, then beat", f"{line}\nagent-sidecar beat"),
-    ]
+    env = (f"{snippets.ETC}/agent.env", env_text(invitation.env(snippets.ETC)))
+    unit = (f"/etc/systemd/system/fleet-{agent}.service", snippets.systemd_unit(agent))
+    shown = {
+        "sh": [("without Python: the same in sh", snippets.shell_lines(invitation))],
+        "systemd": [env, unit],
+        "compose": [env, ("compose.yaml", snippets.compose_service(agent))],
+        "mcp": [
+            ("MCP, if this agent operates the fleet", snippets.mcp_snippet(kind)),
+            ("the skill: skills/fleet-bus/SKILL.md in its workspace; --out writes it", ""),
+        ],
+    }
+    found = [section for way in WAYS if way in ways for section in shown[way]]
+    return list(dict.fromkeys(found))
 
 
 def document(agent: Enrolled) -> dict[str, Any]:

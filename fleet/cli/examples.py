@@ -19,6 +19,7 @@ EXAMPLES: Final = {
         "fleet agent add alpha",
         "fleet agent add beta --kind nanobot --group homes",
         "fleet agent add gamma --group homes --can research,review --may-delegate",
+        "fleet agent add delta --show systemd",
     ),
     "agent allow": ("fleet agent allow beta --can research", "fleet agent allow beta -o json"),
     "agent forget": ("fleet agent forget alpha", "fleet agent forget alpha beta --history --yes"),

@@ -249,20 +249,19 @@ def test_the_sh_lines_write_the_same_files_as_join(site: Site, tmp_path: Path) -
     def added() -> bool:
         nonlocal text
         done = subprocess.run(
-            [sys.executable, "-m", "fleet", "agent", "add", "alpha"],
+            [sys.executable, "-m", "fleet", "agent", "add", "alpha", "--show", "sh"],
             env=site.environ(), capture_output=True, text=True, timeout=50, check=False,
         )  # fmt: skip
         text = done.stdout
         return done.returncode == 0
 
     wait_until(added, what="enrolment")
-    parts = (part.partition("\n") for part in text.strip().removeprefix("# ").split("\n\n# "))
-    sections = {title: body for title, _, body in parts}
-    script = sections["without Python: the same in sh"].replace("/etc/fleet", str(tmp_path / "sh"))
-    secret = sections["secret, for the question that the next line asks"].strip()
+    title, _, shown = text.partition("\n")
+    assert title == "# without Python: the same in sh"
+    *lines, invitation, secret = shown.splitlines()
+    script = "\n".join(lines).replace("/etc/fleet", str(tmp_path / "sh"))
     subprocess.run(["sh", "-c", script], input=f"{secret}\n", text=True, check=True, timeout=20,
                    stderr=subprocess.DEVNULL)  # fmt: skip
-    invitation = sections["on the agent's side: join, then beat"].splitlines()[0]
     site.join({"join": invitation, "secret": secret})
     for path in site.agent_folder.iterdir():
         text = path.read_text().replace(str(site.agent_folder), str(tmp_path / "sh"))

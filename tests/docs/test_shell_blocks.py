@@ -24,7 +24,7 @@ ENROLLED = """
 <!-- type in=broker until=Ctrl-C: fleet broker up -->
 <!-- type: fleet agent add alpha --group edge -->
 <!-- type in=alpha INVITATION='/fleet1\\.(\\S+)/' asked='[Ss]ecret.*: '
-     answer='/# secret.*\\s+(\\S+)/':
+     answer='/fleet1\\.\\S+\\s+(\\S+)/':
 agent-sidecar join fleet1.INVITATION -->
 <!-- press ctrl-c in=broker -->
 <!-- type: sed -i '1i interval = 10' ~/.fleet/fleet.toml

@@ -128,11 +128,17 @@ def test_where_you_make_the_accounts_an_agent_is_added_and_what_it_needs_is_said
     said = call(home, "agent", "add", "alpha").output
     assert "its account is for you to make" in said
     assert "# first, at the broker" in said
+    join = next(line for line in said.splitlines() if line.startswith("agent-sidecar join fleet1."))
+    assert said.splitlines().index(join) > said.splitlines().index("# first, at the broker")
+    assert "without Python" not in said
     assert set(Registry(home).agents() or {}) == {"alpha"}
     with pytest.raises(ConfigError, match="the name alpha is taken"):
         call(home, "agent", "add", "alpha")
     with pytest.raises(ConfigError, match="no certificate"):
         call(home, "agent", "add", "beta", "--certificate")
+    shown = call(home, "agent", "add", "gamma", "--show", "mcp", "--show", "compose").output
+    assert shown.index("# compose.yaml") < shown.index("# MCP") < shown.index("agent-sidecar join")
+    assert "# without Python" not in shown
     with pytest.raises(ConfigError, match="rotates no credential") as caught:
         call(home, "agent", "rotate", "alpha")
     assert "another password there" in caught.value.remedy
