@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from fleet.cli.common import table, with_output, with_settings, write_json
+from fleet.cli.fitting import fit, terminal_width
 from fleet.contract.errors import FleetError
 from fleet.contract.printable import printable
 from fleet.settings import SETTINGS, Settings, load
@@ -26,15 +27,13 @@ def show(settings: Settings, output: str) -> None:
         )
         return
     meanings = {setting.name: setting.meaning for setting in SETTINGS}
-    click.echo(
-        table(
-            ("setting", "value", "origin", "meaning"),
-            (
-                (name, value or "none", origin, meanings[name])
-                for name, (value, origin) in settings.origins.items()
-            ),
-        )
-    )
+    rows = [
+        (name, value or "none", origin, meanings[name])
+        for name, (value, origin) in settings.origins.items()
+    ]
+    headings = ("setting", "value", "origin", "meaning")
+    elastic = ("meaning", "origin", "value", "setting")
+    click.echo(table(*fit(headings, rows, spare=(), elastic=elastic, width=terminal_width())))
 
 
 @config.command()

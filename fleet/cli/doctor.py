@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from fleet.cli.common import finish, paint, say, table, with_connection, with_output, write_json
+from fleet.cli.fitting import terminal_width, wrapped
 from fleet.doctor.findings import Diagnosis
 from fleet.settings import Settings
 
@@ -24,12 +25,8 @@ def doctor(settings: Settings, output: str) -> int:
     if output == "json":
         write_json({"level": level.value, "findings": [one.as_dict() for one in findings]})
     else:
-        click.echo(
-            table(
-                ("level", "check", "finding"),
-                [(paint(one.level.value), one.check, one.said) for one in findings],
-            )
-        )
+        rows = [(paint(one.level.value), one.check, one.said) for one in findings]
+        click.echo(table(*wrapped(("level", "check", "finding"), rows, width=terminal_width())))
         for one in findings:
             if one.remedy:
                 say(f"Try ({one.check}): {one.remedy}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Final
 
 import click
@@ -58,6 +59,23 @@ def fit(
             for line in lines:
                 line[at] = _cut(line[at], room)
     return shown, lines
+
+
+def wrapped(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None
+) -> tuple[list[str], list[list[str]]]:
+    """The same with nothing left out: the last column, which is prose, goes on below itself."""
+    lines = [list(row) for row in rows]
+    if width is None:
+        return list(headings), lines
+    *before, last = _widths(headings, rows)
+    room = max(LEAST, min(last, width - sum(before) - GAP * len(before)))
+    found: list[list[str]] = []
+    for *cells, prose in lines:
+        first, *more = wrap(prose, room, break_on_hyphens=False) or [""]
+        found.append([*cells, first])
+        found += [[*("" for _ in cells), text] for text in more]
+    return list(headings), found
 
 
 def _cut(text: str, room: int) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 from urllib.parse import quote
 
 import click
 
 from fleet.cli.common import note, table, with_output, with_settings, write_json, write_jsonl
+from fleet.cli.fitting import fit, terminal_width
 from fleet.cli.silence_words import check_scope, described, lasting, say_id
 from fleet.cli.time_types import Seconds
 from fleet.contract.errors import ConfigError
@@ -25,6 +27,10 @@ def maintenance(context: click.Context) -> None:
     """Planned work: what it holds back is told afterwards, if it is still wrong then."""
     if context.invoked_subcommand is None:
         context.invoke(list_)
+
+
+SPARE: Final = ("begins", "hides")
+"""Columns that a narrow terminal does without: who reads looks for what is on, and until when."""
 
 
 @maintenance.command("list")
@@ -48,10 +54,9 @@ def _show(answer: dict[str, Any], output: str) -> None:
     if output == "jsonl":
         write_jsonl([*now, *later])
         return
-    rows = [(one["id"], "on", *_span(one), _hidden(one)) for one in now]
-    rows += [(one["id"], "planned", *_span(one), "") for one in later]
+    rows = [row(one, "on") for one in now] + [row(one, "planned") for one in later]
     if rows:
-        click.echo(table(("id", "state", "of", "begins", "ends", "hides"), rows))
+        click.echo(table(*fitted(rows, terminal_width())))
     else:
         note("no maintenance is on or planned")
     for one in answer["windows"]:
@@ -59,8 +64,23 @@ def _show(answer: dict[str, Any], output: str) -> None:
         note(f"window {one['name']}: {described(one)}, {one['cron']} ({one['zone']}), {begins}")
 
 
+def row(one: dict[str, Any], state: str) -> tuple[str, ...]:
+    return (one["id"], state, *_span(one), _hidden(one) if state == "on" else "")
+
+
+def fitted(rows: Sequence[Sequence[str]], width: int | None) -> tuple[list[str], list[list[str]]]:
+    """The table as a terminal of `width` has room for it; ids are whole, since they are typed."""
+    headings = ("id", "state", "of", "begins", "ends", "hides")
+    return fit(headings, rows, spare=SPARE, elastic=("of",), width=width)
+
+
 def _span(one: dict[str, Any]) -> tuple[str, str, str]:
-    return described(one), one["begins"] or "", one["until"]
+    return described(one), _minute(one["begins"] or ""), _minute(one["until"])
+
+
+def _minute(ts: str) -> str:
+    """A time as a table has room for it; nobody plans a second."""
+    return f"{ts[:16]}Z" if ts else ""
 
 
 def _hidden(one: dict[str, Any]) -> str:
