@@ -12,10 +12,13 @@ import sys
 from pathlib import Path
 from typing import IO, Final
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 
 IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
 FLAGS: Final = ["--no-sandbox", "--disable-gpu"]
+WALL: Final[ViewportSize] = {"width": 1100, "height": 245}
+"""Without its foot, which says that the demo's token may act."""
+
 SETTLE: Final = 6_000
 """Milliseconds until a chart has a few points: the demo's agents beat every two seconds."""
 
@@ -54,6 +57,11 @@ def main() -> None:
             page.click("tbody tr a:text-is('boole')")
             page.wait_for_timeout(SETTLE)
             page.screenshot(path=IMAGES / "agent.png")
+            page.emulate_media(color_scheme="dark")
+            page.set_viewport_size(WALL)
+            page.goto(f"{url.rstrip('/')}/#/wall")
+            page.wait_for_selector(".wall-agents li")
+            page.screenshot(path=IMAGES / "wall.png")
             browser.close()
     finally:
         demo.terminate()
