@@ -47,7 +47,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with ThreadPoolExecutor(1) as thread:  # the browser's driver has the loop of this one
         thread.submit(write_past, home, time.time(), past, [(5.0, 4.0)]).result()
     served = Served(home, broker).start()
-    beat = {"ok": True, "ts": timestamp(time.time()), "interval": 600}
+    beat = {"ok": True, "ts": timestamp(time.time()), "interval": 86_400}
     beat["metrics"] = {"memory_bytes": 3e9, "tokens_input_total": 200_000}
     assert served.ask("POST", "/v1/publish/heartbeat", "agent:ada", beat)[0] == 202
     wait_until(lambda: served.get("/v1/agents/ada")["state"] == "ok", what="ada")

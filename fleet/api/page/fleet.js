@@ -121,11 +121,17 @@ export async function show(main, _name, again) {
     place(...list.inSight());
   };
 
+  // Who left goes first, so that those who stay need not be moved: an element that is moved loses the focus.
   function put(node, known, shown, first, of) {
+    const focused = node.contains(document.activeElement) ? document.activeElement : null;
+    const present = new Set(shown.map(({ agent }) => agent));
+    for (const [name, row] of known) {
+      if (present.has(name)) continue;
+      row.node.remove();
+      known.delete(name);
+    }
     let before = node.firstChild;
-    const present = new Set();
     shown.forEach((agent, offset) => {
-      present.add(agent.agent);
       let row = known.get(agent.agent);
       if (!row) known.set(agent.agent, (row = newRow(agent.agent)));
       row.node.setAttribute("aria-rowindex", String(first + offset + 2));
@@ -139,12 +145,7 @@ export async function show(main, _name, again) {
       if (row.node !== before) node.insertBefore(row.node, before);
       else before = before.nextSibling;
     });
-    for (const [name, row] of known) {
-      if (present.has(name)) continue;
-      if (row.node.contains(document.activeElement)) frame.focus({ preventScroll: true });
-      row.node.remove();
-      known.delete(name);
-    }
+    if (focused && focused !== document.activeElement) (focused.isConnected ? focused : frame).focus({ preventScroll: true });
   }
 }
 
@@ -175,7 +176,8 @@ function newRow(name) {
 
 function describe(row, agent) {
   const [labels, state, lost, heard, up, checked, alerts] = texts(agent);
-  replace(row.name, row.title, labels ? el("small", { title: labels }, labels) : null);
+  if (labels !== row.labels) replace(row.name, row.title, labels ? el("small", { title: labels }, labels) : null);
+  row.labels = labels;
   replace(row.state, word(state), el("small", {}, [lost, heard, up].filter(Boolean).join(", ")));
   replace(row.checks, el("span", { title: checked }, checked), alerts ? el("small", { title: alerts }, alerts) : null);
 }

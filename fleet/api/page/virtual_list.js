@@ -63,8 +63,8 @@ export function virtualList(frame, grid, body, draw) {
     draw(...inSight());
   }
 
-  body.addEventListener("keydown", (event) => {
-    const row = event.target.closest("tr");
+  frame.addEventListener("keydown", (event) => {
+    const row = event.target === frame ? body.rows[0] : event.target.closest("tbody tr");
     if (!row || event.altKey || event.ctrlKey || event.metaKey) return;
     const page = Math.max(1, Math.floor(innerHeight / height) - 2);
     const at = Number(row.getAttribute("aria-rowindex")) - 2;
