@@ -74,6 +74,7 @@ function facts(agent) {
     ["Clock", agent.skew === null || agent.skew === undefined ? "unknown" : `${number(agent.skew)} s off`],
     ["Configuration", agent.config ? `${agent.config.slice(0, 19)}…` : "unknown"],
     ["Problems", problems(agent)],
+    ["Forecast", el("a", { href: `#/forecast/${agent.agent}` }, "what runs out, and when")],
   ];
   return el("dl", { class: "facts" },
     pairs.map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value))));
