@@ -139,16 +139,17 @@ def run(folder: Path, short: bool) -> Finding:
     ledger.mkdir(parents=True)
     broker = Mosquitto(folder / "broker").start()
     served = Served(folder / "home", broker)
-    begin(served)
-    hub = WorkHub(served)
     names = [f"worker-{n}" for n in range(1 if short else SIDECARS)]
-    hub.enrol(*(Enrolled(name, groups=("red",), can=("research",)) for name in names))
     pause = "1" if short else "4"
-    sides = [Workers(folder / "sides" / name, name, hub, ledger, pause) for name in names]
-    client = Client(hub)
+    sides: list[Workers] = []
     try:
-        for side in sides:
-            side.start()
+        begin(served)
+        hub = WorkHub(served)
+        hub.enrol(*(Enrolled(name, groups=("red",), can=("research",)) for name in names))
+        for name in names:
+            sides.append(Workers(folder / "sides" / name, name, hub, ledger, pause))
+            sides[-1].start()
+        client = Client(hub)
         faults = trouble_once if short else trouble
         told = faults(client, served, broker, sides, ledger)
         return judged(client, ledger, told, 120 if short else SETTLING, sides, folder)
