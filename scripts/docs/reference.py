@@ -201,7 +201,6 @@ What stands in the work file: [workers](../how-to/workers.md).
 {sidecar(WORK)}
 
 ### Failover
-
 What stands in the pair file: [failover](../how-to/failover.md).
 
 {sidecar(PAIR)}
