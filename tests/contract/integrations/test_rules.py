@@ -188,6 +188,7 @@ def test_the_rules_ask_for_metrics_that_exist() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (package prometheus) is absent")
+@pytest.mark.timeout(300)
 def test_promtool_proves_each_alert(tmp_path: Path) -> None:
     for name, text in prometheus.files("127.0.0.1:8088").items():
         (tmp_path / name).write_text(text)
@@ -200,7 +201,7 @@ def test_promtool_proves_each_alert(tmp_path: Path) -> None:
     ):
         done = subprocess.run(
             ["promtool", *words], cwd=tmp_path, capture_output=True, text=True, check=False,
-            timeout=50,
+            timeout=250,
         )  # fmt: skip
         assert done.returncode == 0, f"{words}: {done.stdout} {done.stderr}"
 
