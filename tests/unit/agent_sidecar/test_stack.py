@@ -15,7 +15,7 @@ STACK = (
     ("lease", "machine_time", "parent_death"),
     ("bounded_run", "files", "inotify", "lock", "reactor", "settings", "token_bucket"),
     ("config", "one_shot"),
-    ("probes",),
+    ("hub_watch", "probes"),
     ("kinds",),
     ("pair",),
     ("state",),
