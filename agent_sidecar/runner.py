@@ -80,8 +80,7 @@ class Runner:
         self._config = config
         self._offered, self._pair = offered, pair
         self._assembly = assembly
-        self._purpose = purpose
-        self._mail = mail
+        self._purpose, self._mail = purpose, mail
         self._stopping, self._farewell = threading.Event(), True
         self._reactor = Reactor()
         self._next_beat = self._renew_at = 0.0

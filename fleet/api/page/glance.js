@@ -15,6 +15,7 @@ const SHAPES = {
   [Cell.MISSED]: (x) => `M${x - 1.75} 4.5a1.75 1.75 0 0 1 3.5 0V19.5a1.75 1.75 0 0 1 -3.5 0z`,
   [Cell.UNKNOWN]: (x) => `M${x} 12v.01`,
 };
+const KINDS = { [Cell.DEGRADED]: "fair", [Cell.LATE]: "fair", [Cell.MISSED]: "bad", [Cell.UNKNOWN]: "odd" };
 const WORDS = { [Cell.ON_TIME]: "on time" };
 const said = (cell) => WORDS[cell] ?? cell;
 
@@ -30,7 +31,7 @@ export function beatBar(cells) {
   const missing = CELLS - cells.length; // the newest stands at the right, however few there are
   const paths = Object.entries(SHAPES).map(([kind, draw]) => {
     const line = cells.map((cell, at) => (cell === kind ? draw((missing + at) * PITCH + 3.5) : "")).join("");
-    return line ? svg("path", { class: `cell ${kind}`, d: line }) : null;
+    return line ? svg("path", { class: `cell ${KINDS[kind] ?? ""}`, d: line }) : null;
   });
   return svg("svg", { class: "bar", viewBox: `0 0 ${CELLS * PITCH} ${TALL}`, role: "img", "aria-label": words },
     svg("title", {}, words), paths.filter(Boolean));
@@ -39,7 +40,7 @@ export function beatBar(cells) {
 // What the shapes mean.
 export function legend() {
   return el("p", { class: "legend" }, "Last 40 intervals: ", Object.entries(SHAPES).map(([kind, draw]) =>
-    el("span", {}, svg("svg", { viewBox: `0 0 ${PITCH} ${TALL}`, "aria-hidden": "true" }, svg("path", { class: `cell ${kind}`, d: draw(3.5) })),
+    el("span", {}, svg("svg", { viewBox: `0 0 ${PITCH} ${TALL}`, "aria-hidden": "true" }, svg("path", { class: `cell ${KINDS[kind] ?? ""}`, d: draw(3.5) })),
       said(kind))));
 }
 

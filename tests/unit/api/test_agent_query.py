@@ -86,7 +86,7 @@ def test_labels_narrow_and_are_told_with_how_many_have_them(roster: Roster) -> N
     assert choose(roster, AgentQuery(labels=(("site", "fra"),))).names == ["a1", "a2"]
     assert choose(roster, AgentQuery(labels=(("site", "fra"),), group="edge")).names == ["a2"]
     assert choose(roster, AgentQuery(labels=(("site", "fra"), ("group", "x")))).names == []
-    assert labels(roster) == {
+    assert labels([roster]) == {
         "groups": {"web": 2, "edge": 1},
         "labels": {"site": {"fra": 2, "ams": 1}, "group": {"web": 1}},
     }

@@ -24,7 +24,7 @@ def listing(*alerts: Alert, silences: tuple[Silence, ...] = ()) -> AlertList:
     roster = SimpleNamespace(threshold=lambda *_: 90.0, failing=lambda _: ("disk",))
     committer = SimpleNamespace(book=AlertBook.of(alerts, silences))
     hub: Any = SimpleNamespace(roster=roster, committer=committer)
-    return AlertList(hub)
+    return AlertList(lambda: [("", hub)])
 
 
 def alert(agent: str, state: AlertState, at: float, code: str = "disk-pressure") -> Alert:
