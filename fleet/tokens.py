@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -82,6 +83,8 @@ class Tokens:
     def __init__(self, home: Path) -> None:
         self.path = home / FILE_NAME
         self._list = SharedList(self.path, Entry, what="tokens", again="create tokens again")
+        self._indexed: Mapping[str, Entry] | None = None
+        self._by_id: dict[str, Entry] = {}
 
     def create(self, principal: Principal, created: str) -> tuple[str, Entry]:
         """A new token and its entry; the token itself is not kept."""
@@ -118,8 +121,12 @@ class Tokens:
 
     def bearer(self, token_id: str) -> Principal | None:
         """Who bears the token of this id; None: it was revoked."""
-        entries = self._list.entries().values()
-        return next((_bearer(entry) for entry in entries if entry.id == token_id), None)
+        entries = self._list.entries()
+        if entries is not self._indexed:
+            self._indexed = entries
+            self._by_id = {entry.id: entry for entry in entries.values()}
+        entry = self._by_id.get(token_id)
+        return None if entry is None else _bearer(entry)
 
     def of_agent(self, agent: str) -> list[Entry]:
         """The tokens of the role `agent` for this name."""

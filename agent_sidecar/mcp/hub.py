@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from agent_sidecar.mcp.seen import Placed, Seen
 from agent_sidecar.mcp.tool import ToolError
-from agent_sidecar.work.exchange import Answer
+from agent_sidecar.work.exchange import Answer, Source
 from agent_sidecar.work.hub import Descriptor, HubAway
 from agent_sidecar.work.hub_client import HttpHub, described, parsed, why_of
 from fleet.contract.backoff import Backoff
@@ -74,7 +74,7 @@ class DelegatingHub(HttpHub):
         with tempfile.TemporaryFile() as file:
             file.write(data)
             file.flush()
-            source = (file.fileno(), len(data))
+            source = Source(file.fileno(), len(data))
             self._insist(lambda: self._require(self._ask("PUT", target, source=source)))
         return named
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from agent_sidecar.work.exchange import Address, Answer, Source, ask
+from agent_sidecar.work.exchange import MAX_ANSWER, Address, Answer, Source, ask
 from agent_sidecar.work.hub import (
     DIGEST,
     TASK_ID,
@@ -166,12 +166,18 @@ class HttpHub:
         return answer.document()
 
     def _ask(
-        self, method: str, target: str, body: Mapping[str, object] | None = None, **files: Any
+        self,
+        method: str,
+        target: str,
+        body: Mapping[str, object] | None = None,
+        source: Source | None = None,
+        into: Callable[[bytes], None] | None = None,
+        most: int = MAX_ANSWER,
     ) -> Answer:
         token = read_secret(self._token_file)
         content = None if body is None else json.dumps(body).encode()
         try:
-            return ask(self._address, method, target, token, content, **files)
+            return ask(self._address, method, target, token, content, source, into, most)
         except OSError as error:
             why = error.strerror or str(error) or "no answer"
             raise HubAway(

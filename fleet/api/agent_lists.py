@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
@@ -52,12 +52,15 @@ class AgentLists:
         self.hub = hub
         self.lost = False
 
-    def choose(self, wanted: AgentQuery) -> AgentPage:
-        """
+    def choose(
+        self, wanted: AgentQuery, hidden: Callable[[str], bool] = lambda _: False
+    ) -> AgentPage:
+        """`hidden`: names that are not told.
+
         Raises:
             ValueError: the cursor is none of ours.
         """
-        return choose(self.hub.roster, wanted, Verdict.UNKNOWN if self.lost else None)
+        return choose(self.hub.roster, wanted, Verdict.UNKNOWN if self.lost else None, hidden)
 
     async def rows(self, names: Sequence[str], *, brief: bool) -> list[JsonObject]:
         roster, now = self.hub.roster, self.hub.committer.now()
@@ -125,7 +128,8 @@ class SiteLists:
     async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], AgentPage]:
         reach = None if wanted.limit is None else wanted.offset + wanted.limit
         each = replace(wanted, offset=0, limit=reach)
-        parts = [(one, one.choose(each)) for one in self._of(wanted)]
+        of = self._of(wanted)
+        parts = [(one, one.choose(each, _known_to(of[:at]))) for at, one in enumerate(of)]
         places = heapq.merge(
             *(
                 [(-badness(page.verdicts[name]), name, number) for name in page.names]
@@ -160,7 +164,7 @@ class SiteLists:
 
     async def problems(self, limit: int | None) -> list[JsonObject]:
         found = await self._own.problems(limit)
-        for one in self._others:
+        for one in list(self._others):  # they may change meanwhile
             if not one.lost:
                 site = one.hub.settings.site
                 found += [problem | {"site": site} for problem in await one.problems(limit)]
@@ -182,6 +186,11 @@ class SiteLists:
     def shown(self) -> list[tuple[str, Hub]]:
         others = [(one.hub.settings.site, one.hub) for one in self._others if not one.lost]
         return [("", self._own.hub), *others]
+
+
+def _known_to(lists: Sequence[AgentLists]) -> Callable[[str], bool]:
+    """Whether one of them has an agent of that name: a second of it is not told beside it."""
+    return lambda name: any(one.hub.roster.knows(name) for one in lists)
 
 
 def _of_hubs_first(problem: JsonObject) -> tuple[bool, int, str]:

@@ -7,7 +7,7 @@ then described.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -59,14 +59,21 @@ class AgentPage:
     verdicts: Mapping[str, Verdict]
 
 
-def choose(roster: Roster, wanted: AgentQuery, all_are: Verdict | None = None) -> AgentPage:
-    """`all_are`: what each is, whatever the roster says.
+def choose(
+    roster: Roster,
+    wanted: AgentQuery,
+    all_are: Verdict | None = None,
+    hidden: Callable[[str], bool] = lambda _: False,
+) -> AgentPage:
+    """`all_are`: what each is, whatever the roster says. `hidden`: names that are not told.
 
     Raises:
         ValueError: the cursor is none of ours.
     """
     after = _place(wanted.cursor) if wanted.cursor is not None else None
-    verdicts = {name: all_are or roster.verdict(name) for name in roster.names()}
+    verdicts = {
+        name: all_are or roster.verdict(name) for name in roster.names() if not hidden(name)
+    }
     ranks = _by_badness(roster, verdicts, wanted)
     total = sum(map(len, ranks.values()))
     found = (

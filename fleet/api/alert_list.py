@@ -13,6 +13,7 @@ from fleet.contract.topics import is_agent_name
 from fleet.contract.vocabulary import AlertState, HubAlertCode
 from fleet.domain.alert import Alert
 from fleet.notifier.delivery_log import LogEntry
+from fleet.store.sites import SUBJECT
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
@@ -55,7 +56,7 @@ class AlertList:
             more = next(over, None) is not None
         told = _by_alert(deliveries) if deliveries is not None else None
         rows = [
-            self._described(one, hub, told) | ({"site": site} if site else {})
+            self._described(one, hub, None if site else told) | ({"site": site} if site else {})
             for one, site, hub in chosen
         ]
         return rows, _cursor(chosen[-1][0]) if more else None
@@ -135,6 +136,6 @@ def _place(cursor: str) -> Place:
         ValueError: it is not one of ours.
     """
     since, code, agent = cursor.split("_")
-    if agent and not is_agent_name(agent):
+    if agent and not is_agent_name(agent.removeprefix(SUBJECT)):
         raise ValueError("not a cursor of a list of alerts")
     return (-float(since), code, agent)

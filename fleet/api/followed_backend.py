@@ -53,10 +53,6 @@ class FollowedBackend(HubBackend):
         await self.follower.begun.wait()  # then it has a time, from which events are numbered
         await super().run()
 
-    def begin_anew(self) -> None:
-        """All was read anew: what was committed meanwhile is no event here."""
-        self._stream.gap()
-
     def seen(self) -> JsonObject:
         """Of when and from whom what is shown is."""
         said = self.follower.said

@@ -95,6 +95,10 @@ class HubBackend:
         finally:
             subscription.close()
 
+    def gap(self) -> None:
+        """Events went by that nobody here was told."""
+        self._stream.gap()
+
     def ready(self) -> JsonObject:
         counters = self._hub.counters
         state = {"broker": counters.link_up, "store": not counters.paused}

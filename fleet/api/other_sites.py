@@ -89,9 +89,24 @@ class OtherSite:
             self.why = "no hub of it leads"
         elif self._silent_since is not None and now - self._silent_since >= LOST:
             self.why = "no hub of it ever led" if said is None else "its hub has no broker"
+        elif self.follower.unread >= LOST:
+            self.why = "what its hub says cannot be read by this release"
         else:
             self.why = ""
         self.lists.lost = bool(self.why)
+
+    def told_anew(self, gap: Callable[[], None]) -> Callable[[], None]:
+        """Have `gap` called when what it says was read anew, but for the first time: what it said
+        between was told to nobody."""
+        first = True
+
+        def begun() -> None:
+            nonlocal first
+            if not first:
+                gap()
+            first = False
+
+        return begun
 
     @property
     def is_doubted(self) -> bool:
@@ -194,6 +209,7 @@ class OtherSites:
                 task.cancel()
         for name in sorted(others - self._others.keys()):
             one = self._others[name] = OtherSite(self._hub.settings, name)
+            one.follower.on_begin.append(one.told_anew(self._backend.gap))
             self._lists.append(one.lists)
             self._tasks[name] = [
                 group.create_task(one.run(), name=f"site-{name}"),

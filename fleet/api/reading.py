@@ -58,7 +58,7 @@ async def read_beside(
     )
     backend = FollowedBackend(hub, follower, commander, exporter, MaintenanceWindows(hub, windows))
     sites.serve(backend)
-    follower.on_begin += [exporter.look_again, backend.begin_anew]
+    follower.on_begin += [exporter.look_again, backend.gap]
     follower.on_look += [commander.follow, bus.follow, store.follow]
 
     def seen() -> tuple[float, float] | None:

@@ -247,11 +247,21 @@ class Roster(RosterViews):
     def load(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Take over records that `dump` gave. No event: nothing happened."""
         for name, values in records:
-            record = self._records[name] = from_json(name, values)
-            self.membership += 1
-            self._enter_config(record)
-            self._ghosts += record.verdict is Verdict.GHOST
-            self._schedule(record, float("-inf"))  # the first tick looks at what is past
+            self._take(name, from_json(name, values))
+
+    def replace(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Know these and nobody else. What cannot be read raises before anything is forgotten."""
+        read = [(name, from_json(name, values)) for name, values in records]
+        self.clear()
+        for name, record in read:
+            self._take(name, record)
+
+    def _take(self, name: str, record: AgentRecord) -> None:
+        self._records[name] = record
+        self.membership += 1
+        self._enter_config(record)
+        self._ghosts += record.verdict is Verdict.GHOST
+        self._schedule(record, float("-inf"))  # the first tick looks at what is past
 
     def clear(self) -> None:
         """Know nobody, as at first; the list of who belongs to the fleet stays."""

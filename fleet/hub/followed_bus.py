@@ -9,7 +9,7 @@ from typing import Any, Self
 from fleet.bus.port import Inbound
 from fleet.contract.broker_capabilities import Lack
 from fleet.contract.broker_url import BrokerUrl
-from fleet.contract.errors import BrokerError
+from fleet.contract.errors import BrokerError, ConfigError
 
 
 class FollowedBus:
@@ -22,8 +22,15 @@ class FollowedBus:
         self.contested = self.replaced = False
 
     def follow(self, text: dict[str, Any]) -> None:
-        """Tell of it what the hub that leads says."""
-        self.broker = BrokerUrl.parse(text["broker"])
+        """Tell of it what the hub that leads says.
+
+        Raises:
+            ValueError: this release does not know such a broker.
+        """
+        try:
+            self.broker = BrokerUrl.parse(text["broker"])
+        except ConfigError as error:
+            raise ValueError(error.what) from None
         self.unasked, self.overflowed = text["unasked"], text["overflowed"]
 
     async def __aenter__(self) -> Self:

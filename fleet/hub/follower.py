@@ -84,6 +84,7 @@ class Follower:
         self._following = following
         self._clock = clock
         self._looked = 0.0
+        self._unread_since: float | None = None
         self._position, self._newest = 0, 0.0
         self._of: tuple[int, int] | None = None
         self._upto: dict[str, int] = {}
@@ -94,6 +95,11 @@ class Follower:
     def age(self) -> float:
         """Seconds since the hub that leads said that it was so."""
         return self.said.age + self._clock() - self._looked if self.said else 0.0
+
+    @property
+    def unread(self) -> float:
+        """Seconds for which that hub's words were there and could not be understood."""
+        return 0.0 if self._unread_since is None else self._clock() - self._unread_since
 
     async def kept(self, name: str, parse: Callable[[str | None], T]) -> T:
         """What `parse` makes of a document of the hub that leads; None: there is none.
@@ -109,12 +115,15 @@ class Follower:
             try:
                 more = await self.look()
             except (StoreError, *_OF_ANOTHER_RELEASE) as error:
+                away = isinstance(error, StoreError)
+                if not away and self._unread_since is None:
+                    self._unread_since = self._clock()
                 if not backoff.failures:
                     why = error.what if isinstance(error, StoreError) else "of another release"
                     _log.warning("what the hub that leads says cannot be read: %s", why)
                 await asyncio.sleep(backoff.failed(self._clock()))
                 continue
-            backoff.failures = 0
+            backoff.failures, self._unread_since = 0, None
             await asyncio.sleep(0 if more else LOOK)
 
     async def look(self) -> bool:
@@ -178,9 +187,7 @@ class Follower:
         self.begun.set()
 
     def _load(self, memory: HubState) -> None:
-        roster = self._hub.roster
-        roster.clear()
-        roster.load((agent, state) for agent, _upto, state in memory.records)
+        self._hub.roster.replace((agent, state) for agent, _upto, state in memory.records)
         self._upto = {agent: upto for agent, upto, _state in memory.records}
 
     def _take_up(self, items: list[Item], text: dict[str, Any], document: str | None) -> None:

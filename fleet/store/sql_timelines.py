@@ -34,6 +34,9 @@ _VERDICTS: Final = (
     "SELECT at, word FROM event WHERE fact = 'verdict' AND agent = ? ORDER BY id DESC LIMIT ?"
 )
 _LAST_HOUR: Final = "SELECT max(hour) FROM rollup"
+MOST_HOURS: Final = 24 * 31
+"""Read of a metric: an hour of a clock that was years ahead is none to walk to."""
+
 _LAST: Final = "SELECT number, began, ended FROM listening ORDER BY number DESC LIMIT 1"
 
 
@@ -76,9 +79,10 @@ class SqlTimelines:
             ((last,),) = tables.run(_LAST_HOUR, ())
             if last is None:
                 return {}
+            until = min(last, int(since // HOUR) + MOST_HOURS)
             found = {}
             for number, name in _names(tables, agents).items():
-                rows = tables.run(self._dialect.hours, (int(since // HOUR), last, number))
+                rows = tables.run(self._dialect.hours, (int(since // HOUR), until, number))
                 points = [(float(hour * HOUR), _last_of(text, metric)) for hour, text in rows]
                 known = [(at, value) for at, value in points if value is not None]
                 if known:

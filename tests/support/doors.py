@@ -41,6 +41,14 @@ DETAILED: Final = ("served",)
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+HAS_DRAWN = """name => {
+  const head = document.querySelector("h1");
+  return head?.firstChild?.textContent === name && head.querySelector(".word")
+    && document.querySelector("dl.facts");
+}"""
+CODES = "cards => cards.map(card => card.dataset.code)"
+
+
 class Doors:
     """What each door says, asked when somebody first wants to know."""
 
@@ -259,8 +267,12 @@ class Doors:
             )
             for one in SITUATIONS if self.phase in DETAILED else ():
                 opened.evaluate(f"location.hash = '#/agent/{one.name}'")
-                opened.wait_for_selector(f"h1:text-is('{one.name}') ~ div dl.facts")
-                told["facts"][one.name] = opened.eval_on_selector("dl.facts", pairs)
+                opened.wait_for_function(HAS_DRAWN, arg=one.name)
+                facts = opened.eval_on_selector("dl.facts", pairs)
+                codes = opened.eval_on_selector_all(".alert-card", CODES)
+                facts["State"] = opened.inner_text("h1 .word")
+                facts["Alerts"] = ", ".join(sorted(codes)) or "none"
+                told["facts"][one.name] = facts
             return told
 
 

@@ -74,6 +74,7 @@ export function nextCommand(alert) {
 // What became of it at each route that was to know of it.
 function toldList(alert, channels) {
   const told = alert.told ?? [];
+  if (alert.site) return el("p", { class: "quiet" }, `By the routes of ${alert.site}: its own hub knows.`);
   if (told.length === 0) {
     if (alert.silenced) return el("p", { class: "quiet" }, "Nobody: it is silenced.");
     return el("p", { class: "quiet" }, channels.size ? "Nobody yet." : "Nobody: there is no route. docs/how-to/alert-routes.md makes one.");

@@ -49,7 +49,7 @@ function item(alike) {
   const [meaning, next] = RUNBOOKS[first.code] ?? ofPlane(first) ?? [];
   return el("li", {},
     el("p", {}, word(first.severity), " ", el("strong", {}, first.code), remarks(first), first.acknowledged_by ? " (acknowledged)" : "", ": ",
-      alike.slice(0, NAMED).flatMap((one, at) => [at ? ", " : "", who(one.agent)]), more > 0 ? ` and ${more} more` : ""),
+      alike.slice(0, NAMED).flatMap((one, at) => [at ? ", " : "", who(one)]), more > 0 ? ` and ${more} more` : ""),
     meaning ? el("p", { class: "quiet" }, `${meaning}. Next: ${next}`) : null);
 }
 
@@ -60,4 +60,4 @@ function ofPlane({ agent, code }) {
 }
 
 // A hub, or a site that is lost, has no page of its own.
-const who = (agent) => (agent === HUB || agent.includes(":") ? agent : el("a", { href: `#/agent/${agent}` }, agent));
+const who = ({ agent, site }) => (agent === HUB && site ? `${HUB} of ${site}` : agent === HUB || agent.includes(":") ? agent : el("a", { href: `#/agent/${agent}` }, agent));

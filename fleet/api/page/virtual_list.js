@@ -23,7 +23,11 @@ export function virtualList(frame, grid, body, draw) {
 
   function look() {
     due = false;
-    if (!frame.isConnected) return removeEventListener("scroll", soon);
+    if (!frame.isConnected) {
+      removeEventListener("scroll", soon);
+      sizes.disconnect();
+      return;
+    }
     const [first, last] = inSight();
     if (first !== range[0] || last !== range[1]) draw(first, last);
   }

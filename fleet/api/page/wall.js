@@ -42,7 +42,7 @@ function lines(problems) {
   for (const one of problems) {
     const key = [one.severity, one.code, remarks(one), one.acknowledged_by ? " (acknowledged)" : ""];
     const alike = same.get(key.join("\u0000")) ?? { key, who: [] };
-    alike.who.push(one.agent);
+    alike.who.push(one.agent === "hub" && one.site ? `hub of ${one.site}` : one.agent);
     same.set(key.join("\u0000"), alike);
   }
   const all = [...same.values()].map(({ key: [severity, code, ...said], who }) => el("li", {},

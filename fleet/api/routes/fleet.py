@@ -188,7 +188,7 @@ async def alerts(
     code: Code | None = None,
     agent: AgentName | None = None,
     told: Annotated[bool, Query(description="with what became of each at the routes")] = False,
-    cursor: Annotated[str | None, Query(max_length=160, pattern=r"^[0-9a-z_.+-]+$")] = None,
+    cursor: Annotated[str | None, Query(max_length=160, pattern=r"^[0-9a-z_.:+-]+$")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="of those over")] = ENDED,
 ) -> dict[str, Any]:
     """Alerts that fire now (and, with `history`, those that ended, the newest first, a page at a

@@ -190,6 +190,8 @@ def remove(database: Database, name: str) -> None:
             raise ConfigError(f"{held} leads at {name}", "the site is not closed", "end it there")
         connection.execute("DELETE FROM fleet_sites.agent WHERE site = %s", (name,))
         connection.execute("DELETE FROM fleet_sites.site WHERE name = %s", (name,))
+        # Whose loss it told is another's to tell.
+        connection.execute("UPDATE fleet_sites.site SET told_by = NULL WHERE told_by = %s", (name,))
 
     database.open()
     database.transaction(forget)
