@@ -32,7 +32,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 READ_ONLY = {
     "status", "describe", "check", "alerts", "history", "forecast", "versions", "audit", "tasks",
-    "board",
+    "board", "rollouts", "pairs",
 }  # fmt: skip
 WIDE_AWAKE = 120.0
 """Seconds: nanobot alone needs some to start on a busy machine."""
