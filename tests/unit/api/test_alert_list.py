@@ -55,6 +55,25 @@ def test_what_is_over_comes_a_page_at_a_time_the_newest_first() -> None:
     assert pages == 3
 
 
+def test_a_page_may_end_with_a_site_that_was_lost() -> None:
+    over = [alert(name, OVER, NOON, "site-lost") for name in ("site:lima", "site:oslo")]
+    book = listing(*over)
+    [first], cursor = book.page(AlertQuery(history=True, limit=1), None)
+    assert cursor
+    [second], _ = book.page(AlertQuery(history=True, limit=1, cursor=cursor), None)
+    assert [first["agent"], second["agent"]] == ["site:lima", "site:oslo"]
+
+
+def test_of_another_sites_alert_its_own_hub_knows_who_was_told() -> None:
+    committer = SimpleNamespace(book=AlertBook.of([alert("ada", FIRING, NOON)], ()))
+    roster = SimpleNamespace(threshold=lambda *_: None, failing=lambda _: ())
+    hub: Any = SimpleNamespace(roster=roster, committer=committer)
+    shown = AlertList(lambda: [("lima", hub)])
+    [row], _ = shown.page(AlertQuery(told=True), {"oncall": [entry(FIRING, NOON)]})
+    assert row["site"] == "lima"
+    assert "told" not in row
+
+
 @pytest.mark.parametrize("cursor", ["nonsense", "1.0_x", "a_b_c", "1.0_x_Not-A-Name"])
 def test_a_cursor_that_is_not_ours_is_refused(cursor: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whichever
