@@ -104,9 +104,9 @@ class FakeHub:
                 kept.input,
             )  # fmt: skip
 
-    def renew(self, claim: Claim, progress: int) -> tuple[float, bool]:
+    def renew(self, claim: Claim, progress: int, result: bool = False) -> tuple[float, bool]:
         with self._lock:
-            kept = self._held(claim)
+            kept = self._held(claim, late=result)
             kept.until = self._clock() + self._lease
             kept.progress.append(progress)
             return self._lease, kept.cancel
@@ -162,15 +162,15 @@ class FakeHub:
             board = self.boards.setdefault(claim.context, {})
             board[entry.section, entry.name] = entry.content
 
-    def _held(self, claim: Claim) -> Kept:
+    def _held(self, claim: Claim, *, late: bool = True) -> Kept:
         """
         Raises:
-            LeaseLost: it is not theirs any more; one that ran out is theirs until another's claim.
+            LeaseLost: it is not theirs any more; one that ran out, `late`, until another's claim.
         """
         self._expire()
         kept = self.tasks[claim.task]
         ran_out = kept.reasons[-1:] == [TaskReason.LEASE_EXPIRED]
-        if kept.state is TaskState.SUBMITTED and ran_out and kept.epoch == claim.epoch:
+        if late and kept.state is TaskState.SUBMITTED and ran_out and kept.epoch == claim.epoch:
             kept.state, kept.until = TaskState.WORKING, self._clock() + self._lease
         if kept.state is not TaskState.WORKING or kept.epoch != claim.epoch:
             raise LeaseLost(f"task {claim.task} is not ours any more", "its lease ran out")

@@ -66,8 +66,9 @@ class Claim:
     Attributes:
         lease, timeout: s from the claim on.
         attempt: counted by the hub before we start.
-        asked: when we asked for it (monotonic s). started: the same moment on the hub's clock, so
-            that what it says of its clock is known on ours.
+        asked: when we asked for it (s of `machine_time`, which goes on while the machine sleeps).
+            started: the same moment on the hub's clock, so that what it says of its clock is known
+            on ours.
     """
 
     task: str
@@ -109,8 +110,9 @@ class WorkHub(Protocol):
     def claim(self, task: str) -> Claim | None:
         """Take a task; None where somebody else has it, or it is over."""
 
-    def renew(self, claim: Claim, progress: int) -> tuple[float, bool]:
-        """Hold it for longer: (s from now, whether somebody called it off)."""
+    def renew(self, claim: Claim, progress: int, result: bool = False) -> tuple[float, bool]:
+        """Hold it for longer: (s from now, whether somebody called it off). With a `result`, while
+        nothing runs any more, also where it ran out and nobody has claimed the task since."""
 
     def complete(self, claim: Claim, output: Sequence[Descriptor]) -> None:
         """Hand it back as done; every output is stored."""

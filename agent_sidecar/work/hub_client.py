@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from agent_sidecar import machine_time
 from agent_sidecar.work.exchange import MAX_ANSWER, Address, Answer, Source, ask
 from agent_sidecar.work.hub import (
     DIGEST,
@@ -73,7 +73,7 @@ class HttpHub:
         return found[:MAX_ENTRIES]
 
     def claim(self, task: str) -> Claim | None:
-        asked = time.monotonic()
+        asked = machine_time.now()
         answer = self._ask("POST", f"/v1/tasks/{task}/claim", {})
         if answer.status in (404, 409):
             return None
@@ -81,12 +81,16 @@ class HttpHub:
         said = answer.document()
         return parsed(lambda: _claim(said["task"], asked))
 
-    def renew(self, claim: Claim, progress: int) -> tuple[float, bool]:
-        body = {"epoch": claim.epoch, "progress": progress}
+    def renew(self, claim: Claim, progress: int, result: bool = False) -> tuple[float, bool]:
+        body: dict[str, object] = {"epoch": claim.epoch, "progress": progress}
+        if result:  # only where it matters: a hub of an earlier release knows no such field
+            body["result"] = True
         said = self._document("POST", f"/v1/tasks/{claim.task}/renew", body)
         until = parsed(lambda: _moment(said["lease_until"]))
-        left = claim.asked + (until - claim.started) - time.monotonic()
-        return left, said.get("cancel") is True
+        # The hub's clock may have been set since: its stamps move together.
+        started = parsed(lambda: _moment(said["started"])) if "started" in said else claim.started
+        left = claim.asked + (until - started) - machine_time.now()
+        return min(left, claim.lease), said.get("cancel") is True
 
     def complete(self, claim: Claim, output: Sequence[Descriptor]) -> None:
         body = {"epoch": claim.epoch, "output": [described(one) for one in output]}

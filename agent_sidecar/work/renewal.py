@@ -105,7 +105,7 @@ class Renewal:
         """Whether to go on."""
         self._next = now + self._claim.lease / 3
         try:
-            lease, called_off = self._hub.renew(self._claim, self._progress())
+            lease, called_off = self._asked()
         except LeaseLost:
             self._lose()
             return False
@@ -126,6 +126,16 @@ class Renewal:
         if called_off:
             self._over(TaskReason.CANCEL_ASKED, False)
         return not called_off
+
+    def _asked(self) -> tuple[float, bool]:
+        """What the hub gives; to a worker that lives nothing once the lease is over there."""
+        late = self.has_result and self.ran_out
+        try:
+            return self._hub.renew(self._claim, self._progress(), late)
+        except LeaseLost:
+            if late or not self.has_result:
+                raise
+        return self._hub.renew(self._claim, self._progress(), True)  # it ended there before here
 
     def _lose(self) -> None:
         self.lost = True

@@ -101,6 +101,10 @@ class RenewBody(Shape):
 
     epoch: Annotated[Epoch, Field(description="the claim's")]
     progress: Annotated[int, Field(ge=0, le=100, description="of 100")] = 0
+    result: Annotated[
+        bool,
+        Field(description="nothing runs any more, what was made waits: a lease over is given back"),
+    ] = False
 
 
 class CompleteBody(Shape):

@@ -104,11 +104,13 @@ class WorkStore(Protocol):
         """
         ...
 
-    async def renew(self, id_: str, agent: str, epoch: int, progress: int, now: float) -> Task:
+    async def renew(
+        self, id_: str, agent: str, epoch: int, progress: int, now: float, *, result: bool = False
+    ) -> Task:
         """The worker goes on, `progress` of 100: the task with its new `lease_until`, which never
         reaches beyond the time-out or ttl. Where `cancel` is set the lease is not longer than
-        before: end the worker, then `finish` as `canceled`. A lease that ran out is given back if
-        nobody has claimed the task since.
+        before: end the worker, then `finish` as `canceled`. A lease that ran out is given back to
+        a `result` that waits to be handed over, if nobody has claimed the task since.
 
         Raises:
             UnknownTaskError, StaleEpochError, WrongStateError: nothing of it is yours any more.
@@ -130,7 +132,7 @@ class WorkStore(Protocol):
 
         What failed for a reason that another attempt may mend is `submitted` again, not before a
         while, as long as `max_attempts` lasts. Said again with the same epoch and state after its
-        answer was lost, it changes nothing and is no error. Late, it counts as by `renew`.
+        answer was lost, it changes nothing and is no error. Late, it counts as a result by `renew`.
 
         Raises:
             UnknownTaskError, StaleEpochError, WrongStateError: as for `renew`.

@@ -162,11 +162,15 @@ class Tasks:
             raise WrongStateError(task, known.state, "claim")
         return found
 
-    async def renew(self, caller: Caller, task: str, epoch: int, progress: int) -> Task:
-        """The worker goes on."""
+    async def renew(
+        self, caller: Caller, task: str, epoch: int, progress: int, *, result: bool = False
+    ) -> Task:
+        """The worker goes on; or its `result` waits to be handed over."""
         member = _member(caller)
         await self._store.get(task, member.group)
-        return await self._store.renew(task, member.name, epoch, progress, self._now())
+        return await self._store.renew(
+            task, member.name, epoch, progress, self._now(), result=result
+        )
 
     async def finish(self, caller: Caller, task: str, end: End) -> Task:
         """The attempt is over; each output is stored, and was sent by the caller or is its own."""

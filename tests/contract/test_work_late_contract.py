@@ -25,7 +25,7 @@ async def test_a_result_that_comes_after_its_lease_counts_once_if_nobody_has_cla
     await work.expire(NOON + LEASE)
     assert not await work.may_use_board("larry", "lab", old.context, late)
     if renewed_first:
-        again = await work.renew(old.id, "larry", old.epoch, 90, late)
+        again = await work.renew(old.id, "larry", old.epoch, 90, late, result=True)
         assert (again.state, again.attempt, again.lease_until) == (WORKING, 1, late + LEASE)
         assert await work.claim("moe", "lab", ["research"], late) is None
         assert await work.may_use_board("larry", "lab", old.context, late), "to bring the rest"
@@ -35,6 +35,15 @@ async def test_a_result_that_comes_after_its_lease_counts_once_if_nobody_has_cla
     assert await work.claim("moe", "lab", ["research"], late + 3) is None
     counts = await work.counts(late)
     assert (counts.attempts, counts.expiries, counts.ended) == (1, 1, {COMPLETED: 1})
+
+
+async def test_a_worker_that_lives_is_not_given_a_lease_back_that_ran_out(work: WorkStore) -> None:
+    await submitted(work, 1)
+    old, late = await claimed(work), NOON + 10 * LEASE
+    await work.expire(NOON + LEASE)
+    with pytest.raises(StaleEpochError):
+        await work.renew(old.id, "larry", old.epoch, 50, late)
+    assert (await claimed(work, "moe", late)).holder == "moe"
 
 
 async def test_a_result_that_comes_after_another_has_claimed_is_refused(work: WorkStore) -> None:

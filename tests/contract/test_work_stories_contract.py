@@ -103,7 +103,7 @@ class Story:
             case "finish", back, state if lease := self._lease(back):
                 return work.finish(lease.id, lease.holder, lease.epoch, state, (), None, now)
             case "late", None if lease := self._lease(0):
-                return work.renew(lease.id, lease.holder, lease.epoch, 90, now)
+                return work.renew(lease.id, lease.holder, lease.epoch, 90, now, result=True)
             case "late", state if lease := self._lease(0):
                 return work.finish(lease.id, lease.holder, lease.epoch, state, (), None, now)
             case "cancel", number:

@@ -107,7 +107,8 @@ async def claim(task_id: Id, work: Work, caller: Working) -> dict[str, Any]:
 @router.post("/{id}/renew")
 async def renew(task_id: Id, body: RenewBody, work: Work, caller: Working) -> dict[str, Any]:
     """The worker goes on: the lease is longer. With `cancel` it is not: end the worker."""
-    return described_task(await work.tasks.renew(caller, task_id, body.epoch, body.progress))
+    task = await work.tasks.renew(caller, task_id, body.epoch, body.progress, result=body.result)
+    return described_task(task)
 
 
 @router.post("/{id}/complete")

@@ -60,12 +60,18 @@ def heard(task: Task, agent: str, epoch: int, progress: int) -> Task:
     return replace(task, progress=progress) if holds and progress > task.progress else task
 
 
-def renewed(task: Task, agent: str, epoch: int, progress: int, now: float) -> Task:
-    """
+def renewed(
+    task: Task, agent: str, epoch: int, progress: int, now: float, *, result: bool = False
+) -> Task:
+    """The task with a longer lease. One that ran out is given back only for a `result`, which waits
+    to be handed over: a worker that lives may have slept, and counts its lease from another moment.
+
     Raises:
         StaleEpochError, WrongStateError: the lease is not this agent's.
     """
-    task = _in_hand(task, agent, epoch, Step.RENEW, now)
+    if result:
+        task = _taken_up(task, agent, epoch, now)
+    task = _in_hand(task, agent, epoch, Step.RENEW)
     until = task.lease_until or now
     if not task.cancel:
         until = max(until, lease_end(task, task.started or now, now))
@@ -91,7 +97,7 @@ def finished(
     outputs = tuple(output)
     if _said_before(task, agent, epoch, state, outputs):
         return task
-    task = _in_hand(task, agent, epoch, Step.COMPLETE, now)
+    task = _in_hand(_taken_up(task, agent, epoch, now), agent, epoch, Step.COMPLETE)
     match state:
         case TaskState.COMPLETED:
             done = {"output": outputs, "progress": 100, "reason": None}
@@ -119,18 +125,22 @@ def _said_before(
     return task.state is state or (state is TaskState.FAILED and tried_again)
 
 
-def _in_hand(task: Task, agent: str, epoch: int, step: Step, now: float) -> Task:
-    """The task under the lease of this agent, which is given back where it ran out and nobody has
-    claimed the task since: what was made under it is not made again. It has the epoch under which
-    the agent knows it, which was nobody else's; the next claim has a higher one all the same.
-
-    Raises:
-        StaleEpochError, WrongStateError: the lease is not this agent's.
-    """
+def _taken_up(task: Task, agent: str, epoch: int, now: float) -> Task:
+    """The task with the lease given back where it was this agent's, ran out, and nobody has claimed
+    the task since: what was made under it is not made again. It has the epoch under which the agent
+    knows it, which was nobody else's; the next claim has a higher one all the same."""
     ran_out = task.state is TaskState.SUBMITTED and task.reason is TaskReason.LEASE_EXPIRED
     if ran_out and (task.holder, task.epoch) == (agent, epoch + 1) and now < task.expires:
         until = min(now + LEASE, task.expires)  # beyond the time-out, too, but once: see `expired`
         return moved(task, Step.RESUME, now, epoch=epoch, lease_until=until, reason=None)
+    return task
+
+
+def _in_hand(task: Task, agent: str, epoch: int, step: Step) -> Task:
+    """
+    Raises:
+        StaleEpochError, WrongStateError: the lease is not this agent's.
+    """
     if (task.epoch, task.holder) != (epoch, agent):
         raise StaleEpochError(task.id, epoch, task.epoch)
     if task.state is not TaskState.WORKING:

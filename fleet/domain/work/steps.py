@@ -16,7 +16,7 @@ class Step(Word):
 
     CLAIM = "claim", "an agent takes the lease"
     RENEW = "renew", "its worker goes on"
-    RESUME = "resume", "who held it last is back, and nobody has claimed it since"
+    RESUME = "resume", "who held it last brings its result, and nobody has claimed it since"
     COMPLETE = "complete", "its worker is done"
     AGAIN = "again", "an attempt failed, and another is left"
     FAIL = "fail", "the last attempt failed"

@@ -168,9 +168,18 @@ def known_kinds(kinds: Collection[str]) -> list[str]:
     return sorted(set(kinds))[:MAX_KINDS]
 
 
-def renew(tables: WorkTables, id_: str, agent: str, epoch: int, progress: int, now: float) -> Task:
+def renew(
+    tables: WorkTables,
+    id_: str,
+    agent: str,
+    epoch: int,
+    progress: int,
+    now: float,
+    *,
+    result: bool = False,
+) -> Task:
     before = find(tables, id_)
-    return _save(tables, before, life.renewed(before, agent, epoch, progress, now))
+    return _save(tables, before, life.renewed(before, agent, epoch, progress, now, result=result))
 
 
 def hear(tables: WorkTables, reports: Iterable[ProgressReport]) -> None:

@@ -82,8 +82,10 @@ class TransactionalWork:
             return None
         return await self._write(lambda tables: tables.claim(agent, group, known, now))
 
-    async def renew(self, id_: str, agent: str, epoch: int, progress: int, now: float) -> Task:
-        renew = partial(task_calls.renew, id_=id_, agent=agent, epoch=epoch)
+    async def renew(
+        self, id_: str, agent: str, epoch: int, progress: int, now: float, *, result: bool = False
+    ) -> Task:
+        renew = partial(task_calls.renew, id_=id_, agent=agent, epoch=epoch, result=result)
         return await self._write(lambda tables: renew(tables, progress=progress, now=now))
 
     async def finish(

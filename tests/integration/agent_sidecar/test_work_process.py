@@ -176,7 +176,7 @@ def test_a_worker_whose_lease_is_lost_ends_at_once_and_nothing_of_it_counts(benc
 
     renew = bench.hub.renew
 
-    def lose(claim: object, progress: int) -> tuple[float, bool]:
+    def lose(claim: object, progress: int, _result: bool) -> tuple[float, bool]:
         take_away()
         loop.stop()
         return renew(claim, progress)  # type: ignore[arg-type]

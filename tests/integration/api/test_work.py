@@ -95,7 +95,8 @@ def test_who_lost_the_lease_writes_nothing(hub: WorkHub) -> None:
     hub.done("POST", f"/v1/tasks/{task}/claim", "worker")
     failed = {"epoch": 1, "reason": "sidecar-stopped"}
     assert hub.done("POST", f"/v1/tasks/{task}/fail", "worker", failed)["state"] == "submitted"
-    for step, body in (("renew", {"epoch": 1}), ("complete", {"epoch": 1})):
+    late = {"epoch": 1, "result": True}
+    for step, body in (("renew", {"epoch": 1}), ("renew", late), ("complete", {"epoch": 1})):
         problem = refused(hub, 409, "POST", f"/v1/tasks/{task}/{step}", "worker", body)
         assert problem["code"] in ("stale-epoch", "wrong-state")
     hub.done("POST", f"/v1/tasks/{task}/cancel", "boss")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import socketserver
 import threading
@@ -152,10 +153,32 @@ def test_a_lost_lease_an_absence_and_a_refusal_are_told_apart(
 def test_a_renewal_says_how_long_from_now_and_whether_it_was_called_off(
     server: Answers, hub: HttpHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent_sidecar.work.hub_client.time.monotonic", lambda: 110.0)
+    monkeypatch.setattr("agent_sidecar.machine_time.now", lambda: 110.0)
     says(server, 200, '{"lease_until": "1970-01-01T00:17:20.000Z", "cancel": true}')
     assert hub.renew(CLAIM, 40) == (30.0, True)
     assert b'{"epoch": 3, "progress": 40}' in server.asked
+    hub.renew(CLAIM, 40, True)
+    assert b'{"epoch": 3, "progress": 40, "result": true}' in server.asked
+
+
+@pytest.mark.parametrize("stands_still", [True, False])
+def test_a_lease_that_was_renewed_after_a_sleep_is_counted_as_one_lease(
+    server: Answers, hub: HttpHub, monkeypatch: pytest.MonkeyPatch, stands_still: bool
+) -> None:
+    now = 110.0 if stands_still else 3700.0
+    monkeypatch.setattr("time.monotonic", lambda: 110.0)
+    monkeypatch.setattr("agent_sidecar.machine_time.now", lambda: now)
+    says(server, 200, '{"lease_until": "1970-01-01T01:17:40.000Z"}')  # an hour later, and 60 s
+    assert hub.renew(CLAIM, 40) == (60.0, False)
+
+
+def test_the_hubs_clock_that_was_set_since_the_claim_is_no_part_of_a_lease(
+    server: Answers, hub: HttpHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent_sidecar.machine_time.now", lambda: 110.0)
+    moved = {"started": "1970-01-01T01:00:00.000Z", "lease_until": "1970-01-01T01:00:40.000Z"}
+    says(server, 200, json.dumps(moved))
+    assert hub.renew(CLAIM, 40) == (30.0, False)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from agent_sidecar.work.fake_hub import FakeHub
-from agent_sidecar.work.hub import Claim, HubAway, HubRefused
+from agent_sidecar.work.hub import Claim, HubAway, HubRefused, LeaseLost
 from agent_sidecar.work.renewal import Renewal
 from fleet.contract.work_vocabulary import TaskReason
 from tests.support.waiting import wait_until
@@ -56,7 +56,7 @@ def test_without_progress_it_is_not_renewed_for_ever() -> None:
 def test_a_hub_that_is_away_costs_the_claim_before_it_ends_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def away(_claim: Claim, _progress: int) -> tuple[float, bool]:
+    def away(_claim: Claim, _progress: int, _result: bool) -> tuple[float, bool]:
         raise HubAway("x", "y", "z")
 
     monkeypatch.setattr(FakeHub, "renew", lambda _self, *given: away(*given))
@@ -77,7 +77,7 @@ def test_a_hub_that_refuses_costs_it_at_once_and_one_that_called_it_off_lets_the
     assert held.over == [(TaskReason.CANCEL_ASKED, False)]
     assert not held.renewal.lost
 
-    def refuse(_claim: Claim, _progress: int) -> tuple[float, bool]:
+    def refuse(_claim: Claim, _progress: int, _result: bool) -> tuple[float, bool]:
         raise HubRefused("x", "y", "z")
 
     monkeypatch.setattr(FakeHub, "renew", lambda _self, *given: refuse(*given))
@@ -85,3 +85,16 @@ def test_a_hub_that_refuses_costs_it_at_once_and_one_that_called_it_off_lets_the
     wait_until(lambda: held.over, what="that it is refused")
     held.renewal.stop()
     assert held.renewal.lost
+
+
+def test_a_lease_that_ended_at_the_hub_alone_is_given_back_to_a_result_and_to_no_worker() -> None:
+    held = Held()
+    held.renewal.stop()  # what it asks is asked here
+    held.task.until = 0.0  # over there, as after a sleep of this machine
+    with pytest.raises(LeaseLost):
+        held.renewal._asked()
+    held.renewal.has_result = True
+    assert held.renewal._asked() == (3.0, False)
+    held.task.epoch += 1  # another one has it by now
+    with pytest.raises(LeaseLost):
+        held.renewal._asked()

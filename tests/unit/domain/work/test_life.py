@@ -106,7 +106,7 @@ def test_a_result_that_comes_after_its_lease_counts_if_nobody_has_claimed_the_ta
 
 def test_a_lease_that_is_taken_up_again_is_a_lease_and_its_attempt_is_not_counted_twice() -> None:
     again = life.expired(working(), NOON + LEASE)
-    back = life.renewed(again, "larry", 1, 50, NOON + 300)
+    back = life.renewed(again, "larry", 1, 50, NOON + 300, result=True)
     assert (back.state, back.attempt, back.epoch) == (TaskState.WORKING, 1, 1)
     assert back.lease_until == NOON + 300 + LEASE
     with pytest.raises(WrongStateError):
@@ -115,15 +115,21 @@ def test_a_lease_that_is_taken_up_again_is_a_lease_and_its_attempt_is_not_counte
     assert other.epoch > back.epoch, "no two leases have one epoch"
 
 
+def test_a_worker_that_lives_is_given_no_lease_back_that_ran_out() -> None:
+    again = life.expired(working(), NOON + LEASE)
+    with pytest.raises(StaleEpochError):
+        life.renewed(again, "larry", 1, 50, NOON + LEASE + 1)
+
+
 def test_beyond_the_time_out_a_lease_is_taken_up_once() -> None:
     again = life.expired(working(timeout=300.0), NOON + LEASE)
-    back = life.renewed(again, "larry", 1, 50, NOON + 5000)
+    back = life.renewed(again, "larry", 1, 50, NOON + 5000, result=True)
     assert back.lease_until == NOON + 5000 + LEASE, "time to hand over what was made"
     assert life.renewed(back, "larry", 1, 60, NOON + 5030).lease_until == back.lease_until
     over = life.expired(back, NOON + 5000 + LEASE)
     assert over.reason is TaskReason.WORKER_TIMEOUT
     with pytest.raises(StaleEpochError):
-        life.renewed(over, "larry", 1, 70, NOON + 5100)
+        life.renewed(over, "larry", 1, 70, NOON + 5100, result=True)
 
 
 @pytest.mark.parametrize("fields", [{"max_attempts": 1}, {"ttl": 90.0}])
@@ -131,7 +137,7 @@ def test_what_has_ended_meanwhile_stays_ended_whoever_comes_late(fields: dict[st
     gone = life.expired(life.expired(working(**fields), NOON + LEASE), NOON + 95)
     assert gone.final
     with pytest.raises(StaleEpochError):
-        life.renewed(gone, "larry", 1, 50, NOON + 96)
+        life.renewed(gone, "larry", 1, 50, NOON + 96, result=True)
     failed = end(working(), TaskState.FAILED)
     with pytest.raises(WrongStateError):
         end(failed, TaskState.COMPLETED)
@@ -242,6 +248,7 @@ ACTS: dict[str, Act] = {
     "claim by another": lambda t, now: life.claimed(t, "moe", now),
     "renew": lambda t, now: life.renewed(t, t.holder, t.epoch, 10, now),
     "old renew": lambda t, now: life.renewed(t, "larry", t.epoch - 1, 10, now),
+    "late renew": lambda t, now: life.renewed(t, "larry", t.epoch - 1, 10, now, result=True),
     "complete": lambda t, now: end(t, TaskState.COMPLETED, now),
     "old complete": lambda t, now: life.finished(
         t, "larry", t.epoch - 1, TaskState.COMPLETED, (), None, now
