@@ -17,6 +17,7 @@ from fleet.domain.hub_clock import Step
 from fleet.domain.work.task import DAY, LEASE
 from fleet.http.log_limit import LogLimit
 from fleet.metrics.work_metrics import metrics_of
+from fleet.pending_departures import PendingDepartures
 from fleet.store.retention import TimeFor
 from fleet.store.work_port import WorkStore
 from fleet.store.work_records import WorkCounts
@@ -79,6 +80,7 @@ class WorkService:
         self.due: TimeFor = lambda _days: now()
         self._now = now
         self._counts = WorkCounts()
+        self._pending = PendingDepartures(home)
         self._seen_off: frozenset[str] = frozenset()
         self._failing: set[Callable[[], object]] = set()
 
@@ -152,10 +154,14 @@ class WorkService:
         return metrics_of(self._counts, self._now())
 
     async def _see_off(self) -> None:
-        """Give back what agents held that were revoked since, or while no hub served."""
+        """Give back what agents held that were revoked since, or while no hub served. What one had
+        that was renamed then is first to be the other name's, by the commander."""
         gone = self.members.gone()
         self._seen_off &= gone  # who is enrolled again may be revoked again
-        for agent in sorted(gone - self._seen_off)[:AT_ONCE]:
+        left = gone - self._seen_off
+        if left:
+            left -= {one.agent for one in self._pending.read() if one.to}
+        for agent in sorted(left)[:AT_ONCE]:
             self.offers.tell(await self.store.agent_gone(agent, self._now()), self._now())
             self._seen_off |= {agent}
 
