@@ -161,6 +161,8 @@ def rename(
     async def work() -> list[Step]:
         if wait:
             await leaving.heard(settings, new, wait)
+        if enrolled:  # also where NEW was enrolled by hand, or that broke off
+            registry.inherit(new, listed[old])
         steps = (await leaving.rename(settings, old, new)).steps
         if enrolled:
             steps += await leaving.revoke(settings, old, history=False, now=time.time())

@@ -148,13 +148,14 @@ class Registry:
 
     def inherit(self, name: str, work_of: Enrolled) -> None:
         """Let `name` be in all that concerns work what another agent was, its group of one
-        included."""
+        included. Again it changes nothing; whoever may do something of its own keeps to that."""
         with self._changing() as agents:
-            works_as = "" if work_of.groups else work_of.work_group
-            heir = replace(
-                agents[name], can=work_of.can, may_delegate=work_of.may_delegate, works_as=works_as
-            )
-            self._write({**agents, name: heir})
+            known = agents[name]
+            heir = replace(known, works_as="" if work_of.groups else work_of.work_group)
+            if not (known.can or known.may_delegate):
+                heir = replace(heir, can=work_of.can, may_delegate=work_of.may_delegate)
+            if heir != known:
+                self._write({**agents, name: heir})
 
     def succeeded(self, name: str) -> None:
         """The rename that made `name` is over."""

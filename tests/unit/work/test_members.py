@@ -40,6 +40,15 @@ def test_who_inherits_an_agents_work_has_its_rights_and_its_group(tmp_path: Path
     assert (heir.can, heir.may_delegate, heir.work_group) == (("research",), True, "ada")
 
 
+def test_who_inherits_again_keeps_what_it_was_allowed_since(tmp_path: Path) -> None:
+    registry, ada = Registry(tmp_path), Enrolled("ada", can=("research",), may_delegate=True)
+    registry.save(Enrolled("ida", succeeds="ada"))
+    registry.inherit("ida", ada)
+    less = registry.allow("ida", can=("review",), may_delegate=False)
+    registry.inherit("ida", ada)
+    assert (registry.agents() or {})["ida"] == less
+
+
 def test_what_an_agent_may_claim_is_what_its_enrolment_says_and_what_is_built_in() -> None:
     agent = Enrolled("ada", can=("research",), may_delegate=True)
     found = members_of({"ada": agent})["ada"]
