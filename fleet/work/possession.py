@@ -15,9 +15,9 @@ from fleet.work.blobs import Blobs
 from fleet.work.caller import Caller
 from fleet.work.errors import UnavailableError
 
-SHOWN: Final = 3600.0
+SHOWN: Final = 25 * 3600.0
 """Seconds that an upload is a right to name what was sent: from the first of many outputs to the
-end of the attempt."""
+end of the attempt, which waits a day for a hub that is away."""
 
 OPENED: Final = 86_400.0
 """Seconds that who opened a context may use it before its first task."""

@@ -32,8 +32,9 @@ ATTEMPTS: Final = (1, 20)
 
 MAX_BOARD_VERSIONS: Final = 10_000
 """Versions on one board, of all its entries together; each is kept."""
-MAX_GRANTS: Final = 1_000
-"""Grants given to one agent that are not over yet."""
+MAX_GRANTS: Final = 10_000
+"""Grants given to one agent that are not over yet: of 400 uploads an hour, each for a day. To count
+them takes 1 ms."""
 MAX_READS: Final = 1_000_000
 """Entries of the log of reads; beyond it the oldest go before their time."""
 
