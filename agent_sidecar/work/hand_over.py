@@ -1,7 +1,8 @@
 """From what an attempt made to a task that is completed, also over a hub that is away for a while.
 
 A result costs more than to wait: it is brought when the hub is back, unless the task is another's
-by then. What the hub has not taken in the end is kept here, for whoever looks.
+by then. What waits past its lease, and what the hub has not taken in the end, is kept here for
+whoever looks: the folder of an attempt goes at the next start, however this one ends.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,7 @@ from agent_sidecar.work.collect import Output
 from agent_sidecar.work.hub import BoardEntry, Claim, HubAway, LeaseLost, WorkHub
 from agent_sidecar.work.kept_results import KEPT, keep_result
 from agent_sidecar.work.renewal import Renewal
+from agent_sidecar.work.task_folder import remove_tree
 from fleet.contract.backoff import Backoff
 from fleet.contract.errors import FleetError
 
@@ -40,6 +43,9 @@ class HandOver:
         self._renewal = renewal
         self.patience = PATIENCE
         self.stopped = False
+        self._keep: Callable[[], Path] | None = None
+        self._kept: Path | None = None
+        self._tried_to_keep = False
 
     @property
     def waits(self) -> bool:
@@ -53,19 +59,30 @@ class HandOver:
         Raises:
             FleetError: the hub did not take it.
         """
+        self._keep = partial(keep_result, state, name, outputs)
         self._renewal.has_result = True
         try:
             self._bring(outputs, asks)
         except FleetError:
             self._renewal.has_result = False
-            try:
-                place = keep_result(state, name, outputs)
-            except OSError as error:
-                log.warning("task %s: what was made is not kept: %s", self._claim.task, error)
-            else:
-                log.warning("task %s: what was made is kept for %d h in %s",
-                            self._claim.task, KEPT / 3600, place)  # fmt: skip
+            self._keep_it()
             raise
+        if self._kept is not None:
+            with suppress(OSError):  # it goes by itself after a day
+                remove_tree(self._kept)
+
+    def _keep_it(self) -> None:
+        """In a folder that a start leaves alone."""
+        if self._keep is None:
+            return
+        self._tried_to_keep = True
+        try:
+            self._kept = self._keep()
+        except OSError as error:
+            log.warning("task %s: what was made is not kept: %s", self._claim.task, error)
+        else:
+            log.warning("task %s: what was made is kept for %d h in %s",
+                        self._claim.task, KEPT / 3600, self._kept)  # fmt: skip
 
     def _bring(self, outputs: list[Output], asks: bool) -> None:
         for output in outputs:
@@ -94,6 +111,8 @@ class HandOver:
                     why = error.why
                 else:
                     return
+            elif self.waits and not self._tried_to_keep:
+                self._keep_it()  # whatever ends this process may ask nobody first
             patience = self.patience if self._renewal.has_result else 0.0
             if self.stopped or time.monotonic() >= self._renewal.until + patience:
                 raise HubAway("the hub is away for longer than the lease", why, "")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -31,17 +32,20 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 def keep_result(state: Path, name: str, outputs: Iterable[Output]) -> Path:
-    """Copy what an attempt made; where to.
+    """Copy what an attempt made; where to. Of one that is kept the day begins anew.
 
     Raises:
         OSError: there is no room for it, or no right.
     """
+    place = state / FOLDER / name
+    with suppress(FileNotFoundError):
+        os.utime(place, follow_symlinks=False)
+        return place
     found = list(outputs)
     size = sum(output.content.size for output in found)
     if disk_is_full(str(state), size) or size > MOST_BYTES:
         raise OSError(28, "there is no room for it")
     forget_results(state, room=size)
-    place = state / FOLDER / name
     trusted_path.make_folder(place)
     try:
         for output in found:

@@ -1,0 +1,146 @@
+"""A result that waits for its hub is not lost with the sidecar that waits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agent_sidecar.work import hand_over
+from agent_sidecar.work.collect import Output
+from agent_sidecar.work.hand_over import HandOver
+from agent_sidecar.work.hub import HubAway, LeaseLost
+from agent_sidecar.work.kept_results import FOLDER
+from agent_sidecar.work.leftovers import sweep
+
+NAME = "01j-1"
+
+
+class Hub:
+    """Takes whatever it is given."""
+
+    def store_blob(self, *_: Any) -> None: ...
+
+    def complete(self, *_: Any) -> None: ...
+
+
+class Out:
+    """A lease that ran out while the hub was away."""
+
+    def __init__(self, state: Path) -> None:
+        self.has_result = False
+        self.ran_out = True
+        self.lost = False
+        self.until = 0.0
+        self.state = state
+        self.waits = 0
+
+    @property
+    def kept(self) -> Path:
+        return self.state / FOLDER / NAME / "answer"
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Iterator[Output]:
+    out = tmp_path / "tasks" / NAME / "out"
+    out.mkdir(parents=True)
+    (out / "answer").write_text("42")
+    handle = os.open(out / "answer", os.O_RDONLY)
+    content: Any = SimpleNamespace(size=2)
+    yield Output(None, "answer", handle, content)
+    os.close(handle)
+
+
+@pytest.fixture
+def lease(tmp_path: Path) -> Out:
+    return Out(tmp_path)
+
+
+def bring(lease: Out, output: Output) -> None:
+    hub: Any = Hub()
+    claim: Any = SimpleNamespace(task="01J")
+    renewal: Any = lease
+    over = HandOver(hub, claim, renewal)
+    over.patience = float("inf")
+    over.bring([output], False, lease.state, NAME)
+
+
+def waiting(monkeypatch: pytest.MonkeyPatch, then: Any) -> None:
+    """What happens in place of a pause."""
+    monkeypatch.setattr("agent_sidecar.work.hand_over.time.sleep", lambda _: then())
+
+
+def test_what_waits_past_its_lease_outlives_a_sidecar_that_is_killed(
+    lease: Out, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Nothing of this process runs any more."""
+
+    def kill() -> None:
+        raise Killed
+
+    waiting(monkeypatch, kill)
+    with pytest.raises(Killed):
+        bring(lease, output)
+    sweep(lease.state / "tasks", [])
+    assert not (lease.state / "tasks" / NAME).exists()
+    assert lease.kept.read_text() == "42"
+
+
+def test_what_the_hub_took_in_the_end_is_not_kept(
+    lease: Out, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def back() -> None:
+        assert lease.kept.exists()
+        lease.waits += 1
+        lease.ran_out = lease.waits < 3
+
+    waiting(monkeypatch, back)
+    bring(lease, output)
+    assert not lease.kept.parent.exists()
+
+
+def test_what_it_did_not_take_in_the_end_is_kept_for_a_day_from_then_on(
+    lease: Out, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost() -> None:
+        lease.lost = True
+        os.utime(lease.kept.parent, (9.0, 9.0))
+
+    waiting(monkeypatch, lost)
+    with pytest.raises(LeaseLost):
+        bring(lease, output)
+    assert lease.kept.read_text() == "42"
+    assert lease.kept.parent.stat().st_mtime > 9.0
+
+
+def test_a_disk_without_room_is_told_once_and_the_result_waits_on(
+    lease: Out, output: Output, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> Path:
+        raise OSError(28, "there is no room for it")
+
+    def back() -> None:
+        lease.waits += 1
+        lease.ran_out = lease.waits < 3
+
+    monkeypatch.setattr(hand_over, "keep_result", full)
+    waiting(monkeypatch, back)
+    bring(lease, output)
+    assert len([one for one in caplog.records if "is not kept" in one.message]) == 1
+
+
+def test_a_stop_keeps_what_waits(lease: Out, output: Output) -> None:
+    lease.until = float("-inf")
+    hub: Any = Hub()
+    claim: Any = SimpleNamespace(task="01J")
+    renewal: Any = lease
+    over = HandOver(hub, claim, renewal)
+    over.stopped = True
+    with pytest.raises(HubAway):
+        over.bring([output], False, lease.state, NAME)
+    assert lease.kept.read_text() == "42"
