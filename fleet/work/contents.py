@@ -232,7 +232,7 @@ class Contents:
         except BlobError:
             raise
         except BaseException:  # it broke off
-            if begin is not None:
+            if begin is not None and not upload.is_broken:
                 over = self._interrupted.keep(key, upload)
             raise
         finally:
@@ -240,8 +240,7 @@ class Contents:
 
     async def _begun(self, key: Key, begin: int | None) -> Upload:
         """The upload to write to: the one that waits, where it goes on at `begin`."""
-        upload = self._interrupted.take(key)
-        at = 0 if upload is None else await asyncio.to_thread(lambda: upload.written)
+        upload, at = await self._take(key)
         if begin is not None and begin != at:
             await self._abandon(self._interrupted.keep(key, upload) if upload else ())
             raise OffsetError(at)
@@ -251,6 +250,17 @@ class Contents:
         return await asyncio.to_thread(
             self._blobs.begin, key.group, key.digest, key.size, self._now()
         )
+
+    async def _take(self, key: Key) -> tuple[Upload | None, int]:
+        """The upload that waits, which waits no more, and how far it is."""
+        upload = self._interrupted.take(key)
+        if upload is None:
+            return None, 0
+        at = await asyncio.to_thread(lambda: upload.goes_on_at)
+        if at is None:  # it ended, or broke, after whoever sent it was gone
+            await self._abandon([upload])
+            return None, 0
+        return upload, at
 
     async def forget_interrupted(self) -> None:
         """Let go of uploads that have waited long enough to go on."""

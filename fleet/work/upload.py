@@ -2,13 +2,16 @@
 
 A caller that goes away leaves a thread that still writes: each call waits for the one before, so
 that no descriptor is closed under it, which would be another file's by then.
+
+One whose write failed is broken: nobody can say what of it is on the disk.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from types import TracebackType
 from typing import Self
@@ -24,6 +27,9 @@ class Upload:
         digest: what its SHA-256 must be, as hex.
         size: bytes that must come.
         settle: called once, with whether what was written is whole and on the disk.
+
+    Attributes:
+        is_broken: a write or its end failed; it can only be abandoned.
     """
 
     def __init__(self, handle: int, digest: str, size: int, settle: Callable[[bool], None]) -> None:
@@ -34,6 +40,7 @@ class Upload:
         self._hash = sha256()
         self._written = 0
         self._ended = False
+        self.is_broken = False
         self._turn = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -48,10 +55,12 @@ class Upload:
         self.abandon()
 
     @property
-    def written(self) -> int:
-        """Bytes that have come; it waits for a thread that still writes."""
+    def goes_on_at(self) -> int | None:
+        """The byte from which on more of it may come; None: it is over, whole or broken. It waits
+        for a thread that still writes."""
         with self._turn:
-            return self._written
+            over = self.is_broken or self._ended or self._written >= self._size
+            return None if over else self._written
 
     def write(self, block: bytes) -> None:
         """
@@ -59,24 +68,25 @@ class Upload:
             TooLargeError: more came than was said.
             DiskFullError: there is no room.
         """
-        with self._turn:
+        with self._turn, self._or_broken():
             self._write(block)
 
     def _write(self, block: bytes) -> None:
         if self._ended:
             return
-        self._written += len(block)
-        if self._written > self._size:
+        if self._written + len(block) > self._size:
             raise TooLargeError(
                 "the content is longer than was said",
                 f"Content-Length was {self._size}",
                 "send its size, then exactly that much",
             )
-        self._hash.update(block)
         with no_half():
             rest = memoryview(block)
             while rest:
-                rest = rest[os.write(self._handle, rest) :]
+                taken = os.write(self._handle, rest)
+                self._hash.update(rest[:taken])
+                self._written += taken
+                rest = rest[taken:]
 
     def finish(self) -> None:
         """
@@ -84,12 +94,14 @@ class Upload:
             MismatchError: it is shorter than was said, or its digest is another.
             DiskFullError: there is no room.
         """
-        with self._turn:
+        with self._turn, self._or_broken():
             self._finish()
 
     def _finish(self) -> None:
         if self._ended:
             return
+        if self.is_broken:
+            raise MismatchError("the content was cut", "a part was not written", "the same again")
         if self._written != self._size:
             why = f"{self._written} of {self._size} bytes came"
             raise MismatchError("the content was cut", why, "the same again")
@@ -107,6 +119,14 @@ class Upload:
         """Nothing of it is kept; after `finish`, or a second time, it does nothing."""
         with self._turn:
             self._end(kept=False)
+
+    @contextmanager
+    def _or_broken(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.is_broken = True
+            raise
 
     def _end(self, *, kept: bool) -> None:
         if self._ended:

@@ -1,0 +1,129 @@
+"""What broke off goes on where it did, if it is sound; what is broken or waits holds nobody up."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fleet.work import upload as upload_module
+from fleet.work.blob_errors import MismatchError, OffsetError
+from fleet.work.blobs import BLOCK, Blobs
+from fleet.work.caller import Caller
+from fleet.work.contents import Contents
+from fleet.work.limits import MIB, BlobLimits
+
+NOW = 1_790_000_000.0
+CONTENT = os.urandom(3 * MIB)
+
+
+class Store:
+    """Knows every context as one of the group red."""
+
+    async def context(self, *_: Any) -> Any:
+        return SimpleNamespace(group="red")
+
+    async def add_blob(self, *_: Any) -> None: ...
+
+    async def note(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Blobs:
+    made = Blobs(tmp_path, BlobLimits(quota=4 * MIB))
+    made.open()
+    return made
+
+
+@pytest.fixture
+def contents(blobs: Blobs) -> Contents:
+    store: Any = Store()
+    return Contents(store, blobs, store, lambda: NOW)
+
+
+class BrokeOffError(Exception):
+    """The link of whoever sends is gone."""
+
+
+async def sent(content: bytes, *, breaks_off: bool = False) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), MIB):
+        yield content[at : at + MIB]
+    if breaks_off:
+        raise BrokeOffError
+
+
+async def put(
+    contents: Contents,
+    body: AsyncIterator[bytes],
+    begin: int | None = 0,
+    content: bytes = CONTENT,
+    by: str = "agent:ada",
+) -> bool:
+    digest = f"sha256:{sha256(content).hexdigest()}"
+    return await contents.put_blob(Caller(by), "01J", digest, len(content), body, "red", begin)
+
+
+async def test_what_broke_off_goes_on_where_it_did(contents: Contents, blobs: Blobs) -> None:
+    with pytest.raises(BrokeOffError):
+        await put(contents, sent(CONTENT[: 2 * MIB], breaks_off=True))
+    with pytest.raises(OffsetError) as elsewhere:
+        await put(contents, sent(CONTENT), MIB)
+    assert elsewhere.value.offset == 2 * MIB
+    assert await put(contents, sent(CONTENT[2 * MIB :]), 2 * MIB)
+    assert blobs.used("red") == 3 * MIB
+
+
+async def test_what_the_disk_did_not_take_does_not_go_on(
+    contents: Contents, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def fails_half_way(handle: int, block: Any) -> int:
+        if len(block) < MIB:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return write(handle, block[:BLOCK])
+
+    with monkeypatch.context() as broken:
+        broken.setattr(upload_module.os, "write", fails_half_way)
+        with pytest.raises(OSError, match="error"):
+            await put(contents, sent(CONTENT))
+    assert blobs.used("red") == 0, "it does not wait"
+    with pytest.raises(OffsetError) as elsewhere:
+        await put(contents, sent(CONTENT[MIB:]), MIB)
+    assert elsewhere.value.offset == 0
+    assert await put(contents, sent(CONTENT))
+
+
+async def test_what_came_whole_and_was_not_finished_does_not_go_on(
+    contents: Contents, blobs: Blobs
+) -> None:
+    with pytest.raises(BrokeOffError):
+        await put(contents, sent(CONTENT, breaks_off=True))
+    assert await put(contents, sent(CONTENT), 0)
+    assert blobs.used("red") == 3 * MIB
+
+
+def test_a_broken_upload_is_never_whole(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = f"sha256:{sha256(CONTENT).hexdigest()}"
+
+    def fails(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with blobs.begin("red", digest, len(CONTENT), NOW) as upload:
+        upload.write(CONTENT[:MIB])
+        assert upload.goes_on_at == MIB
+        with monkeypatch.context() as broken:
+            broken.setattr(upload_module.os, "write", fails)
+            with pytest.raises(OSError, match="error"):
+                upload.write(CONTENT[MIB : 2 * MIB])
+        assert upload.goes_on_at is None
+        upload.write(CONTENT[2 * MIB :])
+        with pytest.raises(MismatchError):
+            upload.finish()
+    assert blobs.size("red", digest) is None
