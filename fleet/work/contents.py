@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from fleet.contract.work_vocabulary import BoardSection, TaskState
@@ -20,7 +21,7 @@ from fleet.domain.work.errors import (
 )
 from fleet.store.work_port import WorkStore
 from fleet.store.work_records import Entry, Read
-from fleet.work.blob_errors import BlobError, OffsetError
+from fleet.work.blob_errors import BlobError, DiskFullError, OffsetError, OverQuotaError
 from fleet.work.blobs import Blobs, unknown_blob
 from fleet.work.caller import Caller
 from fleet.work.errors import BusyError, NotAllowedError
@@ -247,9 +248,23 @@ class Contents:
         if upload is not None and begin is not None:
             return upload
         await self._abandon([upload] if upload else ())
-        return await asyncio.to_thread(
-            self._blobs.begin, key.group, key.digest, key.size, self._now()
-        )
+        return await self._anew(key)
+
+    async def _anew(self, key: Key) -> Upload:
+        """A new upload. One that waits to go on, perhaps never does, is no reason to refuse it."""
+        begin = partial(self._blobs.begin, key.group, key.digest, key.size, self._now())
+        try:
+            return await asyncio.to_thread(begin)
+        except OverQuotaError:
+            waiting = self._interrupted.take_all(key.group)
+            if not waiting:
+                raise
+        except DiskFullError:
+            waiting = self._interrupted.take_all()
+            if not waiting:
+                raise
+        await self._abandon(waiting)
+        return await asyncio.to_thread(begin)
 
     async def _take(self, key: Key) -> tuple[Upload | None, int]:
         """The upload that waits, which waits no more, and how far it is."""

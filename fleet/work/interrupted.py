@@ -16,7 +16,8 @@ KEPT: Final = 600.0
 """Seconds that an upload waits to go on: a link that is away for longer begins anew."""
 
 MOST: Final = 32
-"""Uploads that wait, of one caller a quarter: each has an open file, and counts for its quota."""
+"""Uploads that wait, of one caller a quarter: each has an open file, and counts for the quota
+of its group until that room is wanted."""
 
 
 class Key(NamedTuple):
@@ -56,3 +57,8 @@ class Interrupted:
         """Those that have waited long enough; they wait no more."""
         aged = [key for key, (at, _) in self._waiting.items() if self._clock() - at >= KEPT]
         return [self._waiting.pop(key)[1] for key in aged]
+
+    def take_all(self, group: str | None = None) -> list[Upload]:
+        """Those for a group, or all; they wait no more."""
+        found = [key for key in self._waiting if group in (None, key.group)]
+        return [self._waiting.pop(key)[1] for key in found]

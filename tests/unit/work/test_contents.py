@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fleet.work import upload as upload_module
-from fleet.work.blob_errors import MismatchError, OffsetError
+from fleet.work.blob_errors import MismatchError, OffsetError, OverQuotaError
 from fleet.work.blobs import BLOCK, Blobs
 from fleet.work.caller import Caller
 from fleet.work.contents import Contents
@@ -24,10 +24,10 @@ CONTENT = os.urandom(3 * MIB)
 
 
 class Store:
-    """Knows every context as one of the group red."""
+    """Knows a context for each group, of its name."""
 
-    async def context(self, *_: Any) -> Any:
-        return SimpleNamespace(group="red")
+    async def context(self, context: str, *_: Any) -> Any:
+        return SimpleNamespace(group=context)
 
     async def add_blob(self, *_: Any) -> None: ...
 
@@ -64,9 +64,10 @@ async def put(
     begin: int | None = 0,
     content: bytes = CONTENT,
     by: str = "agent:ada",
+    group: str = "red",
 ) -> bool:
     digest = f"sha256:{sha256(content).hexdigest()}"
-    return await contents.put_blob(Caller(by), "01J", digest, len(content), body, "red", begin)
+    return await contents.put_blob(Caller(by), group, digest, len(content), body, group, begin)
 
 
 async def test_what_broke_off_goes_on_where_it_did(contents: Contents, blobs: Blobs) -> None:
@@ -127,3 +128,40 @@ def test_a_broken_upload_is_never_whole(blobs: Blobs, monkeypatch: pytest.Monkey
         with pytest.raises(MismatchError):
             upload.finish()
     assert blobs.size("red", digest) is None
+
+
+async def test_what_waits_makes_room_for_what_comes(contents: Contents, blobs: Blobs) -> None:
+    for by in ("agent:ada", "agent:bob"):  # of another attempt, so not the same upload
+        with pytest.raises(BrokeOffError):
+            await put(contents, sent(CONTENT[:MIB], breaks_off=True), by=by)
+    other = os.urandom(2 * MIB)
+    assert await put(contents, sent(other), None, other, by="agent:eve")
+    assert blobs.used("red") == 2 * MIB
+
+
+async def test_what_waits_for_another_group_stays(contents: Contents, blobs: Blobs) -> None:
+    with pytest.raises(BrokeOffError):
+        await put(contents, sent(CONTENT[:MIB], breaks_off=True))
+    digest = f"sha256:{sha256(CONTENT).hexdigest()}"
+    taken = blobs.begin("blue", digest, 2 * MIB, NOW)
+    large = os.urandom(3 * MIB)
+    with pytest.raises(OverQuotaError):
+        await put(contents, sent(large), None, large, group="blue")
+    taken.abandon()
+    assert await put(contents, sent(CONTENT[MIB:]), MIB)
+
+
+async def test_a_full_disk_wants_the_room_of_all_that_wait(
+    contents: Contents, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BrokeOffError):
+        await put(contents, sent(CONTENT[:MIB], breaks_off=True))
+
+    def full(*_: object) -> None:
+        if blobs.used("red"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(blobs, "_require_room", full)
+    other = os.urandom(2 * MIB)
+    assert await put(contents, sent(other), None, other, group="blue")
+    assert (blobs.used("red"), blobs.used("blue")) == (0, 2 * MIB)
