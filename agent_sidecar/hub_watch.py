@@ -38,10 +38,11 @@ PAUSE: Final = 30.0
 
 KNOWN: Final = 3
 """Repetitions by which a hub is known to repeat: one of an older release never does, and then its
-silence tells nothing. A few come from the broker, or after a message that was sent twice."""
+silence tells nothing. A few come after a message that was sent twice."""
 
 NEWS: Final = 30.0
-"""Seconds after a receipt with news in which the same one again is no such repetition."""
+"""Seconds after a receipt with news, or after the link came about, in which the same one again is
+no such repetition: the broker brings again what was not acknowledged when the link was lost."""
 
 KEEP: Final = 60.0
 """Seconds between two writes of the file, while nothing changes."""
@@ -109,6 +110,7 @@ class HubWatch:
         self._kept = kept_in(config.state)
         self._heard_at = self._looked_at = now  # who has just begun has not waited yet
         self._news_at, self._newest = now, (0, 0)
+        self._unbroken = True
         self._kept_at = float("-inf")
 
     def heard(self, now: float) -> None:
@@ -128,10 +130,22 @@ class HubWatch:
         """A receipt came: with news, or again."""
         if (boot, seq) != self._newest:
             self._newest, self._news_at = (boot, seq), now
-        elif not self._kept.tells and now - self._news_at >= NEWS:
+            if self._kept.silent:  # it may be of an older release: it has to repeat itself again
+                self._kept = replace(self._kept, repeated=KNOWN - 1)
+        elif not self._kept.tells and self._unbroken and now - self._news_at >= NEWS:
             self._kept = replace(self._kept, repeated=self._kept.repeated + 1)
             self._kept_at = float("-inf")
+        self._unbroken = True
         self.heard(now)
+
+    def link_up(self, now: float, _window: int) -> None:
+        self._news_at = now
+
+    def link_down(self) -> None:
+        self._unbroken = False
+
+    def acked(self, _mid: int) -> None:
+        """What the broker says tells nothing of the hub."""
 
     def look(self, now: float) -> None:
         """Whether it has been silent for too long by now."""

@@ -196,7 +196,7 @@ class Runner:
             dispatcher.hand_leases_to(self._pair)
             self._pair.start(self._tell_role)
         self._connection.listen(
-            dispatcher.filters, dispatcher.dispatch, self._sender, self._publisher
+            dispatcher.filters, dispatcher.dispatch, self._sender, self._publisher, self._watch
         )
         if daemon:
             status = config.topics.of(MessageKind.STATUS, config.agent)

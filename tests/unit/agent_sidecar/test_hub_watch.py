@@ -86,6 +86,50 @@ def test_silence_of_a_hub_that_never_repeated_itself_tells_nothing(configured: C
     assert kept_in(world.config.state).repeated == 0
 
 
+def test_what_the_broker_brings_again_after_an_outage_is_no_repetition(
+    configured: Configured,
+) -> None:
+    world = World(configured())
+    for seq in range(20):
+        world.watch.receipt(7, seq, world.now)
+        world.passes(100)
+        world.watch.link_down()
+        world.passes(100)
+        world.watch.link_up(world.now, 20)
+        world.watch.receipt(7, seq, world.now + 1)  # it was not acknowledged
+        world.watch.receipt(7, seq, world.now + 2)  # what was sent twice is answered twice
+        world.passes(100)
+    world.passes(3600)
+    assert not world.silent
+    assert kept_in(world.config.state).repeated == 0
+
+
+def test_an_older_hub_in_place_of_one_that_repeated_itself_is_called_silent_once(
+    configured: Configured, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(configured())
+    world.passes(600, hub=True)
+    for seq in range(20):
+        world.watch.receipt(8, seq, world.now)
+        world.passes(300)
+    assert [r.message[:14] for r in caplog.records if "no word" in r.message] == ["no word of the"]
+    assert not world.silent
+
+
+def test_a_hub_that_comes_back_and_repeats_itself_is_told_when_it_falls_silent_again(
+    configured: Configured,
+) -> None:
+    world = World(configured())
+    world.passes(600, hub=True)
+    for seq in (4, 5):
+        world.passes(300)
+        assert world.silent
+        world.watch.receipt(7, seq, world.now)
+        assert not world.silent
+        world.passes(NEWS)
+        world.watch.receipt(7, seq, world.now)
+
+
 def test_a_process_that_did_not_run_has_not_waited(configured: Configured) -> None:
     world = World(configured())
     world.passes(600, hub=True)
