@@ -5,11 +5,12 @@ Descriptions carry the words that a model would look for: health, down, broken, 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Collection
 from functools import wraps
-from typing import Annotated, Literal, ParamSpec
+from typing import Annotated, Any, Literal, ParamSpec
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -139,8 +140,8 @@ class FleetTools:
         return answers.check_answer(state, self._words(state.listed))
 
     async def alerts(self) -> str:
-        hub = HubClient.needed(self._settings)
-        answer, words = hub.get("/v1/alerts"), await self._listed_words()
+        hub, answer = await self._asked("/v1/alerts")
+        words = await self._listed_words()
         with hub.reading():
             return answers.alerts_answer(answer["alerts"], words)
 
@@ -174,8 +175,8 @@ class FleetTools:
             str | None, Field(pattern=patterns.anchored(patterns.ULID), description="only this one")
         ] = None,
     ) -> str:
-        hub = HubClient.needed(self._settings)
-        answer = hub.get(f"/v1/rollouts/{id}" if id else f"/v1/rollouts?limit={MOST_ROLLOUTS}")
+        path = f"/v1/rollouts/{id}" if id else f"/v1/rollouts?limit={MOST_ROLLOUTS}"
+        hub, answer = await self._asked(path)
         words = await self._listed_words()
         with hub.reading():
             if id:
@@ -183,8 +184,8 @@ class FleetTools:
             return operation_answers.rollouts_answer(answer["rollouts"])
 
     async def pairs(self) -> str:
-        hub = HubClient.needed(self._settings)
-        answer, words = hub.get("/v1/pairs"), await self._listed_words()
+        hub, answer = await self._asked("/v1/pairs")
+        words = await self._listed_words()
         with hub.reading():
             return operation_answers.pairs_answer(answer["pairs"], words)
 
@@ -229,6 +230,15 @@ class FleetTools:
                     code = f", {answer.code.value}" if answer.code else ""
                     outcomes[answer.agent] = f"{answer.result.value}{code}"
         return answers.command_answer(verb, outcomes, await self._listed_words())
+
+    async def _asked(self, path: str) -> tuple[HubClient, Any]:
+        """The hub, and what it answers; asked in a thread, since others are served meanwhile."""
+
+        def ask_it() -> tuple[HubClient, Any]:
+            hub = HubClient.needed(self._settings)
+            return hub, hub.get(path)
+
+        return await asyncio.to_thread(ask_it)
 
     def _words(self, listed: Collection[str] | None) -> Words:
         return Words(self._settings.added_words(), listed)
