@@ -168,13 +168,15 @@ class BrowserSessions:
         known = [*self._list.entries().values(), *self._unkept.values()]
         return sorted(self._live(known), key=lambda one: one.opened)
 
-    def live_ids(self) -> set[str]:
-        """Of the same, also where the file is damaged.
+    def live_ids(self, among: Collection[str]) -> set[str]:
+        """Those of `among` that are of the same, also where the file is damaged. Only they are
+        judged: whoever looks does so all the time.
 
         Raises:
             ConfigError: the file of tokens is not usable.
         """
-        return {one.id for one in self._live([*self._kept().values(), *self._unkept.values()])}
+        known = (*self._kept().values(), *self._unkept.values())
+        return {one.id for one in self._live(one for one in known if one.id in among)}
 
     def _kept(self) -> dict[str, Session]:
         try:

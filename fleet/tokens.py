@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -109,8 +109,10 @@ class Tokens:
     def entries(self) -> list[Entry]:
         return sorted(self._list.entries().values(), key=lambda entry: entry.created)
 
-    def ids(self) -> set[str]:
-        return {entry.id for entry in self._list.entries().values()}
+    def ids(self, among: Iterable[str]) -> set[str]:
+        """Those of `among` that are of tokens which are good."""
+        known = self._known()
+        return {one for one in among if one in known}
 
     def principal(self, token: str) -> Principal | None:
         """Who bears `token`; None if nobody."""
@@ -121,12 +123,16 @@ class Tokens:
 
     def bearer(self, token_id: str) -> Principal | None:
         """Who bears the token of this id; None: it was revoked."""
+        entry = self._known().get(token_id)
+        return None if entry is None else _bearer(entry)
+
+    def _known(self) -> Mapping[str, Entry]:
+        """By id."""
         entries = self._list.entries()
         if entries is not self._indexed:
             self._indexed = entries
             self._by_id = {entry.id: entry for entry in entries.values()}
-        entry = self._by_id.get(token_id)
-        return None if entry is None else _bearer(entry)
+        return self._by_id
 
     def of_agent(self, agent: str) -> list[Entry]:
         """The tokens of the role `agent` for this name."""

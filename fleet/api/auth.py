@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
 from typing import Final
 
@@ -78,13 +78,13 @@ class SessionAuthenticator(Authenticator):
         if (session := self.session(request)) is not None:
             await asyncio.to_thread(self._sessions.end, [session.id])
 
-    def valid_ids(self) -> set[str]:
-        """Of tokens and sessions.
+    def valid_ids(self, among: Collection[str]) -> set[str]:
+        """Those of `among` that are of tokens and sessions which are good.
 
         Raises:
             ConfigError: the file of tokens is not usable.
         """
-        return self._ids() | self._sessions.live_ids()
+        return self._ids(among) | self._sessions.live_ids(among)
 
     def _identified(self, request: Request) -> Principal | None:
         found = super()._identified(request)

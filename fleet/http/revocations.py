@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Container, Coroutine, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -28,12 +28,12 @@ class Revocations:
     """A service: `run` looks whether the tokens and sessions in use are still there.
 
     Args:
-        valid: the ids of those that are.
+        valid: of some ids, those that are.
     """
 
     name = "revocations"
 
-    def __init__(self, valid: Callable[[], Container[str]]) -> None:
+    def __init__(self, valid: Callable[[Collection[str]], Container[str]]) -> None:
         self._valid = valid
         self._open: dict[str, set[asyncio.Event]] = {}
 
@@ -57,7 +57,7 @@ class Revocations:
 
     def _look(self) -> None:
         try:
-            valid = self._valid()
+            valid = self._valid(self._open.keys())
         except ConfigError as error:
             # Whoever asks now is refused with the same words; who is connected was let in before.
             _log.error("the file of tokens is not usable: %s", error.what)

@@ -128,7 +128,7 @@ def test_a_token_that_is_less_than_it_was_ends_its_sessions_and_no_others(
     change(house, bearer)
     assert not house.knows(gone)
     assert house.knows(kept)
-    assert house.sessions.live_ids() == {kept.session.id}
+    assert house.sessions.live_ids([gone.session.id, kept.session.id]) == {kept.session.id}
 
 
 def test_the_command_line_ends_one_or_all_of_a_hub_that_runs(house: House) -> None:
@@ -140,6 +140,25 @@ def test_the_command_line_ends_one_or_all_of_a_hub_that_runs(house: House) -> No
     assert house.knows(second)
     assert len(beside.end()) == 2
     assert not house.knows(third)
+
+
+def test_only_those_that_are_asked_for_are_judged(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bearer = house.bearer()
+    watched, *_ = (house.sessions.open(bearer).session for _ in range(5))
+    judged: list[str] = []
+    find = house.sessions._tokens.bearer
+
+    def noting(token_id: str) -> Principal | None:
+        judged.append(token_id)
+        return find(token_id)
+
+    monkeypatch.setattr(house.sessions._tokens, "bearer", noting)
+    assert house.sessions.live_ids({watched.id, "s-none"}) == {watched.id}
+    assert judged == [bearer.id]
+    assert house.sessions.live_ids([]) == set()
+    assert judged == [bearer.id]
 
 
 def test_nobody_pushes_the_others_out(house: House) -> None:
@@ -173,7 +192,7 @@ def test_a_disk_that_takes_nothing_lets_people_in_all_the_same(
     (house.home / "sessions.json").write_text("{")
     opened = house.sessions.open(bearer)
     assert house.knows(opened)
-    assert house.sessions.live_ids() == {opened.session.id}
+    assert house.sessions.live_ids([opened.session.id, "s-none"]) == {opened.session.id}
     assert not house.knows(opened, house.hub())
     assert "is not kept over the hub's end" in caplog.text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,22 @@ async def test_a_damaged_file_of_tokens_ends_nothing_and_the_watch_goes_on(tmp_p
         Tokens(tmp_path).revoke(entry.id)
         revocations._look()
         assert revoked.is_set()
+
+
+def test_nobody_is_judged_who_holds_nothing_open() -> None:
+    asked: list[set[str]] = []
+
+    def valid(among: Collection[str]) -> set[str]:
+        asked.append(set(among))
+        return set(among)
+
+    revocations = Revocations(valid)
+    with revocations.watch("one"), revocations.watch("two"), revocations.watch("two"):
+        revocations._look()
+    with revocations.watch("one") as revoked:
+        revocations._look()
+    assert asked == [{"one", "two"}, {"one"}]
+    assert not revoked.is_set()
 
 
 async def test_items_come_until_they_end_or_the_token_does() -> None:
