@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from agent_sidecar import machine_time
 from agent_sidecar.work.hub import Claim, HubAway, LeaseLost, WorkHub
 from fleet.contract.errors import FleetError
 from fleet.contract.work_vocabulary import TaskReason
@@ -66,6 +67,7 @@ class Renewal:
         self.until = begun + claim.lease - MARGIN
         self._next = begun + claim.lease / 3
         self._thread = threading.Thread(target=self._run, name=f"renew {claim.task}", daemon=True)
+        self._slept = _slept_at_most()
         self._away = False
         self.lost = False
         self.watching = False
@@ -88,7 +90,11 @@ class Renewal:
     def _run(self) -> None:
         seen, seen_at = self._evidence(), time.monotonic()
         while not self._done.wait(LOOK):
+            slept = machine_time.now() - time.monotonic()  # at least
             now = time.monotonic()
+            if slept - self._slept >= LOOK:  # the hub counted on, and may have given it away
+                self.until, self._next = self.until - (slept - self._slept), now
+                self._slept = slept
             found = self._evidence() if self.watching else object()
             if found != seen:
                 seen, seen_at = found, now
@@ -120,6 +126,7 @@ class Renewal:
             self._lose()
             return False
         self._away = False
+        self._slept = _slept_at_most()  # what it gives is counted from its answer on
         self.until = now + lease - MARGIN
         self._next = now + lease / 3
         self._extended(self.until)
@@ -140,3 +147,10 @@ class Renewal:
     def _lose(self) -> None:
         self.lost = True
         self._over(TaskReason.LEASE_EXPIRED, True)
+
+
+def _slept_at_most() -> float:
+    """Seconds that the machine slept: monotonic time stands still meanwhile. It is read first here,
+    and last at each look, so that no pause between two readings is taken for a sleep."""
+    awake = time.monotonic()
+    return machine_time.now() - awake

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from agent_sidecar import machine_time
 from agent_sidecar.work.fake_hub import FakeHub
 from agent_sidecar.work.hub import Claim, HubAway, HubRefused, LeaseLost
 from agent_sidecar.work.renewal import Renewal
@@ -98,3 +99,16 @@ def test_a_lease_that_ended_at_the_hub_alone_is_given_back_to_a_result_and_to_no
     held.task.epoch += 1  # another one has it by now
     with pytest.raises(LeaseLost):
         held.renewal._asked()
+
+
+@pytest.mark.parametrize(("asleep", "lost"), [(3600.0, True), (5.0, False)])
+def test_a_lease_goes_on_while_the_machine_sleeps(
+    monkeypatch: pytest.MonkeyPatch, asleep: float, lost: bool
+) -> None:
+    held = Held(FakeHub(lease=600.0))
+    awake = machine_time.now
+    monkeypatch.setattr(machine_time, "now", lambda: awake() + asleep)
+    wait_until(lambda: held.over or held.extended, what="that it is given up, or asked for at once")
+    held.renewal.stop()
+    assert held.renewal.lost is lost
+    assert held.over == ([(TaskReason.LEASE_EXPIRED, True)] if lost else [])
