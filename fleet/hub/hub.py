@@ -173,6 +173,7 @@ class Hub:
                 finally:
                     await self.bus.__aexit__(None, None, None)
         finally:
+            self.leading.close()
             await self.store.close()
         if self.presence.has_given_up:
             raise self.presence.refusal()
@@ -225,9 +226,8 @@ class Hub:
                     if ready:
                         ready()
                     await self._stopping.wait()
-                for task in reversed(tasks):
+                for task in (*reversed(tasks), intake):
                     task.cancel()
-                intake.cancel()
         finally:
             await self._shut_down()
 

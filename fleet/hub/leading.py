@@ -12,7 +12,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
 
 from fleet.contract.backoff import Backoff
 from fleet.hub.store_patience import StorePatience
@@ -31,6 +32,8 @@ FIRST_AGAIN, LAST_AGAIN = 1.0, 4.0
 
 GLANCE: Final = 0.2
 """Seconds between looks at what we know ourselves, until we are certain again."""
+
+T = TypeVar("T")
 
 _log: Final = logging.getLogger(__name__)
 
@@ -52,6 +55,12 @@ class Leading:
         self._patience = patience
         self.leader = ""
         self._was_in = False
+        # Its own: followers of other sites may fill the loop's with calls that wait for a store.
+        self._thread = ThreadPoolExecutor(1, "lease-renewal")
+
+    def close(self) -> None:
+        """Ask for the lease no more; twice is safe."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     @property
     def is_certain(self) -> bool:
@@ -98,7 +107,7 @@ class Leading:
             StoreError: it is not our store, or one that does not let us in.
         """
         try:
-            held = await asyncio.to_thread(leadership.acquire)
+            held = await self._ask(leadership.acquire)
             self._was_in = True
         except StoreUnavailableError as error:
             if isinstance(error, StoreRefusedError) and not self._was_in:
@@ -142,7 +151,10 @@ class Leading:
             LeadershipLostError: another hub leads.
         """
         if (leadership := self._leadership) is not None:
-            await self._patience.until_taken(lambda: asyncio.to_thread(leadership.renew))
+            await self._patience.until_taken(lambda: self._ask(leadership.renew))
+
+    async def _ask(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
     async def run(self) -> None:
         """Go on leading. A store that is away is said so here too: an idle hub writes nothing else.

@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fleet.bus.in_process import InProcessBroker
+from fleet.domain.alerts import AlertBook
 from fleet.hub import leading
+from fleet.hub.counters import Counters
 from fleet.hub.hub import Hub
+from fleet.hub.leading import Leading
+from fleet.hub.store_patience import StorePatience
 from fleet.settings import load
 from fleet.store.in_memory import InMemoryDatabase, InMemoryStore
 from fleet.store.port import LeadershipLostError
@@ -87,6 +92,28 @@ async def test_it_is_renewed_before_the_first_link_and_at_once_when_it_serves(
     await eventually(lambda: lease.renewals == 2, what="both renewals")
     hub.stop()
     await running
+
+
+async def test_it_is_renewed_while_the_threads_of_all_others_wait(
+    lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[threading.Thread] = []
+    monkeypatch.setattr(lease, "renew", lambda: asked.append(threading.current_thread()))
+    hangs = threading.Event()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    follower = asyncio.create_task(asyncio.to_thread(hangs.wait), name="follower")
+    leads = Leading(lease, StorePatience(Counters(), AlertBook, float))  # type: ignore[arg-type]
+    try:
+        await asyncio.wait_for(leads.begin(), DEADLINE)
+        await asyncio.wait_for(leads.confirm(), DEADLINE)
+        assert not follower.done()
+    finally:
+        hangs.set()
+        await follower
+        leads.close()
+        leads.close()
+    [thread] = asked
+    await eventually(lambda: not thread.is_alive(), what="the end of its thread")
 
 
 async def test_one_that_lost_it_meanwhile_makes_no_link(lease: Lease, tmp_path: Path) -> None:
