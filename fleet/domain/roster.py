@@ -249,7 +249,7 @@ class Roster(RosterViews):
         for name, values in records:
             self._take(name, from_json(name, values))
 
-    def replace(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    def become(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Know these and nobody else. What cannot be read raises before anything is forgotten."""
         read = [(name, from_json(name, values)) for name, values in records]
         self.clear()

@@ -187,7 +187,7 @@ class Follower:
         self.begun.set()
 
     def _load(self, memory: HubState) -> None:
-        self._hub.roster.replace((agent, state) for agent, _upto, state in memory.records)
+        self._hub.roster.become((agent, state) for agent, _upto, state in memory.records)
         self._upto = {agent: upto for agent, upto, _state in memory.records}
 
     def _take_up(self, items: list[Item], text: dict[str, Any], document: str | None) -> None:
