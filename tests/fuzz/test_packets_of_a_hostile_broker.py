@@ -136,6 +136,7 @@ def test_no_packet_of_a_broker_breaks_the_link_of_a_sidecar(
             reactor.wait(0.05, sockets, link.descriptor if link.wants_write else -1)
             now = time.monotonic()
             link.ready(now)
+            link.acknowledge(hold=False)
             link.tick(now)
             if link.up:
                 link.publish(MessageKind.STATUS, b"{}", False)
