@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from fleet.cli.busy import busy
 from fleet.cli.common import note
 from fleet.cli.passphrase import ask
 from fleet.contract.trusted_path import make_folder
@@ -59,7 +60,8 @@ def backup(
 def _save_home(settings: Settings, path: Path, secret: str, **taken: bool) -> None:
     from fleet.home.backup import back_up
 
-    saved = back_up(settings, path, time.time(), secret, **taken)
+    with busy(f"saving {settings.home}"):
+        saved = back_up(settings, path, time.time(), secret, **taken)
     note(f"{path} holds {saved.files} files of {settings.home}, {path.stat().st_size} bytes")
     for one in saved.outside:
         note(f"not in it: {one.path}, which {one.where} names; --with-outside takes it along")
@@ -78,7 +80,8 @@ def _save_store(settings: Settings, target: Path, keep: int | None) -> None:
     if keep:
         make_folder(target)
         path = target / f"fleet-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.db"
-    back_up(settings, path)
+    with busy(f"copying the store to {path}"):
+        back_up(settings, path)
     note(f"{path} holds {path.stat().st_size} bytes")
     if keep:
         _remove_old(path, keep)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fleet.cli.busy import busy
 from fleet.cli.common import note
 from fleet.cli.passphrase import ask
 from fleet.contract.errors import ConfigError
@@ -109,7 +111,8 @@ def _require_kind(file: Path, *, whole: bool) -> None:
 def _put_back(settings: Settings, copy: Path) -> None:
     from fleet.store.open import put_back
 
-    before = put_back(settings, copy)
+    with busy(f"putting {copy} back"):
+        before = put_back(settings, copy)
     note(f"{copy} is the store now" + (f"; the one before is {before}" if before else ""))
     note("Try: fleet serve")
 
@@ -119,7 +122,9 @@ def _make(file: Path, to: Path | None, passphrase_file: Path | None, place: NewP
     from fleet.provisioning import home
 
     folder = to or load().home
-    made = make(file, folder, time.time(), place, lambda: ask(passphrase_file, new=False))
+    with busy(f"making {folder} of {file}") as sign:
+        secret = partial(sign.aside, lambda: ask(passphrase_file, new=False))
+        made = make(file, folder, time.time(), place, secret)
     note(f"{folder} is the home that was saved at {made.head.made} (fleet {made.head.fleet})")
     for one in made.findings:
         if not one.good:
