@@ -161,7 +161,7 @@ def _kind(where: str, name: str, table: Any) -> KindOfWork:
         isolation=isolation,
         limits=Limits(
             timeout=timeout,
-            stall=said.number("stall", min(300, timeout), 1, 604_800),
+            stall=said.number("stall", 300, 1, 604_800),
             memory=said.size("memory", "512M", "4M"),
             output=said.size("output", "64M", "1K"),
             pids=int(said.number("pids", 64, 1, 100_000)),

@@ -89,6 +89,7 @@ class DeliveryLog:
         if group.code in (TEST_CODE, WATCHDOG_CODE):
             return False
         news = False
+        at = round(at, 3)  # as it is kept: a hub that reads shows the same millisecond
         for member in group.members:
             over = member.over or group.state is AlertState.RESOLVED
             state = AlertState.RESOLVED if over else AlertState.FIRING

@@ -22,7 +22,8 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 OF_ROUNDS = {family.name for family in CAPACITY_FAMILIES}
 """There from the first round of forecasts on."""
 
-ABSENT = {"fleet_dead_man_up", *OF_ROUNDS}
+OF_SITES = {"fleet_site_up", "fleet_site_agents", "fleet_site_view_age_seconds"}
+ABSENT = {"fleet_dead_man_up", *OF_SITES, *OF_ROUNDS}
 """Where nothing is set up that it could tell of, or not yet."""
 
 DOCUMENTED = {family.name.removesuffix("_total") for family in (*FAMILIES, *HUB_FAMILIES)}

@@ -123,7 +123,13 @@ def test_what_a_worker_tells_is_stored_before_its_receipt_whatever_is_killed(wor
             world.hub.kill()
             world.hub.start()
     worker.tell(TaskProgress(task, MOST, MOST, TaskState.FAILED, MOST, TaskReason.WORKER_EXIT))
-    wait_until(lambda: worker.waiting == 0, deadline=60, what="the last receipt")
+
+    def is_told() -> bool:
+        """What is told goes to the sidecar's own loop first: only its end says that all did."""
+        ended = any(message["state"] == "failed" for message in world.stored())
+        return ended and worker.waiting == 0
+
+    wait_until(is_told, what="the last receipt")
     stored = world.stored()
     assert [message["epoch"] for message in stored] == [*range(1, MOST + 1), MOST]
     assert (stored[-1]["state"], stored[-1]["reason"]) == ("failed", "worker-exit")

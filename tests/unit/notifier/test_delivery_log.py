@@ -11,7 +11,7 @@ from fleet.contract.vocabulary import AlertState, Severity
 from fleet.domain.alert import Alert, AlertGroup
 from fleet.notifier import delivery, delivery_log
 from fleet.notifier.delivery import Delivery
-from fleet.notifier.delivery_log import DeliveryLog, Outcome
+from fleet.notifier.delivery_log import DeliveryLog, LogEntry, Outcome
 from fleet.notifier.notification import Notification
 from fleet.notifier.refusals import Refusal, SendError
 from fleet.notifier.routes import Channel, Route
@@ -94,3 +94,11 @@ def test_a_test_of_a_route_is_no_alert() -> None:
     log = DeliveryLog()
     assert not log.note(Notification.test(AlertState.FIRING, 1.0), Outcome.TAKEN, "HTTP 200", 1.0)
     assert len(log) == 0
+
+
+def test_a_hub_that_reads_what_is_kept_shows_the_same_moment() -> None:
+    log = DeliveryLog()
+    for number in range(20):
+        log.note(news(f"agent-{number}"), Outcome.TAKEN, "HTTP 200", 1e9 + number * 0.1236)
+    kept = [LogEntry.from_json(one) for one in log.as_json()]
+    assert [one.as_dict() for one in kept] == [one.as_dict() for one in log]
