@@ -68,9 +68,10 @@ SHELL: Final = (
     " and checks the call."
 )
 DURABLE: Final = (
-    "The floor is bare paho and one commit on this disk. A sidecar makes the command's id and its"
-    " reply durable, in one commit, before it answers, so that neither a crash nor a replay runs a"
-    " command twice; the rest is the probe's answer, the judge and two Python processes more."
+    "The floor is bare paho and one commit on this disk, which the next command to the same sidecar"
+    " waits for. It answers first, then makes the command's id and its reply durable in one commit,"
+    " and only then acknowledges the command; the rest is Python: the judge on both sides, a whole"
+    " status, and two processes more."
 )
 INTAKE: Final = (
     "The floor is the same link with nothing behind it, which only acknowledges. The rest is what"

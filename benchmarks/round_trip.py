@@ -6,9 +6,9 @@ One after the other at QoS 1, TCP_NODELAY at both ends and in the broker. `bus` 
 paho's place on the asking side; `command` is the whole thing: checked, answered by a real
 sidecar out of its outbox. Goal for it: 1.5 times bare paho at the median, 2 times at p99.
 
-A sidecar answers only when answer and id are on disk, so that kill -9 neither loses the one nor
-repeats the other. `sync` is what one such commit costs this disk with nothing around it; `floor`
-is bare paho and that: no durable answer can be quicker.
+A sidecar answers, writes answer and id down, and then acknowledges the command to the broker, so
+that kill -9 loses neither. `sync` is what one such commit costs this disk with nothing around it;
+`floor` is bare paho and that: the next command to the same sidecar cannot be answered sooner.
 """
 
 from __future__ import annotations
