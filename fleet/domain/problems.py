@@ -39,8 +39,7 @@ class Problem:
     """One thing that is wrong; `code` is an alert code, or `plane:check` without one.
 
     `held` says why nobody is to be woken by it; it then counts as information. `flapping`: it comes
-    and goes, and counts as what it is until it has settled. `site`: of another site than the one
-    that is asked.
+    and goes, and counts as what it is until it has settled.
     """
 
     agent: str
@@ -48,11 +47,9 @@ class Problem:
     code: str
     held: str = ""
     flapping: bool = False
-    site: str = ""
 
     def __str__(self) -> str:
-        whose = f"{self.agent} of {self.site}" if self.site else self.agent
-        return f"{whose}: {self._code}"
+        return f"{self.agent}: {self._code}"
 
     @property
     def of_agent(self) -> str:
@@ -77,15 +74,13 @@ class Problem:
             "silenced": bool(self.held),
             "held": self.held or None,
             "flapping": self.flapping,
-            **({"site": self.site} if self.site else {}),
         }
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Problem:
         """What `as_dict` made."""
         severity, held = Severity(data["severity"]), data["held"] or ""
-        flapping, site = data.get("flapping", False), data.get("site", "")
-        return cls(data["agent"], severity, data["code"], held, flapping, site)
+        return cls(data["agent"], severity, data["code"], held, data.get("flapping", False))
 
 
 def problems_of(views: Iterable[AgentView]) -> list[Problem]:

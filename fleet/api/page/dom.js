@@ -159,3 +159,8 @@ export function remarks(problem) {
   const told = [problem.flapping ? "flapping" : "", problem.held ?? ""].filter(Boolean);
   return told.length ? ` (${told.join(", ")})` : "";
 }
+
+export const HUB = "hub"; // whose the hub's own problems are
+
+// What a problem is about, in words: an agent, a site, or a hub, which is named where it is another site's.
+export const subject = ({ agent, site }) => (agent === HUB && site ? `${HUB} of ${site}` : agent);

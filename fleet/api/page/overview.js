@@ -1,10 +1,9 @@
 // What one look should tell: how many are in which state, and what is wrong, what it means, what to do.
 
-import { el, redraw, replace, remarks, word } from "./dom.js";
+import { el, HUB, redraw, remarks, replace, subject, word } from "./dom.js";
 import { filter, keep } from "./filters.js";
 import { PLANES, RUNBOOKS, WORST_FIRST } from "./vocabulary.js";
 
-const HUB = "hub"; // whose the hub's own problems are
 const NAMED = 8; // agents with one problem that are named; the rest is counted
 
 // A button a state, with how many are in it; pressed, the list holds those alone.
@@ -60,4 +59,4 @@ function ofPlane({ agent, code }) {
 }
 
 // A hub, or a site that is lost, has no page of its own.
-const who = ({ agent, site }) => (agent === HUB && site ? `${HUB} of ${site}` : agent === HUB || agent.includes(":") ? agent : el("a", { href: `#/agent/${agent}` }, agent));
+const who = (one) => (one.agent === HUB || one.agent.includes(":") ? subject(one) : el("a", { href: `#/agent/${one.agent}` }, one.agent));

@@ -2,7 +2,7 @@
 // press, and shows itself when a newer hub answers.
 
 import { get, mayOperate } from "./api.js";
-import { el, minute, remarks, replace, word } from "./dom.js";
+import { el, minute, remarks, replace, subject, word } from "./dom.js";
 import { Verdict, WORST_FIRST } from "./vocabulary.js";
 
 const NAMED = 6; // agents with one problem that are named; the rest is counted
@@ -42,7 +42,7 @@ function lines(problems) {
   for (const one of problems) {
     const key = [one.severity, one.code, remarks(one), one.acknowledged_by ? " (acknowledged)" : ""];
     const alike = same.get(key.join("\u0000")) ?? { key, who: [] };
-    alike.who.push(one.agent === "hub" && one.site ? `hub of ${one.site}` : one.agent);
+    alike.who.push(subject(one));
     same.set(key.join("\u0000"), alike);
   }
   const all = [...same.values()].map(({ key: [severity, code, ...said], who }) => el("li", {},
