@@ -1,7 +1,8 @@
 """R16: of two hubs on one PostgreSQL the one that leads is killed, or stopped for longer than its
 lease lasts, at random moments; the other takes over.
 
-Beats are numbered, alerts are told to a webhook: each is to be stored once and told once.
+Beats are numbered, alerts are told to a webhook, commands are asked of either hub: each is to be
+stored once, told once, and sent once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from fleet.contract.timestamps import timestamp
+from tests.chaos.commanded import Commanded
 from tests.chaos.scenario import AbsentError, Finding, Scenario, percentile
 from tests.support import postgres
 from tests.support.broker import Mosquitto
@@ -122,32 +124,44 @@ def run(folder: Path, short: bool) -> Finding:
         pair.start()
         plain = Publisher(broker, "plain")
         stack.callback(plain.close)
+        commanded = Commanded(broker, pair.hubs)
+        stack.callback(commanded.close)
         said = {"beats": 0, "alerts": 0}
         thread = threading.Thread(target=_speak, args=(plain, ended, said))
         thread.start()
+        commanded.start()
         try:
             waits = [_take_away(pair, stopped=n % 4 == 3) for n in range(kills)]
         finally:
             ended.set()
             thread.join()
+            commanded.end()
+        said["beats"] += commanded.beats
         stored = "SELECT count(*) FROM message WHERE kind = 0"
         distinct = "SELECT count(DISTINCT payload) FROM message WHERE kind = 0"
         with contextlib.suppress(AssertionError):  # the comparison says what is missing
             wait_until(lambda: pair.number(distinct) >= said["beats"], SETTLING)
             wait_until(lambda: len(_told(receiver)) >= said["alerts"], SETTLING)
+            commanded.wait(SETTLING)
         rows, different = pair.number(stored), pair.number(distinct)
         told = _told(receiver)
     lost, doubled = said["beats"] - different, rows - different
     untold = said["alerts"] - len(told)
     twice = sum(len(ids) > 1 for ids in told.values())
+    unsent, resent = commanded.findings()
     slowest = max(waits)
     seen = (
         f"{kills} leaders taken away: {said['beats']} beats, {lost} lost, {doubled} doubled;"
-        f" {said['alerts']} alerts, {untold} not told, {twice} told twice; another hub led after"
-        f" {percentile(waits, 0.5):.1f} s, {slowest:.1f} s at most"
+        f" {said['alerts']} alerts, {untold} not told, {twice} told twice;"
+        f" {len(commanded.accepted)} commands, {unsent} lost, {resent} doubled;"
+        f" another hub led after {percentile(waits, 0.5):.1f} s, {slowest:.1f} s at most"
     )
-    held = not (lost or doubled or untold or twice)
-    numbers = {"kills": kills, "slowest": slowest, "beats": said["beats"]}
+    missing = lost or untold or unsent or not commanded.accepted
+    held = not (missing or doubled or twice or resent)
+    numbers = {
+        "kills": kills, "slowest": slowest, "beats": said["beats"], "alerts": said["alerts"],
+        "commands": len(commanded.accepted), "unsure": len(commanded.unsure),
+    }  # fmt: skip
     return Finding(seen, held, numbers, slowest <= IN_TIME)
 
 
@@ -203,7 +217,7 @@ def _told(receiver: Receiver) -> dict[str, set[str]]:
 SCENARIO = Scenario(
     "R16",
     "the hub that leads kill -9, or SIGSTOP beyond its lease, x 100, on one PostgreSQL",
-    "0 lost, 0 doubled, each alert told once, another leads in 20 s",
+    "0 lost, 0 doubled, each alert told once, each command sent once, another leads in 20 s",
     run,
     slow="starts two hubs and waits for a lease to end",
 )
