@@ -81,25 +81,35 @@ def bounds(database: Database, since: float, until: float) -> tuple[int, int]:
     return (min(low for low, _ in found), max(high for _, high in found)) if found else (1, 0)
 
 
+_WHERE: Final = (
+    "era > ? ORDER BY era, at",
+    "era = ? AND at > ?",
+    "era = ? AND at <= ?",
+    "era = ? AND at <= ? ORDER BY at DESC",
+    "era = ? ORDER BY at",
+    "era = ? AND at > ? ORDER BY at",
+)
+_LOOK: Final = "SELECT " + ", ".join(f"(SELECT id FROM moment WHERE {w} LIMIT 1)" for w in _WHERE)  # noqa: S608 - our own words
+"""Six short looks into an index, in one question: each costs a round trip where a server answers.
+
+The first entry of a later era; one of this era in or after the times asked for, one before their
+end; the last before their beginning; the first of all; the first after their end.
+"""
+
+
 def _of_era(
     database: Database, era: int, since: float, until: float, *, is_oldest: bool
 ) -> tuple[int, int] | None:
     """The ids of one era between which these times lie; None: it has none of them."""
 
-    def one(condition: str, *values: float) -> int | None:
-        row = database.execute(f"SELECT id FROM moment WHERE {condition} LIMIT 1", values)  # noqa: S608 - our own words
-        found: tuple[int] | None = row.fetchone()
-        return found[0] if found else None
-
-    last = one("era > ? ORDER BY era, at", era) or END
-    if last != END and one("era = ? AND at > ?", era, since - MOMENT) is None:
+    values = (era, era, since - MOMENT, era, until, era, since, era, era, until)
+    after, reaches, begins, before, oldest, beyond = database.execute(_LOOK, values).fetchone()
+    if after is not None and reaches is None:
         return None
-    if not is_oldest and one("era = ? AND at <= ?", era, until) is None:
+    if not is_oldest and begins is None:
         return None
-    first = one("era = ? AND at <= ? ORDER BY at DESC", era, since)
-    if first is None:
-        first = 1 if is_oldest else one("era = ? ORDER BY at", era) or 1
-    return first, one("era = ? AND at > ? ORDER BY at", era, until) or last
+    first = before if before is not None else 1 if is_oldest else oldest or 1
+    return first, beyond or after or END
 
 
 def forget(database: Database, below: int) -> None:

@@ -128,8 +128,7 @@ class Database:
         """
         ending = False
         try:
-            with self._connected() as connection:
-                connection.execute(self._begin)
+            with self._begun(self._begin) as connection:
                 result = work(connection)
                 ending = True
                 cursor = connection.execute(end)
@@ -148,8 +147,7 @@ class Database:
             StoreError: as for `transaction`.
         """
         try:
-            with self._connected() as connection:
-                connection.execute(f"{self._begin}; {_READ}")
+            with self._begun(f"{self._begin}; {_READ}") as connection:
                 result = work(connection)
                 connection.execute("COMMIT")
                 return result
@@ -166,9 +164,10 @@ class Database:
                         _shut_down(connection)
 
     @contextlib.contextmanager
-    def _connected(self) -> Iterator[Connection]:
-        """A connection of this thread's own; one that is not at rest afterwards is made so."""
-        connection = self._take()
+    def _begun(self, begin: str) -> Iterator[Connection]:
+        """A connection of this thread's own, in a transaction; one that is not at rest afterwards
+        is made so."""
+        connection = self._take(begin)
         try:
             yield connection
         finally:
@@ -177,10 +176,11 @@ class Database:
                     connection.rollback()
             self._give_back(connection)
 
-    def _take(self) -> Connection:
-        """One that answers: those that a server's end broke meanwhile are made anew.
+    def _take(self, begin: str) -> Connection:
+        """One that answers to `begin`: those that a server's end broke meanwhile are made anew.
 
-        The pool could look by itself, but would do so without a bound and unwatched.
+        The pool could look by itself, but would do so without a bound, unwatched, and with one
+        more round trip.
         """
         for attempt in range(self._size + 1):
             began = time.monotonic()
@@ -188,7 +188,7 @@ class Database:
             with self._lock:
                 self._busy[threading.get_ident()] = connection, began
             try:
-                connection.execute("")
+                connection.execute(begin)
             except psycopg.OperationalError:
                 self._give_back(connection)
                 if attempt == self._size or time.monotonic() - began > PATIENCE:

@@ -10,8 +10,8 @@ from fleet.domain.events import Event, Fact
 from fleet.domain.silences import Silence
 from fleet.store import row_mapping
 from fleet.store.postgres import dead_letters, hub_state
+from fleet.store.postgres.agents import messages
 from fleet.store.postgres.connection import Connection, Database
-from fleet.store.postgres.reader import numbers
 from fleet.store.records import HubState, StoredEvent
 from fleet.store.shared import Item, Live, News
 
@@ -96,8 +96,7 @@ def _messages(connection: Connection, after: int, limit: int) -> list[Item]:
         " ORDER BY id LIMIT %s",
         (after, limit),
     ).fetchall()
-    names = {number: name for name, number in numbers(connection).items()} if rows else {}
-    return [row_mapping.message(row, names) for row in rows]
+    return list(messages(connection, rows))
 
 
 def _letters(connection: Connection, after: int, limit: int) -> list[Item]:

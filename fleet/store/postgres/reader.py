@@ -15,6 +15,7 @@ from fleet.domain.commands import IssuedCommand
 from fleet.store import cursors, moments, row_mapping
 from fleet.store.port import StoreError
 from fleet.store.postgres import dead_letters, history, rollups
+from fleet.store.postgres.agents import messages, number_of
 from fleet.store.postgres.connection import Connection, Database
 from fleet.store.postgres.migrations import STEPS, known_version
 from fleet.store.records import DeadLetter, Hours, Page, StoredMessage
@@ -51,8 +52,7 @@ class PostgresReader:
         after = cursors.parse_message(cursor)
 
         def read(connection: Connection) -> Page:
-            agents = self._agent_numbers(connection)
-            number = agents.get(agent) if agent else None
+            number = number_of(connection, agent)
             if agent and number is None:
                 return Page([], None)
             wanted = history.Filter(
@@ -63,7 +63,7 @@ class PostgresReader:
                 after,
                 limit,
             )
-            found = _messages(connection, history.select(connection, wanted), agents)
+            found = messages(connection, history.select(connection, wanted))
             return Page(found, str(found[-1].id) if len(found) >= limit else None)
 
         return await self._read(read)
@@ -79,15 +79,14 @@ class PostgresReader:
         limit: int = 100,
     ) -> list[StoredMessage]:
         def read(connection: Connection) -> list[StoredMessage]:
-            agents = self._agent_numbers(connection)
-            number = agents.get(agent) if agent else None
+            number = number_of(connection, agent)
             if agent and number is None:
                 return []
             low = float("-inf") if since is None else since
             high = float("inf") if until is None else until
             end = moments.END if before is None else before
             wanted = history.Filter(low, high, number, kind, before=end, limit=limit)
-            return _messages(connection, history.select_newest(connection, wanted), agents)
+            return messages(connection, history.select_newest(connection, wanted))
 
         return await self._read(read)
 
@@ -103,15 +102,14 @@ class PostgresReader:
         after = cursors.parse_rollup(cursor)
 
         def read(connection: Connection) -> Hours:
-            agents = numbers(connection)
-            if agent and agent not in agents:
+            number = number_of(connection, agent)
+            if agent and number is None:
                 return Hours([], None)
             return rollups.select(
                 connection,
-                {number: name for name, number in agents.items()},
                 since=float("-inf") if since is None else since,
                 until=float("inf") if until is None else until,
-                agent=agents[agent] if agent else None,
+                agent=number,
                 after=after,
                 limit=limit,
             )
@@ -140,10 +138,6 @@ class PostgresReader:
 
         return await self._read(read)
 
-    def _agent_numbers(self, connection: Connection) -> dict[str, int]:
-        """Agents by name, read anew: another process may write."""
-        return numbers(connection)
-
     async def _read(self, work: Callable[[Connection], T]) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._ask, work)
@@ -161,19 +155,3 @@ class PostgresReader:
             return work(connection)
 
         return self._database.snapshot(judged)
-
-
-def numbers(connection: Connection) -> dict[str, int]:
-    """The agents' numbers by their names."""
-    return dict(connection.execute("SELECT name, id FROM agent").fetchall())
-
-
-def _messages(
-    connection: Connection, rows: list[row_mapping.Row], agents: dict[str, int]
-) -> list[StoredMessage]:
-    names = {number: name for name, number in agents.items()}
-    try:
-        return [row_mapping.message(row, names) for row in rows]
-    except KeyError:  # of an agent first heard in a batch that was committed meanwhile
-        names = {number: name for name, number in numbers(connection).items()}
-        return [row_mapping.message(row, names) for row in rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from fleet.store.postgres.agents import names
 from fleet.store.postgres.connection import Connection
 from fleet.store.records import HOUR, Hours, Rollup
 
@@ -15,7 +16,6 @@ _SPAN: Final = "SELECT min(hour), max(hour) FROM rollup"
 
 def select(
     connection: Connection,
-    names: dict[int, str],
     *,
     since: float,
     until: float,
@@ -40,7 +40,8 @@ def select(
     )
     rows = connection.execute(query, (*values, first, last, limit)).fetchall()
     following = f"{rows[-1][0]}-{rows[-1][1]}" if len(rows) >= limit else None
-    return Hours([_rollup(row, names) for row in rows], following)
+    known = names(connection, {row[1] for row in rows})
+    return Hours([_rollup(row, known) for row in rows], following)
 
 
 def _rollup(row: tuple[Any, ...], names: dict[int, str]) -> Rollup:

@@ -22,12 +22,13 @@ from fleet.store.leadership import Leadership
 from fleet.store.pairs import PairStore, SqlPairs
 from fleet.store.port import LeadershipLostError, StoreError, StoreUnavailableError
 from fleet.store.postgres import beats, dead_letters, departures, hub_state, months, work
+from fleet.store.postgres.agents import numbers
 from fleet.store.postgres.bulk_insert import append_messages, insert_many
 from fleet.store.postgres.connection import Connection, Database, InDoubtError
 from fleet.store.postgres.lease import Lease
 from fleet.store.postgres.meta import Portable, number, read_meta, write_meta
 from fleet.store.postgres.migrations import migrate
-from fleet.store.postgres.reader import PostgresReader, numbers
+from fleet.store.postgres.reader import PostgresReader
 from fleet.store.postgres.upkeep import Upkeep
 from fleet.store.records import Batch, DiskUsage, HubState, StoredMessage
 from fleet.store.retention import Retention, TimeFor
