@@ -45,6 +45,9 @@ STEPS: Final = {
 SWAPS: Final = Step.FENCED
 """The step with which the other one is named active."""
 
+WAITS_FOR_SIGNS: Final = frozenset({Cause.STANDBY_DOWN, Cause.UNHEARD})
+"""Why a person is asked only as long as not more is known."""
+
 SAME_EPOCH: Final = frozenset({Step.BEGUN, Step.STOP})
 """Steps after which the leases that were given still hold: no role changes hands."""
 
@@ -101,8 +104,10 @@ def _next(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] | None:
         return (Step.STUCK, Cause.NOT_BEGUN) if _is_dead(pair, known, now) else None
     if active is Presence.UP:
         return Step.BACK, Cause.RETURNED
+        if active is Presence.UNKNOWN and known.over and not known.frozen:
+            return Step.STOP, Cause.UNHEARD
     ready = active is Presence.DOWN and standby is Presence.UP and not known.frozen
-    if pair.cause is Cause.STANDBY_DOWN and ready and pair.auto:
+    if pair.cause in WAITS_FOR_SIGNS and ready and pair.auto:
         return Step.CHANGE, Cause.DOWN
     return None
 

@@ -50,6 +50,7 @@ class Cause(Word):
     NOT_AUTO = "not-auto", "the active agent is down, and the pair does not fail over by itself"
     TOO_SOON = "too-soon", "the active agent is down, less than an hour after the last failover"
     STANDBY_DOWN = "standby-down", "the active agent is down, and the standby is not up"
+    UNHEARD = "unheard", "nothing is heard of the active agent, and its lease is over"
     NOT_FENCEABLE = "not-fenceable", "the active agent did not lay down, and does not fence itself"
     NOT_BEGUN = "not-begun", "the standby was promoted and went down before it began"
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fleet.contract.vocabulary import Check, Plane, Word
 from fleet.domain.agent_view import AgentView
 from fleet.domain.failover.pair import EPOCHS_SAID
+from fleet.domain.liveness import stale_at
 from fleet.domain.verdict import Verdict
 
 EPOCH, ACTIVE, FENCES, PEER_UP = "pair_epoch", "pair_active", "pair_fences", "pair_peer_up"
@@ -20,6 +21,7 @@ class Presence(Word):
     """What is held of an agent."""
 
     UP = "up", "it says that it is well"
+    UNKNOWN = "unknown", "nothing was heard of it, so that nothing speaks for it nor against it"
     SUSPECT = "suspect", "it is silent, or says that it is down itself: one source"
     DOWN = "down", "a second source says so, too"
 
@@ -52,7 +54,7 @@ class Said:
 class Signs:
     """Of one agent: `suspect` by its own telemetry; `gone` by a second source, None: it says
     nothing. `boot` and `seq` name its newest message; `by_checks`: its checks alone make it
-    suspect, it is not silent; `well`: they pass."""
+    suspect, it is not silent; `well`: they pass; `heard`: of late, or its silence is known."""
 
     suspect: bool
     gone: bool | None = None
@@ -61,9 +63,12 @@ class Signs:
     seq: int | None = None
     by_checks: bool = False
     well: bool = False
+    heard: bool = True
 
     @property
     def presence(self) -> Presence:
+        if not self.heard:
+            return Presence.UNKNOWN
         if not self.suspect:
             return Presence.UP
         return Presence.DOWN if self.gone else Presence.SUSPECT
@@ -71,6 +76,9 @@ class Signs:
 
 SILENT = frozenset({Verdict.OFFLINE, Verdict.STALE})
 """Verdicts that make an agent suspect."""
+
+SAYS_NOTHING_OF_TIME = frozenset({Verdict.UNKNOWN, Verdict.GHOST})
+"""Verdicts also of one that was never heard, or not since the hub's start."""
 
 FAILING = (Plane.PROCESS, Plane.ENDPOINT)
 """Planes that do, where it is active: one that has laid down need not even run."""
@@ -92,10 +100,16 @@ def said_by(view: AgentView) -> Said | None:
 
 def signs_of(view: AgentView, gone: bool | None) -> Signs:
     """`gone`: what second sources say, together."""
-    said = said_by(view)
-    found = {view.checks.get(plane) for plane in FAILING}
+    said, heard = said_by(view), _is_heard(view)
+    found = {view.checks.get(plane) for plane in FAILING} if heard else set()
     fails, passes = Check.FAIL in found, Check.PASS in found
     silent = view.state in SILENT
     by_checks = not silent and fails and (said is None or said.active)
     well = passes and not (silent or fails)
-    return Signs(silent or by_checks, gone, said, view.boot, view.seq, by_checks, well)
+    return Signs(silent or by_checks, gone, said, view.boot, view.seq, by_checks, well, heard)
+
+
+def _is_heard(view: AgentView) -> bool:
+    if view.state not in SAYS_NOTHING_OF_TIME:
+        return True
+    return view.age is not None and view.age < stale_at(0.0, view.interval)

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from fleet.contract.vocabulary import Check, Plane
+from fleet.contract.vocabulary import Check, PairRole, Plane
 from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.failover.life import Known, Step, needs_a_person, step, taken
 from fleet.domain.failover.pair import SETTLE, TTL, Cause, Pair, Phase
 from fleet.domain.failover.settling import Settling
-from fleet.domain.failover.signs import Said, Signs, signs_of
+from fleet.domain.failover.signs import Presence, Said, Signs, signs_of
 from fleet.domain.verdict import Verdict
 from tests.support.agent_views import agent_view
 
@@ -82,3 +82,58 @@ def test_a_death_soon_after_a_change_counts_once_both_sources_had_found_it_well(
     known = Known(dead, Signs(False), over=False, settled=settling.look(pair, dead, AT + 31))
     assert step(pair, known, AT + 31).phase is Phase.FENCING
     assert not settling.look(replace(pair, epoch=pair.epoch + 1), well, AT + 32)
+
+
+NEVER_HEARD = signs_of(agent_view("ada", Verdict.UNKNOWN), None)
+
+
+@pytest.mark.parametrize(
+    ("state", "age", "presence"),
+    [
+        (Verdict.OK, 1.0, Presence.UP),
+        (Verdict.LATE, 20.0, Presence.UP),
+        (Verdict.STALE, 60.0, Presence.SUSPECT),
+        (Verdict.OFFLINE, 60.0, Presence.SUSPECT),
+        (Verdict.UNKNOWN, None, Presence.UNKNOWN),
+        (Verdict.UNKNOWN, 600.0, Presence.UNKNOWN),  # from before the hub's start
+        (Verdict.UNKNOWN, 1.0, Presence.UP),  # it speaks, and nothing of it is watched
+        (Verdict.GHOST, None, Presence.UNKNOWN),  # revoked, and forgotten
+        (Verdict.GHOST, 600.0, Presence.UNKNOWN),
+        (Verdict.GHOST, 1.0, Presence.UP),
+    ],
+)
+def test_an_unknown_is_no_sign_of_life(
+    state: Verdict, age: float | None, presence: Presence
+) -> None:
+    passed = {Plane.PROCESS: PlaneView(Check.PASS, age)}
+    assert signs_of(agent_view("ada", state, age=age, planes=passed), None).presence is presence
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_nothing_begins_or_is_well_by_an_agent_that_was_never_heard(phase: Phase) -> None:
+    """At a hub's start, while leases that the last hub gave may still run."""
+    for cause in Cause:
+        pair = Pair("p", "ada", "bob", auto=True, epoch=7, phase=phase, cause=cause, since=AT)
+        assert step(pair, Known(NEVER_HEARD, NEVER_HEARD, over=False), AT + 20) is pair
+
+
+def test_a_pair_whose_active_agent_is_not_heard_once_its_lease_is_over_calls_for_a_person() -> None:
+    pair = Pair("p", "ada", "bob", auto=True, epoch=7, phase=Phase.STEADY, since=AT)
+    frozen = Known(NEVER_HEARD, Signs(False), over=True, frozen=True)
+    assert step(pair, frozen, AT + 60) is pair
+    after = step(pair, Known(NEVER_HEARD, Signs(False), over=True), AT + 60)
+    assert (after.phase, after.cause, after.epoch) == (Phase.MANUAL, Cause.UNHEARD, 7)
+    assert step(after, Known(NEVER_HEARD, Signs(False), over=True), AT + 70) is after
+    assert after.roles()[0] is PairRole.ACTIVE, "it may go on, if it is there"
+    back = step(after, Known(Signs(False), Signs(False), over=False), AT + 80)
+    assert (back.phase, back.cause) == (Phase.STEADY, Cause.RETURNED)
+    dead = step(after, Known(Signs(True, True), Signs(False), over=True), AT + 80)
+    assert dead.phase is Phase.FENCING, "two sources say by now that it is down"
+
+
+def test_nobody_is_made_active_who_was_never_heard() -> None:
+    new = Pair("p", "bob", "ada", phase=Phase.FENCING, since=AT)  # ada is to be active
+    laid_down = Signs(False, said=Said(1, False, True))
+    assert step(new, Known(laid_down, NEVER_HEARD, over=True), AT + 60) is new
+    assert needs_a_person(new, AT + 60)
+    assert step(new, Known(laid_down, Signs(False), over=True), AT + 61).active == "ada"
