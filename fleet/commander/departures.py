@@ -122,6 +122,9 @@ class Departures:
     async def _carry_out(self, departure: Departure, *, retained: bool) -> Departed:
         agent, history = departure.agent, departure.history
         hub, committer = self._hub, self._hub.committer
+        if departure.to:
+            for follow in committer.on_rename:
+                await follow(agent, departure.to)
         known, alive = self._is_known(agent), self.is_alive(agent)
         commands = await self._commander.cancel(agent)
         events: list[Event] = []

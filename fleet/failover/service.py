@@ -21,7 +21,7 @@ from fleet.domain.events import Event, Fact
 from fleet.domain.failover import fleet_silence
 from fleet.domain.failover.errors import PairError, UnknownPairError
 from fleet.domain.failover.lease_book import LeaseBook
-from fleet.domain.failover.life import Known, Step, needs_a_person, step, taken
+from fleet.domain.failover.life import Known, Step, needs_a_person, renamed, step, taken
 from fleet.domain.failover.pair import TTL, Cause, Pair, Phase
 from fleet.domain.failover.settling import Settling
 from fleet.domain.failover.signs import Presence, Signs, said_by, signs_of
@@ -64,6 +64,7 @@ class FailoverService:
         self._lock = asyncio.Lock()
         self._frozen = False
         hub.on_step.append(self._move)
+        hub.committer.on_rename.append(self.rename)
 
     async def run(self) -> None:
         self.book = LeaseBook(time.monotonic())
@@ -77,12 +78,11 @@ class FailoverService:
     async def _run(self) -> None:
         while True:
             try:
-                stored = await self._store.all()
+                async with self._lock:
+                    await self._load()
                 break
             except FleetError:
                 await asyncio.sleep(TICK)
-        self._pairs = {pair.name: pair for pair in stored if not pair.removed}
-        self._removed = {pair.name: pair for pair in stored if pair.removed}
         while True:
             try:
                 async with self._lock:
@@ -90,6 +90,11 @@ class FailoverService:
             except FleetError as error:  # the store is away: nothing changes hands meanwhile
                 _log.error("failover waits: %s", str(error).replace("\n", "; "))
             await asyncio.sleep(TICK)
+
+    async def _load(self) -> None:
+        stored = await self._store.all()
+        self._pairs = {pair.name: pair for pair in stored if not pair.removed}
+        self._removed = {pair.name: pair for pair in stored if pair.removed}
 
     # --- each second
 
@@ -230,6 +235,20 @@ class FailoverService:
             self._settling.forget(name)
             await self._settle(set(), {(agent, code) for agent in pair.agents for code in CODES})
         return {"pair": name, "removed": True}
+
+    async def rename(self, old: str, new: str) -> None:
+        """An agent is called something else: its pair goes on with it, under a new epoch. Where the
+        new name is in a pair already, the pair keeps the old one, which is never heard again."""
+        async with self._lock:
+            await self._load()  # also before the first look
+            elsewhere = [pair.name for pair in self._pairs.values() if new in pair.agents]
+            for pair in [pair for pair in self._pairs.values() if old in pair.agents]:
+                if elsewhere:
+                    _log.warning("pair %s keeps %s: %s is in %s", pair.name, old, new, elsewhere[0])
+                    continue
+                await self._change(pair, renamed(pair, old, new, self._hub.committer.now()))
+                self.book.rename(old, new)
+                self._settling.forget(pair.name)
 
     async def failover(self, name: str, *, stopped: bool = False) -> dict[str, Any]:
         """Make the standby active. The active agent lays down first; `stopped`: a person vouches

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -37,6 +37,8 @@ from fleet.store.records import (
     StoredEvent,
     StoredMessage,
 )
+
+OnRename = Callable[[str, str], Awaitable[None]]
 
 SAVE_AFTER: Final = 5.0
 """Seconds a changed record waits before it is stored: a busy agent is not stored each time."""
@@ -78,6 +80,8 @@ class Committer:
         self._forgotten: list[str] = []
         self._erased: list[Erasure] = []
         self._renamed: list[tuple[str, str]] = []
+        self.on_rename: list[OnRename] = []
+        """Who else knows agents by name; asked before what is stored gets another one."""
         self._queue: deque[Batch] = deque()
         self._enqueued = 0
         self._committed = 0

@@ -8,9 +8,10 @@ import pytest
 
 from fleet.domain.rollout.errors import RolloutConflictError, UnknownRolloutError
 from fleet.domain.rollout.plan import OnAbort, Plan
-from fleet.domain.rollout.rollout import Execution, Rollout
+from fleet.domain.rollout.rollout import Execution, Rollout, task_id
 from fleet.domain.rollout.states import ExecutionState, RolloutState
 from fleet.store.port import Store
+from fleet.store.records import Batch
 from fleet.store.rollout_port import Whole
 from fleet.store.work.rollout_tables import MAX_KEPT
 from tests.support.stores import Place
@@ -101,3 +102,29 @@ async def test_the_oldest_that_are_over_go_beyond_the_bound(
     await store.rollouts.create(whole(5))
     assert len(await store.rollouts.rollouts()) == 4, "none that is open goes"
     assert len(await store.rollouts.rollouts(2)) == 2
+
+
+async def test_an_agent_that_is_renamed_goes_on_and_is_asked_nothing_twice(store: Store) -> None:
+    await store.rollouts.create(whole())
+    await store.rollouts.create(whole(2))
+    before = await store.rollouts.get(rollout_id(1))
+    bob, ada = before.executions
+    bob = replace(bob, state=ExecutionState.REJECTED, reason="version-refused")
+    before = await store.rollouts.save(before, Whole(before.rollout, [bob, ada]), over=False)
+    await store.commit(Batch(renamed=[("bob", "rob")]))
+    after = await store.rollouts.get(rollout_id(1))
+    rob = after.executions[0]
+    assert (rob.agent, rob.state, after.executions[1]) == ("rob", bob.state, ada)
+    assert task_id(after.rollout, rob) == task_id(before.rollout, bob)
+    assert await store.rollouts.denied("2.0") == {"rob"}
+    with pytest.raises(RolloutConflictError, match="changed meanwhile"):
+        await store.rollouts.save(before, before, over=False)
+    await store.commit(Batch(renamed=[("rob", "bert")]))
+    bert = (await store.rollouts.get(rollout_id(1))).executions[0]
+    assert task_id(after.rollout, bert) == task_id(before.rollout, bob)
+
+
+async def test_two_names_of_one_rollout_stay_two(store: Store) -> None:
+    await store.rollouts.create(whole())
+    await store.commit(Batch(renamed=[("bob", "ada")]))
+    assert await store.rollouts.get(rollout_id(1)) == whole()

@@ -55,6 +55,13 @@ class LeaseBook:
         until = max(self._until.get(agent, 0.0), self._start + TTL)
         return now >= until + GRACE
 
+    def rename(self, old: str, new: str) -> None:
+        """What `old` was given holds until it is over, whatever it is called: `new` is the same."""
+        if old in self._until:
+            self._until[new] = max(self._until.pop(old), self._until.get(new, 0.0))
+        self._heard.pop(old, None)
+        self._answered.pop(old, None)
+
     def forget(self, agents: tuple[str, str], now: float) -> None:
         """Their pair is gone. What they were given holds until it is over, whichever pair they are
         in by then."""

@@ -65,6 +65,15 @@ class Known:
     settled: bool = False
 
 
+def renamed(pair: Pair, old: str, new: str, now: float) -> Pair:
+    """The pair with another name for one of its agents. It is a new epoch: what the old name said
+    or was told counts no more, and no role changes hands."""
+    if old not in pair.agents:
+        return pair
+    active, standby = (new if agent == old else agent for agent in pair.agents)
+    return replace(pair, active=active, standby=standby, epoch=pair.epoch + 1, since=now)
+
+
 def step(pair: Pair, known: Known, now: float) -> Pair:
     """The pair after what is known at `now` (s since the epoch); the same one: nothing changed."""
     found = _next(pair, known, now)
@@ -95,6 +104,8 @@ def taken(pair: Pair, what: Step, cause: Cause, now: float) -> Pair:
 def _next(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] | None:
     active, standby = known.active.presence, known.standby.presence
     if pair.phase is Phase.STEADY:
+        if active is Presence.UNKNOWN and known.over and not known.frozen:
+            return Step.STOP, Cause.UNHEARD
         return _on_death(pair, standby, now) if _is_dead(pair, known, now) else None
     if pair.phase is Phase.FENCING:
         return _while_fencing(pair, known)
@@ -104,8 +115,6 @@ def _next(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] | None:
         return (Step.STUCK, Cause.NOT_BEGUN) if _is_dead(pair, known, now) else None
     if active is Presence.UP:
         return Step.BACK, Cause.RETURNED
-        if active is Presence.UNKNOWN and known.over and not known.frozen:
-            return Step.STOP, Cause.UNHEARD
     ready = active is Presence.DOWN and standby is Presence.UP and not known.frozen
     if pair.cause in WAITS_FOR_SIGNS and ready and pair.auto:
         return Step.CHANGE, Cause.DOWN

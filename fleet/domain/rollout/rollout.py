@@ -46,6 +46,10 @@ class Rollout:
     why: str = ""
     revision: int = 0
 
+    def changed(self) -> Rollout:
+        """The same, for who has read it before and would save what he made of it."""
+        return replace(self, revision=self.revision + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Execution:
@@ -60,6 +64,7 @@ class Execution:
         healthy_since: since when it runs the version and works.
         undos: how often it was sent back.
         reason: a word of `Why` or of a task's reason; reached: how far it came before it failed.
+        begun_as: the agent's name when the rollout was made, if it is another one now.
     """
 
     agent: str
@@ -76,6 +81,11 @@ class Execution:
     undos: int = 0
     reason: str = ""
     reached: str = ""
+    begun_as: str = ""
+
+    def renamed(self, new: str) -> Execution:
+        """The same under another name: what it was asked for stays, and is not asked anew."""
+        return replace(self, agent=new, begun_as=self.begun_as or self.agent)
 
 
 def moved(rollout: Rollout, step: RolloutStep, now: float, **changes: Any) -> Rollout:
@@ -115,7 +125,7 @@ def stepped(execution: Execution, step: Step, now: float, **changes: Any) -> Exe
 def task_id(rollout: Rollout, execution: Execution) -> str:
     """The id of the task that the agent has now, or had last: made from who and what, so that a hub
     that was killed in between submits the same one, and never a second."""
-    what = f"{rollout.id} {execution.agent} {execution.undos}"
+    what = f"{rollout.id} {execution.begun_as or execution.agent} {execution.undos}"
     return rollout.id[:10] + _digits(what, 16)
 
 

@@ -44,6 +44,13 @@ class InMemoryRollouts:
             if is_denial(one)
         }
 
+    def rename_in_rollouts(self, old: str, new: str) -> None:
+        for id_, executions in self.agents.items():
+            if old in executions and new not in executions:
+                executions[new] = executions.pop(old).renamed(new)
+                rollout, over = self.kept[id_]
+                self.kept[id_] = rollout.changed(), over
+
     def forget_rollouts(self, most: int) -> None:
         for one in self._newest()[most:]:
             if self.kept[one.id][1]:

@@ -1,5 +1,5 @@
-"""An agent gets another name: its tasks, sessions, boards and grants go with it, in the transaction
-that moves its history. Its group stays: that is the registry's to say.
+"""An agent gets another name: its tasks, sessions, boards, grants and rollouts go with it, in the
+transaction that moves its history. Its group stays: that is the registry's to say.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ def rename(tables: WorkTables, old: str, new: str) -> None:
         if same:  # sent again under the new name it is the same task
             tables.set_content(task.id, submission.content(renamed))
     tables.rename_agent(old, new)
+    tables.rename_in_rollouts(old, new)
 
 
 def _renamed(task: Task, old: str, new: str) -> Task:

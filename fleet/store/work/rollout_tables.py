@@ -27,6 +27,10 @@ class RolloutTables(Protocol):
 
     def denials(self, version: str) -> set[str]: ...
 
+    def rename_in_rollouts(self, old: str, new: str) -> None:
+        """An agent's part in each goes with its name, refusals too, unless both names have one."""
+        ...
+
     def forget_rollouts(self, most: int) -> None:
         """The oldest that are over go, so that no more than `most` are left."""
         ...

@@ -58,6 +58,22 @@ class SqlRollouts:
         )
         return {str(agent) for (agent,) in found}
 
+    def rename_in_rollouts(self, old: str, new: str) -> None:
+        found = self._run(
+            "SELECT rollout, text FROM rollout_execution WHERE agent = ? AND rollout NOT IN"
+            " (SELECT rollout FROM rollout_execution WHERE agent = ?)",
+            (old, new),
+        )
+        for id_, text in found:
+            renamed = rows.execution_text(rows.execution(text).renamed(new))
+            self._run(
+                "UPDATE rollout_execution SET agent = ?, text = ? WHERE rollout = ? AND agent = ?",
+                (new, renamed, id_, old),
+            )
+            ((rollout,),) = self._run("SELECT text FROM rollout WHERE id = ?", (id_,))
+            changed = rows.rollout_text(rows.rollout(rollout).changed())
+            self._run("UPDATE rollout SET text = ? WHERE id = ?", (changed, id_))
+
     def forget_rollouts(self, most: int) -> None:
         old = self._run(
             "SELECT id FROM rollout WHERE is_over = 1 AND id NOT IN"
