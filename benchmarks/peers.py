@@ -20,6 +20,8 @@ CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", 
 PACKAGES: Final = {
     "mqtt-exporter": ("mqtt-exporter>=1.12,<2",),
     "huey": ("huey>=2.5,<4",),
+    "procrastinate": ("procrastinate>=3,<4", "psycopg[binary,pool]>=3.2,<4"),
+    "pgqueuer": ("pgqueuer>=1,<2", "asyncpg>=0.29,<1"),
     "detectors": (
         "presidio-analyzer>=2.2,<3",
         "detect-secrets>=1.5,<2",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 from fleet.contract.vocabulary import Word
 from fleet.contract.work_vocabulary import FINAL, TaskState
 from fleet.domain.work.errors import WrongStateError
-from fleet.domain.work.task import Task
+from fleet.domain.work.task import Task, changed
 
 
 class Step(Word):
@@ -81,4 +80,4 @@ def moved(task: Task, step: Step, now: float, **changes: Any) -> Task:
         changes["cancel"] = False
     if state in FINAL:
         changes["ended"] = now
-    return replace(task, state=state, **changes)
+    return changed(task, state=state, **changes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
@@ -104,14 +103,11 @@ def require_descriptors(field: str, descriptors: Sequence[Descriptor]) -> None:
 
 def begun(task: Task, depth: int, now: float) -> Task:
     """The task as it begins: only what its submitter may say is taken from it."""
-    return replace(
-        Task(
-            task.id, task.group, task.context, task.kind, now, task.to, task.by, task.input,
-            after=task.after, parent=task.parent, depth=depth, priority=task.priority,
-            ttl=task.ttl, timeout=task.timeout, max_attempts=task.max_attempts, state=task.state,
-        ),
-        expires=now + task.ttl,
-        not_before=now,
+    return Task(
+        task.id, task.group, task.context, task.kind, now, task.to, task.by, task.input,
+        after=task.after, parent=task.parent, depth=depth, priority=task.priority,
+        ttl=task.ttl, timeout=task.timeout, max_attempts=task.max_attempts, state=task.state,
+        expires=now + task.ttl, not_before=now,
     )  # fmt: skip
 
 

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Final
 
 from fleet.contract.vocabulary import Priority
 from fleet.contract.work_vocabulary import FINAL, MediaType, TaskReason, TaskState
@@ -84,3 +85,12 @@ class Task:
     @property
     def final(self) -> bool:
         return self.state in FINAL
+
+
+_FIELDS: Final = tuple(field.name for field in fields(Task))
+_values: Final = attrgetter(*_FIELDS)
+
+
+def changed(task: Task, **changes: Any) -> Task:
+    """`dataclasses.replace` at half its price, since every step of every task pays it."""
+    return Task(**dict(zip(_FIELDS, _values(task), strict=True)) | changes)

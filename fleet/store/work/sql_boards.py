@@ -45,10 +45,11 @@ class SqlBoards:
         self.numbers.forget_context(context.id)
 
     def join(self, context: str, member: str) -> None:
-        self._run(
-            "INSERT INTO context_member (context, member) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (context, member),
-        )
+        if self.numbers.is_new_member(context, member):
+            self._run(
+                "INSERT INTO context_member (context, member) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (context, member),
+            )
 
     def is_member(self, context: str, member: str) -> bool:
         query = "SELECT 1 FROM context_member WHERE context = ? AND member = ?"

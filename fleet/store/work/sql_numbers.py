@@ -41,6 +41,7 @@ class SqlNumbers:
         self._revision: int | None = None
         self._known_fills: dict[str, tuple[int, int]] = {}
         self._known_contexts: dict[str, tuple[Context, int] | None] = {}
+        self._known_members: set[tuple[str, str]] = set()
 
     def revision(self) -> int:
         """The number of a change: greater than every one before, also of other processes, which
@@ -54,6 +55,10 @@ class SqlNumbers:
         else:
             self._revision += 1
         return self._revision
+
+    def next_revision(self) -> int | None:
+        """What `revision` will answer; None: it has to ask."""
+        return None if self._revision is None else self._revision + 1
 
     def add(self, name: str, word: str, amount: float) -> None:
         """Add to a total."""
@@ -99,9 +104,16 @@ class SqlNumbers:
         known = self._known_contexts[id_]
         return None if known is None else (known[0], known[1] + self._tasks.get(id_, 0))
 
+    def is_new_member(self, context: str, member: str) -> bool:
+        """Whether that was not asked before, and what follows from it done."""
+        known = len(self._known_members)
+        self._known_members.add((context, member))
+        return len(self._known_members) > known
+
     def forget_context(self, id_: str) -> None:
         """It was made or deleted: look again."""
         self._known_contexts.pop(id_, None)
+        self._known_members.clear()
 
     def mark(self) -> int:
         return len(self._undo)
@@ -111,6 +123,7 @@ class SqlNumbers:
         while len(self._undo) > mark:
             self._undo.pop()()
         self._known_contexts.clear()
+        self._known_members.clear()
 
     def flush(self) -> None:
         """Write all; the transaction takes no more after it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 from fleet.contract.vocabulary import Priority
@@ -26,6 +27,7 @@ _MUTABLE: Final = (
     "created", "to", "by", "input", "output", "expires", "state", "attempt", "epoch", "holder",
     "lease_until", "not_before", "started", "ended", "progress", "reason", "cancel", "told",
 )  # fmt: skip
+_mutable: Final = attrgetter(*_MUTABLE)
 
 _READY: Final = (
     "t.grp = ? AND t.state = 'submitted' AND t.waits = 0 AND t.not_before <= ? AND t.expires > ?"
@@ -74,9 +76,10 @@ class SqlTasks:
         self._refer(task, None)
 
     def save(self, before: Task, after: Task, waits: int | None = None) -> None:
-        changed = [f for f in _MUTABLE if getattr(before, f) != getattr(after, f)]
-        values = [column_value(field, getattr(after, field)) for field in changed]
-        columns = [TASK_COLUMNS[field] for field in changed]
+        both = zip(_MUTABLE, _mutable(before), _mutable(after), strict=True)
+        changed = [(field, now) for field, was, now in both if was != now]
+        values = [column_value(field, value) for field, value in changed]
+        columns = [TASK_COLUMNS[field] for field, _ in changed]
         if waits is not None:
             columns.append("waits")
             values.append(waits)
@@ -129,17 +132,21 @@ class SqlTasks:
     def claim(self, agent: str, group: str, kinds: Sequence[str], now: float) -> Task | None:
         first, values = _first(agent, group, kinds, now)
         lease, grace = now + LEASE, now + GRACE
+        # A queue that is empty costs no write: where the revision is not known, it comes after.
+        expected = self.numbers.next_revision()
         found = self._run(
             f"UPDATE task SET state = 'working', attempt = attempt + 1, epoch = epoch + 1,"
-            f" holder = ?, started = ?, progress = 0, reason = NULL, lease_until = {_LEASE_END}"
+            f" holder = ?, started = ?, progress = 0, reason = NULL, lease_until = {_LEASE_END},"
+            f" revision = coalesce(?, revision)"
             f" WHERE number = ({first}) AND state = 'submitted' RETURNING number, {_COLUMNS}",
-            (agent, now, lease, grace, grace, lease, grace, lease, *values),
+            (agent, now, lease, grace, grace, lease, grace, lease, expected, *values),
         )
         if not found:
             return None
         number, *row = found[0]
-        changed = (self.numbers.revision(), number)
-        self._run("UPDATE task SET revision = ? WHERE number = ?", changed)
+        revision = self.numbers.revision()
+        if revision != expected:
+            self._run("UPDATE task SET revision = ? WHERE number = ?", (revision, number))
         self.numbers.add("attempts", "", 1)
         self.numbers.add_fill(group, -1, 0)
         return task(tuple(row))
