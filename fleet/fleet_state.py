@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -40,17 +41,22 @@ REPLACED_CODES: Final = {HubAlertCode.BROKER_DOWN, HubAlertCode.CREDENTIAL_USED_
 class FleetState:
     """Every agent, worst first; `own` is what is wrong with the hub itself, `note` says in a line
     what is not known, or is empty; `listed` holds the names on the operator's list of agents, and
-    is None where nobody keeps one."""
+    is None where nobody keeps one. `site`: of which site the hub is that tells it."""
 
     views: list[AgentView]
     own: list[Problem] = field(default_factory=list)
     note: str = ""
     listed: frozenset[str] | None = None
+    site: str = ""
 
     @property
     def problems(self) -> list[Problem]:
         """The hub's problems, then those of the agents."""
         return [*self.own, *problems_of(self.views)]
+
+    def of_hubs_at(self, sites: Collection[str]) -> list[Problem]:
+        """Those of `own` that are of the hubs of these sites."""
+        return [one for one in self.own if (one.site or self.site) in sites]
 
     @property
     def exit_code(self) -> ExitCode:
@@ -118,8 +124,11 @@ def _of_hub(hub: HubClient) -> FleetState:
     with hub.reading():
         views = [view_from(item) for item in agents["agents"]]
         own = [Problem.of(problem) for problem in agents["hub"]]
-        now = _codes_of_now(alerts["alerts"])
-        silences = [Silence.of(silence) for silence in alerts["silences"]]
+        codes = _codes_of_now(alerts["alerts"])
+        here = next((one["site"] for one in agents.get("sites", ()) if one["own"]), "")
+        silences: dict[str, list[Silence]] = defaultdict(list)
+        for silence in alerts["silences"]:
+            silences[silence.get("site", here)].append(Silence.of(silence))
         listed = _listed(agents, lambda agent: bool(agent["enrolled"]))
         standby = agents.get("standby")
         lost = [one["site"] for one in agents.get("sites", ()) if one["lost"]]
@@ -128,12 +137,13 @@ def _of_hub(hub: HubClient) -> FleetState:
             leads = f"{agents['leader']} leads" if agents["leader"] else "nobody leads now"
             seconds = float(agents["as_of_age"])
             read = f"as of {agents['as_of']} ({seconds:.0f} s ago), as the store has it; {leads}"
-    note = next((words for code, words in NOTES.items() if code in now), "")
-    if now >= REPLACED_CODES:
+    note = next((words for code, words in NOTES.items() if code in codes), "")
+    if codes >= REPLACED_CODES:
         note = REPLACED
     if standby and not note:
         note = f"the hub is at {standby}, not at the first broker of FLEET_BROKER: fleet doctor"
     gone = "; ".join(f"site {name} is lost: its agents are unknown" for name in lost)
     note = "; ".join(filter(None, (read, note, gone)))
-    known = worst_first(apply_silences(views, silences, time.time()))
-    return FleetState(known, own, note, listed)
+    now = time.time()
+    quieted = (view for one in views for view in apply_silences([one], silences[one.site], now))
+    return FleetState(worst_first(quieted), own, note, listed, here)

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fleet.api.agent_query import AgentPage, AgentQuery, choose
 from fleet.api.backend import JsonObject
 from fleet.api.cooperative import SLICE, in_slices
 from fleet.contract.vocabulary import Severity
 from fleet.domain.agent_view import AgentView, worst_first
+from fleet.domain.problems import HUB as THE_HUB
 from fleet.domain.problems import Problem, described, in_order, problems_of
 from fleet.domain.verdict import Verdict, badness
 from fleet.hub.committer import HUB
@@ -23,12 +24,29 @@ if TYPE_CHECKING:
     from fleet.hub.hub import Hub
 
 
+class Shown(NamedTuple):
+    """A hub whose alerts and silences are shown.
+
+    Attributes:
+        site: its name; empty: the own one.
+        alone: only what it says of itself holds: nothing is known of its agents now.
+    """
+
+    site: str
+    hub: Hub
+    alone: bool = False
+
+
 class Lists(Protocol):
     """What a hub tells of agents and alerts; nobody who asks need know of how many sites."""
 
     async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], AgentPage]: ...
 
     async def problems(self, limit: int | None) -> list[JsonObject]: ...
+
+    def of_hubs(self) -> list[JsonObject]:
+        """Those of `problems` that are a hub's own, or a site's."""
+        ...
 
     def agent(self, name: str) -> JsonObject | None: ...
 
@@ -40,17 +58,19 @@ class Lists(Protocol):
         """Whose news are told."""
         ...
 
-    def shown(self) -> list[tuple[str, Hub]]:
-        """Whose alerts are shown, each with its site's name; the own one has none."""
+    def shown(self) -> list[Shown]:
+        """Whose alerts and silences are shown."""
         ...
 
 
 class AgentLists:
-    """Of one hub. `lost`: it is of a site of which nothing is known now."""
+    """Of one hub. `lost`: it is of a site of which nothing is known now; `hub_speaks`: but for what
+    its hub says of itself."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.lost = False
+        self.hub_speaks = True
 
     def choose(
         self, wanted: AgentQuery, hidden: Callable[[str], bool] = lambda _: False
@@ -94,9 +114,14 @@ class AgentLists:
             names = [name for _, name in suspects[start : start + SLICE]]
             views = await in_slices(names, lambda name: model.view(name, now))
             found = in_order([*found, *problems_of(views)])
-        problems = [self._with_acknowledger(problem, HUB) for problem in model.own_problems()]
-        problems += [self._with_acknowledger(problem, problem.agent) for problem in found[:limit]]
-        return problems[:limit]
+        of_agents = [self._with_acknowledger(one, one.agent) for one in found[:limit]]
+        return [*self.of_hubs(), *of_agents][:limit]
+
+    def of_hubs(self) -> list[JsonObject]:
+        own = self.hub.read_model.own_problems()
+        return [
+            self._with_acknowledger(one, HUB if one.agent == THE_HUB else one.agent) for one in own
+        ]
 
     def _with_acknowledger(self, problem: Problem, agent: str) -> JsonObject:
         alert = self.hub.committer.book.firing_of(agent).get(problem.code)
@@ -114,8 +139,8 @@ class AgentLists:
     def hubs(self) -> list[Hub]:
         return [self.hub]
 
-    def shown(self) -> list[tuple[str, Hub]]:
-        return [("", self.hub)]
+    def shown(self) -> list[Shown]:
+        return [Shown("", self.hub)]
 
 
 class SiteLists:
@@ -165,10 +190,17 @@ class SiteLists:
     async def problems(self, limit: int | None) -> list[JsonObject]:
         found = await self._own.problems(limit)
         for one in list(self._others):  # they may change meanwhile
-            if not one.lost:
-                site = one.hub.settings.site
-                found += [problem | {"site": site} for problem in await one.problems(limit)]
+            told = one.of_hubs() if one.lost else await one.problems(limit)
+            if one.hub_speaks:
+                found += [problem | {"site": one.hub.settings.site} for problem in told]
         return sorted(found, key=_of_hubs_first)[:limit]
+
+    def of_hubs(self) -> list[JsonObject]:
+        found = self._own.of_hubs()
+        for one in self._others:
+            site = {"site": one.hub.settings.site}
+            found += [problem | site for problem in one.of_hubs() if one.hub_speaks]
+        return sorted(found, key=_of_hubs_first)
 
     def agent(self, name: str) -> JsonObject | None:
         return next(filter(None, (one.agent(name) for one in self._owners(name))), None)
@@ -183,9 +215,10 @@ class SiteLists:
     def hubs(self) -> list[Hub]:
         return [one.hub for one in (self._own, *self._others)]
 
-    def shown(self) -> list[tuple[str, Hub]]:
-        others = [(one.hub.settings.site, one.hub) for one in self._others if not one.lost]
-        return [("", self._own.hub), *others]
+    def shown(self) -> list[Shown]:
+        speak = [one for one in self._others if one.hub_speaks]
+        others = [Shown(one.hub.settings.site, one.hub, one.lost) for one in speak]
+        return [Shown("", self._own.hub), *others]
 
 
 def _known_to(lists: Sequence[AgentLists]) -> Callable[[str], bool]:
@@ -196,5 +229,5 @@ def _known_to(lists: Sequence[AgentLists]) -> Callable[[str], bool]:
 def _of_hubs_first(problem: JsonObject) -> tuple[bool, int, str]:
     """What is wrong with a hub or a site, then with agents, the worst first."""
     agent = problem["agent"]
-    of_hub = agent == "hub" or agent.startswith(SUBJECT)
+    of_hub = agent == THE_HUB or agent.startswith(SUBJECT)
     return not of_hub, -Severity(problem["severity"]).rank, agent

@@ -3,15 +3,17 @@ became of each at the routes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from fleet.api.agent_lists import Shown
 from fleet.api.backend import AlertQuery, JsonObject
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import is_agent_name
 from fleet.contract.vocabulary import AlertState, HubAlertCode
 from fleet.domain.alert import Alert
+from fleet.hub.committer import HUB
 from fleet.notifier.delivery_log import LogEntry
 from fleet.store.sites import SUBJECT
 
@@ -24,14 +26,10 @@ Deliveries = Mapping[str, list[LogEntry]]
 Place = tuple[float, str, str]
 
 
-Shown = Iterable[tuple[str, "Hub"]]
-"""Hubs whose alerts are shown, each with the name of its site; the own one has none."""
-
-
 class AlertList:
     """The alerts of a running hub, and of the other sites' hubs."""
 
-    def __init__(self, shown: Callable[[], Shown]) -> None:
+    def __init__(self, shown: Callable[[], Sequence[Shown]]) -> None:
         self._shown = shown
 
     def page(
@@ -43,11 +41,11 @@ class AlertList:
             ValueError: the cursor is not one of ours.
         """
         after = _place(wanted.cursor) if wanted.cursor else None
-        shown = list(self._shown())
+        shown = self._shown()
         chosen: list[tuple[Alert, str, Hub]] = []
-        for site, hub in shown if after is None else ():
-            firing = hub.committer.book.firing(wanted.agent)
-            chosen += [(one, site, hub) for one in firing if wanted.code in (None, one.code)]
+        for one in shown if after is None else ():
+            firing = one.hub.committer.book.firing(wanted.agent)
+            chosen += [(a, one.site, one.hub) for a in firing if _is_wanted(a, wanted, one)]
         more = False
         if wanted.history:
             every = (place for place in _over(wanted, shown) if _is_after(place[0], after))
@@ -78,13 +76,18 @@ class AlertList:
         return described if told is None else described | {"told": _told_of(alert, told)}
 
 
-def _over(wanted: AlertQuery, shown: Shown) -> Iterable[tuple[Alert, str, Hub]]:
-    for site, hub in shown:
-        for alert in hub.committer.book.alerts.values():
+def _is_wanted(alert: Alert, wanted: AlertQuery, of: Shown) -> bool:
+    own = alert.agent == HUB or alert.agent.startswith(SUBJECT)
+    return wanted.code in (None, alert.code) and (own or not of.alone)
+
+
+def _over(wanted: AlertQuery, shown: Iterable[Shown]) -> Iterable[tuple[Alert, str, Hub]]:
+    for one in shown:
+        for alert in one.hub.committer.book.alerts.values():
             if alert.stands or wanted.agent not in (None, alert.agent):
                 continue
-            if wanted.code in (None, alert.code):
-                yield alert, site, hub
+            if _is_wanted(alert, wanted, one):
+                yield alert, one.site, one.hub
 
 
 _Told = dict[tuple[str, str], list[tuple[str, LogEntry]]]

@@ -106,13 +106,12 @@ class HubBackend:
 
     async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], JsonObject]:
         rows, page = await self.lists.agents(wanted)
-        own = [problem.as_dict() for problem in self._hub.read_model.own_problems()]
         return rows, {
             "next": page.next,
             "total": page.total,
             "counts": page.counts,
             "listed": self._hub.roster.has_list,
-            "hub": own,
+            "hub": self.lists.of_hubs(),
             "standby": self._standby(),
             **({"sites": self.sites()} if self._hub.settings.site else {}),
             **self.seen(),
@@ -256,7 +255,8 @@ class HubBackend:
         return await self._quiet.end(silence)
 
     def silences(self) -> JsonObject:
-        return self._quiet.listed()
+        others = [one for one in self.lists.shown() if one.site and not one.alone]
+        return self._quiet.listed([(one.site, one.hub.committer) for one in others])
 
     async def forecast(
         self, agent: str | None, group: str | None, cursor: int, limit: int

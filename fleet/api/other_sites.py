@@ -21,6 +21,9 @@ from fleet.api.backend import JsonObject
 from fleet.api.to_sites import ToSites
 from fleet.contract.errors import FleetError
 from fleet.contract.timestamps import timestamp
+from fleet.contract.vocabulary import HubAlertCode
+from fleet.domain.site_loss import SiteJudge, SiteWord
+from fleet.hub.committer import HUB
 from fleet.hub.followed_bus import FollowedBus
 from fleet.hub.follower import Follower
 from fleet.hub.hub import Hub
@@ -35,9 +38,8 @@ from fleet.store.sites import Sites
 if TYPE_CHECKING:
     from fleet.api.hub_backend import HubBackend
 
-LOST: Final = 30.0
-"""Seconds without a word of a site's hub, or of its broker there, from which on the site is lost:
-longer than one hub takes over from another, and than a broker restarts."""
+DEAF: Final = (HubAlertCode.BROKER_DOWN, HubAlertCode.HUB_DEAF)
+"""What a hub tells of itself that hears no agent."""
 
 LOOK: Final = 1.0
 """Seconds between looks."""
@@ -65,8 +67,7 @@ class OtherSite:
         self.follower.on_look += [self.bus.follow, self.store.follow]
         self.lists = AgentLists(self.hub)
         self._clock = clock
-        self._silent_since: float | None = clock()
-        self.why = ""
+        self.judge = SiteJudge(clock())
 
     async def run(self) -> None:
         try:
@@ -79,21 +80,16 @@ class OtherSite:
     def look(self) -> None:
         """Judge whether it is lost. How old its last word is, the database says: that is away from
         this hub as well tells nothing of a site."""
-        now, said = self._clock(), self.follower.said
-        silent = said is None or self.follower.text["stopped_at"] is not None
-        if not silent:
-            self._silent_since = None
-        elif self._silent_since is None:
-            self._silent_since = now
-        if said is not None and said.age >= LOST:
-            self.why = "no hub of it leads"
-        elif self._silent_since is not None and now - self._silent_since >= LOST:
-            self.why = "no hub of it ever led" if said is None else "its hub has no broker"
-        elif self.follower.unread >= LOST:
-            self.why = "what its hub says cannot be read by this release"
-        else:
-            self.why = ""
-        self.lists.lost = bool(self.why)
+        said, book = self.follower.said, self.hub.committer.book
+        word = SiteWord(
+            age=said.age if said else None,
+            hears=said is not None and self.follower.text["stopped_at"] is None,
+            tells=any(book.fires(HUB, code) for code in DEAF),
+            unread=self.follower.unread,
+            unasked=self.follower.unasked,
+        )
+        self.judge.look(word, self._clock())
+        self.lists.lost, self.lists.hub_speaks = self.judge.why is not None, self.judge.hub_speaks
 
     def told_anew(self, gap: Callable[[], None]) -> Callable[[], None]:
         """Have `gap` called when what it says was read anew, but for the first time: what it said
@@ -108,18 +104,13 @@ class OtherSite:
 
         return begun
 
-    @property
-    def is_doubted(self) -> bool:
-        """Whether nothing is heard of it, and not for long enough to call it lost."""
-        return self._silent_since is not None and not self.why
-
     def as_dict(self) -> JsonObject:
         said = self.follower.said
         return {
             "site": self.name,
             "own": False,
             "lost": self.lists.lost,
-            "why": self.why or None,
+            "why": self.judge.why,
             "leader": (said.leader or None) if said else None,
             "broker": self.bus.broker.place if said else None,
             "agents": len(self.hub.roster.names()),
@@ -178,11 +169,11 @@ class OtherSites:
 
     @property
     def lost(self) -> set[str]:
-        return {name for name, one in self._others.items() if one.lists.lost}
+        return {name for name, one in self._others.items() if one.judge.is_ours_to_tell}
 
     @property
     def doubted(self) -> set[str]:
-        return {name for name, one in self._others.items() if one.is_doubted}
+        return {name for name, one in self._others.items() if one.judge.is_doubted}
 
     async def run(self) -> None:
         sites = self._sites

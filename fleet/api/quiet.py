@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from fleet.api.backend import JsonObject, PastError, SilenceRequest, UnknownCodeError
 from fleet.contract.timestamps import timestamp, ulid
 from fleet.domain.alert_codes import AlertCodes
+from fleet.domain.alerts import AlertBook
 from fleet.domain.silences import Silence, planned
 from fleet.hub.maintenance_windows import MaintenanceWindows
 
 if TYPE_CHECKING:
+    from fleet.hub.committer import Committer
     from fleet.hub.hub import Hub
 
 LATE: Final = 60.0
@@ -29,24 +32,23 @@ class Quiet:
         self._maintenance = maintenance
         self._codes = AlertCodes(hub.settings.added_words())
 
-    def listed(self) -> JsonObject:
-        """In force with what each hides, planned, and the windows of the settings."""
+    def listed(self, others: Iterable[tuple[str, Committer]] = ()) -> JsonObject:
+        """In force with what each hides, planned, and the windows of the settings; of the `others`,
+        which are of other sites, what is in force."""
         book, now = self._committer.book, self._committer.now()
         to_come = sorted((s for s in book.planned.values() if not s.ended), key=lambda s: s.begun)
         return {
-            "silences": [self._with_hidden(silence) for silence in book.silences.values()],
+            "silences": [
+                *(_with_hidden(silence, book) for silence in book.silences.values()),
+                *(
+                    _with_hidden(silence, other.book) | {"site": site}
+                    for site, other in others
+                    for silence in other.book.silences.values()
+                ),
+            ],
             "planned": [silence.as_dict() for silence in to_come],
             "windows": [window.as_dict(now) for window in self._maintenance.windows],
         }
-
-    def _with_hidden(self, silence: Silence) -> JsonObject:
-        hidden = [
-            {"agent": alert.agent or None, "code": alert.code}
-            for alert in self._committer.book.firing()
-            if silence.covers(alert.agent, alert.code, alert.severity)
-        ]
-        more = max(0, len(hidden) - HIDDEN)
-        return silence.as_dict() | {"hides": hidden[:HIDDEN], "hides_more": more}
 
     async def begin(self, wanted: SilenceRequest) -> str:
         """The id of what begins, now or later.
@@ -86,3 +88,13 @@ class Quiet:
         if done:
             await self._committer.write()
         return done
+
+
+def _with_hidden(silence: Silence, book: AlertBook) -> JsonObject:
+    hidden = [
+        {"agent": alert.agent or None, "code": alert.code}
+        for alert in book.firing()
+        if silence.covers(alert.agent, alert.code, alert.severity)
+    ]
+    more = max(0, len(hidden) - HIDDEN)
+    return silence.as_dict() | {"hides": hidden[:HIDDEN], "hides_more": more}

@@ -21,6 +21,7 @@ from fleet.contract.rejection import Rejected
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Topics, is_agent_name
 from fleet.contract.vocabulary import MessageKind
+from fleet.domain.problems import HUB
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
@@ -139,7 +140,11 @@ class MonitorFilter:
 def _state(
     received: str, agent: str | None, verdict: str | None, problems: Sequence[Problem]
 ) -> dict[str, Any]:
-    wrong = ", ".join(problem.of_agent for problem in problems)
+    own = (agent or HUB for _ in problems)
+    wrong = ", ".join(
+        one.of_agent if one.subject == whose else f"{one.severity.value} {one}"
+        for one, whose in zip(problems, own, strict=True)
+    )
     return {
         "received": received,
         "retained": False,

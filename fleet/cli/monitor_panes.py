@@ -58,7 +58,7 @@ def _agent(view: AgentView) -> tuple[str, ...]:
     troubled = [f"{p}:{c.value}" for p, c in view.checks.items() if c.value != "pass"]
     return (
         view.agent,
-        view.state.value,
+        view.state.value + (" (site lost)" if view.site_lost else ""),
         f"{age(view.age)} ago" if view.age is not None else "never",
         age(view.uptime),
         ",".join(troubled) or f"{len(view.checks)} pass",
@@ -81,4 +81,4 @@ def _states(views: Sequence[AgentView]) -> tuple[str, str]:
 
 
 def _problem(problem: Problem) -> tuple[str, ...]:
-    return (problem.severity.value, problem.agent, problem.code, ", ".join(problem.remarks))
+    return (problem.severity.value, problem.subject, problem.code, ", ".join(problem.remarks))

@@ -28,6 +28,7 @@ from textual.widgets import (
 from fleet.cli.monitor_panes import COLUMNS, Pane, Rows, narrowed, rows_of
 from fleet.contract.errors import FleetError
 from fleet.contract.printable import printable
+from fleet.domain.problems import ExitCode
 from fleet.fleet_state import FleetState
 
 REFRESH: Final = 2.0
@@ -149,7 +150,8 @@ class Screen(App[None]):
         text = ", ".join(problems[:NAMED])
         if len(problems) > NAMED:
             text += f" and {len(problems) - NAMED} more"
-        self._say(text or f"{len(state.views)} agents, no problem", state.note)
+        well = "no problem" if state.exit_code is ExitCode.OK else state.exit_code.name.lower()
+        self._say(text or f"{len(state.views)} agents, {well}", state.note)
 
     def _draw(self) -> None:
         """Each table's rows; the row that is selected stays so."""

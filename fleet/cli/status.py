@@ -79,7 +79,9 @@ async def _run(
         elif choice.is_of_all:
             print_fleet(state, output)
         else:
-            print_fleet(replace(state, views=views, own=[]), output, of=str(choice))
+            whole = choice == AgentChoice(sites=choice.sites)
+            own = state.of_hubs_at(choice.sites) if whole else []
+            print_fleet(replace(state, views=views, own=own), output, of=str(choice))
         if state.note:
             note(state.note)
         if not watch:
@@ -103,19 +105,18 @@ def print_fleet(state: FleetState, output: str, *, of: str = "") -> None:
     if output == "jsonl":
         write_jsonl(described(view) for view in views)
         return
-    if not views and of:
-        note(f"nobody is of {of}")
-        return
-    if not views:
-        note("nobody has been heard of yet")
-        note("Try: fleet agent add NAME, or fleet demo")
-        return
     for problem in problems:
         severity = paint(problem.severity.value, f"{problem.severity.value:<8}")
         say(f"{severity}  {problem}")
-    if problems:
+    if views and problems:
         click.echo()
-    click.echo(_table(views, wide=output == "wide"))
+    if views:
+        click.echo(_table(views, wide=output == "wide"))
+    elif of:
+        note(f"nobody is of {of}")
+    else:
+        note("nobody has been heard of yet")
+        note("Try: fleet agent add NAME, or fleet demo")
 
 
 def _table(views: Sequence[AgentView], *, wide: bool) -> str:

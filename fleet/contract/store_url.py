@@ -97,12 +97,16 @@ class StoreUrl:
         return self.text
 
 
+def is_site_name(text: str) -> bool:
+    return _is_site(text) is not None
+
+
 def site_name(text: str) -> str:
     """
     Raises:
         ConfigError: no site is called so.
     """
-    if text and not _is_site(text):
+    if text and not is_site_name(text):
         why = "not small letters, digits and - between them, 31 at most"
         raise ConfigError(f"site {text!r} is not usable", why, "FLEET_SITE=berlin")
     return text

@@ -7,14 +7,15 @@ import shutil
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from fleet.contract.errors import FleetError
-from fleet.contract.vocabulary import HubAlertCode
+from fleet.contract.vocabulary import HubAlertCode, Severity
 from fleet.doctor.findings import Diagnosis, Level
 from fleet.domain.clock_skew import SKEW_FIRES
+from fleet.domain.problems import Problem
 from fleet.hub_client import FILE as HUB_FILE
 from fleet.hub_client import HubClient, HubError, StandbyError, is_no_home
 from fleet.settings import Settings, slips
@@ -25,6 +26,9 @@ LOW, FULL = 1 << 30, 100 << 20
 
 NAMED: Final = 5
 """Agents or files that one sentence names."""
+
+SAID_OTHERWISE: Final = (HubAlertCode.HUB_CLOCK, HubAlertCode.CREDENTIAL_USED_TWICE)
+"""What a hub says of itself and an examination says with more words."""
 
 DAYS: Final = 30
 """Days before its end that a certificate is worth a warning."""
@@ -219,7 +223,12 @@ def hub(settings: Settings) -> Iterator[Diagnosis]:
 
 def _is_one_of_two(fleet: dict[str, Any]) -> bool:
     """Whether the hub says that another one works under its name."""
-    return any(one["code"] == HubAlertCode.CREDENTIAL_USED_TWICE for one in fleet["hub"])
+    return _says(fleet, HubAlertCode.CREDENTIAL_USED_TWICE)
+
+
+def _says(fleet: dict[str, Any], code: HubAlertCode) -> bool:
+    """Whether the hub that was asked says so of itself."""
+    return any(one["code"] == code and not one.get("site") for one in fleet["hub"])
 
 
 def _counts(stats: dict[str, Any], fleet: dict[str, Any]) -> Iterator[Diagnosis]:
@@ -238,12 +247,22 @@ def _counts(stats: dict[str, Any], fleet: dict[str, Any]) -> Iterator[Diagnosis]
     if rejects:
         yield Diagnosis("rejects", Level.WARNING, f"{rejects} messages broke the contract",
                       "fleet dead-letters list")  # fmt: skip
-    if any(problem["code"] == HubAlertCode.HUB_CLOCK for problem in fleet["hub"]):
+    yield from _problems(Problem.of(problem) for problem in fleet["hub"])
+    if _says(fleet, HubAlertCode.HUB_CLOCK):
         yield Diagnosis("clocks", Level.WARNING,
                       "the hub does not believe its own machine's clock; no agent is at fault",
                       "timedatectl there; if it is right, fleet serve --trust-clock")  # fmt: skip
         return
     yield _clocks(fleet["agents"])
+
+
+def _problems(found: Iterable[Problem]) -> Iterator[Diagnosis]:
+    """What hubs say of themselves and of sites, but for what is told in other words."""
+    for one in found:
+        told = one.code in SAID_OTHERWISE and not one.site
+        if not (told or one.held or one.severity is Severity.INFO):
+            level = Level.CRITICAL if one.severity is Severity.CRITICAL else Level.WARNING
+            yield Diagnosis("problems", level, str(one), "fleet alerts list")
 
 
 def _clocks(agents: list[dict[str, Any]]) -> Diagnosis:

@@ -21,6 +21,9 @@ MAINTENANCE: Final = "in maintenance"
 SILENCED: Final = "silenced"
 FLAPPING: Final = "flapping"
 
+HUB: Final = "hub"
+"""Whose problem it is, where it is the hub's own."""
+
 NOT_OK: Final = "not-ok"
 """The code of an agent that says it is not well, where no alert and no plane says more."""
 
@@ -39,7 +42,8 @@ class Problem:
     """One thing that is wrong; `code` is an alert code, or `plane:check` without one.
 
     `held` says why nobody is to be woken by it; it then counts as information. `flapping`: it comes
-    and goes, and counts as what it is until it has settled.
+    and goes, and counts as what it is until it has settled. `site`: whose hub tells it, where that
+    is another one's than the hub that was asked.
     """
 
     agent: str
@@ -47,9 +51,15 @@ class Problem:
     code: str
     held: str = ""
     flapping: bool = False
+    site: str = ""
 
     def __str__(self) -> str:
-        return f"{self.agent}: {self._code}"
+        return f"{self.subject}: {self._code}"
+
+    @property
+    def subject(self) -> str:
+        """Whose it is, in words."""
+        return f"{HUB} of {self.site}" if self.site and self.agent == HUB else self.agent
 
     @property
     def of_agent(self) -> str:
@@ -74,13 +84,15 @@ class Problem:
             "silenced": bool(self.held),
             "held": self.held or None,
             "flapping": self.flapping,
+            **({"site": self.site} if self.site else {}),
         }
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Problem:
         """What `as_dict` made."""
         severity, held = Severity(data["severity"]), data["held"] or ""
-        return cls(data["agent"], severity, data["code"], held, data.get("flapping", False))
+        flapping, site = data.get("flapping", False), data.get("site", "")
+        return cls(data["agent"], severity, data["code"], held, flapping, site)
 
 
 def problems_of(views: Iterable[AgentView]) -> list[Problem]:

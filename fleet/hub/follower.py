@@ -25,7 +25,7 @@ from fleet.hub.hub_time import HubTime
 from fleet.hub.live_state import list_from_json
 from fleet.store.port import StoreError
 from fleet.store.records import HubState, StoredEvent, StoredMessage
-from fleet.store.shared import ENROLLED, Following, Item, Live
+from fleet.store.shared import ENROLLED, Following, Item, Live, News
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
@@ -84,6 +84,7 @@ class Follower:
         self._following = following
         self._clock = clock
         self._looked = 0.0
+        self._answered = clock()
         self._unread_since: float | None = None
         self._position, self._newest = 0, 0.0
         self._of: tuple[int, int] | None = None
@@ -100,6 +101,11 @@ class Follower:
     def unread(self) -> float:
         """Seconds for which that hub's words were there and could not be understood."""
         return 0.0 if self._unread_since is None else self._clock() - self._unread_since
+
+    @property
+    def unasked(self) -> float:
+        """Seconds since the store last answered; it is asked each half second."""
+        return self._clock() - self._answered
 
     async def kept(self, name: str, parse: Callable[[str | None], T]) -> T:
         """What `parse` makes of a document of the hub that leads; None: there is none.
@@ -132,7 +138,7 @@ class Follower:
         Raises:
             StoreError: the store cannot be asked.
         """
-        news = await asyncio.to_thread(self._following.news, self._position, PAGE)
+        news = await self._news(self._position)
         if news.live is None:
             return False
         text = json.loads(news.live.text)
@@ -149,6 +155,11 @@ class Follower:
         self._looked = looked
         self._hub.feed.publish(list(news.items))
         return False
+
+    async def _news(self, position: int) -> News:
+        news = await asyncio.to_thread(self._following.news, position, PAGE)
+        self._answered = self._clock()
+        return news
 
     async def _beside(self, text: dict[str, Any]) -> tuple[str | None, AlertBook | None]:
         """The list of agents and the alerts, where they have changed."""
@@ -167,7 +178,7 @@ class Follower:
         items: list[Item] = []
         position, more = memory.replay_from, True
         while more:
-            news = await asyncio.to_thread(self._following.news, position, PAGE)
+            news = await self._news(position)
             items += news.items
             position = news.items[-1].id if news.items else position
             more = news.more

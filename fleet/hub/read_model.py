@@ -14,6 +14,7 @@ from fleet.domain.agent_view import AgentView
 from fleet.domain.alert import Alert
 from fleet.domain.apply_silences import apply_silences
 from fleet.domain.liveness import PRESENCE_CODES
+from fleet.domain.problems import HUB as THE_HUB
 from fleet.domain.problems import Problem, in_order, problems_of, weighed
 from fleet.domain.verdict import Verdict
 from fleet.hub.committer import HUB, Committer
@@ -71,7 +72,7 @@ class ReadModel:
         owners = (HUB, *book.subjects(SUBJECT))
         firing = [alert for owner in owners for alert in book.firing(owner)]
         return in_order(
-            weighed(silences, a.agent, a.severity, a.code, a.agent or "hub", flapping=a.flapping)
+            weighed(silences, a.agent, a.severity, a.code, a.agent or THE_HUB, flapping=a.flapping)
             for a in firing
         )
 

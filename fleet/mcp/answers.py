@@ -19,7 +19,7 @@ from fleet.contract.vocabulary import (
 )
 from fleet.contract.work_vocabulary import TaskState
 from fleet.domain.agent_view import AgentView
-from fleet.domain.problems import exit_code, problems_of
+from fleet.domain.problems import HUB, exit_code, problems_of
 from fleet.domain.verdict import Verdict
 from fleet.fleet_state import FleetState
 from fleet.mcp import words as say
@@ -34,9 +34,9 @@ NAMED: Final = 20
 
 def check_answer(state: FleetState, words: Words) -> str:
     """One word as `fleet check` ends with, and who is not well."""
-    if not state.views:
-        return "UNKNOWN: no agent has been heard of."
-    every = [f"{words.agent(p.agent)}: {words.problem(p)}" for p in state.problems if not p.held]
+    if not (state.views or state.own):
+        return shortened(["UNKNOWN: no agent has been heard of."], state.note)
+    every = [f"{words.whose(p)}: {words.problem(p)}" for p in state.problems if not p.held]
     every += [
         f"{words.agent(view.agent)} {view.state.value}"
         for view in state.views
@@ -51,13 +51,13 @@ def check_answer(state: FleetState, words: Words) -> str:
 def fleet_answer(state: FleetState, words: Words) -> str:
     """The whole fleet: the word of `check`, problems, then the agents that are not ok."""
     views = state.views
-    if not views:
-        return "UNKNOWN: no agent has been heard of."
+    if not (views or state.own):
+        return shortened(["UNKNOWN: no agent has been heard of."], state.note)
     counts = {verdict: sum(view.state is verdict for view in views) for verdict in Verdict}
     summary = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
     lines = [f"{state.exit_code.name}: {len(views)} agents: {summary}."]
     lines += merged(
-        f"- {p.severity.value} {words.agent(p.agent)}: {words.problem(p)}" for p in state.problems
+        f"- {p.severity.value} {words.whose(p)}: {words.problem(p)}" for p in state.problems
     )
     lines += merged(_line(view, words) for view in views if view.state is not Verdict.OK)
     return shortened(lines, state.note)
@@ -116,7 +116,8 @@ def alerts_answer(alerts: Sequence[Mapping[str, Any]], words: Words) -> str:
         extra = ", acknowledged" if alert.get("acknowledged_by") else ""
         extra += ", flapping" if alert.get("flapping_since") else ""
         extra += ", silenced" if alert.get("silenced") else ""
-        who, since = words.agent(alert.get("agent") or "hub"), say.moment(alert["since"])
+        who = words.subject(alert.get("agent") or HUB, alert.get("site", ""))
+        since = say.moment(alert["since"])
         what = f"{word(Severity, alert['severity'])} {who}: {words.code(alert['code'])}"
         lines.append(f"- {what} since {since}{extra}")
     return shortened([f"{'FIRING' if alerts else 'OK'}: {len(alerts)} alerts.", *merged(lines)])

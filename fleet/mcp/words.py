@@ -13,9 +13,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from fleet.contract.patterns import AGENT, DIGEST, TIMESTAMP
+from fleet.contract.store_url import is_site_name
 from fleet.contract.vocabulary import AlertCode, Check, HubAlertCode, Plane, Word
-from fleet.domain.problems import FLAPPING, MAINTENANCE, NOT_OK, SILENCED, Problem
+from fleet.domain.problems import FLAPPING, HUB, MAINTENANCE, NOT_OK, SILENCED, Problem
 from fleet.metrics.declared import DECLARED
+from fleet.store.sites import SUBJECT
 
 UNLISTED: Final = "an agent that is not enrolled"
 OTHER_FORM: Final = "of another form"
@@ -57,7 +59,18 @@ class Words:
         return bool(PLAIN_NAME.fullmatch(name)) if self._listed is None else name in self._listed
 
     def agent(self, name: object) -> str:
-        return str(name) if name == "hub" or self.knows(name) else UNLISTED
+        return str(name) if name == HUB or self.knows(name) else UNLISTED
+
+    def subject(self, name: object, site: object) -> str:
+        """Whose alert it is: an agent's, a hub's, another site's hub's, or a site's. Whoever sets
+        up the hubs of a site names it."""
+        if name == HUB and isinstance(site, str) and is_site_name(site):
+            return f"{HUB} of {site}"
+        _, colon, lost = str(name).partition(SUBJECT)
+        return f"{SUBJECT}{lost}" if colon and is_site_name(lost) else self.agent(name)
+
+    def whose(self, problem: Problem) -> str:
+        return self.subject(problem.agent, problem.site)
 
     def agents(self, names: Iterable[object]) -> str:
         """The names, those that may not be said as a number at the end."""

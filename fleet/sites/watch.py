@@ -30,8 +30,8 @@ class Judged(Protocol):
 
     Attributes:
         has_looked: whether it is known which there are.
-        lost: those of which nothing is known now.
-        doubted: those of which it is too early to say.
+        lost: those whose loss is ours to tell.
+        doubted: those of which nothing is heard, and that somebody else tells of, or nobody yet.
     """
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fleet.api.agent_lists import Shown
 from fleet.api.alert_list import AlertList, Deliveries
 from fleet.api.backend import AlertQuery
 from fleet.contract.timestamps import timestamp
@@ -24,7 +25,7 @@ def listing(*alerts: Alert, silences: tuple[Silence, ...] = ()) -> AlertList:
     roster = SimpleNamespace(threshold=lambda *_: 90.0, failing=lambda _: ("disk",))
     committer = SimpleNamespace(book=AlertBook.of(alerts, silences))
     hub: Any = SimpleNamespace(roster=roster, committer=committer)
-    return AlertList(lambda: [("", hub)])
+    return AlertList(lambda: [Shown("", hub)])
 
 
 def alert(agent: str, state: AlertState, at: float, code: str = "disk-pressure") -> Alert:
@@ -68,7 +69,7 @@ def test_of_another_sites_alert_its_own_hub_knows_who_was_told() -> None:
     committer = SimpleNamespace(book=AlertBook.of([alert("ada", FIRING, NOON)], ()))
     roster = SimpleNamespace(threshold=lambda *_: None, failing=lambda _: ())
     hub: Any = SimpleNamespace(roster=roster, committer=committer)
-    shown = AlertList(lambda: [("lima", hub)])
+    shown = AlertList(lambda: [Shown("lima", hub)])
     [row], _ = shown.page(AlertQuery(told=True), {"oncall": [entry(FIRING, NOON)]})
     assert row["site"] == "lima"
     assert "told" not in row

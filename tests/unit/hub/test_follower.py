@@ -48,10 +48,11 @@ async def test_words_of_another_release_are_told_from_a_store_that_is_away(tmp_p
     task = asyncio.create_task(follower.run())
     await eventually(lambda: words.looks >= 1)
     now = 140.0
-    assert follower.unread == 0.0
+    assert (follower.unread, follower.unasked) == (0.0, 40.0)
     words.away = False
     looks = words.looks
     await eventually(lambda: words.looks >= looks + 2)
+    assert follower.unasked == 0.0, "what cannot be understood is an answer"
     now = 180.0
     assert follower.unread == 40.0
     task.cancel()
