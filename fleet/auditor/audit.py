@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Final
 
 from fleet.auditor.allowance import Allowance
 from fleet.auditor.detection import agent_names
 from fleet.auditor.detection.fast_path import MAX_REMEMBERED, FastPath
+from fleet.auditor.detection.plain_beats import PRESENT
 from fleet.auditor.detection.rejected import RejectedPayloads
 from fleet.auditor.detection.scanner import Leak, scan_name, scan_text, shown, with_key
 from fleet.auditor.finding_log import FindingLog
 from fleet.auditor.members import Members
-from fleet.auditor.rules import contract, retained, scope, traffic, work
+from fleet.auditor.rules import contract, retained, traffic, work
 from fleet.auditor.rules.contract import EVERYTHING, rule_for
 from fleet.auditor.rules.digester import Digester
 from fleet.auditor.rules.finding import Finding
 from fleet.auditor.rules.rule import Rule
 from fleet.auditor.rules.traffic import AgentTraffic
+from fleet.auditor.scope_watch import ScopeWatch
 from fleet.auditor.tally import Known, Tally
 from fleet.auditor.work_watch import DIGEST, WORK, WorkWatch
-from fleet.contract.fields import Message
 from fleet.contract.publish_properties import Properties, names
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.reserved import is_proof
 from fleet.contract.signing import is_by_one_of
 from fleet.contract.topics import FROM_AGENT, STATES, Topics
-from fleet.contract.vocabulary import MessageKind, Reason
+from fleet.contract.vocabulary import MessageKind, Reason, Severity
 
 DAY: Final = 86_400
-MAX_NAMES: Final = 1_000
-"""Metric names of one agent that are told apart: thirty full messages without a repetition."""
-
-PROOF: Final = "acl-proof"
-"""How messages of `fleet acl test` are counted: they are no agent's, and break rules on purpose."""
+MEASURED: Final = (MessageKind.HEARTBEAT, MessageKind.STATUS)
+"""The kinds that carry metrics."""
 
 
 class Audit:
@@ -69,7 +67,7 @@ class Audit:
         self._topics, self._reader, self._digest = topics, reader, digester
         self._members = Members(enrolled, spans or {})
         self._keys = keys
-        self._seen = seen
+        self._scope = ScopeWatch(self._digest, seen, self.tally.shapes)
         self._fast_path = FastPath()
         self._rejected = RejectedPayloads(reader, self._fast_path)
         self._work = WorkWatch()
@@ -92,8 +90,11 @@ class Audit:
         """Hold one message against every rule."""
         tally = self.tally
         tally.messages += 1
-        if at is not None and not (tally.first or at) <= at <= (tally.last or 0.0):
-            tally.widen(at)
+        if at is not None:
+            if tally.last is not None and at >= tally.last:
+                tally.last = at
+            else:
+                tally.widen(at)
         known = self._known.get(topic) or self._register(topic)
         if properties:
             self._report_properties(line, at, topic, known, properties)
@@ -108,9 +109,7 @@ class Audit:
         tally = self.tally
         kind = known.address.kind
         if is_proof(known.address.agent, payload):
-            tally.kinds[PROOF] += 1
-            return
-        tally.kinds[kind] += 1
+            return  # of `fleet acl test`: no agent's, and breaks rules on purpose
         tally.days[int(at or 0) // DAY, known.traffic.agent] += 1
         if retain and payload:
             self._check_retained(line, at, known)
@@ -121,19 +120,27 @@ class Audit:
         if not payload:
             self._examine_empty(line, at, known)
             return
-        again = known.last.again(payload) if kind is MessageKind.HEARTBEAT else None
-        try:
-            message: Any = again or self._reader.read(kind, payload)
-        except Rejected as rejected:
-            self._examine_rejected(line, at, known, payload, rejected)
-            return
-        self._check_blanks(line, at, known, payload)
-        leaks = self._fast_path.leaks(kind, message, again=again is not None)
-        if leaks:
-            self._report_leaks(line, at, known, leaks)
-        if again is None:
-            self._note(line, at, known, message, payload, leaked=bool(leaks))
-        self._check_allowance(line, at, known, message, payload, retain)
+        message: Any
+        plain = self._fast_path.beats.read(payload) if kind is MessageKind.HEARTBEAT else None
+        if plain is not None:
+            message, which = plain
+            fields = PRESENT[which]
+        else:
+            try:
+                message = self._reader.read(kind, payload)
+            except Rejected as rejected:
+                self._examine_rejected(line, at, known, payload, rejected)
+                return
+            fields = message.model_fields_set
+            self._check_blanks(line, at, known, payload)
+            if leaks := self._fast_path.leaks(kind, message):
+                self._report_leaks(line, at, known, leaks)
+        metrics: dict[str, float] | None = message.metrics if kind in MEASURED else None
+        if not (fields <= known.noted and (not metrics or metrics.keys() <= known.metrics)):
+            self._note_shape(line, at, known, fields, metrics)
+        if self.allowance is not None and at is not None:
+            for rule, path in self.allowance.judge(known, message, payload, at, retain):
+                self._report(line, at, known, rule, path, 0, "")
         self._check_sender(line, at, topic, known, message)
 
     def _check_sender(
@@ -151,13 +158,6 @@ class Audit:
                 self._report(line, at, known, traffic.LATERAL, "sig", 0, signed.get("sig", ""))
         for rule, path in self._work.judge(agent, message, at) if kind in WORK else ():
             self._report(line, at, known, rule, path, 0, "")
-
-    def _check_allowance(
-        self, line: int, at: float | None, known: Known, message: Any, payload: bytes, retain: bool
-    ) -> None:
-        if self.allowance is not None and at is not None:
-            for rule, path in self.allowance.judge(known, message, payload, at, retain):
-                self._report(line, at, known, rule, path, 0, "")
 
     def _check_blanks(self, line: int, at: float | None, known: Known, payload: bytes) -> None:
         """No string of the contract holds a blank: they stand between the words of the JSON."""
@@ -221,7 +221,6 @@ class Audit:
 
     def _examine_foreign(self, line: int, at: float | None, topic: str, payload: bytes) -> None:
         """A topic that the contract does not have; its levels and payload may hold anything."""
-        self.tally.kinds["unknown"] += 1
         self.tally.days[int(at or 0) // DAY, "*"] += 1
         place = self.show(topic)
         rule = rule_for(Reason.UNKNOWN_TOPIC)
@@ -270,42 +269,16 @@ class Audit:
             self._report(line, at, known, work.DIGEST, EVERYTHING, len(digest[0]), digest[0])
         self._report_leaks(line, at, known, self._rejected.leaks(text, known.address.kind))
 
-    def _note(
-        self, line: int, at: float | None, known: Known, message: Any, payload: bytes, leaked: bool
+    def _note_shape(
+        self,
+        line: int,
+        at: float | None,
+        known: Known,
+        fields: Set[str],
+        metrics: dict[str, float] | None,
     ) -> None:
-        """Remember what the next message is likely to say again."""
-        self._note_shape(line, at, known, message)
-        if known.address.kind is MessageKind.HEARTBEAT and not leaked:
-            known.last.keep(payload, message)
-
-    def _note_shape(self, line: int, at: float | None, known: Known, message: Message) -> None:
-        """Which fields and metrics an agent uses: told where earlier weeks had others."""
-        had = known.noted
-        metrics: dict[str, float] | None = getattr(message, "metrics", None)
-        fields = message.model_fields_set
-        if fields <= had and (not metrics or metrics.keys() <= known.metrics):
-            return
-        kind, agent = known.address.kind, known.traffic.agent
-        if kind not in FROM_AGENT or len(known.metrics) > MAX_NAMES:
-            return
-        names = {f"{kind}.{name}" for name in fields - had}
-        # A name that may itself be a leak is remembered by its digest.
-        for name in (metrics or {}).keys() - known.metrics:
-            names.add(f"metrics.{name if shown(name) == name else '#' + self._digest(name)}")
-        had |= fields
-        known.metrics.update(metrics or ())
-        self._report_scope(line, at, known, agent, names)
-
-    def _report_scope(
-        self, line: int, at: float | None, known: Known, agent: str, names: set[str]
-    ) -> None:
-        if self._seen is not None and agent not in self._seen and agent not in self.tally.shapes:
-            self._report(line, at, known, scope.NEW_AGENT, "topic", len(agent), agent)
-        before = self.tally.shapes.setdefault(agent, set())
-        if self._seen is not None and agent in self._seen:
-            for name in sorted(names - before - self._seen[agent]):
-                self._report(line, at, known, scope.NEW_SHAPE, name, len(name), name)
-        before |= names
+        for rule, path, matched in self._scope.note(known, fields, metrics or {}):
+            self._report(line, at, known, rule, path, len(matched), matched)
 
     def _report_leaks(
         self, line: int, at: float | None, known: Known, leaks: list[Leak] | tuple[Leak, ...]
@@ -316,6 +289,8 @@ class Audit:
     def _add_leak(
         self, line: int, at: float | None, topic: str, leak: Leak, agent: str = ""
     ) -> None:
+        if leak.severity is Severity.INFO and self._log.has_clue(topic, leak):
+            return
         size, digest = len(leak.matched), self._digest(leak.matched) if leak.matched else ""
         self._log.add(
             Finding(

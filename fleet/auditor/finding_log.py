@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+from fleet.auditor.detection.scanner import Leak
 from fleet.auditor.rules.finding import Finding
-from fleet.contract.vocabulary import Severity
 
 MAX_FINDINGS: Final = 50_000
 """Findings kept in full: 20 MB. Beyond it they are counted by rule, and the report says so."""
@@ -25,13 +25,16 @@ class FindingLog:
         self._on_finding = on_finding
         self._clues: set[tuple[str, str, str, str]] = set()
 
+    def has_clue(self, topic: str, leak: Leak) -> bool:
+        """Whether a clue was met: what a name gives comes with every message, and is worth one."""
+        clue = topic, leak.rule.id, leak.field, leak.matched
+        if clue in self._clues or len(self._clues) >= MAX_FINDINGS:
+            return True
+        self._clues.add(clue)
+        return False
+
     def add(self, finding: Finding) -> None:
-        """Keep `finding`; a clue that a name gives comes with every message, and is worth one."""
-        if finding.doubt is Severity.INFO:
-            clue = finding.topic, finding.rule.id, finding.field, finding.digest
-            if clue in self._clues or len(self._clues) >= MAX_FINDINGS:
-                return
-            self._clues.add(clue)
+        """Keep `finding`."""
         if self._on_finding is not None:
             self._on_finding(finding)
         if len(self.findings) < MAX_FINDINGS:

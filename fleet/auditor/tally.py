@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from fleet.auditor.detection.scanner import Leak
 from fleet.auditor.rules.traffic import AgentTraffic
-from fleet.auditor.unchanged import LastHeartbeat
 from fleet.contract.topics import Address
 
 
@@ -18,8 +17,6 @@ class Tally:
     messages: int = 0
     first: float | None = None
     last: float | None = None
-    kinds: Counter[str] = field(default_factory=Counter)
-    agents: Counter[str] = field(default_factory=Counter)
     days: Counter[tuple[int, str]] = field(default_factory=Counter)
     """Messages by day (days since the epoch) and agent."""
     shapes: dict[str, set[str]] = field(default_factory=dict)
@@ -42,4 +39,3 @@ class Known:
     noted: set[str] = field(default_factory=set)
     """Fields that messages of this topic had."""
     metrics: set[str] = field(default_factory=set)
-    last: LastHeartbeat = field(default_factory=LastHeartbeat)

@@ -32,6 +32,12 @@ def is_suspect(payload: bytes) -> bool:
     return _LONG in shape or shape.count(b" ") > MAX_BLANKS
 
 
+def is_bare(payload: bytes) -> bool:
+    """Whether there is none of either for sure: no blank at all, and no number that long."""
+    shape = payload.translate(_SHAPE)
+    return _LONG not in shape and b" " not in shape
+
+
 def check_number(text: str) -> None:
     """
     Raises:

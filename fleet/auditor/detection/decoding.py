@@ -46,6 +46,9 @@ _DOT: Final = re.compile(
     r"\s*[\[({<]\s*(?:dot|\.)\s*[\])}>]\s*|(?<=\w)\s+dot\s+(?=\w)", re.IGNORECASE
 )
 
+_AROUND: Final = re.compile(r"[\s\[({<]")
+"""What stands around a written-out `at` or `dot`: most ids and signatures have none of it."""
+
 
 def plain(text: str) -> str:
     """NFKC, without invisible characters, with Latin letters for their look-alikes."""
@@ -100,6 +103,8 @@ def _unwrapped(text: str) -> Iterator[str]:
         yield from _decoded_base32(match[0])
     if _SPACED.search(text):
         yield _SPACED.sub(lambda match: re.sub(r"[ ._*|/-]", "", match[0]), text)
+    if not _AROUND.search(text):
+        return
     mailed = _DOT.sub(".", _AT.sub("@", text))
     if mailed != text:
         yield mailed

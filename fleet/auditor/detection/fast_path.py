@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from fleet.auditor.detection import encoded_ids, identifiers, number_runs, numeric_bounds
 from fleet.auditor.detection.decoding import decodings
+from fleet.auditor.detection.plain_beats import PlainBeats
 from fleet.auditor.detection.scanner import Leak, scan_name, scan_number, scan_text, shown
 from fleet.auditor.rules import pii, text
 from fleet.auditor.rules.rule import Rule
@@ -53,24 +54,24 @@ class FastPath:
 
     Attributes:
         allowed: names and versions that the operator says are no finding.
+        beats: reads the heartbeats that need no screening.
     """
 
     def __init__(self) -> None:
         self.allowed: frozenset[str] = frozenset()
+        self.beats = PlainBeats()
         self._shapes: dict[tuple[str, ...], MetricSet] = {}
         self._names: dict[str, tuple[Leak, ...]] = {}
         self._versions: dict[str, tuple[Leak, ...]] = {}
         self._digests: dict[str, Rule | None] = {}
 
-    def leaks(self, kind: MessageKind, message: Any, *, again: bool = False) -> list[Leak] | None:
+    def leaks(self, kind: MessageKind, message: Any) -> list[Leak] | None:
         """What `message` leaks; None or empty (the common case) for nothing.
-
-        `again`: it is a heartbeat whose metrics are those of one that leaked nothing.
 
         The kind chooses, since `isinstance` of pydantic's models is the dearest part of a message.
         """
         if kind is MessageKind.HEARTBEAT:
-            return self._heartbeat(message, again=again)
+            return self._heartbeat(message)
         if kind is MessageKind.STATUS:
             return self._status(message)
         if kind is MessageKind.ALERT:
@@ -81,14 +82,15 @@ class FastPath:
             return _progress(message)
         return self._signed(message)
 
-    def _heartbeat(self, beat: Heartbeat, *, again: bool) -> list[Leak] | None:
+    def _heartbeat(self, beat: Heartbeat) -> list[Leak] | None:
+        self.beats.meet(beat)
         found: list[Leak] | None = None
         uptime, boot, seq = beat.uptime, beat.boot, beat.seq
         if uptime is not None and uptime > 3.2e8:
             found = scan_number(uptime, "uptime", None, numeric_bounds.FIELDS["uptime"])
         if (boot is not None and not _is_boot(boot)) or (seq is not None and seq > 99_999_999):
             found = [*(found or ()), *_session(beat)]
-        if beat.metrics and not again:
+        if beat.metrics:
             leaks = self._metrics(beat.metrics)
             if leaks:
                 found = [*(found or ()), *leaks]
@@ -160,7 +162,10 @@ class FastPath:
     def _meet(self, names: tuple[str, ...]) -> MetricSet:
         leaks: list[Leak] = []
         for name in names:
-            leaks += self._name(name)
+            own = self._name(name)
+            if not own:
+                self.beats.meet_metric(name, numeric_bounds.metric_limit(name))
+            leaks += own
         limits = tuple(map(numeric_bounds.metric_limit, names))
         pairs = zip(names, limits, strict=True)
         foreign = tuple(name for name, limit in pairs if limit == numeric_bounds.FOREIGN)
