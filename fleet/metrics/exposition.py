@@ -5,19 +5,23 @@ A scrape of 100,000 agents formats one number each (the age); everything else is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from typing import Final
 
-from fleet.contract.quantise import gauge, is_counter, is_point
+from fleet.contract.quantise import is_counter, is_point
 from fleet.domain.agent_view import AgentView
 from fleet.domain.verdict import Verdict
 from fleet.metrics import agent_families
 from fleet.metrics.agent_families import FAMILIES, MAX_METRIC_NAMES, Family, metric_family
+from fleet.metrics.number_texts import gauge_texts, number_texts, thousandths
 
 _UP: Final = frozenset({Verdict.OK, Verdict.DEGRADED, Verdict.LATE})
 """Verdicts of an agent that is heard. Of any other one (silent, gone, nobody's) there is nothing to
 measure: its last numbers would stay for ever, and look like the present."""
 Lookup = Callable[[str], AgentView]
+
+AT_ONCE: Final = 1_000
+"""Agents rendered together: their numbers of a family become text in one call."""
 
 
 class Exposition:
@@ -72,8 +76,9 @@ class Exposition:
 
     def render(self, lookup: Lookup, now: float, *, openmetrics: bool = False) -> str:
         """The text of all families that have a series, without `# EOF`."""
-        for name in self._dirty:
-            self._replace(lookup(name))
+        dirty = list(self._dirty)
+        for start in range(0, len(dirty), AT_ONCE):
+            self._replace(list(map(lookup, dirty[start : start + AT_ONCE])))
         self._dirty.clear()
         parts: list[str] = []
         for family, lines in self._lines.items():
@@ -86,76 +91,84 @@ class Exposition:
         return "".join(parts)
 
     def _ages(self, now: float) -> str:
-        name = agent_families.AGE.name
-        return "".join(
-            [f'{name}{{agent="{a}"}} {now - seen:.3f}\n' for a, seen in self._seen_at.items()]
-        )
+        ages = thousandths([now - seen for seen in self._seen_at.values()])
+        head = f'{agent_families.AGE.name}{{agent="'
+        lines = zip(self._seen_at, ages, strict=True)
+        return "".join([f'{head}{name}"}} {age}\n' for name, age in lines])
 
-    def _replace(self, view: AgentView) -> None:
-        name = view.agent
-        before = self._of_agent.get(name, ())
-        if view.last_seen is None:
-            self._seen_at.pop(name, None)
-        else:
-            self._seen_at[name] = view.last_seen
-        rendered = list(self._rendered(view))
-        for family, text in rendered:
-            self._lines[family][name] = text
-        now = tuple([family for family, _ in rendered])
-        if now != before:
-            for family in set(before) - set(now):
-                self._lines[family].pop(name, None)
-            # Most agents have the same families; one tuple then serves them all.
-            self._of_agent[name] = self._shapes.setdefault(now, now)
+    def _replace(self, views: Sequence[AgentView]) -> None:
+        """Render agents anew, together those that have the same series."""
+        alike: dict[Hashable, list[AgentView]] = {}
+        for view in views:
+            shape = view.state in _UP and (
+                view.uptime is None, view.skew is None, not view.planes, *view.metrics,
+            )  # fmt: skip
+            alike.setdefault(shape, []).append(view)
+        for group in alike.values():
+            self._enter([view.agent for view in group], self._rendered(group))
+        for view in views:
+            if view.last_seen is None:
+                self._seen_at.pop(view.agent, None)
+            else:
+                self._seen_at[view.agent] = view.last_seen
 
-    def _rendered(self, view: AgentView) -> Iterable[tuple[Family, str]]:
-        # Names and label values are of closed patterns, so nothing needs escaping.
-        agent, up = view.agent, view.state in _UP
-        one = f'{{agent="{agent}"}} '
-        yield agent_families.UP, f"fleet_agent_up{one}{int(up)}\n"
-        yield agent_families.STATE, f'fleet_agent_state{{agent="{agent}",state="{view.state}"}} 1\n'
-        yield (
-            agent_families.INTERVAL,
-            f"fleet_agent_interval_seconds{one}{_number(view.interval)}\n",
-        )
-        versions = view.versions or {}
-        yield (
-            agent_families.INFO,
-            f'fleet_agent_info{{agent="{agent}",kind="{view.kind or "unknown"}",'
-            f'version="{versions.get("agent", "unknown")}",'
-            f'sidecar="{versions.get("sidecar", "unknown")}",'
-            f'runtime="{versions.get("runtime", "unknown")}"}} 1\n',
-        )
-        if up:
-            yield from self._measured(view, one)
+    def _enter(self, names: list[str], rendered: Mapping[Family, Iterable[str]]) -> None:
+        for family, lines in rendered.items():
+            self._lines[family].update(zip(names, lines, strict=True))
+        # Most agents have the same families; one tuple then serves them all.
+        now = tuple(rendered)
+        now = self._shapes.setdefault(now, now)
+        for name in names:
+            before = self._of_agent.get(name, now)
+            if before is not now:
+                for family in set(before) - set(now):
+                    self._lines[family].pop(name, None)
+            self._of_agent[name] = now
 
-    def _measured(self, view: AgentView, one: str) -> Iterable[tuple[Family, str]]:
-        agent = view.agent
-        if view.uptime is not None:
-            yield agent_families.UPTIME, f"fleet_agent_uptime_seconds{one}{_number(view.uptime)}\n"
-        if view.skew is not None:
-            yield agent_families.SKEW, f"fleet_agent_clock_skew_seconds{one}{view.skew:.3f}\n"
-        yield agent_families.MISSING, f"fleet_agent_missing_messages{one}{view.missing or 0}\n"
-        if view.planes:
-            yield (
-                agent_families.CHECK,
-                "".join(
-                    f'fleet_agent_check{{agent="{agent}",plane="{p}",result="{v.check}"}} 1\n'
-                    for p, v in view.planes.items()
-                ),
-            )
-        for metric, value in view.metrics.items():
+    def _rendered(self, views: Sequence[AgentView]) -> dict[Family, Iterable[str]]:
+        """The lines of agents that have the same series, by family."""
+        up = views[0].state in _UP
+        found: dict[Family, Iterable[str]] = {
+            agent_families.UP: _lines(agent_families.UP, views, [str(int(up))] * len(views)),
+            agent_families.STATE: [
+                f'fleet_agent_state{{agent="{view.agent}",state="{view.state.value}"}} 1\n'
+                for view in views
+            ],
+            agent_families.INTERVAL: _lines(
+                agent_families.INTERVAL, views, number_texts([view.interval for view in views])
+            ),
+            agent_families.INFO: map(_info, views),
+        }
+        return found | self._measured(views) if up else found
+
+    def _measured(self, views: Sequence[AgentView]) -> dict[Family, Iterable[str]]:
+        missing = number_texts([view.missing or 0 for view in views])
+        found: dict[Family, Iterable[str]] = {
+            agent_families.MISSING: _lines(agent_families.MISSING, views, missing)
+        }
+        uptimes = [view.uptime for view in views if view.uptime is not None]
+        if uptimes:
+            texts = number_texts(uptimes)
+            found[agent_families.UPTIME] = _lines(agent_families.UPTIME, views, texts)
+        skews = [view.skew for view in views if view.skew is not None]
+        if skews:
+            found[agent_families.SKEW] = _lines(agent_families.SKEW, views, thousandths(skews))
+        if views[0].planes:
+            found[agent_families.CHECK] = map(_checks, views)
+        for metric in views[0].metrics:
             family = self._metric_family(metric)
-            if family is not None:
-                yield family, f"{family.name}{one}{_number(_shown(metric, value))}\n"
+            if family is None:
+                self.metric_names_refused += len(views)
+            else:
+                texts = _shown(metric)([view.metrics[metric] for view in views])
+                found[family] = _lines(family, views, texts)
+        return found
 
     def _metric_family(self, name: str) -> Family | None:
         """The family of an agent's metric; None where it has no place in the exposition."""
         family = self._metric_families.get(name)
         if family is None and name not in self._refused:
             family = self._new_family(name)
-        if family is None:
-            self.metric_names_refused += 1
         return family
 
     def _new_family(self, name: str) -> Family | None:
@@ -171,12 +184,27 @@ class Exposition:
         return family
 
 
-def _shown(metric: str, value: float) -> float:
-    """A gauge has the digits that a dashboard shows, whoever sent it: who may read `/metrics` is
-    not asked as closely as who may read the agents (ADR-0021)."""
-    return value if is_counter(metric) or is_point(metric) else gauge(value)
+def _lines(family: Family, views: Iterable[AgentView], texts: Iterable[str]) -> list[str]:
+    head = f'{family.name}{{agent="'
+    return [f'{head}{v.agent}"}} {text}\n' for v, text in zip(views, texts, strict=True)]
 
 
-def _number(value: float) -> float:
-    """Whole numbers go without `.0`: they are most."""
-    return int(value) if value == int(value) else value
+def _info(view: AgentView) -> str:
+    said = (view.versions or {}).get
+    return (
+        f'fleet_agent_info{{agent="{view.agent}",kind="{view.kind or "unknown"}",'
+        f'version="{said("agent", "unknown")}",sidecar="{said("sidecar", "unknown")}",'
+        f'runtime="{said("runtime", "unknown")}"}} 1\n'
+    )
+
+
+def _checks(view: AgentView) -> str:
+    head = f'fleet_agent_check{{agent="{view.agent}",plane="'
+    return "".join([
+        f'{head}{plane}",result="{seen.check.value}"}} 1\n' for plane, seen in view.planes.items()
+    ])  # fmt: skip
+
+
+def _shown(metric: str) -> Callable[[Sequence[float]], list[str]]:
+    """How a metric's numbers are written."""
+    return number_texts if is_counter(metric) or is_point(metric) else gauge_texts

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
@@ -180,3 +182,33 @@ def test_a_gauge_has_three_digits_and_a_counter_or_a_moment_all_of_them() -> Non
     assert values["fleet_agent_metric_load"] == "0.123"
     assert values["fleet_agent_metric_tokens_total"] == "123456789"
     assert values["fleet_agent_metric_at_timestamp_seconds"] == "1800000007"
+
+
+OTHERS = st.builds(
+    replace,
+    st.just(VIEW),
+    state=st.sampled_from(list(Verdict)),
+    last_seen=st.sampled_from([None, 990.5, 1000.0]),
+    uptime=st.sampled_from([None, 5.0, 0.25]),
+    skew=st.sampled_from([None, -0.25, 3600.0]),
+    missing=st.sampled_from([None, 0, 7]),
+    planes=st.sampled_from([{}, VIEW.planes, {"disk": PlaneView(Check.PASS, 1.0)}]),
+    metrics=st.dictionaries(
+        st.sampled_from(["load", "tokens_total", "at_timestamp_seconds"]),
+        st.sampled_from([0.0, 0.123456789, 1e-05, 123_456_789.0, 1.8e9 + 7]),
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(OTHERS, min_size=1, max_size=6), max_size=4))
+def test_agents_rendered_together_are_as_each_alone(scrapes: list[list[AgentView]]) -> None:
+    together, alone = Exposition(), Exposition()
+    for views in scrapes:
+        named = {f"agent-{n}": replace(one, agent=f"agent-{n}") for n, one in enumerate(views)}
+        for name in sorted(named):
+            alone.touch([name])
+            alone.render(named.__getitem__, 1010.0)
+        together.touch(named)
+        whole = together.render(named.__getitem__, 1010.0).splitlines()
+        assert sorted(whole) == sorted(alone.render(named.__getitem__, 1010.0).splitlines())
