@@ -177,6 +177,13 @@ class AgentRecord:
         self._sequence = seq
         return True
 
+    def expects(self, seq: int) -> bool:
+        """Whether `seq` is simply the next one of a session without holes."""
+        seen = self._sequence
+        if isinstance(seen, Sequence):
+            return not seen.holes and seq == seen.high + 1
+        return seen is not None and seq == seen + 1
+
     def receipt(self, boot: int) -> int | None:
         """The number up to which session `boot` may be receipted; None if there is none yet."""
         seen = self.sequence if boot == self.boot else dict(self.past).get(boot)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fleet.contract.answer_fast_path import Answer
 from fleet.contract.limits import DEFAULT_INTERVAL, MIN_INTERVAL
 from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.timestamps import epoch
@@ -185,7 +186,7 @@ class DayCounts:
 
     def excess(
         self,
-        message: Heartbeat | Status | Alert,
+        message: Heartbeat | Status | Answer | Alert,
         at: float,
         bounds: Bounds,
         retained: bool = False,
@@ -229,7 +230,7 @@ class DayCounts:
 
     def _digits(
         self,
-        message: Heartbeat | Status | Alert,
+        message: Heartbeat | Status | Answer | Alert,
         at: float,
         bounds: Bounds,
         before: Before,
@@ -248,16 +249,18 @@ class DayCounts:
         interval = max(self.believed(bounds), bounds.enrolled if listed else 0.0)
         return max(0, bounds.exact_numbers(interval) - self.exact) // digits
 
-    def _event(self, message: Status | Alert, bounds: Bounds, retained: bool) -> str | None:
+    def _event(
+        self, message: Status | Answer | Alert, bounds: Bounds, retained: bool
+    ) -> str | None:
         again = retained or self._is_repeated(message)
         if again and self._repeats >= REPEATS * bounds.events:
             return ""
         if not again and self._events - self.commands >= bounds.events:
             return ""
-        if isinstance(message, Status):
-            field = self._status(message, bounds)
-        else:
+        if isinstance(message, Alert):
             field = self._session(message.boot, bounds)
+        else:
+            field = self._status(message, bounds)
         if field is None:
             self._repeats += again
             self._events += not again
@@ -265,7 +268,7 @@ class DayCounts:
                 self._seq = max(self._seq, message.seq)
         return field
 
-    def _is_repeated(self, message: Status | Alert) -> bool:
+    def _is_repeated(self, message: Status | Answer | Alert) -> bool:
         """Whether an outbox sends it again, or late: nothing new by its number."""
         return message.seq is not None and message.boot == self.boot and message.seq <= self._seq
 
@@ -305,7 +308,7 @@ class DayCounts:
             return ""
         return field
 
-    def _status(self, status: Status, bounds: Bounds) -> str | None:
+    def _status(self, status: Status | Answer, bounds: Bounds) -> str | None:
         said = status.versions
         versions = self.versions if said is None else (said.agent, said.sidecar, said.runtime)
         versions_change = bool(self.versions) and versions != self.versions

@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import UNSET
 
+from fleet.contract.answer_fast_path import Answer
 from fleet.contract.heartbeat_fast_path import Beat
 from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.quantise import DIGITS, PLACES, is_counter, is_point
@@ -32,7 +33,7 @@ def unknown(_name: str) -> None:
     """A `Before` of one who said nothing yet."""
 
 
-def numbers_of(message: Heartbeat | Status | Alert) -> Mapping[str, float]:
+def numbers_of(message: Heartbeat | Status | Answer | Alert) -> Mapping[str, float]:
     """The measured numbers of a message, by metric or field."""
     if isinstance(message, Alert):
         said = {"value": message.value, "threshold": message.threshold}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from fleet.contract.answer_fast_path import Answer
 from fleet.contract.fields import Message
 from fleet.contract.heartbeat_fast_path import Beat
 from fleet.contract.limits import DEFAULT_INTERVAL
@@ -16,7 +17,7 @@ from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.timestamps import epoch
 from fleet.contract.topics import Address
 from fleet.contract.work_messages import Progress
-from fleet.domain import apply, degraded, hub_alerts, precision, restamp
+from fleet.domain import apply, apply_answer, degraded, hub_alerts, precision, restamp
 from fleet.domain.agent_record import SINCE, AgentRecord
 from fleet.domain.apply_unchanged import apply_unchanged
 from fleet.domain.arrival import Arrival
@@ -103,6 +104,21 @@ class Roster(RosterViews):
             return False
         self.unheard.discard(name)
         return True
+
+    def answers_as_before(self, name: str, answer: Answer, at: float) -> bool:
+        """Whether `observe_answer` would leave the roster, and tell, what `observe` would."""
+        record = self._records.get(name)
+        return (
+            record is not None
+            and self._stopped_at is None
+            and self._clock_error == 0.0
+            and apply_answer.answers_as_before(record, answer, at, default=self._interval)
+        )
+
+    def observe_answer(self, name: str, answer: Answer, at: float) -> Event:
+        """Apply a live status of which nothing follows but that a command is answered."""
+        self.unheard.discard(name)
+        return apply_answer.apply_answer(self._records[name], answer, at, epoch(answer.ts))
 
     def said_before(self, name: str) -> precision.Before:
         """The numbers that an agent said last."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec import UNSET
 
+from fleet.contract.answer_fast_path import Answer
 from fleet.contract.fields import Message
 from fleet.contract.heartbeat_fast_path import Beat
 from fleet.contract.messages import Alert, Heartbeat, Status
@@ -73,7 +74,7 @@ class DailyLimits:
     def check(
         self,
         agent: str,
-        message: Heartbeat | Status | Alert,
+        message: Heartbeat | Status | Answer | Alert,
         at: float,
         before: Before = unknown,
         *,

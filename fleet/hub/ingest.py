@@ -7,16 +7,16 @@ is full or slow nothing is acknowledged, the broker keeps the rest, and memory s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Final, cast
 
 from fleet.bus.port import Bus, Inbound
+from fleet.contract.answer_fast_path import decode_answer
 from fleet.contract.fields import Message
 from fleet.contract.heartbeat_fast_path import decode_heartbeat
-from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.messages import Alert, Announcement, Heartbeat, Status
-from fleet.contract.publish_properties import describe, require_none
+from fleet.contract.publish_properties import require_none
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
 from fleet.contract.reserved import PROBES, asked_number
@@ -24,7 +24,7 @@ from fleet.contract.topics import FROM_AGENT, RECORDED, STATES, Address, Topics
 from fleet.contract.vocabulary import MessageKind, Notice, Reason
 from fleet.contract.work_messages import Progress, TaskOffer
 from fleet.domain.apply import FromAgent
-from fleet.domain.events import Event, Fact
+from fleet.domain.events import Fact
 from fleet.domain.silences import maintenance
 from fleet.domain.work.progress_report import ProgressReport
 from fleet.hub import clock_witnesses
@@ -32,10 +32,11 @@ from fleet.hub.broker_statistics import BROKER, BrokerStatistics
 from fleet.hub.committer import Committer
 from fleet.hub.daily_budget import DailyBudget
 from fleet.hub.daily_limits import DailyLimits, without_numbers
+from fleet.hub.judged_batch import JudgedBatch, Keeping
 from fleet.hub.receipts import Receipts
 from fleet.hub.redelivered import Redelivered
 from fleet.hub.trusted_notices import Keys, TrustedNotices
-from fleet.store.records import DeadLetter, StoredMessage
+from fleet.store.records import StoredMessage
 
 EVERYTHING: Final = "#"
 """All topics but `$SYS` and its like (MQTT 5, 4.7.2)."""
@@ -53,22 +54,8 @@ loop: without them two batches would be judged first, and then two committed."""
 BACKLOG: Final = 100
 """Messages in a batch from which on there is a backlog to be worked off."""
 
-KEPT: Final = MAX_PAYLOAD + 1
-"""Bytes kept of a dead letter: as many as show that it is too large."""
-
 MAX_ADDRESSES: Final = 300_000
 """Parsed topics kept: three for each of 100,000 agents."""
-
-
-@dataclass(slots=True)
-class JudgedBatch:
-    """One batch on its way: what to store, what was learned, whom to receipt."""
-
-    messages: list[StoredMessage] = field(default_factory=list)
-    progress: list[ProgressReport] = field(default_factory=list)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    sessions: set[tuple[str, int]] = field(default_factory=set)
 
 
 class Ingest:
@@ -93,6 +80,7 @@ class Ingest:
         self._committer = committer
         self._receipts = receipts
         self._budget = budget or DailyBudget()
+        self._keeping = Keeping(committer, self._budget)
         self._limits = limits or DailyLimits()
         self._notices = TrustedNotices(keys)
         self._counters = committer.counters
@@ -171,10 +159,16 @@ class Ingest:
         self._limits.listed = roster.has_list
         observe_unchanged, before = roster.observe_unchanged, roster.said_before
         heartbeat, left, renew = MessageKind.HEARTBEAT, self._limits.left, self._limits.renew
+        status, take_answer = MessageKind.STATUS, self._take_answer
         for inbound in batch:
             topic, payload, _, retain, _, beside = inbound
             address = known.get(topic)
-            if address is not None and address.kind is heartbeat and not (retain or beside):
+            if address is None or retain or beside:
+                pass
+            elif address.kind is status:
+                if take_answer(address.agent, payload, at, judged):
+                    continue
+            elif address.kind is heartbeat:
                 beat, agent = decode_heartbeat(payload), address.agent
                 if (
                     beat is not None
@@ -187,9 +181,24 @@ class Ingest:
                         stored = StoredMessage(next_id(), at, agent, heartbeat, False, payload)
                         messages.append(stored)
                     else:
-                        self._leave_out(agent, at, judged)
+                        self._keeping.leave_out(agent, at, judged)
                     continue
             self._judge(inbound, at, judged)
+
+    def _take_answer(self, agent: str, payload: bytes, at: float, judged: JudgedBatch) -> bool:
+        """Take in a status of which nothing follows but that a command is answered; False, and
+        nothing is changed, if it may be more than that."""
+        answer, roster = decode_answer(payload), self._committer.roster
+        if answer is None or not roster.answers_as_before(agent, answer, at):
+            return False
+        with contextlib.suppress(Rejected):
+            self._limits.check(agent, answer, at)
+            self._counters.received[MessageKind.STATUS] += 1
+            judged.events.append(roster.observe_answer(agent, answer, at))
+            judged.sessions.add((agent, answer.boot))
+            self._keeping.keep(agent, MessageKind.STATUS, payload, at, judged)
+            return True
+        return False
 
     def _judge(self, inbound: Inbound, at: float, judged: JudgedBatch) -> None:
         topic, payload = inbound.topic, inbound.payload
@@ -220,22 +229,18 @@ class Ingest:
             inbound, message = self._count(inbound, message, address.agent, at, judged)
             payload = inbound.payload
         except Rejected as rejected:
-            self._reject(inbound, rejected, at, judged)
+            self._keeping.reject(inbound, rejected, at, judged)
             return
         if kind in FROM_AGENT:
             if not self._observe(inbound, address, cast("FromAgent", message), at, judged):
                 return
-            beats = kind is MessageKind.HEARTBEAT
-            stores = self._budget.take if beats else self._budget.take_news
-            if not stores(address.agent, len(payload), at):
-                self._leave_out(address.agent, at, judged)
-                return
-        else:
-            self.redelivered.committed(topic, payload)
-        number = self._committer.next_id()
-        judged.messages.append(
-            StoredMessage(number, at, address.agent, kind, inbound.retain, payload)
+            self._keeping.keep(address.agent, kind, payload, at, judged, inbound.retain)
+            return
+        self.redelivered.committed(topic, payload)
+        stored = StoredMessage(
+            self._committer.next_id(), at, address.agent, kind, inbound.retain, payload
         )
+        judged.messages.append(stored)
 
     def _is_repeated(self, inbound: Inbound, message: Message, at: float) -> bool:
         topic = inbound.topic
@@ -270,7 +275,7 @@ class Ingest:
             before, known = roster.said_before(agent), agent in roster
             check = self._limits.check
             if not check(agent, message, at, before, retained=retained, keep=known):
-                self._reject(inbound, Rejected(Reason.TOO_PRECISE), at, judged)
+                self._keeping.reject(inbound, Rejected(Reason.TOO_PRECISE), at, judged)
                 message = without_numbers(message)
                 return inbound._replace(payload=message.to_payload()), message
         elif isinstance(message, TaskOffer):
@@ -278,11 +283,6 @@ class Ingest:
         else:
             self._limits.asked(agent, at)
         return inbound, message
-
-    def _leave_out(self, agent: str, at: float, judged: JudgedBatch) -> None:
-        """Of this agent enough is stored today; what it says was applied all the same."""
-        self._counters.left_out += 1
-        judged.events += self._budget.news(agent, at)
 
     def _parse(self, topic: str) -> Address:
         address = self._topics.parse(topic)
@@ -331,18 +331,3 @@ class Ingest:
             self._committer.silence(silence)
         elif message.notice is Notice.MAINTENANCE_END:
             self._committer.lift(silence.id)
-
-    def _reject(self, inbound: Inbound, rejected: Rejected, at: float, judged: JudgedBatch) -> None:
-        self._counters.rejected[rejected.reason] += 1
-        beside, payload = inbound.properties, inbound.payload
-        judged.dead_letters.append(
-            DeadLetter(
-                self._committer.next_id(),
-                at,
-                inbound.topic,
-                describe(beside, payload) if beside else payload[:KEPT],
-                inbound.retain,
-                rejected.reason,
-                rejected.field,
-            )
-        )
