@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet.contract.rejection import Rejected
+from fleet.contract.schema_fast_path import Fits, compiled
 from fleet.contract.strict_json import decode
 from fleet.contract.vocabulary import MessageKind, Reason
 
@@ -52,6 +53,8 @@ class SchemaValidator:
         self._schema: Schema = with_added(schema, added or {})
         self._definitions: Schema = self._schema.get("$defs", {})
         _refuse_unknown_keywords(schema)
+        self._fits: Fits | None = None
+        self._asked = False
 
     def read(self, payload: bytes) -> dict[str, Any]:
         """The message in `payload`, judged.
@@ -69,7 +72,11 @@ class SchemaValidator:
         Raises:
             Rejected: with reason and field.
         """
-        self._check(self._schema, value, "")
+        if self._fits is None and self._asked:  # it does not pay for who judges one message
+            self._fits = compiled(self._schema, self._definitions)
+        self._asked = True
+        if self._fits is None or not self._fits(value):
+            self._check(self._schema, value, "")
 
     def _check(self, schema: Schema, value: object, path: str) -> None:
         if "$ref" in schema:
