@@ -1,7 +1,7 @@
 """What a signature of the hub covers, and how it is checked (Ed25519).
 
 The signed bytes open with a domain word and hold the whole topic, so a signature for one agent,
-bus or purpose is worthless for another. `cryptography` is imported when a key is first used: a
+bus or purpose is worthless for another. What signs and checks is loaded when a key is first used: a
 sidecar that is not enrolled never pays for it.
 """
 
@@ -10,7 +10,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
+
+from fleet.contract import libcrypto
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -75,13 +78,25 @@ def is_by_one_of(keys: Mapping[str, bytes], topic: str, message: Mapping[str, An
 
 def verify(public_key: bytes, topic: str, message: Mapping[str, Any]) -> bool:
     """Whether `message`'s signature is by `public_key` (raw, 32 bytes) and for `topic`."""
+    try:
+        signature = base64.b64decode(f"{message['sig']}==", altchars=b"-_", validate=True)
+        signed = canonical(topic, message)
+    except (KeyError, ValueError):
+        return False
+    return _check()(public_key, signature, signed)
+
+
+@cache
+def _check() -> libcrypto.Check:
+    return libcrypto.ed25519() or _by_cryptography
+
+
+def _by_cryptography(public_key: bytes, signature: bytes, text: bytes) -> bool:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        signature = base64.b64decode(f"{message['sig']}==", altchars=b"-_", validate=True)
-        signed = canonical(topic, message)
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, signed)
-    except (InvalidSignature, KeyError, ValueError):
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, text)
+    except (InvalidSignature, ValueError):
         return False
     return True
