@@ -2,10 +2,11 @@
 
     python -m benchmarks sidecar [SECONDS AT REST]
 
-At rest: memory (RSS) and CPU of a sidecar with five probes and a beat every 10 s, beside a bare
-`mosquitto_sub`, node_exporter scraped and collectd publishing in the same rhythm, where they are
-installed. Then: 10,000 queued alerts drained after an outage, the time from kill -9 of the agent
-to its alert at a subscriber, and one `beat` from start to finish.
+At rest: memory (RSS), CPU and wake-ups of a sidecar with five probes and a beat every 10 s, beside
+a bare `mosquitto_sub`, node_exporter scraped and collectd publishing in the same rhythm, where they
+are installed. Then: the memory of one over TLS, of one that took a signed command, and of one that
+does both; 10,000 queued alerts drained after an outage, the time from kill -9 of the agent to its
+alert at a subscriber, and one `beat` from start to finish.
 """
 
 from __future__ import annotations
@@ -28,12 +29,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: E402
+
 from agent_sidecar.state.database import Database  # noqa: E402  # run as a file, too
 from agent_sidecar.state.outbox import Outbox, OutboxEntry  # noqa: E402
 from benchmarks import cost, peers  # noqa: E402
 from benchmarks.result import tell  # noqa: E402
+from fleet.contract.signing import sign  # noqa: E402
+from fleet.contract.timestamps import timestamp, ulid  # noqa: E402
 from fleet.contract.vocabulary import MessageKind  # noqa: E402
 from tests.support.broker import Mosquitto, free_port  # noqa: E402
+from tests.support.certificates import TestAuthority  # noqa: E402
 from tests.support.sidecar import Listener, Sidecar  # noqa: E402
 from tests.support.waiting import wait_until  # noqa: E402
 
@@ -61,7 +67,7 @@ def endpoint() -> Iterator[str]:
         server.shutdown()
 
 
-def five_probes(folder: Path, url: str, health: str, pid: int) -> Sidecar:
+def five_probes(folder: Path, url: str, health: str, pid: int, **settings: str) -> Sidecar:
     """Process, endpoint, work, disk and memory; every 10 s."""
     folder.mkdir(parents=True, exist_ok=True)
     pid_file, work = folder / "agent.pid", folder / "work.log"
@@ -70,6 +76,7 @@ def five_probes(folder: Path, url: str, health: str, pid: int) -> Sidecar:
     return Sidecar(
         folder, url, FLEET_INTERVAL="10", FLEET_PID_FILE=str(pid_file), FLEET_ENDPOINT=health,
         FLEET_WORK_FILES=str(work), FLEET_KIND="generic",
+        **settings,
     )  # fmt: skip
 
 
@@ -101,14 +108,16 @@ def at_rest(broker: Mosquitto, folder: Path, seconds: float) -> dict[str, Any]:
         for child in children:
             if child.poll() is not None:
                 sys.exit(f"{child.args!r} ended with {child.returncode}")
-        before = {name: cost.cpu_seconds(pid) for name, pid in pids.items()}
+        before = {name: (cost.cpu_seconds(pid), cost.wake_ups(pid)) for name, pid in pids.items()}
         time.sleep(seconds)
+        hours = seconds / 3600
         found = {
             name: {
                 "mib": round(cost.mebibytes(pid), 1),
-                "cpu_s_an_hour": round((cost.cpu_seconds(pid) - before[name]) * 3600 / seconds, 2),
+                "cpu_s_an_hour": round((cost.cpu_seconds(pid) - cpu) / hours, 2),
+                "wake_ups_an_hour": round((cost.wake_ups(pid) - wakes) / hours),
             }
-            for name, pid in pids.items()
+            for (name, pid), (cpu, wakes) in zip(pids.items(), before.values(), strict=True)
         }
         stop.set()
         sidecar.stop()
@@ -140,6 +149,60 @@ def collectd_configuration(folder: Path, broker: Mosquitto) -> str:
         "</Publish>\n</Plugin>\n"
     )
     return str(path)
+
+
+def secured(folder: Path) -> dict[str, float]:
+    """MiB at rest: over TLS with a client certificate, with a signed command taken, and both."""
+    authority = TestAuthority(folder / "papers")
+    paper, own = authority.issue("broker"), authority.issue("alpha")
+    port = free_port()
+    lines = [
+        f"listener {port} 127.0.0.1", f"cafile {authority.file}", f"certfile {paper}",
+        f"keyfile {paper.with_suffix('.key')}", "require_certificate true", "allow_anonymous true",
+    ]  # fmt: skip
+    broker = Mosquitto(folder / "tls-broker", lines).start()
+    hub = Listener(broker.port).start()
+    tls = {
+        "FLEET_BROKER": f"mqtts://127.0.0.1:{port}", "FLEET_CA_FILE": str(authority.file),
+        "FLEET_CERT_FILE": str(own), "FLEET_KEY_FILE": str(own.with_suffix(".key")),
+    }  # fmt: skip
+    key, keys = Ed25519PrivateKey.generate(), folder / "keys"
+    keys.write_text(key.public_key().public_bytes_raw().hex())
+    signing = {"FLEET_COMMAND_KEYS": str(keys)}
+    found = {}
+    with endpoint() as health:
+        for name, settings in {"tls": tls, "signing": signing, "both": tls | signing}.items():
+            agent = subprocess.Popen(["sleep", "3600"])
+            sidecar = five_probes(folder / name, broker.url, health, agent.pid, **settings).start()
+            assert sidecar.process
+            born = hub.wait("status", count=len(hub.all("status")) + 1, state="running")
+            if "FLEET_COMMAND_KEYS" in settings:
+                done = len(hub.all("status"))
+                hub.send("fleet/alpha/command", order(key, born["boot"]))
+                wait_until(lambda before=done: answered(hub, before))
+            time.sleep(SETTLE)
+            found[name] = round(cost.mebibytes(sidecar.process.pid), 1)
+            sidecar.stop()
+            agent.kill()
+            agent.wait()
+    hub.stop()
+    broker.stop()
+    return found
+
+
+def order(key: Ed25519PrivateKey, boot: int) -> dict[str, Any]:
+    """A signed command for that session of alpha."""
+    said = {
+        "verb": "status-report", "id": ulid(time.time()), "ts": timestamp(time.time()), "ttl": 60,
+        "boot": boot,
+    }  # fmt: skip
+    return sign(key, "fleet/alpha/command", said)
+
+
+def answered(hub: Listener, before: int) -> bool:
+    """Whether a command was carried out after so many states were heard."""
+    replies = [said.get("reply", {}) for said in hub.all("status")[before:]]
+    return any(reply.get("result") == "done" for reply in replies)
 
 
 def drain(folder: Path, rows: int = 10_000) -> dict[str, float]:
@@ -226,6 +289,7 @@ def main() -> None:
         found = at_rest(broker, folder, seconds)
         broker.stop()
         found |= {
+            "secured_mib": secured(folder),
             "drain": drain(folder),
             "kill_to_alert_ms": kill_to_alert(folder),
             "beat_ms": one_beat(folder),
