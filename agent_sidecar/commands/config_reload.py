@@ -50,9 +50,10 @@ def _action(text: str, agent: Assembly) -> Reload:
 
 
 def _took(agent: Assembly) -> bool:
-    """Waits for the new configuration to be in effect, where the agent shows that."""
+    """Waits for the new configuration to be in effect, where the agent shows that: in one that is
+    dead it is not."""
     until = time.monotonic() + EFFECT_TIME
-    while agent.in_effect() is False:
+    while agent.lives() is False or agent.in_effect() is False:
         if time.monotonic() >= until:
             return False
         time.sleep(EFFECT_LOOK)

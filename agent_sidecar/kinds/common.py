@@ -10,6 +10,7 @@ from agent_sidecar.config import Config
 from agent_sidecar.probes.base import Probe
 from agent_sidecar.probes.pid_namespace import unseen
 from agent_sidecar.probes.process import PidFile, ProcessProbe, by_name
+from agent_sidecar.probes.processes import table
 from fleet.contract.named_process import FindPid
 
 if TYPE_CHECKING:
@@ -41,6 +42,27 @@ def once_seen(find: FindPid) -> tuple[FindPid, Callable[[], bool]]:
         return pid
 
     return remembering, lambda: not seen
+
+
+def lives(
+    config: Config, find: FindPid | None, elsewhere: Callable[[], bool | str] = lambda: False
+) -> Callable[[], bool | None]:
+    """Whether the agent does, by the process that is watched; None: it cannot be told, as of one
+    in a container or behind a wall."""
+
+    def look() -> bool | None:
+        if find is None:
+            return None
+        pid = find()
+        process = None if pid is None else table().look(pid)
+        if process is not None and not process.dead:
+            return True
+        other = elsewhere() or unseen()
+        if other is True:
+            return True
+        return None if other or config.text("FLEET_CONTAINER") else False
+
+    return look
 
 
 def process_probes(

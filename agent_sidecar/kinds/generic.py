@@ -23,4 +23,10 @@ def assemble(config: Config) -> Assembly:
         found = [WHY]
     probes += common.profile_probes(config)
     probes += common.machine_probes(config)
-    return Assembly(Kind.GENERIC.value, probes, found, pid=find or (lambda: None))
+    return Assembly(
+        Kind.GENERIC.value,
+        probes,
+        found,
+        pid=find or (lambda: None),
+        lives=common.lives(config, find),
+    )

@@ -36,13 +36,17 @@ def assemble(config: Config) -> Assembly:
     gateway = Gateway(folder)
     find = common.find_pid(config, gateway.pid)
     checked = ConfigFile(folder / SETTINGS, lambda path: is_yaml(path, gateway.reader()))
+
+    def elsewhere() -> bool | str:
+        """A heartbeat without a process: it runs in another container."""
+        return chosen.instance.hidden() or fresh(gateway.beat())
+
     probes: list[Probe] = [
         *common.process_probes(
             config,
             find,
             f"pid and start_time in gateway.pid and gateway.lock of {folder}",
-            # A heartbeat without a process: it runs in another container.
-            lambda: chosen.instance.hidden() or fresh(gateway.beat()),
+            elsewhere,
             lambda: folder,
         ),
         OwnHeartbeatProbe(
@@ -77,7 +81,12 @@ def assemble(config: Config) -> Assembly:
         *chosen.told(),
     ]
     return Assembly(
-        Kind.HERMES.value, probes, found, pid=find or (lambda: None), valid=checked.valid
+        Kind.HERMES.value,
+        probes,
+        found,
+        pid=find or (lambda: None),
+        valid=checked.valid,
+        lives=common.lives(config, find, elsewhere),
     )
 
 

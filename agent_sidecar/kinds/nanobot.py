@@ -58,14 +58,18 @@ def assemble(config: Config) -> Assembly:
     endpoint = EndpointProbe(
         url, judge, slow=slow, timeout=timeout, keys="status and ready", guessed=guessed
     )
+
+    def elsewhere() -> bool | str:
+        """Somebody listens though no process is seen: it runs in another container."""
+        return chosen.instance.hidden() or endpoint.reachable()
+
     probes: list[Probe] = [
-        # Somebody listens though no process is seen: it runs in another container.
         *common.process_probes(
             config,
             find,
             f"pid and identity in {gateway.run_file}; without one the command line and HOME of "
             "`nanobot gateway`",
-            lambda: chosen.instance.hidden() or endpoint.reachable(),
+            elsewhere,
             lambda: nearest(gateway.run_folder, folder),
         ),
         endpoint,
@@ -91,7 +95,13 @@ def assemble(config: Config) -> Assembly:
     ]
     # nanobot watches its configuration and applies it at the next turn: nothing to trigger.
     return Assembly(
-        Kind.NANOBOT.value, probes, found, "none", find or (lambda: None), checked.valid
+        Kind.NANOBOT.value,
+        probes,
+        found,
+        "none",
+        find or (lambda: None),
+        checked.valid,
+        lives=common.lives(config, find, elsewhere),
     )
 
 

@@ -60,13 +60,17 @@ def assemble(config: Config) -> Assembly:
         EndpointProbe(at(path), judge, slow=slow, timeout=timeout, keys=keys, guessed=guessed)
         for path, judge, keys in asked
     ]
+
+    def elsewhere() -> bool | str:
+        """Somebody listens though no process is seen: it runs in another container."""
+        return chosen.instance.hidden() or endpoints[0].reachable()
+
     probes: list[Probe] = [
-        # Somebody listens though no process is seen: it runs in another container.
         *common.process_probes(
             config,
             find,
             "pid and startTime of OpenClaw's gateway.state.lock",
-            lambda: chosen.instance.hidden() or endpoints[0].reachable(),
+            elsewhere,
             gateway.lock_folder,
         ),
         *endpoints,
@@ -96,16 +100,17 @@ def assemble(config: Config) -> Assembly:
         "none",
         find or (lambda: None),
         checked.valid,
-        lambda: in_effect(settings, lambda: bool(gateway.pid()) or endpoints[0].reachable()),
+        lambda: in_effect(settings),
+        common.lives(config, find, elsewhere),
     )
 
 
-def in_effect(settings: Path, lives: Callable[[], bool]) -> bool | None:
+def in_effect(settings: Path) -> bool | None:
     """The gateway keeps a copy of the configuration that it took last, and leaves it behind; None:
     it keeps none."""
     try:
         taken = read_plain(settings.with_name(f"{settings.name}.last-good"), MAX_FILE)
-        return taken == read_plain(settings, MAX_FILE) and lives()
+        return taken == read_plain(settings, MAX_FILE)
     except OSError:
         return None
 

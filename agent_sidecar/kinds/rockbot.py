@@ -50,4 +50,10 @@ def assemble(config: Config) -> Assembly:
         *common.machine_probes(config),
     ]
     found = [f"RockBot's profile is in {folder}", "it has no health endpoint"]
-    return Assembly(Kind.ROCKBOT.value, probes, found, pid=find or looked)
+    return Assembly(
+        Kind.ROCKBOT.value,
+        probes,
+        found,
+        pid=find or looked,
+        lives=common.lives(config, find) if find else common.lives(config, looked, unseen),
+    )

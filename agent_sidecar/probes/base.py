@@ -125,6 +125,7 @@ class Assembly:
         pid: the agent's process id now, for a reload by signal.
         valid: whether the agent's own reader takes its configuration; None: it cannot be told.
         in_effect: whether the configuration on the disk is the one that runs; None: not shown.
+        lives: whether the agent does; None: it cannot be told.
     """
 
     kind: str
@@ -134,3 +135,4 @@ class Assembly:
     pid: Callable[[], int | None] = lambda: None
     valid: Callable[[], bool | None] = lambda: None
     in_effect: Callable[[], bool | None] = lambda: None
+    lives: Callable[[], bool | None] = lambda: None

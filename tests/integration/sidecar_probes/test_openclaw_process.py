@@ -81,12 +81,13 @@ def test_the_gateway_is_found_by_its_lock_and_its_death_is_told_at_once(
 def test_nothing_is_in_effect_where_nobody_lives(openclaw: OpenClaw) -> None:
     assembly = beside(openclaw)
     assert assembly.in_effect() is None, "no copy says what was taken"
+    assert assembly.lives() is False
     settings = openclaw.folder / "openclaw.json"
     settings.with_name("openclaw.json.last-good").write_bytes(settings.read_bytes())
     openclaw.start()
-    assert assembly.in_effect()
+    assert (assembly.in_effect(), assembly.lives()) == (True, True)
     openclaw.kill()
-    assert assembly.in_effect() is False, "the copy stays behind"
+    assert (assembly.in_effect(), assembly.lives()) == (True, False), "the copy stays behind"
 
 
 def test_a_command_line_tool_is_not_the_gateway(openclaw: OpenClaw) -> None:

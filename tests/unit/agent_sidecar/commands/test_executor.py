@@ -128,3 +128,6 @@ def test_done_waits_for_the_agent_to_have_taken_it_up(monkeypatch: pytest.Monkey
     monkeypatch.setattr("agent_sidecar.commands.config_reload.EFFECT_TIME", 0.0)
     never = Assembly("generic", [], in_effect=lambda: False)
     assert reload_action("none", never)() is ReplyCode.ACTION_TIMEOUT
+    dead = Assembly("generic", [], in_effect=lambda: True, lives=lambda: False)
+    assert reload_action("none", dead)() is ReplyCode.ACTION_TIMEOUT
+    assert reload_action("true", dead)() is ReplyCode.ACTION_TIMEOUT

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_sidecar.commands.config_reload import reload_action
 from agent_sidecar.config import Config, load
 from agent_sidecar.kinds import assemble, kind_of
 from agent_sidecar.kinds.nanobot import health, outcomes
@@ -17,7 +18,7 @@ from agent_sidecar.kinds.nanobot_gateway import Gateway
 from agent_sidecar.probes.cron import Outcomes
 from agent_sidecar.probes.processes import table
 from fleet.contract.errors import ConfigError
-from fleet.contract.vocabulary import Check, Kind, Plane
+from fleet.contract.vocabulary import Check, Kind, Plane, ReplyCode
 
 
 def config(**settings: object) -> Config:
@@ -93,6 +94,25 @@ def test_an_agent_in_another_container_is_not_called_dead(tmp_path: Path, kind: 
     process = next(probe for probe in assembly.probes if probe.name == "process")
     expected = Check.UNKNOWN if kind is Kind.ROCKBOT else Check.FAIL
     assert process.run().check is expected
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_reload_of_a_dead_agent_is_no_success_whatever_its_kind(
+    tmp_path: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent_sidecar.commands.config_reload.EFFECT_TIME", 0.0)
+    (tmp_path / "agent").mkdir()
+    pid_file = tmp_path / "agent.pid"
+    settings = {
+        "FLEET_AGENT_HOME": home_of(tmp_path / "agent", kind), "FLEET_PID_FILE": pid_file,
+        "FLEET_ENDPOINT": "http://127.0.0.1:1/health", "FLEET_KIND": kind,
+    }  # fmt: skip
+    for pid, code in ((os.getpid(), ReplyCode.OK), (2**22, ReplyCode.ACTION_TIMEOUT)):
+        pid_file.write_text(str(pid))
+        agent = assemble(config(**settings))
+        assert reload_action("none", agent)() is code
+    contained = assemble(config(**settings, FLEET_CONTAINER="agent"))
+    assert contained.lives() is None, "it is Docker's to say"
 
 
 @pytest.mark.parametrize(
