@@ -58,6 +58,7 @@ SIZES: Final[Mapping[str, Sizes]] = {
     "sidecar": Sizes("60", "5"),
     "state": Sizes("100000", "2000"),
     "tasks": Sizes("5000 50 3", "200 10 1"),
+    "tasks_postgres": Sizes("2000 20 3", "100 5 1", limit=600),
     "work": Sizes("300 60 5", "10 4 1", limit=600),
 }
 """One that is not named here runs without arguments."""

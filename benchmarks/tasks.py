@@ -5,7 +5,8 @@
 Both keep their queue in SQLite and run their workers in one process. Ours submits, claims and
 finishes through the hub's own store, which waits for the disk before it answers (`synchronous =
 FULL`); `huey` is told to do the same (`fsync`), `huey-unsafe` is huey as it comes, which a power
-cut may rob of what it took. Goal: 2 times `huey`. `claim_us` is one claim with so many queued.
+cut may rob of what it took. `floor` is bare SQLite, so many tasks a commit. Goal: 2 times `huey`.
+`claim_us` is one claim with so many queued.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -29,6 +30,9 @@ from fleet.contract.work_vocabulary import TaskState  # noqa: E402
 from fleet.domain.work.limits import MAX_CONTEXT_TASKS, MAX_QUEUED  # noqa: E402
 from fleet.domain.work.task import Task  # noqa: E402
 from fleet.store.sqlite import SqliteStore  # noqa: E402
+from fleet.store.sqlite.connection import connect  # noqa: E402
+from fleet.store.sqlite.migrations import migrate  # noqa: E402
+from fleet.store.work.rows import TASK_COLUMNS, task_row  # noqa: E402
 from fleet.store.work_port import WorkStore  # noqa: E402
 
 KIND = "nothing"
@@ -66,8 +70,18 @@ async def worker(work: WorkStore, name: str, left: list[int]) -> None:
         left[0] -= 1
 
 
-async def ours(folder: Path, count: int, workers: int) -> float:
-    store = SqliteStore(folder / "home")
+class Opened(Protocol):
+    """A store of any kind."""
+
+    work: WorkStore
+
+    def open(self) -> object: ...
+
+    async def close(self) -> None: ...
+
+
+async def rate_of(store: Opened, count: int, workers: int) -> float:
+    """Tasks a second."""
     store.open()
     tasks, left = new_tasks(count), [count]
     began = time.perf_counter()
@@ -75,7 +89,35 @@ async def ours(folder: Path, count: int, workers: int) -> float:
     await asyncio.gather(submit(store.work, tasks, workers), *loops)
     took = time.perf_counter() - began
     await store.close()
-    return took
+    return count / took
+
+
+def floor(folder: Path, count: int, workers: int) -> float:
+    """Tasks a second where nothing is judged, nobody waits for an answer, and nothing runs beside:
+    the three writes of a task, each for so many tasks in one commit, by bare SQLite."""
+    database = connect(folder / "floor.sqlite3")
+    migrate(database)
+    tasks = new_tasks(count)
+    names = ", ".join(TASK_COLUMNS.values())
+    holes = ", ".join("?" * len(TASK_COLUMNS))
+    steps = (
+        (f"INSERT INTO task ({names}, waits, content, revision) VALUES ({holes}, 0, '', 1)",  # noqa: S608 - our own words
+         task_row),
+        ("UPDATE task SET state = 'working', attempt = 1, epoch = 1, holder = 'larry', started = ?,"
+         " lease_until = 1e12, revision = 2 WHERE id = ?", lambda task: (task.created, task.id)),
+        ("UPDATE task SET state = 'completed', lease_until = NULL, progress = 100, ended = ?,"
+         " revision = 3 WHERE id = ?", lambda task: (task.created, task.id)),
+    )  # fmt: skip
+    began = time.perf_counter()
+    for first in range(0, count, workers):
+        for statement, values in steps:
+            database.execute("BEGIN IMMEDIATE")
+            for task in tasks[first : first + workers]:
+                database.execute(statement, values(task))
+            database.execute("COMMIT")
+    took = time.perf_counter() - began
+    database.close()
+    return count / took
 
 
 async def claims(folder: Path, queued: tuple[int, ...]) -> dict[str, float]:
@@ -98,13 +140,14 @@ async def claims(folder: Path, queued: tuple[int, ...]) -> dict[str, float]:
 
 
 def hueys(folder: Path, count: int, workers: int, fsync: int) -> float | None:
+    """Tasks a second; None: it is not installed."""
     python = python_of("huey")
     if python is None:
         return None
     script = Path(__file__).with_name("huey_tasks.py")
     argv = [python, script, folder / f"huey-{fsync}.db", str(count), str(workers), str(fsync)]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=250)
-    return float(done.stdout)
+    return count / float(done.stdout)
 
 
 def main() -> None:
@@ -113,13 +156,15 @@ def main() -> None:
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            for who, took in (
-                ("hub", asyncio.run(ours(folder, count, workers))),
+            hub = asyncio.run(rate_of(SqliteStore(folder / "home"), count, workers))
+            for who, rate in (
+                ("floor", floor(folder, count, workers)),
+                ("hub", hub),
                 ("huey", hueys(folder, count, workers, 1)),
                 ("huey-unsafe", hueys(folder, count, workers, 0)),
             ):
-                if took is not None:
-                    rates.setdefault(who, []).append(count / took)
+                if rate is not None:
+                    rates.setdefault(who, []).append(rate)
     with tempfile.TemporaryDirectory() as name:
         flat = asyncio.run(claims(Path(name), (100, min(count, MAX_QUEUED))))
     per_s: dict[str, Any] = {who: round(statistics.median(r), 1) for who, r in rates.items()}

@@ -152,7 +152,7 @@ class PostgresStore(PostgresReader):
         """
         if not self._is_open:
             raise StoreError("the store is closed")
-        self._writer.submit(job, self._transaction)
+        self._writer.submit(job, lambda calls: self._transaction(work.pipelined(calls)))
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
         fence = self._lease.fence() if self._lease else "COMMIT"
