@@ -6,6 +6,7 @@ What a caller may not read is said to be unknown, in the same words. Who read wh
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncIterable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from fleet.work.blob_errors import BlobError, DiskFullError, OffsetError, OverQu
 from fleet.work.blobs import Blobs, unknown_blob
 from fleet.work.caller import Caller
 from fleet.work.errors import BusyError, NotAllowedError
+from fleet.work.handed_over import handed_over
 from fleet.work.interrupted import Interrupted, Key
 from fleet.work.possession import Possession
 from fleet.work.requests import EntryRequest
@@ -99,12 +101,13 @@ class Contents:
         owner = await self._owner(caller, context, digest)
         if owner is None:
             raise unknown_blob()
-        handle, size = await asyncio.to_thread(self._blobs.read, owner, digest)
         if read:
             self._reads.append(Read(self._now(), caller.by, digest))
             if len(self._reads) >= MOST_NOTED:
                 await self.note_reads()
-        return handle, size
+        return await handed_over(
+            partial(self._blobs.read, owner, digest), lambda found: os.close(found[0])
+        )
 
     async def note_reads(self) -> None:
         """Have who read what in the store's log."""
@@ -254,7 +257,7 @@ class Contents:
         """A new upload. One that waits to go on, perhaps never does, is no reason to refuse it."""
         begin = partial(self._blobs.begin, key.group, key.digest, key.size, self._now())
         try:
-            return await asyncio.to_thread(begin)
+            return await handed_over(begin, Upload.abandon)
         except OverQuotaError:
             waiting = self._interrupted.take_all(key.group)
             if not waiting:
@@ -264,14 +267,18 @@ class Contents:
             if not waiting:
                 raise
         await self._abandon(waiting)
-        return await asyncio.to_thread(begin)
+        return await handed_over(begin, Upload.abandon)
 
     async def _take(self, key: Key) -> tuple[Upload | None, int]:
         """The upload that waits, which waits no more, and how far it is."""
         upload = self._interrupted.take(key)
         if upload is None:
             return None, 0
-        at = await asyncio.to_thread(lambda: upload.goes_on_at)
+        try:
+            at = await asyncio.to_thread(lambda: upload.goes_on_at)
+        except BaseException:  # whoever asked has gone: it waits on
+            await self._abandon(self._interrupted.keep(key, upload))
+            raise
         if at is None:  # it ended, or broke, after whoever sent it was gone
             await self._abandon([upload])
             return None, 0
@@ -282,10 +289,10 @@ class Contents:
         await self._abandon(self._interrupted.over())
 
     async def _abandon(self, uploads: Sequence[Upload]) -> None:
-        """In a thread, where it waits for one that still writes."""
-        for upload in uploads:
-            gone = asyncio.get_running_loop().run_in_executor(None, upload.abandon)
-            await asyncio.shield(gone)
+        """In threads, where each waits for one that still writes."""
+        loop = asyncio.get_running_loop()
+        gone = [loop.run_in_executor(None, upload.abandon) for upload in uploads]
+        await asyncio.shield(asyncio.gather(*gone))
 
 
 def entry_of(entries: list[Entry], version: int | None) -> Entry:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,10 +17,11 @@ import pytest
 
 from fleet.work import upload as upload_module
 from fleet.work.blob_errors import MismatchError, OffsetError, OverQuotaError
-from fleet.work.blobs import BLOCK, Blobs
+from fleet.work.blobs import BLOCK, INCOMING, Blobs
 from fleet.work.caller import Caller
 from fleet.work.contents import Contents
 from fleet.work.limits import MIB, BlobLimits
+from fleet.work.upload import Upload
 
 NOW = 1_790_000_000.0
 CONTENT = os.urandom(3 * MIB)
@@ -128,6 +132,95 @@ def test_a_broken_upload_is_never_whole(blobs: Blobs, monkeypatch: pytest.Monkey
         with pytest.raises(MismatchError):
             upload.finish()
     assert blobs.size("red", digest) is None
+
+
+async def test_who_goes_while_its_upload_waits_for_a_thread_leaves_nothing_open(
+    contents: Contents, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, begins, goes_on = blobs.begin, threading.Event(), threading.Event()
+
+    made: list[Upload] = []
+
+    def begin_late(*given: Any) -> Upload:
+        begins.set()
+        goes_on.wait(30)
+        made.append(begin(*given))
+        return made[0]
+
+    monkeypatch.setattr(blobs, "begin", begin_late)
+    sender = asyncio.create_task(put(contents, sent(CONTENT)))
+    await asyncio.to_thread(begins.wait, 30)
+    sender.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sender
+    goes_on.set()
+    incoming = blobs._folder / INCOMING
+    await until(lambda: made and not open_below(blobs._folder))
+    await until(lambda: blobs.used("red") == 0 and not list(incoming.iterdir()))
+
+
+async def test_who_goes_while_its_content_is_opened_leaves_nothing_open(
+    contents: Contents, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(contents, sent(CONTENT))
+    read, begins, goes_on = blobs.read, threading.Event(), threading.Event()
+    opened: list[int] = []
+
+    def read_late(*given: Any) -> tuple[int, int]:
+        begins.set()
+        goes_on.wait(30)
+        found = read(*given)
+        opened.append(found[0])
+        return found
+
+    monkeypatch.setattr(blobs, "read", read_late)
+    digest = f"sha256:{sha256(CONTENT).hexdigest()}"
+    reader = asyncio.create_task(contents.open_blob(Caller("cli"), "red", digest))
+    await asyncio.to_thread(begins.wait, 30)
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    goes_on.set()
+    await until(lambda: opened and not open_below(blobs._folder))
+
+
+async def test_who_goes_while_it_asks_where_to_go_on_leaves_it_to_wait(
+    contents: Contents, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BrokeOffError):
+        await put(contents, sent(CONTENT[:MIB], breaks_off=True))
+    begins, goes_on = threading.Event(), threading.Event()
+    where = Upload.goes_on_at
+
+    def late(upload: Upload) -> int | None:
+        begins.set()
+        goes_on.wait(30)
+        return where.fget(upload)  # type: ignore[attr-defined,no-any-return]
+
+    with monkeypatch.context() as slow:
+        slow.setattr(Upload, "goes_on_at", property(late))
+        sender = asyncio.create_task(put(contents, sent(CONTENT[MIB:]), MIB))
+        await asyncio.to_thread(begins.wait, 30)
+        sender.cancel()
+        goes_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await sender
+    assert await put(contents, sent(CONTENT[MIB:]), MIB)
+
+
+def open_below(folder: Path) -> list[Path]:
+    """Files there that this process has open."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(link.readlink())
+    return [path for path in found if folder in path.parents]
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - threads and files tell nobody
+            await asyncio.sleep(0.01)
 
 
 async def test_what_waits_makes_room_for_what_comes(contents: Contents, blobs: Blobs) -> None:
