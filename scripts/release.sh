@@ -42,7 +42,7 @@ version=$("$tools/python" scripts/release_notes.py version)
 # What was built is what is told, installs beside locked packages, and runs.
 "$tools/python" -m twine check --strict "$out"/*.whl "$out"/*.tar.gz >&2
 find_python >"$work/python"
-for lock in hub signing; do
+for lock in hub-postgres signing; do
     "$(cat "$work/python")" -m venv "$work/$lock"
     "$work/$lock/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
         -r "requirements/$lock.txt"
@@ -51,7 +51,7 @@ for lock in hub signing; do
     "$work/$lock/bin/python" -m pip --disable-pip-version-check check >&2
     "$work/$lock/bin/python" -m pip --quiet --disable-pip-version-check uninstall -y pip setuptools \
         >&2 2>/dev/null || true
-    case $lock in hub) name=hub ;; *) name=sidecar ;; esac
+    case $lock in hub-postgres) name=hub ;; *) name=sidecar ;; esac
     "$tools/cyclonedx-py" environment --output-reproducible --pyproject pyproject.toml --mc-type application \
         --output-format JSON --output-file "$out/sbom-$name.cdx.json" "$work/$lock/bin/python" >&2
 done

@@ -18,6 +18,7 @@ from fleet.api.agent_lists import AgentLists, SiteLists
 from fleet.api.app import Inside
 from fleet.api.auth import SessionAuthenticator
 from fleet.api.backend import JsonObject
+from fleet.api.of_one_site import OfOneSite
 from fleet.api.to_sites import ToSites
 from fleet.contract.errors import FleetError
 from fleet.contract.timestamps import timestamp
@@ -155,7 +156,16 @@ class OtherSites:
                 own_token=lambda: HubClient.own_token_id(settings.home),
             )
 
-        return (to_sites,)
+        def of_one_site(authenticator: SessionAuthenticator) -> Middleware:
+            return Middleware(
+                OfOneSite,
+                authenticator=authenticator,
+                site_of=self._site_of,
+                others=self._others.keys,
+                own=settings.site,
+            )
+
+        return (to_sites, of_one_site)
 
     def _site_of(self, subject: str) -> str:
         if _is_known(self._hub, subject):

@@ -63,7 +63,7 @@ class ToSites:
         body = await request.body()
         site = request.query_params.get("site") or self._meant(scope["path"], body)
         if site in ("", self._own):
-            await self._app(scope, _replayed(body, receive), send)
+            await self._app(scope, replayed(body, receive), send)
             return
         outbox = self._outbox(site)
         if outbox is None:
@@ -74,7 +74,7 @@ class ToSites:
             self._app, outbox, self._authenticator, lambda: None, lambda: site, _no_link,
             self._own_token,
         )  # fmt: skip
-        await forwarding(scope, _replayed(body, receive), send)
+        await forwarding(scope, replayed(body, receive), send)
 
     def _meant(self, path: str, body: bytes) -> str:
         """The site of whoever a request is about; empty: this one.
@@ -111,7 +111,7 @@ def _no_link(_: str) -> bool:
     return False
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def replayed(body: bytes, receive: Receive) -> Receive:
     """The request once more, to whoever reads it now."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

@@ -17,6 +17,8 @@ from fleet.http.problems import HttpProblem
 from fleet.http.rate_limit import RateLimits
 from fleet.tokens import Principal, Role, Tokens
 
+NOT_OURS: Final = "this hub knows no such token: each home has its own, and it may be revoked"
+
 READERS: Final = (Role.ADMIN, Role.OPERATOR, Role.VIEWER)
 SCRAPERS: Final = (*READERS, Role.SCRAPER)
 OPERATORS: Final = (Role.ADMIN, Role.OPERATOR)
@@ -99,12 +101,14 @@ class Authenticator:
         address = request.client.host if request.client else "unknown"
         found = self._identified(request)
         if found is None:
-            if self._is_claimed(request):
+            claimed = self._is_claimed(request)
+            if claimed:
                 self._note_failure(address, now)
             raise HttpProblem(
                 HTTPStatus.UNAUTHORIZED,
-                "a token is needed",
-                f"Authorization: Bearer TOKEN; fleet token create --role {_least(request)}",
+                NOT_OURS if claimed else "a token is needed",
+                f"Authorization: Bearer TOKEN; fleet token create --role {_least(request)}"
+                " where this hub runs",
                 headers={"WWW-Authenticate": "Bearer"},
             )
         refuse_for(self._requests.wait(found.id or address, now), "too many requests")

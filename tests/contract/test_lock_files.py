@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCKS = {path.stem: path for path in (ROOT / "requirements").glob("*.txt")}
-EXTRAS = {"hub-demo": ("hub", "demo")}
+EXTRAS = {"hub-demo": ("hub", "demo"), "hub-postgres": ("hub", "postgres")}
 """Extras that a lock file is for, where its name is not that of one."""
 
 PIN = re.compile(
@@ -63,7 +63,7 @@ def test_every_line_of_a_lock_file_is_a_pin_with_hashes_and_no_address(name: str
 def test_what_is_shipped_is_what_is_tested() -> None:
     """Apart from what only releases and browsers need, which no test of ours imports."""
     tested = pinned(LOCKS["dev"])
-    for name in ("build", "hub", "hub-demo", "signing"):
+    for name in ("build", "hub", "hub-demo", "hub-postgres", "signing"):
         assert pinned(LOCKS[name]).items() <= tested.items(), name
     for name in ("e2e", "release"):
         shared = pinned(LOCKS[name]).keys() & tested.keys()
