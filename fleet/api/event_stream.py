@@ -7,11 +7,12 @@ then once for all of them.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+import orjson
 
 from fleet.contract.vocabulary import MessageKind, Word
 
@@ -56,8 +57,8 @@ class StreamEvent:
     def encoded(self) -> bytes:
         """As a server-sent event."""
         if self._text is None:
-            data = json.dumps(self.describe(), separators=(",", ":"))
-            self._text = f"id: {self.id}\r\nevent: {self.name}\r\ndata: {data}\r\n\r\n".encode()
+            head = f"id: {self.id}\r\nevent: {self.name}\r\ndata: ".encode()
+            self._text = head + orjson.dumps(self.describe()) + b"\r\n\r\n"
         return self._text
 
 

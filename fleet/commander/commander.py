@@ -7,7 +7,6 @@ broker's queue, where they could neither be reordered nor withdrawn.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -15,7 +14,11 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
+from msgspec.json import Decoder
+
 from fleet.commander.over_broker import MAX_AGAIN
+from fleet.contract.answer_fast_path import ReplyPart
 from fleet.contract.errors import BrokerError
 from fleet.contract.timestamps import timestamp, ulid, ulids
 from fleet.contract.vocabulary import MessageKind, Priority, ReplyCode, Result, Verb
@@ -197,17 +200,18 @@ class Commander:
         ended: dict[str, IssuedCommand] = {}
         back: dict[str, None] = {}
         asked: list[tuple[IssuedCommand, int]] = []
-        distrusted: list[StoredMessage] = []
+        distrusted: list[tuple[StoredMessage, ReplyPart]] = []
         for item in items:
             if isinstance(item, StoredMessage):
-                again = self._asked_again(item)
-                command = None if again else self._replied(item)
-                if again is not None:
-                    asked.append(again)
-                elif command is not None:
-                    ended[command.id] = command
-                elif not item.retained and _code(item) in DISTRUST:
-                    distrusted.append(item)
+                reply, boot = _answer(item)
+                command = self._book.asked(item.agent, reply.to) if reply else None
+                if reply is None or command is None:
+                    if reply and not item.retained and reply.code in DISTRUST:
+                        distrusted.append((item, reply))
+                elif boot is not None and self._may_ask_again(command, reply):
+                    asked.append((command, boot))
+                else:
+                    ended[command.id] = self._replied(command, reply, item.at)
             elif isinstance(item, StoredEvent):
                 back[item.event.agent] = None
         await self._save(list(ended.values()))
@@ -220,40 +224,30 @@ class Commander:
         present = [agent for agent in back if self._is_present(agent)]
         await self._dispatch([one for agent in present for one in self._book.waiting(agent, now)])
 
-    def _asked_again(self, item: StoredMessage) -> tuple[IssuedCommand, int] | None:
-        """The command that a sidecar wants signed for its session, and that session; None where
-        the reply in `item` is another one, or we have done so often enough."""
-        reply, boot = _reply(item), json.loads(item.payload).get("boot")
-        if reply.get("code") != ReplyCode.OTHER_SESSION or boot is None:
-            return None
-        command = self._book.asked(item.agent, reply.get("to"))
-        if command is None or self._again.get(command.id, 0) >= MAX_AGAIN:
-            return None
+    def _may_ask_again(self, command: IssuedCommand, reply: ReplyPart) -> bool:
+        """Whether a sidecar wants `command` signed for its session, and did not too often; that is
+        counted."""
+        if reply.code is not ReplyCode.OTHER_SESSION or self._again.get(command.id, 0) >= MAX_AGAIN:
+            return False
         self._again[command.id] = self._again.get(command.id, 0) + 1
-        return command, boot
+        return True
 
-    def _replied(self, item: StoredMessage) -> IssuedCommand | None:
-        """The command that the reply in `item` ends; None where it ends none of ours."""
-        reply = _reply(item)
-        command = self._book.asked(item.agent, reply.get("to"))
-        if command is None:
-            return None
+    def _replied(self, command: IssuedCommand, reply: ReplyPart, at: float) -> IssuedCommand:
+        """`command` as it ends by the reply that came at `at`."""
         if command.sent is not None:
             for observer in self._latency_observers:
-                observer(max(0.0, item.at - command.sent))
-        code = ReplyCode(reply["code"]) if reply.get("code") else None
-        return command.replied(Result(reply["result"]), code, reply.get("took"), item.at)
+                observer(max(0.0, at - command.sent))
+        return command.replied(reply.result, reply.code, reply.took, at)
 
-    async def _tell_of(self, refusals: list[StoredMessage]) -> None:
+    async def _tell_of(self, refusals: list[tuple[StoredMessage, ReplyPart]]) -> None:
         """Say which commands were refused that are not ours, or had their answer before. One that
         was given up may have waited at the broker for a session that came too late."""
         told: list[Event] = []
-        for item in refusals:
-            wire, since = _reply(item).get("to"), item.at - RETENTION
+        for item, reply in refusals:
+            wire, code, since = reply.to, str(reply.code), item.at - RETENTION
             asked = partial(self._hub.store.commands, agent=item.agent, since=since, limit=MAX_OPEN)
             sent = await self._hub.committer.patience.until_taken(asked)
             if not any(one.wire == wire and one.state in GIVEN_UP for one in sent):
-                code = _code(item)
                 told.append(Event(Fact.COMMAND_REFUSED, item.agent, item.at, code, id=wire or ""))
                 _log.warning("%s refused a command that is not the hub's: %s", item.agent, code)
         if told:
@@ -337,11 +331,17 @@ def _concerns_commands(item: Item) -> bool:
     return isinstance(item, StoredEvent) and item.event.fact in (Fact.BIRTH, Fact.VERDICT)
 
 
-def _reply(item: StoredMessage) -> dict[str, Any]:
-    """The reply in a message, which was judged when it was stored; empty: there is none."""
-    reply: dict[str, Any] | None = json.loads(item.payload).get("reply")
-    return reply or {}
+class _Answer(Struct):
+    """What counts here of a status, which was judged when it was stored."""
+
+    reply: ReplyPart | None = None
+    boot: int | None = None
 
 
-def _code(item: StoredMessage) -> str:
-    return str(_reply(item).get("code", ""))
+_decode = Decoder(_Answer).decode
+
+
+def _answer(item: StoredMessage) -> tuple[ReplyPart | None, int | None]:
+    """The reply in a message, if there is one, and the session of who gave it."""
+    answer = _decode(item.payload)
+    return answer.reply, answer.boot

@@ -5,9 +5,10 @@ Times are seconds since the epoch on the hub's clock.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
+
+import orjson
 
 from fleet.contract.rejection import Rejected
 from fleet.contract.timestamps import timestamp
@@ -38,7 +39,7 @@ def described_message(stored: StoredMessage) -> dict[str, Any]:
         "agent": stored.agent or None,
         "kind": stored.kind.value,
         "retained": stored.retained,
-        "message": json.loads(stored.payload),
+        "message": orjson.loads(stored.payload),
     }
 
 
