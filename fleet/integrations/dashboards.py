@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from fleet.contract.vocabulary import Word
+from fleet.contract.vocabulary import Check, Word
+from fleet.domain.verdict import Verdict
 
 
 class Look(Word):
@@ -27,7 +28,8 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """`width` is of 24 columns; `unit` is one of Grafana's."""
+    """`width` is of 24 columns; `unit` is one of Grafana's. `words`: what 0, 1, … mean, each with
+    a colour."""
 
     title: str
     look: Look
@@ -35,6 +37,7 @@ class Panel:
     unit: str = "short"
     width: int = 12
     height: int = 8
+    words: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,29 @@ def _declared(name: str, legend: str) -> Query:
     return Query(f'rate(fleet_agent_metric_{name}{{agent=~"$agent"}}[$__rate_interval])', legend)
 
 
+VERDICTS: Final[dict[Word, str]] = {
+    Verdict.OK: "green", Verdict.DEGRADED: "yellow", Verdict.LATE: "orange", Verdict.STALE: "red",
+    Verdict.OFFLINE: "dark-red", Verdict.UNKNOWN: "gray", Verdict.GHOST: "purple",
+}  # fmt: skip
+CHECKS: Final[dict[Word, str]] = {
+    Check.PASS: "green", Check.WARN: "yellow", Check.FAIL: "red", Check.UNKNOWN: "gray",
+}  # fmt: skip
+
+
+CHOSEN: Final = ', agent=~"$agent"'
+
+
+def _words(
+    title: str, metric: str, label: str, colours: dict[Word, str], of: str, chosen: str = ""
+) -> Panel:
+    """One line for each `of`: the word in `label`, over time."""
+    numbered = enumerate(colours)
+    terms = (f'{metric}{{{label}="{word}"{chosen}}} * {number}' for number, word in numbered)
+    query = Query(f"max by ({of}) ({' or '.join(terms)})", f"{{{{{of}}}}}")
+    words = tuple((word.value, colour) for word, colour in colours.items())
+    return Panel(title, Look.STATES, (query,), words=words)
+
+
 FLEET: Final = Dashboard(
     "fleet",
     "Fleet",
@@ -69,8 +95,7 @@ FLEET: Final = Dashboard(
         _stat("Link to the broker", "fleet_link_up"),
         _stat("Commands open", "fleet_commands_open"),
         _stat("Room for the store", "fleet_store_free_bytes", "bytes"),
-        Panel("Verdicts", Look.STATES,
-              (Query("sum by (agent, state) (fleet_agent_state)", "{{agent}} {{state}}"),)),
+        _words("Verdicts", "fleet_agent_state", "state", VERDICTS, "agent"),
         Panel("Problems", Look.TABLE, (Query("fleet_problem"),)),
         _lines("Time since the last bus heartbeat",
                Query("topk(10, fleet_agent_heartbeat_age_seconds)", "{{agent}}"), unit="s"),
@@ -116,9 +141,8 @@ AGENT: Final = Dashboard(
         _stat("Missing messages", 'fleet_agent_missing_messages{agent=~"$agent"}'),
         _stat("Availability, 1 day",
               'avg_over_time(fleet_agent_up{agent=~"$agent"}[1d])', "percentunit"),
-        Panel("Verdict", Look.STATES, (Query('fleet_agent_state{agent=~"$agent"}', "{{state}}"),)),
-        Panel("Checks", Look.STATES,
-              (Query('fleet_agent_check{agent=~"$agent"}', "{{plane}} {{result}}"),)),
+        _words("Verdict", "fleet_agent_state", "state", VERDICTS, "agent", CHOSEN),
+        _words("Checks", "fleet_agent_check", "result", CHECKS, "plane", CHOSEN),
         Panel("Problems", Look.TABLE, (Query('fleet_problem{agent=~"$agent"}'),)),
         Panel("What runs", Look.TABLE, (Query('fleet_agent_info{agent=~"$agent"}'),)),
         _lines("Tokens", _declared("tokens_input_total", "input"), unit="cps"),

@@ -80,6 +80,15 @@ def _placed(panels: tuple[Panel, ...]) -> list[dict[str, Any]]:
     return placed
 
 
+def _mappings(panel: Panel) -> dict[str, Any]:
+    """What numbers stand for words, and in which colour."""
+    options = {
+        str(number): {"text": word, "color": colour, "index": number}
+        for number, (word, colour) in enumerate(panel.words)
+    }
+    return {"mappings": [{"type": "value", "options": options}]} if options else {}
+
+
 def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
     table = panel.look.value == "table"
     targets = [
@@ -100,6 +109,6 @@ def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
         "type": panel.look.value,
         "datasource": _SOURCE,
         "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": panel.unit}, "overrides": []},
+        "fieldConfig": {"defaults": {"unit": panel.unit} | _mappings(panel), "overrides": []},
         "targets": targets,
     }
