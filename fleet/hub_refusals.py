@@ -19,6 +19,9 @@ AT_HOME: Final = {
 }
 """What the hub's remedies, which speak of HTTP, are at the command line."""
 
+UNKNOWN_AGENT: Final = "unknown-agent"
+"""The code of a refusal: somebody is named of whom the hub has not heard."""
+
 MAX_REFUSAL: Final = 64 * 1024
 """Bytes read of a problem document."""
 

@@ -42,7 +42,7 @@ class Lists(Protocol):
 
     async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], AgentPage]: ...
 
-    async def problems(self, limit: int | None) -> list[JsonObject]: ...
+    async def problems(self, limit: int | None, site: str | None = None) -> list[JsonObject]: ...
 
     def of_hubs(self) -> list[JsonObject]:
         """Those of `problems` that are a hub's own, or a site's."""
@@ -104,7 +104,7 @@ class AgentLists:
             )  # fmt: skip
         return replace(view, site=site) if site else view
 
-    async def problems(self, limit: int | None) -> list[JsonObject]:
+    async def problems(self, limit: int | None, _site: str | None = None) -> list[JsonObject]:
         model, now = self.hub.read_model, self.hub.committer.now()
         suspects, found = model.suspects(), list[Problem]()
         for start in range(0, len(suspects), SLICE):
@@ -187,12 +187,18 @@ class SiteLists:
         every = [self._own, *self._others]
         return [one for one in every if wanted.site in (None, one.hub.settings.site)]
 
-    async def problems(self, limit: int | None) -> list[JsonObject]:
-        found = await self._own.problems(limit)
-        for one in list(self._others):  # they may change meanwhile
+    async def problems(self, limit: int | None, site: str | None = None) -> list[JsonObject]:
+        """`site`: of that one alone, and that it is lost, whoever tells it."""
+        found: list[JsonObject] = []
+        for one in (self._own, *self._others):  # they may change meanwhile
+            here = one.hub.settings.site
             told = one.of_hubs() if one.lost else await one.problems(limit)
-            if one.hub_speaks:
-                found += [problem | {"site": one.hub.settings.site} for problem in told]
+            if site not in (None, here):
+                told = [problem for problem in told if problem["agent"] == f"{SUBJECT}{site}"]
+            if one is self._own:
+                found += told
+            elif one.hub_speaks:
+                found += [problem | {"site": here} for problem in told]
         return sorted(found, key=_of_hubs_first)[:limit]
 
     def of_hubs(self) -> list[JsonObject]:

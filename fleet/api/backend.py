@@ -103,7 +103,7 @@ class Backend(Protocol):
         """
         ...
 
-    async def problems(self, limit: int | None) -> list[JsonObject]:
+    async def problems(self, limit: int | None, site: str | None = None) -> list[JsonObject]:
         """What is wrong with the hub itself, then with all agents, worst first; at most `limit`.
 
         The loop has its turns meanwhile.

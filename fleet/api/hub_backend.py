@@ -130,8 +130,8 @@ class HubBackend:
         here = self._hub.bus.broker
         return None if here == self._hub.settings.broker else here.place
 
-    async def problems(self, limit: int | None) -> list[JsonObject]:
-        return await self.lists.problems(limit)
+    async def problems(self, limit: int | None, site: str | None = None) -> list[JsonObject]:
+        return await self.lists.problems(limit, site)
 
     def agent(self, name: str) -> JsonObject | None:
         return self.lists.agent(name)

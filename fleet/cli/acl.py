@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fleet.broker_kind import BrokerKind
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.common import note, table, with_connection, with_output, write_json
 from fleet.settings import Settings
 
@@ -24,7 +25,10 @@ def acl() -> None:
 
 
 @acl.command()
-@click.option("--agent", metavar="NAME", help="Try with this agent's own credential instead.")
+@click.option(
+    "--agent", metavar="NAME", help="Try with this agent's own credential instead.",
+    shell_complete=complete_agents,
+)  # fmt: skip
 @click.option(
     "--agent-password-file", type=click.Path(dir_okay=False, path_type=Path),
     help="0600 file with that agent's secret. Its sidecar is pushed out meanwhile.",

@@ -11,6 +11,7 @@ import click
 
 from fleet.broker_kind import BrokerKind
 from fleet.cli import agent_leaving, agent_output, agent_work
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.agent_output import Destination, with_place
 from fleet.cli.agent_work import Allowed, with_work
 from fleet.cli.common import note, table, with_connection, with_output, with_settings, write_json
@@ -121,7 +122,7 @@ def list_(settings: Settings, everyone: bool, output: str) -> None:
 
 
 @agent.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_agents)
 @click.option("--finish", is_flag=True, help="End the old credential now.")
 @click.option(
     "--wait", default=0.0, metavar="SECONDS",

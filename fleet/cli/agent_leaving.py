@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from fleet.cli import agent_output
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.agent_output import Destination, with_place
 from fleet.cli.common import note, table, with_connection, with_output, write_json
 from fleet.contract.errors import ConfigError, FleetError
@@ -29,7 +30,7 @@ class NotWholeError(FleetError):
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_agents)
 @click.option("--history", is_flag=True, help="Also erase what the hub has stored of it.")
 @click.option("--account-gone", is_flag=True, help="You ended its account at the broker.")
 @with_output("table", "json")
@@ -62,7 +63,7 @@ def revoke(settings: Settings, name: str, history: bool, account_gone: bool, out
 
 
 @click.command()
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_agents)
 @click.option("--history", is_flag=True, help="Also erase what the hub has stored of them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--force", is_flag=True, help="Also where acknowledgements are lost by it.")

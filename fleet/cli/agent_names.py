@@ -39,12 +39,16 @@ class AgentName(click.ParamType[str]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        given = ctx.params.get("home")
-        return [
-            CompletionItem(name)
-            for name in known_names(str(given) if given else None)
-            if name.startswith(incomplete)
-        ][:MOST]
+        return complete_agents(ctx, param, incomplete)
+
+
+def complete_agents(
+    ctx: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """For a parameter that takes names of agents, and perhaps other words beside them."""
+    given = ctx.params.get("home")
+    names = known_names(str(given) if given else None)
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)][:MOST]
 
 
 def known_names(home: str | None) -> list[str]:

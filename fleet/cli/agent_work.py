@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.common import note, with_output, with_settings, write_json
 from fleet.contract.errors import ConfigError
 from fleet.contract.work_vocabulary import TASK_KIND_TEXT, BuiltInKind
@@ -71,7 +72,7 @@ def with_work(function: F) -> F:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_agents)
 @click.option("--can", multiple=True, metavar="KINDS", help="Kinds of task it may claim, as a,b.")
 @click.option("--cannot", is_flag=True, help="No kind but those that every sidecar knows.")
 @click.option(

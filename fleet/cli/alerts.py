@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import click
 
+from fleet.cli.agent_names import complete_agents
+from fleet.cli.alert_output import show
 from fleet.cli.common import (
     note,
     paint,
     say,
-    table,
     with_output,
     with_settings,
     write_json,
     write_jsonl,
 )
-from fleet.cli.silence_words import check_scope, described, lasting, say_id
+from fleet.cli.silence_words import check_scope, lasting, say_id
 from fleet.cli.time_types import Seconds
 from fleet.contract.errors import ConfigError, FleetError
 from fleet.contract.vocabulary import AlertState
@@ -39,66 +40,25 @@ def alerts(context: click.Context) -> None:
 
 @alerts.command("list")
 @click.option("--history", is_flag=True, help="Also those that are over.")
-@with_output("table", "json", "jsonl")
+@with_output("table", "wide", "json", "jsonl")
 @with_settings("home", "hub", "hub_token_file")
 def list_(settings: Settings, history: bool = False, output: str = "table") -> None:
-    """Alerts, worst first, and silences."""
+    """Alerts, worst first, and silences; with -o wide or json also who was told of each, by which
+    route, and what the receiver answered."""
     hub = HubClient.needed(settings)
-    answer = hub.get(f"/v1/alerts?history={str(history).lower()}")
+    wanted = {"history": str(history).lower(), "told": str(output != "table").lower()}
+    answer = hub.get(f"/v1/alerts?{urlencode(wanted)}")
     with hub.reading():
         if output == "json":
             write_json(answer)
         elif output == "jsonl":
             write_jsonl(answer["alerts"])
         else:
-            _show(answer)
-
-
-def _show(answer: dict[str, Any]) -> None:
-    if answer["alerts"]:
-        click.echo(
-            table(
-                ("severity", "agent", "code", "state", "since", "acknowledged", "silenced"),
-                [_row(alert) for alert in answer["alerts"]],
-            )
-        )
-    else:
-        note("no alert fires")
-    for route in answer.get("routes", ()):
-        _note_route(route)
-    for silence in answer["silences"]:
-        note(f"silence {silence['id']}: {described(silence)}, until {silence['until']}")
-
-
-def _note_route(route: dict[str, Any]) -> None:
-    """What an operator should know of a route that is not well, a line each."""
-    name = route["name"]
-    if route["waiting"] and not route["working"]:
-        note(f"route {name} does not deliver: {route['waiting']} wait")
-    for one in route["set_aside"]:
-        more = f" and {one['more']} more" if one["more"] else ""
-        note(
-            f"route {name} would not take {one['code']} ({one['state']}) of"
-            f" {', '.join(one['agents'])}{more} at {one['at']}: {one['why']}"
-        )
-    if route["set_aside"]:
-        note(f"Try: fleet alerts retry {name}, once the receiver takes it")
-
-
-def _row(alert: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        paint(alert["severity"]),
-        alert["agent"] or (f"hub of {alert['site']}" if "site" in alert else "hub"),
-        " ".join([alert["code"], *alert.get("planes", ())]),
-        f"flapping, {alert['state']}" if alert.get("flapping_since") else alert["state"],
-        alert["since"],
-        alert["acknowledged_by"] or "no",
-        "yes" if alert["silenced"] else "no",
-    )
+            show(answer, wide=output == "wide")
 
 
 @alerts.command()
-@click.argument("agent")
+@click.argument("agent", shell_complete=complete_agents)
 @click.argument("code")
 @with_settings("home", "hub", "hub_token_file")
 def ack(settings: Settings, agent: str, code: str) -> None:
@@ -108,7 +68,7 @@ def ack(settings: Settings, agent: str, code: str) -> None:
 
 
 @alerts.command()
-@click.option("--agent", help="Only this agent.")
+@click.option("--agent", help="Only this agent.", shell_complete=complete_agents)
 @click.option("--code", help="Only this code.")
 @click.option("--all", "everyone", is_flag=True, help="Every agent, and every code unless --code.")
 @click.option("--for", "seconds", type=Seconds(), default="1h", show_default=True)

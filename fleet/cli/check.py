@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.common import finish, note, say, with_connection
 from fleet.contract.errors import FleetError
 from fleet.settings import Settings
@@ -23,7 +24,7 @@ NAMED = 5
 
 
 @click.command()
-@click.argument("agents", nargs=-1, metavar="[AGENT...]")
+@click.argument("agents", nargs=-1, metavar="[AGENT...]", shell_complete=complete_agents)
 @with_connection
 def check(settings: Settings, agents: Sequence[str]) -> int:
     """One line and an exit code: 0 ok, 1 warning, 2 critical, 3 unknown.

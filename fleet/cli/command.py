@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from fleet.cli.agent_names import AgentName, known_names
 from fleet.cli.common import finish, note, paint, say, with_connection, with_output, write_jsonl
+from fleet.cli.wrong_calls import unknown_agent
 from fleet.contract.errors import ConfigError
 from fleet.contract.limits import DEFAULT_TTL, MAX_TTL
-from fleet.contract.topics import is_agent_name
 from fleet.contract.vocabulary import Priority, Result, Verb
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
     from fleet.commander.over_broker import AgentReply, CommandMessage
+    from fleet.hub_client import HubError
 
 
 class CommandTransport(Protocol):
@@ -66,7 +68,7 @@ class Plan:
 
 @click.command()
 @click.argument("verb", type=click.Choice([verb.value for verb in Verb]))
-@click.argument("agents", nargs=-1, metavar="[AGENT...]")
+@click.argument("agents", nargs=-1, metavar="[AGENT...]", type=AgentName())
 @click.option("--all", "everyone", is_flag=True, help="Every agent the bus knows.")
 @click.option("--group", help="The enrolled agents of this group.")
 @click.option("--batch", type=click.IntRange(min=0), default=0, help="Agents asked at once.")
@@ -111,9 +113,6 @@ def command(
     )
     if bool(plan.agents) == plan.everyone:
         raise click.UsageError("name the agents, or give --all or --group")
-    for name in plan.agents:
-        if not is_agent_name(name):
-            raise ConfigError(f"{name!r} is not an agent name", "", "fleet status lists them")
     _limit(plan.limit, 1)
     report = AnswerPrinter(output)
     return finish(_carry_out(settings, plan, report, direct=direct, dry_run=dry_run))
@@ -196,6 +195,7 @@ async def _carry_out(
     settings: Settings, plan: Plan, report: AnswerPrinter, *, direct: bool, dry_run: bool
 ) -> int:
     from fleet.commander.over_broker import CommandMessage
+    from fleet.hub_client import HubError
 
     async with _way(settings, direct=direct) as way:
         known = await way.known() if plan.everyone else []
@@ -211,12 +211,29 @@ async def _carry_out(
                 await asyncio.sleep(plan.pause)
             whole_fleet = plan.everyone and len(batch) == len(known)
             order = CommandMessage(plan.verb, () if whole_fleet else batch, plan.ttl, plan.priority)
-            async for answer in way.send(order, batch, plan.patience):
-                report.answer(answer)
+            try:
+                async for answer in way.send(order, batch, plan.patience):
+                    report.answer(answer)
+            except HubError as refused:
+                await asyncio.to_thread(_name_the_unknown, settings, batch, refused)
+                raise
             missing = [agent for agent in batch if agent not in report.results]
             for agent, fate in (await way.fates(missing)).items():
                 report.unanswered(agent, fate)
     return report.end()
+
+
+def _name_the_unknown(settings: Settings, agents: Sequence[str], refused: HubError) -> None:
+    """
+    Raises:
+        ConfigError: the hub refused because it has not heard of one of the `agents`.
+    """
+    from fleet.hub_refusals import UNKNOWN_AGENT
+
+    known = known_names(str(settings.home)) if refused.code == UNKNOWN_AGENT else []
+    unknown = next((name for name in agents if name not in known), None)
+    if known and unknown is not None:
+        raise unknown_agent(unknown, known) from refused
 
 
 def _members(settings: Settings, group: str) -> list[str]:

@@ -53,7 +53,11 @@ EXAMPLES: Final = {
     "maintenance end": ("fleet maintenance end maintenance-01KB5QZ2M4W3J8X7V6T5S4R3Q2",),
     "maintenance list": ("fleet maintenance list", "fleet maintenance list -o json"),
     "alerts lift": ("fleet alerts lift maintenance-all",),
-    "alerts list": ("fleet alerts list", "fleet alerts list --history -o jsonl"),
+    "alerts list": (
+        "fleet alerts list",
+        "fleet alerts list -o wide",
+        "fleet alerts list --history -o jsonl",
+    ),
     "alerts retry": ("fleet alerts retry", "fleet alerts retry oncall"),
     "alerts silence": (
         "fleet alerts silence --agent alpha --for 2h",

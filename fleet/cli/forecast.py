@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.common import (
     age,
     finish,
@@ -32,7 +33,7 @@ _NUMBERS = ("", "k", "M", "G", "T", "P")
 
 
 @click.command()
-@click.argument("agent", required=False)
+@click.argument("agent", required=False, shell_complete=complete_agents)
 @click.option("--group", metavar="NAME", help="Only of this group: what it uses, and its members.")
 @with_output("table", "json", "jsonl")
 @with_settings("home", "hub", "hub_token_file")

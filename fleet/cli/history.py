@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.common import finish, note, say, with_output, with_settings, write_jsonl
 from fleet.cli.time_types import Moment
 from fleet.contract.rejection import Rejected
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--since", type=Moment(), help="A time, or a span back: 6h, 2d.")
 @click.option("--until", type=Moment(), help="A time, or a span back.")
-@click.option("-a", "--agent", help="Only this agent.")
+@click.option("-a", "--agent", help="Only this agent.", shell_complete=complete_agents)
 @click.option("-k", "--kind", type=click.Choice([kind.value for kind in MessageKind]))
 @click.option("--hourly", is_flag=True, help="Sums of each agent's hours, kept for a year.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=100, show_default=True)

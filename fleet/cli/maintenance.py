@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import click
 
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.common import note, table, with_output, with_settings, write_json, write_jsonl
 from fleet.cli.fitting import fit, terminal_width
 from fleet.cli.silence_words import check_scope, described, lasting, say_id
@@ -90,7 +91,7 @@ def _hidden(one: dict[str, Any]) -> str:
 
 
 @maintenance.command()
-@click.option("--agent", help="Only this agent.")
+@click.option("--agent", help="Only this agent.", shell_complete=complete_agents)
 @click.option("--group", help="Only this group.")
 @click.option("--site", help="Only agents with this label `site`.")
 @click.option("--code", help="Only this alert code.")

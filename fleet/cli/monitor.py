@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.common import finish, note, paint, say, with_connection, with_output, write_jsonl
 from fleet.cli.message_line import describe
 from fleet.cli.time_types import Moment
@@ -37,7 +38,10 @@ RECALLED: Final = 500
 
 
 @click.command()
-@click.option("-a", "--agent", "agents", multiple=True, metavar="NAME", help="Only this agent.")
+@click.option(
+    "-a", "--agent", "agents", multiple=True, metavar="NAME", help="Only this agent.",
+    shell_complete=complete_agents,
+)  # fmt: skip
 @click.option(
     "-k",
     "--kind",

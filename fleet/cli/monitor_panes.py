@@ -39,10 +39,16 @@ COLUMNS: Final[dict[Pane, tuple[str, ...]]] = {
 }
 
 
+SITE: Final = "site"
+"""A further column of the agents, where there are several sites."""
+
+
 def rows_of(state: FleetState) -> dict[Pane, Rows]:
     """The panes that need no hub; `monitor_hub_panes` fills the others."""
+    has_sites = any(view.site for view in state.views)
+    agents = [_agent(view) + ((view.site,) if has_sites else ()) for view in state.views]
     return {
-        Pane.AGENTS: [_agent(view) for view in state.views],
+        Pane.AGENTS: agents,
         Pane.GROUPS: _groups(state.views),
         Pane.ALERTS: [_problem(problem) for problem in state.problems],
     }

@@ -25,7 +25,7 @@ from textual.widgets import (
     TabPane,
 )
 
-from fleet.cli.monitor_panes import COLUMNS, Pane, Rows, narrowed, rows_of
+from fleet.cli.monitor_panes import COLUMNS, SITE, Pane, Rows, narrowed, rows_of
 from fleet.contract.errors import FleetError
 from fleet.contract.printable import printable
 from fleet.domain.problems import ExitCode
@@ -159,6 +159,8 @@ class Screen(App[None]):
             table = self._table(pane)
             row = table.cursor_row
             table.clear()
+            if rows and len(rows[0]) > len(table.columns):
+                table.add_column(SITE)
             shown = narrowed(rows, self._narrow)
             for cells in shown:
                 # As text: a string would be read as markup.

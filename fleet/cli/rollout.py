@@ -11,6 +11,7 @@ from urllib.parse import quote
 import click
 
 from fleet.cli import rollout_output
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.common import (
     clear_screen,
     note,
@@ -47,7 +48,10 @@ def rollout() -> None:
 
 @rollout.command()
 @click.option("--to", "version", required=True, metavar="VERSION", help="What is to run.")
-@click.option("--agent", "agents", multiple=True, metavar="NAME", help="This one; may be repeated.")
+@click.option(
+    "--agent", "agents", multiple=True, metavar="NAME", help="This one; may be repeated.",
+    shell_complete=complete_agents,
+)  # fmt: skip
 @click.option("--group", help="Agents of this group.")
 @click.option("--kind", type=KINDS, metavar="KIND", help="Agents of this kind, as openclaw.")
 @click.option("--again", is_flag=True, help="Also who refused this version, or failed with it.")

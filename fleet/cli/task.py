@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from fleet.cli import work_output
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.common import note, say, table, with_output, with_settings, write_json, write_jsonl
 from fleet.cli.time_types import Seconds
 from fleet.contract import patterns
@@ -97,7 +98,7 @@ def submit(settings: Settings, wait: bool, output: str, **asked: Any) -> None:
 )
 @click.option("--group", help="Of this group.")
 @click.option("--context", help="Of this session.")
-@click.option("--agent", help="For it, or held by it.")
+@click.option("--agent", help="For it, or held by it.", shell_complete=complete_agents)
 @click.option("--open", "is_open", is_flag=True, help="Those that have not ended.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=100, show_default=True)
 @with_output("table", "json", "jsonl")

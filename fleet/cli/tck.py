@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.common import (
     finish,
     note,
@@ -34,7 +35,10 @@ def tck() -> None:
 
 
 @tck.command()
-@click.option("--agent", required=True, metavar="NAME", help="Whom to examine, and nobody else.")
+@click.option(
+    "--agent", required=True, metavar="NAME", help="Whom to examine, and nobody else.",
+    shell_complete=complete_agents,
+)  # fmt: skip
 @click.option("--profile", type=click.Choice(PROFILES), default="sidecar", show_default=True)
 @click.option("--restart", default="", metavar="COMMAND", help="Command line that restarts it.")
 @click.option("--kill", default="", metavar="COMMAND", help="Command line that kills it.")

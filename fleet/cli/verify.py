@@ -6,13 +6,14 @@ import contextlib
 
 import click
 
+from fleet.cli.agent_names import complete_agents
 from fleet.cli.common import finish, paint, say, with_connection, with_output, write_json
 from fleet.cli.wrong_calls import unknown_agent
 from fleet.settings import Settings
 
 
 @click.command()
-@click.argument("agent")
+@click.argument("agent", shell_complete=complete_agents)
 @click.option("--container", help="Docker container; default: the agent's label container.")
 @click.option("--unit", help="systemd unit; default: the agent's label unit.")
 @click.option("--docker", "docker_url", help="unix://, tcp:// or ssh:// of the Docker daemon.")

@@ -12,6 +12,7 @@ import pytest
 from fleet.contract.timestamps import timestamp
 from tests.support.chromium import OVERFLOW, needs_axe, needs_chromium, signed_in, violations
 from tests.support.page_stage import Stage, staged
+from tests.support.served import fleet
 from tests.support.waiting import wait_until
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -98,6 +99,10 @@ def test_what_is_over_stands_below_with_who_was_told_of_its_end(page: Any, stage
     look(page, stage, "alerts")
     row = page.locator("tbody tr", has_text="cron-failure")
     expect(row).to_contain_text("oncall (webhook) of the end, HTTP 200")
+    shown = fleet("alerts", "list", "--history", "-o", "wide", environ=stage.hub.environ).stdout
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    over = "eve cron-failure oncall (webhook) taken HTTP 200 resolved "
+    assert [line for line in lines if line.startswith(over)], "a terminal says the same"
 
 
 def test_planes_have_lanes_and_equal_heartbeats_are_one_line(page: Any, stage: Stage) -> None:

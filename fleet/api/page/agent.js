@@ -68,6 +68,7 @@ export async function show(main, name) {
 function facts(agent) {
   const versions = Object.entries(agent.versions ?? {}).map(([what, v]) => `${what} ${v}`).join(", ");
   const pairs = [
+    ...(agent.site ? [["Site", `${agent.site}${agent.site_lost ? ", lost" : ""}`]] : []),
     ["Heard", ago(agent.age)], ["Up", age(agent.uptime)],
     ["Versions", versions || "unknown"], ["Kind", agent.kind ?? "unknown"],
     ["Group", agent.groups?.join(", ") || "none"],

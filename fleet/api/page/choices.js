@@ -1,4 +1,4 @@
-// Groups and labels to narrow the list by, and the metric that is drawn. What is chosen stands in the address.
+// Sites, groups and labels to narrow the list by, and the metric that is drawn. What is chosen stands in the address.
 
 import { get } from "./api.js";
 import { el, redraw, replace } from "./dom.js";
@@ -9,6 +9,7 @@ const FIRST = ["cpu_percent", "memory_bytes"]; // preferred while nobody chose o
 const OFTEN = 60_000; // ms after which labels are asked for again
 
 export function choices(narrow, draw) {
+  const site = el("select", { id: "site" });
   const group = el("select", { id: "group" });
   const label = el("select", { id: "label" });
   const metric = el("select", { id: "metric" });
@@ -17,8 +18,8 @@ export function choices(narrow, draw) {
   let asked = -OFTEN;
   let usual = "";
 
-  group.addEventListener("change", () => {
-    keep("group", group.value);
+  for (const one of [site, group]) one.addEventListener("change", () => {
+    keep(one.id, one.value);
     narrow();
   });
   label.addEventListener("change", () => {
@@ -59,7 +60,16 @@ export function choices(narrow, draw) {
     return wanted === NONE ? "" : wanted;
   };
 
-  function refresh(agents) {
+  // A fleet of one broker has none, and is not asked for one.
+  function showSites(sites) {
+    const several = sites.map((one) => [one.site, `${one.site} (${one.lost ? "lost" : one.agents})`]);
+    if (filter("site") && !sites.some((one) => one.site === filter("site"))) several.push([filter("site"), filter("site")]);
+    ofSite.hidden = several.length < 2 && !filter("site");
+    options(site, [["", "all"], ...several], filter("site"));
+  }
+
+  function refresh(agents, sites = []) {
+    showSites(sites);
     if (performance.now() - asked > OFTEN) {
       asked = performance.now();
       look().catch(() => { asked = -OFTEN; }); // the list says what is wrong
@@ -73,7 +83,9 @@ export function choices(narrow, draw) {
 
   showChips();
   const named = (text, node) => el("label", { for: node.id }, el("span", {}, text), node);
-  const node = el("span", { class: "choices" }, named("Group", group), named("Label", label), named("Metric", metric));
+  const ofSite = named("Site", site);
+  ofSite.hidden = true;
+  const node = el("span", { class: "choices" }, ofSite, named("Group", group), named("Label", label), named("Metric", metric));
   return { node, chips, refresh, metric: chosen };
 }
 

@@ -86,7 +86,7 @@ export async function show(main, _name, again) {
     fleet.agents.forEach((agent, at) => { agents[begin + at] = agent; });
     total = fleet.total;
     list.holds(total);
-    choice.refresh(fleet.agents);
+    choice.refresh(fleet.agents, fleet.sites);
     metricHead.textContent = choice.metric() || "Metric";
     place(...list.inSight());
     return fleet;
@@ -191,7 +191,7 @@ function pastCells(row, known, metric) {
 
 function narrowed() {
   const query = new URLSearchParams();
-  for (const name of ["q", "state", "group"]) if (filter(name)) query.set(name, filter(name));
+  for (const name of ["q", "state", "site", "group"]) if (filter(name)) query.set(name, filter(name));
   for (const label of filters("label")) query.append("label", label);
   return query;
 }

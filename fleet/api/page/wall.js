@@ -3,6 +3,7 @@
 
 import { get, mayOperate } from "./api.js";
 import { el, minute, remarks, replace, subject, word } from "./dom.js";
+import { filter } from "./filters.js";
 import { Verdict, WORST_FIRST } from "./vocabulary.js";
 
 const NAMED = 6; // agents with one problem that are named; the rest is counted
@@ -16,10 +17,12 @@ export async function show(main) {
   const agents = el("ul", { class: "wall-agents", "aria-label": "Agents, worst first" });
   const foot = el("p", { class: "wall-foot" });
   replace(main, el("h1", { class: "visually-hidden" }, "Wall"), summary, tiles, problems, agents, foot);
+  const site = filter("site"); // a wall of one site, where there are several
+  const only = site ? `&site=${encodeURIComponent(site)}` : "";
   stayLit();
 
   return async function refresh() {
-    const fleet = await get(`/v1/agents?limit=${SHOWN}`);
+    const fleet = await get(`/v1/agents?limit=${SHOWN}${only}`);
     const states = WORST_FIRST.filter((state) => fleet.counts[state] || state === Verdict.OK);
     replace(tiles, states.map((state) => tile(state, fleet.counts[state] ?? 0)));
     summary.textContent = states.map((state) => `${fleet.counts[state] ?? 0} ${state}`).join(", ");

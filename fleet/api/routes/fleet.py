@@ -85,7 +85,7 @@ async def agents(
     with _own_cursor():
         listed, about = await hub.agents(wanted)
     found = await in_slices(listed, json.dumps)
-    wrong = [] if brief else await hub.problems(limit)
+    wrong = [] if brief else await hub.problems(limit, site)
     problems = await in_slices(wrong, json.dumps)
     lists = f'"agents":[{",".join(found)}],"problems":[{",".join(problems)}]'
     return Response(f"{{{lists},{json.dumps(about)[1:]}", media_type="application/json")

@@ -16,6 +16,7 @@ from fleet.contract.topics import is_agent_name
 from fleet.contract.vocabulary import MessageKind, Reason, Word
 from fleet.http.auth import EVERYONE, OPERATORS
 from fleet.http.problems import HttpProblem
+from fleet.hub_refusals import UNKNOWN_AGENT
 from fleet.tokens import Principal, Role
 
 router = APIRouter(prefix="/v1", tags=["messages"])
@@ -53,7 +54,7 @@ async def send(body: SendBody, hub: Hub, caller: Operator) -> SentIds:
         return SentIds(ids=ids, broadcast=broadcast)
     except KeyError:
         raise HttpProblem(
-            HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents"
+            HTTPStatus.NOT_FOUND, "there is no such agent", "GET /v1/agents", code=UNKNOWN_AGENT
         ) from None
     except OverflowError:
         status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -55,6 +55,20 @@ def rows(app: Any, pane: str) -> list[list[str]]:
     return [[str(cell) for cell in table.get_row_at(n)] for n in range(table.row_count)]
 
 
+async def test_where_there_are_several_sites_each_agent_has_its_own() -> None:
+    several = FleetState([replace(view, site="lima") for view in VIEWS], [])
+
+    async def look_wide() -> FleetState:
+        return several
+
+    async with Screen(look_wide, nothing).run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert [row[-1] for row in rows(pilot.app, "agents")] == ["lima"] * 3
+    async with Screen(look, nothing).run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert len(rows(pilot.app, "agents")[0]) == len(COLUMNS[Pane.AGENTS])
+
+
 async def test_groups_alerts_and_work_have_their_panes() -> None:
     async with Screen(look, nothing, work).run_test(size=(120, 40)) as pilot:
         await pilot.pause()

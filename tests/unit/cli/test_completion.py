@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from fleet.cli.agent_names import known_names
+from fleet.cli.main import fleet as root
 from fleet.provisioning.registry import Enrolled, Registry
 
 
@@ -42,6 +45,25 @@ def test_commands_words_and_names_are_completed(home: Path) -> None:
     assert completed(home, "sta") == ["status"]
     assert completed(home, "status", "--state", "o") == ["ok", "offline"]
     assert completed(home, "status", "al") == ["albert", "alpha"]
+
+
+def parameters(command: click.Command) -> Iterator[click.Parameter]:
+    yield from command.params
+    if isinstance(command, click.Group):
+        for word in command.list_commands(click.Context(command)):
+            found = command.get_command(click.Context(command), word)
+            assert found is not None
+            yield from parameters(found)
+
+
+def test_wherever_a_command_takes_names_of_agents_they_are_completed(home: Path) -> None:
+    taking = [one for one in parameters(root) if one.name in ("agent", "agents", "choice")]
+    assert len(taking) > 12
+    context = click.Context(root)
+    context.params["home"] = str(home)
+    for one in taking:
+        offered = one.shell_complete(context, "be")
+        assert [item.value for item in offered] == ["beta"], one
 
 
 def test_where_nothing_can_be_read_nothing_is_offered(tmp_path: Path) -> None:
