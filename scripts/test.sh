@@ -40,6 +40,7 @@ xmllint libxml2-utils libxml2 launchd-property-lists
 '
 HEAVY='
 dockerd docker.io - Docker-probe-and-container-tests
+docker-registry docker-registry - rollout-of-a-container-by-its-digest
 docker-compose docker-compose - tests-of-the-compose-project
 bwrap bubblewrap - tests-of-isolated-workers
 mmdebstrap mmdebstrap - tests-of-the-images

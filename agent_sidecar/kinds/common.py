@@ -71,12 +71,15 @@ def process_probes(
     described: str,
     elsewhere: Callable[[], bool | str] = lambda: False,
     appears_in: Callable[[], Path | None] = lambda: None,
+    *,
+    tells_version: bool = False,
 ) -> list[Probe]:
     """The process plane, by every view that was asked for.
 
     Args:
         appears_in: the folder of the file that will name the process once it starts, or as much
             of the way to it as there is.
+        tells_version: a container's image says which version runs: nothing else does.
     """
     probes: list[Probe] = []
     if find is not None:
@@ -94,7 +97,8 @@ def process_probes(
         from agent_sidecar.probes.container import ContainerProbe
 
         socket = config.path("FLEET_DOCKER") or Path("/var/run/docker.sock")
-        probes.append(ContainerProbe(config.text("FLEET_CONTAINER"), socket))
+        name = config.text("FLEET_CONTAINER")
+        probes.append(ContainerProbe(name, socket, tells_version=tells_version))
     if config.text("FLEET_UNIT"):
         from agent_sidecar.probes.systemd import UnitProbe
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from agent_sidecar.config import Config
 from agent_sidecar.kinds import common
-from agent_sidecar.probes.base import Assembly, Probe
+from agent_sidecar.probes.base import Assembly
 from fleet.contract.vocabulary import Kind
 
 
 def assemble(config: Config) -> Assembly:
     find = common.find_pid(config)
     described = config.text("FLEET_PID_FILE") or f"the program {config.text('FLEET_PROCESS')}"
-    probes: list[Probe] = common.process_probes(config, find, described)
+    probes = common.process_probes(config, find, described, tells_version=True)
     probes += common.endpoint_probes(config)
     probes += common.work_probes(config)
     probes += common.cron_probes(config)

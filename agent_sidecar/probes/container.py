@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from agent_sidecar.probes.base import AlertEvidence, ProbeResult
 from agent_sidecar.probes.http import HttpAddress, get
+from agent_sidecar.probes.image_reference import version_of
 from agent_sidecar.probes.restarts import Restarts
 from fleet.contract.vocabulary import AlertCode, Check, Plane, Severity
 
@@ -39,13 +40,16 @@ class ContainerProbe:
     timeout = 2 * PATIENCE + 0.5
     ignores = "environment, labels, mounts and logs of the container"
 
-    def __init__(self, container: str, path: Path) -> None:
+    def __init__(self, container: str, path: Path, *, tells_version: bool = False) -> None:
+        """`tells_version`: nothing else knows which version runs, so its image's tag is it."""
+        self._tells_version = tells_version
         self._container = quote(container, safe="")
         self._address = HttpAddress("docker", path=str(path))
         self._restarts = Restarts(self.name)
         self._started: object = None
         self._killed: float | None = None
-        self.reads = f"state, health, restarts, memory and CPU of {container} through {path}"
+        version = ", its image's tag" if tells_version else ""
+        self.reads = f"state, health, restarts, memory, CPU{version} of {container} through {path}"
 
     def run(self) -> ProbeResult:
         try:
@@ -86,7 +90,13 @@ class ContainerProbe:
             ],
             metrics={"restarts_total": self._restarts.total, **usage},
             uptime=_uptime(state.get("StartedAt")) if running else None,
+            versions=self._versions(document) if running and not state.get("Restarting") else {},
         )
+
+    def _versions(self, document: Mapping[str, Any]) -> dict[str, str]:
+        made_of = _object(document, "Config").get("Image")
+        version = version_of(made_of) if self._tells_version and isinstance(made_of, str) else ""
+        return {"agent": version} if version else {}
 
     def _count_restarts(
         self, document: Mapping[str, Any], state: Mapping[str, Any], now: float

@@ -1,7 +1,7 @@
 """`[update]` of the work file: how this agent is updated, and how it gets back.
 
     [update]
-    type = "pip"                       # or npm, openclaw, nanobot, hermes, command
+    type = "pip"                       # or npm, openclaw, nanobot, hermes, docker, command
     allow = ["0.3.*"]                  # versions that may be asked for; none other is
     package = "nanobot-ai"
     folder = "/opt/nanobot"            # `current` in it is what runs
@@ -13,6 +13,7 @@ A command is a list of words and never meets a shell; `{version}` and `{snapshot
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 
 from fleet.contract.errors import ConfigError, closest
+from fleet.contract.patterns import DIGEST
 from fleet.contract.update_words import is_plain
 from fleet.contract.vocabulary import Word
 
@@ -41,6 +43,7 @@ class UpdateType(Word):
     NANOBOT = "nanobot", "pip, for nanobot"
     HERMES = "hermes", "pip, for Hermes"
     OPENCLAW = "openclaw", "npm, for OpenClaw"
+    DOCKER = "docker", "a container: one a version, by its image's digest, and the one before kept"
 
 
 class Rollback(Word):
@@ -61,9 +64,17 @@ _MANAGERS: Final = {
 _KNOWN: Final = frozenset(
     {
         "type", "allow", "current", "snapshot", "install", "restart", "verify", "restore",
-        "rollback", "package", "folder", "environment", "timeout",
+        "rollback", "package", "folder", "environment", "timeout", "container", "image", "run",
+        "digests",
     }
 )  # fmt: skip
+_PACKAGES: Final = ("package", "folder")
+_CONTAINERS: Final = ("container", "image", "run", "digests")
+_IMAGE: Final = re.compile(
+    r"[a-z0-9][a-zA-Z0-9.-]*(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+)
+_CONTAINER: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,60}")
+_DIGEST: Final = re.compile(DIGEST)
 
 Argv = tuple[str, ...]
 W = TypeVar("W", bound=Word)
@@ -78,6 +89,7 @@ class UpdatePlan:
         restart: starts the agent as it is in place, whether it runs or not.
         timeout: s that each command may take.
         environment: names of variables of ours that the commands get, beside a few plain ones.
+        pinned: the only versions that have a digest here, and so the only ones; empty: all may.
     """
 
     allow: tuple[str, ...]
@@ -90,9 +102,12 @@ class UpdatePlan:
     rollback: Rollback = Rollback.PACKAGE
     timeout: float = 600.0
     environment: tuple[str, ...] = ()
+    pinned: frozenset[str] = frozenset()
 
     def allows(self, version: str) -> bool:
         """Whether this version may be asked for."""
+        if self.pinned and version not in self.pinned:
+            return False
         return is_plain(version) and any(fnmatch.fnmatchcase(version, one) for one in self.allow)
 
 
@@ -122,13 +137,15 @@ def parse(table: Any, where: str) -> UpdatePlan:
         _texts(table, "allow", _GLOB, '["2026.*"]', where, needed=True),
         ready.get("current") or _argv(table, "current", where, needed=True),
         ready.get("install") or _argv(table, "install", where, needed=True),
-        _argv(table, "restart", where, needed=rollback is not Rollback.NONE or bool(ready)),
+        ready.get("restart")
+        or _argv(table, "restart", where, needed=rollback is not Rollback.NONE or bool(ready)),
         _argv(table, "snapshot", where, needed=rollback is Rollback.STATE),
         _argv(table, "verify", where),
         _argv(table, "restore", where, needed=rollback is Rollback.STATE),
         rollback,
         _seconds(table, where),
         _texts(table, "environment", _VARIABLE, '["XDG_RUNTIME_DIR"]', where),
+        frozenset(table.get("digests", ())),
     )
     if "{version}" not in plan.install:
         why = "it is not told which version"
@@ -137,16 +154,20 @@ def parse(table: Any, where: str) -> UpdatePlan:
 
 
 def _ready_made(type_: UpdateType, table: Mapping[str, Any], where: str) -> dict[str, Argv]:
-    """The commands that a type brings itself; `ready.py` carries them out."""
+    """The commands that a type brings itself; `ready.py` and `container.py` carry them out."""
+    useful = {UpdateType.COMMAND: (), UpdateType.DOCKER: _CONTAINERS}.get(type_, _PACKAGES)
+    for name in (*_PACKAGES, *_CONTAINERS):
+        if name in table and name not in useful:
+            _refuse(f"{name} in {where} has no use", f"type is {type_}", f"remove {name}")
     if type_ is UpdateType.COMMAND:
-        for name in ("package", "folder"):
-            if name in table:
-                _refuse(f"{name} in {where} has no use", "type is command", f"remove {name}")
         return {}
-    for name in ("current", "install"):
+    brings = ("current", "install", *(("restart",) if type_ is UpdateType.DOCKER else ()))
+    for name in brings:
         if name in table:
             why = f"the type {type_} brings it"
             _refuse(f"{name} in {where} has no use", why, f"remove {name}")
+    if type_ is UpdateType.DOCKER:
+        return _of_container(table, where)
     manager, usual = _MANAGERS[type_]
     package, folder = table.get("package", usual), table.get("folder")
     if not (isinstance(package, str) and _PACKAGE.fullmatch(package)):
@@ -158,6 +179,36 @@ def _ready_made(type_: UpdateType, table: Mapping[str, Any], where: str) -> dict
     return {"current": (*program, "current"), "install": (*program, "install", "{version}")}
 
 
+def _of_container(table: Mapping[str, Any], where: str) -> dict[str, Argv]:
+    name, image, digests = table.get("container"), table.get("image"), table.get("digests", {})
+    if not (isinstance(name, str) and _CONTAINER.fullmatch(name)):
+        _refuse(f"container in {where} is none", "it must be its name", 'container = "bot"')
+    if not (isinstance(image, str) and len(image) <= MAX_WORD and _IMAGE.fullmatch(image)):
+        why = "it must be its name without a tag: the version is the tag"
+        _refuse(f"image in {where} is none", why, 'image = "registry.example.org/bot"')
+    if not isinstance(digests, dict) or not all(
+        is_plain(version) and isinstance(one, str) and _DIGEST.fullmatch(one)
+        for version, one in digests.items()
+    ):
+        why = "it must say a digest for each version"
+        _refuse(f"digests in {where} is not usable", why, 'digests = { "1.1" = "sha256:…" }')
+    example = 'run = ["--network", "host", "{image}"]'
+    run = _argv(table, "run", where, needed=True)
+    if run.count("{image}") != 1:
+        why = "it must have one word {image}, between options and command"
+        _refuse(f"run in {where} is not usable", why, example)
+    for word in run[: run.index("{image}")]:
+        if word.partition("=")[0] in ("--name", "--restart", "--rm", "-d", "--detach"):
+            why = "the name, the start and the way back are the type's"
+            _refuse(f"run in {where} has {word}", why, f"remove it; {example}")
+    program = (sys.executable, "-m", "agent_sidecar.work.update.container", name, image)
+    return {
+        "current": (*program, "current"),
+        "restart": (*program, "restart"),
+        "install": (*program, "install", "{version}", json.dumps(digests), *run),
+    }
+
+
 def _argv(table: Mapping[str, Any], name: str, where: str, *, needed: bool = False) -> Argv:
     value = table.get(name, [])
     if needed and not value:
@@ -165,6 +216,7 @@ def _argv(table: Mapping[str, Any], name: str, where: str, *, needed: bool = Fal
             "restart": "without it nothing starts the agent again where an update fails",
             "snapshot": 'rollback = "state" restores one',
             "restore": 'rollback = "state" is done by it',
+            "run": "nothing else says with which options the container is made",
         }.get(name, "nothing else says how")
         _refuse(f"{where} has no {name}", why, f'{name} = ["/usr/local/bin/{name}-agent"]')
     good = isinstance(value, list) and len(value) <= MAX_WORDS

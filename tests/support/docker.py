@@ -63,9 +63,11 @@ class Docker:
         wait_until(self._answers, what="the engine's start")
         return self
 
-    def make_image(self) -> None:
-        """An image of one static program."""
+    def make_image(self, *versions: str) -> None:
+        """An image of one static program; with versions, one of each reference, which differ."""
         root = self.folder / "root"
+        if root.exists():
+            shutil.rmtree(root)
         (root / "bin").mkdir(parents=True)
         busybox = shutil.which("busybox", path=PATH)
         assert busybox
@@ -74,7 +76,8 @@ class Docker:
             (root / "bin" / name).symlink_to("busybox")
         archive = self.folder / "root.tar"
         subprocess.run(["tar", "-C", str(root), "-cf", str(archive), "."], check=True)
-        self.run("import", str(archive), IMAGE)
+        for name in versions or (IMAGE,):
+            self.run("import", "--change", f"ENV MADE_AS={name}", str(archive), name)
 
     @property
     def pid(self) -> int:
