@@ -28,6 +28,7 @@ from fleet.contract.kept_file import DamagedFileError, read_json
 from fleet.contract.secret_file import read_secret, write_secret
 from fleet.contract.tls_files import client_context
 from fleet.hub_patience import TIMEOUT, Patience
+from fleet.hub_refusals import AwayError as AwayError  # noqa: PLC0414
 from fleet.hub_refusals import BusyError as BusyError  # noqa: PLC0414 - callers know it from here
 from fleet.hub_refusals import HubError as HubError  # noqa: PLC0414
 from fleet.hub_refusals import StandbyError as StandbyError  # noqa: PLC0414
@@ -271,7 +272,7 @@ class HubClient:
             if isinstance(reason, ssl.SSLError):
                 raise untrusted(self.url, reason) from None
             said = getattr(reason, "strerror", None) or str(reason)
-            raise HubError(
+            raise AwayError(
                 f"the hub at {self.url} does not answer", said, "fleet serve on its machine"
             ) from None
 

@@ -5,18 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import urlencode
 
 from fleet.contract import trusted_path
+from fleet.contract.backoff import Backoff
 from fleet.contract.errors import ConfigError
 from fleet.contract.work_vocabulary import MediaType
 from fleet.domain.work.task import Descriptor
-from fleet.hub_client import HubClient, HubError
+from fleet.hub_client import AwayError, HubClient, HubError
 
 BLOCK: Final = 256 * 1024
+
+RESUMED: Final = 1024 * 1024
+"""Bytes from which on a file goes on where its link broke: what is smaller is sent anew."""
+
+AWAY: Final = 60.0
+"""Seconds that a file which was begun waits for a hub that is away."""
+
+PAUSES: Final = (0.2, 5.0)
+"""Seconds before the next try: the first, and at most."""
 
 Moved = Callable[[int], None]
 """Told how many more bytes have been moved."""
@@ -58,21 +69,89 @@ def upload(
         ConfigError: the file cannot be read.
     """
     address = f"/v1/blobs/{one.digest}?{urlencode(query)}"
-    headers = {"Content-Length": str(one.size), "Content-Type": "application/octet-stream"}
     try:
         stream = path.open("rb")
     except OSError as error:
         raise ConfigError(f"{path} cannot be read", error.strerror or "", f"ls -l {path}") from None
     with stream:
+        sent = _Sent(hub, address, stream, one.size, moved)
         try:
-            with hub.opened("PUT", address, _blocks(stream, one.size, moved), headers) as answer:
-                answer.read(BLOCK)
-        except HubError as error:
+            sent.once() if one.size < RESUMED else sent.until_whole()
+        except AwayError as error:
             if "reset" in error.why.lower() or "pipe" in error.why.lower():
                 why = f"it closed the connection while {one.size} bytes were sent"
                 remedy = "blob_mb under [work] in its fleet.toml, if that is more than it takes"
                 raise HubError(f"the hub did not take {path}", why, remedy) from None
             raise
+
+
+class _Sent:
+    """A file on its way. `told` bytes were shown to be there."""
+
+    def __init__(
+        self, hub: HubClient, address: str, stream: BinaryIO, size: int, moved: Moved
+    ) -> None:
+        self._hub = hub
+        self._address = address
+        self._stream = stream
+        self._size = size
+        self._moved = moved
+        self._told = 0
+
+    def until_whole(self) -> None:
+        """Send it, and where the link breaks go on from what has come: the hub keeps that for 10
+        minutes, for the next start of this command, too.
+
+        Raises:
+            AwayError: the hub is away for too long, or no more of it comes.
+        """
+        backoff, begun = Backoff(*PAUSES), -1
+        end = time.monotonic() + AWAY
+        while True:
+            try:
+                begin = self._offset()
+                if begin == begun:  # it answers, and takes no more
+                    end = 0.0
+                begun, end = begin, end and time.monotonic() + AWAY
+                self.once(begin)
+            except AwayError:
+                pause = backoff.failed(time.monotonic())
+                if time.monotonic() + pause > end:
+                    raise
+            else:
+                return
+            time.sleep(pause)
+
+    def once(self, begin: int | None = None) -> None:
+        """Send it, from `begin` on: then the hub keeps what has come if the link breaks."""
+        at = begin or 0
+        headers = {
+            "Content-Length": str(self._size - at),
+            "Content-Type": "application/octet-stream",
+        }
+        if begin is not None:
+            headers["Content-Range"] = f"bytes {at}-{self._size - 1}/{self._size}"
+        self._stream.seek(at)
+        self._show(at - self._told)
+        blocks = _blocks(self._stream, self._size - at, self._show)
+        with self._hub.opened("PUT", self._address, blocks, headers) as answer:
+            answer.read(BLOCK)
+
+    def _show(self, more: int) -> None:
+        self._told += more
+        self._moved(more)
+
+    def _offset(self) -> int:
+        """From which byte on the hub wants it."""
+        headers = {"Content-Length": "0", "Content-Range": f"bytes */{self._size}"}
+        try:
+            with self._hub.opened("PUT", self._address, b"", headers) as answer:
+                answer.read(BLOCK)
+        except HubError as error:
+            if error.offset is None or error.offset >= self._size:
+                raise
+            return error.offset
+        return 0
 
 
 def upload_bytes(

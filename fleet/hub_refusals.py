@@ -27,9 +27,15 @@ MAX_REFUSAL: Final = 64 * 1024
 
 
 class HubError(FleetError):
-    """The hub is away, or refuses. `code`: its word for programs, if it gave one."""
+    """The hub is away, or refuses. `code`: its word for programs, if it gave one; `offset`: the
+    byte from which on it wants a content."""
 
     code = ""
+    offset: int | None = None
+
+
+class AwayError(HubError):
+    """There is no link to the hub, or it broke."""
 
 
 class StandbyError(HubError):
@@ -77,6 +83,8 @@ def refused(error: urllib.error.HTTPError) -> HubError:
         AT_HOME.get(remedy, remedy),
     )
     found.code = str(problem.get("code", ""))
+    offset = problem.get("offset")
+    found.offset = offset if type(offset) is int and offset >= 0 else None
     if isinstance(found, BusyError):
         found.seconds = _seconds(error.headers.get("Retry-After", ""))
     return found

@@ -15,6 +15,8 @@ import pytest
 from agent_sidecar.work.exchange import Address
 from agent_sidecar.work.hub import Claim, Descriptor, HubAway
 from agent_sidecar.work.hub_client import HttpHub
+from fleet import hub_content
+from fleet.hub_client import HubClient, HubError
 from tests.support.served import Served
 from tests.support.waiting import wait_until
 from tests.support.work_hub import AGENTS, WorkHub, digest_of
@@ -118,6 +120,36 @@ def test_an_output_whose_link_breaks_in_the_middle_goes_on_where_it_broke(
     path = f"/v1/blobs/{one.digest}?context={context}"
     assert hub.ask("HEAD", path, "worker")[0] == 200
     assert offset(hub, content, context, "worker") == 0, "nothing waits any more"
+
+
+def test_a_large_input_of_the_command_line_goes_on_where_its_link_broke(
+    hub: WorkHub, tmp_path: Path
+) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(content := os.urandom(5 * MIB))
+    query = {"context": hub.new_id(), "group": "red"}
+    shown: list[int] = []
+    with breaking(hub, 3 * MIB) as link:
+        client = HubClient(link.address, hub.served.tokens["operator"])
+        hub_content.upload(client, path, hub_content.describe(path), query, shown.append)
+        assert sum(link.passed) < 8 * MIB, "not all of it again"
+    assert sum(shown) == len(content)
+    address = f"/v1/blobs/{digest_of(content)}?context={query['context']}"
+    assert hub.ask("HEAD", address, "operator")[0] == 200
+
+
+def test_a_large_input_that_never_gets_through_is_told(
+    hub: WorkHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_content, "AWAY", 1.0)
+    path = tmp_path / "large"
+    path.write_bytes(os.urandom(2 * MIB))
+    query = {"context": hub.new_id(), "group": "red"}
+    named = hub_content.describe(path)
+    with breaking(hub, 1) as link:
+        client = HubClient(link.address, hub.served.tokens["operator"])
+        with pytest.raises(HubError):
+            hub_content.upload(client, path, named, query, lambda _more: None)
 
 
 def test_a_part_that_does_not_fit_is_told_and_what_was_begun_waits_on(hub: WorkHub) -> None:
