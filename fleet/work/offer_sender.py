@@ -26,7 +26,11 @@ TTL: Final = 60
 """Seconds that an offer is worth a question: as long as a claim holds."""
 
 APART: Final = 0.1
-"""Seconds between two offers to one agent: a sidecar takes ten a second."""
+"""Seconds between two offers to one agent in the long run: a sidecar takes ten a second."""
+
+AHEAD: Final = 1.0
+"""Seconds by which an agent's offers may come before that: who is told of one task after the other
+is told at once. A sidecar takes a hundred at once."""
 
 AT_ONCE: Final = 200
 """Publishes in flight together: the broker's round trip must not add up over the fleet."""
@@ -67,7 +71,8 @@ class OfferSender:
         self._works = works
         self._waiting: dict[str, dict[str, Waiting]] = {}
         self._count = 0
-        self._last: dict[str, float] = {}
+        self._paid: dict[str, float] = {}
+        """Until when the offers that an agent had would have taken, one each `APART`."""
         self._wake = asyncio.Event()
         self._told = False
         self.sent = self.failed = self.refused = 0
@@ -116,14 +121,15 @@ class OfferSender:
 
     def _due(self, now: float) -> list[tuple[str, str, Waiting]]:
         """The oldest offer of each agent that may have one now; they wait no longer."""
-        self._last = {agent: at for agent, at in self._last.items() if now - at < APART}
+        self._paid = {agent: until for agent, until in self._paid.items() if until > now}
         due: list[tuple[str, str, Waiting]] = []
-        for agent in [agent for agent in self._waiting if agent not in self._last][:AT_ONCE]:
+        may = [agent for agent in self._waiting if self._paid.get(agent, now) < now + AHEAD]
+        for agent in may[:AT_ONCE]:
             mine = self._waiting.pop(agent)
             task = next(iter(mine))
             due.append((agent, task, mine.pop(task)))
             self._count -= 1
-            self._last[agent] = now
+            self._paid[agent] = self._paid.get(agent, now) + APART
             if mine:  # behind those who wait as well
                 self._waiting[agent] = mine
         return due

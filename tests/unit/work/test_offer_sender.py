@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from agent_sidecar.commands.task_offers import BURST
 from fleet import keys
 from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.in_process import InProcessBroker
@@ -23,7 +26,7 @@ from fleet.hub.hub import Hub
 from fleet.settings import load
 from fleet.store.in_memory import InMemoryDatabase, InMemoryStore
 from fleet.work import offer_sender
-from fleet.work.offer_sender import MAX_OF_ONE, OfferSender
+from fleet.work.offer_sender import AHEAD, APART, MAX_OF_ONE, OfferSender
 from tests.support.waiting import eventually
 
 NOON = 1_800_000_000.0
@@ -115,6 +118,18 @@ async def test_one_agent_gets_no_more_than_it_can_read_and_holds_nobody_up(tmp_p
         await eventually(lambda: len(world.heard) >= 3)
         first = [inbound.topic for inbound in world.heard[:3]]
         assert sorted(first) == ["fleet/alpha/task", "fleet/beta/task", "fleet/gamma/task"]
+
+
+def test_one_task_after_the_other_is_offered_at_once_and_many_at_the_rate_of_a_sidecar():
+    hub: Any = SimpleNamespace(committer=SimpleNamespace(now=lambda: NOON))
+    offers = OfferSender(hub, lambda _agent: True)
+    for number in range(MAX_OF_ONE):
+        offers.offer("alpha", ulid(NOON + number), 0)
+    at_once = sum(len(offers._due(0.0)) for _ in range(MAX_OF_ONE))
+    assert at_once == pytest.approx(AHEAD / APART, abs=1)
+    later = sum(len(offers._due(tick / 100)) for tick in range(101))
+    assert later == pytest.approx(1.0 / APART, abs=1)
+    assert at_once <= BURST
 
 
 async def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
