@@ -71,6 +71,11 @@ class HandOver:
             with suppress(OSError):  # it goes by itself after a day
                 remove_tree(self._kept)
 
+    def keep(self) -> None:
+        """Nobody waits for the upload that goes on: what was made is not to be lost with it."""
+        if self._renewal.has_result and not self._tried_to_keep:
+            self._keep_it()
+
     def _keep_it(self) -> None:
         """In a folder that a start leaves alone."""
         if self._keep is None:

@@ -40,6 +40,11 @@ LONGEST: Final = 300.0
 """Seconds between two questions at most, while the hub does not answer."""
 
 
+STOP: Final = 15.0
+"""Seconds that a stop waits for attempts to end before a result that is still on its way is kept:
+some less than the sidecar waits for us."""
+
+
 class WorkLoop:
     """Does the work that `hub` offers. `state` is a folder of ours, held while it runs; `told`
     hears how far each task is."""
@@ -198,8 +203,14 @@ class WorkLoop:
             running = dict(self._running)
         for attempt in running.values():
             attempt.end(TaskReason.SIDECAR_STOPPED, False)
+        until = time.monotonic() + STOP
         for thread in running:
-            thread.join(30.0)
+            thread.join(max(0.0, until - time.monotonic()))
+        for thread, attempt in running.items():
+            if thread.is_alive() and isinstance(attempt, TaskAttempt):
+                attempt.hand_over.keep()
+        for thread in running:
+            thread.join(STOP)
 
     def _tell(self, text: str) -> None:
         """Once until it changes."""

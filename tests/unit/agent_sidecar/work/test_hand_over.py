@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -132,6 +133,32 @@ def test_a_disk_without_room_is_told_once_and_the_result_waits_on(
     waiting(monkeypatch, back)
     bring(lease, output)
     assert len([one for one in caplog.records if "is not kept" in one.message]) == 1
+
+
+def test_a_stop_in_the_middle_of_a_long_upload_keeps_the_result(lease: Out, output: Output) -> None:
+    begins, goes_on = threading.Event(), threading.Event()
+
+    class Slow(Hub):
+        def store_blob(self, *_: Any) -> None:
+            begins.set()
+            goes_on.wait(30)
+
+    lease.ran_out, lease.until = False, float("inf")
+    hub: Any = Slow()
+    claim: Any = SimpleNamespace(task="01J")
+    renewal: Any = lease
+    over = HandOver(hub, claim, renewal)
+    over.keep()
+    assert not lease.kept.exists(), "there is nothing yet"
+    bringing = threading.Thread(target=over.bring, args=([output], False, lease.state, NAME))
+    bringing.start()
+    begins.wait(30)
+    over.stopped = True
+    over.keep()
+    assert lease.kept.read_text() == "42"
+    goes_on.set()
+    bringing.join(30)
+    assert not lease.kept.parent.exists(), "the hub has it"
 
 
 def test_a_stop_keeps_what_waits(lease: Out, output: Output) -> None:
