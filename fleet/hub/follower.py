@@ -236,8 +236,9 @@ class Follower:
             return
         if event.fact is Fact.VERDICT and roster.verdict(event.agent) != event.word:
             roster.tick(event.at)
-        elif event.fact is Fact.FORGOTTEN and event.id:
-            roster.rename(event.agent, event.id, at=event.at)
+        elif event.fact is Fact.FORGOTTEN and event.word:
+            roster.rename(event.agent, event.word, at=event.at)
+            self._of = None  # what was said just before has the new name by now: read all anew
         elif event.fact is Fact.FORGOTTEN:
             roster.forget(event.agent)
 

@@ -18,6 +18,7 @@ from typing import Final
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.alert import Alert
 from fleet.domain.commands import IssuedCommand
+from fleet.domain.events import Fact
 from fleet.domain.failover.pair import Pair
 from fleet.domain.silences import Silence
 from fleet.domain.work.limits import KEPT_TOLD
@@ -183,7 +184,9 @@ class InMemoryStore:
     def _rename(self, kept: InMemoryDatabase, old: str, new: str) -> None:
         kept.messages = [m._replace(agent=new) if m.agent == old else m for m in kept.messages]
         kept.events = [
-            replace(e, event=replace(e.event, agent=new)) if e.event.agent == old else e
+            replace(e, event=replace(e.event, agent=new))
+            if e.event.agent == old and e.event.fact is not Fact.FORGOTTEN
+            else e
             for e in kept.events
         ]
         kept.commands = {

@@ -25,9 +25,10 @@ class Taken:
 
 @dataclass(slots=True)
 class Receiver:
-    """Listens on loopback. `ended` lets go of who hangs."""
+    """Listens on loopback, or at another address of ours. `ended` lets go of who hangs."""
 
     judge: Judge
+    host: str = "127.0.0.1"
     taken: list[Taken] = field(default_factory=list)
     refused: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
@@ -57,19 +58,25 @@ class Receiver:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer((self.host, 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        return f"http://{self.host}:{self.server.server_address[1]}"
 
     def close(self) -> Self:
         self.ended.set()
         self.server.shutdown()
         self.server.server_close()
         return self
+
+    def states(self, code: str) -> list[tuple[str, str]]:
+        """(agent, state) of each message about `code` that came, in its order; one that came again
+        is left out."""
+        every = {one.id: one.message for one in list(self.taken) if one.message["code"] == code}
+        return [(m["agent"], one["state"]) for one in every.values() for m in one["members"]]
 
     def told(self) -> dict[tuple[str, str], list[tuple[float, str]]]:
         """(moment, id of the message) of each time that an alert was told as firing, by agent and

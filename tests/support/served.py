@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +43,24 @@ class Served:
     """`fleet serve` beside a broker; `start` again after `kill` keeps home and port."""
 
     def __init__(
-        self, home: Path, broker: Mosquitto, *, descriptors: int | None = None, **settings: str
+        self,
+        home: Path,
+        broker: Mosquitto,
+        *,
+        descriptors: int | None = None,
+        host: str = "127.0.0.1",
+        inside: Sequence[str] = (),
+        **settings: str,
     ) -> None:
+        """`inside`: words before the program, where it runs on another machine, at `host`."""
         self.home = home
+        self._inside = list(inside)
         # How many files it may have open; None: as many as we.
         self._limit = "" if descriptors is None else f"ulimit -n {descriptors}; "
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self.environ = environment(
-            home, FLEET_BROKER=broker.url, FLEET_HTTP=f"127.0.0.1:{self.port}", **settings
+            home, FLEET_BROKER=broker.url, FLEET_HTTP=f"{host}:{self.port}", **settings
         )
         self.log = home / "serve.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,8 +74,9 @@ class Served:
             for role in ROLES:
                 self.tokens[role] = store.create(Principal.parse(role), "2026-01-01T00:00:00Z")[0]
         with self.log.open("ab") as log:
+            serve = f'{self._limit}exec "$0" -m fleet serve -v'
             self._process = subprocess.Popen(
-                ["sh", "-c", f'{self._limit}exec "$0" -m fleet serve -v', sys.executable],
+                [*self._inside, "sh", "-c", serve, sys.executable],
                 env=self.environ,
                 stdout=log,
                 stderr=log,

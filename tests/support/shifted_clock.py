@@ -23,3 +23,30 @@ def ahead(folder: Path, seconds: float) -> tuple[str, ...]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sitecustomize.py").write_text(SITE)
     return ("env", f"CLOCK_AHEAD={seconds:g}", f"PYTHONPATH={folder}:{ROOT}")
+
+
+STEERED: Final = """
+import os, time
+real = time.time
+def shifted():
+    with open(os.environ["CLOCK_FILE"]) as file:
+        return real() + float(file.read() or 0)
+time.time = shifted
+"""
+
+
+class SteeredClock:
+    """A wall clock that is set while programs run by it; `words` stand before them."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "sitecustomize.py").write_text(STEERED)
+        self._file = folder / "ahead"
+        self.set(0.0)
+        self.words = ("env", f"CLOCK_FILE={self._file}", f"PYTHONPATH={folder}:{ROOT}")
+
+    def set(self, ahead: float) -> None:
+        """Be so many seconds ahead from now on."""
+        new = self._file.with_suffix(".new")
+        new.write_text(f"{ahead:g}")
+        new.replace(self._file)

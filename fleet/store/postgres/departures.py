@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from functools import partial
 
+from fleet.domain.events import Fact
 from fleet.store.hour_totals import HourTotals
 from fleet.store.postgres import months, work
 from fleet.store.postgres.bulk_insert import insert_many
@@ -54,7 +55,11 @@ def rename(connection: Connection, old: str, new: str) -> None:
             _join(connection, taken, kept)
             connection.execute("DELETE FROM agent WHERE id = %s", (taken,))
         connection.execute("UPDATE agent SET name = %s WHERE id = %s", (new, kept))
-    connection.execute("UPDATE event SET agent = %s WHERE agent = %s", (new, old))
+    connection.execute(
+        # That the old name left stays of the old name: whoever follows learns it so.
+        "UPDATE event SET agent = %s WHERE agent = %s AND fact <> %s",
+        (new, old, Fact.FORGOTTEN.value),
+    )
     connection.execute("UPDATE command SET agent = %s WHERE agent = %s", (new, old))
 
 

@@ -11,6 +11,7 @@ import sqlite3
 from functools import partial
 from typing import Final
 
+from fleet.domain.events import Fact
 from fleet.store.hour_totals import HourTotals
 from fleet.store.records import Batch, Erasure
 from fleet.store.row_mapping import KEY_STEP, KINDS
@@ -82,8 +83,10 @@ def rename(database: sqlite3.Connection, old: str, new: str) -> None:
             _join(database, taken, number)
             database.execute("DELETE FROM agent WHERE id = ?", (taken,))
         database.execute("UPDATE agent SET name = ? WHERE id = ?", (new, number))
-    for table in ("event", "command"):
-        database.execute(f"UPDATE {table} SET agent = ? WHERE agent = ?", (new, old))  # noqa: S608 - our own names
+    # That the old name left stays of the old name: whoever follows learns it so.
+    events = "UPDATE event SET agent = ? WHERE agent = ? AND fact <> ?"
+    database.execute(events, (new, old, Fact.FORGOTTEN.value))
+    database.execute("UPDATE command SET agent = ? WHERE agent = ?", (new, old))
 
 
 def _join(database: sqlite3.Connection, gone: int, kept: int) -> None:

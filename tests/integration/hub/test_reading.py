@@ -21,6 +21,7 @@ from tests.support import postgres
 from tests.support.broker import Mosquitto
 from tests.support.hub import Publisher
 from tests.support.served import Served, fleet
+from tests.support.shifted_clock import SteeredClock
 from tests.support.stores import PostgresPlace
 from tests.support.waiting import wait_until
 
@@ -46,9 +47,12 @@ class Two:
 
     def __init__(self, folder: Path, broker: Mosquitto) -> None:
         place = PostgresPlace(folder)
+        self.clock = SteeredClock(folder / "clock")
         self.leader, self.reader = (
-            Served(folder / name, broker, FLEET_STORE=str(place.url), FLEET_INTERVAL="5")
-            for name in ("leader", "reader")
+            Served(
+                folder / name, broker, inside=words, FLEET_STORE=str(place.url), FLEET_INTERVAL="5"
+            )
+            for name, words in (("leader", self.clock.words), ("reader", ()))
         )
 
     def start(self) -> None:
@@ -237,3 +241,39 @@ def test_while_nobody_leads_the_reader_says_how_old_it_is_and_then_leads(
     wait_until(lambda: two.leader.get("/v1/agents")["role"] == "reader", LONG, "the other's")
     wait_until(lambda: same(two, "/v1/agents"), LONG, "the same the other way round")
     ada.close()
+
+
+def test_a_reader_shows_who_was_renamed_who_was_forgotten_and_what_a_stepped_clock_made_of_it(
+    two: Two, broker: Mosquitto
+) -> None:
+    ada, bob, eve = (Publisher(broker, name) for name in ("ada", "bob", "eve"))
+    for one in (ada, bob, eve):
+        one.publish_all("heartbeat", [beat(n, interval=300) for n in range(3)])
+    silence = {"seconds": 3600, "agent": "eve"}
+    assert two.leader.ask("POST", "/v1/silences", body=silence)[0] == 201
+    paths = [path for path in PATHS if "bob" not in path]
+
+    def alike(what: str) -> None:
+        for path in paths:
+            wait_until(lambda path=path: same(two, path), LONG, f"{path} after {what}")  # type: ignore[misc]
+
+    wait_until(lambda: names(two.reader) == ["ada", "bob", "eve"], LONG, "all three")
+    alike("what was said")
+    assert two.leader.ask("POST", "/v1/agents/eve/rename", body={"to": "zoe"})[0] == 200
+    assert two.reader.ask("DELETE", "/v1/agents/bob")[0] == 200
+    wait_until(lambda: names(two.reader) == ["ada", "zoe"], LONG, "the renamed and the forgotten")
+    assert two.reader.ask("GET", "/v1/agents/bob")[0] == 404
+    alike("they went")
+    for ahead in (7200.0, -3600.0):
+        two.clock.set(ahead)
+        ada.publish_all("heartbeat", [beat(int(10_000 + ahead), interval=300)])
+        alike(f"the leader's clock was set {ahead:+g} s off")
+        assert two.reader.get("/v1/agents")["as_of_age"] < LONG
+        [held] = two.reader.get("/v1/silences")["silences"]
+        assert held["agent"] == "zoe"
+    for one in (ada, bob, eve):
+        one.close()
+
+
+def names(hub: Served) -> list[str]:
+    return sorted(agent["agent"] for agent in hub.get("/v1/agents")["agents"])
