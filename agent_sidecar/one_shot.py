@@ -16,6 +16,13 @@ log = logging.getLogger(__name__)
 QUIET: Final = 0.25
 """Seconds without a message after which no more commands are expected to wait at the broker."""
 
+LEAST_QUIET: Final = 0.08
+"""The same of a run that only looks by the way, at a broker that is quick to answer."""
+
+ANSWERS: Final = 8
+"""So many times as long as the broker took to welcome us may it take to bring what waits: most do
+both in one breath, and the publish of such a run is acknowledged in between."""
+
 HOPE: Final = 1.5
 """Seconds a one-shot waits for the hub's receipt, where there is a hub that sends them."""
 
@@ -40,6 +47,14 @@ class Purpose(Enum):
     def ends(self) -> bool:
         """Whether it is done by itself."""
         return self in (Purpose.BEAT, Purpose.HANDLE, Purpose.PUBLISH)
+
+    def quiet(self, welcome: float) -> float:
+        """Seconds without a message after which it is done, where the broker took `welcome`
+        seconds to answer the CONNECT. Who came to carry commands out waits longest; what another
+        run misses, the next one finds."""
+        if self is Purpose.HANDLE:
+            return QUIET
+        return min(QUIET, max(LEAST_QUIET, ANSWERS * welcome))
 
 
 def tell_lack(state: Path, lack: Lack | None, *, sure: bool) -> None:

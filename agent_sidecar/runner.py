@@ -30,7 +30,7 @@ from agent_sidecar.mqtt.dispatch import Dispatcher
 from agent_sidecar.mqtt.not_through import not_through, require_all_sent
 from agent_sidecar.mqtt.reconnect import Reconnect
 from agent_sidecar.mqtt.sender import OutboxSender
-from agent_sidecar.one_shot import HOPE, QUIET, Purpose, tell_lack
+from agent_sidecar.one_shot import HOPE, LEAST_QUIET, Purpose, tell_lack
 from agent_sidecar.probes.base import Assembly
 from agent_sidecar.probes.rounds import Rounds
 from agent_sidecar.reactor import Reactor
@@ -288,7 +288,7 @@ class Runner:
             self._settle_at,
             deadline,
             now + 1.0 if self._outbox.unsaved else None,
-            now + QUIET / 2 if self._purpose.ends else None,
+            now + LEAST_QUIET / 2 if self._purpose.ends else None,
         )
         until = min(moment for moment in moments if moment is not None)
         readable = self._rounds.descriptors(now)
@@ -329,8 +329,8 @@ class Runner:
         ):
             return False
         hoping = self._outbox.receipted and len(self._outbox) > 0
-        quiet = now - self._connection.heard_at >= (HOPE if hoping else QUIET)
-        return quiet and self._sender.idle
+        silence = HOPE if hoping else self._purpose.quiet(self._connection.welcome)
+        return now - self._connection.heard_at >= silence and self._sender.idle
 
     def _say_goodbye(self) -> None:
         """The last status is `offline`; closing the link then drops the will."""

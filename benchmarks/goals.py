@@ -97,9 +97,20 @@ FIRST_SCRAPE: Final = (
     " scrape but the first: rendered text is kept for each agent."
 )
 AUDIT_PACE: Final = (
-    "Floor: the contract's own judge (`Reader.read`) is more than a third of what a message takes,"
-    " and reading the capture's line most of the rest. The figure follows the machine: this code"
-    " made 36,000 to 54,000 here on one day."
+    "Floor: to read a line of the capture is a quarter of what a message takes, and to decode its"
+    " heartbeat another (`orjson`, `msgspec`). The corpus draws other metrics for each heartbeat,"
+    " and a seventh of it are statuses, alerts and commands, which are read whole."
+)
+WHOLE: Final = (
+    "The floor is a Python that asks the same hub the same question with urllib, and prints"
+    " nothing. The rest is click, the settings, a second question (alerts and silences) and a"
+    " table of all agents. Nothing of the contract's judge, of MQTT or of an event loop is loaded"
+    " where a hub answers; a test counts modules."
+)
+ONE_BEAT: Final = (
+    "The floor is a Python with paho that publishes one message and hangs up. The rest is what a"
+    " one-shot is for: it finds the agent, probes it, keeps its session on disk, and waits for"
+    " commands that lie at the broker until it has been quiet."
 )
 
 GOALS: Final[tuple[Goal, ...]] = (
@@ -176,7 +187,7 @@ GOALS: Final[tuple[Goal, ...]] = (
     Goal(6, "leaked values in reports", "audit",
          lambda f: f["recall"]["values_in_reports"], 0, ""),
     Goal(6, "speed on clean traffic", "audit",
-         lambda f: f["speed"]["per_s_per_core"], 50_000, "messages/s/core", at_least=True,
+         lambda f: f["speed"]["per_s_per_core"], 60_000, "messages/s/core", at_least=True,
          reason=AUDIT_PACE),
     Goal(6, "memory of the audit, at most", "audit",
          lambda f: max(f["flat"]["mib"]), 100, "MiB"),
@@ -202,6 +213,13 @@ GOALS: Final[tuple[Goal, ...]] = (
     Goal(23, "true ends told at least a day before, on the same", "forecast",
          lambda f: f["sums"]["ours"]["told_a_day_before"] / f["sums"]["ours"]["ends"], 1, "of 1",
          at_least=True),
+    # 25: what was missed
+    Goal(25, "`fleet status`, start to end, with a hub of 1,000 agents", "commands",
+         lambda f: f["ms"]["fleet status"], 250, "ms", reason=WHOLE,
+         floor=lambda f: f["ms"]["python and urllib"]),
+    Goal(25, "`agent-sidecar beat`, start to end", "commands",
+         lambda f: f["ms"]["agent-sidecar beat"], 250, "ms", reason=ONE_BEAT,
+         floor=lambda f: f["ms"]["python and paho"]),
     # 26: a broker that restarts
     Goal(26, "links that come back in the busiest tenth of a second, of 1,000", "reconnect",
          lambda f: f["rule"]["busiest_tenth"], 100, ""),

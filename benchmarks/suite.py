@@ -41,6 +41,7 @@ SIZES: Final[Mapping[str, Sizes]] = {
         "--leaks 1200 --clean 300000", "--leaks 120 --clean 3000 --flat 20000", limit=600
     ),
     "broadcast": Sizes("1000 10000 --rounds 3", "100 --rounds 1"),
+    "commands": Sizes("20 1000", "2 50"),
     "exposition": Sizes("1000 10000 100000", "1000"),
     "fleet_sim": Sizes("100 1000 10000", "100 --seconds 3"),
     "forecast": Sizes("0 0.2 0.5", "0.2", limit=600),

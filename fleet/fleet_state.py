@@ -5,7 +5,6 @@ Without one the same roster judges what the broker retains, and says what it can
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -19,7 +18,7 @@ from fleet.domain.problems import ExitCode, Problem, exit_code, problems_of
 from fleet.domain.silences import Silence
 from fleet.domain.verdict import Verdict
 from fleet.hub_client import HubClient, HubError
-from fleet.retained import enrolled_here, retained_views
+from fleet.provisioning.registry import enrolled_here
 from fleet.settings import Settings
 
 ALONE: Final = "from the broker alone: ghosts, silences and clock skew are not known"
@@ -70,16 +69,39 @@ async def look(settings: Settings) -> FleetState:
         HubError: the hub that the settings name is away or refuses.
         BrokerError: no hub serves, and the broker is away or refuses.
     """
-    hub = await asyncio.to_thread(HubClient.asked, settings)
-    why = ""
-    if hub is not None:
-        try:
-            return await asyncio.to_thread(_of_hub, hub)
-        except HubError as error:
-            if settings.hub:
-                raise
-            why = f"{error.what}: {error.why}; " if error.why else f"{error.what}; "
-    listed = enrolled_here(settings)
+    import asyncio
+
+    state, why = await asyncio.to_thread(of_hub, settings)
+    return state or await of_broker(settings, why)
+
+
+def of_hub(settings: Settings) -> tuple[FleetState | None, str]:
+    """The fleet as its hub knows it; None where no hub serves, and why, which may be empty.
+
+    Raises:
+        HubError: the hub that the settings name is away or refuses.
+    """
+    hub = HubClient.asked(settings)
+    if hub is None:
+        return None, ""
+    try:
+        return _told_by(hub), ""
+    except HubError as error:
+        if settings.hub:
+            raise
+        return None, f"{error.what}: {error.why}; " if error.why else f"{error.what}; "
+
+
+async def of_broker(settings: Settings, why: str) -> FleetState:
+    """The fleet as the broker's retained messages tell it; `why` begins its note.
+
+    Raises:
+        BrokerError: the broker is away or refuses.
+    """
+    # Only where no hub serves: client, judge and roster take longer to load than a hub to answer.
+    from fleet.retained import retained_views
+
+    listed = enrolled_here(settings.home)
     retained = await retained_views(settings)
     names = None if listed is None else frozenset(listed)
     note = f"{ALONE}; {BEHIND}" if retained.is_behind else ALONE
@@ -93,6 +115,8 @@ async def listed_names(settings: Settings) -> frozenset[str] | None:
     Raises:
         HubError: the hub that the settings name is away or refuses.
     """
+    import asyncio
+
     hub = await asyncio.to_thread(HubClient.asked, settings)
     if hub is not None:
         try:
@@ -102,7 +126,7 @@ async def listed_names(settings: Settings) -> frozenset[str] | None:
         except HubError:
             if settings.hub:
                 raise
-    here = enrolled_here(settings)
+    here = enrolled_here(settings.home)
     return None if here is None else frozenset(here)
 
 
@@ -119,7 +143,7 @@ def _codes_of_now(alerts: Iterable[Mapping[str, Any]]) -> set[str]:
     return {alert["code"] for alert in fires if alert["state"] == AlertState.FIRING}
 
 
-def _of_hub(hub: HubClient) -> FleetState:
+def _told_by(hub: HubClient) -> FleetState:
     agents, alerts = hub.get("/v1/agents"), hub.get("/v1/alerts")
     with hub.reading():
         views = [view_from(item) for item in agents["agents"]]

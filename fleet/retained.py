@@ -12,7 +12,7 @@ from typing import Final
 from fleet.broker_kind import BrokerKind
 from fleet.bus.mqtt import open_bus
 from fleet.bus.port import Bus, Inbound
-from fleet.contract.errors import BrokerError, ConfigError, RefusedError
+from fleet.contract.errors import BrokerError, RefusedError
 from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.reader import Reader
 from fleet.contract.rejection import Rejected
@@ -25,7 +25,7 @@ from fleet.domain.clock_skew import SKEW_FIRES
 from fleet.domain.enrolment import Enrolment
 from fleet.domain.roster import Roster
 from fleet.domain.silences import AGENT, Silence, maintenance
-from fleet.provisioning.registry import Enrolled, Registry
+from fleet.provisioning.registry import enrolled_here
 from fleet.settings import Settings
 
 MARKER: Final = "$SYS/broker/version"
@@ -95,7 +95,7 @@ async def retained_views(settings: Settings) -> Retained:
     async with open_bus(settings) as bus:
         latest: dict[str, float] = {}
         roster = await retained_roster(bus, settings, latest)
-    known = enrolled_here(settings) or {}
+    known = enrolled_here(settings.home) or {}
     strangers = dict.fromkeys(roster.names(), Enrolment())
     members = strangers | {name: agent.as_member() for name, agent in known.items()}
     now = time.time()
@@ -105,14 +105,6 @@ async def retained_views(settings: Settings) -> Retained:
     ahead = sum(ts > now + SKEW_FIRES for ts in latest.values())
     is_behind = ahead >= MOST_OF and 2 * ahead > len(latest)
     return Retained(apply_silences(views, _maintenance(roster, views), now), is_behind)
-
-
-def enrolled_here(settings: Settings) -> dict[str, Enrolled] | None:
-    """The list of agents in this home; None where there is none. A damaged one is the hub's to
-    tell of: health is needed now."""
-    with contextlib.suppress(ConfigError):
-        return Registry(settings.home).agents()
-    return None
 
 
 def _maintenance(roster: Roster, views: Iterable[AgentView]) -> Iterable[Silence]:

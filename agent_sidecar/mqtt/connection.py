@@ -44,6 +44,7 @@ class BrokerConnection:
 
     Attributes:
         will: makes (topic, payload) of the last will for each new connection; None: no will.
+        welcome: seconds from CONNECT to CONNACK, the last time.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class BrokerConnection:
         self._closing = False
         self._next_attempt = 0.0
         self._answer_by = 0.0
+        self.welcome = 0.0
         self._why = ""
         self.will: Callable[[], tuple[str, bytes] | None] = lambda: None
         self.counters = ConnectionCounters()
@@ -321,6 +323,7 @@ class BrokerConnection:
         self.counters.connects += 1
         attempt.subscribe(client, self._answers.filters)
         now = self._answers.heard_at = time.monotonic()
+        self.welcome = now - self._answer_by + CONNECT_TIMEOUT
         self._turns.up(now)
         self._reconnect.broker = self.broker
         self._reconnect.up(now, self.protocol)

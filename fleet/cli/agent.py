@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from fleet.cli import agent_leaving, agent_output, agent_work
 from fleet.cli.agent_names import complete_agents
 from fleet.cli.agent_output import Destination, with_place
 from fleet.cli.agent_work import Allowed, with_work
+from fleet.cli.common import finish as complete
 from fleet.cli.common import note, table, with_connection, with_output, with_settings, write_json
 from fleet.contract.errors import ConfigError
 from fleet.contract.vocabulary import Kind
@@ -87,7 +87,7 @@ def add(
 
     place.check()
     require_credible(settings.home)
-    credential = asyncio.run(enrol())
+    credential = complete(enrol())
     work.save(settings, name)
     agent_output.show(settings, credential, Kind(kind), place, output)
 
@@ -181,7 +181,7 @@ def rotate(
     place.check()
     if not finish:
         require_credible(settings.home)
-    asyncio.run(work())
+    complete(work())
 
 
 agent.add_command(agent_work.allow)
@@ -233,7 +233,7 @@ def import_(
                 note(f"{one.name} ({one.kind}) enrolled: {folder / one.name}")
 
     require_credible(settings.home)
-    asyncio.run(work(place.out))
+    complete(work(place.out))
     note(f"{len(found)} enrolled")
 
 

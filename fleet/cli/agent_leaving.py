@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ import click
 from fleet.cli import agent_output
 from fleet.cli.agent_names import complete_agents
 from fleet.cli.agent_output import Destination, with_place
+from fleet.cli.common import finish as complete
 from fleet.cli.common import note, table, with_connection, with_output, write_json
 from fleet.contract.errors import ConfigError, FleetError
 from fleet.settings import Settings
@@ -51,7 +51,7 @@ def revoke(settings: Settings, name: str, history: bool, account_gone: bool, out
             "--account-gone is for brokers where it makes none",
             f"fleet agent revoke {name}",
         )
-    steps = asyncio.run(
+    steps = complete(
         leaving.revoke(settings, name, history=history, now=time.time(), account_gone=account_gone)
     )
     _show(steps, output, name)
@@ -92,7 +92,7 @@ def forget(
     listed, tokens = Registry(settings.home).agents() or {}, Tokens(settings.home)
     told: dict[str, list[Step]] = {}
     for name in names:
-        gone = asyncio.run(leaving.forget(settings, name, history=history))
+        gone = complete(leaving.forget(settings, name, history=history))
         told[name] = gone.steps
         if output == "table":
             _show(gone.steps, output, name)
@@ -153,7 +153,7 @@ def rename(
         remedy = f"fleet agent rename {old} {new}, which makes it"
         raise ConfigError(f"{new} has no credential yet", "", remedy)
     if enrolled and new not in listed:
-        asyncio.run(_enrol_as(settings, old, new, place, output))
+        complete(_enrol_as(settings, old, new, place, output))
         if not (wait or now):
             note("both names are valid; join and restart the sidecar there, then:")
             note(f"fleet agent rename {old} {new} --finish")
@@ -169,7 +169,7 @@ def rename(
             steps += await leaving.revoke(settings, old, history=False, now=time.time())
         return steps
 
-    steps = asyncio.run(work())
+    steps = complete(work())
     if (new in listed or enrolled) and all(step.done for step in steps):
         registry.succeeded(new)
     if new in listed or not enrolled:
@@ -255,7 +255,7 @@ def _require_no_loss(settings: Settings, names: Sequence[str]) -> None:
     """
     from fleet import leaving
 
-    for name, codes in asyncio.run(leaving.acknowledged(settings, names)).items():
+    for name, codes in complete(leaving.acknowledged(settings, names)).items():
         raise ConfigError(
             f"{name} still speaks, and somebody looks at its {', '.join(codes)}",
             "its next message would bring it back, and the alert unacknowledged",

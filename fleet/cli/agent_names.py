@@ -55,14 +55,14 @@ def known_names(home: str | None) -> list[str]:
     """Everybody whom this home's hub knows, or who is enrolled here; nobody where neither can be
     read: a shell that completes shows no errors."""
     from fleet.hub_client import HubClient
-    from fleet.retained import enrolled_here
+    from fleet.provisioning.registry import enrolled_here
     from fleet.settings import load
 
     try:
         settings = load({"home": home})
         hub = HubClient.asked(settings)
         told = _in_time(hub) if hub else None
-        return sorted(enrolled_here(settings) or () if told is None else told)
+        return sorted(enrolled_here(settings.home) or () if told is None else told)
     except (FleetError, OSError):
         return []
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fleet.cli.agent_names import complete_agents
-from fleet.cli.common import finish, note, say, with_connection
+from fleet.cli.common import note, say, with_connection
 from fleet.contract.errors import FleetError
 from fleet.settings import Settings
 
@@ -33,10 +33,10 @@ def check(settings: Settings, agents: Sequence[str]) -> int:
     critical; late, ghost and a stop that was announced are warnings; who was never heard is
     unknown. What is in maintenance or silenced at the hub is named, and is no alarm.
     """
-    from fleet.fleet_state import look
+    from fleet.cli.looking import look_now
 
     try:
-        state = finish(look(settings))
+        state = look_now(settings)
     except FleetError as error:
         click.echo(f"FLEET UNKNOWN - {' '.join(str(error).split())}")
         return UNKNOWN

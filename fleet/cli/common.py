@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import json
 import os
@@ -183,6 +182,8 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         FleetError, OSError: the first of a group of nothing else.
     """
+    import asyncio
+
     try:
         return asyncio.run(work)
     except ExceptionGroup as group:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -13,7 +13,6 @@ from fleet.cli.agent_choice import AgentChoice, with_agents
 from fleet.cli.common import (
     age,
     clear_screen,
-    finish,
     note,
     paint,
     say,
@@ -59,16 +58,14 @@ def status(settings: Settings, choice: AgentChoice, watch: bool, drift: bool, ou
     broker's retained messages, and a line on stderr says what is not known so.
     """
     say_if_no_home(settings)
-    finish(_run(settings, choice, output, watch=watch, drift=drift))
+    _run(settings, choice, output, watch=watch, drift=drift)
 
 
-async def _run(
-    settings: Settings, choice: AgentChoice, output: str, *, watch: bool, drift: bool
-) -> None:
-    from fleet.fleet_state import look
+def _run(settings: Settings, choice: AgentChoice, output: str, *, watch: bool, drift: bool) -> None:
+    from fleet.cli.looking import look_now
 
     while True:
-        state = await look(settings)
+        state = look_now(settings)
         views = choice.of(state.views)
         if watch and output in ("table", "wide"):
             clear_screen()
@@ -86,7 +83,7 @@ async def _run(
             note(state.note)
         if not watch:
             return
-        await asyncio.sleep(PAUSE)
+        time.sleep(PAUSE)
 
 
 def print_fleet(state: FleetState, output: str, *, of: str = "") -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -199,3 +199,11 @@ def _parse(item: dict[str, object]) -> Enrolled:
     ):
         raise TypeError
     return found
+
+
+def enrolled_here(home: Path) -> dict[str, Enrolled] | None:
+    """The list of agents in this home; None where there is none. A damaged one is the hub's to
+    tell of: health is needed now."""
+    with suppress(ConfigError):
+        return Registry(home).agents()
+    return None
