@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,6 +44,18 @@ PATIENCE = 180.0
 
 Count = Callable[[], float]
 """Blocks until all have arrived; the clock (`time.monotonic`) at that moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A `Count` of the process `pid`, whose CPU can be read."""
+
+    pid: int
+    count: Count
+
+    def __call__(self) -> float:
+        return self.count()
+
 
 Contender = Callable[..., contextlib.AbstractContextManager[Count]]
 
@@ -97,7 +110,8 @@ def our_hub(kind: str, broker: LocalBroker, messages: int, folder: Path) -> Iter
     assert process.stdout
     process.stdout.readline()
     time.sleep(1.5)
-    yield lambda: float(process.stdout.readline() if process.stdout else "nan")
+    moment = lambda: float(process.stdout.readline() if process.stdout else "nan")  # noqa: E731
+    yield Counting(process.pid, moment)
     process.wait(30)
     process.stdout.close()
 
@@ -120,7 +134,7 @@ def exporter(start: exporters.Start) -> Contender:
     @contextlib.contextmanager
     def run(broker: LocalBroker, messages: int, folder: Path) -> Iterator[Count]:
         with start(broker.port, folder) as one:
-            yield lambda: one.done(messages, PATIENCE)
+            yield Counting(one.pid, lambda: one.done(messages, PATIENCE))
 
     return run
 

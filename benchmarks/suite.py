@@ -51,6 +51,7 @@ SIZES: Final[Mapping[str, Sizes]] = {
     "history_postgres": Sizes("10000000", "100000", limit=1800),
     "ingest": Sizes("200000", "20000"),
     "intake": Sizes("100000 3", "10000 1", limit=600),
+    "intake_mixed": Sizes("100000 5", "10000 1 1", limit=1200),
     "intake_postgres": Sizes("100000 3", "10000 1", limit=600),
     "one_liner": Sizes("200", "5"),
     "reconnect": Sizes("1000", "50 --down 1"),
