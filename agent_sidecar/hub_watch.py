@@ -34,7 +34,7 @@ SLACK: Final = 20.0
 """Seconds for whatever is under way: beats vary, and a hub is busy."""
 
 PAUSE: Final = 30.0
-"""Seconds without a look after which nobody was at work here: this sidecar looks each ten."""
+"""Seconds without a look after which nobody was at work here: this sidecar looks each twelve."""
 
 KNOWN: Final = 3
 """Repetitions by which a hub is known to repeat: one of an older release never does, and then its

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-RENEWAL: Final = 10.0
-"""Seconds between two renewals: nobody waits for them, and a wake-up costs."""
+RENEWAL: Final = 12.0
+"""Seconds between two renewals at most: nobody waits for them, and a wake-up costs."""
 
 LEASE: Final = 30.0
 """Seconds that a mark is dated ahead: two renewals may be late, as on a slow disk. For so long a

@@ -35,11 +35,13 @@ from agent_sidecar.probes.base import Assembly
 from agent_sidecar.probes.rounds import Rounds
 from agent_sidecar.reactor import Reactor
 from agent_sidecar.state.directory import StateDirectory
+from agent_sidecar.state.settling import Settling
 from agent_sidecar.telemetry.messages import MessageBuilder
 from agent_sidecar.telemetry.observed_state import ObservedState
 from agent_sidecar.telemetry.publisher import Publisher
 from agent_sidecar.telemetry.self_metrics import SelfMetrics
 from agent_sidecar.telemetry.task_progress import TaskProgress
+from agent_sidecar.upkeep import Upkeep
 from fleet.contract.schema_validator import schema_validators
 from fleet.contract.vocabulary import MessageKind
 
@@ -56,9 +58,6 @@ RECEIPT_HOPE: Final = 0.5
 
 BEAT_SPREAD: Final = 0.02
 """Part of the interval by which beats vary, so that a fleet does not beat in step."""
-
-SETTLE: Final = 1.0
-"""Seconds in which receipts may gather before they are written down."""
 
 
 class Runner:
@@ -83,8 +82,7 @@ class Runner:
         self._purpose, self._mail = purpose, mail
         self._stopping, self._farewell = threading.Event(), True
         self._reactor = Reactor()
-        self._next_beat = self._renew_at = 0.0
-        self._settle_at: float | None = None
+        self._next_beat = 0.0
 
     @property
     def wake_descriptor(self) -> int:
@@ -139,7 +137,7 @@ class Runner:
         self._drop_watcher = DropWatcher(config, validators, added) if daemon else None
         state = self._state = StateDirectory.open(config.state, time.time(), resume=not daemon)
         state.hysteresis.retain(probe.name for probe in self._assembly.probes)
-        self._outbox = state.outbox
+        self._outbox, self._settling = state.outbox, Settling(state.database)
         self._rounds = Rounds(self._assembly.probes, wake)
         origin = state.origin
         reconnect = Reconnect(
@@ -198,6 +196,11 @@ class Runner:
         self._connection.listen(
             dispatcher.filters, dispatcher.dispatch, self._sender, self._publisher, self._watch
         )
+        self._upkeep = Upkeep(
+            lambda _now: lease.renew(config.state / lock.FILE),
+            self._watch.look,
+            *([self._drop_watcher.renew] if self._drop_watcher else []),
+        )
         if daemon:
             status = config.topics.of(MessageKind.STATUS, config.agent)
             self._connection.will = lambda: (status, builder.will(time.time()))
@@ -237,12 +240,10 @@ class Runner:
             self._wait(now, deadline)
 
     def _work(self, now: float) -> None:
-        if now >= self._renew_at:
-            self._renew_at = now + lease.RENEWAL
-            lease.renew(self._config.state / lock.FILE)
-            self._watch.look(now)
-            if self._drop_watcher is not None:
-                self._drop_watcher.renew()
+        if len(self._queue):  # somebody waits for the answer, and for nothing else
+            self._executor.work(time.time(), now)
+            self._sender.pump(now)
+        self._upkeep.tick(now)
         results = self._rounds.collect(now)
         if results:
             self._publisher.found(results, now)
@@ -262,30 +263,21 @@ class Runner:
         self._sender.pump(now)  # answers leave, are written down, then their commands acknowledged
         self._outbox.flush()
         self._connection.acknowledge(hold=self._executor.answering)
-        self._settle(now)
-
-    def _settle(self, now: float) -> None:
-        """Write down what can wait when nobody has waited for us for a while."""
-        if not self._state.database.staged:
-            self._settle_at = None
-        elif self._settle_at is None:
-            self._settle_at = now + SETTLE
-        elif now >= self._settle_at:
-            self._state.database.settle()
-            self._settle_at = None
+        self._executor.log()
+        self._settling.tick(now)
 
     def _wait(self, now: float, deadline: float | None) -> None:
         link_waits = self._rounds.running and not self._connection.tried
         moments = (
             self._next_beat,
-            self._renew_at,
+            self._upkeep.due,
             self._rounds.due(now),
             None if link_waits else self._connection.deadline(now),
             self._sender.due(),
             self._executor.due(),
             self._drop_watcher.due if self._drop_watcher else None,
             self._publisher.due(),
-            self._settle_at,
+            self._settling.due,
             deadline,
             now + 1.0 if self._outbox.unsaved else None,
             now + LEAST_QUIET / 2 if self._purpose.ends else None,
@@ -297,6 +289,7 @@ class Runner:
         connection = self._connection.descriptor
         if connection >= 0:
             readable.append(connection)
+        self._rounds.release()
         ready = self._reactor.wait(
             until - now, readable, connection if self._connection.wants_write else -1
         )

@@ -55,6 +55,7 @@ class Executor:
         self._call = call
         self._checking: list[_Checking] = []
         self._reloading = 0
+        self._untold: list[tuple[QueuedCommand, Result, ReplyCode]] = []
         self.actions: Mapping[Verb, Callable[[QueuedCommand, float], None]] = {
             Verb.HEALTH_CHECK: self._check,
             Verb.VERSION_REPORT: self._report,
@@ -125,6 +126,12 @@ class Executor:
             self._finish(command, Result.UNSUPPORTED if nothing else Result.FAILED, code, now)
 
     def _finish(self, command: QueuedCommand, result: Result, code: ReplyCode, now: float) -> None:
-        log.info("%s: %s (%s)", command.verb, result, code)
         self._queue.finished(command)
         self._reply(command.reply(result, code, now), now)
+        self._untold.append((command, result, code))
+
+    def log(self) -> None:
+        """Say in the log what was carried out; for a moment when its answers have left."""
+        for command, result, code in self._untold:
+            log.info("%s: %s (%s)", command.verb, result, code)
+        self._untold.clear()

@@ -26,6 +26,10 @@ POLL: Final = 0.08
 """Seconds between looks where nothing can wake us, or something is left: below the 100 ms that
 a message may wait."""
 
+EARLY: Final = RESCAN / 3
+"""Seconds before a look with nothing new is due from which on it is done when somebody is awake
+anyway, who then need not be woken for it."""
+
 
 class DropWatcher:
     """The way in for messages from the agent; without a usable folder it stays shut.
@@ -44,7 +48,7 @@ class DropWatcher:
         self._added = added
         self._watch: DirectoryWatch | None = None
         self._drop: DropDirectory | None = None
-        self._due = 0.0
+        self._due = self._early = 0.0
         self._lost = False
         path = config.path("FLEET_DROP")
         if path is None or str(path) == "-":
@@ -97,15 +101,15 @@ class DropWatcher:
     def look(self, now: float, deliver: Deliver) -> None:
         """Give what waits to `deliver`, if it is time to."""
         drop = self._drop
-        if drop is None or now < self._due:
+        if drop is None or now < self._due - self._early:
             return
         again = drop.scan(time.time(), deliver)
         if not (again or drop.is_there()):
             again = self._open_again(drop)
         blind = self._watch is None and not self._lost
-        self._due = now + (POLL if again or blind else RESCAN)
+        self._due, self._early = (now + POLL, 0.0) if again or blind else (now + RESCAN, EARLY)
 
-    def renew(self) -> None:
+    def renew(self, _now: float = 0.0) -> None:
         """Say to publishers that what they drop is taken up."""
         if self._drop is not None:
             self._drop.renew()

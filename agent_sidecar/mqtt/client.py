@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import select
 import socket
+import time
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
@@ -154,6 +155,19 @@ def subscribe(client: mqtt.Client, filters: tuple[str, ...]) -> None:
         client.subscribe([(name, options) for name in filters])
     else:
         client.subscribe([(name, 1) for name in filters])
+
+
+def note_life(client: mqtt.Client) -> None:
+    """Something was sent, so no ping is due: paho itself takes only pings for signs of life, and
+    would send one each keep-alive beside the beats."""
+    vars(client)["_last_msg_out"] = time.monotonic()
+
+
+def ping_due(client: mqtt.Client, keepalive: float, now: float) -> float:
+    """When paho has to look again whether the broker is there still, as it does after a keep-alive
+    in which nothing came from there; no sooner than in a second, lest anything spin."""
+    heard = vars(client).get("_last_bytes_received", now)
+    return max(now + 1.0, float(heard) + keepalive)
 
 
 def readable(client: mqtt.Client) -> bool:

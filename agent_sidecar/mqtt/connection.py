@@ -139,7 +139,8 @@ class BrokerConnection:
             return self._next_attempt
         if not self._up:
             return self._answer_by
-        return min(now + self.ability.keepalive, self._reconnect.due(), self._turns.look_due())
+        ping_due = attempt.ping_due(self._client, self.ability.keepalive, now)
+        return min(ping_due, self._reconnect.due(), self._turns.look_due())
 
     def tick(self, now: float) -> None:
         """Connect, notice a silent broker, keep alive."""
@@ -187,6 +188,7 @@ class BrokerConnection:
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return None
+        attempt.note_life(self._client)
         self.ability.packets.sent(info.mid, size)
         return info.mid
 

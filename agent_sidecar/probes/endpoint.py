@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -124,6 +125,7 @@ def ask(address: HttpAddress, target: str, timeout: float) -> Mapping[str, Any] 
     return answer.document() if answer.status in (200, 503) else None
 
 
+@lru_cache(maxsize=8)  # an agent that moves is asked at few addresses, each with every beat
 def parse(url: str) -> tuple[HttpAddress, str]:
     """Where to ask and what for.
 

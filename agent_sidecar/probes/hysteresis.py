@@ -96,7 +96,7 @@ class Hysteresis:
         self._conditions, self._told, self._said = found or ({}, [], set())
         self._untold = list(self._told)
         # What cannot be believed is written anew at once, so that it is said only once.
-        self._written = self._text() if found or not path.exists() else ""
+        self._written = self._kept() if found or not path.exists() else {}
 
     def update(self, results: Iterable[ProbeResult], now: float) -> list[AlertEvent]:
         """Events of the codes that start or end with these results, in order of code.
@@ -172,12 +172,13 @@ class Hysteresis:
             yield _event(code, condition, AlertState.FIRING, worst, now)
 
     def _write(self) -> None:
-        text = self._text()
-        if text != self._written:
-            replace_text(self._path, text)
-            self._written = text
+        kept = self._kept()
+        if kept != self._written:
+            replace_text(self._path, json.dumps(kept))
+            self._written = kept
 
-    def _text(self) -> str:
+    def _kept(self) -> dict[str, Any]:
+        """What is written down, as JSON has it."""
         codes = {
             code: {
                 "id": condition.id,
@@ -192,7 +193,7 @@ class Hysteresis:
             if condition.id or any(one.against for one in condition.sources.values())
         }
         told = [[e.code, e.severity, e.state, e.at, e.id, e.value, e.threshold] for e in self._told]
-        return json.dumps({"codes": codes, "untold": told, "said": sorted(self._said)})
+        return {"codes": codes, "untold": told, "said": sorted(self._said)}
 
 
 def _event(
@@ -212,7 +213,7 @@ def _near(evidence: AlertEvidence) -> bool:
 def _parsed(stored: dict[str, Any]) -> tuple[dict[str, _Condition], list[AlertEvent], set[str]]:
     """
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: it is not what `_text` makes.
+        KeyError, TypeError, ValueError, AttributeError: it is not what `_kept` makes.
     """
     conditions = {
         code: _Condition(

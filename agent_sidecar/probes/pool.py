@@ -25,7 +25,8 @@ PATIENCE: Final = 0.1
 
 
 class Pool:
-    """`submit` a round, then `collect` what has come; `wake` is called when something did."""
+    """`submit` a round, `release` it, then `collect` what has come; `wake` is called when something
+    did."""
 
     def __init__(self, probes: Sequence[Probe], wake: Callable[[], None]) -> None:
         self._probes = probes
@@ -35,20 +36,29 @@ class Pool:
         self._started: dict[str, float] = {}
         self._results: list[tuple[Probe, ProbeResult]] = []
         self._overdue: set[str] = set()
+        self._held = False
         self._idle = 0
         self._threads = 0
         self._look_at = 0.0
         self._closed = False
 
     def submit(self, now: float) -> None:
-        """Start a round: every probe that is not still at work."""
+        """Have a round wait for `release`: every probe that is not still at work."""
         with self._lock:
             busy = {probe.name for probe in self._waiting} | set(self._started)
             self._waiting.extend(probe for probe in self._probes if probe.name not in busy)
             self._look_at = now + PATIENCE
-            self._lock.notify()
-            if self._waiting and not self._idle:
-                self._spawn()
+            self._held = bool(self._waiting)
+
+    def release(self) -> None:
+        """Let a thread at what was submitted. For a moment when the caller is about to sleep: one
+        that is woken before that only waits for the interpreter."""
+        if self._held:
+            with self._lock:
+                self._held = False
+                self._lock.notify()
+                if not self._idle:
+                    self._spawn()
 
     def collect(self, now: float) -> list[tuple[Probe, ProbeResult]]:
         """Results since the last call; a probe past its time-out is `UNKNOWN` once."""

@@ -40,6 +40,10 @@ class Rounds:
         self._pool.submit(now)
         self._until = now + GRACE
 
+    def release(self) -> None:
+        """Let its threads at what was started; see `Pool.release`."""
+        self._pool.release()
+
     def collect(self, now: float) -> list[tuple[Probe, ProbeResult]]:
         return self._pool.collect(now)
 

@@ -14,12 +14,14 @@ from fleet.contract.timestamps import timestamp
 
 Message = dict[str, Any]
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 _ABSENT: Final[tuple[object, ...]] = (None, {}, [], ())
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
     """UTF-8 JSON without blanks, as it travels."""
-    return json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(message).encode()
 
 
 def present(**fields: object) -> Message:

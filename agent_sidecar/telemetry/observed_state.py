@@ -39,12 +39,15 @@ class ObservedState:
         self._max_age = max_age
         self._latest: dict[str, tuple[float, ProbeResult]] = {}
         self._self_report = SelfReport()
+        self._checks: tuple[float, dict[str, str]] | None = None
 
     def record(self, probe: str, result: ProbeResult, now: float) -> None:
         self._latest[probe] = (now, result)
+        self._checks = None
 
     def record_heartbeat(self, message: Mapping[str, Any], now: float) -> None:
         """The agent published a bus heartbeat of its own: its word counts for 2.5 intervals."""
+        self._checks = None
         self._self_report.ok = bool(message["ok"])
         self._self_report.ok_until = now + 2.5 * float(message.get("interval", 600))
         self._self_report.checks = message.get("checks", {})
@@ -63,8 +66,14 @@ class ObservedState:
             if not (vouched and probe == unwatched.NAME)
         ]
 
-    def checks(self, now: float) -> dict[str, str]:
-        """By plane, the worst that a probe finds or that the agent lately said."""
+    def checks(self, now: float) -> Mapping[str, str]:
+        """By plane, the worst that a probe finds or that the agent lately said. A message asks
+        several times in one moment."""
+        if self._checks is None or self._checks[0] != now:
+            self._checks = now, self._worst_by_plane(now)
+        return self._checks[1]
+
+    def _worst_by_plane(self, now: float) -> dict[str, str]:
         own = self._self_report.checks if now <= self._self_report.ok_until else {}
         found = [(result.plane, result.check) for result in self.results(now)]
         checks: dict[str, str] = {}

@@ -39,7 +39,7 @@ def of_packet(packet: Any) -> Properties:
 
 def of_paho(properties: Any) -> Properties:
     """Those of a message of paho; None: it came over MQTT 3.1.1, which has none."""
-    if properties is None or properties.isEmpty():
+    if properties is None:
         return ()
     return _sizes(
         getattr(properties, "ContentType", None),

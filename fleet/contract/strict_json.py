@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from typing import Any, Never
+from typing import Any, Final, Never
 
 from fleet.contract.limits import MAX_PAYLOAD
 from fleet.contract.rejection import Rejected
@@ -27,12 +27,7 @@ def decode(payload: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise Rejected(Reason.NOT_UTF8) from None
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-        )
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError):
         raise Rejected(Reason.NOT_JSON) from None
     if not isinstance(value, dict):
@@ -60,3 +55,8 @@ def _finite(text: str) -> float:
         raise Rejected(Reason.NOT_FINITE)
     check_number(text)
     return number
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
+)

@@ -52,6 +52,7 @@ class Bench:
 
     def submit(self) -> None:
         self.pool.submit(time.monotonic())
+        self.pool.release()
 
     def collect(self) -> dict[str, ProbeResult]:
         for probe, result in self.pool.collect(time.monotonic()):
@@ -137,8 +138,23 @@ def test_what_came_since_the_last_look_still_belongs_to_the_round() -> None:
     came = threading.Event()
     pool = Pool([Quick("a")], came.set)
     pool.submit(time.monotonic())
+    pool.release()
     assert came.wait(10)
     assert pool.pending()
     assert [probe.name for probe, _ in pool.collect(time.monotonic())] == ["a"]
     assert not pool.pending()
+    pool.close()
+
+
+def test_nothing_begins_before_the_one_who_asked_is_about_to_sleep() -> None:
+    probe, came = Quick("a"), threading.Event()
+    pool = Pool([probe], came.set)
+    pool.submit(time.monotonic())
+    assert not came.wait(0.05)
+    assert probe.runs == 0
+    assert pool.pending(), "the round has begun all the same"
+    pool.release()
+    assert came.wait(10)
+    pool.release()
+    assert probe.runs == 1, "once a round"
     pool.close()
