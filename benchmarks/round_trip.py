@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.result import tell  # noqa: E402  # run as a file, too
 from fleet.bus.connect_options import ConnectOptions  # noqa: E402
 from fleet.bus.local_broker import LocalBroker  # noqa: E402
-from fleet.bus.mqtt import MqttBus  # noqa: E402
+from fleet.bus.mqtt import MqttBus, ingest_bus  # noqa: E402
 from fleet.commander.over_broker import CommandMessage, known_agents, send  # noqa: E402
 from fleet.contract.broker_url import BrokerUrl  # noqa: E402
 from fleet.contract.reader import Reader  # noqa: E402
@@ -109,12 +109,12 @@ async def our_bus(port: int, trips: int) -> list[float]:
 
 
 async def command(port: int) -> list[float]:
-    """As `fleet command` sends them, without the start of a program."""
-    taken = []
-    async with MqttBus(ConnectOptions(BrokerUrl("127.0.0.1", port), "asker")) as bus:
+    """As `fleet command` sends them, over the bus that it opens; without the start of a program."""
+    taken, reader = [], Reader()
+    async with ingest_bus(ConnectOptions(BrokerUrl("127.0.0.1", port), "asker")) as bus:
         for agent in AGENTS * COMMANDS:
             order = CommandMessage(Verb.VERSION_REPORT, (agent,))
-            answers = send(bus, Topics(), Reader(), order, expected=[agent], patience=10)
+            answers = send(bus, Topics(), reader, order, expected=[agent], patience=10)
             found = [answer async for answer in answers]
             assert found, f"{agent} did not answer"
             assert found[0].result is Result.DONE, found[0]

@@ -93,7 +93,7 @@ async def send(
     Raises:
         BrokerError: the broker is away or refuses the publish.
     """
-    await bus.subscribe(topics.every(MessageKind.STATUS))
+    await bus.subscribe(_replies(topics, expected))
     started: dict[str, float] = {}
     issued: dict[str, dict[str, Any]] = {}
     for topic, message in command.messages(topics, time.time()):
@@ -126,6 +126,14 @@ async def send(
             if answer and answer.agent in waiting:
                 waiting.discard(answer.agent)
                 yield answer
+
+
+def _replies(topics: Topics, expected: Sequence[str]) -> str:
+    """Where the answers come. Of one agent alone if it alone is asked: with a subscription the
+    broker brings every retained state that it covers, the whole fleet's before the one answer."""
+    if len(expected) == 1:
+        return topics.of(MessageKind.STATUS, expected[0])
+    return topics.every(MessageKind.STATUS)
 
 
 async def _publish(bus: Bus, topic: str, message: dict[str, Any], sign: Sign | None) -> None:
