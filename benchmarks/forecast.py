@@ -4,7 +4,8 @@
 
 Goal: no false alarm, and each true end told at least a day before. `predict_linear` is what
 Prometheus documents: simple linear regression over the samples of the range, from the time of the
-evaluation on. Beside it stands the floor of 20 % free that ours has, too.
+evaluation on; `tests/integration/observe/test_predict_linear.py` holds it, and the rules, to a real
+one. Beside it stands the floor of 20 % free that ours has, too.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ NOISES: Final = (0.0, 0.2, 0.5)
 
 SCRAPE, LOOK = 5, 15
 """Minutes between samples, and between two looks of a rule."""
+
+ROUNDING: Final = 1e-9
+"""Days: times are fractions of a day, and a sample at the very edge of a range is in it."""
+
+LOOKBACK: Final = 5 / 1440
+"""Days that a sample stands for the value of now: Prometheus's own."""
 
 ALL: Final = 100.0
 EPISODE: Final = 0.25
@@ -48,9 +55,12 @@ def linear(hours: float, ahead: float, floor: float | None) -> Alarm:
     """`predict_linear(left[HOURS h], AHEAD) < 0`, with or without a floor of what is free."""
 
     def alarm(points: Sequence[tuple[float, float]], now: float) -> bool:
-        first = bisect_left(points, (now - hours / 24,))
-        window = points[first : bisect_right(points, (now, ALL * 2))]
-        if not window or (floor is not None and window[-1][1] >= floor * ALL):
+        first = bisect_left(points, (now - hours / 24 - ROUNDING,))
+        window = points[first : bisect_right(points, (now + ROUNDING, ALL * 2))]
+        if not window:
+            return False
+        at, value = window[-1]
+        if floor is not None and (value >= floor * ALL or now - at > LOOKBACK + ROUNDING):
             return False
         found = predict_linear(window, now, ahead)
         return found is not None and found < 0

@@ -82,8 +82,9 @@ Of each course: how often somebody is woken for nothing; of one that ends, by ho
 its end the alarm comes, at the least; `-`: not before. Both over all noises of the run. The courses
 are made (`benchmarks/courses.py`) after what operators report of real disks; they are nobody's
 data, and the rule was made with such courses in mind. `predict_linear` is computed as Prometheus
-documents it, four hours ahead of one hour and a day ahead of six, on a sample each five minutes; so
-it can tell of an end a day before at best. The floor is 20 % free, as ours.
+does (a test holds values and alarms to a real one), four hours ahead of one hour and a day ahead of
+six, on a sample each five minutes; so it can tell of an end a day before at best. The floor is 20 %
+free, as ours.
 """
 
 NOT_YET: Final = "not measured"

@@ -58,8 +58,8 @@ class Daemon:
             return False
 
 
-def prometheus(folder: Path) -> Daemon:
-    """Prometheus on the `prometheus.yml` in `folder`."""
+def prometheus(folder: Path, *more: str) -> Daemon:
+    """Prometheus on the `prometheus.yml` in `folder`, with more options."""
     assert PROMETHEUS
     port = free_port()
     argv = [
@@ -67,6 +67,7 @@ def prometheus(folder: Path) -> Daemon:
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
+        *more,
     ]
     return Daemon(argv, port, folder / "prometheus.log")
 
