@@ -84,4 +84,6 @@ def test_what_an_image_needs_is_installed_by_hash_before_the_code(path: Path) ->
 def test_all_images_are_built_by_the_same_steps() -> None:
     """So that what is measured of one, its cached layers, holds of the others."""
     stages = [path.read_text().split("\nFROM ")[1] for path in DOCKERFILES]
-    assert len({re.sub(r"requirements/(hub-postgres|signing)", "…", stage) for stage in stages}) == 1
+    assert (
+        len({re.sub(r"requirements/(hub-postgres|signing)", "…", stage) for stage in stages}) == 1
+    )
