@@ -79,8 +79,7 @@ class Ingest:
         self._reader = reader
         self._committer = committer
         self._receipts = receipts
-        self._budget = budget or DailyBudget()
-        self._keeping = Keeping(committer, self._budget)
+        self.keeping = Keeping(committer, budget or DailyBudget())
         self._limits = limits or DailyLimits()
         self._notices = TrustedNotices(keys)
         self._counters = committer.counters
@@ -154,7 +153,7 @@ class Ingest:
 
     def _judge_all(self, batch: list[Inbound], at: float, judged: JudgedBatch) -> None:
         """Nine messages of ten are the next heartbeat of an agent that goes on as before."""
-        known, messages, stores = self._addresses, judged.messages, self._budget.take
+        known, messages, stores = self._addresses, judged.messages, self.keeping.budget.take
         roster, next_id = self._committer.roster, self._committer.next_id
         self._limits.listed = roster.has_list
         observe_unchanged, before = roster.observe_unchanged, roster.said_before
@@ -181,7 +180,7 @@ class Ingest:
                         stored = StoredMessage(next_id(), at, agent, heartbeat, False, payload)
                         messages.append(stored)
                     else:
-                        self._keeping.leave_out(agent, at, judged)
+                        self.keeping.leave_out(agent, at, judged)
                     continue
             self._judge(inbound, at, judged)
 
@@ -196,7 +195,7 @@ class Ingest:
             self._counters.received[MessageKind.STATUS] += 1
             judged.events.append(roster.observe_answer(agent, answer, at))
             judged.sessions.add((agent, answer.boot))
-            self._keeping.keep(agent, MessageKind.STATUS, payload, at, judged)
+            self.keeping.keep(agent, MessageKind.STATUS, payload, at, judged)
             return True
         return False
 
@@ -229,12 +228,12 @@ class Ingest:
             inbound, message = self._count(inbound, message, address.agent, at, judged)
             payload = inbound.payload
         except Rejected as rejected:
-            self._keeping.reject(inbound, rejected, at, judged)
+            self.keeping.reject(inbound, rejected, at, judged)
             return
         if kind in FROM_AGENT:
             if not self._observe(inbound, address, cast("FromAgent", message), at, judged):
                 return
-            self._keeping.keep(address.agent, kind, payload, at, judged, inbound.retain)
+            self.keeping.keep(address.agent, kind, payload, at, judged, inbound.retain)
             return
         self.redelivered.committed(topic, payload)
         stored = StoredMessage(
@@ -275,7 +274,7 @@ class Ingest:
             before, known = roster.said_before(agent), agent in roster
             check = self._limits.check
             if not check(agent, message, at, before, retained=retained, keep=known):
-                self._keeping.reject(inbound, Rejected(Reason.TOO_PRECISE), at, judged)
+                self.keeping.reject(inbound, Rejected(Reason.TOO_PRECISE), at, judged)
                 message = without_numbers(message)
                 return inbound._replace(payload=message.to_payload()), message
         elif isinstance(message, TaskOffer):

@@ -36,7 +36,7 @@ class Keeping:
 
     def __init__(self, committer: Committer, budget: DailyBudget) -> None:
         self._committer = committer
-        self._budget = budget
+        self.budget = budget
 
     def keep(
         self,
@@ -49,7 +49,7 @@ class Keeping:
     ) -> None:
         """What an agent said, if its day has room for it."""
         beats = kind is MessageKind.HEARTBEAT
-        stores = self._budget.take if beats else self._budget.take_news
+        stores = self.budget.take if beats else self.budget.take_news
         if stores(agent, len(payload), at):
             number = self._committer.next_id()
             judged.messages.append(StoredMessage(number, at, agent, kind, retained, payload))
@@ -59,7 +59,7 @@ class Keeping:
     def leave_out(self, agent: str, at: float, judged: JudgedBatch) -> None:
         """Of this agent enough is stored today; what it says was applied all the same."""
         self._committer.counters.left_out += 1
-        judged.events += self._budget.news(agent, at)
+        judged.events += self.budget.news(agent, at)
 
     def reject(self, inbound: Inbound, rejected: Rejected, at: float, judged: JudgedBatch) -> None:
         """What breaks the contract is counted, and a dead letter."""

@@ -198,7 +198,7 @@ async def test_a_backlog_is_over_when_its_last_batch_is_stored(intake: Intake):
 
 
 async def test_of_a_flood_so_much_is_stored_as_the_day_allows(intake: Intake):
-    intake.ingest._budget = DailyBudget(1000)
+    intake.ingest.keeping.budget = DailyBudget(1000)
     beats = [beat(seq=n, boot=5, uptime=n) for n in range(40)]
     quiet = beat("moe", uptime=1)
     intake.bus.deliver(*beats, status(boot=5, seq=40), quiet)
@@ -215,7 +215,7 @@ async def test_of_a_flood_so_much_is_stored_as_the_day_allows(intake: Intake):
 
 
 async def test_news_are_stored_longer_than_what_is_said_again(intake: Intake):
-    intake.ingest._budget = DailyBudget(300)
+    intake.ingest.keeping.budget = DailyBudget(300)
     intake.bus.deliver(*(beat(uptime=n) for n in range(30)))
     intake.bus.deliver(status())
     await eventually(lambda: len(intake.bus.acked) == 31)
@@ -225,7 +225,7 @@ async def test_news_are_stored_longer_than_what_is_said_again(intake: Intake):
 
 
 async def test_a_new_day_has_a_new_budget(intake: Intake):
-    intake.ingest._budget = DailyBudget(100)
+    intake.ingest.keeping.budget = DailyBudget(100)
     intake.bus.deliver(*(beat(uptime=n) for n in range(9)))
     await eventually(lambda: len(intake.bus.acked) == 9)
     before = len(await intake.stored())

@@ -106,7 +106,7 @@ async def test_it_says_nothing_of_how_the_agent_is(intake: Intake):
 
 
 async def test_what_has_no_room_in_the_history_is_reported_all_the_same(intake: Intake):
-    intake.ingest._budget = DailyBudget(1)
+    intake.ingest.keeping.budget = DailyBudget(1)
     batches = committed(intake)
     intake.bus.deliver(progress(0))
     await eventually(lambda: intake.bus.acked)
