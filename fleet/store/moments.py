@@ -43,17 +43,27 @@ def newest(database: Database) -> Place:
     return place or NOWHERE
 
 
+Entry = tuple[int, int, int]
+"""An era, a moment in it, and the first id of it."""
+
+
 def enter(database: Database, messages: list[StoredMessage], last: Place) -> Place:
     """Enter a batch that follows after `last`; where it ends."""
-    found = []
+    found, place = entries(messages, last)
+    database.executemany("INSERT INTO moment VALUES (?, ?, ?) ON CONFLICT DO NOTHING", found)
+    return place
+
+
+def entries(messages: list[StoredMessage], last: Place) -> tuple[list[Entry], Place]:
+    """What is to be entered of a batch that follows after `last`, and where it ends."""
+    found: list[Entry] = []
     for message in _first_of_runs(messages):
         era, at = last
         moment = int(message.at // MOMENT) * MOMENT
         if moment != at:
             last = (era + (moment < at and last is not NOWHERE), moment)
             found.append((*last, message.id))
-    database.executemany("INSERT INTO moment VALUES (?, ?, ?) ON CONFLICT DO NOTHING", found)
-    return last
+    return found, last
 
 
 def _first_of_runs(messages: list[StoredMessage]) -> Iterator[StoredMessage]:

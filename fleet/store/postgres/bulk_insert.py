@@ -7,10 +7,11 @@ first in a transaction, since a server waits for its end without a bound, and it
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, cast
 
+from fleet.store.moments import Entry
 from fleet.store.postgres.connection import Connection
 from fleet.store.records import StoredMessage
 from fleet.store.row_mapping import KIND_NUMBER, Row, portable_text
@@ -36,6 +37,33 @@ def append_messages(
     parts.append(_END)
     with connection.cursor().copy(_COPY) as copy:
         copy.write(b"".join(parts))
+
+
+_BOOKS: Final = """
+    WITH counted AS (
+        UPDATE month_of_messages AS month SET bytes = bytes + new.size
+        FROM unnest(%s::integer[], %s::bigint[]) AS new (month, size)
+        WHERE month.month = new.month
+    ), known AS (
+        INSERT INTO meta SELECT * FROM unnest(%s::text[], %s::bigint[])
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value
+    )
+    INSERT INTO moment SELECT * FROM unnest(%s::bigint[], %s::float8[], %s::bigint[])
+    ON CONFLICT DO NOTHING
+"""
+
+
+def keep_books(
+    connection: Connection,
+    sizes: Mapping[int, int],
+    entries: Sequence[Entry],
+    meta: Mapping[str, int],
+) -> None:
+    """What is written beside messages, in one statement: bytes by month, which ids belong to which
+    times, numbers of the store by name."""
+    eras, times, ids = ([entry[place] for entry in entries] for place in range(3))
+    values = (list(sizes), list(sizes.values()), list(meta), list(meta.values()), eras, times, ids)
+    connection.execute(_BOOKS, values)
 
 
 def _text(value: Any) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import psycopg
 
@@ -23,10 +23,10 @@ from fleet.store.pairs import PairStore, SqlPairs
 from fleet.store.port import LeadershipLostError, StoreError, StoreUnavailableError
 from fleet.store.postgres import beats, dead_letters, departures, hub_state, months, work
 from fleet.store.postgres.agents import numbers
-from fleet.store.postgres.bulk_insert import append_messages, insert_many
+from fleet.store.postgres.bulk_insert import append_messages, insert_many, keep_books
 from fleet.store.postgres.connection import Connection, Database, InDoubtError
 from fleet.store.postgres.lease import Lease
-from fleet.store.postgres.meta import Portable, number, read_meta, write_meta
+from fleet.store.postgres.meta import Portable, number, read_meta
 from fleet.store.postgres.migrations import migrate
 from fleet.store.postgres.reader import PostgresReader
 from fleet.store.postgres.upkeep import Upkeep
@@ -72,6 +72,7 @@ class PostgresStore(PostgresReader):
         self._is_open = False
         self._agents: dict[str, int] = {}
         self._months: set[int] = set()
+        self._message_to = 0
         self._last_moment = moments.NOWHERE
         self._in_doubt = False
         self._size = 0
@@ -109,19 +110,20 @@ class PostgresStore(PostgresReader):
         self._last_moment = moments.newest(Portable(connection))
         self._agents = numbers(connection)
         self._months = months.known(connection)
+        self._message_to = read_meta(connection, "message_to")
 
     # Writing
 
     async def commit(self, batch: Batch) -> None:
         try:
-            agents, place, made, dropped = await self._write(partial(self._commit, batch=batch))
+            learned = await self._write(partial(self._commit, batch=batch))
         except InDoubtError:
             self._in_doubt = True
             raise
         self._in_doubt = False
-        self._agents, self._last_moment = agents, place
-        self._months |= made
-        self.dead_letters_dropped += dropped
+        self._agents, self._last_moment, self._message_to = learned[:3]
+        self._months |= learned.months
+        self.dead_letters_dropped += learned.dropped
 
     async def save_commands(self, commands: list[IssuedCommand]) -> None:
         rows = [row_mapping.command_row(command) for command in commands]
@@ -166,25 +168,25 @@ class PostgresStore(PostgresReader):
             self._database.transaction(_nothing, fence)
             raise
 
-    def _commit(
-        self, connection: Connection, batch: Batch
-    ) -> tuple[dict[str, int], moments.Place, set[int], int]:
-        """Write the batch; the agents' numbers, where it ends, the months that are new, and how
-        many dead letters had to go for it: all valid once the transaction holds."""
+    def _commit(self, connection: Connection, batch: Batch) -> Learned:
+        """Write the batch, in few statements: each is a round trip."""
         if self._in_doubt:
             self._learn(connection)
-        messages = self._new(connection, batch.messages)
+        messages = self._new(batch.messages)
         place, agents = self._last_moment, self._agents
         made: set[int] = set()
+        meta = {} if batch.replay_from is None else {"replay_from": batch.replay_from}
         if messages:
             agents = self._numbered(connection, messages)
             sizes = months.sizes(messages)
             made = set(sizes) - self._months
             months.make(connection, made)
             append_messages(connection, messages, agents)
-            months.add(connection, sizes)
-            write_meta(connection, "message_to", messages[-1].id)
-            place = moments.enter(Portable(connection), messages, place)
+            entered, place = moments.entries(messages, place)
+            meta["message_to"] = messages[-1].id
+            keep_books(connection, sizes, entered, meta)
+        elif meta:
+            keep_books(connection, {}, [], meta)
         dropped = 0
         if batch.dead_letters:
             most = self._keep.max_dead_letters
@@ -197,7 +199,7 @@ class PostgresStore(PostgresReader):
         departures.carry_out(connection, batch)
         if batch.renamed:
             agents = numbers(connection)
-        return agents, place, made, dropped
+        return Learned(agents, place, meta.get("message_to", self._message_to), made, dropped)
 
     def _commit_state(self, connection: Connection, batch: Batch) -> None:
         """Alerts, silences and records, by their keys."""
@@ -219,10 +221,8 @@ class PostgresStore(PostgresReader):
             connection.execute(
                 "DELETE FROM record WHERE agent = ANY(%s)", (batch.forgotten_records,)
             )
-        if batch.replay_from is not None:
-            write_meta(connection, "replay_from", batch.replay_from)
 
-    def _new(self, connection: Connection, messages: list[StoredMessage]) -> list[StoredMessage]:
+    def _new(self, messages: list[StoredMessage]) -> list[StoredMessage]:
         """Those that are not stored yet. Only one hub gives ids, and they grow: so what a commit
         wrote whose end nobody heard is known by them, and nothing else may be known.
 
@@ -231,7 +231,7 @@ class PostgresStore(PostgresReader):
         """
         if not messages:
             return messages
-        last = read_meta(connection, "message_to")
+        last = self._message_to
         if self._in_doubt:
             messages = [message for message in messages if message.id > last]
         ids = [last, *(message.id for message in messages)]
@@ -276,6 +276,17 @@ class PostgresStore(PostgresReader):
     def disk_usage(self) -> DiskUsage:
         """As of the last upkeep; how much room its disk has, a database does not tell."""
         return DiskUsage({"database": self._size}, None)
+
+
+class Learned(NamedTuple):
+    """What is known once a batch holds: the agents' numbers, where it ended in `moment`, its last
+    id, the months that are new, and how many dead letters had to go for it."""
+
+    agents: dict[str, int]
+    place: moments.Place
+    message_to: int
+    months: set[int]
+    dropped: int
 
 
 def _nothing(_connection: Connection) -> None: ...

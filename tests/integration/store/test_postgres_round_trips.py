@@ -1,5 +1,5 @@
-"""What a page costs of round trips to a server, and of rows that nobody asked for: counted, since
-each is a moment of waiting where the database is on another machine."""
+"""What a page and a commit cost of round trips to a server, and of rows that nobody asked for:
+counted, since each is a moment of waiting where the database is on another machine."""
 
 from __future__ import annotations
 
@@ -51,5 +51,25 @@ async def test_a_page_takes_few_round_trips_and_no_list_of_all_agents(
             assert page.messages
             assert len(asked) == trips, asked
             assert max(rows for _, rows in asked) <= 3, asked
+    finally:
+        await store.close()
+
+
+async def test_a_batch_of_messages_takes_four_statements_however_many_they_are(
+    tmp_path: Path, asked: list[tuple[str, int]]
+) -> None:
+    """Begin, what is kept beside the messages, records, end; the messages themselves by COPY."""
+    store = PostgresPlace(tmp_path).store()
+    store.open()
+    try:
+        first = [stored(n + 1, f"agent-{n}") for n in range(AGENTS)]
+        await store.commit(Batch(first))
+        asked.clear()
+        known = [stored(n + 1 + AGENTS, f"agent-{n}", at=NOON + n) for n in range(AGENTS)]
+        records: Any = [(f"agent-{n}", AGENTS, {"verdict": "ok"}) for n in range(AGENTS)]
+        await store.commit(Batch(known, records=records, replay_from=AGENTS))
+        assert len(asked) == 4, asked
+        page = await store.history(since=NOON + 30, limit=AGENTS)
+        assert [message.at for message in page.messages] == [NOON + n for n in range(30, AGENTS)]
     finally:
         await store.close()
