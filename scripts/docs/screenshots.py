@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import IO, Final
 
-from playwright.sync_api import ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize, sync_playwright
 
 IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
 FLAGS: Final = ["--no-sandbox", "--disable-gpu"]
@@ -31,6 +31,22 @@ def address(lines: IO[str]) -> tuple[str, str]:
     sys.exit("the demo ended before it showed its web page")
 
 
+def in_chromium(engine: Playwright) -> Browser:
+    """The browser in which the page is shown."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    return engine.chromium.launch(executable_path=chromium, args=FLAGS)
+
+
+def signed_in(browser: Browser, url: str, token: str, size: ViewportSize) -> Page:
+    """The page with the list of agents, by daylight and without motion."""
+    page = browser.new_page(viewport=size, color_scheme="light", reduced_motion="reduce")
+    page.goto(url)
+    page.fill("#token", token)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("tbody tr")
+    return page
+
+
 def main() -> None:
     """Play the demo, look at it, and end it."""
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -41,17 +57,8 @@ def main() -> None:
         assert demo.stdout is not None  # noqa: S101 - it is a pipe
         url, token = address(demo.stdout)
         with sync_playwright() as engine:
-            chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-            browser = engine.chromium.launch(executable_path=chromium, args=FLAGS)
-            page = browser.new_page(
-                viewport={"width": 1100, "height": 620},
-                color_scheme="light",
-                reduced_motion="reduce",
-            )
-            page.goto(url)
-            page.fill("#token", token)
-            page.keyboard.press("Enter")
-            page.wait_for_selector("tbody tr")
+            browser = in_chromium(engine)
+            page = signed_in(browser, url, token, {"width": 1100, "height": 620})
             page.wait_for_timeout(SETTLE)
             page.screenshot(path=IMAGES / "fleet.png")
             page.click("tbody tr a:text-is('boole')")
