@@ -81,7 +81,7 @@ class Served:
                 stdout=log,
                 stderr=log,
             )
-        wait_until(self._ready, 60, "the hub's start")
+        wait_until(self._ready, 150, "the hub's start")
         return self
 
     @property

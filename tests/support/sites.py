@@ -14,19 +14,26 @@ from fleet.store.identity import FILE
 from tests.support import postgres
 from tests.support.broker import Mosquitto
 from tests.support.hub import Publisher
+from tests.support.receivers import Receiver
 from tests.support.served import Served
+
+ROUTE = '[routes.all]\nchannel = "webhook"\nurl = "{url}"\nsecret_file = "hook.secret"\n'
 
 
 class Site:
-    """A broker, a hub at it, and two agents."""
+    """A broker, a hub at it that calls somebody, and two agents."""
 
-    def __init__(self, name: str, folder: Path, store: str) -> None:
+    def __init__(self, name: str, folder: Path, store: str, called: str) -> None:
         self.name = name
         self.broker = Mosquitto(folder / name / "broker")
         self.hub = Served(
             folder / name / "home", self.broker, FLEET_STORE=store, FLEET_SITE=name,
             FLEET_INTERVAL="300",
         )  # fmt: skip
+        self.hub.home.mkdir(parents=True)
+        (self.hub.home / "fleet.toml").write_text(ROUTE.format(url=called))
+        (self.hub.home / "hook.secret").touch(0o600)
+        (self.hub.home / "hook.secret").write_text("a long random word")
 
     def start(self, first: Site | None) -> None:
         self.broker.start()
@@ -36,7 +43,6 @@ class Site:
 
     def take_from(self, first: Site) -> None:
         """What a further hub of a fleet needs of one that has served."""
-        self.hub.home.mkdir(parents=True)
         for name in (FILE, "tokens.json"):
             shutil.copy2(first.hub.home / name, self.hub.home)
         self.hub.tokens = first.hub.tokens
@@ -79,7 +85,9 @@ class World:
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         server, name = postgres.shared_server(), postgres.new_name()
         server.run("CREATE DATABASE {}", name)
-        self.sites = {site: Site(site, folder, server.address(name)) for site in names}
+        self.called = Receiver(lambda _: 200)
+        store = server.address(name)
+        self.sites = {site: Site(site, folder, store, self.called.url) for site in names}
 
     def start(self) -> None:
         first = None
@@ -99,3 +107,4 @@ class World:
     def close(self) -> None:
         for site in self.sites.values():
             site.end()
+        self.called.close()

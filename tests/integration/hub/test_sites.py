@@ -79,7 +79,8 @@ def what_is_asked_of_any_is_done_by_the_site_whose_agent_it_is(world: World) -> 
     assert status == 201, made
     held = [one["id"] for one in berlin.hub.get("/v1/silences")["silences"]]
     assert held == [made["id"]]
-    assert lima.hub.get("/v1/silences")["silences"] == []
+    told = wait_until(lambda: lima.hub.get("/v1/silences")["silences"], LONG, "what berlin has")
+    assert [(one["id"], one["site"]) for one in told] == [(made["id"], "berlin")]
     status, told, _ = lima.hub.ask("POST", "/v1/silences", "viewer", silence)
     assert status == 403, told
     both = {"to": ["ada", "bob"], "verb": "status-report"}
@@ -95,7 +96,8 @@ def what_is_asked_of_any_is_done_by_the_site_whose_agent_it_is(world: World) -> 
 
 def a_hub_that_reads_at_a_site_shows_every_site(world: World) -> None:
     berlin, lima, _ = world.sites.values()
-    beside = Site("lima", lima.hub.home.parent / "beside", lima.hub.environ["FLEET_STORE"])
+    store, called = lima.hub.environ["FLEET_STORE"], world.called.url
+    beside = Site("lima", lima.hub.home.parent / "beside", store, called)
     beside.hub.environ["FLEET_BROKER"] = lima.broker.url
     try:
         beside.take_from(berlin)
@@ -123,7 +125,7 @@ def a_name_is_one_agents(world: World) -> None:
 
 
 def a_site_without_a_broker_is_lost(world: World) -> None:
-    """Its own hub says that it has none, and one other hub that the site is lost."""
+    """Its own hub says that it has none, the others show what it says, and nobody says it twice."""
     berlin, lima, paris = world.sites.values()
     gone = [("cleo", "paris", "unknown (lost)"), ("fay", "paris", "unknown (lost)")]
     paris.broker.kill()
@@ -131,15 +133,20 @@ def a_site_without_a_broker_is_lost(world: World) -> None:
         wait_until(lambda s=site: "paris" in s.lost(), LONG, f"paris lost to {site.name}")  # type: ignore[misc]
         assert site.sites()["paris"]["why"] == "its hub has no broker"
         assert site.agents("?site=paris") == gone
-    wait_until(lambda: world.tells_of("paris"), LONG, "the alert")
     shown = fleet("status", environ=lima.hub.environ)
     assert "unknown (site lost)" in shown.stdout
+    assert "hub of paris: broker-down" in shown.stdout
     assert "site paris is lost" in shown.stderr
-    assert len(world.tells_of("paris")) == 1
+    checked = fleet("check", environ=lima.hub.environ)
+    assert (checked.returncode, "hub of paris: broker-down" in checked.stdout) == (2, True)
+    told = [("", "firing")]
+    wait_until(lambda: world.called.states("broker-down") == told, LONG, "who is called")
     assert not [code for code in world.codes() if code in PRESENCE], "nobody is told of each agent"
     paris.broker.start()
     wait_until(lambda: "paris" not in berlin.lost() | lima.lost(), LONG, "the return of paris")
-    wait_until(lambda: not world.tells_of("paris"), LONG, "the end of the alert")
+    told.append(("", "resolved"))
+    wait_until(lambda: world.called.states("broker-down") == told, LONG, "the end of it")
+    assert {one.message["code"] for one in world.called.taken} == {"broker-down"}
 
 
 def a_site_without_a_hub_is_lost(world: World) -> None:
@@ -150,6 +157,11 @@ def a_site_without_a_hub_is_lost(world: World) -> None:
         assert site.sites()["berlin"]["why"] == "no hub of it leads"
     wait_until(lambda: world.tells_of("berlin"), LONG, "the alert")
     assert len(world.tells_of("berlin")) == 1
+    told = [("site:berlin", "firing")]
+    wait_until(lambda: world.called.states("site-lost") == told, LONG, "who is called")
     berlin.hub.start()
     wait_until(lambda: "berlin" not in lima.lost() | paris.lost(), LONG, "the return of berlin")
     wait_until(lambda: not world.tells_of("berlin"), LONG, "the end of the alert")
+    told.append(("site:berlin", "resolved"))
+    wait_until(lambda: world.called.states("site-lost") == told, LONG, "the end of it")
+    assert {one.message["code"] for one in world.called.taken} == {"broker-down", "site-lost"}
