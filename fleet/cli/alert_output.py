@@ -72,7 +72,7 @@ def _told(alert: dict[str, Any], channels: dict[str, str]) -> Iterator[tuple[str
         said = (one["outcome"], one["answer"] or "none", one["state"], one["at"])
         yield (*whose, f"{route}{channel}", *said)
     if not told:
-        yield (*whose, *_untold(alert, has_routes=bool(channels)), alert["state"], alert["since"])
+        yield (*whose, *_untold(alert, has_routes=bool(channels)), alert["state"], "none")
 
 
 def _untold(alert: dict[str, Any], *, has_routes: bool) -> tuple[str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleet.cli.agent_names import complete_agents
+from fleet.cli.agent_names import complete_agents, known_names
 from fleet.cli.common import finish, note, say, with_output, with_settings, write_jsonl
 from fleet.cli.time_types import Moment
+from fleet.cli.wrong_calls import unknown_agent
 from fleet.contract.rejection import Rejected
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.folded import Run, folded
@@ -85,6 +87,8 @@ async def _run(
         if not hourly and span.cursor is None:
             newest = await past.newest(span)
             show(newest, newest_first=True)
+            if not newest:
+                await asyncio.to_thread(_say_nothing, settings, wanted)
             if len(newest) == limit:
                 note(f"these are the newest {limit} messages: -n for more, --oldest for all")
             return
@@ -99,6 +103,18 @@ async def _run(
             if cursor is None:
                 return
     note(f"more follows: --cursor {span.cursor}")
+
+
+def _say_nothing(settings: Settings, wanted: dict[str, Any]) -> None:
+    """
+    Raises:
+        ConfigError: an agent alone was asked for, and nobody knows one of that name.
+    """
+    asked = {name for name, value in wanted.items() if value is not None}
+    known = known_names(str(settings.home)) if asked == {"agent"} else []
+    if known and wanted["agent"] not in known:
+        raise unknown_agent(wanted["agent"], known)
+    note("nothing is stored that was asked for")
 
 
 def _print(reader: Reader, run: Run) -> None:

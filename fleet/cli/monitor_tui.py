@@ -144,6 +144,8 @@ class Screen(App[None]):
 
     def redraw(self, state: FleetState, of_hub: dict[Pane, Rows]) -> None:
         """The tables and the problems as they are now; what nobody told stays as it was."""
+        if not self.query(DataTable):
+            return  # it is being left
         self._rows |= rows_of(state) | of_hub
         self._draw()
         problems = [f"{p.severity.value} {p}" for p in state.problems]

@@ -110,8 +110,8 @@ def test_a_shell_completes_and_a_terminal_knows_agents_of_every_site(world: Worl
         at = str(len(line.split()) - 1)
         asking = {"_FLEET_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": at}
         assert fleet(environ=environ | asking).stdout.split() == ["plain,bob"], line
-    for words in (["status", "bobb"], ["command", "health-check", "bobb"]):
-        wrong = fleet(*words, environ=environ)
+    for words in ("status bobb", "command health-check bobb", "history -a bobb"):
+        wrong = fleet(*words.split(), environ=environ)
         assert wrong.returncode == 3
         assert "bob?" in wrong.stderr
 

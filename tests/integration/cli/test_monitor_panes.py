@@ -62,10 +62,12 @@ async def test_where_there_are_several_sites_each_agent_has_its_own() -> None:
         return several
 
     async with Screen(look_wide, nothing).run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
+        while not rows(pilot.app, "agents"):
+            await pilot.pause(0.05)
         assert [row[-1] for row in rows(pilot.app, "agents")] == ["lima"] * 3
     async with Screen(look, nothing).run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
+        while not rows(pilot.app, "agents"):
+            await pilot.pause(0.05)
         assert len(rows(pilot.app, "agents")[0]) == len(COLUMNS[Pane.AGENTS])
 
 
