@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
+import click
+
 from fleet.cli.common import age, paint, say, table
 from fleet.contract.timestamps import epoch
 from fleet.domain.rollout.making import LeftOut
@@ -63,7 +65,7 @@ def show(one: dict[str, Any]) -> None:
         f"abort at {one['abort']} ({one['on_abort']}), verify {one['verify']:g} s, "
         f"soak {one['soak']:g} s, timeout {one['timeout']:g} s"
     )
-    say(table(AGENT_HEADINGS, agent_rows(one)))
+    click.echo(table(AGENT_HEADINGS, agent_rows(one)))  # several lines, whose cells are guarded
     for agent, why in one.get("left_out", {}).items():
         say(f"left out: {agent}: {LeftOut(why).meaning}")
     counts = one["counts"]
