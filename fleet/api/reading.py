@@ -49,6 +49,7 @@ async def read_beside(
     bus = FollowedBus(settings.broker)
     hub = Hub(settings, store, bus=lambda _: bus)
     follower = Follower(hub, following)
+    leading.followed = follower.caught_up
     commander = FollowedCommander(hub)
     sites = OtherSites(hub, leading.sites)
     exporter = Exporter(

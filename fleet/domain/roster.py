@@ -272,6 +272,14 @@ class Roster(RosterViews):
         for name, record in read:
             self._take(name, record)
 
+    def take_over(self, other: Roster) -> None:
+        """Know what `other` knows, which is not to be used any more; whether anybody listens, and
+        what is known of the hub's clock, begin anew."""
+        self._records, self._groups, self._wheel = other._records, other._groups, other._wheel
+        self._enrolled, self._ghosts = other._enrolled, other._ghosts
+        self._waiting, self.unheard = other._waiting, other.unheard
+        self.membership += 1
+
     def _take(self, name: str, record: AgentRecord) -> None:
         self._records[name] = record
         self.membership += 1

@@ -95,20 +95,25 @@ class Committer:
         kept: Kept | None = None,
         *,
         trusted: bool = False,
+        followed: Roster | None = None,
     ) -> None:
         """Begin where the last hub ended: its time (see `HubTime.begin`), records, then the
-        messages newer than they are."""
+        messages newer than they are. `followed`: all of them, as who followed it knows them."""
         self._last_id = memory.last_id
         self.time.begin(kept, last_at=memory.last_at, trusted=trusted)
         self.book = AlertBook.of(memory.alerts, memory.silences, self.book.limits)
         self.book.keep_time(self.now())
-        self.roster.load((agent, state) for agent, _upto, state in memory.records)
-        upto = {agent: known for agent, known, _state in memory.records}
+        if followed is None:
+            self.roster.load((agent, state) for agent, _upto, state in memory.records)
+        else:
+            self.roster.take_over(followed)
+        upto = memory.records.upto()
         for stored in self.store.replay(memory.replay_from):
             if stored.id > upto.get(stored.agent, 0):
-                message = read(stored.kind, stored.payload)
-                address = Address(stored.agent, stored.kind)
-                self.roster.observe(address, message, at=stored.at, retained=stored.retained)
+                if followed is None:
+                    message = read(stored.kind, stored.payload)
+                    address = Address(stored.agent, stored.kind)
+                    self.roster.observe(address, message, at=stored.at, retained=stored.retained)
                 self._dirty.setdefault(stored.agent, (stored.id, stored.at))
         if memory.last_at:
             self.roster.stop_listening(memory.last_at)

@@ -21,6 +21,7 @@ from fleet.contract.topics import Address
 from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain.alerts import AlertBook
 from fleet.domain.events import Fact
+from fleet.domain.roster import Roster
 from fleet.hub.hub_time import HubTime
 from fleet.hub.live_state import list_from_json
 from fleet.store.port import StoreError
@@ -35,6 +36,9 @@ LOOK: Final = 0.5
 
 PAGE: Final = 2_000
 """Messages, and events, that are read at a time."""
+
+CATCH_UP: Final = 5.0
+"""Seconds for the last look of a hub that leads now; usually it has seen all but half a second."""
 
 FIRST_AGAIN, LAST_AGAIN = 1.0, 5.0
 """Seconds between looks at a store that is away."""
@@ -83,6 +87,7 @@ class Follower:
         self._hub = hub
         self._following = following
         self._clock = clock
+        self._turn = asyncio.Lock()
         self._looked = 0.0
         self._answered = clock()
         self._unread_since: float | None = None
@@ -119,7 +124,8 @@ class Follower:
         backoff = Backoff(FIRST_AGAIN, LAST_AGAIN)
         while True:
             try:
-                more = await self.look()
+                async with self._turn:
+                    more = await self.look()
             except (StoreError, *_OF_ANOTHER_RELEASE) as error:
                 away = isinstance(error, StoreError)
                 if not away and self._unread_since is None:
@@ -131,6 +137,19 @@ class Follower:
                 continue
             backoff.failures, self._unread_since = 0, None
             await asyncio.sleep(0 if more else LOOK)
+
+    async def caught_up(self) -> Roster | None:
+        """The roster with all that was committed, for who leads now: nobody else commits any more.
+        None: it is not known here, so the store is to be read whole."""
+        if not self.begun.is_set():
+            return None
+        try:
+            async with asyncio.timeout(CATCH_UP), self._turn:
+                while await self.look():
+                    pass
+        except (TimeoutError, StoreError, *_OF_ANOTHER_RELEASE):
+            return None
+        return self._hub.roster
 
     async def look(self) -> bool:
         """Take up what is new; whether more waits.
@@ -199,7 +218,7 @@ class Follower:
 
     def _load(self, memory: HubState) -> None:
         self._hub.roster.become((agent, state) for agent, _upto, state in memory.records)
-        self._upto = {agent: upto for agent, upto, _state in memory.records}
+        self._upto = memory.records.upto()
 
     def _take_up(self, items: list[Item], text: dict[str, Any], document: str | None) -> None:
         """What was committed, in its order; that nobody listens was so before, that somebody does

@@ -23,7 +23,7 @@ from fleet.domain.daily_bounds import Bounds
 from fleet.domain.flapping import FlapLimits
 from fleet.domain.hub_clock import Step
 from fleet.domain.roster import Roster
-from fleet.hub import machine_clock
+from fleet.hub.beginning import begin
 from fleet.hub.clock_keeper import ClockKeeper, OnStep
 from fleet.hub.committer import Committer
 from fleet.hub.counters import Counters
@@ -39,7 +39,6 @@ from fleet.hub.own_alerts import OwnAlerts
 from fleet.hub.presence import Presence
 from fleet.hub.read_model import ReadModel
 from fleet.hub.receipts import Receipts
-from fleet.hub.redelivered import RECENT
 from fleet.hub.service import Service
 from fleet.hub.store_upkeep import StoreUpkeep
 from fleet.hub.waiting import unless, until_linked
@@ -156,13 +155,7 @@ class Hub:
             if not await unless(self._stopping, self.leading.begin(self._standby)):
                 return
             with self.leading.kept():
-                memory = await asyncio.to_thread(self.store.open)
-                kept = machine_clock.read(self.settings.home)
-                self.committer.restore(memory, self.reader.read, kept, trusted=self._trust_clock)
-                # A first start listens before it judges, too: retained state is dated by the
-                # agents' own clocks; the birth that each is asked for shows how far off they are.
-                self.roster.stop_listening(float("-inf"))
-                self.ingest.remember(self.store.replay(memory.last_id - 4 * RECENT))
+                await begin(self, trust_clock=self._trust_clock)
                 await unless(self._stopping, self.leading.confirm())
                 await unless(self._stopping, self.presence.require_free())
                 linked = await unless(self._stopping, self.bus.__aenter__())

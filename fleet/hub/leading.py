@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from fleet.contract.backoff import Backoff
+from fleet.domain.roster import Roster
 from fleet.hub.store_patience import StorePatience
 from fleet.store.leadership import LOOK, RENEW, Leadership
 from fleet.store.port import (
@@ -40,12 +41,16 @@ _log: Final = logging.getLogger(__name__)
 Beside = Callable[["Leading"], Coroutine[Any, Any, object]]
 """What a hub does while it waits."""
 
+Followed = Callable[[], Coroutine[Any, Any, Roster | None]]
+
 
 class Leading:
     """A part of the hub.
 
     Attributes:
         leader: whom this hub waits for, as it calls itself; empty: for nobody, or for the store.
+        followed: asks what was followed while this hub waited.
+        roster: what came of it when this hub began to lead; None: nothing is known yet.
     """
 
     name = "leading"
@@ -54,6 +59,9 @@ class Leading:
         self._leadership = leadership
         self._patience = patience
         self.leader = ""
+        self.followed: Followed | None = None
+        self.roster: Roster | None = None
+        self._left = 0.0
         self._was_in = False
         # Its own: followers of other sites may fill the loop's with calls that wait for a store.
         self._thread = ThreadPoolExecutor(1, "lease-renewal")
@@ -92,13 +100,21 @@ class Leading:
         try:
             while not await self._takes(self._leadership, backoff):
                 failed = backoff.failures > 0
-                pause = backoff.failed(time.monotonic()) if failed else LOOK
+                pause = backoff.failed(time.monotonic()) if failed else self._until_next_look()
                 await asyncio.sleep(pause)
+            followed, self.followed = self.followed, None
+            if followed:
+                with self.kept():
+                    self.roster = await followed()
         finally:
             if waiting:
                 waiting.cancel()
                 await asyncio.wait({waiting})
         _log.warning("this hub leads now")
+
+    def _until_next_look(self) -> float:
+        """Seconds: a lease that ends sooner than that is looked at when it does."""
+        return min(LOOK, max(GLANCE, self._left))
 
     async def _takes(self, leadership: Leadership, backoff: Backoff) -> bool:
         """Whether we lead now; else it is said whom or what we wait for, once.
@@ -117,6 +133,7 @@ class Leading:
                 _log.warning("waiting for the store: %s", error)
             return False
         backoff.failures = 0
+        self._left = held.left if held else 0.0
         if held is not None and held.holder != self.leader:
             self.leader = held.holder
             _log.warning("standby: %s leads; this hub takes over when it ends", held.holder)

@@ -41,6 +41,7 @@ from fleet.store.records import (
 )
 from fleet.store.retention import DAY, GIGABYTE, Retention, TimeFor, expired
 from fleet.store.rollout_port import RolloutStore
+from fleet.store.stored_records import StoredRecords
 from fleet.store.timelines import InMemoryTimelines, Span, TimelineStore
 from fleet.store.work import renaming, task_calls
 from fleet.store.work.in_memory import DirectTransactions, InMemoryWork
@@ -105,7 +106,7 @@ class InMemoryStore:
         return HubState(
             last_id=max([kept.last_id, *ids]),
             last_at=max(times, default=(0, 0.0))[1],
-            records=[(agent, upto, json.loads(s)) for agent, (upto, s) in kept.records.items()],
+            records=StoredRecords([(a, upto, text) for a, (upto, text) in kept.records.items()]),
             alerts=list(kept.alerts.values()),
             silences=list(kept.silences.values()),
             replay_from=kept.replay_from,

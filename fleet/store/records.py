@@ -18,6 +18,7 @@ from fleet.domain.alert import Alert
 from fleet.domain.events import Event
 from fleet.domain.silences import Silence
 from fleet.domain.work.progress_report import ProgressReport
+from fleet.store.stored_records import StoredRecords
 
 
 class StoredMessage(NamedTuple):
@@ -222,7 +223,7 @@ class HubState:
 
     last_id: int
     last_at: float
-    records: list[tuple[str, int, dict[str, Any]]]
+    records: StoredRecords
     alerts: list[Alert]
     silences: list[Silence]
     replay_from: int

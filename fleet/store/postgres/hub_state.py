@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from fleet.store import row_mapping
 from fleet.store.postgres.connection import Connection
 from fleet.store.postgres.meta import number, read_meta
 from fleet.store.records import HubState
+from fleet.store.stored_records import StoredRecords
 
 _ALERTS: Final = "SELECT * FROM alert"
 _SILENCES: Final = "SELECT * FROM silence"
@@ -39,7 +39,7 @@ def read(connection: Connection) -> Callable[[], HubState]:
         return HubState(
             last_id=max([*known, *(id_ or 0 for id_ in ids)]),
             last_at=newest[0] if newest else 0.0,
-            records=[(agent, upto, json.loads(state)) for agent, upto, state in records],
+            records=StoredRecords(records),
             alerts=alerts,
             silences=silences,
             replay_from=replay_from,

@@ -43,6 +43,7 @@ from fleet.store.sqlite.connection import (
 from fleet.store.sqlite.migrations import migrate
 from fleet.store.sqlite.reader import SqliteReader
 from fleet.store.sqlite.upkeep import Upkeep
+from fleet.store.stored_records import StoredRecords
 from fleet.store.timelines import TimelineStore
 from fleet.store.work import task_calls
 from fleet.store.work.shared import SharedTransactions, Transaction, carry_out
@@ -96,9 +97,7 @@ class SqliteStore(SqliteReader):
         except sqlite3.DatabaseError as error:
             raise unreadable(self.path, error) from None
         except (ValueError, TypeError, KeyError) as error:
-            raise damaged(
-                self.path, f"a row holds what is not ours ({type(error).__name__})"
-            ) from None
+            raise self._unreadable(error) from None
         except OSError as error:
             raise StoreError(
                 f"the store {self.path} cannot be opened",
@@ -132,16 +131,18 @@ class SqliteStore(SqliteReader):
         return HubState(
             last_id=max(last),
             last_at=newest[0] if newest else 0.0,
-            records=[
-                (agent, upto, json.loads(state))
-                for agent, upto, state in database.execute("SELECT * FROM record")
-            ],
+            records=StoredRecords(
+                database.execute("SELECT * FROM record").fetchall(), self._unreadable
+            ),
             alerts=[row_mapping.alert(row) for row in database.execute("SELECT * FROM alert")],
             silences=[
                 row_mapping.silence(row) for row in database.execute("SELECT * FROM silence")
             ],
             replay_from=read_meta(database, "replay_from"),
         )
+
+    def _unreadable(self, error: Exception) -> StoreError:
+        return damaged(self.path, f"a row holds what is not ours ({type(error).__name__})")
 
     # Writing
 
