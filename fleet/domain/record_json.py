@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from fleet.contract.vocabulary import Check, Kind, Severity, State
@@ -15,10 +17,14 @@ from fleet.domain.agent_record import (
     AgentRecord,
     RareState,
 )
-from fleet.domain.reported_state import Profile, reported_state, shared
+from fleet.domain.reported_state import Profile, ReportedState, Versions, reported_state, shared
 from fleet.domain.sequences import Sequence
 from fleet.domain.verdict import Verdict
 
+LIKELY: Final = 1_024
+"""Distinct statements that a start expects to read again."""
+
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 _PLAIN: Final = ("boot", "seen_at", "beat_at", "beat_ts", "checks_at", "config")
 _NUMBERS: Final = {
     "since": SINCE,
@@ -54,6 +60,42 @@ def to_json(record: AgentRecord) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
+# Most of a fleet says the same (see `reported_state`), and a start reads what all of it said.
+
+
+@lru_cache(LIKELY)
+def _reported(
+    ok: bool | None,
+    state: str | None,
+    checks: tuple[tuple[str, str], ...],
+    codes: tuple[str, ...],
+    lists_codes: bool,
+    goodbye: bool,
+    stated: tuple[tuple[str, str], ...],
+) -> ReportedState:
+    return reported_state(
+        ok,
+        State(state) if state else None,
+        {plane: Check(check) for plane, check in checks},
+        frozenset(codes),
+        lists_codes,
+        goodbye,
+        tuple((code, Severity(level)) for code, level in stated),
+    )
+
+
+@lru_cache(LIKELY)
+def _profile(
+    kind: str | None, versions: Versions | None, interval: float | None, metrics: tuple[str, ...]
+) -> Profile:
+    return shared(Profile(Kind(kind) if kind else None, versions, interval, metrics))
+
+
+@lru_cache(LIKELY)
+def _codes(codes: tuple[str, ...]) -> frozenset[str]:
+    return shared(frozenset(codes))
+
+
 def from_json(name: str, values: Mapping[str, Any]) -> AgentRecord:
     """The record that `to_json` made."""
     record = AgentRecord(name)
@@ -62,26 +104,23 @@ def from_json(name: str, values: Mapping[str, Any]) -> AgentRecord:
     for key, place in _NUMBERS.items():
         if key in values:
             record.numbers[place] = values[key]
-    state, kind, versions = (values.get(key) for key in ("state", "kind", "versions"))
-    record.reported = reported_state(
-        values.get("ok"),
-        State(state) if state else None,
-        {plane: Check(check) for plane, check in values.get("checks", {}).items()},
-        frozenset(values.get("codes", ())),
-        values.get("lists_codes", False),
-        values.get("goodbye", False),
-        tuple((code, Severity(level)) for code, level in values.get("stated", {}).items()),
+    get = values.get
+    record.reported = _reported(
+        get("ok"),
+        get("state"),
+        tuple(get("checks", _NONE).items()),
+        tuple(get("codes", ())),
+        get("lists_codes", False),
+        get("goodbye", False),
+        tuple(get("stated", _NONE).items()),
     )
-    record.profile = shared(
-        Profile(
-            Kind(kind) if kind else None,
-            tuple(versions) if versions else None,
-            values.get("interval"),
-        )
+    versions, metrics = get("versions"), get("metrics", _NONE)
+    record.numbers.extend(metrics.values())
+    record.profile = _profile(
+        get("kind"), tuple(versions) if versions else None, get("interval"), tuple(metrics)
     )
-    record.set_metrics(values.get("metrics", {}))
     record.verdict = Verdict(values["verdict"])
-    record.hub_codes = shared(frozenset(values.get("hub_codes", ())))
+    record.hub_codes = _codes(tuple(get("hub_codes", ())))
     record.sequence = _in(values["sequence"]) if "sequence" in values else None
     record.rare = _rare_in(values["aside"]) if "aside" in values else None
     return record
