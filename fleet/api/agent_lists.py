@@ -72,9 +72,7 @@ class AgentLists:
         self.lost = False
         self.hub_speaks = True
 
-    def choose(
-        self, wanted: AgentQuery, hidden: Callable[[str], bool] = lambda _: False
-    ) -> AgentPage:
+    def choose(self, wanted: AgentQuery, hidden: Callable[[str], bool] | None = None) -> AgentPage:
         """`hidden`: names that are not told.
 
         Raises:

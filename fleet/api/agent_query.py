@@ -6,6 +6,7 @@ then described.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -63,48 +64,62 @@ def choose(
     roster: Roster,
     wanted: AgentQuery,
     all_are: Verdict | None = None,
-    hidden: Callable[[str], bool] = lambda _: False,
+    hidden: Callable[[str], bool] | None = None,
 ) -> AgentPage:
-    """`all_are`: what each is, whatever the roster says. `hidden`: names that are not told.
+    """`all_are`: what each is, whatever the roster says. `hidden`: names that are not told; None:
+    all are.
 
     Raises:
         ValueError: the cursor is none of ours.
     """
     after = _place(wanted.cursor) if wanted.cursor is not None else None
-    verdicts = {
-        name: all_are or roster.verdict(name) for name in roster.names() if not hidden(name)
+    everyone = _everyone(roster, all_are, hidden)
+    found = {
+        verdict: _wanted(roster, names, verdict, wanted) for verdict, names in everyone.items()
     }
-    ranks = _by_badness(roster, verdicts, wanted)
-    total = sum(map(len, ranks.values()))
-    found = (
-        name
-        for rank in sorted(ranks, reverse=True)
-        if after is None or rank <= after[0]
-        for name in sorted(ranks[rank])
-        if after is None or (-rank, name) > (-after[0], after[1])
+    places = (
+        (verdict, name)
+        for verdict in sorted(found, key=badness, reverse=True)
+        for name in _behind(after, badness(verdict), found[verdict])
     )
-    rest = islice(found, wanted.offset, None)
-    names = list(islice(rest, wanted.limit))
+    rest = islice(places, wanted.offset, None)
+    page = list(islice(rest, wanted.limit))
     more = wanted.limit is not None and next(rest, None) is not None
-    cursor = f"{verdicts[names[-1]]}.{names[-1]}" if more else None
-    counts = dict(Counter(map(str, verdicts.values())))
-    return AgentPage(names, total, cursor, counts, {name: verdicts[name] for name in names})
+    return AgentPage(
+        [name for _, name in page],
+        sum(map(len, found.values())),
+        f"{page[-1][0]}.{page[-1][1]}" if more else None,
+        {str(verdict): len(names) for verdict, names in everyone.items() if names},
+        {name: verdict for verdict, name in page},
+    )
 
 
-def _by_badness(
-    roster: Roster, verdicts: Mapping[str, Verdict], wanted: AgentQuery
-) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
+def _everyone(
+    roster: Roster, all_are: Verdict | None, hidden: Callable[[str], bool] | None
+) -> dict[Verdict, list[str]]:
+    everyone = roster.by_verdict() if all_are is None else {all_are: roster.in_order()}
+    if hidden is None:
+        return everyone
+    return {of: [name for name in names if not hidden(name)] for of, names in everyone.items()}
+
+
+def _behind(after: tuple[int, str] | None, rank: int, names: list[str]) -> list[str]:
+    """Those of one badness, in order, that come behind a place."""
+    if after is None or rank < after[0]:
+        return names
+    return names[bisect_right(names, after[1]) :] if rank == after[0] else []
+
+
+def _wanted(roster: Roster, names: list[str], verdict: Verdict, wanted: AgentQuery) -> list[str]:
+    """Of these, which are all of one verdict, those that the query is about."""
+    if wanted.states and verdict not in wanted.states:
+        return []
+    if wanted.labels or wanted.group is not None:
+        names = [name for name in names if _belongs(roster, name, wanted)]
     text = wanted.text.strip().lower()
-    for name, verdict in verdicts.items():
-        if not _belongs(roster, name, wanted):
-            continue
-        if wanted.states and verdict not in wanted.states:
-            continue
-        if text and text not in f"{name} {verdict}":
-            continue
-        found.setdefault(badness(verdict), []).append(name)
-    return found
+    if text:
+        names = [name for name in names if text in f"{name} {verdict}"]
+    return names
 
 
 def _belongs(roster: Roster, name: str, wanted: AgentQuery) -> bool:

@@ -51,8 +51,6 @@ class Roster(RosterViews):
     ) -> None:
         super().__init__(interval=interval, enrolled=enrolled, degraded_after=degraded_after)
         self._max_unlisted = max_unlisted
-        self.membership = 0
-        """Changes whenever `names` may."""
         self._wheel: TimingWheel[AgentRecord] = TimingWheel()
         self._ghosts = 0
         self._listening_since = float("-inf")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+from fleet.contract.messages import Heartbeat
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
@@ -297,3 +298,16 @@ def test_who_was_heard_by_its_new_name_stays_as_it_says():
     assert roster.rename("nobody", "curly", at=NOON) is None
     assert roster.names() == {"moe"}
     assert roster.view("moe", NOON).state is Verdict.OK
+
+
+def test_the_order_of_names_is_made_once_until_somebody_comes_or_goes() -> None:
+    roster = Roster(interval=10)
+    beat = Heartbeat(ok=True, ts=timestamp(1.0))
+    for name in ("bob", "ada"):
+        roster.observe(Address(name, MessageKind.HEARTBEAT), beat, at=1.0)
+    known = roster.in_order()
+    roster.observe(Address("bob", MessageKind.HEARTBEAT), beat, at=2.0)
+    assert roster.in_order() is known
+    assert roster.by_verdict() == {Verdict.OK: ["ada", "bob"]}
+    roster.forget("ada")
+    assert roster.in_order() == ["bob"]
