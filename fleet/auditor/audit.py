@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, Final
 
 from fleet.auditor.allowance import Allowance
-from fleet.auditor.detection import agent_names
-from fleet.auditor.detection.fast_path import MAX_REMEMBERED, FastPath
+from fleet.auditor.detection.fast_path import FastPath
 from fleet.auditor.detection.plain_beats import PRESENT
 from fleet.auditor.detection.rejected import RejectedPayloads
 from fleet.auditor.detection.scanner import Leak, scan_name, scan_text, shown, with_key
@@ -18,9 +18,9 @@ from fleet.auditor.rules.contract import EVERYTHING, rule_for
 from fleet.auditor.rules.digester import Digester
 from fleet.auditor.rules.finding import Finding
 from fleet.auditor.rules.rule import Rule
-from fleet.auditor.rules.traffic import AgentTraffic
 from fleet.auditor.scope_watch import ScopeWatch
 from fleet.auditor.tally import Known, Tally
+from fleet.auditor.topic_register import TopicRegister
 from fleet.auditor.work_watch import DIGEST, WORK, WorkWatch
 from fleet.contract.publish_properties import Properties, names
 from fleet.contract.reader import Reader
@@ -61,6 +61,8 @@ class Audit:
     ) -> None:
         self.allowance: Allowance | None = None
         """What an agent may say in a day; None: it is not counted."""
+        self.most_line = 0
+        """Where the most of a day was reached that anybody said."""
         self.tally = Tally()
         self._log = FindingLog(on_finding)
         self.findings, self.omitted = self._log.findings, self._log.omitted
@@ -71,12 +73,12 @@ class Audit:
         self._fast_path = FastPath()
         self._rejected = RejectedPayloads(reader, self._fast_path)
         self._work = WorkWatch()
-        self._known: dict[str, Known] = {}
-        self._agents: dict[str, AgentTraffic] = {}
+        self.register = TopicRegister(topics, self._members.listed)
+        self._known, self._agents = self.register.known, self.register.agents
 
     def allow(self, names: frozenset[str]) -> None:
         """Names of agents and metrics, and versions, that the operator says are no finding."""
-        self._fast_path.allowed = names
+        self._fast_path.allowed = self.register.allowed = names
 
     def examine(
         self,
@@ -95,13 +97,39 @@ class Audit:
                 tally.last = at
             else:
                 tally.widen(at)
-        known = self._known.get(topic) or self._register(topic)
+        known = self._known.get(topic) or self.register.meet(topic)
         if properties:
             self._report_properties(line, at, topic, known, properties)
         if known is None:
             self._examine_foreign(line, at, topic, payload)
         else:
             self._examine_known(line, at, topic, known, payload, retain)
+
+    def overhear(self, at: float | None, topic: str, payload: bytes, retain: bool) -> None:
+        """Take from a message that another process judges what concerns all."""
+        known = self._known.get(topic) or self.register.meet(topic)
+        if known is None or not payload or is_proof(known.address.agent, payload):
+            return
+        kind, agent = known.address.kind, known.address.agent
+        try:
+            message = self._reader.read(kind, payload)
+        except Rejected:
+            return
+        if kind in WORK:
+            self._work.judge(agent, message, at)
+        elif self.allowance is not None and at is not None:
+            self.allowance.judge(known, message, payload, at, retain)
+
+    @property
+    def clues(self) -> int:
+        return self._log.clues
+
+    def join(self, findings: Iterable[Finding], omitted: Counter[str], tally: Tally) -> None:
+        """Add what other processes found, in the order of the lines."""
+        for finding in findings:
+            self._log.add(finding)
+        self.omitted.update(omitted)
+        self.tally.join(tally)
 
     def _examine_known(
         self, line: int, at: float | None, topic: str, known: Known, payload: bytes, retain: bool
@@ -139,9 +167,24 @@ class Audit:
         if not (fields <= known.noted and (not metrics or metrics.keys() <= known.metrics)):
             self._note_shape(line, at, known, fields, metrics)
         if self.allowance is not None and at is not None:
-            for rule, path in self.allowance.judge(known, message, payload, at, retain):
-                self._report(line, at, known, rule, path, 0, "")
+            self._count(self.allowance, line, at, known, message, payload, retain)
         self._check_sender(line, at, topic, known, message)
+
+    def _count(
+        self,
+        allowance: Allowance,
+        line: int,
+        at: float,
+        known: Known,
+        message: Any,
+        payload: bytes,
+        retain: bool,
+    ) -> None:
+        most = allowance.most
+        for rule, path in allowance.judge(known, message, payload, at, retain):
+            self._report(line, at, known, rule, path, 0, "")
+        if allowance.most is not most:
+            self.most_line = line
 
     def _check_sender(
         self, line: int, at: float | None, topic: str, known: Known, message: Any
@@ -168,7 +211,9 @@ class Audit:
     def _report_properties(
         self, line: int, at: float | None, topic: str, known: Known | None, properties: Properties
     ) -> None:
-        place, agent = (known.shown, known.traffic.agent) if known else (self.show(topic), "")
+        place, agent = (
+            (known.shown, known.traffic.agent) if known else (self.register.show(topic), "")
+        )
         size = sum(size for _, size in properties)
         self._add(line, at, place, contract.PROPERTIES, names(properties), size, "", agent)
 
@@ -180,49 +225,18 @@ class Audit:
 
     def report_lateral(self, line: int, at: float | None, topic: str, publisher: str) -> None:
         """A publisher, known from the broker's log, that is not the topic's owner."""
-        known = self._known.get(topic) or self._register(topic)
-        shown_topic = known.shown if known else self.show(topic)
+        known = self._known.get(topic) or self.register.meet(topic)
+        shown_topic = known.shown if known else self.register.show(topic)
         self._add(line, at, shown_topic, traffic.LATERAL, "publisher", len(publisher), publisher)
 
     def report_conflict(self, line: int, at: float | None, client: str) -> None:
         """A client id that the broker saw taken over while it was connected."""
         self._add(line, at, "*", traffic.CONFLICT, "client-id", len(client), client)
 
-    def is_owner(self, topic: str, publisher: str) -> bool:
-        """Whether `publisher` may have published on `topic`: the agent its own, the hub all."""
-        if publisher == self._topics.manager:
-            return True
-        try:
-            address = self._topics.parse(topic)
-        except Rejected:
-            return False
-        return address.kind in FROM_AGENT and address.agent == publisher
-
-    def _register(self, topic: str) -> Known | None:
-        try:
-            address = self._topics.parse(topic)
-        except Rejected:
-            return None
-        agent = address.agent
-        leaks = agent_names.leaks_of(agent, self._fast_path.allowed, self._members.listed)
-        agent_shown = "*" if leaks else agent
-        place = topic.replace(f"/{agent}/", "/*/") if leaks else topic
-        watched = self._agents.get(agent)
-        if watched is None:
-            crowded = len(self._agents) >= MAX_REMEMBERED
-            watched = AgentTraffic("*" if crowded else agent_shown)
-            if not crowded:
-                self._agents[agent] = watched
-        known = Known(address, watched, leaks, place)
-        if len(self._known) >= 5 * MAX_REMEMBERED:
-            self._known.clear()
-        self._known[topic] = known
-        return known
-
     def _examine_foreign(self, line: int, at: float | None, topic: str, payload: bytes) -> None:
         """A topic that the contract does not have; its levels and payload may hold anything."""
         self.tally.days[int(at or 0) // DAY, "*"] += 1
-        place = self.show(topic)
+        place = self.register.show(topic)
         rule = rule_for(Reason.UNKNOWN_TOPIC)
         self._add(line, at, place, rule, "topic", len(topic), topic)
         levels = topic.split("/")
@@ -238,17 +252,6 @@ class Audit:
             leaks += self._rejected.leaks(text)
         for leak in dict.fromkeys(leaks):
             self._add_leak(line, at, place, leak)
-
-    def show(self, topic: str) -> str:
-        """A topic with `*` for each level that may itself be a leak."""
-        own = (self._topics.prefix, self._topics.manager, *MessageKind)
-        levels = topic.split("/")
-        return "/".join(
-            level
-            if level in own or level in self._agents or shown(level) == level or not level
-            else "*"
-            for level in levels[:10]
-        )
 
     def _examine_empty(self, line: int, at: float | None, known: Known) -> None:
         """An empty message erases retained state; for a command that is the cure."""

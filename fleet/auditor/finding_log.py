@@ -25,6 +25,10 @@ class FindingLog:
         self._on_finding = on_finding
         self._clues: set[tuple[str, str, str, str]] = set()
 
+    @property
+    def clues(self) -> int:
+        return len(self._clues)
+
     def has_clue(self, topic: str, leak: Leak) -> bool:
         """Whether a clue was met: what a name gives comes with every message, and is worth one."""
         clue = topic, leak.rule.id, leak.field, leak.matched

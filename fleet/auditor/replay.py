@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from fleet.auditor import shares
 from fleet.auditor.audit import Audit
 from fleet.auditor.capture import broker_log, line_format
 from fleet.auditor.capture.line_format import Gap, GapKind
@@ -18,7 +19,9 @@ STEP: Final = 20_000
 """Messages between two calls of `Progress`: some tenths of a second."""
 
 
-def over_files(audit: Audit, paths: Iterable[Path], progress: Progress | None = None) -> list[Gap]:
+def over_files(
+    audit: Audit, paths: Iterable[Path], progress: Progress | None = None, jobs: int = 1
+) -> list[Gap]:
     """Hold every message of `paths` against the rules; the gaps they tell.
 
     Raises:
@@ -28,6 +31,10 @@ def over_files(audit: Audit, paths: Iterable[Path], progress: Progress | None = 
     gc.set_threshold(100_000, 50, 50)
     gaps: list[Gap] = []
     paths = list(paths)
+    if jobs > 1 and paths:
+        shared = shares.over_files(audit, paths, jobs, progress)
+        if shared is not None:
+            return shared
     streams = [line_format.open_capture(path) for path in paths]
     total = sum(path.stat().st_size for path in paths)
     done, line, examine = 0, 0, audit.examine
@@ -56,7 +63,7 @@ def over_broker_log(audit: Audit, path: Path) -> None:
     with line_format.open_capture(path) as stream:
         for number, entry in broker_log.parse(stream):
             if isinstance(entry, broker_log.Published):
-                if not audit.is_owner(entry.topic, entry.client):
+                if not audit.register.is_owner(entry.topic, entry.client):
                     audit.report_lateral(number, entry.at, entry.topic, entry.client)
             else:
                 audit.report_conflict(number, entry.at, entry.client)

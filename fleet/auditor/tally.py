@@ -22,6 +22,15 @@ class Tally:
     shapes: dict[str, set[str]] = field(default_factory=dict)
     """Fields and metrics by agent: what scope creep is told by."""
 
+    def join(self, other: Tally) -> None:
+        """Add the counts of another process, which saw other agents."""
+        self.messages += other.messages
+        for at in (other.first, other.last):
+            if at is not None:
+                self.widen(at)
+        self.days.update(other.days)
+        self.shapes.update(other.shapes)
+
     def widen(self, at: float) -> None:
         """Take a message's time into the period."""
         self.first = at if self.first is None else min(self.first, at)

@@ -43,6 +43,8 @@ def audit() -> None:
               help="Judge by the words of a proposed ADR too, before it is adopted.")  # fmt: skip
 @click.option("--suppressions", type=click.Path(path_type=Path), metavar="FILE",
               help="Suppressions (TOML); default: audit.toml in the home.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, metavar="N", show_default=True,
+              help="Processes that share the work; the report is the same.")  # fmt: skip
 @click.option("--save", is_flag=True, help="Keep the report in the home, in the chained log.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True)
@@ -64,9 +66,9 @@ def _audit(
     live: float | None,
     broker_log: Path | None,
     against: Path | None,
-    suppressions: Path | None,
-    save: bool,
+    jobs: int,
     quiet: bool,
+    **conclusion: Any,
 ) -> AuditReport:
     from fleet.auditor import from_settings, replay
 
@@ -85,12 +87,15 @@ def _audit(
     if live:
         gaps = finish(from_settings.listen(settings, auditor, live))
     else:
-        gaps = replay.over_files(auditor, files or from_settings.captures(settings.home), shown)
+        captures = files or from_settings.captures(settings.home)
+        gaps = replay.over_files(auditor, captures, shown, jobs)
     if shown:
         sys.stderr.write(own(START + ERASE))
     if broker_log:
         replay.over_broker_log(auditor, broker_log)
-    return from_settings.conclude(settings, auditor, gaps, suppressions, save=save)
+    return from_settings.conclude(
+        settings, auditor, gaps, conclusion["suppressions"], save=conclusion["save"]
+    )
 
 
 def _write(done: AuditReport, output: str) -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple, overload
 
 import orjson
 
@@ -93,8 +93,21 @@ def open_capture(path: Path) -> IO[bytes]:
         ) from None
 
 
-def read_stream(stream: IO[bytes], first: int = 1) -> Iterator[Captured | Gap]:
-    """The messages and gaps of an open file whose first line is number `first`."""
+@overload
+def read_stream(stream: IO[bytes], first: int = 1) -> Iterator[Captured | Gap]: ...
+
+
+@overload
+def read_stream(
+    stream: IO[bytes], first: int, passes: Callable[[bytes], bool]
+) -> Iterator[Captured | Gap | int]: ...
+
+
+def read_stream(
+    stream: IO[bytes], first: int = 1, passes: Callable[[bytes], bool] | None = None
+) -> Iterator[Captured | Gap | int]:
+    """The messages and gaps of an open file whose first line is number `first`. Of a line that
+    `passes` there is only its number."""
     number = first - 1
     loads = orjson.loads
     while text := stream.readline(MAX_LINE):
@@ -102,6 +115,9 @@ def read_stream(stream: IO[bytes], first: int = 1) -> Iterator[Captured | Gap]:
         if len(text) >= MAX_LINE and not text.endswith(b"\n"):
             _skip_line(stream)
             yield Gap(GapKind.UNREADABLE, line=number)
+            continue
+        if passes is not None and passes(text):
+            yield number
             continue
         try:
             item = loads(text)
