@@ -17,6 +17,7 @@ from fleet.auditor.report import leak_budget
 from fleet.auditor.report.report import report_of
 from fleet.contract.errors import FleetError
 from fleet.contract.timestamps import timestamp
+from fleet.contract.topics import Topics
 from fleet.domain.daily_bounds import Bounds
 from tests.support.audits import NOON, an_audit
 
@@ -43,9 +44,10 @@ def message(r: random.Random, at: float) -> dict[str, Any]:
         "interval": r.choice((1, 600)), "checks": {"process": r.choice(("pass", "fail", "odd"))},
         "metrics": {f"{r.choice(('rows', 'queue', 'mary_jones'))}_{r.randint(1, 9)}": r.random()},
     }  # fmt: skip
-    task = {"id": TASK, "ts": timestamp(at), "kind": "x", "epoch": r.randint(1, 3)}
-    told = {"task": TASK, "epoch": r.randint(1, 3), "attempt": 1, "state": "running",
-            "ts": timestamp(at), "boot": 7, "seq": 1}  # fmt: skip
+    offer = {"id": TASK, "epoch": r.randint(0, 3), "ts": timestamp(at), "ttl": 60,
+             "kid": "0" * 16, "sig": "A" * 86}  # fmt: skip
+    told = {"task": TASK, "epoch": r.randint(1, 3), "attempt": 1, "state": "working",
+            "ts": timestamp(at), "boot": 7, "seq": 1, "progress": 40}  # fmt: skip
     topic, payload = r.choice(
         (
             *[(f"fleet/{agent}/heartbeat", beat)] * 8,
@@ -54,9 +56,9 @@ def message(r: random.Random, at: float) -> dict[str, Any]:
             (f"fleet/{agent}/alert", {"code": "disk-pressure", "severity": "info",
                                       "state": "firing", "ts": timestamp(at)}),
             (f"fleet/{agent}/progress", told),
-            (f"fleet/{agent}/task", task),
+            (f"fleet/{agent}/task", offer),
             (f"fleet/{agent}/command", {"verb": "health-check", "id": TASK}),
-            ("fleet/all/broadcast", {"notice": "maintenance", "id": TASK, "ts": timestamp(at)}),
+            (Topics().broadcast, {"verb": "health-check"}),
             (f"fleet/{agent}/chat/{r.choice(AGENTS)}", {"text": "hello"}),
             (f"other/{agent}/dm", {"x": 1}),
             (f"fleet/{agent}/heartbeat", ""),
@@ -104,6 +106,7 @@ def test_the_report_is_the_same_byte_for_byte(tmp_path: Path, seed: int):
     alone = report(audit(), paths, 1)
     assert len(json.loads(alone)["findings"]) > 100
     assert len(json.loads(alone)["gaps"]) > 3
+    assert {"work.two-holders", "traffic.rate"} <= json.loads(alone)["rules"].keys()
     assert report(audit(), paths, 2) == alone
     assert report(audit(), paths, 3) == alone
 
