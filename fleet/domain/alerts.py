@@ -42,6 +42,8 @@ class AlertBook(SilenceBook):
     _standing: dict[str, dict[str, Alert]] = field(default_factory=dict)
     """What fires or flaps, by agent and code."""
     _flapping: set[tuple[str, str]] = field(default_factory=set)
+    _in_hand: dict[tuple[str, str], list[Alert]] = field(default_factory=dict)
+    """Alerts that are being told, as they were before: once for each message on the way."""
     limits: FlapLimits = flapping.DEFAULT
 
     @classmethod
@@ -142,8 +144,8 @@ class AlertBook(SilenceBook):
         return [name for name in self._standing if name.startswith(prefix)]
 
     def due(self, now: float, among: Container[tuple[str, str]] | None = None) -> list[AlertGroup]:
-        """What is to be told now, grouped by code, of all keys or those `among`; what is returned
-        counts as told."""
+        """What is to be told now, grouped by code, of all keys or those `among`. It is not due
+        again, but counts as told for good only with `settle`."""
         self.keep_time(now)
         repeated = self._look_at_flapping(now)
         groups: dict[tuple[str, AlertState, FlapNews], list[Alert]] = {}
@@ -167,6 +169,33 @@ class AlertBook(SilenceBook):
             for (code, state, flap), alerts in groups.items()
         ]
 
+    def settle(self, group: AlertGroup) -> None:
+        """The routes have on disk what they are to tell of `group`, the oldest that is not."""
+        for alert in group.alerts:
+            key = (alert.agent, alert.code)
+            if hands := self._in_hand.pop(key, None):
+                if hands[1:]:
+                    self._in_hand[key] = hands[1:]
+                self.changed.add(key)
+
+    def kept(self, key: tuple[str, str]) -> Alert | None:
+        """An alert as a restart is to know it: what no route has on disk yet is not told. None: it
+        is to be forgotten."""
+        alert = self.alerts.get(key)
+        before = next(iter(self._in_hand.get(key, ())), None)
+        if before is None:
+            return alert
+        if alert is None:
+            return before
+        return replace(
+            alert,
+            notified=before.notified,
+            notified_severity=before.notified_severity,
+            told_at=before.told_at,
+            flaps=replace(alert.flaps, told_at=before.flaps.told_at),
+            routes=alert.routes or before.routes,
+        )
+
     def _look_at_flapping(self, now: float) -> set[tuple[str, str]]:
         """Let what kept one state settle; what still flaps and is to be told again."""
         again = set()
@@ -179,6 +208,8 @@ class AlertBook(SilenceBook):
         return again
 
     def _was_told(self, alert: Alert, now: float) -> None:
+        key = (alert.agent, alert.code)
+        self._in_hand.setdefault(key, []).append(alert)
         severity = alert.severity if alert.stands else None
         known = replace(alert, notified=alert.telling, notified_severity=severity)
         if not alert.stands:
@@ -186,8 +217,8 @@ class AlertBook(SilenceBook):
         elif alert.told_at is None:
             known = replace(known, told_at=now)
         self._save(replace(known, flaps=alert.flaps.told(now)))
-        if (alert.agent, alert.code) in self._leaving:
-            self._drop((alert.agent, alert.code))
+        if key in self._leaving:
+            self._drop(key)
 
     def restamp(self, step: Step) -> list[Silence]:
         """The hub's stamps moved; the silences that end at another time now."""

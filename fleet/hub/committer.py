@@ -269,7 +269,7 @@ class Committer:
     def _add_state(self, batch: Batch, *, save_all: bool) -> None:
         """Alerts, silences and records that changed."""
         for key in self.book.changed:
-            alert = self.book.alerts.get(key)
+            alert = self.book.kept(key)
             if alert is None:
                 batch.forgotten_alerts.append(key)
             else:

@@ -308,8 +308,8 @@ class Hub:
         looked = self.committer.now()
         while True:
             with contextlib.suppress(TimeoutError):  # who is killed now knows what it has told
-                await asyncio.wait_for(self.due_alerts.told.wait(), TICK)
-            self.due_alerts.told.clear()
+                await asyncio.wait_for(self.due_alerts.to_keep.wait(), TICK)
+            self.due_alerts.to_keep.clear()
             before, looked = looked, self.committer.now()
             if looked - before > STALL and self.counters.link_up:
                 await self._catch_up(before, looked)

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from fleet.contract.errors import ConfigError, FleetError
 from fleet.contract.vocabulary import Severity
 from fleet.notifier.delivery_log import DeliveryLog, LogEntry, Outcome, log_of
 from fleet.notifier.digest import Digest
-from fleet.notifier.kept_state import InHome, InStore, KeptState
+from fleet.notifier.kept_state import InHome, KeptState
 from fleet.notifier.notification import Notification
 from fleet.notifier.queue import Queue
 from fleet.notifier.refusals import Refusal, SendError
@@ -40,6 +41,9 @@ REMEMBERED: Final = 1_000
 GIVEN: Final = 5_000
 """Ids of single alerts kept for the next hub to lead, 35 bytes each: more than one tells while it
 takes over."""
+
+KEPT_WITHIN: Final = 5.0
+"""Seconds that a disk or database has to keep a message before it is sent all the same."""
 
 Send = Callable[[Route, Notification], object]
 _log = logging.getLogger(__name__)
@@ -79,7 +83,7 @@ class Delivery:
         self._queue = Queue(FIRST, LONGEST)
         self._delivered: OrderedDict[str, None] = OrderedDict()
         self._given: OrderedDict[str, None] = OrderedDict()
-        """Alerts that this route was given, by their ids, where several hubs take turns."""
+        """Alerts that this route was given, by their ids."""
         self._circuit = Backoff(FIRST, LONGEST, steady=0.0)
         self._closes_at = 0.0
         self._more = asyncio.Event()
@@ -138,9 +142,10 @@ class Delivery:
         await self._save()
 
     def _news(self, group: Notification) -> Notification | None:
-        """What of a group this route was not given yet. Another hub may have put it together
-        otherwise, and have ended before it could note what was told; None: all of it was."""
-        if not isinstance(self._kept, InStore) or group.flap:
+        """What of a group this route was not given yet. Another hub, or this one before it was
+        killed, may have put it together otherwise, and have ended before it could note that it
+        was told; None: all of it was."""
+        if group.flap:
             return group
         members = {id_: one for id_, one in group.by_member().items() if id_ not in self._given}
         self._given.update(dict.fromkeys(members))
@@ -173,6 +178,8 @@ class Delivery:
                 self._queue.add([self._digest.take()])
                 self._changes += 1
                 await self._save()
+            if len(self._queue) and self._written < self._changes:
+                await self._keep_first()
             now = time.monotonic()
             self.paused = now < self._closes_at
             group = None if self.paused else self._queue.next(now)
@@ -279,6 +286,13 @@ class Delivery:
             "waiting": len(self),
             "set_aside": [one.as_dict() for one in self.set_aside],
         }
+
+    async def _keep_first(self) -> None:
+        """What is sent is on disk before: then whoever goes on after a kill sends it by the same
+        id. A disk that takes nothing keeps no alert back."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(KEPT_WITHIN):
+                await self._save()
 
     async def _save(self) -> None:
         """In a thread: a slow disk must not stop the hub."""

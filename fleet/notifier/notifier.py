@@ -56,6 +56,7 @@ class Notifier:
         self._given: dict[str, set[tuple[str, str]]] = {route.name: set() for route in routes}
         # From the start, and to nothing else: no burst of other items may push an alert out.
         self._subscription = hub.feed.subscribe(wanted=lambda item: isinstance(item, AlertGroup))
+        hub.due_alerts.has_routes = bool(routes)
 
     async def run(self) -> None:
         try:
@@ -75,6 +76,7 @@ class Notifier:
                 async for item in self._subscription:
                     if isinstance(item, AlertGroup):
                         await asyncio.gather(*(self._tell(one, item) for one in self._deliveries))
+                        self._hub.due_alerts.told(item)
         finally:
             self._subscription.close()
 

@@ -33,6 +33,12 @@ GROUP = AlertGroup("process-down", AlertState.FIRING, Severity.CRITICAL, (ALERT,
 STORE = SimpleNamespace(leadership=None)
 
 
+def due_alerts() -> Any:
+    """What a hub calls so, which takes note of what counts as told."""
+    settled = list[AlertGroup]()
+    return SimpleNamespace(told=settled.append, settled=settled, has_routes=False)
+
+
 async def test_a_burst_before_it_runs_pushes_no_alert_out(tmp_path: Path) -> None:
     feed, got = Feed(Counters()), list[str]()
 
@@ -40,7 +46,8 @@ async def test_a_burst_before_it_runs_pushes_no_alert_out(tmp_path: Path) -> Non
         got.append(notification.code)
 
     home = SimpleNamespace(home=tmp_path)
-    hub: Any = SimpleNamespace(settings=home, store=STORE, feed=feed, roster=Roster())
+    hub: Any = SimpleNamespace(settings=home, store=STORE, feed=feed, roster=Roster(),
+                              due_alerts=due_alerts())  # fmt: skip
     notifier = Notifier(hub, [ROUTE], receive)
     feed.publish([GROUP])
     beat = StoredMessage(1, 1e9, "ada", MessageKind.HEARTBEAT, False, b"{}")
@@ -65,7 +72,8 @@ async def test_receivers_that_hang_delay_no_other_route(tmp_path: Path) -> None:
     hanging = [Route(f"hangs-{n}", Channel.WEBHOOK, url="http://127.0.0.1:9/") for n in range(40)]
     whole = Route("whole", Channel.WEBHOOK, url="http://127.0.0.1:9/")
     home = SimpleNamespace(home=tmp_path)
-    hub: Any = SimpleNamespace(settings=home, store=STORE, feed=feed, roster=Roster())
+    hub: Any = SimpleNamespace(settings=home, store=STORE, feed=feed, roster=Roster(),
+                              due_alerts=due_alerts())  # fmt: skip
     notifier = Notifier(hub, [*hanging, whole], receive)
     feed.publish([GROUP])
     task = asyncio.create_task(notifier.run())
@@ -93,6 +101,7 @@ async def test_what_is_silenced_is_not_said_again(
         store=STORE,
         feed=Feed(Counters()),
         roster=Roster(),
+        due_alerts=due_alerts(),
         committer=SimpleNamespace(book=book),
     )
     route = Route("prometheus", Channel.ALERTMANAGER, url="http://127.0.0.1:9/")
@@ -122,8 +131,9 @@ async def test_what_nobody_acknowledged_goes_to_the_next_route_and_so_does_its_e
     committer = SimpleNamespace(book=book, now=lambda: clock[0], write=write)
     home = SimpleNamespace(home=tmp_path)
     hub: Any = SimpleNamespace(
-        settings=home, store=STORE, feed=feed, roster=Roster(), committer=committer
-    )
+        settings=home, store=STORE, feed=feed, roster=Roster(), committer=committer,
+        due_alerts=due_alerts(),
+    )  # fmt: skip
     boss = Route("boss", Channel.WEBHOOK, Severity.CRITICAL, url="http://127.0.0.1:9/", after=600.0)
     task = asyncio.create_task(Notifier(hub, [ROUTE, boss], receive).run())
     try:
@@ -183,7 +193,7 @@ async def test_an_alert_that_ends_while_it_is_given_to_a_route_ends_there_too(
     committer = SimpleNamespace(book=book, now=lambda: clock[0], write=write)
     hub: Any = SimpleNamespace(
         settings=SimpleNamespace(home=tmp_path), store=STORE, feed=feed, roster=Roster(),
-        committer=committer,
+        committer=committer, due_alerts=due_alerts(),
     )  # fmt: skip
     boss = Route("boss", Channel.WEBHOOK, Severity.CRITICAL, url="http://127.0.0.1:9/", after=600.0)
     notifier = Notifier(hub, [boss], lambda _route, told: got.append(told.state.value))
