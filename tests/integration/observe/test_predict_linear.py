@@ -15,7 +15,7 @@ from benchmarks.courses import COURSES, Course, samples
 from benchmarks.forecast import LOOK, RULES, SCRAPE, predict_linear
 from tests.support.prometheus import PROMETHEUS, Daemon, prometheus
 
-PROMTOOL: Final = shutil.which("promtool")
+PROMTOOL: Final = shutil.which("promtool") or ""
 SPANS: Final = ((4.75, 5.5), (7.9, 8.4), (9.75, 10.5))
 """The days that are compared: in them lie the gap, the steps, the updates and the nearest ends."""
 FIRST, LAST = SPANS[0][0], SPANS[-1][1]
