@@ -1,11 +1,13 @@
 """A whole fleet on one machine: agents connected at once to one Mosquitto, and a hub beside it.
 
-    python -m benchmarks.fleet_sim [AGENTS ...] [--seconds S]
+    python -m benchmarks.fleet_sim [AGENTS ...] [--seconds S] [--connections N]
     python -m benchmarks.fleet_sim 500 --broker HOST:PORT     # agents only, for your own broker
 
 For each size: time to connect; time from the start of a hub until its store knows every agent;
 time until a broadcast command is answered by all and every answer is stored; ingest of a burst;
-then CPU and memory of broker and hub while everyone beats and a tenth of the agents flap.
+then CPU and memory of broker and hub while everyone beats and a tenth of the agents flap; what a
+page of agents, `fleet status` and what the web page asks for cost then. Agents share connections
+where there are more of them than `--connections`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import multiprocessing
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,10 +27,12 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from benchmarks import wire
+from benchmarks.known_agents import asked
 from benchmarks.result import tell
 from benchmarks.sim_agents import TOPICS, work
 from fleet.bus.local_broker import LIMITS, STATE
 from fleet.contract.timestamps import timestamp, ulid
+from fleet.tokens import Principal, Role, Tokens
 from tests.support.broker import Mosquitto
 from tests.support.hub import HubProcess
 from tests.support.waiting import wait_until
@@ -38,6 +43,12 @@ INTERVAL: Final = 10.0
 """Seconds between beats: 60 times as often as the default."""
 
 FLAPPING: Final = 0.1
+PATIENCE: Final = 300.0
+"""Seconds for what a fleet or the hub is to do."""
+
+CONNECTIONS: Final = 10_000
+"""At most; a machine's limits and the broker's memory for each are not what is asked here."""
+
 BURST: Final = 20_000
 """Messages of the ingest burst, whatever the number of agents."""
 
@@ -45,14 +56,16 @@ BURST: Final = 20_000
 class Fleet:
     """The processes of agents; a context manager."""
 
-    def __init__(self, address: tuple[str, int], agents: int, interval: float) -> None:
+    def __init__(
+        self, address: tuple[str, int], agents: int, interval: float, shared: int = 1
+    ) -> None:
         names = [f"sim-{number:05d}" for number in range(agents)]
         self._pipes: list[Connection] = []
         self._processes = []
         context = multiprocessing.get_context("spawn")
         for part in range(PROCESSES):
             ours, theirs = context.Pipe()
-            given = (theirs, address, names[part::PROCESSES], interval, FLAPPING)
+            given = (theirs, address, names[part::PROCESSES], interval, FLAPPING, shared)
             self._processes.append(context.Process(target=work, args=given, daemon=True))
             self._pipes.append(ours)
 
@@ -123,13 +136,15 @@ class Tally:
         return self._found[kind]
 
 
-def measure(agents: int, seconds: float, folder: Path) -> dict[str, Any]:
-    """One row."""
-    found: dict[str, Any] = {"agents": agents}
+def measure(agents: int, seconds: float, folder: Path, most: int = CONNECTIONS) -> dict[str, Any]:
+    """One row. 1,000 beats a second at most: what one machine can make beside a hub."""
+    shared, interval = -(-agents // most), max(INTERVAL, agents / 1_000)
+    found: dict[str, Any] = {"agents": agents, "connections": -(-agents // shared)}
+    found["interval_s"] = interval
     broker = Mosquitto(folder / "broker", (*LIMITS, *STATE[1:]), persistence=True).start()
     hub = HubProcess(folder / "home", broker, log=folder / "hub.log", FLEET_MAX_AGENTS="1000000")
     try:
-        with Fleet(("127.0.0.1", broker.port), agents, INTERVAL) as fleet:
+        with Fleet(("127.0.0.1", broker.port), agents, interval, shared) as fleet:
             fleet.look()  # its processes have started
             found["connect"] = took(lambda: fleet.look()["up"] == agents, fleet.order, "connect")
             found["snapshot"] = took(lambda: known(hub) == agents, hub.start)
@@ -138,7 +153,7 @@ def measure(agents: int, seconds: float, folder: Path) -> dict[str, Any]:
             answered, kept = broadcast(broker, fleet, rows, agents)
             found |= {"answered": answered, "answers_stored": kept}
             stored = rows(0)
-            burst = BURST // agents
+            burst = max(1, BURST // agents)
             spending = {
                 "hub": [Cost(hub.pid)],
                 "broker": [Cost(broker.pid)],
@@ -157,8 +172,9 @@ def measure(agents: int, seconds: float, folder: Path) -> dict[str, Any]:
                 found[f"{name}_cpu"] = round(cost.percent(), 1)
                 found[f"{name}_mib"] = round(cost.mebibytes(), 1)
             fleet.order("steady")
-            wait_until(lambda: fleet.look()["up"] == agents, 60, "everyone's return")
-            wait_until(lambda: well(hub) == agents, 60, "the hub to see them well")
+            found |= asked_of(hub, agents)
+            wait_until(lambda: fleet.look()["up"] == agents, PATIENCE, "everyone's return")
+            wait_until(lambda: well(hub) == agents, PATIENCE, "the hub to see them well")
             found["well"] = well(hub)
     finally:
         hub.kill()
@@ -166,11 +182,33 @@ def measure(agents: int, seconds: float, folder: Path) -> dict[str, Any]:
     return found
 
 
+def asked_of(hub: HubProcess, agents: int) -> dict[str, Any]:
+    """What readers ask of a hub that works: seconds, and bytes of the answer."""
+    viewer, _ = Tokens(hub.home).create(Principal(Role.VIEWER), "2026-01-01T00:00:00Z")
+    found: dict[str, Any] = {
+        name: asked(hub, path, viewer)
+        for name, path in (
+            ("page", "/v1/agents?limit=100"),
+            ("far_page", f"/v1/agents?offset={agents // 2}&limit=100"),
+            ("brief", "/v1/agents?brief=true"),
+            ("stats", "/v1/stats"),
+        )
+    }
+    environ = {**os.environ, "FLEET_HOME": str(hub.home)}
+    spent = []
+    for _ in range(3):
+        began = time.monotonic()
+        argv = [sys.executable, "-m", "fleet", "status"]
+        subprocess.run(argv, env=environ, stdout=subprocess.DEVNULL, check=False)
+        spent.append(time.monotonic() - began)
+    return {"asked": found | {"status_s": round(min(spent), 2)}}
+
+
 def took(fact: Any, act: Any, *words: object) -> float:
     """Seconds from before `act` until `fact`."""
     began = time.monotonic()
     act(*words)
-    wait_until(fact, 120, "the fact")
+    wait_until(fact, PATIENCE, "the fact")
     return round(time.monotonic() - began, 3)
 
 
@@ -185,9 +223,9 @@ def broadcast(broker: Mosquitto, fleet: Fleet, rows: Tally, agents: int) -> tupl
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", broker.port)) as link:
         link.sendall(wire.connect("operator") + packet)
-        wait_until(lambda: fleet.look()["answered"] >= agents, 60, "every answer")
+        wait_until(lambda: fleet.look()["answered"] >= agents, PATIENCE, "every answer")
         answered = time.monotonic() - began
-        wait_until(lambda: rows(1) >= stored + agents, 60, "every answer stored")
+        wait_until(lambda: rows(1) >= stored + agents, PATIENCE, "every answer stored")
     return round(answered, 3), round(time.monotonic() - began, 3)
 
 
@@ -223,6 +261,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="fleet_sim", description=__doc__)
     parser.add_argument("agents", nargs="*", type=int, default=SIZES)
     parser.add_argument("--seconds", type=float, default=20.0, help="of the steady part")
+    parser.add_argument("--connections", type=int, default=CONNECTIONS, help="at most")
     parser.add_argument("--interval", type=float, default=INTERVAL, help="with --broker")
     parser.add_argument("--broker", metavar="HOST:PORT", help="agents only, for this broker")
     given = parser.parse_args()
@@ -235,7 +274,7 @@ def main() -> None:
     for agents in given.agents:
         print(f"{agents} agents …", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="fleet-sim-") as folder:
-            results.append(measure(agents, given.seconds, Path(folder)))
+            results.append(measure(agents, given.seconds, Path(folder), given.connections))
     tell({"rows": results})
 
 

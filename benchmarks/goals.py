@@ -121,6 +121,24 @@ ONE_BEAT: Final = (
     " one-shot is for: it finds the agent, probes it, keeps its session on disk, and waits for"
     " commands that lie at the broker until it has been quiet."
 )
+TAKE_OVER: Final = (
+    "Floor: the lease, of which 10 to 15 s are left when a hub dies (`lease_s` of the run); a"
+    " shorter one would make a slow disk of the database end a hub that lives. The rest is the"
+    " start of the other hub, which goes on with the roster that it has followed."
+)
+PAGE_THERE: Final = (
+    "Floor: 2 to 5 ms of CPU and 4 to 7 round trips, each of which waits for its turn where the"
+    " server has to share the cores."
+)
+THERE: Final = (
+    "Floor: the server's own work, 7 to 11 microseconds of CPU a row (5 of them for the row"
+    " itself, 5 for the index by agent), on the same two cores as broker, generator and hub. With"
+    " the server on another machine that part is gone."
+)
+MANY: Final = (
+    "100,000 agents: JSON of each record 30, the record made of it 25 to 50 microseconds of CPU."
+    " Several cores would not help, since one thread makes the roster."
+)
 
 GOALS: Final[tuple[Goal, ...]] = (
     # 2: the walking skeleton
@@ -216,6 +234,34 @@ GOALS: Final[tuple[Goal, ...]] = (
          "times faster than prometheus-client", at_least=True, reason=FIRST_SCRAPE),
     Goal(7, "a scrape of 10,000 agents over HTTP, all changed", "scrape",
          lambda f: f["scraped"]["hub"]["changed_s"], 1, "s", reason=BURSTY),
+    # 21: several hubs on PostgreSQL
+    Goal(21, "intake on PostgreSQL", "intake_postgres",
+         lambda f: f["postgres_to"]["sqlite"], 0.6, "times SQLite", at_least=True, reason=THERE),
+    Goal(21, "a page of history out of 10 million rows, PostgreSQL", "history_postgres",
+         lambda f: max(f["postgres"]["page_ms"].values()), 50, "ms", reason=PAGE_THERE),
+    Goal(21, "take-over, 100,000 agents known", "known_agents",
+         lambda f: f["taken_over"]["s"], 20, "s", reason=TAKE_OVER,
+         floor=lambda f: f["taken_over"]["lease_s"]),
+    Goal(21, "start of the hub that leads, 100,000 agents known", "known_agents",
+         lambda f: f["leader"]["start_s"], 30, "s", reason=MANY),
+    Goal(21, "start of the hub that reads, 100,000 agents known", "known_agents",
+         lambda f: f["reader"]["start_s"], 30, "s", reason=MANY),
+    Goal(21, "a page of 100,000 agents, first and of either hub", "known_agents",
+         lambda f: max(f[hub]["agents_page"]["first_s"] for hub in ("leader", "reader")), 1, "s"),
+    Goal(21, "`/metrics` of 100,000 agents, first and of either hub", "known_agents",
+         lambda f: max(f[hub]["metrics"]["first_s"] for hub in ("leader", "reader")), 5, "s",
+         reason=FIRST_SCRAPE),
+    # 25: a fleet of 100,000
+    Goal(25, "memory of the roster at 100,000 agents", "state",
+         lambda f: f["bytes_an_agent"], 700, "bytes an agent"),
+    Goal(25, "a hub that 100,000 agents speak to, memory", "large_fleet",
+         lambda f: f["hub_mib"], 250, "MiB", reason=MANY),
+    Goal(25, "first full snapshot of 100,000 agents after the hub's start", "large_fleet",
+         lambda f: f["snapshot"], 20, "s", reason=MANY),
+    Goal(25, "a page of 100,000 agents", "large_fleet",
+         lambda f: 1e3 * f["asked"]["page"]["s"], 50, "ms", reason=BURSTY),
+    Goal(25, "`fleet status` of 100,000 agents", "large_fleet",
+         lambda f: f["asked"]["status_s"], 2, "s", reason=MANY),
     # 23: capacity
     Goal(23, "false alarms of room that ends, on made courses of a disk", "forecast",
          lambda f: f["sums"]["ours"]["false_alarms"], 0, ""),

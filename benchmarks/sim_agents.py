@@ -1,7 +1,8 @@
 """Thousands of simulated agents in one process: raw sockets, one epoll, no threads.
 
 Each is what a sidecar is to the broker: a connection of its own with a last will, a birth, bus
-heartbeats in its rhythm, and an answer to each command.
+heartbeats in its rhythm, and an answer to each command. Where several share a connection, so that a
+machine that has not as many of them shows a larger fleet, they have no last will.
 """
 
 from __future__ import annotations
@@ -33,11 +34,20 @@ AWAY: Final = 1.0
 
 @dataclass(slots=True)
 class Agent:
-    """One simulated agent and its connection."""
+    """One simulated agent, in what it says."""
 
     name: str
     boot: int
     seq: int = 0
+
+
+@dataclass(slots=True)
+class Link:
+    """A connection of one agent or several; `turn` counts their beats, `packet` the packets."""
+
+    agents: Sequence[Agent]
+    turn: int = 0
+    packet: int = 0
     link: socket.socket | None = None
     packets: wire.Packets = field(default_factory=wire.Packets)
     unsent: bytes = b""
@@ -60,21 +70,24 @@ class Crowd:
 
     Args:
         interval: seconds between beats; 0: only when told.
-        flapping: share of agents that vanish and return, `flap` seconds apart.
+        flapping: share of connections that vanish and return, `flap` seconds apart.
+        shared: agents a connection.
     """
 
     def __init__(
         self, address: tuple[str, int], names: Sequence[str], interval: float,
-        flapping: float = 0.0, flap: float = 10.0,
+        flapping: float = 0.0, shared: int = 1, flap: float = 10.0,
     ) -> None:  # fmt: skip
         self._address = address
-        self._agents = [Agent(name, int(time.time() * 1000)) for name in names]
-        self._flappers = self._agents[: int(len(names) * flapping)]
+        boot = int(time.time() * 1000)
+        agents = [Agent(name, boot) for name in names]
+        self._links = [Link(agents[n : n + shared]) for n in range(0, len(agents), shared)]
+        self._flappers = self._links[: int(len(self._links) * flapping)]
         self._interval = interval
         self._flap = flap
         self._poll = select.epoll()
-        self._by_fd: dict[int, Agent] = {}
-        self._due: list[tuple[float, int, str, Agent]] = []
+        self._by_fd: dict[int, Link] = {}
+        self._due: list[tuple[float, int, str, Link]] = []
         self._order = 0
         self.counts = Counts()
 
@@ -94,14 +107,15 @@ class Crowd:
         word, *values = orders.recv()
         now = time.monotonic()
         if word == "connect":
-            for place, agent in enumerate(self._agents):
-                self._at(now + place / AT_ONCE * 0.02, "connect", agent)
+            for place, link in enumerate(self._links):
+                self._at(now + place * len(link.agents) / AT_ONCE * 0.02, "connect", link)
         elif word == "burst":
-            for agent in self._agents:
-                self._send(agent, b"".join(self._beat(agent) for _ in range(values[0])))
+            for link in self._links:
+                beats = (self._beat(link, a) for a in link.agents for _ in range(values[0]))
+                self._send(link, b"".join(beats))
         elif word == "flap":
-            for place, agent in enumerate(self._flappers):
-                self._at(now + place / max(1, len(self._flappers)) * self._flap, "vanish", agent)
+            for place, link in enumerate(self._flappers):
+                self._at(now + place / max(1, len(self._flappers)) * self._flap, "vanish", link)
         elif word == "steady":
             self._due = [due for due in self._due if due[2] != "vanish"]
         elif word == "end":
@@ -110,120 +124,141 @@ class Crowd:
         orders.send((counts.up, counts.connects, counts.sent, counts.acked, counts.answered))
         return True
 
-    def _at(self, moment: float, what: str, agent: Agent) -> None:
+    def _at(self, moment: float, what: str, link: Link) -> None:
         self._order += 1
-        heappush(self._due, (moment, self._order, what, agent))
+        heappush(self._due, (moment, self._order, what, link))
 
     def _do_due(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:
-            _, _, what, agent = heappop(self._due)
+            _, _, what, link = heappop(self._due)
             if what == "connect":
-                self._connect(agent)
+                self._connect(link)
             elif what == "vanish":
-                self._vanish(agent, now)
-            elif agent.up:
-                self._send(agent, self._beat(agent))
-                self._at(now + self._interval, "beat", agent)
+                self._vanish(link, now)
+            elif link.up:
+                agents = link.agents
+                link.turn += 1
+                self._send(link, self._beat(link, agents[link.turn % len(agents)]))
+                self._at(now + self._interval / len(agents), "beat", link)
 
-    def _connect(self, agent: Agent) -> None:
-        link = socket.socket()
-        link.setblocking(False)
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        link.connect_ex(self._address)
-        agent.link, agent.packets, agent.up = link, wire.Packets(), False
-        agent.boot, agent.seq = max(agent.boot + 1, int(time.time() * 1000)), 0
-        will = self._message(agent, state="offline")
-        status = TOPICS.of(MessageKind.STATUS, agent.name)
-        command = TOPICS.of(MessageKind.COMMAND, agent.name)
-        birth = self._message(agent, numbered=True, state="running")
-        agent.unsent = b"".join(
-            (
-                wire.connect(agent.name, will=(status, will)),
-                wire.subscribe(1, TOPICS.broadcast, command),
-                wire.publish(status, birth, 2, retain=True),
-                self._beat(agent),
-            )
-        )
-        self.counts.sent += 1
-        self._by_fd[link.fileno()] = agent
-        self._poll.register(link.fileno(), select.EPOLLIN | select.EPOLLOUT)
+    def _connect(self, link: Link) -> None:
+        made = socket.socket()
+        made.setblocking(False)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.connect_ex(self._address)
+        link.link, link.packets, link.up = made, wire.Packets(), False
+        for agent in link.agents:
+            agent.boot, agent.seq = max(agent.boot + 1, int(time.time() * 1000)), 0
+        first = link.agents[0]
+        will = None
+        if len(link.agents) == 1:
+            will = self._topic(first, MessageKind.STATUS), self._message(first, state="offline")
+        commands = [self._topic(agent, MessageKind.COMMAND) for agent in link.agents]
+        parts = [
+            wire.connect(first.name, will=will),
+            wire.subscribe(1, TOPICS.broadcast, *commands),
+        ]
+        for agent in link.agents:
+            birth = self._message(agent, numbered=True, state="running")
+            topic = self._topic(agent, MessageKind.STATUS)
+            parts += [
+                wire.publish(topic, birth, self._id(link), retain=True),
+                self._beat(link, agent),
+            ]
+            self.counts.sent += 1
+        link.unsent = b"".join(parts)
+        self._by_fd[made.fileno()] = link
+        self._poll.register(made.fileno(), select.EPOLLIN | select.EPOLLOUT)
 
-    def _vanish(self, agent: Agent, now: float) -> None:
+    def _vanish(self, link: Link, now: float) -> None:
         """As kill -9 does: the broker then speaks the will."""
-        if agent.link is not None:
-            agent.link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._lost(agent)
-        self._at(now + AWAY, "connect", agent)
-        self._at(now + self._flap * random.uniform(0.7, 1.3), "vanish", agent)
+        if link.link is not None:
+            link.link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._lost(link)
+        self._at(now + AWAY, "connect", link)
+        self._at(now + self._flap * random.uniform(0.7, 1.3), "vanish", link)
 
-    def _lost(self, agent: Agent) -> None:
-        if agent.link is not None:
-            self._by_fd.pop(agent.link.fileno(), None)
-            agent.link.close()
-        self.counts.up -= agent.up
-        agent.link, agent.up, agent.unsent = None, False, b""
+    def _lost(self, link: Link) -> None:
+        if link.link is not None:
+            self._by_fd.pop(link.link.fileno(), None)
+            link.link.close()
+        self.counts.up -= len(link.agents) if link.up else 0
+        link.link, link.up, link.unsent = None, False, b""
 
-    def _ready(self, agent: Agent | None, events: int) -> None:
-        if agent is None or agent.link is None:
+    def _ready(self, link: Link | None, events: int) -> None:
+        if link is None or link.link is None:
             return
         try:
             if events & select.EPOLLOUT:
-                self._send(agent, b"")
+                self._send(link, b"")
             if events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
-                data = agent.link.recv(65_536)
+                data = link.link.recv(65_536)
                 if not data:
                     raise ConnectionResetError
-                for packet in agent.packets.feed(data):
-                    self._take(agent, *packet)
+                for packet in link.packets.feed(data):
+                    self._take(link, *packet)
         except BlockingIOError:
             return
         except OSError:
-            self._lost(agent)
-            self._at(time.monotonic() + random.uniform(0.5, 1.5), "connect", agent)
+            self._lost(link)
+            self._at(time.monotonic() + random.uniform(0.5, 1.5), "connect", link)
 
-    def _take(self, agent: Agent, kind: int, flags: int, body: bytes) -> None:
+    def _take(self, link: Link, kind: int, flags: int, body: bytes) -> None:
         if kind == wire.Packet.PUBACK:
             self.counts.acked += 1
         elif kind == wire.Packet.PUBLISH:
-            _, payload, packet_id = wire.received(body, flags)
+            topic, payload, packet_id = wire.received(body, flags)
             answer = wire.puback(packet_id) if packet_id else b""
             command = json.loads(payload)
             if "verb" in command:
-                reply = {"to": command["id"], "verb": command["verb"], "result": "done"}
-                said = self._message(agent, numbered=True, state="running", reply=reply)
-                status = TOPICS.of(MessageKind.STATUS, agent.name)
-                answer += wire.publish(status, said, agent.seq % 60_000 + 1) + self._beat(agent)
-                self.counts.answered += 1
-                self.counts.sent += 1
-            self._send(agent, answer)
+                for agent in link.agents:
+                    if topic in (TOPICS.broadcast, self._topic(agent, MessageKind.COMMAND)):
+                        answer += self._answer(link, agent, command)
+            self._send(link, answer)
         elif kind == wire.Packet.CONNACK:
-            agent.up = True
-            self.counts.up += 1
+            link.up = True
+            self.counts.up += len(link.agents)
             self.counts.connects += 1
             if self._interval:
-                first = time.monotonic() + random.uniform(0, self._interval)
-                self._at(first, "beat", agent)
+                pause = self._interval / len(link.agents)
+                self._at(time.monotonic() + random.uniform(0, pause), "beat", link)
 
-    def _send(self, agent: Agent, data: bytes) -> None:
-        link = agent.link
-        if link is None:
+    def _answer(self, link: Link, agent: Agent, command: dict[str, str]) -> bytes:
+        reply = {"to": command["id"], "verb": command["verb"], "result": "done"}
+        said = self._message(agent, numbered=True, state="running", reply=reply)
+        self.counts.answered += 1
+        self.counts.sent += 1
+        topic = self._topic(agent, MessageKind.STATUS)
+        return wire.publish(topic, said, self._id(link)) + self._beat(link, agent)
+
+    def _send(self, link: Link, data: bytes) -> None:
+        way = link.link
+        if way is None:
             return
-        agent.unsent += data
+        link.unsent += data
         try:
-            while agent.unsent:
-                agent.unsent = agent.unsent[link.send(agent.unsent) :]
+            while link.unsent:
+                link.unsent = link.unsent[way.send(link.unsent) :]
         except BlockingIOError:
             pass
         except OSError:
             return  # epoll tells of it, too
-        wanted = select.EPOLLIN | (select.EPOLLOUT if agent.unsent else 0)
-        self._poll.modify(link.fileno(), wanted)
+        wanted = select.EPOLLIN | (select.EPOLLOUT if link.unsent else 0)
+        self._poll.modify(way.fileno(), wanted)
 
-    def _beat(self, agent: Agent) -> bytes:
+    def _beat(self, link: Link, agent: Agent) -> bytes:
         body = self._message(agent, numbered=True, ok=True, interval=self._interval or 600)
         self.counts.sent += 1
-        topic = TOPICS.of(MessageKind.HEARTBEAT, agent.name)
-        return wire.publish(topic, body, agent.seq % 60_000 + 1, retain=True)
+        topic = self._topic(agent, MessageKind.HEARTBEAT)
+        return wire.publish(topic, body, self._id(link), retain=True)
+
+    def _topic(self, agent: Agent, kind: MessageKind) -> str:
+        return TOPICS.of(kind, agent.name)
+
+    def _id(self, link: Link) -> int:
+        """Of the next packet."""
+        link.packet = link.packet % 60_000 + 1
+        return link.packet
 
     def _message(self, agent: Agent, *, numbered: bool = False, **fields: object) -> bytes:
         body: dict[str, object] = {**fields, "ts": timestamp(time.time()), "boot": agent.boot}
@@ -235,7 +270,7 @@ class Crowd:
 
 def work(
     orders: Connection, address: tuple[str, int], names: Sequence[str], interval: float,
-    flapping: float,
+    flapping: float, shared: int = 1,
 ) -> None:  # fmt: skip
     """The body of one process of agents."""
-    Crowd(address, names, interval, flapping).run(orders)
+    Crowd(address, names, interval, flapping, shared).run(orders)
