@@ -155,7 +155,8 @@ class Hub:
             if not await unless(self._stopping, self.leading.begin(self._standby)):
                 return
             with self.leading.kept():
-                await begin(self, trust_clock=self._trust_clock)
+                parts = self.committer, self.leading, self.ingest, self.reader
+                await begin(self.settings.home, *parts, trust_clock=self._trust_clock)
                 await unless(self._stopping, self.leading.confirm())
                 await unless(self._stopping, self.presence.require_free())
                 linked = await unless(self._stopping, self.bus.__aenter__())

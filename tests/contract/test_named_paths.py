@@ -30,7 +30,9 @@ FOLDERS = {
 PACKAGES = {"fleet", "agent_sidecar", "benchmarks", "tests"}
 SOURCES = (".py", ".js", ".sh")
 
-EXAMPLES = {"adr/NNNN-slug.md", "adr/gpu.md"}
+EXAMPLES = {
+    "adr/NNNN-slug.md", "adr/gpu.md", "deploy/compose.hubs.yaml", "deploy/secrets/store",
+}  # fmt: skip
 """Files that a reader is to make."""
 
 NO_MODULES = {"fleet.rules.yml", "fleet.sqlite3.before", "fleet.sqlite3.moved"}

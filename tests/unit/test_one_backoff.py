@@ -24,6 +24,7 @@ RHYTHMS = {
     "agent_sidecar/pair/guard.py": "whether a lease is over, by this machine's clock",
     "agent_sidecar/supervise/process_tree.py": "whether processes that were killed are gone",
     "agent_sidecar/supervise/watchdog.py": "whether processes that were killed are gone",
+    "agent_sidecar/work/update/container.py": "whether a container stays, for three seconds",
     "agent_sidecar/work/descendants.py": "whether processes that were killed are gone",
     "fleet/acl/known_agents.py": "what came to a client in memory, for seconds",
     "fleet/acl/self_check.py": "the proof of the broker's rules, every so often",

@@ -14,7 +14,7 @@ FILES = sorted((ROOT / "agent_sidecar").rglob("*.py"))
 STACK = (
     ("lease", "machine_time", "parent_death"),
     ("bounded_run", "files", "inotify", "lock", "reactor", "settings", "token_bucket"),
-    ("config", "one_shot"),
+    ("config", "one_shot", "upkeep"),
     ("hub_watch", "probes"),
     ("kinds",),
     ("pair",),

@@ -103,6 +103,11 @@ class Fleet:
         return None
 
 
+async def begun(hub: Hub) -> None:
+    parts = hub.committer, hub.leading, hub.ingest, hub.reader
+    await begin(hub.settings.home, *parts, trust_clock=False)
+
+
 def told(hub: Hub) -> dict[str, Any]:
     """Of each agent what one sees; not since when: a start that reads records dates anew what time
     alone changed after they were stored."""
@@ -124,7 +129,7 @@ async def test_it_knows_what_the_last_one_knew_and_shows_what_the_store_would_ma
             await fleet.tell()
             await follower.look()
     cold, warm = fleet.hub(), fleet.hub()
-    await begin(cold, trust_clock=False)
+    await begun(cold)
     warm.leading.roster = await follower.caught_up()
     assert warm.leading.roster is not None
     read = []
@@ -136,7 +141,7 @@ async def test_it_knows_what_the_last_one_knew_and_shows_what_the_store_would_ma
     with monkeypatch.context() as patched:
         patched.setattr(roster_module, "from_json", counted)
         patched.setattr(warm.roster, "observe", counted)
-        await begin(warm, trust_clock=False)
+        await begun(warm)
     assert not read
     assert dict(warm.roster.dump()) == dict(fleet.leader.roster.dump())
     assert warm.committer._dirty == cold.committer._dirty

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -309,57 +308,3 @@ async def test_a_hub_that_was_killed_tells_only_what_it_was_not_given(tmp_path: 
     await again.enqueue(group(names=["ada", "bob"]))
     await during(again, lambda: len(receiver.agents) == 2)
     assert receiver.agents == [["ada"], ["bob"]]
-
-
-class SlowDisk:
-    """Takes a text when it is let, and says whether it has any."""
-
-    def __init__(self) -> None:
-        self.let = threading.Event()
-        self.text = ""
-
-    def read(self, parse: object) -> None:
-        return None
-
-    def write(self, text: str) -> None:
-        self.let.wait(60)
-        self.text = text
-
-
-async def test_nothing_is_sent_that_is_not_kept(tmp_path: Path) -> None:
-    disk, kept = SlowDisk(), list[bool]()
-
-    def receive(_route: Route, told: Notification) -> None:
-        kept.append(told.id in disk.text)
-
-    one = Delivery(ROUTE, tmp_path, receive, disk)
-    news = asyncio.create_task(one.enqueue(group()))
-    task = asyncio.create_task(one.run())
-    try:
-        await asyncio.sleep(0.05)
-        assert not kept
-        disk.let.set()
-        await eventually(lambda: kept)
-    finally:
-        disk.let.set()
-        await news
-        task.cancel()
-        await asyncio.wait([task])
-    assert kept == [True]
-
-
-async def test_a_disk_that_takes_nothing_keeps_no_alert_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delivery, "KEPT_WITHIN", 0.05)
-    disk, receiver = SlowDisk(), Receiver()
-    one = Delivery(ROUTE, tmp_path, receiver, disk)
-    news = asyncio.create_task(one.enqueue(group()))
-    task = asyncio.create_task(one.run())
-    try:
-        await eventually(lambda: receiver.got)
-    finally:
-        disk.let.set()
-        await news
-        task.cancel()
-        await asyncio.wait([task])
