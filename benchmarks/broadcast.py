@@ -111,7 +111,8 @@ class Run:
         self._names = [f"sim-{number:05d}" for number in range(agents)]
         self._broker = Mosquitto(folder / "broker", (*LIMITS, *STATE[1:]), persistence=True)
         self._home = folder / "home"
-        self._hub = HubProcess(self._home, self._broker, log=folder / "hub.log")
+        many = {"FLEET_MAX_AGENTS": "1000000"}
+        self._hub = HubProcess(self._home, self._broker, log=folder / "hub.log", **many)
         self.seconds: dict[str, list[float]] = {}
         self.cpu: dict[str, dict[str, list[float]]] = {}
 
