@@ -87,12 +87,14 @@ apt_install() (
         mkdir -p /etc/postgresql-common
         echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
     fi
-    # Nor is any other to start a service: Debian asks this file, and an administrator's own stays.
-    if [ ! -e /usr/sbin/policy-rc.d ]; then
-        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    # Nor is any other to start a service: Debian asks this file. An administrator's own stays; one
+    # that we were killed beside goes.
+    rules=/usr/sbin/policy-rc.d
+    if [ ! -e "$rules" ] || grep -q "by fleet's test.sh" "$rules"; then
+        trap 'rm -f "$rules"' EXIT
         trap 'exit 130' INT TERM
-        printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
-        chmod +x /usr/sbin/policy-rc.d
+        printf "#!/bin/sh\n# by fleet's test.sh, while it installs\nexit 101\n" >"$rules"
+        chmod +x "$rules"
     fi
     apt-get -o Dpkg::Options::=--force-confold install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$1" >/dev/null 2>&1
 )

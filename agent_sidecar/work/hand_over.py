@@ -8,6 +8,7 @@ whoever looks: the folder of an attempt goes at the next start, however this one
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,6 +47,8 @@ class HandOver:
         self._keep: Callable[[], Path] | None = None
         self._kept: Path | None = None
         self._tried_to_keep = False
+        self._guard = threading.Lock()
+        """Of what is kept: a stop keeps it from a thread of its own, while the upload goes on."""
 
     @property
     def waits(self) -> bool:
@@ -66,10 +69,14 @@ class HandOver:
         except FleetError:
             self._renewal.has_result = False
             self._keep_it()
+            with self._guard:
+                self._keep = None
             raise
-        if self._kept is not None:
-            with suppress(OSError):  # it goes by itself after a day
-                remove_tree(self._kept)
+        with self._guard:
+            self._keep = None  # its files are closed next
+            if self._kept is not None:
+                with suppress(OSError):  # it goes by itself after a day
+                    remove_tree(self._kept)
 
     def keep(self) -> None:
         """Nobody waits for the upload that goes on: what was made is not to be lost with it."""
@@ -78,16 +85,17 @@ class HandOver:
 
     def _keep_it(self) -> None:
         """In a folder that a start leaves alone."""
-        if self._keep is None:
-            return
-        self._tried_to_keep = True
-        try:
-            self._kept = self._keep()
-        except OSError as error:
-            log.warning("task %s: what was made is not kept: %s", self._claim.task, error)
-        else:
-            log.warning("task %s: what was made is kept for %d h in %s",
-                        self._claim.task, KEPT / 3600, self._kept)  # fmt: skip
+        with self._guard:
+            if self._keep is None:
+                return
+            self._tried_to_keep = True
+            try:
+                self._kept = self._keep()
+            except OSError as error:
+                log.warning("task %s: what was made is not kept: %s", self._claim.task, error)
+            else:
+                log.warning("task %s: what was made is kept for %d h in %s",
+                            self._claim.task, KEPT / 3600, self._kept)  # fmt: skip
 
     def _bring(self, outputs: list[Output], asks: bool) -> None:
         for output in outputs:

@@ -46,14 +46,18 @@ def keep_result(state: Path, name: str, outputs: Iterable[Output]) -> Path:
     if disk_is_full(str(state), size) or size > MOST_BYTES:
         raise OSError(28, "there is no room for it")
     forget_results(state, room=size)
-    trusted_path.make_folder(place)
+    begun = place.with_name(f"{name}.part")
+    if begun.exists():
+        remove_tree(begun)
+    trusted_path.make_folder(begun)
     try:
         for output in found:
-            folder = place if output.section is None else place / output.section
+            folder = begun if output.section is None else begun / output.section
             trusted_path.make_folder(folder)
             _copy(output.handle, folder / output.name)
+        begun.rename(place)  # whoever is killed before leaves nothing that looks whole
     except OSError:
-        remove_tree(place)
+        remove_tree(begun)
         raise
     return place
 

@@ -40,9 +40,9 @@ LONGEST: Final = 300.0
 """Seconds between two questions at most, while the hub does not answer."""
 
 
-STOP: Final = 15.0
-"""Seconds that a stop waits for attempts to end before a result that is still on its way is kept:
-some less than the sidecar waits for us."""
+STOP: Final = 4.0
+"""Seconds that a stop waits for attempts to end before a result that is still on its way is kept,
+and once more for those who have it: Docker kills after ten, and so does many a unit of systemd."""
 
 
 class WorkLoop:

@@ -31,7 +31,7 @@ def over_files(
     gc.set_threshold(100_000, 50, 50)
     gaps: list[Gap] = []
     paths = list(paths)
-    if jobs > 1 and paths:
+    if jobs > 1 and paths and all(path.is_file() for path in paths):  # of a pipe is one reader
         shared = shares.over_files(audit, paths, jobs, progress)
         if shared is not None:
             return shared

@@ -34,7 +34,7 @@ MAY_CHANGE: Final = {
     "agent_sidecar/supervise/watchdog.py": "/dev/null",
     "agent_sidecar/work/collect.py": "a worker's files, by descriptor, no link followed",
     "agent_sidecar/work/fake_hub.py": "a descriptor that was given",
-    "agent_sidecar/work/kept_results.py": "a date alone, of a folder of our own",
+    "agent_sidecar/work/kept_results.py": "a date and a name, of a folder of our own",
     "agent_sidecar/work/leftovers.py": "notes, in our own state directory",
     "agent_sidecar/work/supervisor.py": "/dev/null and /proc",
     "agent_sidecar/work/update/attempt.py": "an order on its way, in memory",

@@ -87,8 +87,9 @@ class SharedTransactions(Generic[C]):
         try:
             for _ in range(0, len(self._waiting), TOGETHER):
                 self._soon(self._carry_out)
-        except StoreError as error:
-            _tell([(call.future, Answer(None, error)) for call in self._next()])
+        except (StoreError, RuntimeError) as error:  # closed, or closing this moment
+            while calls := self._next():
+                _tell([(call.future, Answer(None, error)) for call in calls])
 
     def _carry_out(self, transaction: Transaction[C]) -> None:
         """Do what waits by now. Of the jobs that were queued for it, those behind find nothing."""
@@ -97,7 +98,7 @@ class SharedTransactions(Generic[C]):
             return
         try:
             answers = self._answers(transaction, [call.work for call in calls])
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - each caller hears of it, on another thread
             answers = [Answer(None, error)] * len(calls)
         told = list(zip((call.future for call in calls), answers, strict=True))
         for loop in {call.future.get_loop() for call in calls}:
@@ -106,7 +107,11 @@ class SharedTransactions(Generic[C]):
                 loop.call_soon_threadsafe(_tell, its)
 
     def _next(self) -> list[Call]:
-        return [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+        found: list[Call] = []
+        with suppress(IndexError):  # while the store closes, two take from it
+            while len(found) < TOGETHER:
+                found.append(self._waiting.popleft())
+        return found
 
     def _answers(
         self, transaction: Transaction[C], works: Sequence[Callable[[WorkTables], Any]]

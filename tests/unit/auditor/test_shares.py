@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,18 @@ def test_the_report_is_the_same_byte_for_byte(tmp_path: Path, seed: int):
     assert {"work.two-holders", "traffic.rate"} <= json.loads(alone)["rules"].keys()
     assert report(audit(), paths, 2) == alone
     assert report(audit(), paths, 3) == alone
+
+
+def test_what_comes_by_a_pipe_is_read_by_one_process(tmp_path: Path):
+    [path, _] = capture(tmp_path, 1, 40)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=lambda: pipe.write_bytes(path.read_bytes()))
+    writing.start()
+    one = audit()
+    replay.over_files(one, [pipe], jobs=2)
+    writing.join(30)
+    assert one.tally.messages > 20
 
 
 def test_what_the_broker_says_is_judged_by_all_that_was_heard(tmp_path: Path):

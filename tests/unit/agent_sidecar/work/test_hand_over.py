@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from agent_sidecar.work import hand_over
 from agent_sidecar.work.collect import Output
 from agent_sidecar.work.hand_over import HandOver
 from agent_sidecar.work.hub import HubAway, LeaseLost
-from agent_sidecar.work.kept_results import FOLDER
+from agent_sidecar.work.kept_results import FOLDER, keep_result
 from agent_sidecar.work.leftovers import sweep
 
 NAME = "01j-1"
@@ -171,3 +172,50 @@ def test_a_stop_keeps_what_waits(lease: Out, output: Output) -> None:
     with pytest.raises(HubAway):
         over.bring([output], False, lease.state, NAME)
     assert lease.kept.read_text() == "42"
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_upload_that_ends_while_a_stop_copies_what_was_made(
+    lease: Out, output: Output, monkeypatch: pytest.MonkeyPatch, *, taken: bool
+) -> None:
+    """Nothing is copied from files that were closed, and nothing stays of what the hub has."""
+    begins, goes_on, copies, copied = (threading.Event() for _ in range(4))
+
+    class Slow(Hub):
+        def store_blob(self, *_: Any) -> None:
+            begins.set()
+            goes_on.wait(30)
+            if not taken:
+                raise HubAway("the hub is away", "cut", "")
+
+    def slow_copy(*given: Any) -> Path:
+        copies.set()
+        copied.wait(30)
+        return keep_result(*given)
+
+    monkeypatch.setattr(hand_over, "keep_result", slow_copy)
+    lease.ran_out, lease.until = False, float("inf")
+    hub: Any = Slow()
+    claim: Any = SimpleNamespace(task="01J")
+    renewal: Any = lease
+    over = HandOver(hub, claim, renewal)
+
+    def bring() -> None:
+        with suppress(HubAway):
+            over.bring([output], False, lease.state, NAME)
+
+    bringing, keeping = threading.Thread(target=bring), threading.Thread(target=over.keep)
+    bringing.start()
+    begins.wait(30)
+    over.stopped = True
+    keeping.start()
+    copies.wait(30)
+    goes_on.set()
+    bringing.join(0.2)
+    assert bringing.is_alive(), "its files are open until they are copied"
+    copied.set()
+    bringing.join(30)
+    keeping.join(30)
+    assert lease.kept.exists() is not taken
+    over.keep()
+    assert [one.name for one in (lease.state / FOLDER).glob("*")] == ([] if taken else [NAME])
