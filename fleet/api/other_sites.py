@@ -85,12 +85,16 @@ class OtherSite:
         word = SiteWord(
             age=said.age if said else None,
             hears=said is not None and self.follower.text["stopped_at"] is None,
-            tells=any(book.fires(HUB, code) for code in DEAF),
+            tells=self._calls_somebody and any(book.fires(HUB, code) for code in DEAF),
             unread=self.follower.unread,
             unasked=self.follower.unasked,
         )
         self.judge.look(word, self._clock())
         self.lists.lost, self.lists.hub_speaks = self.judge.why is not None, self.judge.hub_speaks
+
+    @property
+    def _calls_somebody(self) -> bool:
+        return self.follower.said is not None and bool(self.follower.text.get("routes"))
 
     def told_anew(self, gap: Callable[[], None]) -> Callable[[], None]:
         """Have `gap` called when what it says was read anew, but for the first time: what it said

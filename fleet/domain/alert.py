@@ -63,8 +63,15 @@ class Alert:
         """Whether operators know what is true, and that it is as bad as it is."""
         if self.telling is not self.notified or not self.flaps.is_told:
             return False
+        if not self.stands and self.may_be_known:
+            return False  # a hub that was killed may have told that it fires
         known = self.notified_severity
         return not self.stands or known is None or self.severity.rank <= known.rank
+
+    @property
+    def may_be_known(self) -> bool:
+        """Whether operators were told that it fires, or may have been."""
+        return self.notified is AlertState.FIRING or self.told_at is not None
 
     def given_to(self, route: str) -> Alert:
         """It, where `route` was told of it."""

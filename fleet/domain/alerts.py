@@ -182,18 +182,20 @@ class AlertBook(SilenceBook):
         """An alert as a restart is to know it: what no route has on disk yet is not told. None: it
         is to be forgotten."""
         alert = self.alerts.get(key)
-        before = next(iter(self._in_hand.get(key, ())), None)
-        if before is None:
+        hands = self._in_hand.get(key)
+        if not hands:
             return alert
-        if alert is None:
-            return before
+        # A route may have told that it fires: then its end is told, whoever has to.
+        times = (one.told_at for one in (alert, *hands) if one is not None)
+        told_at = next((at for at in times if at is not None), None)
+        before = hands[0]
         return replace(
-            alert,
+            before if alert is None else alert,
             notified=before.notified,
             notified_severity=before.notified_severity,
-            told_at=before.told_at,
-            flaps=replace(alert.flaps, told_at=before.flaps.told_at),
-            routes=alert.routes or before.routes,
+            told_at=told_at,
+            flaps=replace((alert or before).flaps, told_at=before.flaps.told_at),
+            routes=(alert or before).routes or before.routes,
         )
 
     def _look_at_flapping(self, now: float) -> set[tuple[str, str]]:
@@ -296,7 +298,7 @@ class AlertBook(SilenceBook):
 
     def _leave(self, key: tuple[str, str], at: float) -> None:
         alert = self.alerts[key]
-        if alert.notified is not AlertState.FIRING:
+        if not alert.may_be_known:
             self._drop(key)
             return
         since = at if alert.firing else alert.since
@@ -313,7 +315,8 @@ class AlertBook(SilenceBook):
 
     def trim(self) -> None:
         """Bound the memory that resolved and told alerts take: the oldest go."""
-        over = [a for a in self.alerts.values() if not a.stands and a.is_notified]
+        stored = (a for key, a in self.alerts.items() if key not in self.changed)
+        over = [a for a in stored if not a.stands and a.is_notified]
         for alert in sorted(over, key=lambda a: a.since)[: max(0, len(over) - MAX_RESOLVED)]:
             del self.alerts[alert.agent, alert.code]
 

@@ -81,6 +81,8 @@ class SiteJudge:
             return Loss.UNASKED
         if word.age is not None and word.age >= LOST:
             return Loss.NO_HUB
+        if word.age is None and word.unread >= LOST:
+            return Loss.UNREADABLE
         if silent >= LOST:
             return Loss.NEVER_LED if word.age is None else Loss.NO_BROKER
         return Loss.UNREADABLE if word.unread >= LOST else None

@@ -145,7 +145,7 @@ class Follower:
             return None
         try:
             async with asyncio.timeout(CATCH_UP), self._turn:
-                while await self.look():
+                while await self.look() or self._of is None:  # None: all is to be read anew
                     pass
         except (TimeoutError, StoreError, *_OF_ANOTHER_RELEASE):
             return None

@@ -27,6 +27,7 @@ from fleet.notifier.refusals import Refusal, SendError
 from fleet.notifier.routes import Route
 from fleet.notifier.senders import send
 from fleet.notifier.set_aside import SetAside, SetAsideMessages
+from fleet.store.port import LeadershipLostError
 
 FIRST, LONGEST = 1.0, 60.0
 """Seconds before the second attempt, and at most between two beside what the receiver asks for:
@@ -90,6 +91,7 @@ class Delivery:
         self._changes = 0
         """Changes since the start, so that an older state is never written over a newer one."""
         self._written = 0
+        self._is_fenced = False
         self._disk = threading.Lock()
         # Of its own: receivers that hang must not use up the threads of others.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"route-{route.name}")
@@ -178,8 +180,6 @@ class Delivery:
                 self._queue.add([self._digest.take()])
                 self._changes += 1
                 await self._save()
-            if len(self._queue) and self._written < self._changes:
-                await self._keep_first()
             now = time.monotonic()
             self.paused = now < self._closes_at
             group = None if self.paused else self._queue.next(now)
@@ -188,7 +188,7 @@ class Delivery:
                 until = self._closes_at if self.paused else self._queue.next_due()
                 moments = [until, None if due is None else now + due]
                 await self._wait(min((m for m in moments if m is not None), default=None))
-            else:
+            elif await self._is_kept(group):
                 await self._try(group)
 
     async def _wait(self, until: float | None) -> None:
@@ -287,12 +287,17 @@ class Delivery:
             "set_aside": [one.as_dict() for one in self.set_aside],
         }
 
-    async def _keep_first(self) -> None:
-        """What is sent is on disk before: then whoever goes on after a kill sends it by the same
-        id. A disk that takes nothing keeps no alert back."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(KEPT_WITHIN):
-                await self._save()
+    async def _is_kept(self, group: Notification) -> bool:
+        """Whether `group` may be sent: it is on disk, so that whoever goes on after a kill sends it
+        by the same id. A disk that takes nothing keeps no alert back; another hub that leads, and
+        has what is kept, does."""
+        if self._written < self._changes:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(KEPT_WITHIN):
+                    await self._save()
+        if self._is_fenced:
+            await asyncio.get_running_loop().create_future()  # until this hub has stepped down
+        return group.id in self._queue
 
     async def _save(self) -> None:
         """In a thread: a slow disk must not stop the hub."""
@@ -318,6 +323,8 @@ class Delivery:
                 return
             try:
                 self._kept.write(state)
+            except LeadershipLostError:
+                self._is_fenced = True
             except FleetError as error:  # a full disk must not stop alerts
                 _log.warning("route %s: %s", self.route.name, error.what)
             else:

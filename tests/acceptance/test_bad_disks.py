@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sidecar import runner
+from agent_sidecar import one_shot
 from tests.support.bad_disk import DEFECT, Disk, Said, small_disk
 from tests.support.broker import Mosquitto
 from tests.support.kept_files import FILES, Kept, Work, hub
@@ -83,7 +83,7 @@ def world() -> Iterator[World]:
     with small_disk(folder / "disk") as disk, pytest.MonkeyPatch.context() as patch:
         if disk is None:
             pytest.skip("mounting a tmpfs needs root")
-        patch.setattr(runner, "QUIET", 0.01)  # nobody sends commands here
+        patch.setattr(one_shot.Purpose, "quiet", lambda *_: 0.01)  # nobody sends commands here
         mosquitto = Mosquitto(folder / "broker").start()
         try:
             made = World(disk, mosquitto.url)

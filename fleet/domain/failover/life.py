@@ -117,7 +117,9 @@ def _next(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] | None:
         return Step.BACK, Cause.RETURNED
     ready = active is Presence.DOWN and standby is Presence.UP and not known.frozen
     if pair.cause in WAITS_FOR_SIGNS and ready and pair.auto:
-        return Step.CHANGE, Cause.DOWN
+        found = _on_death(pair, standby, now)
+        # Who waits for a standby has waited out the pause between two changes before.
+        return found if found[0] is Step.CHANGE or pair.cause is not Cause.UNHEARD else None
     return None
 
 

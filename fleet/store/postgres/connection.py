@@ -189,9 +189,10 @@ class Database:
                 self._busy[threading.get_ident()] = connection, began
             try:
                 connection.execute(begin)
-            except psycopg.OperationalError:
+            except psycopg.Error as error:
                 self._give_back(connection)
-                if attempt == self._size or time.monotonic() - began > PATIENCE:
+                broken = isinstance(error, psycopg.OperationalError)
+                if not broken or attempt == self._size or time.monotonic() - began > PATIENCE:
                     raise
             else:
                 return connection
