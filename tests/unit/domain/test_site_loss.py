@@ -63,6 +63,12 @@ def test_a_site_where_nobody_ever_led_is_lost_after_a_while() -> None:
     assert judge.why == "no hub of it ever led"
 
 
+def test_what_a_newer_hub_says_to_one_that_starts_is_unreadable_and_no_absence() -> None:
+    judge = SiteJudge(0.0)
+    judge.look(SiteWord(age=None, hears=False, unread=LOST), LOST)
+    assert judge.why is Loss.UNREADABLE
+
+
 def test_a_hub_that_dies_after_it_told_of_its_broker_is_told_of() -> None:
     judge = after(TELLS)
     assert not judge.is_ours_to_tell

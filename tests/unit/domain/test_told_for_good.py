@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.contract.vocabulary import AlertState, Severity
+from fleet.domain import alerts
 from fleet.domain.alert import Alert, AlertGroup
 from fleet.domain.alerts import AlertBook
 
@@ -66,6 +68,22 @@ def test_what_ended_while_its_beginning_was_on_the_way_is_told_of_both() -> None
     assert told(after_a_kill(book).due(40)) == [("ada", "resolved")]
     book.settle(over)
     assert after_a_kill(book).due(40) == []
+
+
+def test_what_is_not_stored_yet_is_not_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its row would be deleted, of which the store is said to have the rest."""
+    monkeypatch.setattr(alerts, "MAX_RESOLVED", 0)
+    book = AlertBook()
+    book.fire("ada", CODE, CRITICAL, 0)
+    book.settle(book.due(10)[0])
+    book.resolve("ada", CODE, 20)
+    [group] = book.due(30)
+    book.trim()
+    assert book.kept(("ada", CODE)) is not None
+    book.settle(group)
+    book.changed.clear()
+    book.trim()
+    assert book.alerts == {}
 
 
 STEPS = st.lists(

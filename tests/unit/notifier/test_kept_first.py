@@ -12,6 +12,7 @@ from fleet.notifier import delivery
 from fleet.notifier.delivery import Delivery
 from fleet.notifier.notification import Notification
 from fleet.notifier.routes import Route
+from fleet.store.port import LeadershipLostError
 from tests.support.waiting import eventually
 from tests.unit.notifier.test_delivery import ROUTE, Receiver, group
 
@@ -68,3 +69,23 @@ async def test_a_disk_that_takes_nothing_keeps_no_alert_back(
         await news
         task.cancel()
         await asyncio.wait([task])
+
+
+async def test_a_hub_that_leads_no_more_sends_nothing(tmp_path: Path) -> None:
+    """It was stopped for longer than its lease; the next one has what is kept, and sends it."""
+
+    class Fenced(SlowDisk):
+        def write(self, text: str) -> None:
+            self.let.wait(60)
+            raise LeadershipLostError("another hub leads", "", "")
+
+    disk, receiver = Fenced(), Receiver()
+    one = Delivery(ROUTE, tmp_path, receiver, disk)
+    news = asyncio.create_task(one.enqueue(group()))
+    task = asyncio.create_task(one.run())
+    disk.let.set()
+    await news
+    await asyncio.sleep(0.1)
+    assert not receiver.got
+    task.cancel()
+    await asyncio.wait([task])

@@ -129,6 +129,9 @@ def test_a_pair_whose_active_agent_is_not_heard_once_its_lease_is_over_calls_for
     assert (back.phase, back.cause) == (Phase.STEADY, Cause.RETURNED)
     dead = step(after, Known(Signs(True, True), Signs(False), over=True), AT + 80)
     assert dead.phase is Phase.FENCING, "two sources say by now that it is down"
+    lately = replace(after, failed_over=AT)
+    known = Known(Signs(True, True), Signs(False), over=True)
+    assert step(lately, known, AT + 80) is lately, "twice within the hour only by a person"
 
 
 def test_nobody_is_made_active_who_was_never_heard() -> None:
