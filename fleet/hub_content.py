@@ -16,7 +16,7 @@ from fleet.contract.backoff import Backoff
 from fleet.contract.errors import ConfigError
 from fleet.contract.work_vocabulary import MediaType
 from fleet.domain.work.task import Descriptor
-from fleet.hub_client import AwayError, HubClient, HubError
+from fleet.hub_client import AwayError, BusyError, HubClient, HubError
 
 BLOCK: Final = 256 * 1024
 
@@ -24,7 +24,10 @@ RESUMED: Final = 1024 * 1024
 """Bytes from which on a file goes on where its link broke: what is smaller is sent anew."""
 
 AWAY: Final = 60.0
-"""Seconds that a file which was begun waits for a hub that is away."""
+"""Seconds that a file waits for a hub that is away, counted anew from each break of its link."""
+
+TRIES: Final = 4
+"""Tries in a row that a hub which answers takes nothing more of a file."""
 
 PAUSES: Final = (0.2, 5.0)
 """Seconds before the next try: the first, and at most."""
@@ -78,7 +81,11 @@ def upload(
         try:
             sent.once() if one.size < RESUMED else sent.until_whole()
         except AwayError as error:
-            if "reset" in error.why.lower() or "pipe" in error.why.lower():
+            if sent.most > 0:
+                what = f"{path} came in part, {sent.there} of {one.size} bytes"
+                remedy = "the same again within 10 minutes: it goes on from there"
+                raise HubError(what, f"{error.what}: {error.why}", remedy) from None
+            if any(word in error.why.lower() for word in ("reset", "pipe", "closed")):
                 why = f"it closed the connection while {one.size} bytes were sent"
                 remedy = "blob_mb under [work] in its fleet.toml, if that is more than it takes"
                 raise HubError(f"the hub did not take {path}", why, remedy) from None
@@ -86,7 +93,11 @@ def upload(
 
 
 class _Sent:
-    """A file on its way. `told` bytes were shown to be there."""
+    """A file on its way. `told` bytes were shown to be there.
+
+    Attributes:
+        there: bytes that the hub said it has; -1: it was not asked yet. most: of all it said.
+    """
 
     def __init__(
         self, hub: HubClient, address: str, stream: BinaryIO, size: int, moved: Moved
@@ -97,29 +108,42 @@ class _Sent:
         self._size = size
         self._moved = moved
         self._told = 0
+        self.there = self.most = -1
 
     def until_whole(self) -> None:
         """Send it, and where the link breaks go on from what has come: the hub keeps that for 10
         minutes, for the next start of this command, too.
 
+        How long a link held says nothing of the next: that a hub is away is counted from the last
+        break on, and that it takes no more by tries, up to one that brought something.
+
         Raises:
             AwayError: the hub is away for too long, or no more of it comes.
         """
-        backoff, begun = Backoff(*PAUSES), -1
+        backoff, idle = Backoff(*PAUSES), 0
         end = time.monotonic() + AWAY
+        failure: HubError | None = None
         while True:
             try:
                 begin = self._offset()
-                if begin == begun:  # it answers, and takes no more
-                    end = 0.0
-                begun, end = begin, end and time.monotonic() + AWAY
-                self.once(begin)
-            except AwayError:
-                pause = backoff.failed(time.monotonic())
-                if time.monotonic() + pause > end:
-                    raise
+            except (AwayError, BusyError) as error:
+                failure = error
             else:
-                return
+                idle = 0 if begin > self.there else idle + 1
+                self.there, self.most = begin, max(begin, self.most)
+                if failure and idle >= TRIES:
+                    raise failure
+                try:
+                    return self.once(begin)
+                except HubError as error:
+                    if not isinstance(error, AwayError | BusyError) and error.offset is None:
+                        raise
+                    failure = error  # or, with an offset: the end of what broke came meanwhile
+                end = time.monotonic() + AWAY
+            asked = failure.seconds if isinstance(failure, BusyError) else 0.0
+            pause = backoff.failed(time.monotonic(), asked)
+            if time.monotonic() + pause > end:
+                raise failure
             time.sleep(pause)
 
     def once(self, begin: int | None = None) -> None:
