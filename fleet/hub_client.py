@@ -42,6 +42,9 @@ MAX_ANSWER: Final = 256 * 2**20
 """Bytes read of one answer: all of 10,000 agents are 5 MB, a page of history 4 MB. More comes from
 no hub of ours, and must not fill the memory of whoever asked."""
 
+_TLS_ENDED: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+"""What a link that breaks is to TLS, and a server that speaks none, too."""
+
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -248,9 +251,10 @@ class HubClient:
         Raises:
             HubError: the hub is away or refuses; its own words are passed on.
         """
+        body = None if data is None or isinstance(data, bytes) else _Body(data)
         request = urllib.request.Request(  # noqa: S310 - the scheme is the hub's own http
             self.url + path,
-            data=data,
+            data=body or data,
             headers={"Authorization": f"Bearer {self.token}", **headers},
             method=method,
         )
@@ -265,16 +269,18 @@ class HubClient:
         except urllib.error.HTTPError as error:
             with error:
                 raise refused(error) from None
-        except http.client.HTTPException as error:
-            raise self._no_hub(type(error).__name__) from None
-        except OSError as error:
+        except OSError as error:  # also http.client's, that no answer came
             reason = getattr(error, "reason", error)
-            if isinstance(reason, ssl.SSLError):
-                raise untrusted(self.url, reason) from None
             said = getattr(reason, "strerror", None) or str(reason)
+            if isinstance(reason, ssl.SSLError):
+                if not (body and body.begun and isinstance(reason, _TLS_ENDED)):
+                    raise untrusted(self.url, reason) from None
+                said = "it closed the connection"
             raise AwayError(
                 f"the hub at {self.url} does not answer", said, "fleet serve on its machine"
             ) from None
+        except http.client.HTTPException as error:
+            raise self._no_hub(type(error).__name__) from None
 
     def _whole(self, answer: IO[bytes]) -> bytes:
         text = answer.read(MAX_ANSWER + 1)
@@ -310,6 +316,19 @@ def _texts(document: dict[str, Any]) -> dict[str, str]:
     if not all(isinstance(text, str) for text in document.values()):
         raise TypeError
     return document
+
+
+class _Body:
+    """What is sent block by block. `begun`: some was asked for, so that the link stood."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = blocks
+        self.begun = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._blocks:
+            self.begun = True
+            yield block
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):

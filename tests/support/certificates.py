@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import ssl
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,13 @@ class TestAuthority:
         """A certificate from `begins` to `ends` days from now; the key lies beside it."""
         key = ec.generate_private_key(ec.SECP256R1())
         return self._write(name, _name(name), key, begins, ends, names)
+
+    def serving(self) -> ssl.SSLContext:
+        """What a server on loopback speaks TLS by."""
+        shown = self.issue("hub")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(shown, shown.with_suffix(".key"))
+        return context
 
     def revoke(self, *certificates: Path) -> Path:
         """A revocation list of these."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -43,10 +44,17 @@ def drips(whole: bytes, pause: float = 0.05) -> Script:
 
 
 class Stub:
-    """Listens on loopback, or on a Unix socket at `path`; a thread a connection."""
+    """Listens on loopback, or on a Unix socket at `path`; a thread a connection.
 
-    def __init__(self, script: Script, path: Path | None = None) -> None:
+    Args:
+        context: of TLS, where it speaks that.
+    """
+
+    def __init__(
+        self, script: Script, path: Path | None = None, context: ssl.SSLContext | None = None
+    ) -> None:
         self._script = script
+        self._context = context
         self._closed = threading.Event()
         family = socket.AF_INET if path is None else socket.AF_UNIX
         self._listener = socket.socket(family, socket.SOCK_STREAM)
@@ -57,7 +65,7 @@ class Stub:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Stub:
         self._threads[0].start()
@@ -85,9 +93,12 @@ class Stub:
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, options: socket.socket) -> None:
-        with options, contextlib.suppress(OSError):
+    def _serve(self, plain: socket.socket) -> None:
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            options = stack.enter_context(plain)
             options.settimeout(10)
+            if self._context:
+                options = stack.enter_context(self._context.wrap_socket(plain, server_side=True))
             asked = options.recv(4096).decode("latin-1").split(" ")
             self._script(options, asked[1] if len(asked) > 1 else "")
 

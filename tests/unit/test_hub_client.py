@@ -15,7 +15,7 @@ from threading import Thread
 
 import pytest
 
-from fleet.hub_client import BusyError, HubClient, HubError, StandbyError
+from fleet.hub_client import AwayError, BusyError, HubClient, HubError, StandbyError
 from fleet.hub_refusals import refused as refusal_of
 from fleet.settings import load
 from tests.support.certificates import HERE, TestAuthority
@@ -96,6 +96,32 @@ def test_what_speaks_no_http_is_no_hub() -> None:
         pytest.raises(HubError, match="is no hub: BadStatusLine"),
     ):
         HubClient(stub.url, "secret").get("/v1/agents")
+
+
+def test_a_hub_that_hangs_up_without_an_answer_is_away() -> None:
+    with (
+        Stub(lambda _link, _path: None) as stub,
+        pytest.raises(AwayError, match="does not answer: Remote end closed"),
+    ):
+        HubClient(stub.url, "secret").get("/v1/agents")
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_a_link_that_breaks_while_content_is_sent_broke_over_tls_too(
+    tmp_path: Path, secure: bool
+) -> None:
+    """And is no server that speaks no TLS."""
+    authority = TestAuthority(tmp_path / "ca")
+    context = authority.serving() if secure else None
+    headers = {"Content-Length": str(192 * 65_536)}
+    with Stub(lambda _link, _path: None, context=context) as stub:
+        client = HubClient(stub.url, "secret", ca_file=str(authority.file) if secure else "")
+        blocks = (bytes(65_536) for _ in range(192))
+        with (
+            pytest.raises(AwayError, match="does not answer: "),
+            client.opened("PUT", "/v1/blobs/x", blocks, headers),
+        ):
+            pass
 
 
 def test_a_redirect_is_not_followed_with_the_token() -> None:
