@@ -29,6 +29,11 @@ PATIENCE: Final = 10.0
 SLOWEST: Final = 32 * 1024
 """Bytes a second that content must come and go at: what the hub asks for, too."""
 
+_ENDED: Final = frozenset(
+    {"BrokenPipeError", "ConnectionResetError", "SSLEOFError", "SSLZeroReturnError"}
+)
+"""What it is to the sender that the other side closed; by name, for plain HTTP loads no OpenSSL."""
+
 _BLOCK: Final = 256 * 1024
 _MAX_HEAD: Final = 65_536
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: |$)")
@@ -146,8 +151,9 @@ def ask(
             connection.sendall(head.encode("ascii") + (body or b""))
             if source:
                 _send_file(connection, source, deadline)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it was refused before the end: the answer may have come already
+        except OSError as error:
+            if type(error).__name__ not in _ENDED:
+                raise  # else it was refused before the end: the answer may have come already
         return _read(connection, deadline, into, most)
 
 
