@@ -87,6 +87,7 @@ class UpdatePlan:
     Attributes:
         current: prints the version that is in place. verify: ends with 0 if the agent is well.
         restart: starts the agent as it is in place, whether it runs or not.
+        back: installs the version before; empty: `install` does.
         timeout: s that each command may take.
         environment: names of variables of ours that the commands get, beside a few plain ones.
         pinned: the only versions that have a digest here, and so the only ones; empty: all may.
@@ -103,6 +104,7 @@ class UpdatePlan:
     timeout: float = 600.0
     environment: tuple[str, ...] = ()
     pinned: frozenset[str] = frozenset()
+    back: Argv = ()
 
     def allows(self, version: str) -> bool:
         """Whether this version may be asked for."""
@@ -146,6 +148,7 @@ def parse(table: Any, where: str) -> UpdatePlan:
         _seconds(table, where),
         _texts(table, "environment", _VARIABLE, '["XDG_RUNTIME_DIR"]', where),
         frozenset(table.get("digests", ())),
+        ready.get("back", ()),
     )
     if "{version}" not in plan.install:
         why = "it is not told which version"
@@ -202,10 +205,12 @@ def _of_container(table: Mapping[str, Any], where: str) -> dict[str, Argv]:
             why = "the name, the start and the way back are the type's"
             _refuse(f"run in {where} has {word}", why, f"remove it; {example}")
     program = (sys.executable, "-m", "agent_sidecar.work.update.container", name, image)
+    what = ("{version}", json.dumps(digests), *run)
     return {
         "current": (*program, "current"),
         "restart": (*program, "restart"),
-        "install": (*program, "install", "{version}", json.dumps(digests), *run),
+        "install": (*program, "install", *what),
+        "back": (*program, "back", *what),
     }
 
 

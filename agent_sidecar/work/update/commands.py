@@ -42,10 +42,11 @@ class Commands:
         try:
             with _scrap() as said, _scrap() as complaint:
                 code = self._ended(argv, said, complaint)
-                text = _read(said)
+                text, last = _read(said), _read(complaint)[-500:]
                 if code:
-                    last = _read(complaint)[-500:]
                     log.warning("update: %s ended with %d: %s", argv[0], code, last)
+                elif last:
+                    log.info("update: %s says: %s", argv[0], last)
                 return code == 0, text
         except subprocess.TimeoutExpired:
             log.warning("update: %s took longer than %g s", argv[0], self._timeout)

@@ -1,16 +1,18 @@
 """The ready-made update of a Docker container: one a version, made from an image by its digest.
 
     python -m agent_sidecar.work.update.container NAME IMAGE current|restart
-    python -m agent_sidecar.work.update.container NAME IMAGE install VERSION DIGESTS RUN...
+    python -m agent_sidecar.work.update.container NAME IMAGE install|back VERSION DIGESTS RUN...
 
 What ran before stays beside it, stopped and renamed, so that the way back is a name and needs no
-network. Two never run at a time: they share a bot's token.
+network, whatever that one was made with. Two never run at a time: they share a bot's token.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -19,6 +21,9 @@ from typing import Any, Final
 
 from agent_sidecar.probes.image_reference import repository_of, version_of
 from agent_sidecar.work.update.ready import KEPT
+from fleet.contract.errors import FleetError
+
+log = logging.getLogger(__name__)
 
 IMAGE_HOLE: Final = "{image}"
 """Stands in RUN where the image does: before it options of `docker create`, after it a command."""
@@ -27,6 +32,8 @@ POLICY: Final = "unless-stopped"
 """The restart policy of each: with `always`, a restart of the engine would start also the one that
 was laid aside."""
 
+LABEL: Final = "fleet.made"
+"""Says what a container was made with; one that a person made has none."""
 
 STAYS: Final = 3.0
 """Seconds that a container must have run for its start to be one: the engine says yes to one that
@@ -35,18 +42,27 @@ ends at once, and starts it again and again."""
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One as the engine knows it. `made_of` is the reference that it was made from."""
+    """One as the engine knows it.
+
+    Attributes:
+        made_of: the reference that it was made from.
+        made_with: see `LABEL`.
+    """
 
     id: str
     name: str
     made_of: str
-    image: str
+    made_with: str
     running: bool
     created: str
 
     @property
     def version(self) -> str:
         return version_of(self.made_of)
+
+    def make_way(self) -> None:
+        """Give the name to another; `forget` knows it still."""
+        docker("rename", self.id, f"{self.name}.{self.id[:12]}")
 
 
 def docker(*words: str) -> str:
@@ -74,8 +90,9 @@ def container(name: str) -> Container | None:
     if found is None:
         return None
     return Container(
-        found["Id"], found["Name"].removeprefix("/"), found["Config"]["Image"], found["Image"],
-        found["State"]["Running"] is True, found["Created"],
+        found["Id"], found["Name"].removeprefix("/"), found["Config"]["Image"],
+        (found["Config"]["Labels"] or {}).get(LABEL, ""), found["State"]["Running"] is True,
+        found["Created"],
     )  # fmt: skip
 
 
@@ -94,30 +111,76 @@ def pinned(image: str, version: str, digest: str) -> str:
     return f"{image}:{version}@{digest}" if digest else wanted
 
 
-def install(name: str, image: str, version: str, digests: dict[str, str], run: list[str]) -> None:
+def laid_aside(name: str, image: str, version: str, *, back: bool) -> Container | None:
+    """The container of this name, if it can be one of this version that was laid aside.
+
+    On the way back its image may have had another name when it was made, and a person may have
+    started it.
+
+    Raises:
+        FleetError: it is somebody else's.
+    """
+    found = container(name)
+    if found is None or (
+        found.version == version
+        and (back or (repository_of(found.made_of) == image and not found.running))
+    ):
+        return found
+    runs = " and runs" if found.running else ""
+    raise FleetError(
+        f"the container {name} is in the way",
+        f"it is made of {found.made_of}{runs}, and so it is not {image}:{version} laid aside",
+        f"docker rename {name} other-{name}",
+    )
+
+
+def install(
+    name: str,
+    image: str,
+    version: str,
+    digests: dict[str, str],
+    run: list[str],
+    *,
+    back: bool = False,
+) -> None:
     """Have the container of this name be one of the version; it is not started here.
 
-    The new one is there before the old one ends, so that what cannot be had changes nothing.
+    The new one is there before the old one ends, so that what cannot be had changes nothing. `back`
+    to one that was laid aside takes that very one; forward it is taken if it would be made so now.
+
+    Raises:
+        ChildProcessError, FleetError: it cannot be; says why.
     """
     here = container(name)
-    if here is not None and (repository_of(here.made_of), here.version) == (image, version):
+    if here is not None and here.version == version:
         return
     beside = f"{name}-{version}"
-    kept = container(beside)
+    kept = laid_aside(beside, image, version, back=back)
+    aside = f"{name}-{here.version}" if here else ""
+    taken = here and laid_aside(aside, repository_of(here.made_of), here.version, back=back)
     digest = digests.get(version, "")
-    if kept is not None and digest and not kept.made_of.endswith(f"@{digest}"):
-        docker("rm", kept.id)  # of a digest that is no longer the one
-        kept = None
-    if kept is None:
-        reference = pinned(image, version, digest)
-        words = [reference if word == IMAGE_HOLE else word for word in run]
-        docker("create", "--name", beside, "--restart", POLICY, *words)
-    if here is not None:
+    made_with = hashlib.sha256(json.dumps([image, digest, run]).encode()).hexdigest()
+    if kept is None or not (back or kept.made_with == made_with):
+        making = f"{beside}.{made_with[:12]}" if kept else beside
+        if container(making) is None:
+            reference = pinned(image, version, digest)
+            words = [reference if word == IMAGE_HOLE else word for word in run]
+            label = f"{LABEL}={made_with}"
+            docker("create", "--name", making, "--restart", POLICY, "--label", label, *words)
+        if kept:
+            kept.make_way()
+            docker("rename", making, beside)
+    if here:
+        if taken:
+            taken.make_way()
         docker("stop", here.id)  # first: one that keeps dying cannot be updated
         docker("update", "--restart", POLICY, here.id)
-        docker("rename", here.id, f"{name}-{here.version}")
+        docker("rename", here.id, aside)
     docker("rename", beside, name)
-    forget(name, image, here)
+    try:
+        forget(name, image, here)
+    except ChildProcessError as error:  # the version is in place for all that
+        log.warning("%s: what was laid aside long ago stays: %s", name, error)
 
 
 def restart(name: str) -> None:
@@ -138,14 +201,16 @@ def forget(name: str, image: str, before: Container | None) -> None:
     names = docker("ps", "--all", "--format", "{{.Names}}").split()
     found = [container(one) for one in names if one.startswith(f"{name}-")]
     spare = [
-        one
+        one.id
         for one in sorted((one for one in found if one), key=lambda one: one.created)
-        if (repository_of(one.made_of), one.name) == (image, f"{name}-{one.version}")
+        if repository_of(one.made_of) == image
+        and one.name.removeprefix(f"{name}-{one.version}")
+        in ("", f".{one.id[:12]}", f".{one.made_with[:12]}")
         and not one.running
         and (before is None or one.id != before.id)
     ]
-    for one in spare[: max(0, len(spare) - KEPT)]:
-        docker("rm", one.id)
+    if len(spare) > KEPT:
+        docker("rm", *spare[: len(spare) - KEPT])
 
 
 def main(arguments: list[str]) -> int:
@@ -160,8 +225,8 @@ def main(arguments: list[str]) -> int:
             sys.stdout.write(f"{here.version}\n")
         else:
             version, digests, *run = more
-            install(name, image, version, json.loads(digests), run)
-    except (OSError, ValueError) as error:
+            install(name, image, version, json.loads(digests), run, back=act == "back")
+    except (OSError, ValueError, FleetError) as error:
         sys.stderr.write(f"{name}: {error}\n")
         return 1
     return 0

@@ -129,7 +129,7 @@ class Updater:
         possible = plan.rollback is not Rollback.NONE and bool(note.before)
         if possible:
             restored = plan.rollback is Rollback.PACKAGE or self._run(plan.restore, note.before)
-            installed = self._run(plan.install, note.before)
+            installed = self._run(plan.back or plan.install, note.before)
             if restored and installed and self._start() and self._is_well(note.before):
                 self._noted(note, Phase.BACK)
                 log.warning("the update to %s is taken back: %s runs", note.version, note.before)

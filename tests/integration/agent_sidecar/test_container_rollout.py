@@ -3,14 +3,18 @@ digest that a real registry gave its image. One that runs, and that another is m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent_sidecar.work.update import container
 from agent_sidecar.work.update.commands import Commands
+from agent_sidecar.work.update.journal import Journal, Note, Phase
 from agent_sidecar.work.update.updater import Updater
 from agent_sidecar.work.update_plan import UpdatePlan, parse
 from fleet.contract.update_words import UpdateAction, UpdateOrder
@@ -18,7 +22,7 @@ from fleet.contract.work_vocabulary import TaskReason
 from fleet.provisioning.registry import Enrolled
 from tests.support import registry
 from tests.support.broker import Mosquitto
-from tests.support.docker import NEEDS_ENGINE, Docker, engine
+from tests.support.docker import IMAGE, NEEDS_ENGINE, Docker, engine
 from tests.support.registry import Registry
 from tests.support.served import Served
 from tests.support.sidecar import Sidecar
@@ -106,11 +110,14 @@ def as_client(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, world.docker.environ[name])
 
 
-def order(plan: UpdatePlan, state: Path, version: str, leaving: str = "") -> TaskReason | None:
+def updater(plan: UpdatePlan, state: Path) -> Updater:
     state.mkdir(mode=0o700, exist_ok=True)
+    return Updater(plan, state, Commands(plan.timeout, plan.environment))
+
+
+def order(plan: UpdatePlan, state: Path, version: str, leaving: str = "") -> TaskReason | None:
     action = UpdateAction.ROLL_BACK if leaving else UpdateAction.INSTALL
-    updater = Updater(plan, state, Commands(plan.timeout, plan.environment))
-    return updater.carry_out(UpdateOrder(action, version, ROLLOUT, leaving))
+    return updater(plan, state).carry_out(UpdateOrder(action, version, ROLLOUT, leaving))
 
 
 @pytest.mark.usefixtures("as_client")
@@ -137,6 +144,85 @@ def test_a_container_goes_to_a_pinned_digest_and_back_to_the_very_one_without_a_
     world.docker.stop()
     world.docker.start()
     wait_until(lambda: world.running("plain") == ["plain"], what="the one that is in place")
+
+
+@pytest.mark.usefixtures("as_client")
+def test_the_way_back_is_a_persons_own_container_whatever_digest_is_listed_for_its_version(
+    world: World, tmp_path: Path
+) -> None:
+    first, state = world.begin("own"), tmp_path / "state"
+    digests = {"1.0": f"sha256:{'0' * 64}", "3.0": world.digest("3.0")}
+    plan = parse(world.table("own", digests=digests), "work.toml")
+    world.registry.stop()
+    try:
+        assert order(plan, state, "3.0") is TaskReason.ROLLED_BACK, "3.0 does not stay"
+        assert (world.id_of("own"), world.running("own")) == (first, ["own"])
+        world.docker.run("stop", "own")  # and as a kill between the two renames leaves it
+        world.docker.run("rename", "own", "own-1.0")
+        Journal(state).write(Note(ROLLOUT, "3.0", "1.0", Phase.CHANGING))
+        assert updater(plan, state).recover() is TaskReason.ROLLED_BACK
+        assert (world.id_of("own"), world.running("own")) == (first, ["own"])
+    finally:
+        world.registry.start()
+
+
+@pytest.mark.usefixtures("as_client")
+def test_one_laid_aside_is_taken_again_forward_only_if_it_would_be_made_so_now(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, digests = world.begin("opt"), {"2.0": world.digest("2.0")}
+
+    def install(version: str, *options: str, back: bool = False) -> str:
+        run = ["--network", "none", *options, "{image}", *SCRIPT]
+        container.install("opt", world.image, version, digests, run, back=back)
+        return world.id_of("opt")
+
+    old = install("2.0", "--env", "A=old")
+    assert install("1.0", back=True) == first
+    assert install("2.0", "--env", "A=old") == old
+    assert install("1.0", "--env", "A=new", back=True) == first
+    with pytest.raises(ChildProcessError):
+        install("2.0", "--no-such-option")
+    assert (world.id_of("opt"), world.id_of("opt-2.0")) == (first, old), "nothing was changed"
+    new = install("2.0", "--env", "A=new")
+    assert "A=new" in world.docker.run("inspect", "--format", "{{.Config.Env}}", new)
+    assert world.id_of(f"opt-2.0.{old[:12]}") == old, "out of the way, and not lost yet"
+    assert install("1.0") != first, "nothing says what a person's own was made with"
+    monkeypatch.setattr(container, "KEPT", 0)
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
+        patched.setattr(container, "docker", no_rm)
+        assert install("2.0", "--env", "A=new") == new, "what cannot be removed is no fault of it"
+    assert "stays: device or resource busy" in caplog.text
+    install("1.0", back=True)
+    assert not {old, first} & {*world.docker.run("ps", "-aq", "--no-trunc").split()}
+
+
+@pytest.mark.usefixtures("as_client")
+def test_a_container_of_anothers_is_refused_before_anything_stops(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, digests = world.begin("bots"), {"2.0": world.digest("2.0")}
+    for name, image, act in (
+        ("bots-2.0", f"{world.image}:2.0", "run"),
+        ("bots-2.0", f"{world.image}:1.0", "create"),
+        ("bots-1.0", IMAGE, "create"),
+    ):
+        words = ["run", "--detach"] if act == "run" else ["create"]
+        theirs = world.docker.run(*words, "--name", name, "--network", "none", image, *SCRIPT)
+        asked = ["install", "2.0", json.dumps(digests), "{image}", *SCRIPT]
+        assert container.main(["bots", world.image, *asked]) == 1
+        told = capsys.readouterr().err
+        assert f"the container {name} is in the way: it is made of {image}" in told
+        assert f"Try: docker rename {name} other-{name}" in told
+        assert (world.id_of("bots"), world.id_of(name)) == (first, theirs)
+        assert "bots" in world.running("bots")
+        world.docker.run("rm", "--force", theirs)
+
+
+def no_rm(*words: str, real: Callable[..., str] = container.docker) -> str:
+    if words[0] == "rm":
+        raise ChildProcessError("device or resource busy")
+    return real(*words)
 
 
 def test_a_rollout_updates_a_container_and_brings_back_one_that_does_not_stay(

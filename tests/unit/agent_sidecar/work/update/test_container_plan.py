@@ -42,6 +42,7 @@ def test_the_words_of_a_container_are_words_of_one_call() -> None:
         "bot", "127.0.0.1:5000/bots/bot", "install", "{version}", f'{{"1.1": "{DIGEST}"}}',
         "-v", "bot:/data", "{image}", "gateway",
     )  # fmt: skip
+    assert plan.back == tuple("back" if word == "install" else word for word in plan.install)
     assert plan.restart[-1] == "restart"
     assert plan.allows("1.1")
     assert not plan.allows("1.2"), "no digest stands for it"

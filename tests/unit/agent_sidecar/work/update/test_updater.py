@@ -218,3 +218,11 @@ def test_check_says_what_may_be_asked_for_and_whether_there_is_a_way_back(bench:
     said = "\n".join(explained(none))
     assert "no way back" in said
     assert "missing there is no program /nowhere/verify" in said
+
+
+def test_what_a_command_that_was_well_complains_of_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO):
+        assert Commands(60).run(["sh", "-c", "echo 1.0; echo old one stays >&2"]) == (True, "1.0")
+    assert "says: old one stays" in caplog.text
