@@ -14,7 +14,7 @@ import click
 from fleet.cli.agent_names import complete_agents, known_names
 from fleet.cli.common import finish, note, say, with_output, with_settings, write_jsonl
 from fleet.cli.time_types import Moment
-from fleet.cli.wrong_calls import unknown_agent
+from fleet.contract.errors import closest
 from fleet.contract.rejection import Rejected
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.folded import Run, folded
@@ -106,15 +106,13 @@ async def _run(
 
 
 def _say_nothing(settings: Settings, wanted: dict[str, Any]) -> None:
-    """
-    Raises:
-        ConfigError: an agent alone was asked for, and nobody knows one of that name.
-    """
-    asked = {name for name, value in wanted.items() if value is not None}
-    known = known_names(str(settings.home)) if asked == {"agent"} else []
-    if known and wanted["agent"] not in known:
-        raise unknown_agent(wanted["agent"], known)
-    note("nothing is stored that was asked for")
+    """No history is no error: whoever left has none, and at another home nobody may be known."""
+    agent = wanted["agent"]
+    known = known_names(str(settings.home)) if agent else []
+    near = closest(agent, known) if agent and agent not in known else None
+    note(
+        f"nothing is stored of {agent}: {near}?" if near else "nothing is stored that was asked for"
+    )
 
 
 def _print(reader: Reader, run: Run) -> None:
