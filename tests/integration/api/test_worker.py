@@ -177,7 +177,7 @@ def test_settings_that_are_read_again_end_begin_and_move_the_work(hub: Any, tmp_
 
 def says(hub: Any) -> str | None:
     """The state that the sidecar itself told last."""
-    told: str | None = hub.served.get("/v1/agents/worker")["says"]
+    told: str | None = hub.served.get("/v1/agents/worker").get("says")
     return told
 
 
