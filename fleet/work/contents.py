@@ -222,14 +222,8 @@ class Contents:
     async def _receive(self, key: Key, content: AsyncIterable[bytes], begin: int | None) -> None:
         upload = await self._begun(key, begin)
         over = [upload]
-        gathered = bytearray()
         try:
-            async for block in content:
-                gathered += block
-                if len(gathered) >= BLOCK:
-                    await asyncio.to_thread(upload.write, bytes(gathered))
-                    gathered.clear()
-            await asyncio.to_thread(upload.write, bytes(gathered))
+            await _fill(upload, content)
             await asyncio.to_thread(upload.finish)
             earlier = self._interrupted.take(key)  # it was begun anew meanwhile
             over += [earlier] if earlier else []
@@ -293,6 +287,23 @@ class Contents:
         loop = asyncio.get_running_loop()
         gone = [loop.run_in_executor(None, upload.abandon) for upload in uploads]
         await asyncio.shield(asyncio.gather(*gone))
+
+
+async def _fill(upload: Upload, content: AsyncIterable[bytes]) -> None:
+    """Write what comes, while the next of it comes: two blocks of it are in memory at most."""
+    loop = asyncio.get_running_loop()
+    gathered = bytearray()
+    writing = loop.run_in_executor(None, upload.write, b"")
+    try:
+        async for block in content:
+            gathered += block
+            if len(gathered) >= BLOCK:
+                await writing
+                writing = loop.run_in_executor(None, upload.write, gathered)
+                gathered = bytearray()
+    finally:  # also of what breaks off, so that it is known whether what came is on the disk
+        await writing
+    await asyncio.to_thread(upload.write, gathered)
 
 
 def entry_of(entries: list[Entry], version: int | None) -> Entry:

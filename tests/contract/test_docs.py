@@ -157,3 +157,12 @@ def test_every_page_is_found_from_the_index() -> None:
     index = (DOCS / "README.md").read_text()
     for page in DOCS.rglob("*.md"):
         assert page.name == "README.md" or f"({page.relative_to(DOCS)})" in index, page
+
+
+def test_the_script_makes_what_the_table_of_generated_files_says_is_made_from_the_code():
+    section = (ROOT / "CONTRIBUTING.md").read_text().split("## Generated files")[1].split("##")[0]
+    made_by = re.findall(r"^\|[^|]+\| `(python [^`]+)` \|", section, re.MULTILINE)
+    told = [one for one in made_by if "record.py" not in one]  # a picture, for your eyes
+    script = (ROOT / "scripts/generate.sh").read_text()
+    lines = re.findall(r"^(python [^>\n]+?) *(?:>|$)", script, re.MULTILINE)
+    assert sorted(lines) == sorted(told)
