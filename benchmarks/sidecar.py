@@ -43,8 +43,8 @@ from tests.support.certificates import TestAuthority  # noqa: E402
 from tests.support.sidecar import Listener, Sidecar  # noqa: E402
 from tests.support.waiting import wait_until  # noqa: E402
 
-SETTLE = 5.0
-"""Seconds after the start that do not count: imports and first looks."""
+SETTLE = 15.0
+"""Seconds after the start that do not count: imports, and the first beat of ten seconds."""
 
 
 @contextlib.contextmanager
