@@ -62,7 +62,7 @@ class Upload:
             over = self.is_broken or self._ended or self._written >= self._size
             return None if over else self._written
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: bytes | bytearray) -> None:
         """
         Raises:
             TooLargeError: more came than was said.
@@ -71,7 +71,7 @@ class Upload:
         with self._turn, self._or_broken():
             self._write(block)
 
-    def _write(self, block: bytes) -> None:
+    def _write(self, block: bytes | bytearray) -> None:
         if self._ended:
             return
         if self._written + len(block) > self._size:

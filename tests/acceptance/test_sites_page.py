@@ -12,7 +12,6 @@ import pytest
 from tests.support import postgres
 from tests.support.chromium import (
     OVERFLOW,
-    chromium,
     needs_axe,
     needs_chromium,
     signed_in,
@@ -46,12 +45,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
     finally:
         world.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

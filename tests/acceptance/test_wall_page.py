@@ -11,7 +11,7 @@ import pytest
 
 from fleet.contract.timestamps import timestamp
 from tests.support.broker import Mosquitto
-from tests.support.chromium import OVERFLOW, chromium, needs_axe, needs_chromium, violations
+from tests.support.chromium import OVERFLOW, needs_axe, needs_chromium, violations
 from tests.support.served import Served
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -35,12 +35,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     yield served
     served.stop()
     broker.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as started:
-        yield started
 
 
 def hung(context: Any, hub: Served, role: str = "viewer") -> Any:

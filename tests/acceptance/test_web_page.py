@@ -24,7 +24,6 @@ from fleet.provisioning.registry import Enrolled, Registry
 from tests.support.broker import Mosquitto
 from tests.support.chromium import (
     OVERFLOW,
-    chromium,
     needs_axe,
     needs_chromium,
     signed_in,
@@ -98,12 +97,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
         served.stop()
     broker.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture
