@@ -9,6 +9,7 @@ from fleet.domain.agent_record import SINCE, UPTIME, AgentRecord, digest_text
 from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.enrolment import Enrolment
 from fleet.domain.hub_alerts import severity_in
+from fleet.domain.measured import Measured
 from fleet.domain.verdict import Verdict
 
 
@@ -55,6 +56,31 @@ def view_of(
         labels=enrolment.labels,
         groups=enrolment.groups,
         goodbye=reported.goodbye,
+    )
+
+
+def measured_of(
+    record: AgentRecord,
+    verdict: Verdict,
+    *,
+    interval: float,
+    enrolment: Enrolment,
+    skew: float | None,
+) -> Measured:
+    """What `view_of` says, as far as a scrape shows it."""
+    profile, seen = record.profile, record.sequence
+    return Measured(
+        record.name,
+        verdict,
+        record.heard_at,
+        interval,
+        profile.kind or enrolment.kind,
+        _versions(profile.versions) if profile.versions else None,
+        record.number(UPTIME),
+        skew,
+        seen.missing if seen else 0,
+        record.reported.checks,
+        record.metrics,
     )
 
 

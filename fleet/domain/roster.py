@@ -320,6 +320,7 @@ class Roster(RosterViews):
         verdict = self._verdict(record, clock)
         if verdict is not record.verdict:
             self._ghosts += (verdict is Verdict.GHOST) - (record.verdict is Verdict.GHOST)
+            self._by_verdict.note(record.name, record.verdict)
             record.verdict = verdict
             record.numbers[SINCE] = now
             events.append(Event(Fact.VERDICT, record.name, now, word=verdict))

@@ -8,11 +8,13 @@ from typing import Final
 from fleet.domain import hub_alerts
 from fleet.domain.agent_record import STATUS_TS, AgentRecord
 from fleet.domain.agent_view import AgentView, worst_first
+from fleet.domain.by_verdict import ByVerdict
 from fleet.domain.config_groups import ConfigGroups
 from fleet.domain.degraded import failing
 from fleet.domain.enrolment import Enrolment
-from fleet.domain.record_view import view_of
-from fleet.domain.verdict import Verdict, count
+from fleet.domain.measured import Measured
+from fleet.domain.record_view import measured_of, view_of
+from fleet.domain.verdict import Verdict
 
 _UNLISTED: Final = Enrolment()
 
@@ -31,6 +33,7 @@ class RosterViews:
         self.membership = 0
         """Changes whenever `names` may."""
         self._order: tuple[int, list[str]] = (-1, [])
+        self._by_verdict = ByVerdict()
         self._stopped_at: float | None = None
         self._clock_error: float | None = 0.0
         self.unheard: set[str] = set()
@@ -41,6 +44,11 @@ class RosterViews:
 
     def __contains__(self, name: object) -> bool:
         return name in self._records
+
+    @property
+    def members_count(self) -> int:
+        """How many belong to the fleet."""
+        return len(self._records if self._enrolled is None else self._enrolled)
 
     def names(self) -> set[str]:
         """Everyone heard of or enrolled."""
@@ -53,19 +61,14 @@ class RosterViews:
         return self._order[1]
 
     def by_verdict(self) -> dict[Verdict, list[str]]:
-        """Everyone by `verdict`, each part sorted. One pass without a call for each: a page of a
-        list of 100,000 waits for it."""
-        found: dict[Verdict, list[str]] = {}
-        records, unheard = self._records, self.unheard
-        before, part = None, list[str]()
-        for name in self.in_order():
-            record = records.get(name)
-            is_known = record is not None and name not in unheard
-            verdict = record.verdict if is_known else Verdict.UNKNOWN  # type: ignore[union-attr]
-            if verdict is not before:
-                before, part = verdict, found.setdefault(verdict, [])
-            part.append(name)
-        return found
+        """Everyone by `verdict`, each part sorted. It holds until somebody is judged."""
+        parts = self._by_verdict.of(self.in_order(), self._records)
+        unheard = self.unheard
+        if not unheard:
+            return parts
+        unknown = sorted({*parts.get(Verdict.UNKNOWN, ()), *unheard})
+        known = {of: [name for name in part if name not in unheard] for of, part in parts.items()}
+        return {of: part for of, part in (known | {Verdict.UNKNOWN: unknown}).items() if part}
 
     def view(self, name: str, now: float) -> AgentView:
         """One agent at `now`; a name nobody heard of is unknown, not an error."""
@@ -83,6 +86,26 @@ class RosterViews:
             enrolment=enrolment or _UNLISTED,
             skew=hub_alerts.skew_of(record, self._clock_error),
         )
+
+    def measured(self, name: str, now: float) -> Measured:
+        """What `view` says of an agent, as far as a scrape shows it."""
+        record = self._records.get(name) or AgentRecord(name)
+        enrolment = (self._enrolled or {}).get(name) or _UNLISTED
+        return measured_of(
+            record,
+            Verdict.UNKNOWN if name in self.unheard else self._verdict(record, self._clock(now)),
+            interval=hub_alerts.interval_of(record, self._interval),
+            enrolment=enrolment,
+            skew=hub_alerts.skew_of(record, self._clock_error),
+        )
+
+    def newest(self, name: str) -> tuple[int, int] | None:
+        """Session and number of the last message of an agent; None: it counts none."""
+        record = self._records.get(name)
+        seen = record.sequence if record else None
+        if record is None or record.boot is None or seen is None:
+            return None
+        return record.boot, seen.high
 
     def verdict(self, name: str) -> Verdict:
         """The verdict of the last tick or message: what costs no view."""
@@ -139,7 +162,8 @@ class RosterViews:
 
     def counts(self) -> dict[Verdict, int]:
         """Agents by the verdict of the last tick or message; who was never heard is unknown."""
-        return count(map(self.verdict, self.names()))
+        parts = self.by_verdict()
+        return {verdict: len(parts.get(verdict, ())) for verdict in Verdict}
 
     def receipt(self, name: str, boot: int) -> int | None:
         """The number up to which session `boot` may be receipted; None if there is none yet."""

@@ -49,11 +49,3 @@ def badness(verdict: Verdict) -> int:
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The worst of `verdicts`, ok if there is none."""
     return max(verdicts, key=badness, default=Verdict.OK)
-
-
-def count(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:
-    """How many there are of each, also where there is none."""
-    found = dict.fromkeys(Verdict, 0)
-    for verdict in verdicts:
-        found[verdict] += 1
-    return found

@@ -53,10 +53,8 @@ class ReadModel:
             if not alert.agent.startswith(SUBJECT):
                 ranks[alert.agent] = max(alert.severity.rank, ranks.get(alert.agent, 0))
         ranks.pop(HUB, None)
-        roster = self._committer.roster
-        for name in roster.names():
-            if roster.verdict(name) is Verdict.DEGRADED:  # a plane fails, and raised no alert
-                ranks[name] = Severity.CRITICAL.rank
+        for name in self._committer.roster.by_verdict().get(Verdict.DEGRADED, ()):
+            ranks[name] = Severity.CRITICAL.rank  # a plane fails, and raised no alert
         return sorted((-rank, name) for name, rank in ranks.items())
 
     def problems(self, now: float) -> list[Problem]:

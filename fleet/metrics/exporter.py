@@ -73,15 +73,16 @@ class Exporter:
             changed = unheard ^ self._unheard
             self._exposition.touch(filter(self._hub.roster.knows, changed))
             self._unheard = set(unheard)
-        agents = self._exposition.render(
-            lambda name: self._hub.read_model.view(name, now), now, openmetrics=openmetrics
-        ).encode()
+        texts = self._exposition.texts(
+            lambda name: self._hub.roster.measured(name, now), now, openmetrics=openmetrics
+        )
+        agents = [text.encode() for text in texts]
         if openmetrics:
             own = bytes(
                 generate_openmetrics(self._registry)  # type: ignore[no-untyped-call]
             ).removesuffix(b"# EOF\n")
-            return own + agents + b"# EOF\n", OPENMETRICS
-        return generate_latest(self._registry) + agents, CONTENT_TYPE_PLAIN_0_0_4
+            return b"".join([own, *agents, b"# EOF\n"]), OPENMETRICS
+        return b"".join([generate_latest(self._registry), *agents]), CONTENT_TYPE_PLAIN_0_0_4
 
 
 def _agent_of(item: Item) -> str:

@@ -1,43 +1,41 @@
-"""The agents' part of the exposition: lines are rendered when an agent changes, joined at scrape.
+"""The agents' part of the exposition: their numbers are taken up when they change, and written when
+somebody scrapes.
 
-A scrape of 100,000 agents formats one number each (the age); everything else is text already.
+Agents whose lines differ in name and numbers alone are kept, and written, together (`Alike`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Set
 from typing import Final
 
 from fleet.contract.quantise import is_counter, is_point
-from fleet.domain.agent_view import AgentView
+from fleet.domain.measured import Shown
 from fleet.domain.verdict import Verdict
 from fleet.metrics import agent_families
 from fleet.metrics.agent_families import FAMILIES, MAX_METRIC_NAMES, Family, metric_family
-from fleet.metrics.number_texts import gauge_texts, number_texts, thousandths
+from fleet.metrics.alike import Alike, Column
+from fleet.metrics.number_texts import shown_gauge, thousandths
 
 _UP: Final = frozenset({Verdict.OK, Verdict.DEGRADED, Verdict.LATE})
 """Verdicts of an agent that is heard. Of any other one (silent, gone, nobody's) there is nothing to
 measure: its last numbers would stay for ever, and look like the present."""
-Lookup = Callable[[str], AgentView]
 
-AT_ONCE: Final = 1_000
-"""Agents rendered together: their numbers of a family become text in one call."""
+Lookup = Callable[[str], Shown]
 
 
 class Exposition:
-    """Text of every agent's series, kept by family so that a scrape only joins.
+    """Every agent's numbers, and the text of all series.
 
     `touch` is called with the name of each agent that changed, `align` with all that there are.
     """
 
     def __init__(self) -> None:
-        self._lines: dict[Family, dict[str, str]] = {family: {} for family in FAMILIES}
+        self._alike: dict[Hashable, Alike] = {}
+        self._of_agent: dict[str, Alike] = {}
         self._metric_families: dict[str, Family] = {}
         self._refused: set[str] = set()
         self._names: set[str] = set()
-        self._of_agent: dict[str, tuple[Family, ...]] = {}
-        self._shapes: dict[tuple[Family, ...], tuple[Family, ...]] = {}
-        self._seen_at: dict[str, float] = {}
         self._dirty: set[str] = set()
         self.metric_names_refused = 0
 
@@ -50,119 +48,94 @@ class Exposition:
         enrolled and was never heard has its own."""
         gone = self._of_agent.keys() - names
         for name in gone:
-            self._forget(name)
+            self._leave(name, self._of_agent.pop(name))
         if gone:
             self._release_names()
         self._dirty &= names
         self._dirty |= names - self._of_agent.keys()
 
-    def _forget(self, name: str) -> None:
-        for family in self._of_agent.pop(name, ()):
-            self._lines[family].pop(name, None)
-        self._seen_at.pop(name, None)
+    def _leave(self, name: str, alike: Alike) -> None:
+        del alike.rows[name]
+        if not alike.rows:
+            del self._alike[alike.key]
 
     def _release_names(self) -> None:
         """Give back the places of metrics that only agents had who are gone now."""
-        freed = {f for f in self._metric_families.values() if not self._lines[f]}
-        if not freed:
+        used = set[Family]().union(*(alike.families for alike in self._alike.values()))
+        kept = {name: f for name, f in self._metric_families.items() if f in used}
+        if len(kept) == len(self._metric_families):
             return
-        for family in freed:
-            del self._lines[family]
-        kept = {n: f for n, f in self._metric_families.items() if f not in freed}
         self._metric_families = kept
         self._names = {sample for family in kept.values() for sample in family.sample_names}
-        self._shapes = {s: s for s in self._shapes if freed.isdisjoint(s)}
         self._refused.clear()
+        for alike in [one for one in self._alike.values() if one.lacks]:
+            # Whoever is like them from now on may have a place for what they lack.
+            del self._alike[alike.key]
+            alike.key = object()
+            self._alike[alike.key] = alike
 
     def render(self, lookup: Lookup, now: float, *, openmetrics: bool = False) -> str:
         """The text of all families that have a series, without `# EOF`."""
-        dirty = list(self._dirty)
-        for start in range(0, len(dirty), AT_ONCE):
-            self._replace(list(map(lookup, dirty[start : start + AT_ONCE])))
-        self._dirty.clear()
-        parts: list[str] = []
-        for family, lines in self._lines.items():
-            if family is agent_families.AGE:
-                if self._seen_at:
-                    parts += (family.header(openmetrics=openmetrics), self._ages(now))
-            elif lines:
-                parts.append(family.header(openmetrics=openmetrics))
-                parts.extend(lines.values())
-        return "".join(parts)
+        return "".join(self.texts(lookup, now, openmetrics=openmetrics))
 
-    def _ages(self, now: float) -> str:
-        ages = thousandths([now - seen for seen in self._seen_at.values()])
-        head = f'{agent_families.AGE.name}{{agent="'
-        lines = zip(self._seen_at, ages, strict=True)
-        return "".join([f'{head}{name}"}} {age}\n' for name, age in lines])
+    def texts(self, lookup: Lookup, now: float, *, openmetrics: bool = False) -> Iterator[str]:
+        """The same in parts, so that it need not be there twice."""
+        for name in self._dirty:
+            self._enter(lookup(name))
+        self._dirty = set()
+        lines: dict[Family, list[str]] = {}
+        for alike in self._alike.values():
+            for family, text in alike.lines(now).items():
+                lines.setdefault(family, []).append(text)
+        for family in (*FAMILIES, *self._metric_families.values()):
+            if family in lines:
+                yield family.header(openmetrics=openmetrics)
+                yield "".join(lines.pop(family))
 
-    def _replace(self, views: Sequence[AgentView]) -> None:
-        """Render agents anew, together those that have the same series."""
-        alike: dict[Hashable, list[AgentView]] = {}
-        for view in views:
-            shape = view.state in _UP and (
-                view.uptime is None, view.skew is None, not view.planes, *view.metrics,
-            )  # fmt: skip
-            alike.setdefault(shape, []).append(view)
-        for group in alike.values():
-            self._enter([view.agent for view in group], self._rendered(group))
-        for view in views:
-            if view.last_seen is None:
-                self._seen_at.pop(view.agent, None)
-            else:
-                self._seen_at[view.agent] = view.last_seen
+    def _enter(self, seen: Shown) -> None:
+        """Take up what an agent says now."""
+        up = seen.state in _UP
+        key: tuple[Hashable, ...] = (
+            seen.state,
+            seen.kind,
+            tuple((seen.versions or {}).items()),
+            seen.last_seen is None,
+        )
+        if up:
+            checks, metrics = tuple(seen.checks.items()), tuple(seen.metrics)
+            key += (seen.uptime is None, seen.skew is None, checks, metrics)
+        alike = self._alike.get(key)
+        if alike is None:
+            alike = self._alike[key] = self._new(key, seen)
+        before = self._of_agent.get(seen.agent)
+        if before is not alike:
+            if before is not None:
+                self._leave(seen.agent, before)
+            self._of_agent[seen.agent] = alike
+        self.metric_names_refused += alike.lacks
+        alike.enter(seen.agent, _numbers(seen, alike) if up else _known(seen))
 
-    def _enter(self, names: list[str], rendered: Mapping[Family, Iterable[str]]) -> None:
-        for family, lines in rendered.items():
-            self._lines[family].update(zip(names, lines, strict=True))
-        # Most agents have the same families; one tuple then serves them all.
-        now = tuple(rendered)
-        now = self._shapes.setdefault(now, now)
-        for name in names:
-            before = self._of_agent.get(name, now)
-            if before is not now:
-                for family in set(before) - set(now):
-                    self._lines[family].pop(name, None)
-            self._of_agent[name] = now
-
-    def _rendered(self, views: Sequence[AgentView]) -> dict[Family, Iterable[str]]:
-        """The lines of agents that have the same series, by family."""
-        up = views[0].state in _UP
-        found: dict[Family, Iterable[str]] = {
-            agent_families.UP: _lines(agent_families.UP, views, [str(int(up))] * len(views)),
-            agent_families.STATE: [
-                f'fleet_agent_state{{agent="{view.agent}",state="{view.state.value}"}} 1\n'
-                for view in views
-            ],
-            agent_families.INTERVAL: _lines(
-                agent_families.INTERVAL, views, number_texts([view.interval for view in views])
-            ),
-            agent_families.INFO: map(_info, views),
-        }
-        return found | self._measured(views) if up else found
-
-    def _measured(self, views: Sequence[AgentView]) -> dict[Family, Iterable[str]]:
-        missing = number_texts([view.missing or 0 for view in views])
-        found: dict[Family, Iterable[str]] = {
-            agent_families.MISSING: _lines(agent_families.MISSING, views, missing)
-        }
-        uptimes = [view.uptime for view in views if view.uptime is not None]
-        if uptimes:
-            texts = number_texts(uptimes)
-            found[agent_families.UPTIME] = _lines(agent_families.UPTIME, views, texts)
-        skews = [view.skew for view in views if view.skew is not None]
-        if skews:
-            found[agent_families.SKEW] = _lines(agent_families.SKEW, views, thousandths(skews))
-        if views[0].planes:
-            found[agent_families.CHECK] = map(_checks, views)
-        for metric in views[0].metrics:
-            family = self._metric_family(metric)
-            if family is None:
-                self.metric_names_refused += len(views)
-            else:
-                texts = _shown(metric)([view.metrics[metric] for view in views])
-                found[family] = _lines(family, views, texts)
-        return found
+    def _new(self, key: Hashable, seen: Shown) -> Alike:
+        """For agents that say the same as this one."""
+        up = seen.state in _UP
+        words = _words(seen, up=up)
+        columns = [Column(agent_families.INTERVAL)]
+        if seen.last_seen is not None:
+            columns.append(Column(agent_families.AGE, thousandths))
+        if not up:
+            return Alike(key, words, columns)
+        columns.append(Column(agent_families.MISSING))
+        if seen.uptime is not None:
+            columns.append(Column(agent_families.UPTIME))
+        if seen.skew is not None:
+            columns.append(Column(agent_families.SKEW, thousandths))
+        metrics = []
+        for name in seen.metrics:
+            family = self._metric_family(name)
+            if family is not None:
+                columns.append(Column(family))
+                metrics.append((name, is_counter(name) or is_point(name)))
+        return Alike(key, words, columns, metrics, len(seen.metrics) - len(metrics))
 
     def _metric_family(self, name: str) -> Family | None:
         """The family of an agent's metric; None where it has no place in the exposition."""
@@ -180,31 +153,42 @@ class Exposition:
             return None
         self._names |= family.sample_names
         self._metric_families[name] = family
-        self._lines[family] = {}
         return family
 
 
-def _lines(family: Family, views: Iterable[AgentView], texts: Iterable[str]) -> list[str]:
-    head = f'{family.name}{{agent="'
-    return [f'{head}{v.agent}"}} {text}\n' for v, text in zip(views, texts, strict=True)]
+def _known(seen: Shown) -> list[float]:
+    """The numbers of an agent as long as the hub knows it, in the order of its columns."""
+    return [seen.interval] if seen.last_seen is None else [seen.interval, seen.last_seen]
 
 
-def _info(view: AgentView) -> str:
-    said = (view.versions or {}).get
-    return (
-        f'fleet_agent_info{{agent="{view.agent}",kind="{view.kind or "unknown"}",'
-        f'version="{said("agent", "unknown")}",sidecar="{said("sidecar", "unknown")}",'
-        f'runtime="{said("runtime", "unknown")}"}} 1\n'
-    )
+def _numbers(seen: Shown, alike: Alike) -> list[float]:
+    """Those of one that is heard."""
+    numbers = [*_known(seen), seen.missing or 0]
+    if seen.uptime is not None:
+        numbers.append(seen.uptime)
+    if seen.skew is not None:
+        numbers.append(seen.skew)
+    metrics = seen.metrics
+    numbers += [
+        metrics[name] if exact else shown_gauge(metrics[name]) for name, exact in alike.metrics
+    ]
+    return numbers
 
 
-def _checks(view: AgentView) -> str:
-    head = f'fleet_agent_check{{agent="{view.agent}",plane="'
-    return "".join([
-        f'{head}{plane}",result="{seen.check.value}"}} 1\n' for plane, seen in view.planes.items()
-    ])  # fmt: skip
-
-
-def _shown(metric: str) -> Callable[[Sequence[float]], list[str]]:
-    """How a metric's numbers are written."""
-    return number_texts if is_counter(metric) or is_point(metric) else gauge_texts
+def _words(seen: Shown, *, up: bool) -> dict[Family, list[str]]:
+    """What follows the name in lines that have no number of their own."""
+    said = (seen.versions or {}).get
+    words = {
+        agent_families.UP: [f'"}} {int(up)}\n'],
+        agent_families.STATE: [f'",state="{seen.state.value}"}} 1\n'],
+        agent_families.INFO: [
+            f'",kind="{seen.kind or "unknown"}",version="{said("agent", "unknown")}",'
+            f'sidecar="{said("sidecar", "unknown")}",runtime="{said("runtime", "unknown")}"}} 1\n'
+        ],
+    }
+    if up and seen.checks:
+        words[agent_families.CHECK] = [
+            f'",plane="{plane}",result="{check.value}"}} 1\n'
+            for plane, check in seen.checks.items()
+        ]
+    return words

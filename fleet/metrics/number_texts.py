@@ -6,6 +6,7 @@ each is written; what is written at once must be the same, and a test holds it t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -22,8 +23,9 @@ _GAUGES: Final = 8_192
 
 
 def number_text(value: float) -> str:
-    """Whole numbers go without `.0`: they are most."""
-    return str(int(value) if value == int(value) else value)
+    """Whole numbers go without `.0`: they are most. A gauge next to the largest number there is
+    rounds to infinity, and is shown as that."""
+    return str(int(value) if math.isfinite(value) and value == int(value) else value)
 
 
 def number_texts(values: Sequence[float]) -> list[str]:
@@ -35,14 +37,10 @@ def number_texts(values: Sequence[float]) -> list[str]:
 
 
 @lru_cache(_GAUGES)
-def _gauge_text(value: float) -> str:
-    return str(gauge(value))
-
-
-def gauge_texts(values: Sequence[float]) -> list[str]:
+def shown_gauge(value: float) -> float:
     """A gauge has the digits that a dashboard shows, whoever sent it: who may read `/metrics` is
     not asked as closely as who may read the agents (ADR-0021)."""
-    return list(map(_gauge_text, values))
+    return gauge(value)
 
 
 def thousandths(values: Sequence[float]) -> list[str]:

@@ -146,6 +146,23 @@ def test_the_names_of_metrics_of_who_is_gone_are_free_again() -> None:
     assert exposition.metric_names_refused == refused
 
 
+def test_whoever_is_like_an_agent_that_had_no_place_has_the_place_that_is_free_now() -> None:
+    """What agents have in common is worked out once; that there was no room for it is not."""
+    exposition = Exposition()
+    for number in range(7):
+        view = replace(VIEW, agent=f"a{number}", metrics={f"m{number}_{i}": 1.0 for i in range(32)})
+        exposition.touch([view.agent])
+        exposition.render({view.agent: view}.__getitem__, 1010.0)
+    assert exposition.metric_names_refused == 7 * 32 - MAX_METRIC_NAMES
+    exposition.align({"a6"})
+    views = {"a6": view, "twin": replace(view, agent="twin")}
+    for name in ("twin", "a6"):
+        exposition.touch([name])
+        text = exposition.render(views.__getitem__, 1010.0)
+        assert sum(line.startswith("fleet_agent_metric_m6_") and name in line
+                   for line in text.splitlines()) == 32  # fmt: skip
+
+
 def test_agents_cannot_invent_families_without_bound() -> None:
     views = [
         replace(VIEW, agent=f"a{n}", metrics={f"m{n}_{i}": 1.0 for i in range(32)})
