@@ -58,11 +58,14 @@ class Receipts:
         if agent in self._last or len(self._last) < MAX_NOTED:
             self._last[agent] = boot, seq
 
-    def repeat(self, agent: str, boot: int) -> None:
-        """Say the last one of session `boot` again: what was not committed then is not in it."""
+    def repeat(self, agent: str, boot: int) -> bool:
+        """Say the last one of session `boot` again: what was not committed then is not in it.
+        Whether there is one."""
         last = self._last.get(agent)
-        if last is not None and last[0] == boot:
-            self.note(agent, *last)
+        if last is None or last[0] != boot:
+            return False
+        self.note(agent, *last)
+        return True
 
     def forget(self, agents: Collection[str]) -> None:
         """Of all but `agents` nothing is repeated any more."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class RepeatedReceipts:
     def __init__(self, hub: Hub, tick: float = TICK) -> None:
         self._hub, self._tick = hub, tick
         self._answered: dict[str, tuple[int, int]] = {}
+        self._membership = -1
+        self._turns: list[list[str]] = []
 
     async def run(self) -> None:
         turn = 0
@@ -39,18 +42,24 @@ class RepeatedReceipts:
     def look(self, turn: int) -> None:
         """Repeat to those whose turn it is and of whom something came since theirs before. A hub
         that takes nothing in, or may be deaf, hears nothing new; so it says nothing either."""
-        roster, now = self._hub.roster, self._hub.committer.now()
-        names = roster.names()
-        for agent in names:
-            if zlib.crc32(agent.encode()) % EVERY != turn:
+        roster = self._hub.roster
+        if self._membership != roster.membership:
+            self._membership, self._turns = roster.membership, _turns(roster.names())
+        for agent in self._turns[turn]:
+            newest = roster.newest(agent)
+            if newest is None or self._answered.get(agent) == newest:
                 continue
-            view = roster.view(agent, now)
-            if view.boot is None or view.seq is None:
-                continue
-            newest = view.boot, view.seq
-            if self._answered.get(agent) != newest:
+            if self._hub.receipts.repeat(agent, newest[0]):
                 self._answered[agent] = newest
-                self._hub.receipts.repeat(agent, view.boot)
         if turn == 0:
+            names = roster.names()
             self._hub.receipts.forget(names)
             self._answered = {a: n for a, n in self._answered.items() if a in names}
+
+
+def _turns(names: Iterable[str]) -> list[list[str]]:
+    """Whose turn is when: by name, so that it stays the same whoever else comes and goes."""
+    turns: list[list[str]] = [[] for _ in range(EVERY)]
+    for agent in names:
+        turns[zlib.crc32(agent.encode()) % EVERY].append(agent)
+    return turns

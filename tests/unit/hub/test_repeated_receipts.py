@@ -17,20 +17,21 @@ class Fleet:
     """What a hub knows of its agents: the newest message of each."""
 
     def __init__(self) -> None:
-        self.newest: dict[str, tuple[int, int] | None] = {}
+        self.heard: dict[str, tuple[int, int] | None] = {}
         self.bus = ScriptedBus()
         self.receipts = Receipts(cast("Any", self.bus), Topics(), Counters())
-        hub = SimpleNamespace(
-            roster=self, receipts=self.receipts, committer=SimpleNamespace(now=lambda: 0.0)
-        )
+        hub = SimpleNamespace(roster=self, receipts=self.receipts)
         self.service = RepeatedReceipts(cast("Hub", hub))
 
     def names(self) -> set[str]:
-        return set(self.newest)
+        return set(self.heard)
 
-    def view(self, agent: str, _now: float) -> SimpleNamespace:
-        boot, seq = self.newest[agent] or (None, None)
-        return SimpleNamespace(boot=boot, seq=seq)
+    @property
+    def membership(self) -> int:
+        return hash(frozenset(self.heard))
+
+    def newest(self, agent: str) -> tuple[int, int] | None:
+        return self.heard[agent]
 
     def a_minute(self) -> dict[tuple[str, int], int]:
         """What is said again in one."""
@@ -42,19 +43,19 @@ class Fleet:
 
 def test_whoever_is_heard_hears_its_last_receipt_once_a_minute() -> None:
     fleet = Fleet()
-    fleet.newest = {f"agent-{n}": (7, 5) for n in range(300)} | {"never": None}
+    fleet.heard = {f"agent-{n}": (7, 5) for n in range(300)} | {"never": None}
     for n in range(300):
         fleet.receipts.note(f"agent-{n}", 7, 3)
     fleet.receipts._noted = {}
     assert fleet.a_minute() == {(f"agent-{n}", 7): 3 for n in range(300)}
     assert fleet.a_minute() == {}  # nobody spoke meanwhile
-    fleet.newest["agent-4"] = (7, 6)
+    fleet.heard["agent-4"] = (7, 6)
     assert fleet.a_minute() == {("agent-4", 7): 3}
 
 
 def test_what_was_never_receipted_in_this_session_is_not() -> None:
     fleet = Fleet()
-    fleet.newest = {"ada": (8, 2), "bob": (7, 2)}
+    fleet.heard = {"ada": (8, 2), "bob": (7, 2)}
     fleet.receipts.note("ada", 7, 9)  # its session before
     fleet.receipts._noted = {}
     assert fleet.a_minute() == {}
@@ -62,10 +63,10 @@ def test_what_was_never_receipted_in_this_session_is_not() -> None:
 
 def test_of_who_is_gone_nothing_is_kept() -> None:
     fleet = Fleet()
-    fleet.newest = {"ada": (7, 2)}
+    fleet.heard = {"ada": (7, 2)}
     fleet.receipts.note("ada", 7, 1)
     fleet.a_minute()
-    fleet.newest = {}
+    fleet.heard = {}
     fleet.a_minute()
     assert not fleet.receipts._last
     assert not fleet.service._answered
