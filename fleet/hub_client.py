@@ -5,35 +5,35 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import logging
 import socket
-import ssl
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
+from fleet import plain_http
 from fleet.contract.errors import ConfigError
 from fleet.contract.kept_file import DamagedFileError, read_json
 from fleet.contract.secret_file import read_secret, write_secret
-from fleet.contract.tls_files import client_context
 from fleet.hub_patience import TIMEOUT, Patience
+from fleet.hub_refusals import MAX_REFUSAL, away, no_hub, refused
 from fleet.hub_refusals import AwayError as AwayError  # noqa: PLC0414
 from fleet.hub_refusals import BusyError as BusyError  # noqa: PLC0414 - callers know it from here
 from fleet.hub_refusals import HubError as HubError  # noqa: PLC0414
 from fleet.hub_refusals import StandbyError as StandbyError  # noqa: PLC0414
-from fleet.hub_refusals import refused, untrusted
+from fleet.plain_http import LOOPBACK
 from fleet.settings import FILE_NAME, Settings
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 _log = logging.getLogger(__name__)
 
@@ -41,11 +41,6 @@ FILE: Final = "hub.json"
 MAX_ANSWER: Final = 256 * 2**20
 """Bytes read of one answer: all of 10,000 agents are 5 MB, a page of history 4 MB. More comes from
 no hub of ours, and must not fill the memory of whoever asked."""
-
-_TLS_ENDED: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-"""What a link that breaks is to TLS, and a server that speaks none, too."""
-
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def is_no_home(settings: Settings) -> bool:
@@ -231,62 +226,50 @@ class HubClient:
 
     def _ask_once(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        with self.opened(method, path, data, {"Content-Type": "application/json"}) as response:
-            text = self._whole(response)
+        text = (self._nearby if plain_http.suits(self.url) else self._anywhere)(method, path, data)
         try:
             return json.loads(text) if text else None
         except (ValueError, RecursionError):
-            raise self._no_hub("its answer is not JSON") from None
+            raise no_hub(self.url, "its answer is not JSON") from None
 
-    @contextmanager
+    def _nearby(self, method: str, path: str, data: bytes | None) -> bytes:
+        """What a hub of this machine answers; the same as `_anywhere`, without what that loads."""
+        try:
+            answer = plain_http.ask(
+                self.url, method, path, self.token, data, timeout=TIMEOUT, most=MAX_ANSWER
+            )
+        except plain_http.NotHttpError as error:
+            raise no_hub(self.url, str(error)) from None
+        except OSError as error:
+            raise away(self.url, error.strerror or str(error)) from None
+        if not answer.is_good:
+            said, again = answer.body[:MAX_REFUSAL], answer.headers.get("retry-after", "")
+            raise refused(answer.status, said, again)
+        return answer.body
+
+    def _anywhere(self, method: str, path: str, data: bytes | None) -> bytes:
+        with self.opened(method, path, data, {"Content-Type": "application/json"}) as answer:
+            text = answer.read(MAX_ANSWER + 1)
+        if len(text) > MAX_ANSWER:
+            raise no_hub(self.url, f"its answer is larger than {MAX_ANSWER // 2**20} MiB")
+        return text
+
     def opened(
         self,
         method: str,
         path: str,
         data: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] = MappingProxyType({}),
-    ) -> Iterator[http.client.HTTPResponse]:
+    ) -> AbstractContextManager[HTTPResponse]:
         """Send a request once; its answer, to be read in the block.
 
         Raises:
             HubError: the hub is away or refuses; its own words are passed on.
         """
-        body = None if data is None or isinstance(data, bytes) else _Body(data)
-        request = urllib.request.Request(  # noqa: S310 - the scheme is the hub's own http
-            self.url + path,
-            data=body or data,
-            headers={"Authorization": f"Bearer {self.token}", **headers},
-            method=method,
-        )
-        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({}), _Stay()]
-        if self.ca_file:
-            context = client_context(Path(self.ca_file))
-            handlers.append(urllib.request.HTTPSHandler(context=context))
-        opener = urllib.request.build_opener(*handlers)
-        try:
-            with opener.open(request, timeout=TIMEOUT) as response:
-                yield response
-        except urllib.error.HTTPError as error:
-            with error:
-                raise refused(error) from None
-        except OSError as error:  # also http.client's, that no answer came
-            reason = getattr(error, "reason", error)
-            said = getattr(reason, "strerror", None) or str(reason)
-            if isinstance(reason, ssl.SSLError):
-                if not (body and body.begun and isinstance(reason, _TLS_ENDED)):
-                    raise untrusted(self.url, reason) from None
-                said = "it closed the connection"
-            raise AwayError(
-                f"the hub at {self.url} does not answer", said, "fleet serve on its machine"
-            ) from None
-        except http.client.HTTPException as error:
-            raise self._no_hub(type(error).__name__) from None
+        from fleet.hub_requests import opened
 
-    def _whole(self, answer: IO[bytes]) -> bytes:
-        text = answer.read(MAX_ANSWER + 1)
-        if len(text) > MAX_ANSWER:
-            raise self._no_hub(f"its answer is larger than {MAX_ANSWER // 2**20} MiB")
-        return text
+        given = {"Authorization": f"Bearer {self.token}", **headers}
+        return opened(self.url, self.ca_file, method, path, data, given, timeout=TIMEOUT)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -304,9 +287,6 @@ class HubClient:
                 "install the same release here and on its machine",
             ) from None
 
-    def _no_hub(self, why: str) -> HubError:
-        return HubError(f"what answers at {self.url} is no hub", why, "FLEET_HUB=https://…")
-
 
 def _texts(document: dict[str, Any]) -> dict[str, str]:
     """
@@ -316,26 +296,6 @@ def _texts(document: dict[str, Any]) -> dict[str, str]:
     if not all(isinstance(text, str) for text in document.values()):
         raise TypeError
     return document
-
-
-class _Body:
-    """What is sent block by block. `begun`: some was asked for, so that the link stood."""
-
-    def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks = blocks
-        self.begun = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        for block in self._blocks:
-            self.begun = True
-            yield block
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: it would hand the token to wherever it leads, also without TLS."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
 
 
 @cache  # once for each hub that is named

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
-import urllib.error
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fleet.contract.errors import FleetError
 from fleet.contract.tls_faults import OF_THE_HUB, TlsFault, fault_of, why
+
+if TYPE_CHECKING:
+    import ssl
 
 AT_HOME: Final = {
     "GET /v1/agents": "fleet status",
@@ -55,14 +55,22 @@ def untrusted(url: str, error: ssl.SSLError) -> HubError:
     return HubError(f"TLS with the hub {url} failed", why(fault, error), remedy)
 
 
-def refused(error: urllib.error.HTTPError) -> HubError:
+def away(url: str, why: str) -> AwayError:
+    return AwayError(f"the hub at {url} does not answer", why, "fleet serve on its machine")
+
+
+def no_hub(url: str, why: str) -> HubError:
+    return HubError(f"what answers at {url} is no hub", why, "FLEET_HUB=https://…")
+
+
+def refused(status: int, body: bytes, retry_after: str = "") -> HubError:
     """What an answer of 300 and more says; the hub's own words where they are its own."""
-    if HTTPStatus.MULTIPLE_CHOICES <= error.code < HTTPStatus.BAD_REQUEST:
-        why = f"HTTP {error.code}: it sends us elsewhere, and the token goes nowhere else"
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        why = f"HTTP {status}: it sends us elsewhere, and the token goes nowhere else"
         return HubError("the hub refuses", why, "FLEET_HUB=https://… names the hub itself")
     try:
-        problem = json.loads(error.read(MAX_REFUSAL))
-    except (ValueError, RecursionError, OSError, http.client.HTTPException):
+        problem = json.loads(body)
+    except (ValueError, RecursionError):
         problem = {}
     if not isinstance(problem, dict):
         problem = {}
@@ -76,17 +84,17 @@ def refused(error: urllib.error.HTTPError) -> HubError:
         why = f"no {', no '.join(lacks)}"
         return HubError("the hub is not ready", why, "the log of fleet serve says more")
     remedy = str(problem.get("try", ""))
-    busy = error.code == HTTPStatus.TOO_MANY_REQUESTS
+    busy = status == HTTPStatus.TOO_MANY_REQUESTS
     found = (BusyError if busy else HubError)(
         "the hub refuses",
-        str(problem.get("detail", f"HTTP {error.code}")) + _fields(problem),
+        str(problem.get("detail", f"HTTP {status}")) + _fields(problem),
         AT_HOME.get(remedy, remedy),
     )
     found.code = str(problem.get("code", ""))
     offset = problem.get("offset")
     found.offset = offset if type(offset) is int and offset >= 0 else None
     if isinstance(found, BusyError):
-        found.seconds = _seconds(error.headers.get("Retry-After", ""))
+        found.seconds = _seconds(retry_after)
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from fleet import hub_client
+from fleet import hub_client, plain_http
 from fleet.commander import through_hub
 from fleet.contract.errors import FleetError
 from fleet.hub_client import HubClient
@@ -63,9 +63,11 @@ def answering(answers: list[bytes]) -> Iterator[str]:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("near", [True, False])
 def test_any_answer_in_place_of_a_hub_s_is_one_error_or_an_answer(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, near: bool
 ) -> None:
+    monkeypatch.setattr(plain_http, "suits", lambda _url: near)
     monkeypatch.setattr(hub_client, "TIMEOUT", 0.5)  # of being told to wait, too
     random = Random(SEED)
     answers = [

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import socket
 import ssl
-import urllib.error
-from email.message import Message
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +17,48 @@ from fleet.hub_refusals import refused as refusal_of
 from fleet.settings import load
 from tests.support.certificates import HERE, TestAuthority
 from tests.support.http_stub import Stub, answer, says
+
+ALONE = json.dumps({"detail": "no", "code": "unknown-agent", "try": "GET /v1/agents"}).encode()
+ANSWERS: tuple[bytes, ...] = (
+    answer({"agents": []}), answer([]), answer(None), answer(body=b""),
+    answer(body=b"{}", kind="x"), answer(body=b"{"), answer(body=b"\xff"),
+    answer(body=b"[" * 20_000), answer(body=b"NaN"),
+    answer({"n": 1}, status="201 Created"), answer(body=b"", status="204 No Content"),
+    answer({}, status="302 Found"), answer(body=ALONE, status="404 Not Found"),
+    answer(body=ALONE, status="422 Unprocessable"), answer(body=b"<html>", status="502 Bad"),
+    answer({"offset": 7}, status="416 Range"), answer(body=b"", status="500"),
+    answer([], status="401"), answer({"ready": False, "store": False}, status="503 Unavailable"),
+    answer({"role": "standby", "leader": "a"}, status="503 Service Unavailable"),
+    b"HTTP/1.0 200 OK\r\n\r\n{}", b"", b"ICY 200\r\n\r\n", b"\x16\x03\x01",
+    b"HTTP/1.1 200 OK\r\nX: y\r\ncontent-LENGTH:  2 \r\n\r\n{}rest",
+    b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}",
+)  # fmt: skip
+"""What a hub answers, and what others may in its place."""
+
+
+@pytest.fixture(params=["plain", "any"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub of this machine, and the same as if it were elsewhere: another client asks."""
+    if request.param == "any":
+        monkeypatch.setattr("fleet.plain_http.suits", lambda _url: False)
+
+
+def told(url: str) -> object:
+    """What a command is told: the answer, or all that an error says."""
+    try:
+        return repr(HubClient(url, "secret").get("/v1/agents"))
+    except HubError as error:
+        return type(error), str(error), error.code, error.offset
+
+
+@pytest.mark.parametrize("said", ANSWERS)
+def test_a_hub_of_this_machine_is_heard_as_any_other(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Stub(says(said)) as stub:
+        near = told(stub.url)
+        monkeypatch.setattr("fleet.plain_http.suits", lambda _url: False)
+        assert near == told(stub.url)
 
 
 def test_a_home_without_a_hub_is_served_by_none(tmp_path: Path) -> None:
@@ -35,8 +74,7 @@ def test_what_a_killed_hub_left_in_its_home_does_not_stand_for_it(tmp_path: Path
 
 
 def refused(status: int, body: bytes) -> str:
-    error = urllib.error.HTTPError("http://hub/", status, "", Message(), io.BytesIO(body))
-    return str(refusal_of(error))
+    return str(refusal_of(status, body))
 
 
 @pytest.mark.parametrize(
@@ -68,16 +106,19 @@ def busy_until(served: int, seconds: bytes) -> Stub:
     return Stub(script)
 
 
+@pytest.mark.usefixtures("way")
 def test_a_hub_that_has_too_much_to_do_is_asked_again() -> None:
     with busy_until(3, b"0") as stub:
         assert HubClient(stub.url, "secret").get("/v1/agents") == {"n": 3}
 
 
+@pytest.mark.usefixtures("way")
 def test_nobody_waits_for_it_without_end() -> None:
     with busy_until(3, b"3600") as stub, pytest.raises(BusyError, match="too many requests"):
         HubClient(stub.url, "secret").get("/v1/agents")
 
 
+@pytest.mark.usefixtures("way")
 def test_a_foreign_server_is_no_hub(tmp_path: Path) -> None:
     """Python's own web server with a page where the hub would have its agents."""
     (tmp_path / "agents").write_text("<html>")
@@ -90,6 +131,7 @@ def test_a_foreign_server_is_no_hub(tmp_path: Path) -> None:
         server.shutdown()
 
 
+@pytest.mark.usefixtures("way")
 def test_what_speaks_no_http_is_no_hub() -> None:
     with (
         Stub(lambda link, _: link.sendall(b"\x20\x02\x00\x00\r\n")) as stub,
@@ -98,6 +140,7 @@ def test_what_speaks_no_http_is_no_hub() -> None:
         HubClient(stub.url, "secret").get("/v1/agents")
 
 
+@pytest.mark.usefixtures("way")
 def test_a_hub_that_hangs_up_without_an_answer_is_away() -> None:
     with (
         Stub(lambda _link, _path: None) as stub,
@@ -124,6 +167,7 @@ def test_a_link_that_breaks_while_content_is_sent_broke_over_tls_too(
             pass
 
 
+@pytest.mark.usefixtures("way")
 def test_a_redirect_is_not_followed_with_the_token() -> None:
     asked: list[str] = []
 
@@ -136,6 +180,7 @@ def test_a_redirect_is_not_followed_with_the_token() -> None:
     assert asked == ["/v1/agents"]
 
 
+@pytest.mark.usefixtures("way")
 def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fleet.hub_client.MAX_ANSWER", 2**20)
     with (
