@@ -106,14 +106,19 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Rows as aligned columns under capital headings; styled cells keep their width."""
     lines = [tuple(heading.upper() for heading in headings)]
     lines += [tuple(map(printable, row)) for row in rows]
-    widths = [max(len(click.unstyle(line[i])) for line in lines) for i in range(len(headings))]
+    widths = [max(map(cell_width, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
-            cell + " " * (width - len(click.unstyle(cell)))
+            cell + " " * (width - cell_width(cell))
             for cell, width in zip(line, widths, strict=True)
         ).rstrip()
         for line in lines
     )
+
+
+def cell_width(cell: str) -> int:
+    """Characters that are seen of it: colours take no room."""
+    return len(click.unstyle(cell)) if "\x1b" in cell else len(cell)
 
 
 def write_json(value: object) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import Final
 
-import click
-
+from fleet.cli.common import cell_width
 from fleet.contract.printable import printable
 
 GAP: Final = 2
@@ -92,4 +91,4 @@ def _wide(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 
 
 def _length(cell: str) -> int:
-    return len(click.unstyle(printable(cell)))
+    return cell_width(printable(cell))

@@ -156,12 +156,11 @@ def _more(view: AgentView) -> list[str]:
 
 def _checks(view: AgentView) -> str:
     """What does not pass; or how many pass."""
-    if not view.checks:
+    checks = view.checks
+    if not checks:
         return "none"
-    troubled = [
-        f"{plane}:{check.value}" for plane, check in view.checks.items() if check is not Check.PASS
-    ]
-    return ",".join(troubled) or f"{len(view.checks)} pass"
+    troubled = [f"{plane}:{check}" for plane, check in checks.items() if check is not Check.PASS]
+    return ",".join(troubled) or f"{len(checks)} pass"
 
 
 def _ago(seconds: float | None, unknown: str = "no age is known") -> str:

@@ -31,7 +31,7 @@ def printable(text: str) -> str:
 
     `\\u202e`, as JSON spells it, so that JSON stays JSON. What `own` marked stays.
     """
-    if text.isprintable() and not _HIDDEN.search(text):
+    if text.isprintable() and (text.isascii() or not _HIDDEN.search(text)):
         return text
     parts = _MARK.split(text)
     parts[::2] = ["".join(map(_shown, part)) for part in parts[::2]]
