@@ -39,8 +39,12 @@ DROPPED: Final = "$SYS/broker/publish/messages/dropped"
 UPTIME: Final = "$SYS/broker/uptime"
 """What a broker with statistics says at each interval; Mosquitto forgets others in a minute."""
 
+BEHIND: Final = {DROPPED: 10, UPTIME: 11}
 LAST: Final = 99
-"""The number of the message after which all that is retained has arrived."""
+"""The numbers of messages after which what is retained on a topic, or all of it, has arrived."""
+
+RETAINED: Final = 1.0
+"""Seconds for what is retained where no message tells that it has arrived."""
 
 _NODELAY: Final = "set_tcp_nodelay true in mosquitto.conf"
 
@@ -103,9 +107,9 @@ async def _examine(settings: Settings, options: ConnectOptions) -> AsyncIterator
             yield of_lack(Lack(Need.QOS_1))
             return
         yield await _round_trip(settings, client)
-        dropped = await _dropped(client)
+        dropped = await _dropped(settings, client)
         retains = not any(lack.need is Need.RETAINED for lack in lacks)
-        mute = retains and dropped is None and await _says(client, UPTIME) is None
+        mute = retains and dropped is None and await _says(settings, client, UPTIME) is None
     if mute:
         yield of_lack(Lack(Need.STATISTICS))
     for finding in limits(settings, dropped):
@@ -159,22 +163,21 @@ def _connect_time(settings: Settings) -> float:
         return time.perf_counter() - began
 
 
-async def _dropped(client: RawClient) -> int | None:
+async def _dropped(settings: Settings, client: RawClient) -> int | None:
     """The broker's own count of what it threw away; None if it does not say."""
-    said = await _says(client, DROPPED)
+    said = await _says(settings, client, DROPPED)
     return int(said) if said is not None and said.isdigit() else None
 
 
-async def _says(client: RawClient, topic: str) -> bytes | None:
-    """What is retained on `topic`; None: nothing, or not for this account."""
+async def _says(settings: Settings, client: RawClient, topic: str) -> bytes | None:
+    """What is retained on `topic`; None: nothing, or not for this account. What is comes before a
+    message to ourselves; where none comes through, there is a second for it."""
     if not await client.subscribe(topic):
         return None
-    for _ in range(20):
-        for message in client.received:
-            if message.topic == topic:
-                return message.payload
-        await asyncio.sleep(0.05)
-    return None
+    marker = reserved.round_trip(BEHIND[topic])
+    await client.publish(settings.topics.of(MessageKind.RECEIPT, reserved.DOCTOR), marker)
+    await client.wait_for(marker, RETAINED)
+    return next((one.payload for one in client.received if one.topic == topic), None)
 
 
 async def _poison(settings: Settings, client: RawClient) -> Diagnosis:
