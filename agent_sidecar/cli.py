@@ -10,6 +10,7 @@ import click
 
 import fleet
 from agent_sidecar.config import Config, load
+from agent_sidecar.one_shot import TIMEOUT
 from fleet.contract.disk_faults import of_disk
 from fleet.contract.errors import FleetError
 from fleet.contract.printable import printable
@@ -42,7 +43,7 @@ def configured(function: F) -> F:
 
 
 _timeout = click.option(
-    "--timeout", default=10.0, show_default=True, help="Seconds until it gives up."
+    "--timeout", default=TIMEOUT, show_default=True, help="Seconds until it gives up."
 )
 
 

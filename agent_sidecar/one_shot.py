@@ -13,6 +13,9 @@ from fleet.contract.errors import FleetError
 
 log = logging.getLogger(__name__)
 
+TIMEOUT: Final = 10.0
+"""Seconds until such a run gives up, unless it is told otherwise."""
+
 QUIET: Final = 0.25
 """Seconds without a message after which no more commands are expected to wait at the broker."""
 

@@ -234,7 +234,7 @@ class Runner:
                 tell_lack(self._config.state, able.no_retain, sure=able.states)
                 require_all_sent(self._connection)
                 return
-            hopeless = self._purpose.ends and self._connection.refused
+            hopeless = self._purpose.ends and self._connection.refused and not self._rounds.running
             if hopeless or (deadline is not None and now >= deadline):
                 raise not_through(self._connection)
             self._wait(now, deadline)
@@ -256,7 +256,7 @@ class Runner:
         if self._rounds.ended(now) or self._executor.overdue(now):
             self._publisher.round_over(now)
             self._executor.probed(self._rounds.pending, now)
-        if not self._rounds.running or self._connection.tried:  # a birth needs something to say
+        if not self._link_waits:
             self._connection.tick(now)
         self._publisher.tick(now)
         self._executor.work(time.time(), now)
@@ -267,12 +267,11 @@ class Runner:
         self._settling.tick(now)
 
     def _wait(self, now: float, deadline: float | None) -> None:
-        link_waits = self._rounds.running and not self._connection.tried
         moments = (
             self._next_beat,
             self._upkeep.due,
             self._rounds.due(now),
-            None if link_waits else self._connection.deadline(now),
+            None if self._link_waits else self._connection.deadline(now),
             self._sender.due(),
             self._executor.due(),
             self._drop_watcher.due if self._drop_watcher else None,
@@ -309,9 +308,16 @@ class Runner:
         spread = random.uniform(1 - BEAT_SPREAD, 1 + BEAT_SPREAD)  # noqa: S311
         return max(now + interval / 2, self._next_beat + interval * spread)
 
+    @property
+    def _link_waits(self) -> bool:
+        """A birth needs something to say; who beats once uses the time in which it probes."""
+        daemon = self._purpose is Purpose.DAEMON
+        return daemon and self._rounds.running and not self._connection.tried
+
     # --- the end
 
     def _is_done(self, now: float) -> bool:
+        self._connection.ready(now)  # what has come meanwhile counts
         waits_for_beat = self._purpose is Purpose.BEAT and not self._publisher.beaten
         if (
             not self._connection.up

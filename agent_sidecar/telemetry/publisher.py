@@ -71,6 +71,7 @@ class Publisher:
             config.interval, int(config.number("FLEET_EVENTS_A_DAY", 1, 10_000_000))
         )
         self._progress = ProgressNews()
+        self._looked = False
         self.beaten = False
 
     @property
@@ -93,6 +94,9 @@ class Publisher:
         self._tell_change(now)
         self._state.session.save()
         self._state.database.settle()
+        if not self._looked and self._connection.up:
+            self._greet(now)
+        self._looked = True
         self.beat(now)
 
     def _look_at_link(self, now: float) -> None:
@@ -142,13 +146,21 @@ class Publisher:
             self._look_at_link(now)
         if self._purpose is Purpose.DAEMON:
             self.birth(now)
-        elif self._purpose is Purpose.BEAT:
-            told = repr((self._state.session.boot, self._builder.fingerprint(now)))
-            if is_news(self._config.state / "told.json", told):
-                self._builder.status(self._observed.state(now), now, time.time())
-        self.beat(now)
+        if self._purpose is not Purpose.BEAT:
+            self.beat(now)
+        elif self._looked:  # else the end of the round says it
+            self._greet(now)
+            self.beat(now)
         for message in self._own_heartbeats:
             self.beat(now, message)
+
+    def _greet(self, now: float) -> None:
+        """What a run that beats once says beside its beat, if that is news."""
+        if self._purpose is not Purpose.BEAT:
+            return
+        told = repr((self._state.session.boot, self._builder.fingerprint(now)))
+        if is_news(self._config.state / "told.json", told):
+            self._builder.status(self._observed.state(now), now, time.time())
 
     def hub_online(self, now: float) -> None:
         """A hub that has come up wants every birth again; not all in the same instant."""
