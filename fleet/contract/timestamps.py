@@ -13,7 +13,7 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 def timestamp(at: float) -> str:
     """RFC 3339 in UTC, to the millisecond, of `at` seconds since the epoch."""
     moment = datetime.fromtimestamp(at, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def epoch(ts: str) -> float:

@@ -14,6 +14,9 @@ def apply_silences(
 ) -> list[AgentView]:
     """`views`, each with what holds its alerts back at `now`."""
     lasting = [silence for silence in silences if silence.until > now]
-    return [
-        replace(view, held=tuple(s for s in lasting if s.concerns(view.agent))) for view in views
-    ]
+    return [_held_by(view, tuple(s for s in lasting if s.concerns(view.agent))) for view in views]
+
+
+def _held_by(view: AgentView, held: tuple[Silence, ...]) -> AgentView:
+    """Most are held back by nothing, and need no copy."""
+    return view if view.held == held else replace(view, held=held)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from statistics import median_low
 from typing import Final
 
 from fleet.contract.vocabulary import Word
@@ -257,7 +256,7 @@ def _common_error(skews: Collection[float], synchronised: bool | None, *, before
     agents' own clocks, so that a clock at the edge does not flap."""
     if len(skews) < FEW + bool(synchronised):
         return 0.0
-    middle = median_low(skews)
+    middle = sorted(skews)[(len(skews) - 1) // 2]
     agreeing = sum(abs(skew - middle) <= TOLERANCE for skew in skews)
     bound = TOLERANCE / 2 if before else TOLERANCE
     return middle if 2 * agreeing > len(skews) and abs(middle) > bound else 0.0

@@ -158,10 +158,10 @@ def exit_code(views: Iterable[AgentView], others: Iterable[Problem] = ()) -> Exi
 
 def described(view: AgentView) -> dict[str, Any]:
     """The JSON item of an agent: what is known of it, and what of that is wrong."""
-    severity = alarm_of(view)
+    problems = problems_of([view])  # the worst first
     return view.as_dict() | {
-        "severity": severity.value if severity else None,
-        "problems": [problem.as_dict() for problem in problems_of([view])],
+        "severity": problems[0].severity.value if problems else None,
+        "problems": [problem.as_dict() for problem in problems],
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,7 +22,7 @@ from fleet.api.backend import (
     SilenceRequest,
     UnknownCodeError,
 )
-from fleet.api.cooperative import in_slices
+from fleet.api.cooperative import as_json, in_slices
 from fleet.api.routes.messages import Hub, Operator
 from fleet.api.schemas import (
     MAX_LISTED,
@@ -84,11 +83,11 @@ async def agents(
     wanted = replace(narrowed, cursor=cursor, offset=offset, limit=limit, brief=brief, site=site)
     with _own_cursor():
         listed, about = await hub.agents(wanted)
-    found = await in_slices(listed, json.dumps)
+    found = await in_slices(listed, as_json)
     wrong = [] if brief else await hub.problems(limit, site)
-    problems = await in_slices(wrong, json.dumps)
-    lists = f'"agents":[{",".join(found)}],"problems":[{",".join(problems)}]'
-    return Response(f"{{{lists},{json.dumps(about)[1:]}", media_type="application/json")
+    problems = await in_slices(wrong, as_json)
+    lists = b'"agents":[%b],"problems":[%b]' % (b",".join(found), b",".join(problems))
+    return Response(b"{%b,%b" % (lists, as_json(about)[1:]), media_type="application/json")
 
 
 @router.get("/agents/{name}")
