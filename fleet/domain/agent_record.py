@@ -165,23 +165,18 @@ class AgentRecord:
         self._sequence = seen.high if seen is not None and whole else seen
 
     def accept_next(self, seq: int) -> bool:
-        """Enter `seq` if it is simply the next one of a session without holes."""
-        seen = self._sequence
-        if isinstance(seen, Sequence):
-            if seen.holes or seq != seen.high + 1:
-                return False
-            self._sequence = seen.seen(seq)
-            return True
-        if seen is None or seq != seen + 1:
+        """Enter `seq` if it is simply the next one."""
+        if not self.expects(seq):
             return False
-        self._sequence = seq
+        seen = self._sequence
+        self._sequence = seen.seen(seq) if isinstance(seen, Sequence) else seq
         return True
 
     def expects(self, seq: int) -> bool:
-        """Whether `seq` is simply the next one of a session without holes."""
+        """Whether `seq` is simply the next one."""
         seen = self._sequence
         if isinstance(seen, Sequence):
-            return not seen.holes and seq == seen.high + 1
+            return seq == seen.high + 1
         return seen is not None and seq == seen + 1
 
     def receipt(self, boot: int) -> int | None:

@@ -135,9 +135,6 @@ def _enter_number(
     if seen is None:
         record.sequence = Sequence.starting(seq)
         return []
-    if seq == seen.high + 1:
-        record.sequence = seen.seen(seq)
-        return []
     if seen.has(seq):
         since = max(record.gap_at or 0.0, arrival.listening_since)
         resent = not arrival.retained and not isinstance(message, Heartbeat)
@@ -145,7 +142,9 @@ def _enter_number(
             record.sequence = seen.given_up(seq)
         return None
     arrival.behind = seq < seen.high
-    lost = seen.lost(seq)
+    # Of an agent that it knows by what is retained alone a hub missed nothing: it was not there.
+    strange = arrival.retained and record.beat_ts is None and not record.past
+    lost = 0 if strange else seen.lost(seq)
     record.sequence = after = seen.seen(seq)
     if lost:
         record.ensure_rare().gap_at = arrival.at

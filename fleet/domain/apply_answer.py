@@ -22,7 +22,7 @@ def answers_as_before(record: AgentRecord, answer: Answer, at: float, *, default
     reported, profile = record.reported, record.profile
     skew, checks, config = record.number(SKEW), answer.checks, answer.config
     return (
-        record.rare is None
+        (record.rare is None or hub_alerts.is_past(record.rare, at))
         and not record.hub_codes
         and record.verdict is Verdict.OK
         and reported.health is Verdict.OK

@@ -12,16 +12,17 @@ from msgspec import UNSET
 
 from fleet.contract.heartbeat_fast_path import Beat
 from fleet.contract.vocabulary import State
+from fleet.domain import hub_alerts
 from fleet.domain.agent_record import METRICS, SKEW, UPTIME, AgentRecord
 from fleet.domain.clock_skew import SKEW_RESOLVES, confirmed
 
 
-def apply_unchanged(record: AgentRecord, beat: Beat, at: float, ts: float) -> bool:
+def apply_unchanged(record: AgentRecord, beat: Beat, at: float, ts: float, clock: float) -> bool:
     """Apply `beat`, received at `at` and dated `ts`; False, and nothing is changed, if it must be
-    looked at as a whole."""
+    looked at as a whole. `clock`: up to when somebody listened."""
     reported, profile = record.reported, record.profile
     if (
-        record.rare is not None
+        (record.rare is not None and not hub_alerts.is_past(record.rare, clock))
         or record.hub_codes
         or record.verdict is not reported.health
         or record.slot is None

@@ -7,7 +7,7 @@ from typing import Final
 
 from fleet.contract.vocabulary import HubAlertCode, Severity, State
 from fleet.domain import degraded, liveness, twins
-from fleet.domain.agent_record import SKEW, AgentRecord
+from fleet.domain.agent_record import SKEW, AgentRecord, RareState
 from fleet.domain.clock_skew import is_skewed
 from fleet.domain.events import Event, Fact
 from fleet.domain.reported_state import NO_CODES, ReportedState, shared
@@ -146,6 +146,23 @@ def look_again_at(
             if moment > now and (soonest is None or moment < soonest):
                 soonest = moment
     return soonest
+
+
+def is_past(rare: RareState, at: float) -> bool:
+    """Whether nothing of what is kept aside has to do at `at` with a numbered message that says
+    nothing new in the live session: it is of earlier ones, or over."""
+    return (
+        (rare.gap_at is None or at >= rare.gap_at + GAP_HOLD)
+        and not rare.older
+        and not rare.dissents
+        and rare.config_before is None
+        and rare.after_beat is None
+        and not rare.returning
+        and not twins.used_twice(rare, at)
+        and rare.unwell_at is None
+        and rare.alert_at is None
+        and not rare.thresholds
+    )
 
 
 def is_unchanged(record: AgentRecord) -> bool:

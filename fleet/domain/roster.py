@@ -97,8 +97,8 @@ class Roster(RosterViews):
     def observe_unchanged(self, name: str, beat: Beat, at: float) -> bool:
         """Apply a live heartbeat that changes nothing but its numbers, as `observe` would; False,
         and nothing is changed, if it may be more than that."""
-        record = self._records.get(name)
-        if record is None or not apply_unchanged(record, beat, at, epoch(beat.ts)):
+        record, clock = self._records.get(name), at if self._stopped_at is None else self._clock(at)
+        if record is None or not apply_unchanged(record, beat, at, epoch(beat.ts), clock):
             return False
         self.unheard.discard(name)
         return True

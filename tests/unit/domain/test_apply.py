@@ -65,6 +65,18 @@ def test_a_gap_is_counted_and_filled():
     assert story.roster.view("larry", NOON + 2).missing == 0
 
 
+def test_a_hub_that_comes_new_to_a_fleet_has_missed_nothing():
+    story = Story(Roster(interval=86400))
+    story.hears(status(ts=NOON - 900, boot=5, seq=0), retained=True)
+    story.hears(beat(NOON - 9, boot=5, seq=40), retained=True)
+    story.hears(beat(NOON, boot=5, seq=41))
+    assert not story.waits(NOON + 61)
+    assert Fact.GAP not in story.facts()
+    assert story.roster.receipt("larry", 5) == 0  # its outbox may still have any of them
+    story.hears(status(ts=NOON + 70, boot=5, seq=44), at=NOON + 70)
+    assert story.facts()[-1] is Fact.GAP  # while it listens
+
+
 def test_a_gap_that_stays_becomes_an_alert_and_history_later():
     story = Story(Roster(interval=86400))
     story.hears(beat(boot=5, seq=1))

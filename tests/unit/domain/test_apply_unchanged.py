@@ -16,6 +16,7 @@ from fleet.contract.rejection import Rejected
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import AlertCode, MessageKind, Plane
+from fleet.domain.hub_alerts import GAP_HOLD
 from fleet.domain.roster import Roster
 from tests.support.payloads import VALID, anything, damaged, text
 
@@ -127,6 +128,38 @@ def test_an_agent_that_nobody_heard_of_takes_the_long_way() -> None:
     assert not unchanged(Roster(), BEAT)
 
 
+def test_what_is_kept_of_an_earlier_session_does_not_close_the_short_way() -> None:
+    short, long = both()
+    again = BEAT | {"boot": 8, "seq": 0, "ts": timestamp(NOON + 60)}
+    for roster in (short, long):
+        heard(roster, text(again), NOON + 60)
+    message = again | {"seq": 1, "ts": timestamp(NOON + 120)}
+    assert unchanged(short, message, NOON + 120)
+    heard(long, text(message), NOON + 120)
+    assert state(short) == state(long)
+
+
+def test_a_lost_message_closes_the_short_way_only_until_it_is_history() -> None:
+    short, long = both()
+    for roster in (short, long):
+        heard(roster, text(next_beat(seq=9)), NOON + 60)
+    taken = []
+    for number in range(10, 80):
+        at = NOON + 60 * (number - 8)
+        message = text(next_beat(seq=number, ts=timestamp(at)))
+        beat = decode_heartbeat(message)
+        assert beat is not None
+        for roster in (short, long):
+            roster.tick(at)
+        taken.append(short.observe_unchanged("ada", beat, at))
+        if not taken[-1]:
+            heard(short, message, at)
+        heard(long, message, at)
+        assert state(short) == state(long)
+    assert taken == sorted(taken)
+    assert taken.count(False) == GAP_HOLD / 60 - 1
+
+
 LIKE_BEFORE = st.fixed_dictionaries(
     {},
     optional={
@@ -143,12 +176,19 @@ LIKE_BEFORE = st.fixed_dictionaries(
 
 
 @settings(max_examples=300, deadline=None)
-@given(turns=st.lists(st.tuples(LIKE_BEFORE, st.floats(0, 400)), max_size=8))
-def test_both_ways_end_alike_whatever_comes(turns: list[tuple[dict[str, Any], float]]) -> None:
+@given(
+    turns=st.lists(st.tuples(LIKE_BEFORE, st.floats(0, 400) | st.just(GAP_HOLD)), max_size=8),
+    ticks=st.booleans(),
+)
+def test_both_ways_end_alike_whatever_comes(
+    turns: list[tuple[dict[str, Any], float]], ticks: bool
+) -> None:
     short, long = both()
     at = NOON
     for number, (changes, later) in enumerate(turns):
         at += later
+        if ticks:
+            assert short.tick(at) == long.tick(at)
         payload = text(next_beat(**({"seq": 4 + number} | changes)))
         beat = decode_heartbeat(payload)
         try:
