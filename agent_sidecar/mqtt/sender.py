@@ -102,14 +102,17 @@ class OutboxSender:
         """Send what may be sent now."""
         if not self._up:
             return
-        if now >= self._resend_at and not self._again and not self._in_flight:
-            self._again = self._outbox.after(0, BURST)
-            self._resent = True
-            self._wait_from(now)
         room = self._window - len(self._in_flight)
         if room <= 0:
             return
         fresh = self._outbox.after(self._cursor, room)
+        if len(fresh) == len(self._outbox):  # nobody was asked for anything until now
+            self._resent = False
+            self._resend_at = now + self._wait
+        elif now >= self._resend_at and not self._again and not self._in_flight:
+            self._again = self._outbox.after(0, BURST)
+            self._resent = True
+            self._wait_from(now)
         for row in fresh:
             if not self._send(row):
                 return

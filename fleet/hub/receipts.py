@@ -6,6 +6,7 @@ Noted after the commit, sent a little later and once an agent, however many mess
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
@@ -17,11 +18,11 @@ from fleet.contract.vocabulary import MessageKind
 from fleet.hub.counters import Counters
 
 COALESCE: Final = 0.1
-"""Seconds that receipts wait for more of the same agent."""
+"""Seconds that receipts wait for more of the same agent, and for nobody else to speak."""
 
 BUSY_WAIT: Final = 2.0
-"""Seconds that receipts wait at most while one agent after the other talks: what they say is
-read first. A sidecar sends again only after 5."""
+"""Seconds that each waits at most while one agent after the other speaks: what they say is read
+first. A sidecar sends again after 2.5 at the earliest."""
 
 AT_ONCE: Final = 200
 """Publishes in flight together: the broker's round trip must not add up over the fleet."""
@@ -46,14 +47,20 @@ class Receipts:
         self._signed = signed or _unsigned
         self._topics = topics
         self._counters = counters
-        self._noted: dict[tuple[str, int], int] = {}
+        self._noted: dict[tuple[str, int], tuple[int, float]] = {}
+        """How far, and since when (monotonic s); whoever waits longest comes first."""
+        self._spoke = 0
         self._last: dict[str, tuple[int, int]] = {}
         self._wake = asyncio.Event()
 
     def note(self, agent: str, boot: int, seq: int) -> None:
         """Session `boot` is committed up to `seq`, or it sent again for want of a receipt."""
-        if len(self._noted) < MAX_NOTED:
-            self._noted[agent, boot] = seq
+        waiting = self._noted.get((agent, boot))
+        if waiting is not None:
+            self._noted[agent, boot] = seq, waiting[1]
+        elif len(self._noted) < MAX_NOTED:
+            self._noted[agent, boot] = seq, time.monotonic()
+            self._spoke += 1
             self._wake.set()
         if agent in self._last or len(self._last) < MAX_NOTED:
             self._last[agent] = boot, seq
@@ -74,20 +81,26 @@ class Receipts:
     async def run(self) -> None:
         while True:
             await self._wake.wait()
-            await self._wait_for_more()
             self._wake.clear()
-            noted, self._noted = list(self._noted.items()), {}
-            for start in range(0, len(noted), AT_ONCE):
-                some = noted[start : start + AT_ONCE]
-                await asyncio.gather(*(self._send(*session, seq) for session, seq in some))
+            while self._noted:
+                before = self._spoke
+                await asyncio.sleep(COALESCE)
+                now = time.monotonic()
+                until = now if self._spoke == before else now - BUSY_WAIT
+                while some := self.take(until):
+                    await asyncio.gather(*(self._send(*one) for one in some))
 
-    async def _wait_for_more(self) -> None:
-        """Until no other session speaks, or for as long as a receipt may wait."""
-        clock = asyncio.get_running_loop().time
-        end, before = clock() + BUSY_WAIT, -1
-        while len(self._noted) > before and clock() < end:
-            before = len(self._noted)
-            await asyncio.sleep(COALESCE)
+    def take(self, until: float) -> list[tuple[str, int, int]]:
+        """Some of those that wait since `until` or longer, and wait no more: agent, session, and
+        how far."""
+        some: list[tuple[str, int, int]] = []
+        for (agent, boot), (seq, since) in self._noted.items():
+            if since > until or len(some) >= AT_ONCE:
+                break
+            some.append((agent, boot, seq))
+        for agent, boot, _ in some:
+            del self._noted[agent, boot]
+        return some
 
     async def _send(self, agent: str, boot: int, seq: int) -> None:
         topic = self._topics.of(MessageKind.RECEIPT, agent)

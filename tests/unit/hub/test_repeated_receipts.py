@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -37,7 +38,9 @@ class Fleet:
         """What is said again in one."""
         for turn in range(EVERY):
             self.service.look(turn)
-        said, self.receipts._noted = self.receipts._noted, {}
+        said: dict[tuple[str, int], int] = {}
+        while some := self.receipts.take(inf):
+            said |= {(agent, boot): seq for agent, boot, seq in some}
         return said
 
 

@@ -184,3 +184,21 @@ def test_a_new_row_is_sent_although_others_wait_for_their_receipt(bench: Bench) 
     bench.pump(0)
     bench.add()
     assert bench.pump(0.5) == [40]
+
+
+def test_what_comes_after_a_quiet_time_is_sent_once_and_asked_for_as_soon_as_ever(
+    bench: Bench,
+) -> None:
+    bench.sender.link_up(0, 16)
+    bench.pump(0)
+    bench.sender.receipt(1, 39, 0)
+    now = 0.0
+    while now < 2 * MAX_PATIENCE:  # the loop turns, and there is nothing to send
+        now += 1.0
+        assert bench.pump(now) == []
+    now += MAX_PATIENCE
+    bench.add()
+    assert bench.pump(now) == [0]
+    due = bench.sender.due()
+    assert due == now + PATIENCE
+    assert bench.pump(due) == [0]
