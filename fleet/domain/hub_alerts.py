@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from fleet.contract.vocabulary import HubAlertCode, Severity, State
 from fleet.domain import degraded, liveness, twins
 from fleet.domain.agent_record import SKEW, AgentRecord, RareState
+from fleet.domain.alert import Alert
 from fleet.domain.clock_skew import is_skewed
 from fleet.domain.events import Event, Fact
 from fleet.domain.reported_state import NO_CODES, ReportedState, shared
@@ -22,6 +23,22 @@ GAP_HOLD: Final = 3600.0
 
 DISSENTS: Final = 2
 """Contradicting reports in a row before it is an alert: one may be a change caught half-way."""
+
+BY_RECORD: Final = frozenset(
+    {
+        *liveness.PRESENCE_CODES.values(),
+        HubAlertCode.CLOCK_SKEW,
+        HubAlertCode.SEQ_GAP,
+        HubAlertCode.TELEMETRY_DISSENT,
+        HubAlertCode.AGENT_DEGRADED,
+        HubAlertCode.CREDENTIAL_USED_TWICE,
+        HubAlertCode.CONFIG_DRIFT,
+    }
+)
+"""The codes that an agent's record alone begins and ends."""
+
+ALSO_OTHERWISE: Final = frozenset({HubAlertCode.TELEMETRY_DISSENT})
+"""Those of them that somebody else begins and ends as well: `fleet verify`."""
 
 
 def interval_of(record: AgentRecord, default: float) -> float:
@@ -89,6 +106,20 @@ def severity_in(reported: ReportedState, code: str) -> Severity:
     if code == HubAlertCode.AGENT_DEGRADED:
         return degraded.severity_of_degraded(reported)
     return severity_of(code, goodbye=reported.goodbye)
+
+
+def go_on_with(record: AgentRecord, known: Mapping[str, Alert]) -> bool:
+    """Let what fires by `record` be what is `known` to fire; whether it was something else. Alerts
+    are stored with each change, and records a little later, or as another hub judged them."""
+    before = record.hub_codes
+    if not (before or known):
+        return False
+    firing = {code for code, alert in known.items() if alert.firing}
+    codes = {code for code in BY_RECORD if code in (before if code in ALSO_OTHERWISE else firing)}
+    if codes == before:
+        return False
+    record.hub_codes = shared(frozenset(codes))
+    return True
 
 
 def grown(

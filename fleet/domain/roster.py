@@ -19,6 +19,7 @@ from fleet.contract.topics import Address
 from fleet.contract.work_messages import Progress
 from fleet.domain import apply, apply_answer, degraded, hub_alerts, precision, restamp
 from fleet.domain.agent_record import SINCE, AgentRecord
+from fleet.domain.alerts import AlertBook
 from fleet.domain.apply_unchanged import apply_unchanged
 from fleet.domain.arrival import Arrival
 from fleet.domain.enrolment import Enrolment
@@ -53,7 +54,6 @@ class Roster(RosterViews):
         self._max_unlisted = max_unlisted
         self._wheel: TimingWheel[AgentRecord] = TimingWheel()
         self._ghosts = 0
-        self._listening_since = float("-inf")
         self._waiting: dict[str, AgentRecord] = {}
 
     def observe(
@@ -155,11 +155,6 @@ class Roster(RosterViews):
             self._judge(record, at, events)
         return events + self.tick(at)
 
-    @property
-    def listening(self) -> tuple[float | None, float]:
-        """Since when nobody listens (None: somebody does), and since when somebody did last."""
-        return self._stopped_at, self._listening_since
-
     # The hub's own clock
 
     def know_clock_error(self, error: float | None, at: float) -> list[Event]:
@@ -185,22 +180,7 @@ class Roster(RosterViews):
         """How far (s) the hub's clock is ahead of the agents', as heard after `since`."""
         return restamp.skews(self._records.values(), since)
 
-    @property
-    def clock_error(self) -> float | None:
-        """Seconds that the hub's clock is said to be ahead."""
-        return self._clock_error
-
     # Enrolment
-
-    @property
-    def enrolled(self) -> Mapping[str, Enrolment] | None:
-        """The list of who belongs to the fleet."""
-        return self._enrolled
-
-    @property
-    def has_list(self) -> bool:
-        """Whether somebody keeps a list of who is enrolled."""
-        return self._enrolled is not None
 
     def enrol(self, enrolled: Mapping[str, Enrolment] | None, *, at: float) -> list[Event]:
         """Replace the list of who belongs to the fleet."""
@@ -263,10 +243,16 @@ class Roster(RosterViews):
         for name, values in records:
             self._take(name, from_json(name, values))
 
-    def become(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Know these and nobody else. What cannot be read raises before anything is forgotten."""
+    def become(
+        self,
+        records: Iterable[tuple[str, Mapping[str, Any]]],
+        enrolled: Mapping[str, Enrolment] | None,
+    ) -> None:
+        """Know these and nobody else, by this list. No event: nobody is judged anew. What cannot be
+        read raises before anything is forgotten."""
         read = [(name, from_json(name, values)) for name, values in records]
         self.clear()
+        self._enrolled = enrolled
         for name, record in read:
             self._take(name, record)
 
@@ -277,6 +263,13 @@ class Roster(RosterViews):
         self._enrolled, self._ghosts = other._enrolled, other._ghosts
         self._waiting, self.unheard = other._waiting, other.unheard
         self.membership += 1
+
+    def go_on_with(self, book: AlertBook) -> None:
+        """Let what fires by the records be what `book` has; by whose record it was something else
+        is judged as soon as somebody listens, and so begins or ends it."""
+        for record in self._records.values():
+            if hub_alerts.go_on_with(record, book.firing_of(record.name)):
+                self._waiting[record.name] = record
 
     def _take(self, name: str, record: AgentRecord) -> None:
         self._records[name] = record

@@ -35,9 +35,30 @@ class RosterViews:
         self._order: tuple[int, list[str]] = (-1, [])
         self._by_verdict = ByVerdict()
         self._stopped_at: float | None = None
+        self._listening_since = float("-inf")
         self._clock_error: float | None = 0.0
         self.unheard: set[str] = set()
         """Whoever was well, and would be late or stale by now if nobody listened: unknown."""
+
+    @property
+    def enrolled(self) -> Mapping[str, Enrolment] | None:
+        """The list of who belongs to the fleet."""
+        return self._enrolled
+
+    @property
+    def has_list(self) -> bool:
+        """Whether somebody keeps a list of who is enrolled."""
+        return self._enrolled is not None
+
+    @property
+    def listening(self) -> tuple[float | None, float]:
+        """Since when nobody listens (None: somebody does), and since when somebody did last."""
+        return self._stopped_at, self._listening_since
+
+    @property
+    def clock_error(self) -> float | None:
+        """Seconds that the hub's clock is said to be ahead."""
+        return self._clock_error
 
     def __len__(self) -> int:
         return len(self._records)

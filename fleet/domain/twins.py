@@ -41,13 +41,14 @@ def begins_again(record: AgentRecord, boot: int, ts: float) -> bool:
 
 def note_heartbeat(record: AgentRecord, at: float) -> bool:
     """Enter a live heartbeat of the live session; whether it is one turn more of two who are known
-    to take turns."""
+    to take turns. The one that makes it known is none: who reads what is stored is to know it."""
     rare = record.rare
     if rare is None or not rare.returning:
         return False
     if at >= over_at(rare):
         rare.returns = 0
+    known = used_twice(rare, at)
     rare.returning = False
     rare.returns = min(rare.returns + 1, RETURNS)
     rare.returned_at = at
-    return used_twice(rare, at)
+    return known

@@ -76,6 +76,8 @@ class Committer:
         """Changes with every alert and silence that is stored."""
         self._last_id = 0
         self._dirty: dict[str, tuple[int, float]] = {}
+        self._changed: set[str] = set()
+        self._taking_turns: set[str] = set()
         self._silences: list[Silence] = []
         self._forgotten: list[str] = []
         self._erased: list[Erasure] = []
@@ -118,6 +120,7 @@ class Committer:
         if memory.last_at:
             self.roster.stop_listening(memory.last_at)
         self.book.forget_strangers(self.roster, memory.last_at)
+        self.roster.go_on_with(self.book)
 
     def now(self) -> float:
         """The hub's time, in s since the epoch. It goes back only by a step (`restamp`)."""
@@ -132,6 +135,17 @@ class Committer:
     def next_id(self) -> int:
         self._last_id += 1
         return self._last_id
+
+    def changed(self, agent: str) -> None:
+        """Of this agent something is known that no stored message says: its record is stored."""
+        self._changed.add(agent)
+
+    @property
+    def taking_turns(self) -> set[str]:
+        """Agents of which most is applied and not stored, since two use one credential."""
+        code = HubAlertCode.CREDENTIAL_USED_TWICE
+        self._taking_turns = {one for one in self._taking_turns if self.book.fires(one, code)}
+        return self._taking_turns
 
     def silence(self, silence: Silence) -> None:
         """Hold back alerts; stored with the next batch."""
@@ -249,8 +263,12 @@ class Committer:
         stored: list[StoredEvent] = []
         for event in events:
             self.counters.facts[event.fact] += 1
+            if event.fact is Fact.TURN:
+                self.changed(event.agent)
+                self._taking_turns.add(event.agent)
             if event.fact in UNSTORED:
                 continue
+            self.changed(event.agent)
             if event.fact is Fact.GAP:
                 self.counters.missing += int(event.amount or 0)
             elif event.fact is Fact.STATE:
@@ -283,6 +301,10 @@ class Committer:
         for stored in batch.messages:
             if stored.agent not in self._dirty and stored.agent:
                 self._dirty[stored.agent] = (stored.id, stored.at)
+        for name in self._changed:
+            if name in self.roster:
+                self._dirty.setdefault(name, (self._last_id, self.now()))
+        self._changed.clear()
         before = self.now() - (0.0 if save_all else SAVE_AFTER)
         due: list[str] = []
         for name, (_, at) in self._dirty.items():

@@ -203,10 +203,10 @@ class Follower:
             more = news.more
         document, book = await self._beside(text)
         looked = self._clock()
-        self._load(memory)
+        self._load(memory, text, document)
         self._position, self._newest = memory.replay_from, 0.0
         self._acknowledged = None
-        self._take_up(items, text, document)
+        self._take_up(items, text, None)
         self._position = max(self._position, memory.last_id)
         self._of = (live.epoch, text["steps"])
         self._show(live, text, book)
@@ -216,8 +216,11 @@ class Follower:
             told()
         self.begun.set()
 
-    def _load(self, memory: HubState) -> None:
-        self._hub.roster.become((agent, state) for agent, _upto, state in memory.records)
+    def _load(self, memory: HubState, text: dict[str, Any], document: str | None) -> None:
+        roster, members = self._hub.roster, self._hub.roster.enrolled
+        if document is not None:
+            members, self._list = list_from_json(json.loads(document)), text["enrolled"]
+        roster.become(((agent, state) for agent, _upto, state in memory.records), members)
         self._upto = memory.records.upto()
 
     def _take_up(self, items: list[Item], text: dict[str, Any], document: str | None) -> None:

@@ -59,6 +59,7 @@ class Keeping:
     def leave_out(self, agent: str, at: float, judged: JudgedBatch) -> None:
         """Of this agent enough is stored today; what it says was applied all the same."""
         self._committer.counters.left_out += 1
+        self._committer.changed(agent)
         judged.events += self.budget.news(agent, at)
 
     def reject(self, inbound: Inbound, rejected: Rejected, at: float, judged: JudgedBatch) -> None:

@@ -27,7 +27,8 @@ PAUSE: Final = 1.0
 """Seconds between two words: how old what a reader shows usually is."""
 
 MOST: Final = 200
-"""Agents whose records are told beside the store, since they sent too much to be stored."""
+"""Agents whose records are told beside the store, since they sent too much to be stored, or two
+take turns in their name."""
 
 More = Callable[[], dict[str, Any]]
 """What a service tells as well, ready for JSON."""
@@ -72,7 +73,7 @@ class LiveState:
     def _text(self) -> dict[str, Any]:
         hub = self._hub
         stopped_at, since = hub.roster.listening
-        over = sorted(hub.budget.over)[:MOST]
+        over = sorted(hub.budget.over | hub.committer.taking_turns)[:MOST]
         return {
             "stopped_at": stopped_at if stopped_at is None or math.isfinite(stopped_at) else 0.0,
             "listening_since": since if math.isfinite(since) else None,

@@ -68,7 +68,7 @@ def test_records_that_cannot_be_read_take_nobody_away() -> None:
     roster = Roster(interval=10)
     roster.load([("ada", ada)])
     with pytest.raises(ValueError, match="dozing"):
-        roster.become([("bob", ada), ("eve", ada | {"verdict": "dozing"})])
+        roster.become([("bob", ada), ("eve", ada | {"verdict": "dozing"})], None)
     assert list(roster.names()) == ["ada"]
-    roster.become([("bob", ada)])
+    roster.become([("bob", ada)], None)
     assert list(roster.names()) == ["bob"]

@@ -10,57 +10,30 @@ from typing import Any
 
 import pytest
 
-from fleet.bus.in_process import InProcessBroker
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain import roster as roster_module
-from fleet.domain.alert import Alert
-from fleet.domain.silences import Silence
-from fleet.hub.beginning import begin
 from fleet.hub.counters import Counters
 from fleet.hub.follower import Follower
 from fleet.hub.hub import Hub
-from fleet.hub.hub_time import HubTime
 from fleet.hub.leading import Leading
-from fleet.hub.live_state import LiveState
 from fleet.hub.store_patience import StorePatience
-from fleet.settings import load
-from fleet.store.in_memory import InMemoryDatabase, InMemoryStore
 from fleet.store.leadership import Held
-from fleet.store.records import HubState, StoredMessage
-from fleet.store.shared import Item, Live, News
-from tests.support.telemetry import NOON
+from fleet.store.records import StoredMessage
+from fleet.store.shared import Live
+from tests.support.followed_hub import FollowedHub, begun
 
 AGENTS = ("ada", "bob", "cyd", "dan", "eve", "fay")
-CUT = 7
-"""Items a look of the follower, so that it needs several."""
 
 
-class Fleet:
-    """A hub that leads, on a store that another one reads."""
+class Fleet(FollowedHub):
+    """A fleet of which this and that is said."""
 
     def __init__(self, home: Path, seed: int) -> None:
-        self.home = home
-        self.at = NOON
-        self.database = InMemoryDatabase()
-        self.leader = self.hub()
-        self.leader.committer.restore(self.leader.store.open(), self.leader.reader.read)
-        self.leader.roster.resume_listening(self.at)
-        self.live = LiveState(self.leader, dict)
-        self.said = Live(self.at, 0.0, "", 1, "leader")
+        super().__init__(home)
         self.random = random.Random(seed)
         self.seq = dict.fromkeys(AGENTS, 0)
-
-    def hub(self) -> Hub:
-        store: Any = InMemoryStore(self.database)
-        settings = load({"home": str(self.home), "interval": "10"}, {})
-        clock = HubTime(lambda: self.at, lambda: self.at - NOON, boot="b")
-        return Hub(settings, store, bus=InProcessBroker().connect, clock=clock)
-
-    async def tell(self) -> None:
-        await self.leader.committer.write()
-        self.said = Live(self.at, 0.0, json.dumps(self.live._text()), 1, "leader")
 
     async def step(self) -> None:
         """Something is said, or nothing for a while."""
@@ -84,28 +57,6 @@ class Fleet:
             self.leader.committer.next_id(), self.at, agent, kind, False, payload
         )
         await self.leader.committer.commit(self.leader.committer.enqueue([stored], events=events))
-
-    # What `fleet.store.shared.Following` asks
-
-    def begin(self) -> HubState:
-        return InMemoryStore(self.database).open()
-
-    def news(self, after: int, _limit: int) -> News:
-        kept = self.database
-        items: list[Item] = [*kept.messages, *kept.dead_letters, *kept.events]
-        new = sorted((one for one in items if one.id > after), key=lambda one: one.id)
-        return News(self.said, new[:CUT], len(new) > CUT)
-
-    def book(self) -> tuple[list[Alert], list[Silence]]:
-        return list(self.database.alerts.values()), list(self.database.silences.values())
-
-    def document(self, _name: str) -> str | None:
-        return None
-
-
-async def begun(hub: Hub) -> None:
-    parts = hub.committer, hub.leading, hub.ingest, hub.reader
-    await begin(hub.settings.home, *parts, trust_clock=False)
 
 
 def told(hub: Hub) -> dict[str, Any]:
