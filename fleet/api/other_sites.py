@@ -48,9 +48,6 @@ LOOK: Final = 1.0
 NEW: Final = 5.0
 """Seconds between looks for sites that are new."""
 
-CLOSING: Final = 2.0
-"""Seconds for the last questions to a store."""
-
 
 class OtherSite:
     """One of them. What is known of it is in `lists`, which say whether it is lost."""
@@ -74,9 +71,7 @@ class OtherSite:
         try:
             await self.follower.run()
         finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSING):
-                    await self.store.close()
+            await self.store.close()
 
     def look(self) -> None:
         """Judge whether it is lost. How old its last word is, the database says: that is away from

@@ -4,7 +4,6 @@ reads in the store, and the way of what changes something to the hub that leads.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -30,9 +29,6 @@ from fleet.settings import Settings
 from fleet.store.open import followed_store
 
 PARTS: Final = ("follower", "commander", "exporter", "backend", "sites", "api")
-
-CLOSING: Final = 2.0
-"""Seconds for the last questions to the store: a lease that nobody renews lasts for 15."""
 
 
 async def read_beside(
@@ -95,7 +91,4 @@ async def read_beside(
             for name, run in zip(PARTS, runs, strict=True):
                 group.create_task(run(), name=f"reading-{name}")
     finally:
-        # Whoever leads now must not wait for a database that hangs.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSING):
-                await store.close()
+        await store.close()

@@ -15,6 +15,10 @@ from fleet.contract.broker_capabilities import Capabilities
 TIMEOUT: Final = 10.0
 """Seconds for CONNACK, SUBACK or PUBACK: a broker that takes longer is not one to wait for."""
 
+GOODBYE: Final = 1.0
+"""Seconds for the end of a connection: on a link that is dead nobody hears it, and who stops a hub
+waits for it."""
+
 SESSION_EXPIRY: Final = 7 * 86_400
 """Seconds the broker keeps a persistent session: the longest time to live of a command."""
 

@@ -17,7 +17,7 @@ from fleet.bus import error_messages
 from fleet.bus.aiomqtt_connection import number
 from fleet.bus.attempts import Attempts, LinkFactory, subscribe
 from fleet.bus.connect_options import ConnectOptions, connect_options
-from fleet.bus.connection import FIRST_RETRY, LAST_RETRY, Connection
+from fleet.bus.connection import FIRST_RETRY, GOODBYE, LAST_RETRY, Connection
 from fleet.bus.inbound_queue import InboundQueue
 from fleet.bus.links import fast, plain
 from fleet.bus.look import is_well, listens
@@ -125,8 +125,11 @@ class MqttBus:
                 await self._keeper
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(aiomqtt.MqttError):
-                await client.__aexit__(None, None, None)
+            try:
+                async with asyncio.timeout(GOODBYE):
+                    await client.__aexit__(None, None, None)
+            except (aiomqtt.MqttError, TimeoutError):
+                client.abort()
         self._inbound.close()
 
     async def publish(

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import sys
+import threading
 import time
 
 import click
@@ -13,6 +16,10 @@ import click
 from fleet.cli.common import ending_signals, finish, note, with_settings
 from fleet.contract.printable import log_to_stderr
 from fleet.settings import SETTINGS, Settings
+
+LEFT: float = 1.0
+"""Seconds after a hub's end for calls that still wait, as for a name server or a receiver that
+gives no answer: nothing of theirs is to be kept, and Docker gives ten seconds for all."""
 
 
 @click.command()
@@ -39,6 +46,7 @@ async def _serve(settings: Settings, *, trust_clock: bool) -> None:
     while not ended.is_set():
         try:
             await _lead(settings, ended, trust_clock=trust_clock)
+            _end_soon()
             return
         except LeadershipLostError as error:
             note(str(error))
@@ -100,6 +108,18 @@ async def _lead(settings: Settings, ended: asyncio.Event, *, trust_clock: bool) 
         api_server.close()
         if hub.started_at is not None or HubClient.leaves(settings.home, url):
             HubClient.withdraw(settings.home)
+
+
+def _end_soon() -> None:
+    """End this process although threads of it wait for others."""
+
+    def end() -> None:
+        sys.stdout.flush()
+        os._exit(0)
+
+    timer = threading.Timer(LEFT, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _shown(host: str) -> str:

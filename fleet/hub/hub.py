@@ -8,7 +8,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -67,7 +67,7 @@ choice is 0.005): a commit takes the lock some five times, and a tenth more gets
 
 SHUTDOWN_TIMEOUT: Final = 1.5
 """Seconds that the last write may take on a disk that hangs, and the goodbye on a link that does:
-both, and what else ends, have five."""
+Docker kills after ten, and all else that ends has its own."""
 
 _log = logging.getLogger(__name__)
 
@@ -242,15 +242,10 @@ class Hub:
 
     async def _shut_down(self) -> None:
         """What can still be kept is kept; a full disk or a dead link must not hold the end up."""
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
-                await self.committer.write(save_all=True)
-                await self.clock_keeper.save()
-        if not self.leading.is_certain:  # the one that leads is there
-            return
-        with contextlib.suppress(BrokerError, TimeoutError):
-            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
-                await self.announce(Notice.HUB_OFFLINE)
+        last = [self.committer.write(save_all=True), self.clock_keeper.save()]
+        if self.leading.is_certain:  # else the one that leads is there
+            last.append(self.announce(Notice.HUB_OFFLINE))
+        await asyncio.gather(*map(_briefly, last))
 
     async def _answer_rivals(self) -> None:
         await self.presence.answer(self.bus)
@@ -342,3 +337,10 @@ class Hub:
         for moved in self.on_step:
             moved(step)
         self._listen_anew(self.committer.now())
+
+
+async def _briefly(work: Awaitable[None]) -> None:
+    """Do what may fail, or not be answered."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(SHUTDOWN_TIMEOUT):
+            await work

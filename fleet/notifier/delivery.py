@@ -43,8 +43,9 @@ GIVEN: Final = 5_000
 """Ids of single alerts kept for the next hub to lead, 35 bytes each: more than one tells while it
 takes over."""
 
-KEPT_WITHIN: Final = 5.0
-"""Seconds that a disk or database has to keep a message before it is sent all the same."""
+KEPT_WITHIN, KEPT_AT_LAST = 5.0, 1.0
+"""Seconds that a disk or database has to keep a message before it is sent all the same, and to keep
+all at the end."""
 
 Send = Callable[[Route, Notification], object]
 _log = logging.getLogger(__name__)
@@ -171,7 +172,9 @@ class Delivery:
             await self._deliver()
         finally:
             self._thread.shutdown(wait=False, cancel_futures=True)
-            self._write(self._changes, self._state())  # a cancelled save is made up for
+            if self._written < self._changes:  # a cancelled save is made up for
+                last = asyncio.ensure_future(self._save())
+                await asyncio.wait({last}, timeout=KEPT_AT_LAST)
 
     async def _deliver(self) -> None:
         while True:
@@ -193,13 +196,11 @@ class Delivery:
 
     async def _wait(self, until: float | None) -> None:
         """Until there is more to do, or `until` (monotonic) at the latest."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout_at(None) as limit:
                 if until is not None:
                     limit.reschedule(asyncio.get_running_loop().time() + until - time.monotonic())
                 await self._more.wait()
-        except TimeoutError:
-            pass
 
     async def _try(self, group: Notification) -> None:
         error, answer = await self._attempt_once(group)

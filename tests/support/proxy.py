@@ -27,6 +27,8 @@ class Proxy:
         self.target = target
         self.port = 0
         self.refused = 0
+        self.held = 0
+        """Pieces that waited for `release`."""
         self._refusal = refusal
         self._server: asyncio.Server | None = None
         self._links: dict[asyncio.StreamWriter, bytes] = {}
@@ -104,6 +106,7 @@ class Proxy:
         other: asyncio.StreamWriter,
     ) -> None:
         while data := await reader.read(65_536):
+            self.held += not self._flowing.is_set()
             await self._flowing.wait()
             writer.write(data)
             await writer.drain()

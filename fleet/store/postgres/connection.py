@@ -38,6 +38,9 @@ SILENT: Final = 30.0
 """Seconds without an answer after which a connection is given up: a server that hangs must not
 hold a hub for ever."""
 
+CLOSING: Final = 0.5
+"""Seconds for the pool's own threads: one that still tries to connect ends by itself."""
+
 IDLE: Final = "5s"
 """How long a transaction may wait for us: one of a hub that was stopped half-way must not hold
 rows that the next one needs. Less than a lease lasts."""
@@ -113,9 +116,12 @@ class Database:
             raise StoreError(f"the store {self.url} cannot be used", _said(error)) from None
 
     def close(self) -> None:
-        """Safe to call twice."""
-        self._closed.set()
-        self._pool.close(timeout=PATIENCE)
+        """End, and with it whatever still waits for an answer; safe to call twice."""
+        with self._lock:
+            self._closed.set()
+            for connection, _ in self._busy.values():
+                _shut_down(connection)
+        self._pool.close(timeout=CLOSING)
 
     def transaction(self, work: Callable[[Connection], T], end: str = "COMMIT") -> T:
         """Do `work` whole or not at all, whatever ends it. `end` travels as one message, so that
@@ -187,6 +193,8 @@ class Database:
             connection = self._from_pool()
             with self._lock:
                 self._busy[threading.get_ident()] = connection, began
+                if self._closed.is_set():
+                    _shut_down(connection)
             try:
                 connection.execute(begin)
             except psycopg.Error as error:
@@ -203,6 +211,8 @@ class Database:
         try:
             return self._pool.getconn(timeout=PATIENCE)
         except PoolTimeout:
+            if self._closed.is_set():
+                raise
             try:
                 psycopg.connect(self.url.text, **self._options).close()
             except psycopg.OperationalError as error:

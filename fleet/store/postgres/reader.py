@@ -22,6 +22,10 @@ from fleet.store.records import DeadLetter, Hours, Page, StoredMessage
 
 T = TypeVar("T")
 
+CLOSING: Final = 1.0
+"""Seconds to finish what was begun: who stops a hub gives it ten in all, and a database that hangs
+gives no answer in thirty."""
+
 _LARGEST_ID: Final = 2**62
 """Fits into PostgreSQL's integers, and no hub comes so far."""
 
@@ -35,9 +39,13 @@ class PostgresReader:
         self._judged = False
 
     async def close(self) -> None:
-        """Finish what was begun; safe to call twice."""
-        await asyncio.to_thread(self._readers.shutdown)
-        await asyncio.to_thread(self._database.close)
+        """Finish what was begun, unless the database hangs; safe to call twice."""
+        finishing = asyncio.ensure_future(asyncio.to_thread(self._finish))
+        await asyncio.wait({finishing}, timeout=CLOSING)
+        self._database.close()
+
+    def _finish(self) -> None:
+        self._readers.shutdown()
 
     async def history(
         self,

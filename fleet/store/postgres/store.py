@@ -93,10 +93,13 @@ class PostgresStore(PostgresReader):
     async def close(self) -> None:
         """Finish what was begun, and let another hub lead; safe to call twice."""
         self._is_open = False
-        await asyncio.to_thread(self._writer.shutdown)
-        if self._lease is not None:
-            await asyncio.to_thread(self._lease.release)
         await super().close()
+
+    def _finish(self) -> None:
+        self._writer.shutdown()
+        if self._lease is not None:
+            self._lease.release()
+        super()._finish()
 
     def _begin(self, connection: Connection) -> Callable[[], HubState]:
         _require_durable(connection)
