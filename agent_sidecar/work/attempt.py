@@ -15,10 +15,9 @@ from typing import Final
 
 from agent_sidecar.files import replace_text
 from agent_sidecar.work import collect
-from agent_sidecar.work.hand_over import HandOver
+from agent_sidecar.work.hand_over import HandOver, why_not_brought
 from agent_sidecar.work.hub import (
     BlobMismatch,
-    BlobTooLarge,
     Claim,
     HubAway,
     HubRefused,
@@ -28,6 +27,7 @@ from agent_sidecar.work.hub import (
     untold,
 )
 from agent_sidecar.work.isolation.base import Attempt, Rung
+from agent_sidecar.work.kept_results import keep_result
 from agent_sidecar.work.launch import End, Launch
 from agent_sidecar.work.leftovers import forget_worker, note_worker
 from agent_sidecar.work.out_size import measure
@@ -89,8 +89,7 @@ class TaskAttempt:
     ) -> None:
         timeout = min(claim.timeout, kind.limits.timeout)
         kind = replace(kind, limits=replace(kind.limits, timeout=timeout))
-        name = f"{claim.task.lower()}-{claim.epoch}"
-        self._folder = TaskFolder(state / "tasks" / name)
+        self._folder = TaskFolder(state / "tasks" / claim.name)
         self._attempt = Attempt(claim, kind, self._folder, begun + timeout, begun + claim.lease)
         self._hub = hub
         self._workers = workers
@@ -131,8 +130,7 @@ class TaskAttempt:
             log.warning("task %s: its lease is lost, and what was made is not handed over: %s",
                         claim.task, error.why)  # fmt: skip
         except FleetError as error:
-            reason = TaskReason.LEASE_EXPIRED if isinstance(error, HubAway) else None
-            reason = reason or TaskReason.OUTPUT_REFUSED
+            reason = why_not_brought(error)
             log.warning("task %s: %s: %s", claim.task, error.what, error.why)
         finally:
             self._remove()
@@ -257,13 +255,11 @@ class TaskAttempt:
                 if self._asks and not any(name.startswith(QUESTION) for name in plain):
                     why = f"exit code {ASKS}, and no out/{QUESTION}*"
                     raise NotDone(TaskReason.WORKER_EXIT, why)
-                self.hand_over.bring(outputs, self._asks, self._state, self._folder.path.name)
+                claim = self._attempt.claim
+                keep = partial(keep_result, self._state, claim, outputs, asks=self._asks)
+                self.hand_over.bring(outputs, self._asks, keep)
         except collect.BadOutput as error:
             raise NotDone(error.reason, str(error)) from None
-        except BlobMismatch as error:
-            raise NotDone(TaskReason.DIGEST_MISMATCH, error.why) from None
-        except BlobTooLarge as error:
-            raise NotDone(TaskReason.OUTPUT_TOO_LARGE, error.why) from None
 
     def _remove(self) -> None:
         try:

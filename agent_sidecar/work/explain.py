@@ -58,6 +58,7 @@ def _of_a_process(kind: KindOfWork) -> Iterator[str]:
     if not kind.user:
         yield "        warns   it runs as we do: it could read our password files and end us"
     yield "        warns   it reaches the network, and all files that its user may read"
+    yield "        warns   no control group: memory and processes are looked at each 0.1 s"
 
 
 def _size(size: int) -> str:

@@ -17,12 +17,21 @@ from pathlib import Path
 from typing import Final
 
 from agent_sidecar.work.collect import Output
-from agent_sidecar.work.hub import BoardEntry, Claim, HubAway, LeaseLost, WorkHub
-from agent_sidecar.work.kept_results import KEPT, keep_result
+from agent_sidecar.work.hub import (
+    BlobMismatch,
+    BlobTooLarge,
+    BoardEntry,
+    Claim,
+    HubAway,
+    LeaseLost,
+    WorkHub,
+)
+from agent_sidecar.work.kept_results import KEPT, forget_claim
 from agent_sidecar.work.renewal import Renewal
 from agent_sidecar.work.task_folder import remove_tree
 from fleet.contract.backoff import Backoff
 from fleet.contract.errors import FleetError
+from fleet.contract.work_vocabulary import TaskReason
 
 PATIENCE: Final = 24 * 3600.0
 """Seconds that a result waits for a hub that is away: a night, and the morning after."""
@@ -55,22 +64,26 @@ class HandOver:
         """Whether a result is here whose lease ran out, since the hub was away."""
         return self._renewal.has_result and self._renewal.ran_out
 
-    def bring(self, outputs: list[Output], asks: bool, state: Path, name: str) -> None:
+    def bring(
+        self, outputs: list[Output], asks: bool, keep: Callable[[], Path] | None = None
+    ) -> None:
         """Store it, put on the board what is for it, and hand the task back: as done, or as one
-        that `asks`. What cannot be brought is kept in `state`, under `name`.
+        that `asks`. What cannot be brought is kept by `keep`, which says where; None: it is.
 
         Raises:
             FleetError: the hub did not take it.
         """
-        self._keep = partial(keep_result, state, name, outputs)
+        self._keep = keep
         self._renewal.has_result = True
         try:
             self._bring(outputs, asks)
-        except FleetError:
+        except FleetError as error:
             self._renewal.has_result = False
             self._keep_it()
             with self._guard:
                 self._keep = None
+                if self._kept is not None and not isinstance(error, HubAway):
+                    forget_claim(self._kept)  # the hub has decided
             raise
         with self._guard:
             self._keep = None  # its files are closed next
@@ -132,3 +145,15 @@ class HandOver:
             log.debug("asking the hub again: %s", why)
             time.sleep(backoff.failed(time.monotonic()))
         raise LeaseLost("the lease ran out", "the task is another's, or over", "")
+
+
+def why_not_brought(error: FleetError) -> TaskReason:
+    """What the hub is told of a result that it did not take."""
+    match error:
+        case BlobMismatch():
+            return TaskReason.DIGEST_MISMATCH
+        case BlobTooLarge():
+            return TaskReason.OUTPUT_TOO_LARGE
+        case LeaseLost() | HubAway():
+            return TaskReason.LEASE_EXPIRED
+    return TaskReason.OUTPUT_REFUSED

@@ -82,6 +82,11 @@ class Claim:
     asked: float = 0.0
     started: float = 0.0
 
+    @property
+    def name(self) -> str:
+        """Unique on this machine: of its attempt's folder, container and unit, and its result."""
+        return f"{self.task.lower()}-{self.epoch}"
+
 
 @dataclass(frozen=True, slots=True)
 class BoardEntry:

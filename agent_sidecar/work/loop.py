@@ -19,7 +19,8 @@ from agent_sidecar.work.attempt import TaskAttempt
 from agent_sidecar.work.hand_over import PATIENCE
 from agent_sidecar.work.hub import TASK_ID, Offer, OnProgress, WorkHub, untold
 from agent_sidecar.work.isolation.base import Rung
-from agent_sidecar.work.kept_results import forget_results
+from agent_sidecar.work.kept_attempt import KeptAttempt
+from agent_sidecar.work.kept_results import forget_results, kept_results
 from agent_sidecar.work.leftovers import sweep
 from agent_sidecar.work.out_size import disk_is_full
 from agent_sidecar.work.update.attempt import UpdateAttempt
@@ -32,6 +33,9 @@ from fleet.contract.errors import FleetError
 from fleet.contract.work_vocabulary import BuiltInKind, TaskReason
 
 log = logging.getLogger(__name__)
+
+One = TaskAttempt | KeptAttempt | UpdateAttempt
+"""What a thread carries out."""
 
 MOST: Final = 64
 """Attempts at a time, of all kinds together: each has a thread and at least two processes."""
@@ -63,7 +67,7 @@ class WorkLoop:
         self._state = state
         self.told = told
         self._workers = Workers()
-        self._running: dict[threading.Thread, TaskAttempt | UpdateAttempt] = {}
+        self._running: dict[threading.Thread, One] = {}
         self._kinds: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._woken = threading.Event()
@@ -109,6 +113,10 @@ class WorkLoop:
 
     def _loop(self, *, once: bool) -> None:
         backoff = Backoff(1.0, LONGEST)
+        forget_results(self._state)
+        for kept in kept_results(self._state):  # before what they are of is claimed once more
+            late = KeptAttempt(self._hub, kept, self.told, once=once)
+            self._begin(late, kept.claim.kind, kept.claim.task)
         while not self._stopping.is_set():
             self._woken.clear()
             wait = self._work.poll
@@ -148,7 +156,7 @@ class WorkLoop:
             if self._kinds[kind.name] >= kind.parallel or len(self._running) >= MOST:
                 return False
             running = self._running.values()
-            if any(isinstance(one, TaskAttempt) and one.waits(kind.name) for one in running):
+            if any(not isinstance(one, UpdateAttempt) and one.waits(kind.name) for one in running):
                 return False  # the next of its kind may be the very task whose result is here
         if disk_is_full(str(self._state), kind.limits.output):
             self._tell(f"no room on the disk of {self._state} for a task of kind {kind.name}")
@@ -174,7 +182,7 @@ class WorkLoop:
         attempt = UpdateAttempt(hub, claim, work.update, self._state, begun, self.told)
         return self._begin(attempt, claim.kind, claim.task)
 
-    def _begin(self, attempt: TaskAttempt | UpdateAttempt, kind: str, task: str) -> bool:
+    def _begin(self, attempt: One, kind: str, task: str) -> bool:
         thread = threading.Thread(
             target=self._carry_out, args=(attempt, kind), name=f"task {task}", daemon=True
         )
@@ -184,7 +192,7 @@ class WorkLoop:
         thread.start()
         return True
 
-    def _carry_out(self, attempt: TaskAttempt | UpdateAttempt, kind: str) -> None:
+    def _carry_out(self, attempt: One, kind: str) -> None:
         reason: TaskReason | None = TaskReason.SIDECAR_STOPPED
         try:
             reason = attempt.run()

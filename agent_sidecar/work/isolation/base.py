@@ -43,8 +43,7 @@ class Attempt:
 
     @property
     def name(self) -> str:
-        """Unique on this machine: of its container, its unit, and its folder."""
-        return f"{self.claim.task.lower()}-{self.claim.epoch}"
+        return self.claim.name
 
 
 class Proofs:

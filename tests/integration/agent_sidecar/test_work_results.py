@@ -17,7 +17,7 @@ import pytest
 from agent_sidecar.work.fake_hub import FakeHub, Kept
 from agent_sidecar.work.hub import Claim, HubAway
 from agent_sidecar.work.loop import WorkLoop
-from fleet.contract.work_vocabulary import TaskReason, TaskState
+from fleet.contract.work_vocabulary import BoardSection, TaskReason, TaskState
 from tests.support.waiting import wait_until
 from tests.support.workers import Bench
 
@@ -114,3 +114,87 @@ def test_a_result_whose_task_is_anothers_by_now_is_kept_here_and_does_not_count(
         away.back.set()
         wait_until(lambda: list(bench.state.glob("kept/*/x")), what="that it is kept")
     assert (kept.state, kept.epoch, kept.output) == (TaskState.WORKING, 2, ())
+
+
+def stopped_with_a_result(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, script: str = "echo made > out/x"
+) -> Kept:
+    """A task whose result a sidecar kept when it was stopped, for its hub did not answer."""
+    with monkeypatch.context() as patches:
+        kept = bench.hub.submit("job", b"x")
+        away = Away(bench.hub, patches)
+        for name in ("complete", "ask"):
+            patches.setattr(bench.hub, name, partial(away._ask, "complete", None))
+        with running(bench.loop(script), away):
+            assert kept.state is TaskState.WORKING
+    [place] = (bench.state / "kept").iterdir()
+    assert (place / ".claim").exists()
+    return kept
+
+
+@pytest.mark.parametrize("lease", ["holds", "ran out"])
+def test_the_next_start_hands_over_what_a_stop_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, lease: str
+) -> None:
+    script = "echo made > out/x; echo seen > out/findings/y"
+    kept = stopped_with_a_result(bench, monkeypatch, script)
+    if lease == "ran out":
+        kept.until = 0.0
+        assert bench.hub.offered(), "the hub gives it to whoever asks"
+    loop = bench.loop("echo again > out/x")
+    loop.run(once=True)
+    assert (kept.state, kept.epoch) == (TaskState.COMPLETED, 1), "it was made once"
+    assert [bench.hub.blobs[one.digest] for one in kept.output] == [b"made\n"]
+    assert bench.hub.read(kept, BoardSection.FINDINGS, "y") == b"seen\n"
+    assert (loop.done, loop.failed) == (1, 0)
+    assert not list(bench.state.glob("kept/*"))
+
+
+def test_a_question_that_a_stop_kept_is_asked_at_the_next_start(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = stopped_with_a_result(bench, monkeypatch, "echo when > out/question.md; exit 75")
+    bench.loop("exit 9").run(once=True)
+    assert kept.state is TaskState.INPUT_REQUIRED
+    assert [bench.hub.blobs[one.digest] for one in kept.output] == [b"when\n"]
+
+
+def test_what_was_kept_does_not_count_where_another_has_the_task_by_now(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = stopped_with_a_result(bench, monkeypatch)
+    kept.until = 0.0
+    assert bench.hub.claim(kept.task) is not None
+    for _ in range(2):  # the second start asks nobody any more
+        bench.loop("exit 9").run(once=True)
+    assert (kept.state, kept.epoch, kept.output) == (TaskState.WORKING, 2, ())
+    [place] = (bench.state / "kept").iterdir()
+    assert (place / "x").read_text() == "made\n", "for whoever looks"
+    told = [line for line in caplog.messages if "does not count" in line]
+    assert len(told) == 1
+    assert str(place) in told[0]
+
+
+def test_what_a_loss_of_power_left_half_is_not_handed_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = stopped_with_a_result(bench, monkeypatch)
+    [place] = (bench.state / "kept").iterdir()
+    (place / "x").write_text("")
+    bench.loop("exit 9").run(once=True)
+    assert kept.output == ()
+    assert kept.reasons[0] is TaskReason.DIGEST_MISMATCH
+
+
+def test_a_start_whose_hub_is_away_leaves_what_was_kept_to_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = stopped_with_a_result(bench, monkeypatch)
+    with monkeypatch.context() as patches:
+        away = Away(bench.hub, patches)
+        patches.setattr(bench.hub, "renew", partial(away._ask, "complete", None))
+        with running(bench.loop("exit 9"), away):
+            pass
+    assert kept.state is TaskState.WORKING
+    bench.loop("exit 9").run(once=True)
+    assert kept.state is TaskState.COMPLETED

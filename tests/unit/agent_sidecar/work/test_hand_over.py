@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agent_sidecar.work import hand_over
 from agent_sidecar.work.collect import Output
 from agent_sidecar.work.hand_over import HandOver
-from agent_sidecar.work.hub import HubAway, LeaseLost
+from agent_sidecar.work.hub import Claim, Descriptor, HubAway, LeaseLost
 from agent_sidecar.work.kept_results import FOLDER, keep_result
 from agent_sidecar.work.leftovers import sweep
 
-NAME = "01j-1"
+CLAIM = Claim("01J", "job", "01C", 1, 1, 60.0, 60.0)
+NAME = CLAIM.name
 
 
 class Hub:
@@ -52,7 +52,7 @@ def output(tmp_path: Path) -> Iterator[Output]:
     out.mkdir(parents=True)
     (out / "answer").write_text("42")
     handle = os.open(out / "answer", os.O_RDONLY)
-    content: Any = SimpleNamespace(size=2)
+    content = Descriptor("sha256:" + "0" * 64, 2)
     yield Output(None, "answer", handle, content)
     os.close(handle)
 
@@ -62,13 +62,18 @@ def lease(tmp_path: Path) -> Out:
     return Out(tmp_path)
 
 
-def bring(lease: Out, output: Output) -> None:
+def keeping(
+    lease: Out, output: Output, keep: Callable[..., Path] = keep_result
+) -> Callable[[], Path]:
+    return partial(keep, lease.state, CLAIM, [output], asks=False)
+
+
+def bring(lease: Out, output: Output, keep: Callable[..., Path] = keep_result) -> None:
     hub: Any = Hub()
-    claim: Any = SimpleNamespace(task="01J")
     renewal: Any = lease
-    over = HandOver(hub, claim, renewal)
+    over = HandOver(hub, CLAIM, renewal)
     over.patience = float("inf")
-    over.bring([output], False, lease.state, NAME)
+    over.bring([output], False, keeping(lease, output, keep))
 
 
 def waiting(monkeypatch: pytest.MonkeyPatch, then: Any) -> None:
@@ -123,16 +128,15 @@ def test_what_it_did_not_take_in_the_end_is_kept_for_a_day_from_then_on(
 def test_a_disk_without_room_is_told_once_and_the_result_waits_on(
     lease: Out, output: Output, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full(*_: Any) -> Path:
+    def full(*_: Any, **_more: Any) -> Path:
         raise OSError(28, "there is no room for it")
 
     def back() -> None:
         lease.waits += 1
         lease.ran_out = lease.waits < 3
 
-    monkeypatch.setattr(hand_over, "keep_result", full)
     waiting(monkeypatch, back)
-    bring(lease, output)
+    bring(lease, output, full)
     assert len([one for one in caplog.records if "is not kept" in one.message]) == 1
 
 
@@ -146,12 +150,11 @@ def test_a_stop_in_the_middle_of_a_long_upload_keeps_the_result(lease: Out, outp
 
     lease.ran_out, lease.until = False, float("inf")
     hub: Any = Slow()
-    claim: Any = SimpleNamespace(task="01J")
     renewal: Any = lease
-    over = HandOver(hub, claim, renewal)
+    over = HandOver(hub, CLAIM, renewal)
     over.keep()
     assert not lease.kept.exists(), "there is nothing yet"
-    bringing = threading.Thread(target=over.bring, args=([output], False, lease.state, NAME))
+    bringing = threading.Thread(target=over.bring, args=([output], False, keeping(lease, output)))
     bringing.start()
     begins.wait(30)
     over.stopped = True
@@ -165,18 +168,17 @@ def test_a_stop_in_the_middle_of_a_long_upload_keeps_the_result(lease: Out, outp
 def test_a_stop_keeps_what_waits(lease: Out, output: Output) -> None:
     lease.until = float("-inf")
     hub: Any = Hub()
-    claim: Any = SimpleNamespace(task="01J")
     renewal: Any = lease
-    over = HandOver(hub, claim, renewal)
+    over = HandOver(hub, CLAIM, renewal)
     over.stopped = True
     with pytest.raises(HubAway):
-        over.bring([output], False, lease.state, NAME)
+        over.bring([output], False, keeping(lease, output))
     assert lease.kept.read_text() == "42"
 
 
 @pytest.mark.parametrize("taken", [True, False])
 def test_an_upload_that_ends_while_a_stop_copies_what_was_made(
-    lease: Out, output: Output, monkeypatch: pytest.MonkeyPatch, *, taken: bool
+    lease: Out, output: Output, *, taken: bool
 ) -> None:
     """Nothing is copied from files that were closed, and nothing stays of what the hub has."""
     begins, goes_on, copies, copied = (threading.Event() for _ in range(4))
@@ -188,34 +190,32 @@ def test_an_upload_that_ends_while_a_stop_copies_what_was_made(
             if not taken:
                 raise HubAway("the hub is away", "cut", "")
 
-    def slow_copy(*given: Any) -> Path:
+    def slow_copy(*given: Any, **asks: bool) -> Path:
         copies.set()
         copied.wait(30)
-        return keep_result(*given)
+        return keep_result(*given, **asks)
 
-    monkeypatch.setattr(hand_over, "keep_result", slow_copy)
     lease.ran_out, lease.until = False, float("inf")
     hub: Any = Slow()
-    claim: Any = SimpleNamespace(task="01J")
     renewal: Any = lease
-    over = HandOver(hub, claim, renewal)
+    over = HandOver(hub, CLAIM, renewal)
 
     def bring() -> None:
         with suppress(HubAway):
-            over.bring([output], False, lease.state, NAME)
+            over.bring([output], False, keeping(lease, output, slow_copy))
 
-    bringing, keeping = threading.Thread(target=bring), threading.Thread(target=over.keep)
+    bringing, copying = threading.Thread(target=bring), threading.Thread(target=over.keep)
     bringing.start()
     begins.wait(30)
     over.stopped = True
-    keeping.start()
+    copying.start()
     copies.wait(30)
     goes_on.set()
     bringing.join(0.2)
     assert bringing.is_alive(), "its files are open until they are copied"
     copied.set()
     bringing.join(30)
-    keeping.join(30)
+    copying.join(30)
     assert lease.kept.exists() is not taken
     over.keep()
     assert [one.name for one in (lease.state / FOLDER).glob("*")] == ([] if taken else [NAME])
