@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,15 @@ def sidecar(folder: Path, hub: WorkHub) -> subprocess.Popen[bytes]:
     }  # fmt: skip
     argv = [sys.executable, "-m", "agent_sidecar", "run"]
     return subprocess.Popen(argv, env=environ, stderr=subprocess.DEVNULL)
+
+
+def end(side: subprocess.Popen[bytes]) -> None:
+    side.terminate()
+    try:
+        side.wait(30)
+    except subprocess.TimeoutExpired:
+        side.kill()
+        side.wait()
 
 
 def start_of(hub: WorkHub, folder: Path) -> float:
@@ -132,21 +142,18 @@ def blobs(hub: WorkHub, folder: Path, mib: int) -> dict[str, float]:
 
 def main() -> None:
     tasks, mib, rounds = map(int, (sys.argv[1:] + ["300", "60", "5"][len(sys.argv) - 1 :]))
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
         broker = Mosquitto(folder / "broker").start()
+        running.callback(broker.stop)
         served = Served(folder / "home", broker).start()
+        running.callback(served.stop)
         hub = WorkHub(served)
         hub.enrol(Enrolled(AGENT, groups=("red",), can=("research",)))
         side = sidecar(folder, hub)
-        try:
-            start_ms = starts(hub, folder, tasks)
-            each = [blobs(hub, folder, mib) for _ in range(rounds)]
-        finally:
-            side.terminate()
-            side.wait()
-            served.stop()
-            broker.stop()
+        running.callback(end, side)
+        start_ms = starts(hub, folder, tasks)
+        each = [blobs(hub, folder, mib) for _ in range(rounds)]
     mib_s = {who: round(statistics.median(one[who] for one in each), 1) for who in each[0]}
     tell({
         "tasks": tasks, "start_ms": start_ms, "mib": mib, "rounds": rounds, "mib_s": mib_s,

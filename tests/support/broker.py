@@ -82,7 +82,11 @@ class Mosquitto:
             self._process = subprocess.Popen(
                 [self.program, "-c", str(self.config)], stdout=log, stderr=log, cwd=self.folder
             )
-        wait_until(self._accepts, what="the broker's start")
+        try:
+            wait_until(self._accepts, what="the broker's start")
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def stop(self) -> None:

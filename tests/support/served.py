@@ -81,7 +81,11 @@ class Served:
                 stdout=log,
                 stderr=log,
             )
-        wait_until(self._ready, 150, "the hub's start")
+        try:
+            wait_until(self._ready, 150, "the hub's start")
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     @property
