@@ -166,7 +166,7 @@ def main() -> None:
                 if rate is not None:
                     rates.setdefault(who, []).append(rate)
     with tempfile.TemporaryDirectory() as name:
-        flat = asyncio.run(claims(Path(name), (100, min(count, MAX_QUEUED))))
+        flat = asyncio.run(claims(Path(name), (100, min(2 * count, MAX_QUEUED))))
     per_s: dict[str, Any] = {who: round(statistics.median(r), 1) for who, r in rates.items()}
     tell({
         "tasks": count, "workers": workers, "rounds": rounds, "per_s": per_s,

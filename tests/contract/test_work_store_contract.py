@@ -234,9 +234,9 @@ async def test_figures_are_told(work: WorkStore) -> None:
 async def test_kinds_are_counted_apart_up_to_a_bound(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fleet.store.work import in_memory_tasks, sql_tasks
+    from fleet.store.work import in_memory_tasks, sql_numbers
 
-    for module in (in_memory_tasks, sql_tasks):
+    for module in (in_memory_tasks, sql_numbers):
         monkeypatch.setattr(module, "MAX_KINDS", 2)
     held = []
     for number in range(4):

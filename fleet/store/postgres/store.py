@@ -37,6 +37,7 @@ from fleet.store.sql_timelines import SqlTimelines
 from fleet.store.timelines import TimelineStore
 from fleet.store.work import task_calls
 from fleet.store.work.shared import SharedTransactions, Transaction, carry_out
+from fleet.store.work.tables import Needs
 from fleet.store.work.transactional import TransactionalWork
 from fleet.store.work.transactional_rollouts import TransactionalRollouts
 from fleet.store.work_port import WorkStore
@@ -198,7 +199,9 @@ class PostgresStore(PostgresReader):
             insert_many(connection, "event", map(row_mapping.event_row, batch.events))
         self._commit_state(connection, batch)
         if batch.progress:
-            carry_out(work.tables(connection), lambda known: task_calls.hear(known, batch.progress))
+            hear = partial(task_calls.hear, reports=batch.progress)
+            needs = Needs(tasks=tuple({report.task for report in batch.progress}))
+            carry_out(work.tables(connection), hear, needs)
         departures.carry_out(connection, batch)
         if batch.renamed:
             agents = numbers(connection)

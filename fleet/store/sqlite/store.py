@@ -47,6 +47,7 @@ from fleet.store.stored_records import StoredRecords
 from fleet.store.timelines import TimelineStore
 from fleet.store.work import task_calls
 from fleet.store.work.shared import SharedTransactions, Transaction, carry_out
+from fleet.store.work.tables import Needs
 from fleet.store.work.transactional import TransactionalWork
 from fleet.store.work.transactional_rollouts import TransactionalRollouts
 from fleet.store.work_port import WorkStore
@@ -218,7 +219,9 @@ class SqliteStore(SqliteReader):
         if batch.replay_from is not None:
             write_meta(database, "replay_from", batch.replay_from)
         if batch.progress:
-            carry_out(work.tables(database), lambda known: task_calls.hear(known, batch.progress))
+            hear = partial(task_calls.hear, reports=batch.progress)
+            needs = Needs(tasks=tuple({report.task for report in batch.progress}))
+            carry_out(work.tables(database), hear, needs)
         departures.carry_out(database, batch)
         if batch.renamed:
             agents = dict(database.execute("SELECT name, id FROM agent"))

@@ -12,7 +12,7 @@ from fleet.domain.work.task import Task
 from fleet.store.work.in_memory_rollouts import InMemoryRollouts
 from fleet.store.work.in_memory_tasks import InMemoryTasks
 from fleet.store.work.stored import AGENT
-from fleet.store.work.tables import WorkTables, charge
+from fleet.store.work.tables import NOTHING, Needs, WorkTables, charge
 from fleet.store.work_records import Context, Entry, Read
 
 T = TypeVar("T")
@@ -241,7 +241,7 @@ class DirectTransactions:
         self._writable = writable
         self._readable = readable
 
-    async def write(self, work: Callable[[WorkTables], T]) -> T:
+    async def write(self, work: Callable[[WorkTables], T], needs: Needs = NOTHING) -> T:
         return work(self._writable())
 
     async def read(self, work: Callable[[WorkTables], T]) -> T:

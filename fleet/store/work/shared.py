@@ -2,8 +2,8 @@
 
 A transaction costs a wait for the disk, whatever it holds. Calls are queued; whoever has the
 writer's thread next carries out all that wait by then, and all are answered when they are durable.
-A call checks all that may be wrong before it writes, so few are refused: where one is, nothing of
-that transaction stays, and all of it is done again with a savepoint before each call.
+What they will ask for is read for all of them in one go, and what they change is written so: see
+`sql_session`. A call judges first and writes after, so one that is refused leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from fleet.store.port import StoreError
 from fleet.store.work.sql import SqlWorkTables
-from fleet.store.work.tables import WorkTables
+from fleet.store.work.tables import NOTHING, Needs, WorkTables
 
 C = TypeVar("C")
 """A connection."""
@@ -27,6 +27,7 @@ TOGETHER: Final = 100
 
 
 class Call(NamedTuple):
+    needs: Needs
     work: Callable[[WorkTables], Any]
     future: asyncio.Future[Any]
 
@@ -40,8 +41,11 @@ Transaction = Callable[[Callable[[C], Any]], Any]
 """Does work over a connection, whole or not at all."""
 
 
-class _RefusedError(Exception):
-    """A call was refused; what it wrote cannot be told from what others wrote."""
+class _HalfDoneError(Exception):
+    """A call failed that had begun to write: a fault, whose part cannot be told from others'."""
+
+    def __init__(self, wrong: Exception) -> None:
+        self.wrong = wrong
 
 
 class SharedTransactions(Generic[C]):
@@ -68,10 +72,10 @@ class SharedTransactions(Generic[C]):
         self._waiting: deque[Call] = deque()
         self._gathers: asyncio.AbstractEventLoop | None = None
 
-    async def write(self, work: Callable[[WorkTables], T]) -> T:
+    async def write(self, work: Callable[[WorkTables], T], needs: Needs = NOTHING) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(Call(work, future))
+        self._waiting.append(Call(needs, work, future))
         if self._gathers is not loop:
             self._gathers = loop
             loop.call_soon(self._ask_writer)
@@ -97,7 +101,8 @@ class SharedTransactions(Generic[C]):
         if not calls:
             return
         try:
-            answers = self._answers(transaction, [call.work for call in calls])
+            calls.sort(key=lambda call: call.needs.claim is None)  # those that claim, together
+            answers = self._answers(transaction, calls)
         except Exception as error:  # noqa: BLE001 - each caller hears of it, on another thread
             answers = [Answer(None, error)] * len(calls)
         told = list(zip((call.future for call in calls), answers, strict=True))
@@ -113,52 +118,40 @@ class SharedTransactions(Generic[C]):
                 found.append(self._waiting.popleft())
         return found
 
-    def _answers(
-        self, transaction: Transaction[C], works: Sequence[Callable[[WorkTables], Any]]
-    ) -> list[Answer]:
-        def together(connection: C) -> list[Answer]:
-            known = self._tables(connection)
-            answers = [self._answer(known, work) for work in works]
-            known.numbers.flush()
-            return answers
-
-        def apart(connection: C) -> list[Answer]:
-            known = self._tables(connection)
-            answers = [self._answer_apart(known, work) for work in works]
-            known.numbers.flush()
-            return answers
-
-        answers: list[Answer]
+    def _answers(self, transaction: Transaction[C], calls: Sequence[Call]) -> list[Answer]:
         try:
-            answers = transaction(together)
-        except _RefusedError:
-            answers = transaction(apart)
+            answers: list[Answer] = transaction(lambda connection: self._set(connection, calls))
+        except _HalfDoneError as half:
+            if len(calls) == 1:
+                return [Answer(None, half.wrong)]
+            return [self._alone(transaction, call) for call in calls]
+        return answers
+
+    def _alone(self, transaction: Transaction[C], call: Call) -> Answer:
+        try:
+            [answer] = self._answers(transaction, [call])
+        except Exception as error:  # noqa: BLE001 - the caller's, who waits on another thread
+            return Answer(None, error)
+        return answer
+
+    def _set(self, connection: C, calls: Sequence[Call]) -> list[Answer]:
+        """What each call answers, or its error; all that they write."""
+        known = self._tables(connection)
+        known.expect(call.needs for call in calls)
+        answers = [self._answer(known, call.work) for call in calls]
+        known.flush()
         return answers
 
     def _answer(self, known: SqlWorkTables, work: Callable[[WorkTables], Any]) -> Answer:
+        written = known.writes
         try:
             return Answer(work(known))
         except self._breaks:
             raise
-        except Exception:  # noqa: BLE001 - the caller's, who hears of it by `_answer_apart`
-            raise _RefusedError from None
-
-    def _answer_apart(self, known: SqlWorkTables, work: Callable[[WorkTables], Any]) -> Answer:
-        """What a call answers, or its error; then nothing of it is written, and others' work
-        stays."""
-        mark = known.numbers.mark()
-        known.run("SAVEPOINT call", ())
-        answer = Answer(None)
-        try:
-            answer = Answer(work(known))
-        except self._breaks:
-            raise
         except Exception as error:  # noqa: BLE001 - the caller's, who waits on another thread
-            answer = Answer(None, error)
-            known.run("ROLLBACK TO call", ())
-            known.numbers.rewind(mark)
-        known.run("RELEASE call", ())
-        return answer
+            if known.writes != written:
+                raise _HalfDoneError(error) from None
+            return Answer(None, error)
 
 
 def _tell(told: Sequence[tuple[asyncio.Future[Any], Answer]]) -> None:
@@ -171,8 +164,9 @@ def _tell(told: Sequence[tuple[asyncio.Future[Any], Answer]]) -> None:
             future.set_exception(answer.wrong)
 
 
-def carry_out(known: SqlWorkTables, work: Callable[[WorkTables], T]) -> T:
+def carry_out(known: SqlWorkTables, work: Callable[[WorkTables], T], needs: Needs = NOTHING) -> T:
     """Work inside a transaction of the caller's, whole."""
+    known.expect([needs])
     answer = work(known)
-    known.numbers.flush()
+    known.flush()
     return answer

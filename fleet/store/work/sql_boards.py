@@ -7,7 +7,7 @@ from typing import Final
 
 from fleet.contract.work_vocabulary import BoardSection
 from fleet.store.work.rows import ENTRY_COLUMNS, entry, entry_row
-from fleet.store.work.sql_numbers import Run, SqlNumbers
+from fleet.store.work.sql_session import SqlSession
 from fleet.store.work.tables import charge
 from fleet.store.work_records import Context, Entry, Read
 
@@ -15,12 +15,8 @@ BOARD: Final = ""
 """The owner of what a board refers to."""
 
 
-class SqlBoards:
+class SqlBoards(SqlSession):
     """See `BoardTables`."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self.numbers = SqlNumbers(run)
 
     # Contexts
 
@@ -33,30 +29,26 @@ class SqlBoards:
         return found[1] if found else 0
 
     def count_contexts(self, group: str) -> int:
-        found = self._run("SELECT contexts FROM work_group WHERE grp = ?", (group,))
+        found = self._aside("SELECT contexts FROM work_group WHERE grp = ?", (group,))
         return int(found[0][0]) if found else 0
 
     def open_context(self, context: Context) -> None:
-        self._run(
+        self._aside(
             "INSERT INTO context (id, grp, created, tasks) VALUES (?, ?, ?, 0)",
             (context.id, context.group, context.created),
         )
         self._count(context.group, contexts=1)
-        self.numbers.forget_context(context.id)
+        self.numbers.opened(context)
 
     def join(self, context: str, member: str) -> None:
-        if self.numbers.is_new_member(context, member):
-            self._run(
-                "INSERT INTO context_member (context, member) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                (context, member),
-            )
+        self._enter("context_member", context, member)
 
     def is_member(self, context: str, member: str) -> bool:
         query = "SELECT 1 FROM context_member WHERE context = ? AND member = ?"
         return bool(self._run(query, (context, member)))
 
     def _count(self, group: str, contexts: int = 0, bytes_: int = 0) -> None:
-        self._run(
+        self._aside(
             "INSERT INTO work_group (grp, queued, kept, contexts, bytes) VALUES (?, 0, 0, ?, ?)"
             " ON CONFLICT (grp) DO UPDATE SET contexts = work_group.contexts + excluded.contexts,"
             " bytes = work_group.bytes + excluded.bytes",
@@ -66,7 +58,7 @@ class SqlBoards:
     # Boards
 
     def newest_version(self, context: str, section: BoardSection, name: str) -> int:
-        found = self._run(
+        found = self._aside(
             "SELECT max(version) FROM board_entry WHERE context = ? AND section = ? AND name = ?",
             (context, section.value, name),
         )
@@ -74,18 +66,14 @@ class SqlBoards:
 
     def count_versions(self, context: str) -> int:
         query = "SELECT count(*) FROM board_entry WHERE context = ?"
-        return int(self._run(query, (context,))[0][0])
+        return int(self._aside(query, (context,))[0][0])
 
     def add_version(self, entry: Entry) -> None:
-        self._run(
+        self._aside(
             f"INSERT INTO board_entry ({ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             entry_row(entry),
         )
-        self._run(
-            "INSERT INTO blob_use (context, owner, digest, made) VALUES (?, ?, ?, 1)"
-            " ON CONFLICT DO NOTHING",
-            (entry.context, BOARD, entry.descriptor.digest),
-        )
+        self._enter("blob_use", entry.context, BOARD, entry.descriptor.digest, 1)
 
     def board(self, context: str) -> list[Entry]:
         found = self._run(
@@ -108,7 +96,7 @@ class SqlBoards:
 
     def grant(self, agent: str, things: Collection[str], until: float) -> None:
         for thing in things:
-            self._run(
+            self._aside(
                 "INSERT INTO work_grant (agent, thing, until) VALUES (?, ?, ?)"
                 " ON CONFLICT (agent, thing) DO UPDATE SET until = excluded.until",
                 (agent, thing, until),
@@ -119,7 +107,7 @@ class SqlBoards:
 
     def count_grants(self, agent: str, now: float) -> int:
         query = "SELECT count(*) FROM work_grant WHERE agent = ? AND until > ?"
-        return int(self._run(query, (agent, now))[0][0])
+        return int(self._aside(query, (agent, now))[0][0])
 
     def is_granted(self, agent: str, thing: str, now: float) -> bool:
         query = "SELECT 1 FROM work_grant WHERE agent = ? AND thing = ? AND until > ?"
@@ -162,7 +150,7 @@ class SqlBoards:
 
     def log_reads(self, reads: Sequence[Read]) -> None:
         for read in reads:
-            self._run("INSERT INTO work_read (at, reader, digest) VALUES (?, ?, ?)", read)
+            self._aside("INSERT INTO work_read (at, reader, digest) VALUES (?, ?, ?)", read)
 
     def reads(self, since: float, limit: int) -> list[Read]:
         query = "SELECT at, reader, digest FROM work_read WHERE at >= ? ORDER BY at, number LIMIT ?"
@@ -172,25 +160,25 @@ class SqlBoards:
 
     def blob_size(self, digest: str, context: str | None) -> int | None:
         narrow, values = ("", ()) if context is None else (" AND context = ?", (context,))
-        found = self._run(
+        found = self._aside(
             f"SELECT size FROM blob WHERE digest = ?{narrow} LIMIT 1", (digest, *values)
         )
         return int(found[0][0]) if found else None
 
     def blob_bytes(self, group: str) -> int:
-        found = self._run("SELECT bytes FROM work_group WHERE grp = ?", (group,))
+        found = self._aside("SELECT bytes FROM work_group WHERE grp = ?", (group,))
         return int(found[0][0]) if found else 0
 
     def group_has(self, group: str, digest: str) -> bool:
         query = "SELECT 1 FROM blob WHERE digest = ? AND grp = ? LIMIT 1"
-        return bool(self._run(query, (digest, group)))
+        return bool(self._aside(query, (digest, group)))
 
     def put_blob(self, context: Context, digest: str, size: int, due: float) -> None:
         known = "UPDATE blob SET due = ? WHERE context = ? AND digest = ? RETURNING size"
-        if self._run(known, (due, context.id, digest)):
+        if self._aside(known, (due, context.id, digest)):
             return
         shared = self.group_has(context.group, digest)
-        self._run(
+        self._aside(
             "INSERT INTO blob (context, digest, grp, size, due) VALUES (?, ?, ?, ?, ?)",
             (context.id, digest, context.group, size, due),
         )

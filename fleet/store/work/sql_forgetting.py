@@ -14,22 +14,17 @@ from fleet.domain.work.limits import (
     MAX_READS,
 )
 from fleet.domain.work.task import Task
-from fleet.store.work.rows import TASK_COLUMNS, task
-from fleet.store.work.sql_numbers import Run
-
-_COLUMNS = ", ".join(TASK_COLUMNS.values())
+from fleet.store.work.rows import task
+from fleet.store.work.sql_session import COLUMNS, SqlSession
 
 
-class SqlForgetting:
+class SqlForgetting(SqlSession):
     """See `gone`, `delete` and `forget` of `WorkTables`."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
 
     def gone(self, now: float, limit: int) -> list[Task]:
         for told, before in ((1, now - KEPT_TOLD), (0, now - KEPT_UNTOLD)):
             found = self._run(
-                f"SELECT {_COLUMNS} FROM task WHERE ended IS NOT NULL AND told = ? AND ended <= ?"
+                f"SELECT {COLUMNS} FROM task WHERE ended IS NOT NULL AND told = ? AND ended <= ?"
                 " ORDER BY ended LIMIT ?",
                 (told, before, limit),
             )
@@ -39,7 +34,7 @@ class SqlForgetting:
         if not full:
             return []
         found = self._run(
-            f"SELECT {_COLUMNS} FROM task WHERE grp = ? AND ended IS NOT NULL AND told = 1"
+            f"SELECT {COLUMNS} FROM task WHERE grp = ? AND ended IS NOT NULL AND told = 1"
             " ORDER BY number LIMIT ?",
             (full[0][0], limit),
         )

@@ -5,24 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from fleet.domain.work.task import Task
-from fleet.store.work.rows import TASK_COLUMNS, task
-from fleet.store.work.sql_numbers import Run
+from fleet.store.work.rows import task
+from fleet.store.work.sql_session import COLUMNS, SqlSession
 from fleet.store.work.stored import AGENT
-
-_COLUMNS: Final = ", ".join(TASK_COLUMNS.values())
 
 _NAMES: Final = (("task", "addressee"), ("task", "holder"))
 _CALLERS: Final = (("task", "submitter"), ("board_entry", "author"), ("work_read", "reader"))
 
 
-class SqlRenaming:
+class SqlRenaming(SqlSession):
     """See `RenamingTables`."""
-
-    _run: Run
 
     def open_naming(self, agent: str) -> list[Task]:
         found = self._run(
-            f"SELECT {_COLUMNS} FROM task WHERE ended IS NULL AND (addressee = ? OR holder = ?"
+            f"SELECT {COLUMNS} FROM task WHERE ended IS NULL AND (addressee = ? OR holder = ?"
             " OR submitter = ?) ORDER BY number",
             (agent, agent, AGENT + agent),
         )

@@ -8,14 +8,11 @@ from fleet.domain.rollout.rollout import Execution, Rollout
 from fleet.domain.rollout.states import ExecutionState, Why
 from fleet.store.rollout_port import Whole
 from fleet.store.work import rollout_rows as rows
-from fleet.store.work.sql_numbers import Run
+from fleet.store.work.sql_session import SqlSession
 
 
-class SqlRollouts:
+class SqlRollouts(SqlSession):
     """See `RolloutTables`."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
 
     def rollout(self, id_: str) -> Whole | None:
         found = self._run("SELECT text FROM rollout WHERE id = ?", (id_,))

@@ -29,6 +29,39 @@ class Wanted:
     states: Collection[TaskState] = ()
 
 
+class Claim(NamedTuple):
+    """Who wants the next task of which kinds."""
+
+    agent: str
+    group: str
+    kinds: tuple[str, ...]
+    now: float
+
+
+class Needs(NamedTuple):
+    """What a call will ask the tables for, as far as that is known before: so it is read in one go
+    for all that share a transaction. Whether it is right changes no answer.
+
+    Attributes:
+        task: the task that it is about, and may change.
+        ends: whether that task may end by it.
+        tasks: others of which it wants to know.
+        context, group: of which it wants to know how full they are.
+        holder: the agent of which it wants to know what it works at.
+    """
+
+    task: str = ""
+    ends: bool = False
+    tasks: tuple[str, ...] = ()
+    context: str = ""
+    group: str = ""
+    holder: str = ""
+    claim: Claim | None = None
+
+
+NOTHING: Final = Needs()
+
+
 class Fill(NamedTuple):
     """How full a group is: tasks that wait to be claimed, and tasks."""
 
@@ -58,7 +91,7 @@ class TaskTables(Protocol):
         ...
 
     def claim(self, agent: str, group: str, kinds: Sequence[str], now: float) -> Task | None:
-        """The first of `offered`, changed as by `life.claimed`, by one statement."""
+        """The first of `offered`, changed as by `life.claimed`."""
         ...
 
     def offered(

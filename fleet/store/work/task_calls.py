@@ -27,7 +27,7 @@ from fleet.domain.work.limits import (
 from fleet.domain.work.progress_report import ProgressReport
 from fleet.domain.work.task import Descriptor, Task
 from fleet.store.work.stored import AGENT, require_readable, require_stored
-from fleet.store.work.tables import WorkTables
+from fleet.store.work.tables import Needs, WorkTables
 from fleet.store.work_records import Changed, Context
 
 CHUNK: Final = 500
@@ -68,6 +68,13 @@ def submit(tables: WorkTables, asked: Task, now: float) -> tuple[Task, bool]:
     if waits is None:
         task = _save(tables, task, life.broken(task, now))
     return task, True
+
+
+def needs_of(asked: Task) -> Needs:
+    """Of `submit`."""
+    tasks = () if asked.parent is None else (asked.parent,)
+    holder = asked.by.removeprefix(AGENT) if asked.by.startswith(AGENT) else ""
+    return Needs(asked.id, tasks=tasks, context=asked.context, group=asked.group, holder=holder)
 
 
 def _require_inputs(tables: WorkTables, asked: Task, context: Context | None, now: float) -> None:

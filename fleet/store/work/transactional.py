@@ -12,7 +12,7 @@ from fleet.domain.work import life
 from fleet.domain.work.task import Descriptor, Task
 from fleet.store import cursors
 from fleet.store.work import board_calls, task_calls
-from fleet.store.work.tables import Wanted, WorkTables
+from fleet.store.work.tables import NOTHING, Claim, Needs, Wanted, WorkTables
 from fleet.store.work_records import Changed, Context, Entry, Read, TaskPage, WorkCounts
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Transactions(Protocol):
     """Runs a function over the tables, whole or not at all; its error is raised here."""
 
-    def write(self, work: Callable[[WorkTables], T]) -> Awaitable[T]: ...
+    def write(self, work: Callable[[WorkTables], T], needs: Needs = NOTHING) -> Awaitable[T]: ...
 
     def read(self, work: Callable[[WorkTables], T]) -> Awaitable[T]:
         """The same of what only reads; sees whole transactions, and all that were answered."""
@@ -38,7 +38,8 @@ class TransactionalWork:
     # A task's life
 
     async def submit(self, task: Task, now: float) -> tuple[Task, bool]:
-        return await self._write(lambda tables: task_calls.submit(tables, task, now))
+        needs = task_calls.needs_of(task)
+        return await self._write(lambda tables: task_calls.submit(tables, task, now), needs)
 
     async def get(self, id_: str, group: str | None = None) -> Task:
         return await self._read(lambda tables: task_calls.find(tables, id_, group))
@@ -80,13 +81,16 @@ class TransactionalWork:
         known = task_calls.known_kinds(kinds)
         if not known:
             return None
-        return await self._write(lambda tables: tables.claim(agent, group, known, now))
+        needs = Needs(claim=Claim(agent, group, tuple(known), now))
+        return await self._write(lambda tables: tables.claim(agent, group, known, now), needs)
 
     async def renew(
         self, id_: str, agent: str, epoch: int, progress: int, now: float, *, result: bool = False
     ) -> Task:
         renew = partial(task_calls.renew, id_=id_, agent=agent, epoch=epoch, result=result)
-        return await self._write(lambda tables: renew(tables, progress=progress, now=now))
+        return await self._write(
+            lambda tables: renew(tables, progress=progress, now=now), Needs(id_)
+        )
 
     async def finish(
         self,
@@ -99,27 +103,32 @@ class TransactionalWork:
         now: float,
     ) -> Changed:
         end = task_calls.End(agent, epoch, state, tuple(output), reason)
-        return await self._write(lambda tables: task_calls.finish(tables, id_, end, now))
+        needs = Needs(id_, ends=True)
+        return await self._write(lambda tables: task_calls.finish(tables, id_, end, now), needs)
 
     async def cancel(self, id_: str, group: str | None, now: float) -> Changed:
         return await self._write(
             lambda tables: task_calls.change(
                 tables, id_, group, lambda task: life.canceled(task, now), now
-            )
+            ),
+            Needs(id_, ends=True),
         )
 
     async def give_input(
         self, id_: str, group: str | None, more: Sequence[Descriptor], now: float
     ) -> Changed:
         return await self._write(
-            lambda tables: task_calls.give_input(tables, id_, group, more, now)
+            lambda tables: task_calls.give_input(tables, id_, group, more, now), Needs(id_)
         )
 
     async def approve(self, id_: str, approved: bool, now: float) -> Changed:
-        return await self._write(lambda tables: task_calls.approve(tables, id_, approved, now))
+        needs = Needs(id_, ends=True)
+        return await self._write(
+            lambda tables: task_calls.approve(tables, id_, approved, now), needs
+        )
 
     async def retry(self, id_: str, now: float) -> Changed:
-        return await self._write(lambda tables: task_calls.retry(tables, id_, now))
+        return await self._write(lambda tables: task_calls.retry(tables, id_, now), Needs(id_))
 
     async def expire(self, now: float, limit: int = 500) -> list[Task]:
         return await self._write(lambda tables: task_calls.expire(tables, now, limit))
@@ -139,7 +148,9 @@ class TransactionalWork:
         return await self._read(lambda tables: tables.untold(submitter, limit))
 
     async def acknowledge(self, submitter: str, ids: Collection[str], now: float) -> int:
-        return await self._write(lambda tables: task_calls.acknowledge(tables, submitter, ids))
+        return await self._write(
+            lambda tables: task_calls.acknowledge(tables, submitter, ids), Needs(tasks=tuple(ids))
+        )
 
     # Contexts and boards
 

@@ -16,11 +16,13 @@ import pytest
 from fleet.contract.work_vocabulary import TaskState
 from fleet.store.sqlite import FILE_NAME, SqliteStore
 from fleet.store.sqlite.migrations import STEPS
-from fleet.store.sqlite.work import tables
+from fleet.store.sqlite.work import SqliteStatements, tables
 from fleet.store.work import board_calls, task_calls
 from fleet.store.work.shared import SharedTransactions
 from fleet.store.work.sql import SqlWorkTables
+from fleet.store.work.statements import Question
 from fleet.store.work.tables import WorkTables
+from fleet.store.work.transactional import TransactionalWork
 from tests.support.old_release import HOMES
 from tests.support.stores import finish_upkeep
 from tests.support.telemetry import NOON
@@ -69,7 +71,9 @@ def steps_of_a_claim(database: sqlite3.Connection) -> int:
 
     database.set_progress_handler(counted, STEP)
     try:
-        task = tables(database).claim("larry", "lab", ["research", "review"], NOON + 5)
+        known = tables(database)
+        task = known.claim("larry", "lab", ["research", "review"], NOON + 5)
+        known.flush()
     finally:
         database.set_progress_handler(None, STEP)
     assert task is not None
@@ -87,18 +91,24 @@ async def test_a_claim_costs_the_same_however_many_wait(store: SqliteStore) -> N
     assert max(many) <= few * 1.5
 
 
-class Recorded(SqlWorkTables):
-    """Tables that remember each statement, and how SQLite would carry it out."""
+class Recorded(SqliteStatements):
+    """Statements that are remembered, with how SQLite would carry out each."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
+        super().__init__(database)
         self.plans: dict[str, list[str]] = {}
-        self._database = database
-        super().__init__(self._recorded)
 
-    def _recorded(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def run(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        self._plan(statement, values)
+        return super().run(statement, values)
+
+    def _many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._plan(statement, rows[0])
+        super()._many(statement, rows)
+
+    def _plan(self, statement: str, values: Sequence[Any]) -> None:
         plan = self._database.execute(f"EXPLAIN QUERY PLAN {statement}", values)
         self.plans[statement] = [detail for *_, detail in plan]
-        return self._database.execute(statement, values).fetchall()
 
 
 WHOLE = ("count(*) FROM task WHERE ended IS NULL GROUP BY", "SELECT number, id")
@@ -110,7 +120,8 @@ async def test_no_call_looks_through_all_tasks(store: SqliteStore) -> None:
     await keep(store.work, blob("x"))
     await store.close()
     with closing(sqlite3.connect(store.path, isolation_level=None)) as database:
-        known = Recorded(database)
+        recorded = Recorded(database)
+        known = SqlWorkTables(recorded)
         for number in (1, 2, 3):
             after = (task_id(1),) if number == 3 else ()
             task_calls.submit(known, asked(number, input=(blob("x"),), after=after), NOON)
@@ -130,10 +141,11 @@ async def test_no_call_looks_through_all_tasks(store: SqliteStore) -> None:
         known.unapproved("agent:boss")
         board_calls.forget_blobs(known, NOON + 9e6, 10)
         task_calls.forget(known, NOON + 9e9)
-    assert len(known.plans) > 40
+        known.flush()
+    assert len(recorded.plans) > 40
     scans = [
         f"{statement}: {detail}"
-        for statement, plan in known.plans.items()
+        for statement, plan in recorded.plans.items()
         for detail in plan
         if detail.startswith(("SCAN task", "SCAN t", "SCAN blob", "SCAN work_read"))
         and not any(word in statement for word in WHOLE)
@@ -147,6 +159,48 @@ async def test_calls_at_the_same_time_share_transactions(store: SqliteStore) -> 
     store._database.set_trace_callback(lambda s: commits.append(s) if s == "COMMIT" else None)
     await asyncio.gather(*(store.work.submit(asked(n), NOON) for n in range(200)))
     assert len(commits) < 40, "not one for each"
+
+
+class Counted(SqliteStatements):
+    """Statements that are counted; a set of rows, and of questions, is one."""
+
+    count = 0
+
+    def run(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        Counted.count += 1
+        return super().run(statement, values)
+
+    def ask(self, questions: Sequence[Question]) -> list[list[tuple[Any, ...]]]:
+        before = Counted.count
+        answers = super().ask(questions)
+        Counted.count = before + 1
+        return answers
+
+    def _many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        Counted.count += 1
+        super()._many(statement, rows)
+
+
+async def test_calls_at_the_same_time_share_statements(store: SqliteStore) -> None:
+    def counted(database: sqlite3.Connection) -> SqlWorkTables:
+        return SqlWorkTables(Counted(database))
+
+    work = TransactionalWork(
+        SharedTransactions(counted, sqlite3.Error, store._write_soon, store._read)
+    )
+    took = []
+    for first, count in ((0, 2), (100, 40)):
+        Counted.count = 0
+        numbers = range(first, first + count)
+        await asyncio.gather(*(work.submit(asked(n), NOON) for n in numbers))
+        tasks = await asyncio.gather(
+            *(work.claim(f"agent-{n}", "lab", ["research"], NOON) for n in numbers)
+        )
+        await asyncio.gather(*(ended(work, task) for task in tasks if task))
+        took.append(Counted.count)
+    few, many = took
+    assert many <= few, "a context is opened but once"
+    assert (await work.counts(NOON)).ended == {TaskState.COMPLETED: 42}
 
 
 async def test_a_call_that_fails_half_way_leaves_nothing_and_spoils_no_other(
