@@ -13,6 +13,7 @@ A command is a list of words and never meets a shell; `{version}` and `{snapshot
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import json
 import re
 import sys
@@ -105,6 +106,13 @@ class UpdatePlan:
     environment: tuple[str, ...] = ()
     pinned: frozenset[str] = frozenset()
     back: Argv = ()
+
+    @property
+    def what(self) -> str:
+        """Stands for what is updated and started, whatever the agent is called; two agents may have
+        the same program. Where the sidecar is installed counts for nothing."""
+        words = [[w for w in argv if w != sys.executable] for argv in (self.current, self.restart)]
+        return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
     def allows(self, version: str) -> bool:
         """Whether this version may be asked for."""

@@ -9,10 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fleet.contract.timestamps import timestamp, ulid
+from fleet.provisioning.registry import Registry
+from fleet.tokens import Tokens
 from tests.support.updatable import Updatable
 from tests.support.work_hub import WorkHub
 
@@ -121,6 +124,20 @@ class Machines:
         while not self._done.wait(0.3):
             for machine in self.each.values():
                 machine.say()
+
+    def rename(self, old: str, new: str) -> None:
+        """As `fleet agent rename OLD NEW --now` has it; its sidecar is to be started anew."""
+        home, tokens = self.hub.served.home, self.hub.served.tokens
+        registry = Registry(home)
+        known = registry.agents() or {}
+        registry.save(replace(known[old], name=new))
+        tokens[new] = tokens.pop(old)
+        Tokens(home).rename_agent(old, new)
+        machine = self.each[old]
+        machine.name = new
+        self.each = {one.name: one for one in self.each.values()}
+        self.hub.done("POST", f"/v1/agents/{old}/rename", "operator", {"to": new})
+        registry.revoke(old, time.time())
 
     def rollout(self, version: str, agents: Sequence[str] = (), **more: Any) -> str:
         """A rollout that was started; its id."""

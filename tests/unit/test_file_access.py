@@ -40,6 +40,7 @@ MAY_CHANGE: Final = {
     "agent_sidecar/work/update/attempt.py": "an order on its way, in memory",
     "agent_sidecar/work/update/commands.py": "what a command says, in a file without a name",
     "agent_sidecar/work/update/ready.py": "versions of a package, in the folder that is for them",
+    "agent_sidecar/work/update/recovery.py": "names, of what another sidecar of ours kept",
     "agent_sidecar/work/task_folder.py": "a new folder of our own; what is in it by descriptor",
     "fleet/__main__.py": "/dev/null",
     "fleet/auditor/report/archive.py": "a report that its log could not take, in the home",

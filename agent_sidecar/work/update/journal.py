@@ -14,6 +14,9 @@ from fleet.contract.vocabulary import Word
 
 FILE: Final = "update.json"
 
+SNAPSHOT: Final = "snapshot"
+"""The folder beside it for what a plan keeps before it changes anything."""
+
 
 class Phase(Word):
     """How far the last update came."""
@@ -30,12 +33,13 @@ UNFINISHED: Final = frozenset({Phase.CHANGING, Phase.GOING_BACK})
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """The last update: of which rollout, to which version, from which."""
+    """The last update: of which rollout, to which version, from which. `what`: see `UpdatePlan`."""
 
     rollout: str
     version: str
     before: str
     phase: Phase
+    what: str = ""
 
 
 class Journal:

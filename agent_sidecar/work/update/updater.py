@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent_sidecar.work.update.commands import Commands
-from agent_sidecar.work.update.journal import UNFINISHED, Journal, Note, Phase
+from agent_sidecar.work.update.journal import SNAPSHOT, UNFINISHED, Journal, Note, Phase
 from agent_sidecar.work.update_plan import Argv, Rollback, UpdatePlan, filled
 from fleet.contract import trusted_path
 from fleet.contract.update_words import UpdateAction, UpdateOrder, UpdateStep, is_plain
@@ -34,7 +34,7 @@ class Updater:
         self._plan = plan
         self._commands = commands
         self._journal = Journal(state)
-        self._snapshot = state / "snapshot"
+        self._snapshot = state / SNAPSHOT
         self._on_step = on_step
         self._called_off = called_off
 
@@ -77,7 +77,7 @@ class Updater:
                 return TaskReason.SNAPSHOT_FAILED
         if self._called_off():
             return TaskReason.CANCEL_ASKED
-        note = Note(order.rollout, version, before, Phase.CHANGING)
+        note = Note(order.rollout, version, before, Phase.CHANGING, plan.what)
         self._journal.write(note)
         self._on_step(UpdateStep.INSTALLING)
         good = self._run(plan.install, version) and self._start()
@@ -102,7 +102,8 @@ class Updater:
         if note is None or note.rollout != order.rollout:
             if not self._may_go_back(order):
                 return TaskReason.VERSION_REFUSED
-            note = Note(order.rollout, order.leaving, order.version, Phase.INSTALLED)
+            what = self._plan.what
+            note = Note(order.rollout, order.leaving, order.version, Phase.INSTALLED, what)
         done = note.phase is Phase.BACK or self._current() == note.before
         if done and note.before and self._is_well(note.before):
             return None

@@ -185,3 +185,36 @@ def test_a_sidecar_killed_in_the_middle_goes_back_at_its_next_start(
     assert over(machines, id_)["state"] == "completed", "and not well"
     wait_until(lambda: machines.states(id_)["ivy"] == "rolled-back", LONG, "the hub's word")
     assert machines["ivy"].agent.runs == "1.0"
+
+
+def test_a_sidecar_renamed_in_the_middle_goes_back_and_tells_under_the_new_name(
+    fleet: Callable[..., Machines],
+) -> None:
+    machines = fleet("jay").start()
+    known(machines, "jay")
+    id_ = machines.rollout("slow", timeout=20)
+    wait_until(lambda: machines["jay"].agent.installed == ["slow"], LONG, "its installation")
+    machines["jay"].kill()
+    machines.rename("jay", "june")
+    june = machines["june"].start()
+    wait_until(lambda: june.agent.installed == ["slow", "1.0"], LONG, "its way back")
+    wait_until(lambda: machines.states(id_) == {"june": "rolled-back"}, LONG, "the hub's word")
+    assert june.agent.runs == "1.0"
+    assert over(machines, id_)["state"] == "completed", "and not well"
+
+
+def test_a_rollout_that_is_running_follows_a_rename_and_asks_nobody_twice(
+    fleet: Callable[..., Machines],
+) -> None:
+    machines = fleet("kim", "lee").start()
+    known(machines, "kim", "lee")
+    id_ = machines.rollout("2.0", waves="1,100%", soak=4, verify=60)
+    wait_until(lambda: machines.states(id_)["kim"] == "soaking", LONG, "the first one's soak")
+    for old, new in (("kim", "kit"), ("lee", "lea")):  # one in its soak, one that waits
+        machines[old].kill()
+        machines.rename(old, new)
+        machines[new].start()
+    assert over(machines, id_)["state"] == "completed"
+    assert machines.states(id_) == {"kit": "committed", "lea": "committed"}
+    for machine in machines.each.values():
+        assert machine.agent.installed == ["2.0"]
