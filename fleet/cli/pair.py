@@ -7,11 +7,19 @@ from urllib.parse import quote
 
 import click
 
-from fleet.cli.common import note, table, with_output, with_settings, write_json, write_jsonl
+from fleet.cli.common import (
+    note,
+    paint,
+    table,
+    with_output,
+    with_settings,
+    write_json,
+    write_jsonl,
+)
 from fleet.hub_client import HubClient
 from fleet.settings import Settings
 
-HEADINGS = ("pair", "phase", "active", "standby", "auto", "epoch", "since")
+HEADINGS = ("pair", "phase", "why", "active", "standby", "auto", "epoch", "since")
 
 
 @click.group(invoke_without_command=True)
@@ -47,7 +55,10 @@ def row(one: dict[str, Any]) -> tuple[str, ...]:
     """A line of the list."""
     active, standby = (_member(member) for member in one["members"])
     auto = "yes" if one["auto"] else "no"
-    return one["pair"], one["phase"], active, standby, auto, str(one["epoch"]), one["since"]
+    phase = paint("critical", one["phase"]) if one["needs_person"] else one["phase"]
+    return (
+        one["pair"], phase, one["cause"], active, standby, auto, str(one["epoch"]), one["since"],
+    )  # fmt: skip
 
 
 def _member(member: dict[str, Any]) -> str:
@@ -81,9 +92,8 @@ def _show(answer: dict[str, Any], output: str) -> None:
         for one in answer["members"]
     ]
     click.echo(table(headings, rows))
-    if answer["phase"] == "manual":
-        note("a person must decide: is the active agent stopped?")
-        note(f"Then: fleet pair failover {answer['pair']} --stopped")
+    if asked := answer["needs_person"]:
+        note(f"a person is needed: {asked['look']}: {asked['command']}")
 
 
 def _word(said: bool | None) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from fleet.domain import hub_alerts
-from fleet.domain.agent_record import STATUS_TS, AgentRecord
+from fleet.domain.agent_record import SINCE, STATUS_TS, AgentRecord
 from fleet.domain.agent_view import AgentView, worst_first
 from fleet.domain.by_verdict import ByVerdict
 from fleet.domain.config_groups import ConfigGroups
@@ -180,6 +180,19 @@ class RosterViews:
     def views(self, now: float) -> list[AgentView]:
         """Everyone at `now`, worst first, then by name."""
         return worst_first(self.view(name, now) for name in self.names())
+
+    def silences(self, verdicts: Collection[Verdict]) -> tuple[list[float], int]:
+        """Since when each is so who is enrolled and did not say goodbye, and how many are enrolled.
+        Without a view of each, and without a look at who is well: failover asks twice a second."""
+        parts = self.by_verdict()
+        found = [
+            since
+            for of in verdicts
+            for name in parts.get(of, ())
+            if self._is_enrolled(name) and not self._records[name].reported.goodbye
+            if (since := self._records[name].number(SINCE)) is not None
+        ]
+        return found, self.members_count
 
     def counts(self) -> dict[Verdict, int]:
         """Agents by the verdict of the last tick or message; who was never heard is unknown."""

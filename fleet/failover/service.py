@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet.contract.errors import FleetError
@@ -19,12 +20,13 @@ from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain.agent_view import AgentView
 from fleet.domain.events import Event, Fact
 from fleet.domain.failover import fleet_silence
+from fleet.domain.failover.advice import advice
 from fleet.domain.failover.errors import PairError, UnknownPairError
 from fleet.domain.failover.lease_book import LeaseBook
 from fleet.domain.failover.life import Known, Step, needs_a_person, renamed, step, taken
 from fleet.domain.failover.pair import TTL, Cause, Pair, Phase
 from fleet.domain.failover.settling import Settling
-from fleet.domain.failover.signs import Presence, Signs, said_by, signs_of
+from fleet.domain.failover.signs import SILENT, Presence, Signs, said_by, signs_of
 from fleet.domain.hub_clock import Step as ClockStep
 from fleet.domain.severities import severity_of
 from fleet.failover.leases import LeaseSender
@@ -62,14 +64,16 @@ class FailoverService:
         self._sources = SecondSource()
         self._settling = Settling()
         self._lock = asyncio.Lock()
-        self._frozen = False
-        hub.on_step.append(self._move)
+        self._frozen = self._loaded = False
+        self.steps: list[ClockStep] = []
+        hub.on_step.append(self.steps.append)
         hub.committer.on_rename.append(self.rename)
 
     async def run(self) -> None:
         self.book = LeaseBook(time.monotonic())
         self.leases = LeaseSender(self._hub, self.book)
         self._sources = SecondSource()
+        self._loaded = False  # another hub may have led since
         try:
             await self._run()
         finally:
@@ -78,23 +82,43 @@ class FailoverService:
     async def _run(self) -> None:
         while True:
             try:
-                async with self._lock:
-                    await self._load()
-                break
-            except FleetError:
-                await asyncio.sleep(TICK)
-        while True:
-            try:
-                async with self._lock:
+                async with self._turn():
                     await self._look()
             except FleetError as error:  # the store is away: nothing changes hands meanwhile
                 _log.error("failover waits: %s", str(error).replace("\n", "; "))
             await asyncio.sleep(TICK)
 
-    async def _load(self) -> None:
-        stored = await self._store.all()
-        self._pairs = {pair.name: pair for pair in stored if not pair.removed}
-        self._removed = {pair.name: pair for pair in stored if pair.removed}
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One at a time, over what is stored, in the hub's present time.
+
+        Raises:
+            StoreError: it cannot be had, or not be kept.
+        """
+        async with self._lock:
+            if not self._loaded:
+                stored = await self._store.all()
+                self._pairs = {pair.name: pair for pair in stored if not pair.removed}
+                self._removed = {pair.name: pair for pair in stored if pair.removed}
+                self._loaded = True
+            while self.steps:
+                await self._move(self.steps[0])
+                del self.steps[0]
+            yield
+
+    async def _move(self, by: ClockStep) -> None:
+        """The hub's time moved: so do the times of pairs."""
+        moved = [
+            replace(
+                pair,
+                since=by.moved(pair.since),
+                failed_over=None if pair.failed_over is None else by.moved(pair.failed_over),
+            )
+            for pair in self._pairs.values()
+        ]
+        if moved:
+            await self._store.save(*moved)
+        self._pairs = {pair.name: pair for pair in moved}
 
     # --- each second
 
@@ -106,10 +130,8 @@ class FailoverService:
         views = {a: roster.view(a, now) for pair in self._pairs.values() for a in pair.agents}
         for agent, view in views.items():
             self.book.hear(agent, view.boot, view.seq, time.monotonic())
-        # A view of each of 100,000 takes seconds; whoever is silent was late by the last tick.
-        parts = roster.by_verdict()
-        quiet = (roster.view(name, now) for of in fleet_silence.QUIET for name in parts.get(of, ()))
-        self._frozen = fleet_silence.is_in_doubt(quiet, roster.members_count, now)
+        silences, enrolled = roster.silences(SILENT)
+        self._frozen = fleet_silence.is_in_doubt(silences, enrolled, now)
         for pair in list(self._pairs.values()):
             await self._look_at(pair, views, now)
         await self._tell(views)
@@ -134,7 +156,8 @@ class FailoverService:
         gone = True if True in answers else False if False in answers else None
         signs = signs_of(active, gone)
         settled = self._settling.look(pair, signs, self._hub.committer.now())
-        return Known(signs, other, over, self._frozen or deaf, settled)
+        led = self.book.has_led(time.monotonic())
+        return Known(signs, other, over, self._frozen or deaf, settled, led)
 
     async def _change(self, before: Pair, after: Pair) -> None:
         """Stored before anybody hears of it."""
@@ -174,12 +197,6 @@ class FailoverService:
         if events:
             await committer.write(events)
 
-    def _move(self, by: ClockStep) -> None:
-        """The hub's time moved: so do the times of pairs."""
-        for name, pair in self._pairs.items():
-            last = None if pair.failed_over is None else by.moved(pair.failed_over)
-            self._pairs[name] = replace(pair, since=by.moved(pair.since), failed_over=last)
-
     # --- doors
 
     async def create(self, name: str, active: str, standby: str, *, auto: bool) -> dict[str, Any]:
@@ -187,7 +204,7 @@ class FailoverService:
         Raises:
             PairError: the name is taken, an agent is not enrolled, or is in another pair.
         """
-        async with self._lock:
+        async with self._turn():
             self._check(name, active, standby)
             before = self._removed.get(name)
             epoch = before.epoch + 1 if before else 1
@@ -223,7 +240,7 @@ class FailoverService:
         Raises:
             UnknownPairError: there is none.
         """
-        async with self._lock:
+        async with self._turn():
             pair = self._pair(name)
             gone = replace(pair, removed=True)
             await self._store.save(gone)
@@ -241,14 +258,14 @@ class FailoverService:
     async def rename(self, old: str, new: str) -> None:
         """An agent is called something else: its pair goes on with it, under a new epoch. Where the
         new name is in a pair already, the pair keeps the old one, which is never heard again."""
-        async with self._lock:
-            await self._load()  # also before the first look
+        async with self._turn():
+            now = self._hub.committer.now()
             elsewhere = [pair.name for pair in self._pairs.values() if new in pair.agents]
             for pair in [pair for pair in self._pairs.values() if old in pair.agents]:
                 if elsewhere:
                     _log.warning("pair %s keeps %s: %s is in %s", pair.name, old, new, elsewhere[0])
                     continue
-                await self._change(pair, renamed(pair, old, new, self._hub.committer.now()))
+                await self._change(pair, renamed(pair, old, new, now))
                 self.book.rename(old, new)
                 self._settling.forget(pair.name)
 
@@ -259,7 +276,7 @@ class FailoverService:
         Raises:
             PairError: it cannot be done now.
         """
-        async with self._lock:
+        async with self._turn():
             pair = self._pair(name)
             now = self._hub.committer.now()
             active, standby = (self._signs(agent, now) for agent in pair.agents)
@@ -283,9 +300,9 @@ class FailoverService:
             UnknownPairError: there is none.
         """
         pair, now = self._pair(name), self._hub.committer.now()
-        members = []
-        for agent, role in zip(pair.agents, pair.roles(), strict=True):
-            signs = self._signs(agent, now)
+        members, known = [], [self._signs(agent, now) for agent in pair.agents]
+        asked = advice(pair, known[0].presence, known[1].presence, now)
+        for agent, role, signs in zip(pair.agents, pair.roles(), known, strict=True):
             said = signs.said
             members.append({
                 "agent": agent, "role": role.value, "presence": signs.presence.value,
@@ -295,7 +312,8 @@ class FailoverService:
             "pair": pair.name, "phase": pair.phase.value, "cause": pair.cause.value,
             "auto": pair.auto, "epoch": pair.epoch, "since": timestamp(pair.since),
             "failed_over": timestamp(pair.failed_over) if pair.failed_over is not None else None,
-            "frozen": self._frozen, "ttl": TTL, "members": members,
+            "frozen": self._frozen, "needs_person": asdict(asked) if asked else None, "ttl": TTL,
+            "members": members,
         }  # fmt: skip
 
     def all(self) -> list[dict[str, Any]]:

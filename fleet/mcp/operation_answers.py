@@ -47,7 +47,7 @@ def pairs_answer(found: Sequence[Mapping[str, Any]], words: Words) -> str:
     """Pairs, those that wait for a person first."""
     if not found:
         return "NONE: there is no pair."
-    manual = [one for one in found if one["phase"] == Phase.MANUAL]
+    manual = [one for one in found if one["needs_person"] is not None]
     frozen = any(one["frozen"] is True for one in found)
     verdict = "MANUAL" if manual else "FROZEN" if frozen else "OK"
     lines = [f"{verdict}: {len(manual)} of {len(found)} pairs wait for a person."]
@@ -110,7 +110,7 @@ def _pair_line(one: Mapping[str, Any], words: Words) -> str:
     where = f"{word(Phase, one['phase'])} ({word(Cause, one['cause'])})"
     told = f"{where}, epoch {say.number(one['epoch'])}"
     step = (
-        "; a person must say whether the first is stopped" if one["phase"] == Phase.MANUAL else ""
+        "; a person must look at the first, and decide" if one["needs_person"] is not None else ""
     )
     return f"{' and '.join(members)}: {told}, {auto}{step}"
 

@@ -107,8 +107,9 @@ STEPS: Final[dict[str, tuple[str, ...]]] = {
         "It ends when this agent is back as the standby; fleet pair failover changes them again.",
     ),
     HubAlertCode.FAILOVER_MANUAL: (
+        "fleet pair show NAME says why, and what then.",
         "Is the agent that was active really stopped? Nobody could make sure: look at its machine.",
-        "Then: fleet pair failover NAME --stopped.",
+        "One that was promoted and did not begin: try `activate` of its pair file there.",
     ),
     HubAlertCode.FAILOVER_FROZEN: (
         "Is it the broker or the network? fleet doctor.",

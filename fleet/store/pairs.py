@@ -22,8 +22,8 @@ class PairStore(Protocol):
         """By name."""
         ...
 
-    async def save(self, pair: Pair) -> None:
-        """Durable when it returns; takes the place of one of the same name."""
+    async def save(self, *pairs: Pair) -> None:
+        """Durable when it returns, all or none; each takes the place of one of the same name."""
         ...
 
     async def remove(self, name: str) -> None:
@@ -51,10 +51,15 @@ class SqlPairs:
 
         return await self._read(ask)
 
-    async def save(self, pair: Pair) -> None:
+    async def save(self, *pairs: Pair) -> None:
         statement = "INSERT INTO pair VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET state = ?"
-        text = json.dumps(asdict(pair))
-        await self._write(lambda tables: tables.run(statement, (pair.name, text, text)))
+
+        def keep(tables: Any) -> None:
+            for pair in pairs:
+                text = json.dumps(asdict(pair))
+                tables.run(statement, (pair.name, text, text))
+
+        await self._write(keep)
 
     async def remove(self, name: str) -> None:
         await self._write(lambda tables: tables.run("DELETE FROM pair WHERE name = ?", (name,)))
@@ -69,8 +74,8 @@ class InMemoryPairs:
     async def all(self) -> list[Pair]:
         return [self._kept[name] for name in sorted(self._kept)]
 
-    async def save(self, pair: Pair) -> None:
-        self._writable()[pair.name] = pair
+    async def save(self, *pairs: Pair) -> None:
+        self._writable().update({pair.name: pair for pair in pairs})
 
     async def remove(self, name: str) -> None:
         self._writable().pop(name, None)

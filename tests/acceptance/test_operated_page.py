@@ -157,7 +157,7 @@ def test_a_pair_that_waits_for_a_person_stands_first_with_the_next_step(
     assert "manual" in first
     assert "Epoch 3. Fails over by itself" in first
     assert "fleet pair failover desk --stopped" in first
-    assert "Is bot-a stopped?" in first
+    assert "is bot-a stopped?" in first
     assert "failover" not in page.locator(".lane").nth(1).inner_text()
 
 

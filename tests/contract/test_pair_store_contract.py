@@ -18,15 +18,19 @@ async def test_a_pair_is_kept_as_it_is_over_a_restart(place: Place) -> None:
     await store.pairs.save(PAIR)
     changed = replace(PAIR, phase=Phase.MANUAL, cause=Cause.TOO_SOON, epoch=8, removed=True)
     await store.pairs.save(changed)
-    await store.pairs.save(replace(PAIR, name="a"))
+    await store.pairs.save(replace(PAIR, name="a"), replace(PAIR, name="b"))
     await store.close()
 
     again: Store = place.store()
     again.open()
     try:
-        assert await again.pairs.all() == [replace(PAIR, name="a"), changed]
+        assert await again.pairs.all() == [
+            replace(PAIR, name="a"),
+            replace(PAIR, name="b"),
+            changed,
+        ]
         await again.pairs.remove("bots")
         await again.pairs.remove("nobody")
-        assert [pair.name for pair in await again.pairs.all()] == ["a"]
+        assert [pair.name for pair in await again.pairs.all()] == ["a", "b"]
     finally:
         await again.close()

@@ -12,13 +12,13 @@ export async function show(main) {
 
   return async function refresh() {
     const { pairs } = await get("/v1/pairs");
-    const decide = pairs.filter(({ phase }) => phase === Phase.MANUAL).length;
+    const decide = pairs.filter((one) => one.needs_person).length;
     const sentence = `${pairs.length} pairs, ${decide} wait for a person`;
     if (sentence !== said) say(sentence);
     said = sentence;
     redraw(frozen, pairs.some((one) => one.frozen)
       ? el("p", { role: "alert" }, "Too much of the fleet is silent at once: the broker is in doubt, and no pair fails over.") : []);
-    const first = (one) => (one.phase === Phase.MANUAL ? 0 : one.phase === Phase.STEADY ? 2 : 1);
+    const first = (one) => (one.needs_person ? 0 : one.phase === Phase.STEADY ? 2 : 1);
     redraw(list, pairs.length ? el("div", { class: "lanes" }, pairs.sort((a, b) => first(a) - first(b)).map(card))
       : el("p", {}, "No pair. Two agents of which one is active, never both: ",
         el("code", {}, "fleet pair create NAME --active AGENT --standby AGENT")));
@@ -26,13 +26,12 @@ export async function show(main) {
 }
 
 function card(one) {
-  const [holder] = one.members;
   const since = age((Date.now() - Date.parse(one.since)) / 1000);
   return el("section", { class: "lane" }, el("h2", {}, one.pair),
     el("p", {}, word(one.phase), ` for ${since}: ${MEANINGS.Phase[one.phase]} (${MEANINGS.Cause[one.cause] ?? one.cause}).`),
     el("p", { class: "quiet" }, `Epoch ${one.epoch}. ${one.auto ? "Fails over by itself" : "Changes by a person's word only"}`,
       one.failed_over ? `; did so last at ${clock(one.failed_over)}.` : "."),
-    el("ol", { class: "two" }, one.members.map(member)), next(one, holder));
+    el("ol", { class: "two" }, one.members.map(member)), next(one));
 }
 
 function member({ agent, role, presence, active, fences }) {
@@ -42,8 +41,7 @@ function member({ agent, role, presence, active, fences }) {
     el("p", {}, told), el("p", { class: "quiet" }, `${role}: ${MEANINGS.PairRole[role]}`));
 }
 
-function next(one, holder) {
-  if (one.phase !== Phase.MANUAL) return null;
-  return el("div", { class: "asks" }, el("p", {}, "Is ", el("strong", {}, holder.agent), " stopped? Look where it runs. If it is: ",
-    el("code", {}, `fleet pair failover ${one.pair} --stopped`), ". Two that are active at once are worse than none."));
+function next({ needs_person: asked }) {
+  return asked && el("div", { class: "asks" },
+    el("p", {}, `A person is needed: ${asked.look}: `, el("code", {}, asked.command), ". Two that are active at once are worse than none."));
 }

@@ -55,6 +55,10 @@ class LeaseBook:
         until = max(self._until.get(agent, 0.0), self._start + TTL)
         return now >= until + GRACE
 
+    def has_led(self, now: float) -> bool:
+        """Whether this hub has led for as long as any lease of the one before it could last."""
+        return now >= self._start + TTL + GRACE
+
     def rename(self, old: str, new: str) -> None:
         """What `old` was given holds until it is over, whatever it is called: `new` is the same."""
         if old in self._until:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from fleet.contract.vocabulary import Word
-from fleet.domain.failover.pair import APART, GRACE, SETTLE, TTL, Cause, Pair, Phase
+from fleet.domain.failover.pair import APART, BEGIN, GRACE, SETTLE, TTL, Cause, Pair, Phase
 from fleet.domain.failover.signs import Presence, Signs
 
 
@@ -56,13 +56,15 @@ SAME_EPOCH: Final = frozenset({Step.BEGUN, Step.STOP})
 class Known:
     """What is known at a moment. `over`: every lease of the active agent is over, and it has had
     the time to lay down; `frozen`: the broker is in doubt; `settled`: both sources have found the
-    active agent well in its present role."""
+    active agent well in its present role; `led`: this hub has led for as long as a lease lasts, so
+    that who would speak has spoken."""
 
     active: Signs
     standby: Signs
     over: bool
     frozen: bool = False
     settled: bool = False
+    led: bool = True
 
 
 def renamed(pair: Pair, old: str, new: str, now: float) -> Pair:
@@ -104,16 +106,17 @@ def taken(pair: Pair, what: Step, cause: Cause, now: float) -> Pair:
 def _next(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] | None:
     active, standby = known.active.presence, known.standby.presence
     if pair.phase is Phase.STEADY:
-        if active is Presence.UNKNOWN and known.over and not known.frozen:
-            return Step.STOP, Cause.UNHEARD
-        return _on_death(pair, standby, now) if _is_dead(pair, known, now) else None
+        if _is_dead(pair, known, now):
+            return _on_death(pair, standby, now)
+        return (Step.STOP, Cause.UNHEARD) if _is_lost(known) else None
     if pair.phase is Phase.FENCING:
         return _while_fencing(pair, known)
     if pair.phase is Phase.PROMOTING:
-        if known.active.said and known.active.said.has_begun(pair.epoch):
+        if _has_begun(pair, known):
             return Step.BEGUN, pair.cause
-        return (Step.STUCK, Cause.NOT_BEGUN) if _is_dead(pair, known, now) else None
-    if active is Presence.UP:
+        late = known.led and not known.frozen and now - pair.since >= BEGIN
+        return (Step.STUCK, Cause.NOT_BEGUN) if late or _is_dead(pair, known, now) else None
+    if active is Presence.UP and (pair.cause is not Cause.NOT_BEGUN or _has_begun(pair, known)):
         return Step.BACK, Cause.RETURNED
     ready = active is Presence.DOWN and standby is Presence.UP and not known.frozen
     if pair.cause in WAITS_FOR_SIGNS and ready and pair.auto:
@@ -121,6 +124,18 @@ def _next(pair: Pair, known: Known, now: float) -> tuple[Step, Cause] | None:
         # Who waits for a standby has waited out the pause between two changes before.
         return found if found[0] is Step.CHANGE or pair.cause is not Cause.UNHEARD else None
     return None
+
+
+def _has_begun(pair: Pair, known: Known) -> bool:
+    said = known.active.said
+    return said is not None and said.has_begun(pair.epoch)
+
+
+def _is_lost(known: Known) -> bool:
+    """Nothing is heard of the active agent, so that nobody is active once it has fenced itself; and
+    no second source says that it is down."""
+    silent = known.active.presence is not Presence.UP and not known.active.by_checks
+    return silent and known.over and not known.frozen
 
 
 def _is_dead(pair: Pair, known: Known, now: float) -> bool:

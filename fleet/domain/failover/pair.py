@@ -31,6 +31,11 @@ active agent well before: what they know may be from when it stood by, and its s
 minute."""
 
 
+BEGIN: Final = 90.0
+"""Seconds after which a person is asked, where the one that was made active has not said that it
+has begun: its start may take a minute, and one that fails is tried again until then."""
+
+
 class Phase(Word):
     """Where a pair is."""
 
@@ -46,13 +51,13 @@ class Cause(Word):
     CREATED = "created", "it was made so"
     DOWN = "down", "the active agent is down, by two sources"
     ASKED = "asked", "an operator asked for it"
-    RETURNED = "returned", "the agent that was active is back, and nobody took over"
+    RETURNED = "returned", "the agent that is named active is there after all"
     NOT_AUTO = "not-auto", "the active agent is down, and the pair does not fail over by itself"
     TOO_SOON = "too-soon", "the active agent is down, less than an hour after the last failover"
     STANDBY_DOWN = "standby-down", "the active agent is down, and the standby is not up"
     UNHEARD = "unheard", "nothing is heard of the active agent, and its lease is over"
     NOT_FENCEABLE = "not-fenceable", "the active agent did not lay down, and does not fence itself"
-    NOT_BEGUN = "not-begun", "the standby was promoted and went down before it began"
+    NOT_BEGUN = "not-begun", "the standby was promoted, and did not begin"
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ EXECUTION: Final = {
 MEMBER: Final = {"agent": "ada", "role": "active", "presence": "up", "active": True, "fences": True}
 PAIR: Final[dict[str, Any]] = {
     "pair": NAME, "phase": "manual", "cause": "down", "auto": True, "epoch": 3, "frozen": True,
-    "members": [MEMBER, MEMBER],
+    "needs_person": {"look": NAME, "command": NAME}, "members": [MEMBER, MEMBER],
 }  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def test_no_field_of_a_pair_reaches_a_model(field: str) -> None:
     told = pairs_answer([one, PAIR], Words())
     assert not any(text in told for text in TEXTS)
     assert "ada (active, up, fences itself)" in told
-    assert "manual (down), epoch 3, fails over by itself; a person must say" in told
+    assert "manual (down), epoch 3, fails over by itself; a person must look" in told
 
 
 @pytest.mark.parametrize(

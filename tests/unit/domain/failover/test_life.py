@@ -8,8 +8,9 @@ import pytest
 
 from fleet.contract.vocabulary import Check, PairRole, Plane
 from fleet.domain.agent_view import AgentView, PlaneView
+from fleet.domain.failover.advice import advice
 from fleet.domain.failover.life import Known, Step, needs_a_person, step, taken
-from fleet.domain.failover.pair import SETTLE, TTL, Cause, Pair, Phase
+from fleet.domain.failover.pair import BEGIN, SETTLE, TTL, Cause, Pair, Phase
 from fleet.domain.failover.settling import Settling
 from fleet.domain.failover.signs import Presence, Said, Signs, signs_of
 from fleet.domain.verdict import Verdict
@@ -140,3 +141,74 @@ def test_nobody_is_made_active_who_was_never_heard() -> None:
     assert step(new, Known(laid_down, NEVER_HEARD, over=True), AT + 60) is new
     assert needs_a_person(new, AT + 60)
     assert step(new, Known(laid_down, Signs(False), over=True), AT + 61).active == "ada"
+
+
+def promoted() -> Pair:
+    return Pair("p", "bob", "ada", auto=True, epoch=7, phase=Phase.PROMOTING, since=AT)
+
+
+STANDS_BY = Said(7, active=False, fences=True)
+SILENT_BY_ONE = Signs(True, None, STANDS_BY)
+TRIES = Signs(False, said=Said(6, active=True, fences=False))
+"""Its `activate` fails again and again."""
+
+
+@pytest.mark.parametrize("bob", [NEVER_HEARD, SILENT_BY_ONE, TRIES, Signs(False)])
+def test_who_was_promoted_and_does_not_begin_calls_for_a_person_in_the_end(bob: Signs) -> None:
+    pair = promoted()
+    known = Known(bob, Signs(False), over=True)
+    assert step(pair, known, AT + BEGIN - 1) is pair
+    assert step(pair, replace(known, frozen=True), AT + BEGIN) is pair, "it is the broker"
+    assert step(pair, replace(known, led=False), AT + BEGIN) is pair, "it may be about to say so"
+    after = step(pair, known, AT + BEGIN)
+    assert (after.phase, after.cause, after.active) == (Phase.MANUAL, Cause.NOT_BEGUN, "bob")
+    assert needs_a_person(after, AT + BEGIN)
+    assert after.roles() == (PairRole.ACTIVE, PairRole.MANUAL), "it may still begin, and alone"
+    up = replace(known, active=TRIES)
+    assert step(after, up, AT + 600) is after, "to be up is not to have begun"
+    begun = replace(known, active=Signs(False, said=Said(after.epoch, active=True, fences=True)))
+    assert step(after, begun, AT + 601).phase is Phase.STEADY
+    assert taken(after, Step.FENCED, Cause.ASKED, AT + 602).active == "ada", "or a person says so"
+
+
+def test_who_falls_silent_by_one_source_alone_calls_for_a_person_once_its_lease_is_over() -> None:
+    pair = Pair("p", "ada", "bob", auto=True, epoch=7, since=AT)
+    silent = Signs(True, None, Said(7, active=True, fences=True))
+    assert step(pair, Known(silent, Signs(False), over=False), AT + 600) is pair
+    assert step(pair, Known(silent, Signs(False), over=True, frozen=True), AT + 600) is pair
+    ill = replace(silent, by_checks=True)  # it is heard, so its lease is renewed
+    assert step(pair, Known(ill, Signs(False), over=True), AT + 600) is pair
+    after = step(pair, Known(silent, Signs(False), over=True), AT + 600)
+    assert (after.phase, after.cause, after.epoch) == (Phase.MANUAL, Cause.UNHEARD, 7)
+    gone = Known(replace(silent, gone=True), Signs(False), over=True)
+    assert step(after, gone, AT + 601).phase is Phase.FENCING, "the second source speaks late"
+
+
+@pytest.mark.parametrize(
+    ("pair", "presences", "look", "command"),
+    [
+        (promoted(), ("up", "up"), None, ""),
+        (taken(promoted(), Step.STUCK, Cause.NOT_BEGUN, AT), ("up", "up"),
+         "try its `activate`", "fleet pair failover p"),
+        (taken(promoted(), Step.STUCK, Cause.NOT_BEGUN, AT), ("suspect", "up"),
+         "try its `activate`", "fleet pair failover p --stopped"),
+        (Pair("p", "ada", "bob", phase=Phase.MANUAL, cause=Cause.TOO_SOON), ("down", "up"),
+         "is ada stopped?", "fleet pair failover p --stopped"),
+        (Pair("p", "ada", "bob", phase=Phase.FENCING), ("up", "unknown"),
+         "bob is to be active", "fleet status bob"),
+        (Pair("p", "ada", "bob", phase=Phase.FENCING), ("up", "up"),
+         "`deactivate`", "fleet status ada"),
+        (Pair("p", "ada", "bob", phase=Phase.FENCING), ("suspect", "up"),
+         "or if it is stopped", "fleet pair failover p --stopped"),
+    ],
+)  # fmt: skip
+def test_a_person_is_told_what_can_be_done(
+    pair: Pair, presences: tuple[str, str], look: str | None, command: str
+) -> None:
+    found = advice(pair, *map(Presence, presences), AT)
+    if look is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert look in found.look
+        assert found.command == command
