@@ -6,8 +6,6 @@ Leases come from the sidecar's loop; a thread of its own looks after the guard a
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -19,6 +17,7 @@ from typing import Any, Final
 from agent_sidecar import machine_time
 from agent_sidecar.config import Config
 from agent_sidecar.pair import pair_file
+from agent_sidecar.pair.former_name import end_guard, take_over
 from agent_sidecar.pair.kept import KeptPair, Report
 from agent_sidecar.pair.lease_keeper import Session, judged
 from agent_sidecar.pair.peer_probe import PeerProbe
@@ -85,6 +84,8 @@ class PairBeside:
     def start(self, told: Callable[[], None]) -> None:
         """Guard from now on; `told` is called, from any thread, when there is something to say."""
         trusted_path.make_folder(self._kept.folder)
+        take_over(self._kept, self._path)
+        self._role = self._kept.role()
         self._told = told
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="pair", daemon=True)
@@ -180,7 +181,7 @@ class PairBeside:
         """End what is left of the old one: one that is stopped holds the lock."""
         self._started = now
         if report is not None and report.boot_id == machine_time.boot_id():
-            _kill(report.pid, str(self._kept.folder))
+            end_guard(report.pid, self._kept.folder)
         if self._guard is not None:
             with suppress(OSError):
                 self._guard.kill()
@@ -194,12 +195,3 @@ class PairBeside:
             )
         except OSError as error:
             log.error("no guard can be started: %s", error.strerror)  # noqa: TRY400
-
-
-def _kill(pid: int, folder: str) -> None:
-    """End a guard of this very folder, and nobody who has its number by now."""
-    with suppress(OSError):
-        with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123
-            words = file.read(4096).split(b"\0")
-        if b"agent_sidecar.pair.guard" in words and os.fsencode(folder) in words:
-            os.kill(pid, signal.SIGKILL)

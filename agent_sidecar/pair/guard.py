@@ -150,7 +150,7 @@ class Guard:
         active = self._active is not False or self._action is not None
         report = Report(
             os.getpid(), now, machine_time.boot_id(), self._epoch, active, self._well,
-            self._known.fence,
+            self._known.fence, str(self._file),
         )  # fmt: skip
         said = report.said
         if now - self._spoke_at < SPEAK and said == self._said:

@@ -13,6 +13,8 @@ from typing import Any, Final
 from agent_sidecar.files import read_kept, replace_text
 from agent_sidecar.pair.lease_keeper import Role
 
+ROLE: Final = "role"
+
 ALIVE: Final = 4.0
 """Seconds from which on a guard that said nothing is no guard any more; it speaks each second."""
 
@@ -21,7 +23,7 @@ ALIVE: Final = 4.0
 class Report:
     """What the guard said last, at `at` by the machine's clock. `active`: whether the agent is, or
     may be; `well`: the last action did what it should; `fences`: it lays down when the lease is
-    over, as long as it runs."""
+    over, as long as it runs; `file`: the pair file that it holds to."""
 
     pid: int
     at: float
@@ -30,6 +32,7 @@ class Report:
     active: bool
     well: bool
     fences: bool
+    file: str = ""
 
     @property
     def said(self) -> tuple[int, bool, bool, bool]:
@@ -45,7 +48,7 @@ class KeptPair:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._role, self._report = folder / "role", folder / "guard"
+        self._role, self._report = folder / ROLE, folder / "guard"
 
     def role(self) -> Role:
         """An unreadable one is as good as none: no lease."""
@@ -73,4 +76,5 @@ def _report(said: dict[str, Any]) -> Report:
     return Report(
         int(said["pid"]), float(said["at"]), str(said["boot_id"]), int(said["epoch"]),
         bool(said["active"]), bool(said["well"]), bool(said.get("fences")),
+        str(said.get("file", "")),
     )  # fmt: skip

@@ -29,6 +29,7 @@ BY_DESIGN: Final = {
 MAY_CHANGE: Final = {
     "agent_sidecar/drop/publish.py": "the agent's side: its own user, one new file by O_EXCL",
     "agent_sidecar/lease.py": "dates alone: of an open file, or of what is no link",
+    "agent_sidecar/pair/former_name.py": "a name, of what another sidecar of ours kept",
     "agent_sidecar/state/database.py": "in the state directory, which its lock has judged",
     "agent_sidecar/supervise/terminal.py": "/dev/tty",
     "agent_sidecar/supervise/watchdog.py": "/dev/null",
@@ -78,7 +79,7 @@ MAY_CHANGE: Final = {
 MAY_READ: Final = {
     "agent_sidecar/one_shot.py": "in the state directory, which its lock has judged",
     "agent_sidecar/machine_time.py": "/proc",
-    "agent_sidecar/pair/beside.py": "/proc",
+    "agent_sidecar/pair/former_name.py": "/proc",
     "agent_sidecar/probes/limits.py": "/proc and /sys",
     "agent_sidecar/probes/pid_namespace.py": "/proc",
     "agent_sidecar/probes/processes.py": "/proc",
