@@ -147,10 +147,11 @@ def status(settings: Settings, rollout_id: str, watch: bool, output: str) -> Non
 @rollout.command()
 @click.argument("rollout_id", metavar="ID")
 @click.option("--dry-run", is_flag=True, help="Show what would begin; begin nothing.")
+@with_output("text", "json")
 @with_hub
-def start(settings: Settings, rollout_id: str, dry_run: bool) -> None:
+def start(settings: Settings, rollout_id: str, dry_run: bool, output: str) -> None:
     """Open the first wave of a draft."""
-    _say(settings, rollout_id, "start", dry_run=dry_run)
+    _say(settings, rollout_id, "start", dry_run=dry_run, output=output)
 
 
 @rollout.command()
@@ -181,10 +182,11 @@ def abort(settings: Settings, rollout_id: str, on_abort: str | None) -> None:
 @rollout.command()
 @click.argument("rollout_id", metavar="ID")
 @click.option("--dry-run", is_flag=True, help="Show who would go back; begin nothing.")
+@with_output("text", "json")
 @with_hub
-def rollback(settings: Settings, rollout_id: str, dry_run: bool) -> None:
+def rollback(settings: Settings, rollout_id: str, dry_run: bool, output: str) -> None:
     """End it, and bring back what it changed; ways back that failed are tried once more."""
-    _say(settings, rollout_id, "rollback", dry_run=dry_run)
+    _say(settings, rollout_id, "rollback", dry_run=dry_run, output=output)
 
 
 def _say(
@@ -194,16 +196,19 @@ def _say(
     body: dict[str, Any] | None = None,
     *,
     dry_run: bool = False,
+    output: str = "text",
 ) -> None:
     hub = HubClient.needed(settings)
     if dry_run:
         found = hub.get(_address(rollout_id))
         with hub.reading():
-            rollout_output.show(found)
+            write_json(found) if output == "json" else rollout_output.show(found)
             note(f"nothing was begun; the same without --dry-run does {step} it")
         return
     found = hub.post(f"{_address(rollout_id)}/{step}", body or {})
     with hub.reading():
+        if output == "json":
+            write_json(found)
         note(f"rollout {rollout_id} is {found['state']}; fleet rollout status -w {rollout_id}")
 
 

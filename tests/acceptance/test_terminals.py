@@ -15,7 +15,6 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from agent_sidecar.cli import cli
-from fleet.cli.common import BOLD, CLEAR, RESET, STYLES
 from fleet.cli.main import fleet as root
 from tests.support import hostile
 from tests.support.broker import Mosquitto
@@ -286,19 +285,6 @@ def test_what_a_hub_has_stored_of_a_hostile_bus(tmp_path: Path, broker: Mosquitt
         assert "fleet dead-letters show" in world.told
     finally:
         served.stop()
-
-
-def test_colours_are_ours_alone(tmp_path: Path, broker: Mosquitto) -> None:
-    """With colours on, those of our table come through, and none that somebody wrote."""
-    ours = [RESET, BOLD, CLEAR, *{click.style("", fg=c, reset=False) for c in STYLES.values()}]
-    with hostile.hub(hostile.lies(), tmp_path) as environ:
-        world = World(tmp_path, FLEET_BROKER=broker.url, **environ)
-        del world.environ["NO_COLOR"]
-        shown = world.run("status", calls()["fleet status"])
-    assert shown.steering(ours) == ""
-    assert "\x1b[33m" in shown.text
-    assert "\x1b[31mevil" not in shown.text
-    assert "\\u001b[31m" in shown.text
 
 
 def with_setting(setting: str, names: dict[str, list[str]]) -> dict[str, list[str]]:

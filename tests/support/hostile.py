@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from fleet.domain.rollout.states import ExecutionState
 from tests.support.http_stub import Script, Stub, answer
 from tests.support.terminal import HOSTILE
 
@@ -34,6 +35,23 @@ HOUR: Final = {"hour": H, "agent": H, "beats": 1, "failing": 0, "statuses": 0, "
                "metrics": {H: {"min": 0.0, "max": 1.0}}}  # fmt: skip
 LETTER: Final = {"id": 1, "ts": H, "topic": H, "reason": H, "field": H, "size": 3, H: H}
 
+EXECUTION: Final = {
+    "agent": H, "wave": 1, "from": H, "running": H, "state": "rollback-failed", "reason": H,
+    "reached": H, "lacks": None, "until": None, "away": False, "since": TS,
+}  # fmt: skip
+ROLLOUT: Final[dict[str, Any]] = {
+    "id": H, "version": H, "state": "aborted", "why": H, "wave": 1, "waves": H, "abort": H,
+    "on_abort": H, "max_unavailable": 1, "verify": 300.0, "soak": 1800.0, "timeout": 3600.0,
+    "created": TS, "undo": False, "counts": dict.fromkeys(ExecutionState, 1),
+    "agents": [EXECUTION, EXECUTION | {"state": "committed"}], "left_out": {H: "busy"},
+}  # fmt: skip
+MEMBER: Final = {"agent": H, "role": H, "presence": H, "active": True, "fences": False}
+PAIR: Final[dict[str, Any]] = {
+    "pair": H, "phase": "manual", "cause": H, "auto": True, "epoch": 3, "since": H,
+    "failed_over": H, "frozen": True, "ttl": 30, "needs_person": {"look": H, "command": H},
+    "members": [MEMBER, MEMBER],
+}  # fmt: skip
+
 LIES: Final[dict[str, Any]] = {
     "agents": {"agents": [AGENT, AGENT | {"agent": "ada"}], "problems": [],
                "hub": [{"agent": None, "code": H, "severity": "critical", "held": H}]},
@@ -43,7 +61,8 @@ LIES: Final[dict[str, Any]] = {
     "rollups": {"hours": [HOUR], "next": None},
     "dead-letters": {"dead_letters": [LETTER]},
     "audit": {"reports": [{"ts": H, "messages": 1, "findings": 1, "gaps": 1, "rules": {H: 1}}]},
-    "verified": {"agrees": True}, "commands": {"ids": [H], "broadcast": H},
+    "verified": {"agrees": True}, "rollouts": {**ROLLOUT, "rollouts": [ROLLOUT]},
+    "pairs": {**PAIR, "pairs": [PAIR]}, "commands": {"ids": [H], "broadcast": H},
 }  # fmt: skip
 """What a hub would say at `/v1/…`, with a text of its own wherever it has a text."""
 
