@@ -10,6 +10,7 @@ import click
 from fleet.cli.common import (
     note,
     paint,
+    say,
     table,
     with_output,
     with_settings,
@@ -82,10 +83,10 @@ def _show(answer: dict[str, Any], output: str) -> None:
         write_json(answer)
         return
     how = "fails over by itself" if answer["auto"] else "changes by a person's word only"
-    click.echo(f"pair {answer['pair']}: {answer['phase']} ({answer['cause']}), {how}")
-    click.echo(f"epoch {answer['epoch']} since {answer['since']}")
+    say(f"pair {answer['pair']}: {answer['phase']} ({answer['cause']}), {how}")
+    say(f"epoch {answer['epoch']} since {answer['since']}")
     if answer["failed_over"]:
-        click.echo(f"failed over by itself at {answer['failed_over']}")
+        say(f"failed over by itself at {answer['failed_over']}")
     headings = ("agent", "role", "presence", "active", "fences itself")
     rows = [
         (one["agent"], one["role"], one["presence"], _word(one["active"]), _word(one["fences"]))
