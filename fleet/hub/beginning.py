@@ -11,6 +11,7 @@ from pathlib import Path
 from fleet.contract.reader import Reader
 from fleet.hub import machine_clock
 from fleet.hub.committer import Committer
+from fleet.hub.free_memory import give_back
 from fleet.hub.ingest import Ingest
 from fleet.hub.leading import Leading
 from fleet.hub.redelivered import RECENT
@@ -30,6 +31,19 @@ async def begin(
     Raises:
         StoreError: it cannot be used.
     """
+    await _know(home, committer, leading, ingest, reader, trust_clock=trust_clock)
+    await give_back(len(committer.roster))
+
+
+async def _know(
+    home: Path,
+    committer: Committer,
+    leading: Leading,
+    ingest: Ingest,
+    reader: Reader,
+    *,
+    trust_clock: bool,
+) -> None:
     memory = await asyncio.to_thread(committer.store.open)
     kept = machine_clock.read(home)
     followed, leading.roster = leading.roster, None

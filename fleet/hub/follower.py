@@ -22,6 +22,7 @@ from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain.alerts import AlertBook
 from fleet.domain.events import Fact
 from fleet.domain.roster import Roster
+from fleet.hub.free_memory import give_back
 from fleet.hub.hub_time import HubTime
 from fleet.hub.live_state import list_from_json
 from fleet.store.port import StoreError
@@ -163,6 +164,7 @@ class Follower:
         text = json.loads(news.live.text)
         if self._of != (news.live.epoch, text["steps"]):
             await self._begin(news.live, text)
+            await give_back(len(self._hub.roster))
             return True
         looked = self._clock()
         document, book = await self._beside(text)

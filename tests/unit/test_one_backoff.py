@@ -68,6 +68,7 @@ RHYTHMS = {
     "fleet/provisioning/accounts_upkeep.py": "whether each broker has the accounts that it should",
     "fleet/hub/link_log.py": "once, whether the broker has told of itself",
     "fleet/hub/repeated_receipts.py": "each agent its turn in a minute",
+    "fleet/hub/free_memory.py": "gives way to the rest of the loop",
     "fleet/hub/receipts.py": "how long receipts gather",
     "fleet/hub/maintenance_windows.py": "what time alone opens",
     "fleet/work/offer_sender.py": "how far apart one agent's offers are",
