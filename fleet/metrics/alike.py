@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from operator import add
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -66,6 +67,7 @@ class Alike:
     def lines(self, now: float) -> dict[Family, str]:
         """The lines of all of them, by family."""
         names = list(self.rows)
+        named = [f'{name}"}} ' for name in names]
         numbers = array("d")
         numbers.frombytes(b"".join(self.rows.values()))
         found = {
@@ -76,7 +78,7 @@ class Alike:
             values = numbers[place :: len(self._columns)].tolist()
             if family is AGE:
                 values = [now - seen for seen in values]
-            found[family] = _numbered(family, names, values, texts)
+            found[family] = _numbered(family, named, values, texts)
         return found
 
 
@@ -88,7 +90,7 @@ def _worded(family: Family, names: Sequence[str], rest: str) -> str:
 
 def _numbered(
     family: Family,
-    names: Sequence[str],
+    named: Sequence[str],
     values: Sequence[float],
     texts: Callable[[Sequence[float]], list[str]],
 ) -> str:
@@ -97,5 +99,5 @@ def _numbered(
         written += texts(values[start : start + AT_ONCE])
     head = f'{family.name}{{agent="'
     between = f"\n{head}"
-    lines = between.join(map('"} '.join, zip(names, written, strict=True)))
+    lines = between.join(map(add, named, written))
     return f"{head}{lines}\n"

@@ -94,16 +94,15 @@ class Exposition:
 
     def _enter(self, seen: Shown) -> None:
         """Take up what an agent says now."""
-        up = seen.state in _UP
-        key: tuple[Hashable, ...] = (
-            seen.state,
-            seen.kind,
-            tuple((seen.versions or {}).items()),
-            seen.last_seen is None,
-        )
-        if up:
-            checks, metrics = tuple(seen.checks.items()), tuple(seen.metrics)
-            key += (seen.uptime is None, seen.skew is None, checks, metrics)
+        state, versions, metrics = seen.state, seen.versions, seen.metrics
+        up = state in _UP
+        said = tuple(versions.items()) if versions else ()
+        key: Hashable = (
+            (state, seen.kind, said, seen.last_seen is None, seen.uptime is None,
+             seen.skew is None, tuple(seen.checks.items()), tuple(metrics))
+            if up
+            else (state, seen.kind, said, seen.last_seen is None)
+        )  # fmt: skip
         alike = self._alike.get(key)
         if alike is None:
             alike = self._alike[key] = self._new(key, seen)
@@ -169,9 +168,8 @@ def _numbers(seen: Shown, alike: Alike) -> list[float]:
     if seen.skew is not None:
         numbers.append(seen.skew)
     metrics = seen.metrics
-    numbers += [
-        metrics[name] if exact else shown_gauge(metrics[name]) for name, exact in alike.metrics
-    ]
+    for name, exact in alike.metrics:
+        numbers.append(metrics[name] if exact else shown_gauge(metrics[name]))
     return numbers
 
 
