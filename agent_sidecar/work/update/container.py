@@ -35,6 +35,10 @@ was laid aside."""
 LABEL: Final = "fleet.made"
 """Says what a container was made with; one that a person made has none."""
 
+BEFORE: Final = "fleet.before"
+"""Names the container that one was made to take the place of: so that one is known which a person
+made, and we laid aside."""
+
 STAYS: Final = 3.0
 """Seconds that a container must have run for its start to be one: the engine says yes to one that
 ends at once, and starts it again and again."""
@@ -47,18 +51,31 @@ class Container:
     Attributes:
         made_of: the reference that it was made from.
         made_with: see `LABEL`.
+        before: see `BEFORE`.
     """
 
     id: str
     name: str
     made_of: str
     made_with: str
+    before: str
     running: bool
     created: str
 
     @property
     def version(self) -> str:
         return version_of(self.made_of)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether an update made it, or laid it aside for one that it made."""
+        mark = f"label={BEFORE}={self.id}"
+        return bool(self.made_with or docker("ps", "--all", "--quiet", "--filter", mark))
+
+    def is_to_be(self, made_with: str, here: Container | None) -> bool:
+        """Whether one made so now, in the place of `here`, would be the same."""
+        is_known = here is None or here.made_with or self.before == here.id
+        return self.made_with == made_with and bool(is_known)
 
     def make_way(self) -> None:
         """Give the name to another; `forget` knows it still."""
@@ -89,9 +106,10 @@ def container(name: str) -> Container | None:
     found = inspected("container", name)
     if found is None:
         return None
+    labels = found["Config"]["Labels"] or {}
     return Container(
         found["Id"], found["Name"].removeprefix("/"), found["Config"]["Image"],
-        (found["Config"]["Labels"] or {}).get(LABEL, ""), found["State"]["Running"] is True,
+        labels.get(LABEL, ""), labels.get(BEFORE, ""), found["State"]["Running"] is True,
         found["Created"],
     )  # fmt: skip
 
@@ -121,15 +139,16 @@ def laid_aside(name: str, image: str, version: str, *, back: bool) -> Container 
         FleetError: it is somebody else's.
     """
     found = container(name)
-    if found is None or (
-        found.version == version
-        and (back or (repository_of(found.made_of) == image and not found.running))
-    ):
+    if found is None:
+        return None
+    fits = back or (repository_of(found.made_of) == image and not found.running)
+    if fits and found.version == version and found.is_ours:
         return found
     runs = " and runs" if found.running else ""
     raise FleetError(
         f"the container {name} is in the way",
-        f"it is made of {found.made_of}{runs}, and so it is not {image}:{version} laid aside",
+        f"it is made of {found.made_of}{runs}, and is not {image}:{version} that an update laid "
+        "aside",
         f"docker rename {name} other-{name}",
     )
 
@@ -160,13 +179,18 @@ def install(
     taken = here and laid_aside(aside, repository_of(here.made_of), here.version, back=back)
     digest = digests.get(version, "")
     made_with = hashlib.sha256(json.dumps([image, digest, run]).encode()).hexdigest()
-    if kept is None or not (back or kept.made_with == made_with):
+    if kept is None or not (back or kept.is_to_be(made_with, here)):
         making = f"{beside}.{made_with[:12]}" if kept else beside
-        if container(making) is None:
+        left = container(making)
+        if left and not left.is_to_be(made_with, here):
+            left.make_way()
+            left = None
+        if left is None:
             reference = pinned(image, version, digest)
             words = [reference if word == IMAGE_HOLE else word for word in run]
-            label = f"{LABEL}={made_with}"
-            docker("create", "--name", making, "--restart", POLICY, "--label", label, *words)
+            labels = [f"{LABEL}={made_with}", *([f"{BEFORE}={here.id}"] if here else [])]
+            marks = [word for label in labels for word in ("--label", label)]
+            docker("create", "--name", making, "--restart", POLICY, *marks, *words)
         if kept:
             kept.make_way()
             docker("rename", making, beside)
@@ -208,6 +232,7 @@ def forget(name: str, image: str, before: Container | None) -> None:
         in ("", f".{one.id[:12]}", f".{one.made_with[:12]}")
         and not one.running
         and (before is None or one.id != before.id)
+        and one.is_ours
     ]
     if len(spare) > KEPT:
         docker("rm", *spare[: len(spare) - KEPT])

@@ -17,6 +17,7 @@ from agent_sidecar.work.update.commands import Commands
 from agent_sidecar.work.update.journal import Journal, Note, Phase
 from agent_sidecar.work.update.updater import Updater
 from agent_sidecar.work.update_plan import UpdatePlan, parse
+from fleet.contract.errors import FleetError
 from fleet.contract.update_words import UpdateAction, UpdateOrder
 from fleet.contract.work_vocabulary import TaskReason
 from fleet.provisioning.registry import Enrolled
@@ -204,6 +205,8 @@ def test_a_container_of_anothers_is_refused_before_anything_stops(
     first, digests = world.begin("bots"), {"2.0": world.digest("2.0")}
     for name, image, act in (
         ("bots-2.0", f"{world.image}:2.0", "run"),
+        ("bots-2.0", f"{world.image}:2.0", "create"),
+        ("bots-1.0", f"{world.image}:1.0", "create"),
         ("bots-2.0", f"{world.image}:1.0", "create"),
         ("bots-1.0", IMAGE, "create"),
     ):
@@ -217,6 +220,39 @@ def test_a_container_of_anothers_is_refused_before_anything_stops(
         assert (world.id_of("bots"), world.id_of(name)) == (first, theirs)
         assert "bots" in world.running("bots")
         world.docker.run("rm", "--force", theirs)
+
+
+@pytest.mark.usefixtures("as_client")
+def test_a_persons_container_is_no_way_back_and_is_not_removed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, run = world.begin("mine"), ["--network", "none", "{image}", *SCRIPT]
+    digests = {"2.0": world.digest("2.0")}
+    container.install("mine", world.image, "2.0", digests, run)
+    assert world.id_of("mine-1.0") == first, "laid aside"
+    world.docker.run("rm", "mine-1.0")
+    theirs = {
+        world.docker.run("create", "--name", name, "--network", "none", image, *SCRIPT)
+        for name, image in (
+            ("mine-1.0", f"{world.image}:1.0"), ("mine-3.0", f"{world.image}:3.0"),
+        )
+    }  # fmt: skip
+    here = world.id_of("mine")
+    with pytest.raises(FleetError, match=r"mine-1\.0 is in the way"):
+        container.install("mine", world.image, "1.0", digests, run, back=True)
+    assert world.id_of("mine") == here
+    monkeypatch.setattr(container, "KEPT", 0)
+    container.forget("mine", world.image, None)
+    assert theirs <= {*world.docker.run("ps", "-aq", "--no-trunc").split()}
+    world.docker.run("rename", "mine-1.0", "other")
+    container.install("mine", world.image, "1.0", digests, run, back=True)
+    own = world.docker.run("create", "--network", "none", f"{world.image}:1.0", *SCRIPT)
+    world.docker.run("rm", "--force", world.id_of("mine"))
+    world.docker.run("rename", own, "mine")
+    container.install("mine", world.image, "2.0", digests, run)
+    assert world.id_of("mine") != here, "it would not know its way back to a person's new one"
+    container.install("mine", world.image, "1.0", digests, run, back=True)
+    assert world.id_of("mine") == own
 
 
 def no_rm(*words: str, real: Callable[..., str] = container.docker) -> str:
