@@ -29,6 +29,7 @@ from fleet.hub_refusals import AwayError as AwayError  # noqa: PLC0414
 from fleet.hub_refusals import BusyError as BusyError  # noqa: PLC0414 - callers know it from here
 from fleet.hub_refusals import HubError as HubError  # noqa: PLC0414
 from fleet.hub_refusals import StandbyError as StandbyError  # noqa: PLC0414
+from fleet.hub_refusals import UnavailableError as UnavailableError  # noqa: PLC0414
 from fleet.plain_http import LOOPBACK
 from fleet.settings import FILE_NAME, Settings
 
@@ -100,7 +101,7 @@ class HubClient:
         """
         found = cls._read(home)
         if found is None:
-            raise HubError("no hub serves this home", f"there is no {home / FILE}", "fleet serve")
+            raise AwayError("no hub serves this home", f"there is no {home / FILE}", "fleet serve")
         if found.stands_by:
             found.get("/readyz")
             raise StandbyError("this hub stands by", "it begins to lead", "again in a moment")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 from urllib.parse import urlencode
 
 from fleet.contract import trusted_path
@@ -16,12 +17,12 @@ from fleet.contract.backoff import Backoff
 from fleet.contract.errors import ConfigError
 from fleet.contract.work_vocabulary import MediaType
 from fleet.domain.work.task import Descriptor
-from fleet.hub_client import AwayError, BusyError, HubClient, HubError
+from fleet.hub_client import AwayError, BusyError, HubClient, HubError, UnavailableError
 
 BLOCK: Final = 256 * 1024
 
 RESUMED: Final = 1024 * 1024
-"""Bytes from which on a file goes on where its link broke: what is smaller is sent anew."""
+"""Bytes from which on a hub is asked first how much of a file it has."""
 
 AWAY: Final = 60.0
 """Seconds that a file waits for a hub that is away, counted anew from each break of its link."""
@@ -34,6 +35,17 @@ PAUSES: Final = (0.2, 5.0)
 
 Moved = Callable[[int], None]
 """Told how many more bytes have been moved."""
+
+Reach = Callable[[], HubClient]
+"""Finds the hub, for each request anew: one that was started again left another token at home."""
+
+Told = Callable[[str], None]
+"""Told that something is tried again, and why."""
+
+AGAIN: Final = (AwayError, BusyError, UnavailableError)
+"""After which the same may be asked again."""
+
+T = TypeVar("T")
 
 MEDIA_TYPES: Final = {
     ".txt": MediaType.TEXT, ".md": MediaType.MARKDOWN, ".csv": MediaType.CSV,
@@ -51,9 +63,9 @@ def describe(path: Path) -> Descriptor:
         ConfigError: it cannot be read, or is no plain file.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait for its other end
+            raise ConfigError(f"{path} cannot be sent", "it is no plain file", "name a file")
         with path.open("rb") as stream:
-            if not path.is_file():
-                raise ConfigError(f"{path} cannot be sent", "it is no plain file", "name a file")
             digest = hashlib.file_digest(stream, "sha256")
             size = stream.tell()
     except OSError as error:
@@ -63,9 +75,10 @@ def describe(path: Path) -> Descriptor:
 
 
 def upload(
-    hub: HubClient, path: Path, one: Descriptor, query: dict[str, str], moved: Moved
+    reach: Reach, path: Path, one: Descriptor, query: dict[str, str], moved: Moved, told: Told
 ) -> None:
-    """Store a file's content for a context, which `query` names.
+    """Store a file's content for a context, which `query` names. Where the link breaks, it goes on
+    when the hub is back: what has come waits there for 10 minutes.
 
     Raises:
         HubError: the hub is away, or does not take it.
@@ -77,10 +90,10 @@ def upload(
     except OSError as error:
         raise ConfigError(f"{path} cannot be read", error.strerror or "", f"ls -l {path}") from None
     with stream:
-        sent = _Sent(hub, address, stream, one.size, moved)
+        sent = _Sent(reach, address, stream, one.size, moved)
         try:
-            sent.once() if one.size < RESUMED else sent.until_whole()
-        except AwayError as error:
+            sent.until_whole(lambda why: told(f"{path}: {why}"))
+        except (AwayError, UnavailableError) as error:
             if sent.most > 0:
                 what = f"{path} came in part, {sent.there} of {one.size} bytes"
                 remedy = "the same again within 10 minutes: it goes on from there"
@@ -100,9 +113,9 @@ class _Sent:
     """
 
     def __init__(
-        self, hub: HubClient, address: str, stream: BinaryIO, size: int, moved: Moved
+        self, reach: Reach, address: str, stream: BinaryIO, size: int, moved: Moved
     ) -> None:
-        self._hub = hub
+        self._reach = reach
         self._address = address
         self._stream = stream
         self._size = size
@@ -110,41 +123,60 @@ class _Sent:
         self._told = 0
         self.there = self.most = -1
 
-    def until_whole(self) -> None:
+    def until_whole(self, told: Told) -> None:
         """Send it, and where the link breaks go on from what has come: the hub keeps that for 10
         minutes, for the next start of this command, too.
 
         How long a link held says nothing of the next: that a hub is away is counted from the last
-        break on, and that it takes no more by tries, up to one that brought something.
+        break on, and that it takes no more by tries, up to one that brought something. One that
+        was not reached at all is not waited for.
 
         Raises:
-            AwayError: the hub is away for too long, or no more of it comes.
+            AwayError, UnavailableError: the hub is away for too long, or no more of it comes.
         """
-        backoff, idle = Backoff(*PAUSES), 0
+        if not self._size:
+            return self.once()
+        backoff, idle, said = Backoff(*PAUSES), 0, ""
         end = time.monotonic() + AWAY
         failure: HubError | None = None
         while True:
             try:
-                begin = self._offset()
-            except (AwayError, BusyError) as error:
+                begin = self._offset() if self._asks or failure else None
+            except AGAIN as error:
                 failure = error
             else:
-                idle = 0 if begin > self.there else idle + 1
-                self.there, self.most = begin, max(begin, self.most)
+                if begin is not None:
+                    idle = 0 if begin > self.there else idle + 1
+                    self.there, self.most = begin, max(begin, self.most)
                 if failure and idle >= TRIES:
                     raise failure
                 try:
                     return self.once(begin)
                 except HubError as error:
-                    if not isinstance(error, AwayError | BusyError) and error.offset is None:
+                    if not isinstance(error, AGAIN) and error.offset is None:
                         raise
                     failure = error  # or, with an offset: the end of what broke came meanwhile
                 end = time.monotonic() + AWAY
+            if not self._met and not isinstance(failure, BusyError):
+                raise failure
             asked = failure.seconds if isinstance(failure, BusyError) else 0.0
             pause = backoff.failed(time.monotonic(), asked)
             if time.monotonic() + pause > end:
                 raise failure
+            if failure.why != said:
+                said = failure.why
+                told(f"{said}; it goes on by itself, for up to {AWAY:.0f} s")
             time.sleep(pause)
+
+    @property
+    def _asks(self) -> bool:
+        """Whether the hub is asked first: to send little anew costs less."""
+        return self._size >= RESUMED
+
+    @property
+    def _met(self) -> bool:
+        """Whether there was a link to the hub."""
+        return self._told > 0 or self.there >= 0
 
     def once(self, begin: int | None = None) -> None:
         """Send it, from `begin` on: then the hub keeps what has come if the link breaks."""
@@ -158,7 +190,7 @@ class _Sent:
         self._stream.seek(at)
         self._show(at - self._told)
         blocks = _blocks(self._stream, self._size - at, self._show)
-        with self._hub.opened("PUT", self._address, blocks, headers) as answer:
+        with self._reach().opened("PUT", self._address, blocks, headers) as answer:
             answer.read(BLOCK)
 
     def _show(self, more: int) -> None:
@@ -169,13 +201,35 @@ class _Sent:
         """From which byte on the hub wants it."""
         headers = {"Content-Length": "0", "Content-Range": f"bytes */{self._size}"}
         try:
-            with self._hub.opened("PUT", self._address, b"", headers) as answer:
+            with self._reach().opened("PUT", self._address, b"", headers) as answer:
                 answer.read(BLOCK)
         except HubError as error:
             if error.offset is None or error.offset >= self._size:
                 raise
             return error.offset
         return 0
+
+
+def insisted(ask: Callable[[], T], told: Told) -> T:
+    """What `ask` answers, asked again while the hub is away: for what is the same when it is asked
+    twice, and belongs to content that has come.
+
+    Raises:
+        HubError: the hub is away for too long, or refuses.
+    """
+    backoff, said = Backoff(*PAUSES), ""
+    end = time.monotonic() + AWAY
+    while True:
+        try:
+            return ask()
+        except (AwayError, UnavailableError) as error:
+            pause = backoff.failed(time.monotonic())
+            if time.monotonic() + pause > end:
+                raise
+            if error.why != said:
+                said = error.why
+                told(f"{said}; asked again, for up to {AWAY:.0f} s")
+        time.sleep(pause)
 
 
 def upload_bytes(

@@ -16,11 +16,22 @@ AT_HOME: Final = {
     "GET /v1/agents": "fleet status",
     "GET /v1/alerts": "fleet alerts",
     "start without a cursor, then pass `next`": "fleet history --oldest",
+    "GET /v1/openapi.json describes every field": "the same with --help: what each may be",
+    "GET /v1/openapi.json lists every route": "the same release here and on the hub's machine",
+    "submit a task with a context of your own: a new ULID": (
+        "fleet task list, then fleet task show ID: it names the context"
+    ),
+    "use a new ULID": "another --id, or none",
 }
 """What the hub's remedies, which speak of HTTP, are at the command line."""
 
 UNKNOWN_AGENT: Final = "unknown-agent"
 """The code of a refusal: somebody is named of whom the hub has not heard."""
+
+AWAY: Final = frozenset(
+    {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+)
+"""What a proxy answers whose hub is away, and a hub whose store is."""
 
 MAX_REFUSAL: Final = 64 * 1024
 """Bytes read of a problem document."""
@@ -36,6 +47,11 @@ class HubError(FleetError):
 
 class AwayError(HubError):
     """There is no link to the hub, or it broke."""
+
+
+class UnavailableError(HubError):
+    """The hub cannot now, or what stands before it does not reach it: the same may be asked again
+    soon, and may have been done already."""
 
 
 class StandbyError(HubError):
@@ -83,12 +99,11 @@ def refused(status: int, body: bytes, retry_after: str = "") -> HubError:
     if lacks:  # what /readyz says with its 503
         why = f"no {', no '.join(lacks)}"
         return HubError("the hub is not ready", why, "the log of fleet serve says more")
-    remedy = str(problem.get("try", ""))
-    busy = status == HTTPStatus.TOO_MANY_REQUESTS
-    found = (BusyError if busy else HubError)(
+    remedy = str(problem.get("try", "")).removeprefix("Authorization: Bearer TOKEN; ")
+    found = _kind_of(status, problem, retry_after)(
         "the hub refuses",
         str(problem.get("detail", f"HTTP {status}")) + _fields(problem),
-        AT_HOME.get(remedy, remedy),
+        AT_HOME.get(remedy, remedy) if problem else "fleet doctor on the hub's machine",
     )
     found.code = str(problem.get("code", ""))
     offset = problem.get("offset")
@@ -96,6 +111,13 @@ def refused(status: int, body: bytes, retry_after: str = "") -> HubError:
     if isinstance(found, BusyError):
         found.seconds = _seconds(retry_after)
     return found
+
+
+def _kind_of(status: int, problem: dict[str, Any], retry_after: str) -> type[HubError]:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return BusyError
+    again = not problem or retry_after
+    return UnavailableError if status in AWAY and again else HubError
 
 
 def _fields(problem: dict[str, Any]) -> str:

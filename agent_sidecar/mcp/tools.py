@@ -6,7 +6,6 @@ Content that other agents wrote is told apart from what the hub says, and bounde
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -20,6 +19,7 @@ from fleet.contract.timestamps import ulid
 from fleet.contract.topics import is_agent_name
 from fleet.contract.work_vocabulary import (
     FINAL,
+    GROUP_NAME_TEXT,
     TASK_KIND_TEXT,
     MediaType,
     TaskState,
@@ -46,7 +46,6 @@ _TEXTS: Final = frozenset(
 _MEDIA: Final = {
     ".txt": MediaType.TEXT, ".csv": MediaType.CSV, ".py": MediaType.PYTHON, ".json": MediaType.JSON,
 }  # fmt: skip
-_GROUP: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z ._-]{0,63}")
 
 INSTRUCTIONS: Final = (
     "Work together with the other agents of your group. `delegate` gives another agent a job and "
@@ -153,7 +152,7 @@ class WorkTools:
         to, group = given.get("to", ""), given.get("group", "")
         if to and not is_agent_name(to):
             raise ToolError(f"to {to[:40]!r} is no agent's name", "", "leave to out")
-        if group and not _GROUP.fullmatch(group):
+        if group and not GROUP_NAME_TEXT.fullmatch(group):
             raise ToolError(f"group {group[:40]!r} is no group's name", "", "leave group out")
         after = [task_id(one, "after") for one in given.get("after", ())]
         context = given.get("context") and task_id(given["context"], "context")

@@ -156,4 +156,5 @@ def _place(location: tuple[Any, ...], fault: str) -> list[str]:
 async def _on_http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     status = HTTPStatus(error.status_code)
-    return HttpProblem(status, status.phrase, headers=error.headers).response()
+    remedy = "GET /v1/openapi.json lists every route"
+    return HttpProblem(status, status.phrase, remedy, headers=error.headers).response()

@@ -13,6 +13,7 @@ from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Priority
 from fleet.contract.work_vocabulary import (
     ENTRY_NAME,
+    GROUP_NAME,
     TASK_KIND,
     BoardSection,
     MediaType,
@@ -32,8 +33,7 @@ from fleet.domain.work.task import Descriptor, Task
 from fleet.store.work_records import Entry
 from fleet.work.requests import TaskRequest
 
-GROUP: Final = r"[0-9A-Za-z][0-9A-Za-z ._-]{0,63}"
-Group = Annotated[str, Field(pattern=patterns.anchored(GROUP))]
+Group = Annotated[str, Field(pattern=patterns.anchored(GROUP_NAME))]
 TaskKind = Annotated[str, Field(pattern=patterns.anchored(TASK_KIND))]
 EntryName = Annotated[str, Field(pattern=patterns.anchored(ENTRY_NAME))]
 Epoch = Annotated[int, Field(ge=1, le=2**31 - 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -11,10 +12,11 @@ import click
 
 from fleet.cli import work_output
 from fleet.cli.common import note, say, table, with_output, with_settings, write_json, write_jsonl
+from fleet.cli.work_types import CONTEXT
 from fleet.contract.errors import ConfigError
 from fleet.contract.printable import printable
 from fleet.contract.work_vocabulary import ENTRY_NAME_TEXT, BoardSection
-from fleet.hub_client import HubClient
+from fleet.hub_client import AwayError, HubClient, HubError, UnavailableError
 from fleet.settings import Settings
 
 HEADINGS: Final = ("entry", "version", "bytes", "type", "author", "at")
@@ -28,7 +30,7 @@ def board() -> None:
 
 
 @board.command()
-@click.argument("context")
+@click.argument("context", type=CONTEXT)
 @with_output("table", "json", "jsonl")
 @with_hub
 def ls(settings: Settings, context: str, output: str) -> None:
@@ -47,7 +49,7 @@ def ls(settings: Settings, context: str, output: str) -> None:
 
 
 @board.command()
-@click.argument("context")
+@click.argument("context", type=CONTEXT)
 @click.argument("entry", metavar="SECTION/NAME")
 @click.option("--version", type=click.IntRange(1), help="An earlier one; default: the newest.")
 @click.option(
@@ -65,17 +67,17 @@ def get(
     found = hub.get(f"{_address(context, entry)}{suffix}")
     with hub.reading():
         one = work_output.descriptor(found["descriptor"])
-    with work_output.byte_bar("download", one.size) as moved:
+    with work_output.byte_bar("download", one.size) as bar:
         if file is not None:
-            hub_content.save(hub, one, context, file, moved)
+            hub_content.save(hub, one, context, file, bar.moved)
         elif sys.stdout.isatty():
             _show(hub, one, context)
         else:
-            hub_content.download(hub, one, context, sys.stdout.buffer, moved)
+            hub_content.download(hub, one, context, sys.stdout.buffer, bar.moved)
 
 
 @board.command()
-@click.argument("context")
+@click.argument("context", type=CONTEXT)
 @click.argument("entry", metavar="SECTION/NAME")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--over", type=click.IntRange(0), metavar="VERSION",
@@ -86,20 +88,25 @@ def put(settings: Settings, context: str, entry: str, file: Path, over: int | No
     from fleet import hub_content
 
     address = _address(context, entry)
-    hub = HubClient.needed(settings)
     one = hub_content.describe(file)
-    with work_output.byte_bar("upload", one.size) as moved:
-        hub_content.upload(hub, file, one, {"context": context}, moved)
+    with work_output.byte_bar("upload", one.size) as bar:
+        reach = partial(HubClient.needed, settings)
+        hub_content.upload(reach, file, one, {"context": context}, bar.moved, bar.told)
     condition = {}
     if over is not None:
         condition = {"If-Match": f'"{over}"'} if over else {"If-None-Match": "*"}
-    found = hub_content.put_entry(hub, address, one, condition)
+    try:
+        hub = reach()
+        found = hub_content.put_entry(hub, address, one, condition)
+    except (AwayError, UnavailableError) as error:
+        remedy = f"fleet board ls {context}: whether it came; else the same again"
+        raise HubError(error.what, error.why, remedy) from None
     with hub.reading():
         note(f"{entry} is at version {found['version']}")
 
 
 @board.command()
-@click.argument("context")
+@click.argument("context", type=CONTEXT)
 @click.option("-d", "--directory", type=FOLDER, required=True, help="Where to, as SECTION/NAME.")
 @with_hub
 def export(settings: Settings, context: str, directory: Path) -> None:
@@ -113,10 +120,10 @@ def export(settings: Settings, context: str, directory: Path) -> None:
             (BoardSection(e["section"]).value, _named(e["name"]), e["descriptor"]) for e in entries
         ]
         content = [(s, name, work_output.descriptor(one)) for s, name, one in found]
-    with work_output.byte_bar("download", sum(one.size for *_, one in content)) as moved:
+    with work_output.byte_bar("download", sum(one.size for *_, one in content)) as bar:
         for section, name, one in content:
             path = directory / section / name
-            hub_content.save(hub, one, context, path, moved)
+            hub_content.save(hub, one, context, path, bar.moved)
             say(str(path))
     if not content:
         note("nothing is on this board")
@@ -135,7 +142,7 @@ def _address(context: str, entry: str) -> str:
     if not slash or section not in sections or not ENTRY_NAME_TEXT.fullmatch(name):
         raise ConfigError(
             f"{entry!r} is no entry of a board",
-            f"it is SECTION/NAME; sections are {', '.join(sections)}, a name is a plain file name",
+            f"it is SECTION/NAME: {', '.join(sections)} / a name of a-z, 0-9, point, _ and -",
             "final/report.md",
         )
     return f"/v1/boards/{quote(context, safe='')}/{section}/{quote(name, safe='')}"

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import click
 
-from fleet.cli import work_output
-from fleet.cli.agent_names import complete_agents
+from fleet.cli import work_output, work_sending, work_types
+from fleet.cli.agent_names import AgentName
 from fleet.cli.common import note, say, table, with_output, with_settings, write_json, write_jsonl
 from fleet.cli.time_types import Seconds
-from fleet.contract import patterns
+from fleet.cli.work_sending import described
+from fleet.cli.work_types import GroupName, KindOfWork
 from fleet.contract.errors import ConfigError
 from fleet.contract.vocabulary import Priority
 from fleet.contract.work_vocabulary import TaskState
-from fleet.hub_client import HubClient, HubError
+from fleet.domain.work.limits import ATTEMPTS, TIMEOUTS, TTLS
+from fleet.hub_client import AwayError, HubClient, HubError, UnavailableError
 from fleet.settings import Settings
-
-if TYPE_CHECKING:
-    from fleet.domain.work.task import Descriptor
 
 FILES: Final = click.Path(dir_okay=False, path_type=Path)
 STATES: Final = click.Choice([state.value for state in TaskState])
@@ -43,19 +42,26 @@ def task() -> None:
 
 
 @task.command()
-@click.argument("kind")
-@click.option("--to", help="This agent; else any of the group that can do KIND.")
-@click.option("--group", help="Whose work it is; default: the group of --to.")
+@click.argument("kind", type=KindOfWork())
+@click.option("--to", type=AgentName(), help="This agent; else any of the group that can do KIND.")
+@click.option("--group", type=GroupName(), help="Whose work it is; default: the group of --to.")
 @click.option("--in", "files", multiple=True, type=FILES, metavar="FILE", help="What it works on.")
 @click.option(
-    "--context", help="The session whose board it uses; default: that of --after, else a new one."
+    "--context",
+    type=work_types.CONTEXT,
+    help="The session whose board it uses; default: that of --after, else a new one.",
 )
-@click.option("--after", multiple=True, metavar="ID", help="Only when this task has completed.")
-@click.option("--id", "task_id", metavar="ULID", help="Its id, so that a retry is the same task.")
+@click.option("--after", multiple=True, type=work_types.TASK, metavar="ID",
+              help="Only when this task has completed.")  # fmt: skip
+@click.option("--id", "task_id", type=work_types.NEW, metavar="ULID",
+              help="Its id, so that a retry is the same task.")  # fmt: skip
 @click.option("--priority", type=PRIORITIES, default="normal", show_default=True)
-@click.option("--ttl", type=Seconds(), default="7d", show_default=True, help="How long it lives.")
-@click.option("--timeout", type=Seconds(), default="1h", show_default=True, help="Of an attempt.")
-@click.option("--max-attempts", type=click.IntRange(1, 20), default=3, show_default=True)
+@click.option(
+    "--ttl", type=Seconds(*TTLS), default="7d", show_default=True, help="How long it lives."
+)
+@click.option("--timeout", type=Seconds(*TIMEOUTS), default="1h", show_default=True,
+              help="Of an attempt.")  # fmt: skip
+@click.option("--max-attempts", type=click.IntRange(*ATTEMPTS), default=3, show_default=True)
 @click.option("--wait", is_flag=True, help="Until it has ended; exit 1 unless it completed.")
 @with_output("text", "json")
 @with_hub
@@ -65,7 +71,11 @@ def submit(settings: Settings, wait: bool, output: str, **asked: Any) -> None:
 
     if not asked["to"] and not asked["group"]:
         raise click.UsageError("--to AGENT or --group NAME says whose work it is")
-    hub = HubClient.needed(settings)
+    if asked["task_id"] in asked["after"]:
+        why = "--after names the very id of --id"
+        raise ConfigError("a task does not wait for itself", why, "leave it out of --after")
+    reach = partial(HubClient.needed, settings)
+    hub = reach()
     task_id = asked["task_id"] or ulid(time.time())
     context = asked["context"] or _context_of(hub, asked["after"]) or task_id
     where = {"context": context} | {k: asked[k] for k in ("group", "to") if asked[k]}
@@ -73,21 +83,25 @@ def submit(settings: Settings, wait: bool, output: str, **asked: Any) -> None:
         "id": task_id,
         "context": context,
         "kind": asked["kind"],
-        "input": [_json(one) for one in _uploaded(hub, asked["files"], where)],
+        "input": [described(one) for one in work_sending.uploaded(reach, asked["files"], where)],
         "after": list(asked["after"]),
         "priority": asked["priority"],
         "ttl": asked["ttl"],
         "timeout": asked["timeout"],
         "max_attempts": asked["max_attempts"],
     } | {name: asked[name] for name in ("to", "group") if asked[name]}
-    found = hub.post("/v1/tasks", body)
+    found = work_sending.submitted(reach, body)
     with hub.reading():
         made = str(found["id"])
     if wait:
-        _wait(hub, made, output)
+        _wait(settings, made, output)
     elif output == "json":
         write_json(found)
     else:
+        with hub.reading():
+            asks = found["state"] == TaskState.AUTH_REQUIRED
+        if asks:
+            note(f"it is auth-required: a person lets it begin, by fleet task approve {made}")
         note(f"context {context}; fleet task watch {made}")
         say(made)
 
@@ -96,9 +110,9 @@ def submit(settings: Settings, wait: bool, output: str, **asked: Any) -> None:
 @click.option(
     "--state", "states", multiple=True, type=STATES, metavar="STATE", help="In one of these."
 )
-@click.option("--group", help="Of this group.")
-@click.option("--context", help="Of this session.")
-@click.option("--agent", help="For it, or held by it.", shell_complete=complete_agents)
+@click.option("--group", type=GroupName(), help="Of this group.")
+@click.option("--context", type=work_types.CONTEXT, help="Of this session.")
+@click.option("--agent", type=AgentName(), help="For it, or held by it.")
 @click.option("--open", "is_open", is_flag=True, help="Those that have not ended.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=100, show_default=True)
 @with_output("table", "json", "jsonl")
@@ -134,7 +148,7 @@ def list_(
 
 
 @task.command()
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", type=work_types.TASK, metavar="ID")
 @with_output("text", "json")
 @with_hub
 def show(settings: Settings, task_id: str, output: str) -> None:
@@ -145,16 +159,16 @@ def show(settings: Settings, task_id: str, output: str) -> None:
 
 
 @task.command()
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", type=work_types.TASK, metavar="ID")
 @with_output("text", "json")
 @with_hub
 def watch(settings: Settings, task_id: str, output: str) -> None:
     """Follow a task until it has ended; exit 1 unless it completed."""
-    _wait(HubClient.needed(settings), task_id, output)
+    _wait(settings, task_id, output)
 
 
 @task.command()
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", type=work_types.TASK, metavar="ID")
 @click.option("-d", "--directory", type=click.Path(file_okay=False, path_type=Path), required=True)
 @with_hub
 def result(settings: Settings, task_id: str, directory: Path) -> None:
@@ -170,15 +184,15 @@ def result(settings: Settings, task_id: str, directory: Path) -> None:
         again = found["state"] in work_output.FINAL_WORDS
         remedy = f"fleet task retry {task_id}" if again else f"fleet task watch {task_id}"
         raise ConfigError(f"task {task_id} has no output", f"it is {found['state']}", remedy)
-    with work_output.byte_bar("download", sum(one.size for one in outputs)) as moved:
+    with work_output.byte_bar("download", sum(one.size for one in outputs)) as bar:
         for number, one in enumerate(outputs):
             path = directory / f"{number}{hub_content.SUFFIXES.get(one.media_type, '')}"
-            hub_content.save(hub, one, context, path, moved)
+            hub_content.save(hub, one, context, path, bar.moved)
             say(str(path))
 
 
 @task.command()
-@click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("task_ids", type=work_types.TASK, metavar="ID...", nargs=-1, required=True)
 @with_hub
 def cancel(settings: Settings, task_ids: tuple[str, ...]) -> None:
     """Call tasks off: at once where nobody works at them, else when their worker has ended."""
@@ -186,7 +200,7 @@ def cancel(settings: Settings, task_ids: tuple[str, ...]) -> None:
 
 
 @task.command()
-@click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("task_ids", type=work_types.TASK, metavar="ID...", nargs=-1, required=True)
 @with_hub
 def retry(settings: Settings, task_ids: tuple[str, ...]) -> None:
     """Give tasks that ended badly another life, with all their attempts."""
@@ -194,7 +208,7 @@ def retry(settings: Settings, task_ids: tuple[str, ...]) -> None:
 
 
 @task.command("input")
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", type=work_types.TASK, metavar="ID")
 @click.option("--in", "files", multiple=True, type=FILES, metavar="FILE", required=True)
 @with_hub
 def input_(settings: Settings, task_id: str, files: tuple[Path, ...]) -> None:
@@ -203,14 +217,14 @@ def input_(settings: Settings, task_id: str, files: tuple[Path, ...]) -> None:
     found = hub.get(_address(task_id))
     with hub.reading():
         context = str(found["context"])
-    more = _upload(hub, files, {"context": context})
-    answer = hub.post(f"{_address(task_id)}/input", {"input": [_json(one) for one in more]})
+    more = work_sending.upload(partial(HubClient.needed, settings), files, {"context": context})
+    answer = hub.post(f"{_address(task_id)}/input", {"input": [described(one) for one in more]})
     with hub.reading():
         note(f"{task_id} is {answer['state']}")
 
 
 @task.command()
-@click.argument("task_id", metavar="ID")
+@click.argument("task_id", type=work_types.TASK, metavar="ID")
 @click.option("--refuse", is_flag=True, help="Reject it instead.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @with_hub
@@ -240,9 +254,6 @@ def approve(settings: Settings, task_id: str, refuse: bool, yes: bool) -> None:
 
 
 def _address(task_id: str) -> str:
-    if not re.fullmatch(patterns.ULID, task_id):
-        why = "it is a ULID: 26 digits and capital letters"
-        raise ConfigError(f"{task_id!r} is no id of a task", why, "fleet task list")
     return f"/v1/tasks/{quote(task_id, safe='')}"
 
 
@@ -256,51 +267,44 @@ def _context_of(hub: HubClient, after: tuple[str, ...]) -> str:
 
 
 def _each(settings: Settings, task_ids: tuple[str, ...], step: str) -> None:
+    """One that is refused keeps none of the others; what is refused first is told last."""
     hub = HubClient.needed(settings)
+    refused: list[HubError] = []
     for task_id in task_ids:
-        answer = hub.post(f"{_address(task_id)}/{step}", {})
+        try:
+            answer = hub.post(f"{_address(task_id)}/{step}", {})
+        except (AwayError, UnavailableError):
+            raise
+        except HubError as error:
+            refused.append(error)
+            continue
         with hub.reading():
             asked = ", cancel is asked" if answer["cancel"] and not answer["ended"] else ""
             note(f"{task_id} is {answer['state']}{asked}")
+    for other in refused[:0:-1]:
+        note(f"{other.what}: {other.why}")
+    if refused:
+        raise refused[0]
 
 
-def _json(one: Descriptor) -> dict[str, Any]:
-    return {"digest": one.digest, "size": one.size, "media_type": one.media_type.value}
-
-
-def _uploaded(hub: HubClient, files: tuple[Path, ...], where: dict[str, str]) -> list[Descriptor]:
-    """An agent that asks another group sends what it names for a session of its own: a copy goes
-    over the wall once a person has approved the task."""
-    from fleet.contract.timestamps import ulid
-
-    try:
-        return _upload(hub, files, where)
-    except HubError as error:
-        if error.code != "foreign-group":
-            raise
-    return _upload(hub, files, {"context": ulid(time.time())})
-
-
-def _upload(hub: HubClient, files: tuple[Path, ...], where: dict[str, str]) -> list[Descriptor]:
+def _wait(settings: Settings, task_id: str, output: str) -> None:
     from fleet import hub_content
 
-    described = [(path, hub_content.describe(path)) for path in files]
-    with work_output.byte_bar("upload", sum(one.size for _, one in described)) as moved:
-        for path, one in described:
-            hub_content.upload(hub, path, one, where, moved)
-    return [one for _, one in described]
-
-
-def _wait(hub: HubClient, task_id: str, output: str) -> None:
     looks = iter(LOOKS)
-    with work_output.task_bar(task_id) as show_bar:
+    hub = HubClient.needed(settings)
+
+    def look() -> Any:  # one that was started again left another token at home
+        return HubClient.needed(settings).get(_address(task_id))
+
+    found = look()  # then a hub that is away is waited for
+    with work_output.task_bar(task_id) as bar:
         while True:
-            found = hub.get(_address(task_id))
             with hub.reading():
-                show_bar(found)
+                bar.show(found)
                 if found["state"] in work_output.FINAL_WORDS:
                     break
             time.sleep(next(looks, LOOKS[-1]))
+            found = hub_content.insisted(look, bar.told)
     _show(hub, found, output)
     click.get_current_context().exit(0 if found["state"] == TaskState.COMPLETED else UNDONE)
 

@@ -6,12 +6,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fleet.cli.common import age, paint
+from fleet.cli.common import age, note, paint
+from fleet.contract.printable import printable
 from fleet.contract.timestamps import epoch
 from fleet.contract.work_vocabulary import FINAL, MediaType, TaskState
 from fleet.domain.work.task import Descriptor
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 HEADINGS: Final = ("task", "kind", "state", "agent", "progress", "attempt", "age")
 COLOURS: Final = {
@@ -79,11 +84,25 @@ def descriptor(found: dict[str, Any]) -> Descriptor:
     return Descriptor(found["digest"], int(found["size"]), MediaType(found["media_type"]))
 
 
+class ByteBar(NamedTuple):
+    """What moves a bar by so many bytes, and what tells a line beside it."""
+
+    moved: Callable[[int], None]
+    told: Callable[[str], None]
+
+
+class TaskBar(NamedTuple):
+    """What shows a task as it is now, and what tells a line beside its bar."""
+
+    show: Callable[[dict[str, Any]], None]
+    told: Callable[[str], None]
+
+
 @contextmanager
-def byte_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar of bytes on stderr where that is a terminal; the function that moves it."""
+def byte_bar(what: str, total: int) -> Iterator[ByteBar]:
+    """A bar of bytes on stderr where that is a terminal."""
     if not sys.stderr.isatty():
-        yield lambda _more: None
+        yield ByteBar(lambda _more: None, note)
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -92,20 +111,21 @@ def byte_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     console = Console(stderr=True)
     with Progress(*columns, TransferSpeedColumn(), console=console, transient=True) as bars:
         bar = bars.add_task(what, total=total)
-        yield lambda more: bars.advance(bar, more)
+        yield ByteBar(lambda more: bars.advance(bar, more), partial(_tell, console))
 
 
 @contextmanager
-def task_bar(task_id: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+def task_bar(task_id: str) -> Iterator[TaskBar]:
     """A bar of a task's progress on stderr where that is a terminal, else a line a change."""
     if not sys.stderr.isatty():
-        yield _Lines().show
+        yield TaskBar(_Lines().show, note)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bars:
+    console = Console(stderr=True)
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
         bar = bars.add_task(task_id, total=100)
 
         def show(task: dict[str, Any]) -> None:
@@ -113,7 +133,12 @@ def task_bar(task_id: str) -> Iterator[Callable[[dict[str, Any]], None]]:
             words = f"{task['kind']} {task['state']} {task['holder'] or ''}".rstrip()
             bars.update(bar, completed=done, description=words)
 
-        yield show
+        yield TaskBar(show, partial(_tell, console))
+
+
+def _tell(console: Console, text: str) -> None:
+    """Above the bar that the console draws: what else is written gets into it."""
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 class _Lines:
@@ -123,8 +148,6 @@ class _Lines:
         self._last = ""
 
     def show(self, task: dict[str, Any]) -> None:
-        from fleet.cli.common import note
-
         by = f" by {task['holder']}" if task["holder"] else ""
         line = f"{task['id']} {task['state']}{by} {task['progress']}%"
         if line != self._last:

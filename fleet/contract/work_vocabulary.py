@@ -15,6 +15,8 @@ TASK_KIND_TEXT = re.compile(TASK_KIND)
 ENTRY_NAME: Final = r"[a-z0-9][a-z0-9._-]{0,63}"
 """The name of a board entry: a plain file name, never a path."""
 ENTRY_NAME_TEXT = re.compile(ENTRY_NAME)
+GROUP_NAME: Final = r"[0-9A-Za-z][0-9A-Za-z ._-]{0,63}"
+GROUP_NAME_TEXT = re.compile(GROUP_NAME)
 
 
 class TaskState(Word):

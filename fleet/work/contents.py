@@ -240,6 +240,8 @@ class Contents:
         """The upload to write to: the one that waits, where it goes on at `begin`."""
         upload, at = await self._take(key)
         if begin is not None and begin != at:
+            if begin < 0 and upload is None:  # who only asks hears now what would be refused
+                await self._abandon([await self._anew(key)])
             await self._abandon(self._interrupted.keep(key, upload) if upload else ())
             raise OffsetError(at)
         if upload is not None and begin is not None:

@@ -148,7 +148,12 @@ def test_a_person_sees_who_asks_whom_before_a_task_goes_over_the_wall(hub: WorkH
     assert named["digest"] in said
     assert "is submitted" in said
     assert "needs no approval" in call(hub, "task", "approve", task, "--yes", code=3).stderr
-    call(hub, "task", "cancel", task, joined)
+    refused = call(hub, "task", "cancel", hub.new_id(), task, joined, code=3)
+    assert "there is no task" in refused.stderr
+    for one in (task, joined):
+        assert f"{one} is canceled" in refused.stderr, (
+            "one that is refused keeps none of the others"
+        )
 
 
 def test_an_agent_sends_files_for_another_group_and_they_go_when_a_person_says_so(
@@ -206,8 +211,30 @@ def test_entries_are_put_over_the_version_that_was_read(hub: WorkHub, tmp_path: 
         (("task", "submit", "research", "--to", "worker", "--in", "/dev/zero"), "no plain file"),
         (
             ("task", "submit", "research", "--to", "worker", "--context", "mine"),
-            "contract: context",
+            "'mine' is no id of a session",
         ),
+        (("task", "submit", "Re search", "--to", "worker"), "is no kind of work"),
+        (("task", "submit", "research", "--to", "../x"), "is not an agent name"),
+        (("task", "submit", "research", "--group", "../x"), "is no name of a group"),
+        (("task", "submit", "research", "--to", "worker", "--id", "mine"), "leave --id out"),
+        (("task", "submit", "research", "--to", "worker", "--ttl", "0s"), "is not 1s to 90d"),
+        (("task", "submit", "research", "--to", "worker", "--timeout", "8d"), "is not 1s to 7d"),
+        (
+            (
+                "task",
+                "submit",
+                "research",
+                "--to",
+                "worker",
+                "--id",
+                "01KZZZZZZZZZZZZZZZZZZZZZZZ",
+                "--after",
+                "01KZZZZZZZZZZZZZZZZZZZZZZZ",
+            ),
+            "does not wait for itself",
+        ),
+        (("task", "list", "--context", "mine"), "is no id of a session"),
+        (("board", "ls", "mine"), "is no id of a session"),
         (("task", "show", "mine"), "is no id of a task"),
         (("task", "show", "01KZZZZZZZZZZZZZZZZZZZZZZZ"), "there is no task"),
         (("task", "cancel", "../../etc"), "is no id of a task"),
@@ -235,6 +262,7 @@ def test_a_wrong_call_is_told_with_what_to_try(
     said = capsys.readouterr().err
     assert told in said
     assert "Try:" in said
+    assert "GET /v1" not in said, "that is nothing for a command line"
 
 
 def test_what_an_agent_may_do_is_changed_while_the_hub_serves(hub: WorkHub) -> None:

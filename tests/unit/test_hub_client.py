@@ -12,7 +12,14 @@ from threading import Thread
 
 import pytest
 
-from fleet.hub_client import AwayError, BusyError, HubClient, HubError, StandbyError
+from fleet.hub_client import (
+    AwayError,
+    BusyError,
+    HubClient,
+    HubError,
+    StandbyError,
+    UnavailableError,
+)
 from fleet.hub_refusals import refused as refusal_of
 from fleet.settings import load
 from tests.support.certificates import HERE, TestAuthority
@@ -82,6 +89,13 @@ def refused(status: int, body: bytes) -> str:
     [
         ({"detail": "there is no such agent", "try": "GET /v1/agents"}, "Try: fleet status"),
         ({"detail": "no", "try": "fleet token create"}, "Try: fleet token create"),
+        (
+            {"detail": "no", "try": "Authorization: Bearer TOKEN; fleet token create"},
+            "Try: fleet token create",
+        ),
+        ({"try": "GET /v1/openapi.json describes every field"}, "Try: the same with --help"),
+        ({"try": "GET /v1/openapi.json lists every route"}, "Try: the same release"),
+        ({"try": "use a new ULID"}, "Try: another --id"),
         ({"ready": False, "broker": False, "store": True}, "the hub is not ready: no broker"),
     ],
 )
@@ -91,6 +105,28 @@ def test_the_hubs_remedies_become_commands(body: dict[str, object], said: str) -
 
 def test_an_answer_that_is_not_json_is_told_by_its_status() -> None:
     assert "HTTP 502" in refused(502, b"<html>")
+    assert "Try: " in refused(500, b"Internal Server Error")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "again"),
+    [
+        (502, b"<html>", {}, True),
+        (503, b"", {}, True),
+        (504, b"upstream", {}, True),
+        (503, b'{"detail": "the store is away"}', {"Retry-After": "60"}, True),
+        (503, b'{"detail": "this hub serves no work"}', {}, False),
+        (500, b"", {"Retry-After": "1"}, False),
+    ],
+)
+def test_what_passes_by_itself_is_told_from_what_does_not(
+    status: int, body: bytes, headers: dict[str, str], again: bool
+) -> None:
+    message = Message()
+    for name, value in headers.items():
+        message[name] = value
+    error = urllib.error.HTTPError("http://hub/", status, "", message, io.BytesIO(body))
+    assert isinstance(refusal_of(error), UnavailableError) is again
 
 
 def busy_until(served: int, seconds: bytes) -> Stub:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from fleet import hub_content
-from fleet.hub_client import AwayError, BusyError, HubError
-from fleet.hub_content import AWAY, RESUMED, TRIES, describe, upload
+from fleet.contract.errors import ConfigError
+from fleet.hub_client import AwayError, BusyError, HubError, UnavailableError
+from fleet.hub_content import AWAY, RESUMED, TRIES, describe, insisted, upload
 
 SIZE = 8 * RESUMED
 RESET = "Connection reset by peer"
@@ -89,8 +91,10 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def send(hub: Any, file: Path) -> None:
-    upload(hub, file, describe(file), {"context": "c"}, lambda _more: None)
+def send(hub: Any, file: Path) -> list[str]:
+    told: list[str] = []
+    upload(lambda: hub, file, describe(file), {"context": "c"}, lambda _more: None, told.append)
+    return told
 
 
 @pytest.mark.parametrize(
@@ -184,3 +188,104 @@ def test_what_the_hub_refuses_is_not_tried_again(clock: Clock, file: Path) -> No
     with pytest.raises(HubError, match="no room"):
         send(Refuses(clock, []), file)
     assert clock.now == Clock.now
+
+
+class Proxy(Hub):
+    """What stands before a hub that is away says so, in the middle of an upload."""
+
+    @contextmanager
+    def opened(
+        self, method: str, address: str, data: Any, headers: Mapping[str, str]
+    ) -> Iterator[io.BytesIO]:
+        try:
+            with super().opened(method, address, data, headers) as answer:
+                yield answer
+        except AwayError:
+            raise UnavailableError("the hub refuses", "HTTP 502", "fleet doctor") from None
+
+
+def test_a_proxy_whose_hub_is_away_for_a_while_ends_no_upload(clock: Clock, file: Path) -> None:
+    hub = Proxy(clock, [Leg(1, 2, away=AWAY / 2), Leg(1, 1)])
+    told = send(hub, file)
+    assert hub.there == SIZE
+    assert told == [f"{file}: HTTP 502; it goes on by itself, for up to 60 s"], "told once"
+
+
+class Small(Hub):
+    """Takes what it is not asked about first, too."""
+
+    @contextmanager
+    def opened(
+        self, method: str, address: str, data: Any, headers: Mapping[str, str]
+    ) -> Iterator[io.BytesIO]:
+        if "Content-Range" in headers:
+            with super().opened(method, address, data, headers) as answer:
+                yield answer
+            return
+        self.sent.append(-1)
+        taken = sum(map(len, data))
+        leg = next(self.legs, None)
+        if leg is not None:
+            self.back = self.clock.now + leg.away
+            raise AwayError("the hub does not answer", RESET, "fleet serve")
+        self.there = taken
+        yield io.BytesIO()
+
+
+@pytest.fixture
+def note(tmp_path: Path) -> Path:
+    path = tmp_path / "note.md"
+    path.write_text("a line")
+    return path
+
+
+def test_a_small_file_is_sent_at_once_and_goes_on_where_its_link_broke(
+    clock: Clock, note: Path
+) -> None:
+    hub = Small(clock, [])
+    assert send(hub, note) == []
+    assert hub.sent == [-1]
+    hub = Small(clock, [Leg(0, 0, away=AWAY / 2)])
+    assert RESET in send(hub, note)[0]
+    assert hub.sent == [-1, 0]
+    assert hub.there == 6
+
+
+def test_a_hub_that_was_never_reached_is_not_waited_for(
+    clock: Clock, file: Path, note: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").touch()
+    for path in (file, note, tmp_path / "empty"):
+        hub = Hub(clock, [])
+        hub.back = float("inf")
+        with pytest.raises(AwayError, match="refused"):
+            send(hub, path)
+    assert clock.now == Clock.now
+
+
+def test_what_is_the_same_twice_is_asked_again_for_a_while(clock: Clock) -> None:
+    told: list[str] = []
+    answers = iter([AwayError("away", RESET), UnavailableError("away", "HTTP 503"), "made"])
+
+    def ask() -> str:
+        answer = next(answers)
+        if isinstance(answer, HubError):
+            raise answer
+        return str(answer)
+
+    assert insisted(ask, told.append) == "made"
+    assert [line.split(";")[0] for line in told] == [RESET, "HTTP 503"]
+
+    def never() -> str:
+        raise AwayError("away", RESET)
+
+    begun = clock.now
+    with pytest.raises(AwayError):
+        insisted(never, told.append)
+    assert AWAY - 5 <= clock.now - begun <= AWAY
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="no plain file"):
+        describe(tmp_path / "pipe")

@@ -55,3 +55,9 @@ def test_who_waits_for_a_task_of_another_session_is_told_which(hub: WorkHub) -> 
     told = refused(hub, 404, "POST", "/v1/tasks", "boss", {**body, "after": [unknown]})
     assert unknown in told["detail"]
     hub.done("POST", f"/v1/tasks/{first}/cancel", "boss")
+
+
+def test_a_route_that_is_not_there_is_told_with_where_they_stand(hub: WorkHub) -> None:
+    told = refused(hub, 404, "GET", "/v1/tasks/of/another/release", "boss")
+    assert "openapi.json" in told["try"]
+    refused(hub, 405, "DELETE", f"/v1/tasks/{hub.new_id()}", "boss")

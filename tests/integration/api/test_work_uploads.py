@@ -129,11 +129,15 @@ def test_a_large_input_of_the_command_line_goes_on_where_its_link_broke(
     path.write_bytes(content := os.urandom(5 * MIB))
     query = {"context": hub.new_id(), "group": "red"}
     shown: list[int] = []
+    told: list[str] = []
     with breaking(hub, 3 * MIB) as link:
         client = HubClient(link.address, hub.served.tokens["operator"])
-        hub_content.upload(client, path, hub_content.describe(path), query, shown.append)
+        one = hub_content.describe(path)
+        hub_content.upload(lambda: client, path, one, query, shown.append, told.append)
         assert sum(link.passed) < 8 * MIB, "not all of it again"
     assert sum(shown) == len(content)
+    assert told
+    assert all("it goes on by itself" in line for line in told)
     address = f"/v1/blobs/{digest_of(content)}?context={query['context']}"
     assert hub.ask("HEAD", address, "operator")[0] == 200
 
@@ -146,10 +150,11 @@ def test_a_large_input_that_never_gets_through_is_told(
     path.write_bytes(os.urandom(2 * MIB))
     query = {"context": hub.new_id(), "group": "red"}
     named = hub_content.describe(path)
+    moved, told = list[int](), list[str]()
     with breaking(hub, 1) as link:
         client = HubClient(link.address, hub.served.tokens["operator"])
         with pytest.raises(HubError):
-            hub_content.upload(client, path, named, query, lambda _more: None)
+            hub_content.upload(lambda: client, path, named, query, moved.append, told.append)
 
 
 def test_a_part_that_does_not_fit_is_told_and_what_was_begun_waits_on(hub: WorkHub) -> None:
@@ -165,3 +170,25 @@ def test_a_part_that_does_not_fit_is_told_and_what_was_begun_waits_on(hub: WorkH
     assert (status, problem["code"]) == (422, "digest-mismatch")
     assert offset(hub, content, context, "boss") == 0, "what is wrong does not wait"
     assert hub.ask("PUT", path, "boss", content, Content_Range=whole)[0] == 201
+
+
+def test_who_asks_where_to_go_on_hears_what_would_be_refused(hub: WorkHub) -> None:
+    """Not only in an answer that a sender who is cut off does not read."""
+    context, digest = hub.new_id(), digest_of(b"large")
+    path = f"/v1/blobs/{digest}?context={context}"
+    for size in (65 * MIB, 10**12):
+        status, problem = hub.ask("PUT", path, "boss", b"", Content_Range=f"bytes */{size}")
+        assert (status, problem["code"]) == (413, "too-large")
+    assert hub.ask("HEAD", path, "boss")[0] == 404
+
+
+def test_a_file_that_is_too_large_is_told_as_that(hub: WorkHub, tmp_path: Path) -> None:
+    path, told = tmp_path / "large", list[str]()
+    with path.open("wb") as stream:
+        stream.truncate(65 * MIB)
+    client = HubClient(hub.served.url, hub.served.tokens["operator"])
+    query = {"context": hub.new_id(), "group": "red"}
+    named = hub_content.describe(path)
+    with pytest.raises(HubError, match="more than a blob may have"):
+        hub_content.upload(lambda: client, path, named, query, lambda _more: None, told.append)
+    assert told == []
