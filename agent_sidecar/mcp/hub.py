@@ -32,6 +32,15 @@ another task."""
 MAX_LISTED: Final = 200
 """Tasks of one session that are looked at."""
 
+_BY_TOOLS: Final = (
+    ("fleet task list", "task_status without task: it lists yours"),
+    ("fleet agent list", "leave to out"),
+    ("fleet board ls", "board_list"),
+    ("submit a task with a context of your own", "delegate without context: it opens one"),
+    ("read the newest version", "board_read, then board_write again"),
+)
+"""How the hub's remedies begin, which speak to people, and what they are to a model."""
+
 
 class DelegatingHub(HttpHub):
     """The same hub as the worker's, with the same token; what is refused is told to the model."""
@@ -108,7 +117,7 @@ class DelegatingHub(HttpHub):
         if not 200 <= answer.status < 300:
             remedy = answer.document().get("try")
             said = remedy[:300] if isinstance(remedy, str) else "another call"
-            raise ToolError("the hub refuses", why_of(answer), said)
+            raise ToolError("the hub refuses", why_of(answer), _for_a_model(said))
 
     def _insist(self, ask: Callable[[], T]) -> T:
         backoff = Backoff(0.2, 5.0)
@@ -121,6 +130,14 @@ class DelegatingHub(HttpHub):
                 if time.monotonic() + wait - begun > PATIENCE:
                     raise
                 time.sleep(wait)
+
+
+def _for_a_model(remedy: str) -> str:
+    """What a person would type is nothing for a model: it is told who is to be asked for it."""
+    for begin, said in _BY_TOOLS:
+        if remedy.startswith(begin):
+            return said
+    return f"tell an operator: {remedy}" if remedy.startswith("fleet ") else remedy
 
 
 def _encoded(text: str) -> bytes:

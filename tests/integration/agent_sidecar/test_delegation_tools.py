@@ -225,13 +225,14 @@ async def test_a_wrong_call_says_what_and_why_and_what_to_try(hub: WorkHub) -> N
             text = await call(client, tool, failed=True, **given)
             assert told in text
             assert "Try:" in text
+            assert "Try: fleet" not in text, "a model types no command"
 
 
 async def test_who_may_not_delegate_is_told_what_an_operator_does(hub: WorkHub) -> None:
     async with tools_of(hub, "worker") as client:
         text = await call(client, "delegate", failed=True, kind="research", text="x")
     assert "worker may not submit tasks" in text
-    assert "Try: fleet agent allow worker --may-delegate" in text
+    assert "Try: tell an operator: fleet agent allow worker --may-delegate" in text
 
 
 def test_what_is_no_message_is_refused_and_the_next_is_answered(hub: WorkHub) -> None:
