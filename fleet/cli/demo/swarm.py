@@ -142,8 +142,9 @@ class Swarm(Play):
         )
 
     async def _all_here(self) -> bool:
+        """Heard, not only listed."""
         found = await self._get("/v1/agents")
-        return len(found["agents"]) == len(CREW)
+        return sum(one["last_seen"] is not None for one in found["agents"]) == len(CREW)
 
     async def _parts(self) -> dict[str, Any]:
         found = await self._get(f"/v1/tasks?context={self.context}")
