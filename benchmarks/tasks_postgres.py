@@ -27,7 +27,7 @@ from fleet.contract.store_url import StoreUrl
 from fleet.domain.work.task import Task
 from fleet.store.postgres import PostgresStore
 from fleet.store.postgres.connection import Connection, Database
-from fleet.store.postgres.work import PostgresStatements, pipelined
+from fleet.store.postgres.work import BY_INDEX, PostgresStatements
 from fleet.store.work.rows import TASK_COLUMNS, Row, task_row
 from tests.support import postgres
 
@@ -48,7 +48,7 @@ def floor(address: str, count: int, workers: int) -> float:
     for first in range(0, count, workers):
         part = tasks[first : first + workers]
         for write in (_submitted, _claimed, _ended):
-            database.transaction(pipelined(partial(write, tasks=part)))
+            database.transaction(partial(write, tasks=part), settings=BY_INDEX)
     took = time.perf_counter() - began
     database.close()
     return count / took
@@ -57,19 +57,25 @@ def floor(address: str, count: int, workers: int) -> float:
 def _submitted(connection: Connection, tasks: list[Task]) -> None:
     rows: list[Row] = [(*task_row(task), 0, "", 1) for task in tasks]
     columns = (*TASK_COLUMNS.values(), "waits", "content", "revision")
-    PostgresStatements(connection).insert("task", columns, rows)
+    sql = PostgresStatements(connection)
+    sql.insert("task", columns, rows)
+    sql.finish()
 
 
 def _claimed(connection: Connection, tasks: list[Task]) -> None:
     columns = ("state", "attempt", "epoch", "holder", "started", "lease_until", "revision")
     rows: list[Row] = [("working", 1, 1, "larry", task.created, 1e12, 2, task.id) for task in tasks]
-    PostgresStatements(connection).update("task", "id", columns, rows)
+    sql = PostgresStatements(connection)
+    sql.update("task", "id", columns, rows)
+    sql.finish()
 
 
 def _ended(connection: Connection, tasks: list[Task]) -> None:
     columns = ("state", "lease_until", "progress", "ended", "revision")
     rows: list[Row] = [("completed", None, 100, task.created, 3, task.id) for task in tasks]
-    PostgresStatements(connection).update("task", "id", columns, rows)
+    sql = PostgresStatements(connection)
+    sql.update("task", "id", columns, rows)
+    sql.finish()
 
 
 def peer(name: str, address: str, count: int, workers: int) -> float | None:

@@ -123,9 +123,11 @@ class Database:
                 _shut_down(connection)
         self._pool.close(timeout=CLOSING)
 
-    def transaction(self, work: Callable[[Connection], T], end: str = "COMMIT") -> T:
+    def transaction(
+        self, work: Callable[[Connection], T], end: str = "COMMIT", settings: str = ""
+    ) -> T:
         """Do `work` whole or not at all, whatever ends it. `end` travels as one message, so that
-        what it locks is held for no longer than it takes.
+        what it locks is held for no longer than it takes. `settings` hold until then.
 
         Raises:
             InDoubtError: the connection broke while it ended: it is whole, or not at all.
@@ -134,7 +136,7 @@ class Database:
         """
         ending = False
         try:
-            with self._begun(self._begin) as connection:
+            with self._begun(f"{self._begin}{settings}") as connection:
                 result = work(connection)
                 ending = True
                 cursor = connection.execute(end)

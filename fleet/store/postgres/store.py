@@ -158,12 +158,12 @@ class PostgresStore(PostgresReader):
         """
         if not self._is_open:
             raise StoreError("the store is closed")
-        self._writer.submit(job, lambda calls: self._transaction(work.pipelined(calls)))
+        self._writer.submit(job, partial(self._transaction, settings=work.BY_INDEX))
 
-    def _transaction(self, work: Callable[[Connection], T]) -> T:
+    def _transaction(self, work: Callable[[Connection], T], settings: str = "") -> T:
         fence = self._lease.fence() if self._lease else "COMMIT"
         try:
-            return self._database.transaction(work, fence)
+            return self._database.transaction(work, fence, settings)
         except (StoreUnavailableError, LeadershipLostError):
             raise
         except StoreError:

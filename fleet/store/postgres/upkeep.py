@@ -20,6 +20,7 @@ from fleet.store.records import HOUR
 from fleet.store.retention import DAY, GIGABYTE, Retention, TimeFor, expired
 from fleet.store.row_mapping import KINDS
 from fleet.store.work import task_calls
+from fleet.store.work.shared import carry_out
 
 CHUNK: Final = 5_000
 """Rows a step: some 10 ms."""
@@ -49,7 +50,8 @@ class Upkeep:
         )
 
     def _forget_work(self, connection: Connection, now: float, due: TimeFor) -> bool:
-        return task_calls.forget(work.tables(connection), min(now, due(KEPT_TOLD / DAY)))
+        until = min(now, due(KEPT_TOLD / DAY))
+        return carry_out(work.tables(connection), lambda known: task_calls.forget(known, until))
 
     def _roll_up(self, connection: Connection, now: float) -> bool:
         """Sum up messages of hours that are over, a chunk at a time."""

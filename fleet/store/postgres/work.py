@@ -7,16 +7,16 @@ text is the same for any number of them, and no column's type is told twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final
+
+import psycopg
 
 from fleet.contract.vocabulary import Priority
 from fleet.store.postgres.connection import Connection
 from fleet.store.work.rows import Row
 from fleet.store.work.sql import SqlWorkTables
 from fleet.store.work.statements import Look, Question
-
-T = TypeVar("T")
 
 
 def tables(connection: Connection) -> SqlWorkTables:
@@ -25,41 +25,60 @@ def tables(connection: Connection) -> SqlWorkTables:
 
 
 class PostgresStatements:
-    """See `fleet.store.work.statements.Statements`. In a pipeline what returns no rows is not
-    waited for."""
+    """See `fleet.store.work.statements.Statements`. What returns no rows goes with the next that
+    does, and questions go together: each message costs both sides more than what most of them ask.
+    Values are put into the text here, since a message of several statements takes none beside."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self._cursor = psycopg.ClientCursor(connection)
+        self._later: list[Question] = []
 
     def run(self, statement: str, values: Sequence[Any]) -> list[Row]:
-        cursor = self._connection.execute(statement.replace("?", "%s"), values)
-        if not statement.startswith("SELECT") and " RETURNING " not in statement:
-            return []
-        return cursor.fetchall()
+        if statement.startswith("SELECT") or " RETURNING " in statement:
+            return self.ask([(statement, values)])[0]
+        self._later.append((statement, values))
+        return []
 
     def ask(self, questions: Sequence[Question]) -> list[list[Row]]:
-        execute = self._connection.execute
-        cursors = [execute(text.replace("?", "%s"), values) for text, values in questions]
-        return [cursor.fetchall() for cursor in cursors]
+        before = len(self._later)
+        self._later += questions
+        self.finish()
+        for _ in range(before):
+            self._cursor.nextset()
+        answers = []
+        for _ in questions:
+            answers.append(self._cursor.fetchall())
+            self._cursor.nextset()
+        return answers
+
+    def finish(self) -> None:
+        if self._later:
+            text = "; ".join(statement for statement, _ in self._later)
+            values = [value for _, values in self._later for value in values]
+            self._later = []
+            self._cursor.execute(text.replace("?", "%s"), values)
 
     def insert(
         self, table: str, columns: Sequence[str], rows: Sequence[Row], known: str = ""
     ) -> None:
         names = ", ".join(columns)
-        self._connection.execute(
+        statement = (
             f"INSERT INTO {table} ({names}) SELECT {names}"  # noqa: S608 - our own words
-            f" FROM json_populate_recordset(NULL::{table}, %s::json) {known}",
-            (_json(columns, rows),),
+            f" FROM json_populate_recordset(NULL::{table}, ?::json) {known}"
         )
+        self._later.append((statement, (_json(columns, rows),)))
 
     def update(self, table: str, key: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         pairs = ", ".join(f"{column} = new.{column}" for column in columns)
-        self._connection.execute(
+        statement = (
             f"UPDATE {table} SET {pairs}"  # noqa: S608 - our own words
-            f" FROM json_populate_recordset(NULL::{table}, %s::json) AS new"
-            f" WHERE {table}.{key} = new.{key}",
-            (_json((*columns, key), rows),),
+            f" FROM json_populate_recordset(NULL::{table}, ?::json) AS new"
+            f" WHERE {table}.{key} = new.{key}"
         )
+        self._later.append((statement, (_json((*columns, key), rows),)))
+
+    def among(self, column: str, values: Sequence[Any]) -> Question:
+        return f"{column} = ANY(?)", [[*values]]
 
     def ready(self, looks: Sequence[tuple[Look, int]], now: float) -> Question:
         rows = [(place, *look, most) for place, (look, most) in enumerate(looks)]
@@ -80,20 +99,8 @@ def _json(columns: Sequence[str], rows: Sequence[Row]) -> str:
     return json.dumps([dict(zip(columns, row, strict=True)) for row in rows])
 
 
-_BY_INDEX: Final = (
-    "SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin',"
-    " 'enable_mergejoin', 'jit']) AS name"
+BY_INDEX: Final = "".join(
+    f"; SET LOCAL {name} = off"
+    for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit")
 )
-"""Few rows of large tables are always meant, and the server cannot know how few."""
-
-
-def pipelined(work: Callable[[Connection], T]) -> Callable[[Connection], T]:
-    """`work` with its statements sent one behind the other: only one that gives rows is waited for,
-    and what was refused is raised there, or at the end."""
-
-    def run(connection: Connection) -> T:
-        with connection.pipeline():
-            connection.execute(_BY_INDEX)
-            return work(connection)
-
-    return run
+"""Of a transaction of work: few rows of large tables are meant, and the server cannot know that."""

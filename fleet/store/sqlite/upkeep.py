@@ -19,6 +19,7 @@ from fleet.store.row_mapping import KEY_STEP, KINDS
 from fleet.store.sqlite import dead_letters, work
 from fleet.store.sqlite.connection import read_meta, write_meta
 from fleet.store.work import task_calls
+from fleet.store.work.shared import carry_out
 
 CHUNK: Final = 5_000
 """Rows a step: some 10 ms."""
@@ -85,7 +86,8 @@ class Upkeep:
         return True
 
     def _forget_work(self, database: sqlite3.Connection, now: float, due: TimeFor) -> bool:
-        return task_calls.forget(work.tables(database), min(now, due(KEPT_TOLD / DAY)))
+        until = min(now, due(KEPT_TOLD / DAY))
+        return carry_out(work.tables(database), lambda known: task_calls.forget(known, until))
 
     def _forget(self, database: sqlite3.Connection, now: float, due: TimeFor) -> bool:
         """What is too old by `due`, a chunk at a time; `now` tells what is of the future."""

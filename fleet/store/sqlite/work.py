@@ -44,6 +44,12 @@ class SqliteStatements:
     def _many(self, statement: str, rows: Sequence[Row]) -> None:
         self._database.executemany(statement, rows)
 
+    def among(self, column: str, values: Sequence[Any]) -> Question:
+        places = padded(values)
+        return f"{column} IN ({holes(places)})", places
+
+    def finish(self) -> None: ...
+
     def ready(self, looks: Sequence[tuple[Look, int]], now: float) -> Question:
         values = [
             value

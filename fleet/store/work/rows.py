@@ -48,8 +48,6 @@ TASK_COLUMNS: Final = {
 }
 """Column by field, in the order of the fields of `Task`."""
 
-_RAW: Final[Callable[[Any], Any]] = lambda value: value  # noqa: E731 - the entry of a table
-
 
 def _descriptors(values: Iterable[Descriptor]) -> str:
     if not values:
@@ -77,10 +75,6 @@ TO_COLUMN: Final[dict[str, Callable[[Any], Any]]] = {
     "told": int,
 }
 """How a field becomes a value, where it is not one already."""
-
-
-def column_value(field: str, value: Any) -> Any:
-    return TO_COLUMN.get(field, _RAW)(value)
 
 
 def task_row(task: Task) -> Row:

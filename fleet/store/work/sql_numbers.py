@@ -11,7 +11,7 @@ from typing import Final
 
 from fleet.domain.work.limits import MAX_KINDS
 from fleet.store.work.rows import Row
-from fleet.store.work.statements import Question, Statements, holes, padded
+from fleet.store.work.statements import Question, Statements
 from fleet.store.work.tables import OTHER
 from fleet.store.work_records import Context
 
@@ -87,8 +87,8 @@ class SqlNumbers:
         fill[1] += kept
 
     def ask_fills(self, groups: Collection[str]) -> Question:
-        names = padded([*groups])
-        return (f"SELECT grp, queued, kept FROM work_group WHERE grp IN ({holes(names)})", names)
+        condition, values = self._sql.among("grp", [*groups])
+        return f"SELECT grp, queued, kept FROM work_group WHERE {condition}", values
 
     def filled(self, groups: Collection[str], rows: Sequence[Row]) -> None:
         """`ask_fills` was asked."""
@@ -107,8 +107,8 @@ class SqlNumbers:
         self._tasks[context] = self._tasks.get(context, 0) + 1
 
     def ask_contexts(self, ids: Collection[str]) -> Question:
-        names = padded([*ids])
-        return f"SELECT id, grp, created, tasks FROM context WHERE id IN ({holes(names)})", names
+        condition, values = self._sql.among("id", [*ids])
+        return f"SELECT id, grp, created, tasks FROM context WHERE {condition}", values
 
     def found_contexts(self, ids: Collection[str], rows: Sequence[Row]) -> None:
         """`ask_contexts` was asked."""
@@ -129,8 +129,7 @@ class SqlNumbers:
     def flush(self) -> None:
         """Write all; the transaction takes no more after it."""
         if self._written is not None and self._next - 1 > self._written:
-            statement = "UPDATE work_total SET value = ? WHERE name = 'revision'"
-            self._sql.run(statement, (self._next - 1,))
+            self.add("revision", "", self._next - 1 - self._written)
         totals = [(name, word, by) for (name, word), by in sorted(self._totals.items()) if by]
         if totals:
             self._sql.insert("work_total", ("name", "word", "value"), totals, _ADD_TOTAL)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from fleet.contract.work_vocabulary import TaskState
@@ -16,8 +17,8 @@ from fleet.domain.work import life
 from fleet.domain.work.task import Task
 from fleet.store.work.rows import TASK_COLUMNS, Row, task
 from fleet.store.work.sql_numbers import LOCK
-from fleet.store.work.sql_session import COLUMNS, SqlSession
-from fleet.store.work.statements import MAX_LOOKS, Look, Question, Statements, holes, padded
+from fleet.store.work.sql_session import COLUMNS, Asked, SqlSession
+from fleet.store.work.statements import MAX_LOOKS, Look, Question, Statements, holes
 from fleet.store.work.tables import Claim, Needs
 
 T_COLUMNS: Final = ", ".join(f"t.{column}" for column in TASK_COLUMNS.values())
@@ -40,17 +41,21 @@ class SqlQueue(SqlSession):
         self._next: dict[Claimer, deque[Task | None]] = {}
         """What each gets who is expected to claim; good until anything else changes."""
         self._next_as_of = -1
+        self._lines: dict[Look, list[Place]] = {}
 
     def expect(self, calls: Iterable[Needs]) -> None:
         needs = list(calls)
         super().expect(needs)
-        if claims := [one.claim for one in needs if one.claim]:
-            self._look(claims)
+        if claims := _claims(needs):
+            self._deal(claims)
+
+    def _questions(self, needs: Sequence[Needs]) -> list[Asked]:
+        return [*super()._questions(needs), *self._looks(_claims(needs))]
 
     def claim(self, agent: str, group: str, kinds: Sequence[str], now: float) -> Task | None:
         claimer = agent, group, tuple(kinds)
         if self._next_as_of != self.writes or not self._next.get(claimer):
-            self._look([Claim(*claimer, now)])
+            self.expect([Needs(claim=Claim(*claimer, now))])
         before = self._next[claimer].popleft()
         if before is None:
             return None
@@ -60,52 +65,53 @@ class SqlQueue(SqlSession):
         self._next_as_of = self.writes
         return after
 
-    def _look(self, claims: Sequence[Claim]) -> None:
-        """Find who is to get which task. A queue that is empty costs no write; where it is not, the
+    def _looks(self, claims: Sequence[Claim]) -> list[Asked]:
+        """What waits at each place where a task may lie for one of these, as deep as may be claimed
+        there."""
+        wanted = list(Counter(look for one in claims for look in _places(one)).items())
+        self._lines = {look: [] for look, _ in wanted}
+        parts = [wanted[n : n + MAX_LOOKS] for n in range(0, len(wanted), MAX_LOOKS)]
+        now = max((one.now for one in claims), default=0.0)
+        return [(self._sql.ready(part, now), partial(self._line_up, part)) for part in parts]
+
+    def _line_up(self, looks: Sequence[tuple[Look, int]], rows: Sequence[Row]) -> None:
+        for place, priority, due, number in rows:
+            self._lines[looks[place][0]].append((priority, -due, -number))
+
+    def _deal(self, claims: Sequence[Claim]) -> None:
+        """Say who is to get which task. A queue that is empty costs no write; where it is not, the
         tasks are read behind the lock, and if another process was faster, it is looked again."""
-        self.write_gathered()
         now = max(one.now for one in claims)
         while True:
-            numbers = self._dealt(claims, now)
+            numbers = self._dealt(claims)
             tasks = self._tasks({number for number in numbers if number is not None}, now)
             if tasks is not None:
                 break
+            self._ask(self._looks(claims))
         self._next = {}
         for one, number in zip(claims, numbers, strict=True):
             line = self._next.setdefault(one[:3], deque())
             line.append(None if number is None else tasks[number])
         self._next_as_of = self.writes
 
-    def _dealt(self, claims: Sequence[Claim], now: float) -> list[int | None]:
+    def _dealt(self, claims: Sequence[Claim]) -> list[int | None]:
         """The number of the task that each gets."""
-        waiting = self._waiting(claims, now)
+        for line in self._lines.values():
+            line.sort()
         found: list[int | None] = []
         for one in claims:
-            lines = [line for look in _looks(one) if (line := waiting[look])]
+            lines = [line for place in _places(one) if (line := self._lines[place])]
             best = max(lines, key=lambda line: line[-1], default=None)
             found.append(None if best is None else -best.pop()[2])
         return found
-
-    def _waiting(self, claims: Sequence[Claim], now: float) -> dict[Look, list[Place]]:
-        """At each place as many as may be claimed there, the next one last."""
-        wanted = list(Counter(look for one in claims for look in _looks(one)).items())
-        parts = [wanted[n : n + MAX_LOOKS] for n in range(0, len(wanted), MAX_LOOKS)]
-        answers = self._sql.ask([self._sql.ready(part, now) for part in parts])
-        waiting: dict[Look, list[Place]] = {look: [] for look, _ in wanted}
-        for part, rows in zip(parts, answers, strict=True):
-            for place, priority, due, number in rows:
-                waiting[part[place][0]].append((priority, -due, -number))
-        for line in waiting.values():
-            line.sort()
-        return waiting
 
     def _tasks(self, numbers: set[int], now: float) -> dict[int, Task] | None:
         """The tasks, all ready to be claimed; None: one is no longer."""
         if not numbers:
             return {}
         questions: list[Question] = [] if self.numbers.is_locked else [LOCK]
-        values = padded([*numbers])
-        wanted = f"SELECT number, waits, {COLUMNS} FROM task WHERE number IN ({holes(values)})"
+        condition, values = self._sql.among("number", [*numbers])
+        wanted = f"SELECT number, waits, {COLUMNS} FROM task WHERE {condition}"
         *locked, rows = self._sql.ask([*questions, (wanted, values)])
         for answer in locked:
             self.numbers.locked(answer)
@@ -124,7 +130,11 @@ class SqlQueue(SqlSession):
         return [task(row) for row in found]
 
 
-def _looks(claim: Claim) -> list[Look]:
+def _claims(needs: Iterable[Needs]) -> list[Claim]:
+    return [one.claim for one in needs if one.claim]
+
+
+def _places(claim: Claim) -> list[Look]:
     """Where tasks lie that it may take."""
     to = dict.fromkeys(("", claim.agent))
     return [Look(claim.group, kind, addressee) for kind in claim.kinds for addressee in to]

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final
 
 from fleet.contract.work_vocabulary import TaskState
 from fleet.domain.work.task import Task
-from fleet.store.work.rows import TASK_COLUMNS, Row, column_value, task, task_row
+from fleet.store.work.rows import TASK_COLUMNS, TO_COLUMN, Row, task, task_row
 from fleet.store.work.sql_numbers import KINDS, LOCK, SqlNumbers
-from fleet.store.work.statements import Question, Statements, holes, padded
+from fleet.store.work.statements import Question, Statements
 from fleet.store.work.tables import Needs
 
 COLUMNS: Final = ", ".join(TASK_COLUMNS.values())
@@ -41,6 +42,10 @@ EXPECTED: Final = 1000
 """Tasks that are read at once."""
 
 
+Asked = tuple[Question, Callable[[list[Row]], None]]
+"""A question, and what to do with its rows."""
+
+
 @dataclass(slots=True)
 class Change:
     """What is to be written of a task; `before`: as the database has it, None: it is new."""
@@ -59,7 +64,9 @@ class Change:
         both = zip(_MUTABLE, _mutable(self.before), _mutable(self.after), strict=True)
         fields = [(field, now) for field, was, now in both if was != now]
         columns = [TASK_COLUMNS[field] for field, _ in fields]
-        values = [column_value(field, value) for field, value in fields]
+        values = [
+            TO_COLUMN[field](value) if field in TO_COLUMN else value for field, value in fields
+        ]
         if self.waits is not None:
             columns.append("waits")
             values.append(self.waits)
@@ -109,31 +116,29 @@ class SqlSession:
 
     def expect(self, calls: Iterable[Needs]) -> None:
         """Read what these calls will ask for; what is not expected is read when they do."""
-        needs = list(calls)
-        asked: list[tuple[Question, Callable[[list[Row]], None]]] = []
-        if any(one.task or one.tasks for one in needs) and not self.numbers.is_locked:
-            asked.append((LOCK, self.numbers.locked))
+        self.write_gathered()
+        self._ask(self._questions(list(calls)))
+
+    def _questions(self, needs: Sequence[Needs]) -> list[Asked]:
+        asked: list[Asked] = []
+        numbers = self.numbers
+        if any(one.task or one.tasks for one in needs) and not numbers.is_locked:
+            asked.append((LOCK, numbers.locked))
         ids = {id_ for one in needs for id_ in (one.task, *one.tasks) if id_} - self._known.keys()
         if first := [*ids][:EXPECTED]:
-            asked.append((_by_ids(first), lambda rows: self._found(first, rows)))
-        ending = {one.task for one in needs if one.ends} - self._awaited.keys()
-        if ending:
-            asked.append((_awaited([*ending]), lambda rows: self._waited_for(ending, rows)))
-            asked.append((KINDS, self.numbers.counted_kinds))
-        contexts = {one.context for one in needs if one.context}
-        if contexts:
-            found = self.numbers.found_contexts
-            asked.append((self.numbers.ask_contexts(contexts), lambda rows: found(contexts, rows)))
-        groups = {one.group for one in needs if one.group}
-        if groups:
-            filled = self.numbers.filled
-            asked.append((self.numbers.ask_fills(groups), lambda rows: filled(groups, rows)))
-        holders = {one.holder for one in needs if one.holder}
-        if holders:
-            asked.append((_deepest([*holders]), lambda rows: self._held(holders, rows)))
-        self._ask(asked)
+            asked.append((self._by_ids(first), partial(self._found, first)))
+        if ending := {one.task for one in needs if one.ends} - self._awaited.keys():
+            asked.append((self._awaiting([*ending]), partial(self._waited, ending)))
+            asked.append((KINDS, numbers.counted_kinds))
+        if ids := {one.context for one in needs if one.context}:
+            asked.append((numbers.ask_contexts(ids), partial(numbers.found_contexts, ids)))
+        if groups := {one.group for one in needs if one.group}:
+            asked.append((numbers.ask_fills(groups), partial(numbers.filled, groups)))
+        if holders := {one.holder for one in needs if one.holder}:
+            asked.append((self._by_holders([*holders]), partial(self._held, holders)))
+        return asked
 
-    def _ask(self, asked: Sequence[tuple[Question, Callable[[list[Row]], None]]]) -> None:
+    def _ask(self, asked: Sequence[Asked]) -> None:
         if asked:
             answers = self._sql.ask([question for question, _ in asked])
             for (_, take), rows in zip(asked, answers, strict=True):
@@ -143,7 +148,7 @@ class SqlSession:
         self._known |= dict.fromkeys(ids, None)
         self._known |= {row[0]: task(row) for row in rows}
 
-    def _waited_for(self, ids: Iterable[str], rows: Sequence[Row]) -> None:
+    def _waited(self, ids: Iterable[str], rows: Sequence[Row]) -> None:
         self._awaited |= dict.fromkeys(ids, False)
         self._awaited |= dict.fromkeys((id_ for (id_,) in rows), True)
 
@@ -155,7 +160,7 @@ class SqlSession:
 
     def find(self, id_: str) -> Task | None:
         if id_ not in self._known:
-            self._found([id_], self._run(*_by_ids([id_])))
+            self._found([id_], self._run(*self._by_ids([id_])))
         return self._known[id_]
 
     def content_of(self, id_: str) -> str:
@@ -163,7 +168,7 @@ class SqlSession:
 
     def deepest_held(self, agent: str) -> int:
         if agent not in self._deepest:
-            self._held([agent], self._run(*_deepest([agent])))
+            self._held([agent], self._run(*self._by_holders([agent])))
         return self._deepest[agent]
 
     def insert(self, task: Task, waits: int, content: str) -> None:
@@ -240,22 +245,22 @@ class SqlSession:
         """Write all; the transaction takes no more after it."""
         self.write_gathered()
         self.numbers.flush()
+        self._sql.finish()
 
+    # Questions
 
-def _by_ids(ids: Sequence[str]) -> Question:
-    names = padded(ids)
-    return f"SELECT {COLUMNS} FROM task WHERE id IN ({holes(names)})", names
+    def _by_ids(self, ids: Sequence[str]) -> Question:
+        condition, values = self._sql.among("id", ids)
+        return f"SELECT {COLUMNS} FROM task WHERE {condition}", values
 
+    def _awaiting(self, ids: Sequence[str]) -> Question:
+        condition, values = self._sql.among("needs", ids)
+        return f"SELECT DISTINCT needs FROM task_after WHERE {condition}", values
 
-def _awaited(ids: Sequence[str]) -> Question:
-    names = padded(ids)
-    return f"SELECT DISTINCT needs FROM task_after WHERE needs IN ({holes(names)})", names
-
-
-def _deepest(agents: Sequence[str]) -> Question:
-    names = padded(agents)
-    return (
-        "SELECT holder, max(depth) FROM task WHERE state = 'working'"
-        f" AND holder IN ({holes(names)}) GROUP BY holder",
-        names,
-    )
+    def _by_holders(self, agents: Sequence[str]) -> Question:
+        condition, values = self._sql.among("holder", agents)
+        return (
+            "SELECT holder, max(depth) FROM task WHERE state = 'working'"
+            f" AND {condition} GROUP BY holder",
+            values,
+        )

@@ -15,7 +15,7 @@ from fleet.store.work.rows import Row
 T = TypeVar("T")
 
 Question = tuple[str, Sequence[Any]]
-"""A statement that returns rows, and its values."""
+"""A statement that returns rows, or a part of one, and its values."""
 
 
 class Look(NamedTuple):
@@ -34,7 +34,8 @@ class Statements(Protocol):
     """One transaction of a database."""
 
     def run(self, statement: str, values: Sequence[Any]) -> list[Row]:
-        """One statement; all of its rows."""
+        """One statement; all of its rows. One that returns none may be carried out later, before
+        any other that does."""
         ...
 
     def ask(self, questions: Sequence[Question]) -> list[list[Row]]:
@@ -49,6 +50,14 @@ class Statements(Protocol):
 
     def update(self, table: str, key: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
         """Set `columns` of rows; each of `rows` has their values, and that of `key` behind them."""
+        ...
+
+    def among(self, column: str, values: Sequence[Any]) -> Question:
+        """A condition that `column` is one of `values`, of which there is one, and its values."""
+        ...
+
+    def finish(self) -> None:
+        """Carry out what nobody has waited for yet."""
         ...
 
     def ready(self, looks: Sequence[tuple[Look, int]], now: float) -> Question:
