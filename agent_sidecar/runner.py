@@ -158,7 +158,7 @@ class Runner:
             validators, keys, state.seen, state.session, time.monotonic()
         )
         observed = ObservedState(max_age=2.5 * config.interval)
-        observed.record_status(state.self_report.load())
+        observed.record_status(*state.self_report.load())
         builder = MessageBuilder(config, self._assembly.kind, state, observed, validators)
         self._publisher = Publisher(
             config,

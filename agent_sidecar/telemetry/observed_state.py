@@ -27,6 +27,7 @@ class SelfReport:
     ok: bool = True
     ok_until: float = 0.0
     state: str = State.RUNNING
+    versions: Mapping[str, str] = field(default_factory=dict)
     checks: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     alerts: Sequence[str] = ()
@@ -54,8 +55,17 @@ class ObservedState:
         self._self_report.metrics = message.get("metrics", {})
         self._self_report.alerts = message.get("alerts", ())
 
-    def record_status(self, state: str) -> None:
+    def record_status(self, state: str, versions: Mapping[str, str]) -> None:
+        """The agent published a status of its own. Which versions it named holds until it names
+        others; that of the sidecar is not the agent's to say."""
+        named = {name: text for name, text in versions.items() if name != "sidecar"}
         self._self_report.state = state
+        self._self_report.versions = {**self._self_report.versions, **named}
+
+    @property
+    def claimed(self) -> tuple[str, Mapping[str, str]]:
+        """State and versions, by the agent's own word."""
+        return self._self_report.state, self._self_report.versions
 
     def results(self, now: float) -> list[ProbeResult]:
         """The latest of each probe; the agent's own word takes the place of watching nothing."""
@@ -102,7 +112,8 @@ class ObservedState:
         return self._self_report.alerts if now <= self._self_report.ok_until else ()
 
     def versions(self) -> dict[str, str]:
-        found: dict[str, str] = {}
+        """What probes find, and where none does, the agent's own word."""
+        found = dict(self._self_report.versions)
         for _, result in self._latest.values():
             found.update(result.versions)
         return found

@@ -232,14 +232,15 @@ class Publisher:
             return True
         if "reply" in message:  # only the sidecar answers commands
             raise Rejected(Reason.UNKNOWN_FIELD, "reply")
+        named = message.get("versions", {})
         if kind is MessageKind.STATUS:
             message = self._builder.completed(message, now)
         stored = self._builder.store(kind, message, severity=severity_of(message), keep=False)
         if stored:
             self._allowance.spend(kind, said, now)
         if stored and kind is MessageKind.STATUS:
-            self._observed.record_status(message["state"])
-            self._state.self_report.save(message["state"])
+            self._observed.record_status(message["state"], named)
+            self._state.self_report.save(*self._observed.claimed)
             self._said = self._builder.fingerprint(now)
         if stored and kind is MessageKind.ALERT:
             self._state.hysteresis.record_own(message["code"], message["state"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,3 +148,28 @@ def test_what_an_agent_may_not_say_in_a_day_is_refused_and_counted(
         v for beat in hub.all("heartbeat") for k, v in beat["metrics"].items() if "name_" in k
     }
     assert values == {123_000}
+
+
+def test_a_version_that_the_agent_names_is_told_with_each_answer_and_over_a_restart(
+    hub: Listener, sidecar: Sidecar
+) -> None:
+    """No probe knows the version of a generic agent: a rollout asks for it again and again."""
+    sidecar.start()
+    hub.wait("status", state="running")
+    sidecar.put("status", {"state": "running", "versions": {"agent": "2026.9.6"}})
+    wait_until(lambda: tells(hub.all("status")[-1:]), what="its version")
+    reply = hub.command("alpha", "version-report")
+    hub.reply(reply)
+    answers = [one for one in hub.all("status") if one.get("reply", {}).get("to") == reply]
+    assert tells(answers)
+    sidecar.stop()
+    said = len(hub.all("status"))
+    sidecar.start()
+    wait_until(lambda: len(hub.all("status")) > said, what="its next birth")
+    assert tells(hub.all("status")[said:])
+
+
+def tells(messages: list[dict[str, Any]]) -> bool:
+    """Whether each names the agent's version; one that has gone said so before."""
+    named = [m["versions"].get("agent") for m in messages if m["state"] != "offline"]
+    return bool(named) and set(named) == {"2026.9.6"}

@@ -68,10 +68,20 @@ def test_the_agents_own_checks_count_as_long_as_its_word() -> None:
 
 def test_a_state_the_agent_claims_stays_until_it_says_another() -> None:
     observed = ObservedState(max_age=25)
-    observed.record_status("maintenance")
+    observed.record_status("maintenance", {})
     assert observed.state(1000) is State.MAINTENANCE
-    observed.record_status("running")
+    observed.record_status("running", {})
     assert observed.state(1000) is State.RUNNING
+
+
+def test_versions_that_the_agent_names_stay_until_it_names_others_or_a_probe_finds_them() -> None:
+    observed = ObservedState(max_age=25)
+    observed.record_status("running", {"agent": "1.2", "runtime": "3.11", "sidecar": "9"})
+    observed.record_status("degraded", {"agent": "1.3"})
+    assert observed.versions() == {"agent": "1.3", "runtime": "3.11"}
+    assert observed.claimed == ("degraded", {"agent": "1.3", "runtime": "3.11"})
+    observed.record("v", ProbeResult("process", Check.PASS, versions={"agent": "1.4"}), 0)
+    assert observed.versions() == {"agent": "1.4", "runtime": "3.11"}
 
 
 def test_versions_and_digest_are_kept_when_the_probe_falls_silent() -> None:
