@@ -20,7 +20,6 @@ from aiomqtt import MqttCodeError, MqttError
 
 from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.connection import (
-    BROKE,
     FAILURE,
     HUNG_UP,
     SILENT,
@@ -29,6 +28,7 @@ from fleet.bus.connection import (
 )
 from fleet.bus.error_messages import disconnected
 from fleet.bus.inbound_queue import InboundQueue
+from fleet.bus.mqtt5_answers import Answers
 from fleet.bus.mqtt5_connect import connect_packet
 from fleet.bus.packet_length import goes_on
 from fleet.bus.port import Inbound
@@ -69,8 +69,7 @@ class Mqtt5Connection(asyncio.Protocol):
         self._unread = b""
         self._unsent: list[bytes] = []
         self._greeting: asyncio.Future[mqtt5.ConnAckPacket] | None = None
-        self._answers: dict[int, tuple[type[mqtt5.Packet], asyncio.Future[Any]]] = {}
-        self._last_id = 0
+        self._answers = Answers()
         self._room = asyncio.Semaphore(1)
         self.capabilities = Capabilities()
         self._as_published: re.Pattern[str] | None = None
@@ -232,9 +231,7 @@ class Mqtt5Connection(asyncio.Protocol):
         if self._greeting and not self._greeting.done():
             said = str(error) if isinstance(error, ssl.SSLError) else HUNG_UP
             self._greeting.set_exception(MqttError(said))
-        for _, answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(MqttError(BROKE))
+        self._answers.close()
 
     def _take_in(self, found: list[Inbound]) -> None:
         """Hand over what arrived."""
@@ -256,9 +253,7 @@ class Mqtt5Connection(asyncio.Protocol):
         """Whatever is not a delivery."""
         match packet:
             case mqtt5.PubAckPacket() | mqtt5.SubAckPacket():
-                kind, answer = self._answers.get(packet.packet_id, (None, None))
-                if answer and type(packet) is kind and not answer.done():
-                    answer.set_result(packet)
+                self._answers.take(packet)
             case mqtt5.ConnAckPacket():
                 if self._greeting and not self._greeting.done():
                     self._greeting.set_result(packet)
@@ -286,32 +281,14 @@ class Mqtt5Connection(asyncio.Protocol):
         kind: type[mqtt5.Packet],
         over: Callable[[], None] = lambda: None,
     ) -> Any:
-        """Send what `packet` makes of a free packet id, and wait for its answer, of `kind`. Also
-        where the asker is cancelled, the id is taken until the answer comes; `over` follows."""
-        id_ = self._free_id()
-        answer = asyncio.get_running_loop().create_future()
-        self._answers[id_] = kind, answer
-
-        def end(_: asyncio.Future[Any]) -> None:
-            del self._answers[id_]
-            over()
-            if not answer.cancelled():
-                answer.exception()  # nobody else may ask for it
-
-        answer.add_done_callback(end)
+        """Send what `packet` makes of a free packet id, and wait for its answer, of `kind`; `over`
+        follows it, also where the asker is cancelled."""
+        id_, answer = self._answers.expect(kind, over)
         try:
             self._write(packet(id_))
-            async with asyncio.timeout(TIMEOUT):
-                return await asyncio.shield(answer)
-        except (TimeoutError, MqttError) as error:
-            answer.cancel()
-            raise MqttError(str(error) or SILENT) from None
-
-    def _free_id(self) -> int:
-        while True:
-            self._last_id = self._last_id % 65_535 + 1
-            if self._last_id not in self._answers:
-                return self._last_id
+        except MqttError as error:
+            answer.set_exception(error)
+        return await answer
 
     def _write(self, packet: Any) -> None:
         if self.lost.is_set() or self._transport is None:

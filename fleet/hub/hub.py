@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
+
+import orjson
 
 from fleet.bus.connect_options import connect_options
 from fleet.bus.factory import BusFactory, mqtt
@@ -194,7 +195,7 @@ class Hub:
     def signed(self, topic: str, message: dict[str, Any]) -> bytes:
         """A command, notice or receipt as it travels, signed where this home has keys."""
         whole = self._signer.sign(topic, message) if self._signer else message
-        return json.dumps(whole, separators=(",", ":")).encode()
+        return orjson.dumps(whole)
 
     async def _serve(self, ready: Callable[[], None] | None) -> None:
         services = self._plug(self)
