@@ -6,6 +6,7 @@ The replies are read from the hub's event stream, so they are shown as they come
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import threading
 import time
@@ -59,7 +60,7 @@ class ThroughHub:
         """
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[list[dict[str, Any]] | None] = asyncio.Queue()
-        opened = asyncio.Event()
+        opened, over = asyncio.Event(), threading.Event()
 
         def call(work: Callable[..., object], *values: object) -> None:
             with suppress(RuntimeError):  # nobody waits for what comes after the last answer
@@ -67,28 +68,31 @@ class ThroughHub:
 
         stream = threading.Thread(
             target=self._listen,
-            args=(lambda: call(opened.set), lambda events_: call(events.put_nowait, events_)),
+            args=(lambda: call(opened.set), lambda events_: call(events.put_nowait, events_), over),
             name="hub-events",
             daemon=True,  # it ends with the process; a blocking read cannot be cancelled
         )
         stream.start()
-        async with asyncio.timeout(STREAM_TIMEOUT):
-            await opened.wait()
-        started = await self._post(command)
-        waiting = set(expected)
-        end = time.monotonic() + patience
-        while waiting:
-            try:
-                arrived = await asyncio.wait_for(events.get(), end - time.monotonic())
-            except TimeoutError:
-                return
-            if arrived is None:
-                raise HubError("the hub's event stream ended", "", "fleet status")
-            for event in arrived:
-                answer = self._answer(event, started)
-                if answer is not None and answer.agent in waiting:
-                    waiting.discard(answer.agent)
-                    yield answer
+        try:
+            async with asyncio.timeout(STREAM_TIMEOUT):
+                await opened.wait()
+            started = await self._post(command)
+            waiting = set(expected)
+            end = time.monotonic() + patience
+            while waiting:
+                try:
+                    arrived = await asyncio.wait_for(events.get(), end - time.monotonic())
+                except TimeoutError:
+                    return
+                if arrived is None:
+                    raise HubError("the hub's event stream ended", "", "fleet status")
+                for event in arrived:
+                    answer = self._answer(event, started)
+                    if answer is not None and answer.agent in waiting:
+                        waiting.discard(answer.agent)
+                        yield answer
+        finally:
+            over.set()
 
     async def fates(self, agents: Sequence[str]) -> dict[str, str]:
         """What became of the commands to `agents` that have not answered: `queued` ones wait for
@@ -120,14 +124,17 @@ class ThroughHub:
         self._sent |= started.keys()
         return started
 
-    def _listen(self, opened: Any, put: Any) -> None:
-        """In a thread: every status on the bus, until the process ends or the stream does."""
+    def _listen(self, opened: Any, put: Any, over: threading.Event) -> None:
+        """In a thread: every status on the bus, until the stream ends, or brings something after
+        it is `over`: the hub is not to tell all the rest to nobody."""
         try:
             with self._stream() as response:
                 opened()
                 for events in _events(response.read1):
+                    if over.is_set():
+                        return
                     put(events)
-        except OSError:
+        except (OSError, http.client.HTTPException):  # also in the middle of an event
             pass
         finally:
             opened()
