@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import Priority, ReplyCode, Result, Verb, Word
@@ -60,9 +62,10 @@ ENDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedCommand:
-    """One command for one agent. Times are seconds since the epoch, None where not yet known.
+class IssuedCommand(Struct, frozen=True, gc=False):
+    """One command for one agent; a broadcast makes one for each, and changes it twice.
+
+    Times are seconds since the epoch, None where not yet known.
 
     Attributes:
         by: who sent it (token id and role, or `cli`); for the record, never on the bus.

@@ -15,6 +15,8 @@ from itertools import islice, pairwise, takewhile
 from operator import attrgetter
 from typing import Final
 
+from msgspec.structs import replace as changed
+
 from fleet.contract.vocabulary import MessageKind
 from fleet.domain.alert import Alert
 from fleet.domain.commands import IssuedCommand
@@ -154,7 +156,7 @@ class InMemoryStore:
     async def save_commands(self, commands: list[IssuedCommand]) -> None:
         kept = self._writable()
         for new in commands:
-            kept.commands[new.id] = replace(
+            kept.commands[new.id] = changed(
                 kept.commands.get(new.id, new),
                 state=new.state,
                 sent=new.sent,
@@ -191,7 +193,7 @@ class InMemoryStore:
             for e in kept.events
         ]
         kept.commands = {
-            c.id: replace(c, agent=new) if c.agent == old else c for c in kept.commands.values()
+            c.id: changed(c, agent=new) if c.agent == old else c for c in kept.commands.values()
         }
         number = kept.agents.pop(old, None)
         if number is None:

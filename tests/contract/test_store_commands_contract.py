@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from fleet.contract.vocabulary import Priority, ReplyCode, Result, Verb
 from fleet.domain.commands import CommandState, IssuedCommand

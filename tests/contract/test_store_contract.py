@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as changed
 
 from fleet.contract.topics import RECORDED
 from fleet.contract.vocabulary import (
@@ -156,7 +157,7 @@ async def test_a_full_disk_takes_a_batch_whole_once_there_is_room(
     before = await everything(place, store)
     large = batch_of_all(4)
     large.dead_letters = [dead(100 + n, b"x" * 50_000) for n in range(20)]
-    commands = [replace(COMMAND, id=f"{n:026d}") for n in range(5_000)]
+    commands = [changed(COMMAND, id=f"{n:026d}") for n in range(5_000)]
     with place.full(store):
         for _ in range(2):
             with pytest.raises(StoreFullError):
