@@ -166,10 +166,15 @@ class AgentRecord:
 
     def accept_next(self, seq: int) -> bool:
         """Enter `seq` if it is simply the next one."""
-        if not self.expects(seq):
-            return False
         seen = self._sequence
-        self._sequence = seen.seen(seq) if isinstance(seen, Sequence) else seq
+        if isinstance(seen, int):
+            if seq != seen + 1:
+                return False
+            self._sequence = seq
+            return True
+        if seen is None or seq != seen.high + 1:
+            return False
+        self._sequence = seen.seen(seq)
         return True
 
     def expects(self, seq: int) -> bool:

@@ -32,7 +32,7 @@ def received(*, identified: bool, **given: Any) -> list[Inbound]:
     queue: Any = SimpleNamespace(extend=heard.extend)
     connection = Mqtt5Connection(options, queue, TopicFilters(resumed=True), 65_536)
     if identified:
-        connection._as_published = re.compile("nothing")
+        connection._as_published = re.compile("nothing").fullmatch
         given["subscription_ids"] = [ORDINARY]
     for size in SIZES:
         for topic in ("fleet/ada/heartbeat", "flëet/ada"):
