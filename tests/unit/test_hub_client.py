@@ -122,11 +122,8 @@ def test_an_answer_that_is_not_json_is_told_by_its_status() -> None:
 def test_what_passes_by_itself_is_told_from_what_does_not(
     status: int, body: bytes, headers: dict[str, str], again: bool
 ) -> None:
-    message = Message()
-    for name, value in headers.items():
-        message[name] = value
-    error = urllib.error.HTTPError("http://hub/", status, "", message, io.BytesIO(body))
-    assert isinstance(refusal_of(error), UnavailableError) is again
+    refusal = refusal_of(status, body, headers.get("Retry-After", ""))
+    assert isinstance(refusal, UnavailableError) is again
 
 
 def busy_until(served: int, seconds: bytes) -> Stub:
