@@ -19,6 +19,7 @@ for word in "$@"; do
     case ${word%%:*} in
         '' | *[!a-z0-9-]* | -* | *-) refuse "${word%%:*} is no agent name" ;;
         zephyr | accounts) refuse "${word%%:*} is taken: by the hub, or by the broker's file" ;;
+        store) refuse "${word%%:*} is taken: by the password of the hubs' database" ;;
     esac
     case $word in
         *:) refuse "$word names no user" ;;
@@ -40,8 +41,10 @@ for account in zephyr "$@"; do
 done
 : >secrets/accounts
 for file in secrets/*; do
-    [ "$file" = secrets/accounts ] ||
-        printf '%s:%s\n' "${file#secrets/}" "$(cat "$file")" >>secrets/accounts
+    case ${file#secrets/} in
+        accounts | store | *.pem) ;; # what is no account of the broker's
+        *) printf '%s:%s\n' "${file#secrets/}" "$(cat "$file")" >>secrets/accounts ;;
+    esac
 done
 
 chown 1883 secrets/accounts

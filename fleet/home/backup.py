@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 import fleet
 from fleet.contract import trusted_path, work_folder
@@ -21,6 +22,9 @@ from fleet.home.unpack import MOST_FILES
 from fleet.settings import FILE_NAME, Settings
 from fleet.store.open import back_up as back_up_store
 from fleet.store.open import has_store, is_in_home
+
+BACKUPS: Final = "backups"
+"""The folder of a home that no backup takes; made where it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,14 @@ def back_up(
             raise ConfigError(
                 f"{target} would lie in the home that it saves",
                 "the next backup would hold it, too, and each would be larger",
-                f"{home / 'backups' / target.name}, which no backup takes; or another folder",
+                f"{home / BACKUPS / target.name}, which no backup takes; or another folder",
             )
     trusted_path.require(target)
     named = named_files(home)
     elsewhere = [one for one in named if not one.inside and one.path.exists()]
     try:
+        if place.parent == (home / BACKUPS).resolve():
+            trusted_path.make_folder(place.parent)
         with work_folder.beside(target) as folder:
             content, links = _content(settings, folder, target, with_blobs=with_blobs)
             content |= rewritten(home, _changes(home, named, with_outside=with_outside))

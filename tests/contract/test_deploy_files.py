@@ -83,6 +83,10 @@ def test_the_secrets_are_made_for_nobody_else(tmp_path: Path) -> None:
         ["sh", tmp_path / "secrets.sh", "alpha", "beta"], check=True, capture_output=True
     )
     made = {path.name: path for path in (tmp_path / "secrets").iterdir()}
+    for name in ("store", "store-ca.pem"):  # of the database of two hubs
+        (tmp_path / "secrets" / name).write_text("of no account")
+    subprocess.run(["sh", tmp_path / "secrets.sh", "gamma"], check=True, capture_output=True)
+    assert "of no account" not in made["accounts"].read_text()
     assert set(made) == {"accounts", "zephyr", "alpha", "beta"}
     assert all(path.stat().st_mode & 0o077 == 0 for path in made.values())
     assert f"beta:{made['beta'].read_text()}\n" in made["accounts"].read_text()
@@ -102,7 +106,8 @@ def test_the_secrets_are_those_that_compose_mounts_for_the_users_that_read_them(
 
 @as_root
 @pytest.mark.parametrize(
-    "word", ["Alpha", "", "-a", "zephyr", "accounts", "alpha:", "alpha:root", ":10002", "a:1:2"]
+    "word",
+    ["Alpha", "", "-a", "zephyr", "accounts", "store", "alpha:", "alpha:root", ":10002", "a:1:2"],
 )
 def test_a_wrong_word_makes_no_secret_and_gets_a_call_that_works(word: str, tmp_path: Path) -> None:
     shutil.copy(SECRETS, tmp_path)

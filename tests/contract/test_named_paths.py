@@ -32,6 +32,7 @@ SOURCES = (".py", ".js", ".sh")
 
 EXAMPLES = {
     "adr/NNNN-slug.md", "adr/gpu.md", "deploy/compose.hubs.yaml", "deploy/secrets/store",
+    "deploy/secrets/store-ca.pem",
 }  # fmt: skip
 """Files that a reader is to make."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
 
@@ -177,7 +178,9 @@ def test_a_home_is_not_saved_into_itself_but_for_its_folder_of_copies(home: Path
             call(home, "backup", "--home", str(place))
         assert f"{home}/backups/a.home" in caught.value.remedy
         assert not place.exists()
+    shutil.rmtree(home / "backups")
     call(home, "backup", "--home", str(home / "backups/a.home"))
+    assert (home / "backups").stat().st_mode & 0o777 == 0o700
     sizes = []
     for _ in range(2):
         call(home, "backup", "--home", str(home / "backups/b.home"))
