@@ -196,14 +196,10 @@ class RolloutService:
             await self._restamp()
             now = self._now()
             known = await self.store.open()
-            if known:
-                views = {view.agent: view for view in self._views(now)}
-                enrolled = {agent for agent, view in views.items() if view.enrolled}
-                for place, whole in enumerate(known):
-                    names = [one.agent for one in whole.executions]
-                    looks = {n: look(views.get(n), enrolled, n, now) for n in names}
-                    known[place] = await self._driver.carry_on(whole, looks)
-                    await self._ask_who_is_watched(known[place], looks)
+            for place, whole in enumerate(known):
+                looks = self.looks(whole)
+                known[place] = await self._driver.carry_on(whole, looks)
+                await self._ask_who_is_watched(known[place], looks)
             if not 0 <= now - self._counted < COUNT:
                 self._counted = now
                 self._recent = [
