@@ -40,7 +40,12 @@ class Health(http.server.BaseHTTPRequestHandler):
         self.wfile.write(said)
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer.allow_reuse_address = True
-served = http.server.ThreadingHTTPServer((host, port), Health)
+while True:
+    try:
+        served = http.server.ThreadingHTTPServer((host, port), Health)
+        break
+    except OSError:
+        time.sleep(0.1)  # somebody else of this machine has the port for now
 threading.Thread(target=served.serve_forever, daemon=True).start()
 while True:
     try:
