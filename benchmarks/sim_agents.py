@@ -43,11 +43,13 @@ class Agent:
 
 @dataclass(slots=True)
 class Link:
-    """A connection of one agent or several; `turn` counts their beats, `packet` the packets."""
+    """A connection of one agent or several; `turn` counts their beats, `packet` the packets, and
+    `beat_at` is when the next is due: one that was due before the connection broke is not."""
 
     agents: Sequence[Agent]
     turn: int = 0
     packet: int = 0
+    beat_at: float = 0.0
     link: socket.socket | None = None
     packets: wire.Packets = field(default_factory=wire.Packets)
     unsent: bytes = b""
@@ -70,13 +72,13 @@ class Crowd:
 
     Args:
         interval: seconds between beats; 0: only when told.
-        flapping: share of connections that vanish and return, `flap` seconds apart.
+        flapping: share of connections that vanish and return, once an interval each.
         shared: agents a connection.
     """
 
     def __init__(
         self, address: tuple[str, int], names: Sequence[str], interval: float,
-        flapping: float = 0.0, shared: int = 1, flap: float = 10.0,
+        flapping: float = 0.0, shared: int = 1,
     ) -> None:  # fmt: skip
         self._address = address
         boot = int(time.time() * 1000)
@@ -84,7 +86,6 @@ class Crowd:
         self._links = [Link(agents[n : n + shared]) for n in range(0, len(agents), shared)]
         self._flappers = self._links[: int(len(self._links) * flapping)]
         self._interval = interval
-        self._flap = flap
         self._poll = select.epoll()
         self._by_fd: dict[int, Link] = {}
         self._due: list[tuple[float, int, str, Link]] = []
@@ -115,7 +116,12 @@ class Crowd:
                 self._send(link, b"".join(beats))
         elif word == "flap":
             for place, link in enumerate(self._flappers):
-                self._at(now + place / max(1, len(self._flappers)) * self._flap, "vanish", link)
+                moment = now + place / len(self._flappers) * self._interval
+                self._at(moment, "vanish", link)
+        elif word == "rhythm":
+            self._interval = values[0]
+            for link in self._links:
+                self._begin(link, now)
         elif word == "steady":
             self._due = [due for due in self._due if due[2] != "vanish"]
         elif word == "end":
@@ -130,16 +136,24 @@ class Crowd:
 
     def _do_due(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:
-            _, _, what, link = heappop(self._due)
+            moment, _, what, link = heappop(self._due)
             if what == "connect":
                 self._connect(link)
             elif what == "vanish":
                 self._vanish(link, now)
-            elif link.up:
+            elif link.up and moment == link.beat_at:
                 agents = link.agents
                 link.turn += 1
                 self._send(link, self._beat(link, agents[link.turn % len(agents)]))
-                self._at(now + self._interval / len(agents), "beat", link)
+                self._next_beat(link, now + self._interval / len(agents))
+
+    def _begin(self, link: Link, now: float) -> None:
+        """Its agents beat in turn from now on."""
+        self._next_beat(link, now + random.uniform(0, self._interval / len(link.agents)))
+
+    def _next_beat(self, link: Link, moment: float) -> None:
+        link.beat_at = moment
+        self._at(moment, "beat", link)
 
     def _connect(self, link: Link) -> None:
         made = socket.socket()
@@ -176,7 +190,7 @@ class Crowd:
             link.link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._lost(link)
         self._at(now + AWAY, "connect", link)
-        self._at(now + self._flap * random.uniform(0.7, 1.3), "vanish", link)
+        self._at(now + self._interval * random.uniform(0.7, 1.3), "vanish", link)
 
     def _lost(self, link: Link) -> None:
         if link.link is not None:
@@ -220,8 +234,7 @@ class Crowd:
             self.counts.up += len(link.agents)
             self.counts.connects += 1
             if self._interval:
-                pause = self._interval / len(link.agents)
-                self._at(time.monotonic() + random.uniform(0, pause), "beat", link)
+                self._begin(link, time.monotonic())
 
     def _answer(self, link: Link, agent: Agent, command: dict[str, str]) -> bytes:
         reply = {"to": command["id"], "verb": command["verb"], "result": "done"}

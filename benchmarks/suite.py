@@ -49,7 +49,7 @@ SIZES: Final[Mapping[str, Sizes]] = {
     "history": Sizes("10000000", "100000", limit=600),
     "known_agents": Sizes("100000 postgres", "1000", limit=1200),
     "history_postgres": Sizes("10000000", "100000", limit=1800),
-    "large_fleet": Sizes("100000 2000", "400 20", limit=600),
+    "large_fleet": Sizes("100000 2000", "400 20 600 60", limit=900),
     "ingest": Sizes("200000", "20000"),
     "intake": Sizes("100000 3", "10000 1", limit=600),
     "intake_mixed": Sizes("100000 5", "10000 1 1", limit=1200),
