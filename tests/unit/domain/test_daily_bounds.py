@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -157,3 +158,12 @@ def test_bounds_come_from_the_settings():
     bounds = Bounds.of(60.0, table)
     assert (bounds.interval, bounds.shortest, bounds.metrics, bounds.events) == (60, 1, 3, 7)
     assert Bounds.of(600.0, {}) == Bounds()
+
+
+def test_an_agent_that_told_of_no_metric_takes_no_set_of_its_own():
+    agents = 500
+    tracemalloc.start()
+    kept = [DayCounts() for _ in range(agents)]
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 300 * len(kept)
