@@ -8,7 +8,6 @@ time counts in which this machine was awake and this process ran.
 from __future__ import annotations
 
 import logging
-import shlex
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -93,8 +92,13 @@ def command_of(config: Config) -> list[str]:
     Raises:
         ConfigError: the command line has an open quote.
     """
+    text = config.text("FLEET_HUB_SILENT")
+    if not text:
+        return []
+    import shlex
+
     try:
-        return shlex.split(config.text("FLEET_HUB_SILENT"))
+        return shlex.split(text)
     except ValueError as error:
         what, why = "FLEET_HUB_SILENT is not usable", str(error)
         raise ConfigError(what, why, "FLEET_HUB_SILENT=/usr/local/bin/tell-me") from None

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from fleet import plain_http
 from fleet.contract.errors import ConfigError
+from fleet.contract.host_name import for_socket
 from fleet.contract.kept_file import DamagedFileError, read_json
 from fleet.contract.secret_file import read_secret, write_secret
 from fleet.hub_patience import TIMEOUT, Patience
@@ -128,8 +129,9 @@ class HubClient:
         if hub is None or hub.stands_by:
             return None
         address = urlsplit(hub.url)
+        host = for_socket(address.hostname or "")
         try:
-            socket.create_connection((address.hostname, address.port or 80), TIMEOUT).close()
+            socket.create_connection((host, address.port or 80), TIMEOUT).close()
         except ConnectionRefusedError:
             return None
         except OSError:

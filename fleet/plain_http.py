@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from fleet.contract.host_name import for_socket
+
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 _MAX_HEAD: Final = 65_536
@@ -66,7 +68,8 @@ def ask(
     if not (all(line.isascii() and line.isprintable() for line in lines) and " " not in path):
         raise NotHttpError("what is asked cannot be sent")
     head = "".join(f"{line}\r\n" for line in lines) + size
-    with socket.create_connection((parts.hostname, parts.port or 80), timeout) as link:
+    host = for_socket(parts.hostname or "")
+    with socket.create_connection((host, parts.port or 80), timeout) as link:
         link.sendall(f"{head}\r\n".encode("ascii") + (body or b""))
         return _read(link, most)
 

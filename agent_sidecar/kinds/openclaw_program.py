@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import re
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent_sidecar import bounded_run
-from agent_sidecar.bounded_run import Ended
+from agent_sidecar.bounded_run import Ended, which
 from agent_sidecar.kinds.documents import load, text
 from agent_sidecar.probes.other_namespaces import as_seen_by, has_own_files
 from agent_sidecar.probes.processes import command_line, table
@@ -63,7 +62,7 @@ class Program:
         for word in (word for one in family for word in command_line(one)):
             if found := _INSIDE.fullmatch(word):
                 return as_seen_by(pid, Path(found["package"]))
-        program = None if has_own_files(pid) else shutil.which("openclaw")
+        program = None if has_own_files(pid) else which("openclaw")
         with suppress(OSError, RuntimeError):
             return Path(program).resolve().parent if program else None
         return None
@@ -109,4 +108,4 @@ class Program:
             return None
         with suppress(OSError):
             return os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")  # noqa: PTH115
-        return shutil.which("node")
+        return which("node")

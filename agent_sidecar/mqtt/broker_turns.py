@@ -15,6 +15,7 @@ from agent_sidecar.mqtt.client import keepalive
 from agent_sidecar.mqtt.in_thread import InThread
 from fleet.contract.broker_choice import BrokerChoice
 from fleet.contract.broker_look import HELLO, PATIENCE, is_answer
+from fleet.contract.host_name import for_socket
 
 NEWEST = MQTTProtocolVersion.MQTTv5
 
@@ -97,8 +98,9 @@ class BrokerTurns:
 def is_well(config: Config) -> bool:
     """Whether the broker of `config` answers as one. Blocks; nobody is logged in."""
     broker = config.broker
+    host = for_socket(broker.host)
     try:
-        with socket.create_connection((broker.host, broker.port), PATIENCE) as plain:
+        with socket.create_connection((host, broker.port), PATIENCE) as plain:
             if not broker.tls:
                 return _answers(plain)
             import ssl  # costs memory, and only TLS needs it
@@ -106,7 +108,7 @@ def is_well(config: Config) -> bool:
             context = ssl.create_default_context(cafile=config.path("FLEET_CA_FILE"))
             if certificate := config.path("FLEET_CERT_FILE"):
                 context.load_cert_chain(certificate, config.path("FLEET_KEY_FILE"))
-            with context.wrap_socket(plain, server_hostname=broker.host) as link:
+            with context.wrap_socket(plain, server_hostname=host) as link:
                 return _answers(link)
     except (OSError, ValueError):  # a certificate that went away is an OSError, too
         return False

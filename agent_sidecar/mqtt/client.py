@@ -19,6 +19,7 @@ from agent_sidecar.config import Config
 from agent_sidecar.mqtt import link_trouble
 from agent_sidecar.mqtt.lean_imports import give_paho_tls
 from agent_sidecar.mqtt.reconnect import LOST, SILENT, TAKEN_OVER
+from fleet.contract.host_name import for_socket
 from fleet.contract.limits import MAX_TTL
 from fleet.contract.secret_file import read_secret
 from fleet.contract.tls_faults import fault_of
@@ -125,7 +126,7 @@ def connect(client: mqtt.Client, config: Config, *, strange: bool = False) -> st
     if strange and (why := link_trouble.tls_trouble(config)):
         return why
     seconds = keepalive(config.interval)
-    host, port = config.broker.host, config.broker.port
+    host, port = for_socket(config.broker.host), config.broker.port
     try:
         if client.protocol == MQTTProtocolVersion.MQTTv5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -142,7 +143,8 @@ def connect(client: mqtt.Client, config: Config, *, strange: bool = False) -> st
 def listens(config: Config) -> bool:
     """Whether something listens where the broker does; blocking."""
     try:
-        socket.create_connection((config.broker.host, config.broker.port), GLANCE).close()
+        host = for_socket(config.broker.host)
+        socket.create_connection((host, config.broker.port), GLANCE).close()
     except OSError:
         return False
     return True

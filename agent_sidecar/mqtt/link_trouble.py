@@ -8,6 +8,7 @@ from typing import Final
 
 from agent_sidecar.config import Config
 from agent_sidecar.mqtt.reconnect import LOST
+from fleet.contract.host_name import for_socket
 from fleet.contract.tls_faults import (
     HELLO,
     REMEDIES,
@@ -60,7 +61,7 @@ def remedy(reason: str, config: Config) -> str:
 
 def tls_trouble(config: Config) -> str:
     """Why a port does not answer as a broker, if TLS is why; or nothing. Blocks."""
-    address = (config.broker.host, config.broker.port)
+    address = (for_socket(config.broker.host), config.broker.port)
     own = config.path("FLEET_CERT_FILE")
     try:
         plain = socket.create_connection(address, PATIENCE)
@@ -87,6 +88,6 @@ def _refusal(plain: socket.socket, config: Config, own: Path | None) -> TlsFault
     context = ssl.create_default_context(cafile=config.path("FLEET_CA_FILE"))
     if own is not None:
         context.load_cert_chain(own, config.path("FLEET_KEY_FILE"))
-    with context.wrap_socket(plain, server_hostname=config.broker.host) as link:
+    with context.wrap_socket(plain, server_hostname=for_socket(config.broker.host)) as link:
         link.recv(1)
     return refusal_of("", certificate=own is not None)

@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fleet.contract.host_name import for_socket
+
 MAX_ANSWER: Final = 1024 * 1024
 """Bytes; health documents are far smaller, Docker's of a container some tens of KiB."""
 
@@ -77,7 +79,7 @@ def get(address: HttpAddress, target: str, timeout: float) -> HttpResponse:
 def listens(address: HttpAddress, timeout: float) -> bool:
     """Whether a connection is taken; the system takes it, even for a process that hangs."""
     try:
-        socket.create_connection((address.host, address.port), timeout).close()
+        socket.create_connection((for_socket(address.host), address.port), timeout).close()
     except OSError:
         return False
     return True
@@ -93,14 +95,14 @@ def _connect(address: HttpAddress, timeout: float) -> socket.socket:
             connection.close()
             raise
         return connection
-    connection = socket.create_connection((address.host, address.port), timeout)
+    connection = socket.create_connection((for_socket(address.host), address.port), timeout)
     if not address.secure:
         return connection
     import ssl
 
     try:
         context = ssl.create_default_context()
-        return context.wrap_socket(connection, server_hostname=address.host)
+        return context.wrap_socket(connection, server_hostname=for_socket(address.host))
     except BaseException:
         connection.close()
         raise

@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fleet.contract.errors import ConfigError
+from fleet.contract.host_name import for_socket
 from fleet.contract.web_address import is_web_address, refuse_login
 
 MAX_ANSWER: Final = 4 * 1024 * 1024
@@ -169,14 +170,15 @@ def _send_file(connection: socket.socket, source: Source, deadline: float) -> No
 
 
 def _connect(address: Address) -> socket.socket:
-    connection = socket.create_connection((address.host, address.port), PATIENCE)
+    host = for_socket(address.host)
+    connection = socket.create_connection((host, address.port), PATIENCE)
     if not address.secure:
         return connection
     import ssl  # costs memory, and only TLS needs it
 
     try:
         context = ssl.create_default_context(cafile=address.ca)
-        return context.wrap_socket(connection, server_hostname=address.host)
+        return context.wrap_socket(connection, server_hostname=host)
     except BaseException:
         connection.close()
         raise

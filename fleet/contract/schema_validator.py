@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -192,7 +191,7 @@ def with_added(node: Any, added: Added) -> Any:
 def load_schema(kind: MessageKind) -> dict[str, Any]:
     """The committed schema of `kind`, from the installed package or the source tree."""
     name = f"{kind}.schema.json"
-    packaged = resources.files("fleet.contract") / "schemas" / name
+    packaged = Path(__file__).with_name("schemas") / name
     source = Path(__file__).parents[2] / "schemas" / name
     text = packaged.read_text() if packaged.is_file() else source.read_text()
     schema: dict[str, Any] = json.loads(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import product
@@ -23,7 +23,7 @@ def epoch(ts: str) -> float:
 
 def ulid(at: float) -> str:
     """A new ULID: 48 bits of milliseconds since the epoch, then 80 random bits."""
-    number = int(at * 1000) << 80 | secrets.randbits(80)
+    number = int(at * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
     return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -5, -5))
 
 

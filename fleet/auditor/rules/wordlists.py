@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Final
 
 
@@ -20,7 +20,7 @@ def word_set(text: str) -> frozenset[str]:
 
 
 def _data(name: str) -> bytes:
-    return (resources.files("fleet.auditor.rules") / "words" / name).read_bytes()
+    return (Path(__file__).with_name("words") / name).read_bytes()
 
 
 def _file(name: str) -> frozenset[str]:
