@@ -18,7 +18,6 @@ from fleet.domain.problems import ExitCode, Problem, exit_code, problems_of
 from fleet.domain.silences import Silence
 from fleet.domain.verdict import Verdict
 from fleet.hub_client import HubClient, HubError
-from fleet.provisioning.registry import enrolled_here
 from fleet.settings import Settings
 
 ALONE: Final = "from the broker alone: ghosts, silences and clock skew are not known"
@@ -99,6 +98,7 @@ async def of_broker(settings: Settings, why: str) -> FleetState:
         BrokerError: the broker is away or refuses.
     """
     # Only where no hub serves: client, judge and roster take longer to load than a hub to answer.
+    from fleet.provisioning.registry import enrolled_here
     from fleet.retained import retained_views
 
     listed = enrolled_here(settings.home)
@@ -116,6 +116,8 @@ async def listed_names(settings: Settings) -> frozenset[str] | None:
         HubError: the hub that the settings name is away or refuses.
     """
     import asyncio
+
+    from fleet.provisioning.registry import enrolled_here
 
     hub = await asyncio.to_thread(HubClient.asked, settings)
     if hub is not None:

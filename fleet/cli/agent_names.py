@@ -7,12 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import click
-from click.shell_completion import CompletionItem
 
 from fleet.contract.errors import ConfigError, FleetError
 from fleet.contract.topics import is_agent_name
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from fleet.hub_client import HubClient
 
 PATIENCE: Final = 1.0
@@ -48,6 +49,8 @@ def complete_agents(
     """For a parameter that takes names of agents, and perhaps other words beside them."""
     given = ctx.params.get("home")
     names = known_names(str(given) if given else None)
+    from click.shell_completion import CompletionItem
+
     return [CompletionItem(name) for name in names if name.startswith(incomplete)][:MOST]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from textwrap import wrap
@@ -20,7 +19,11 @@ LEAST: Final = 12
 
 def terminal_width() -> int | None:
     """Columns; None: nobody looks at a terminal, and all of it is wanted."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        return None
+    import shutil  # which loads three libraries that compress
+
+    return shutil.get_terminal_size().columns
 
 
 def fit(

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fleet.contract.timestamps import epoch, timestamp, ulid_time
 from fleet.contract.vocabulary import HubAlertCode, Severity
-from fleet.domain.hub_clock import Step
+
+if TYPE_CHECKING:
+    from fleet.domain.hub_clock import Step
 
 MAX_MAINTENANCE: Final = 8 * 3600.0
 """Seconds after which maintenance that nobody ended is over: it must not mute a night."""
