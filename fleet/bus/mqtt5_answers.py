@@ -14,13 +14,16 @@ from aiomqtt import MqttError
 
 from fleet.bus.connection import BROKE, SILENT, TIMEOUT
 
+Awaited = tuple[type[mqtt5.Packet], asyncio.Future[Any], float, Callable[[], None]]
+"""The kind of an answer, who waits, until when, and what follows."""
+
 
 class Answers:
     """Of one connection, within a running loop."""
 
     def __init__(self) -> None:
-        self._awaited: dict[int, tuple[type[mqtt5.Packet], asyncio.Future[Any], float]] = {}
-        """By packet id in the order of asking: the kind of the answer, who waits, until when."""
+        self._awaited: dict[int, Awaited] = {}
+        """By packet id, in the order of asking."""
         self._last_id = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -30,31 +33,28 @@ class Answers:
         """A free packet id, and its answer to come. Also where nobody waits any more, the id is
         taken until then; `over` follows."""
         loop = asyncio.get_running_loop()
-        id_, due = self._free_id(), loop.time() + TIMEOUT
-
-        def end(answer: asyncio.Future[Any]) -> None:
-            if answer.cancelled():
-                await_it()
-                return
-            del self._awaited[id_]
-            over()
-            answer.exception()  # nobody else may ask for it
-
-        def await_it() -> asyncio.Future[Any]:
-            answer = loop.create_future()
-            answer.add_done_callback(end)
-            self._awaited[id_] = kind, answer, due
-            return answer
-
+        id_, answer, due = self._free_id(), loop.create_future(), loop.time() + TIMEOUT
+        self._awaited[id_] = kind, answer, due, over
         if self._timer is None:
             self._timer = loop.call_at(due, self._end_overdue)
-        return id_, await_it()
+        return id_, answer
 
     def take(self, packet: Any) -> None:
         """An answer came."""
-        kind, answer, _ = self._awaited.get(packet.packet_id, (None, None, 0.0))
-        if answer and type(packet) is kind and not answer.done():
+        id_: int = packet.packet_id
+        awaited = self._awaited.get(id_)
+        if awaited is None or type(packet) is not awaited[0]:
+            return
+        del self._awaited[id_]
+        _, answer, _, over = awaited
+        over()
+        if not answer.done():
             answer.set_result(packet)
+
+    def drop(self, id_: int) -> None:
+        """It was not asked after all."""
+        _, _, _, over = self._awaited.pop(id_)
+        over()
 
     def close(self) -> None:
         """The link is lost: nothing will come."""
@@ -70,9 +70,11 @@ class Answers:
 
     def _fail(self, why: str, until: float) -> float | None:
         """End what is due by then; when the next is."""
-        for _, answer, due in self._awaited.values():
+        for id_, (_, answer, due, over) in list(self._awaited.items()):
             if due > until:
                 return due
+            del self._awaited[id_]
+            over()
             if not answer.done():
                 answer.set_exception(MqttError(why))
         return None

@@ -285,8 +285,9 @@ class Mqtt5Connection(asyncio.Protocol):
         id_, answer = self._answers.expect(kind, over)
         try:
             self._write(packet(id_))
-        except MqttError as error:
-            answer.set_exception(error)
+        except (MqttError, ValueError):
+            self._answers.drop(id_)
+            raise
         return await answer
 
     def _write(self, packet: Any) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
 from fleet.bus.port import Bus
@@ -24,8 +24,11 @@ BUSY_WAIT: Final = 2.0
 """Seconds that each waits at most while one agent after the other speaks: what they say is read
 first. A sidecar sends again after 2.5 at the earliest."""
 
-AT_ONCE: Final = 200
+AT_ONCE: Final = 100
 """Publishes in flight together: the broker's round trip must not add up over the fleet."""
+
+TAKEN: Final = 2_000
+"""Receipts that are taken up together: those beyond may still be put off by who speaks."""
 
 MAX_NOTED: Final = 200_000
 """Sessions waiting for their receipt; beyond that the sidecars ask again by sending again."""
@@ -88,19 +91,26 @@ class Receipts:
                 now = time.monotonic()
                 until = now if self._spoke == before else now - BUSY_WAIT
                 while some := self.take(until):
-                    await asyncio.gather(*(self._send(*one) for one in some))
+                    rest = iter(some)
+                    senders = min(AT_ONCE, len(some))
+                    await asyncio.gather(*(self._send_all(rest) for _ in range(senders)))
 
     def take(self, until: float) -> list[tuple[str, int, int]]:
         """Some of those that wait since `until` or longer, and wait no more: agent, session, and
         how far."""
         some: list[tuple[str, int, int]] = []
         for (agent, boot), (seq, since) in self._noted.items():
-            if since > until or len(some) >= AT_ONCE:
+            if since > until or len(some) >= TAKEN:
                 break
             some.append((agent, boot, seq))
         for agent, boot, _ in some:
             del self._noted[agent, boot]
         return some
+
+    async def _send_all(self, rest: Iterator[tuple[str, int, int]]) -> None:
+        """One of several that share `rest`: a task for each receipt would cost as much as it."""
+        for one in rest:
+            await self._send(*one)
 
     async def _send(self, agent: str, boot: int, seq: int) -> None:
         topic = self._topics.of(MessageKind.RECEIPT, agent)

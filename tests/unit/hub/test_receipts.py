@@ -11,7 +11,7 @@ import pytest
 from agent_sidecar.mqtt.sender import PATIENCE
 from fleet.contract.topics import Topics
 from fleet.hub.counters import Counters
-from fleet.hub.receipts import AT_ONCE, BUSY_WAIT, COALESCE, Receipts
+from fleet.hub.receipts import BUSY_WAIT, COALESCE, TAKEN, Receipts
 from tests.support.intake import ScriptedBus
 
 
@@ -49,9 +49,9 @@ def test_who_goes_on_talking_does_not_put_its_own_off(
 
 
 def test_so_many_go_out_together(receipts: Receipts) -> None:
-    for number in range(AT_ONCE + 1):
+    for number in range(TAKEN + 1):
         receipts.note(f"agent-{number}", 7, 1)
-    assert [len(receipts.take(inf)) for _ in range(3)] == [AT_ONCE, 1, 0]
+    assert [len(receipts.take(inf)) for _ in range(3)] == [TAKEN, 1, 0]
 
 
 def test_none_waits_so_long_that_its_sidecar_asks_again() -> None:
