@@ -272,8 +272,8 @@ class Roster(RosterViews):
                 self._waiting[record.name] = record
 
     def _take(self, name: str, record: AgentRecord) -> None:
+        self.forget(name)  # or the wheel would judge a record that stands for nobody any more
         self._records[name] = record
-        self.membership += 1
         self._enter_config(record)
         self._ghosts += record.verdict is Verdict.GHOST
         self._schedule(record, float("-inf"))  # the first tick looks at what is past
