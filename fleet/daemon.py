@@ -140,7 +140,7 @@ def plug(
             hub, commander, exporter, departures, enrolments, notifier, maintenance, capacity
         )
         sites.serve(backend)
-        enrolments.note_departed()
+        enrolments.begin()
         requests = leadership.requests if leadership else None
         web = api_server.serve(backend, work, rollouts, failover, requests, sites.inside())
         commands = ToldCommands(commander)

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class EnrolmentSync:
-    """A service of the hub. `note_departed` is called before the first message is judged."""
+    """A service of the hub. `begin` is called before the first message is judged."""
 
     name = "enrolments"
 
@@ -37,18 +37,23 @@ class EnrolmentSync:
         self._revoked: dict[str, float] = {}
         """Who was revoked, and when, as far as the hub has forgotten them."""
 
-    def note_departed(self) -> None:
-        """Whoever was heard since it was revoked is a ghost, and that is news: it stays one. All
-        others that were revoked while no hub served are still to be forgotten."""
+    def begin(self) -> None:
+        """Know the list before anything is heard: by none at all a ghost would be none, and its
+        alert end and begin again. Whoever was heard since it was revoked is a ghost, and that is
+        news: it stays one. All others that were revoked while no hub served are still to be
+        forgotten, and are no strangers until then."""
         try:
-            everyone = self._registry.everyone() or {}
+            everyone = self._registry.everyone()
         except ConfigError:
             return  # `run` says so
-        now = self._hub.committer.now()
-        for name, revoked_at in _revoked(everyone).items():
-            heard_at = self._hub.roster.view(name, now).last_seen
+        now, roster = self._hub.committer.now(), self._hub.roster
+        for name, revoked_at in _revoked(everyone or {}).items():
+            heard_at = roster.view(name, now).last_seen
             if heard_at is not None and heard_at > revoked_at:
                 self._revoked[name] = revoked_at
+        if everyone is not None:
+            listed = {n: one for n, one in everyone.items() if n not in self._revoked}
+            roster.know_list({name: one.as_member() for name, one in listed.items()})
 
     async def run(self) -> None:
         while True:

@@ -182,14 +182,18 @@ class Roster(RosterViews):
 
     # Enrolment
 
-    def enrol(self, enrolled: Mapping[str, Enrolment] | None, *, at: float) -> list[Event]:
-        """Replace the list of who belongs to the fleet."""
+    def know_list(self, enrolled: Mapping[str, Enrolment] | None) -> None:
+        """This list of who belongs to the fleet counted before: by it nobody is judged anew."""
         self._enrolled = enrolled
         self.membership += 1
-        events: list[Event] = []
         self._groups.clear()
         for record in self._records.values():
             self._enter_config(record)
+
+    def enrol(self, enrolled: Mapping[str, Enrolment] | None, *, at: float) -> list[Event]:
+        """Replace the list of who belongs to the fleet."""
+        self.know_list(enrolled)
+        events: list[Event] = []
         for record in self._records.values():
             self._judge(record, at, events)
         self._ghosts = sum(r.verdict is Verdict.GHOST for r in self._records.values())

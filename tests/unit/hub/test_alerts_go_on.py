@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from fleet.bus.port import Inbound
+from fleet.commander.enrolment_sync import EnrolmentSync
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import HubAlertCode
 from fleet.domain.enrolment import Enrolment
@@ -20,6 +21,7 @@ from fleet.domain.verdict import Verdict
 from fleet.hub.daily_budget import DailyBudget
 from fleet.hub.follower import Follower
 from fleet.hub.hub import Hub
+from fleet.provisioning.registry import Enrolled, Registry
 from tests.support import intake
 from tests.support.followed_hub import FollowedHub, begun, hears
 
@@ -315,3 +317,19 @@ async def test_one_that_begins_to_read_knows_who_is_silent_and_since_when(tmp_pa
     assert reader.roster.verdict(ADA) is Verdict.STALE
     led = world.hub.roster.view(ADA, world.fleet.at)
     assert reader.roster.view(ADA, world.fleet.at).since == led.since
+
+
+async def test_a_ghost_that_speaks_before_all_else_stays_acknowledged(tmp_path: Path) -> None:
+    Registry(tmp_path).save(Enrolled("bob"))
+    world = World(tmp_path)
+    await is_a_stranger(world)
+    await world.hub.committer.acknowledge(ADA, HubAlertCode.AGENT_GHOST, "mia")
+    world.hub = world.fleet.hub()
+    await begun(world.hub)
+    nobody: Any = None
+    sync = EnrolmentSync(world.hub, nobody, nobody)
+    sync.begin()
+    await world.beats()  # what waited at the broker comes first
+    await sync.look()
+    (alert,) = world.hub.committer.book.firing(ADA)
+    assert (alert.code, alert.acknowledged_by) == (HubAlertCode.AGENT_GHOST, "mia")
