@@ -53,7 +53,7 @@ def pip_install(place: Path, package: str, version: str) -> None:
 def npm_install(place: Path, package: str, version: str) -> None:
     place.mkdir(parents=True)
     wanted = f"{package}@{version}"
-    argv = ["npm", "install", "--global", "--silent", "--prefix", str(place), wanted]
+    argv = ["npm", "install", "--global", "--loglevel=error", "--prefix", str(place), wanted]
     subprocess.run(argv, check=True)
 
 
@@ -98,7 +98,10 @@ def main(arguments: list[str]) -> int:
         return 0 if version else 1
     try:
         install(manager, Path(folder), package, more[0])
-    except (OSError, subprocess.CalledProcessError) as error:
+    except subprocess.CalledProcessError as error:  # it has said why, just before
+        sys.stderr.write(f"{package} {more[0]}: {manager} ended with {error.returncode}\n")
+        return 1
+    except OSError as error:
         sys.stderr.write(f"{package} {more[0]}: {error}\n")
         return 1
     return 0

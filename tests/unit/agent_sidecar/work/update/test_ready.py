@@ -153,7 +153,7 @@ class NodeRegistry:
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
 def test_npm_installs_a_version_beside_and_goes_back_without_its_registry(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     opt, state, ran = tmp_path / "opt", tmp_path / "state", tmp_path / "ran"
     state.mkdir(mode=0o700)
@@ -179,6 +179,7 @@ def test_npm_installs_a_version_beside_and_goes_back_without_its_registry(
         assert main(["npm", str(opt), "toybot", "install", "1.0.0"]) == 0
         assert ordered(UpdateAction.INSTALL, "2.0.0", "1.0.0") is None
         assert ordered(UpdateAction.INSTALL, "3.0.0", "2.0.0") is TaskReason.ROLLED_BACK
+        assert "No matching version found for toybot@3.0.0" in caplog.text
         assert ran.read_text().split() == ["2.0.0", "2.0.0"], "one that nobody has was not begun"
         assert ordered(UpdateAction.INSTALL, "1.0.0", "2.0.0") is None
     assert ordered(UpdateAction.ROLL_BACK, "2.0.0", "1.0.0") is None
