@@ -21,7 +21,6 @@ from fleet.contract import reserved
 from fleet.contract.broker_capabilities import Lack, Need, Weight
 from fleet.contract.errors import FleetError
 from fleet.contract.vocabulary import MessageKind
-from fleet.doctor import pair
 from fleet.doctor.broker_limits import limits
 from fleet.doctor.findings import Diagnosis, Level, of_lack
 from fleet.hub_client import HubClient
@@ -57,6 +56,8 @@ async def examine(settings: Settings) -> AsyncIterator[Diagnosis]:
             check = f"{finding.check} at {place.broker.place}" if several else finding.check
             yield replace(finding, check=check)
     if several:
+        from fleet.doctor import pair
+
         async for finding in pair.examine(settings):
             yield finding
 

@@ -19,7 +19,6 @@ from fleet.domain.problems import Problem
 from fleet.hub_client import FILE as HUB_FILE
 from fleet.hub_client import HubClient, HubError, StandbyError, is_no_home
 from fleet.settings import Settings, slips
-from fleet.store.open import look_elsewhere
 
 LOW, FULL = 1 << 30, 100 << 20
 """Bytes free on the home's disk: some days of a busy fleet; and hardly a day."""
@@ -96,6 +95,8 @@ def store(settings: Settings) -> Iterator[Diagnosis]:
     """A store elsewhere answers, is of this release, and a hub writes there."""
     if settings.store is None:
         return
+    from fleet.store.open import look_elsewhere
+
     found = look_elsewhere(settings)
     said = f"{settings.store.name} answers"
     if found.version < found.newest:
@@ -144,10 +145,13 @@ def clock(_: Settings) -> Iterator[Diagnosis]:
 
 def certificates(settings: Settings) -> Iterator[Diagnosis]:
     """What this home issued and what it connects with, before it ends."""
+    named = [path for path in (settings.ca_file, settings.cert_file) if path]
+    if not (named or (settings.home / "ca").exists()):
+        return
     from fleet.provisioning.certificates import Authority, validity
 
     found = list(Authority(settings.home).validities())
-    found += [validity(path) for path in (settings.ca_file, settings.cert_file) if path]
+    found += map(validity, named)
     now = time.time()
     bad = False
     for one in sorted(found, key=lambda one: one.days_left(now)):

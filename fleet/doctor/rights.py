@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 
 from fleet.contract.errors import FleetError
 from fleet.doctor.findings import Diagnosis, Level
-from fleet.provisioning import role_update
-from fleet.provisioning.connections import dynsec_of
 from fleet.provisioning.mosquitto import plan_of
 from fleet.settings import Settings
 
@@ -18,6 +16,9 @@ async def examine(settings: Settings) -> AsyncIterator[Diagnosis]:
     """One finding, where this home makes the accounts; nothing is changed."""
     if not settings.broker_kind.has_enrolment or not plan_of(settings).admin_password.exists():
         return
+    from fleet.provisioning import role_update
+    from fleet.provisioning.connections import dynsec_of
+
     try:
         async with dynsec_of(settings) as dynsec:
             found = await role_update.pending(settings, dynsec)
