@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,25 @@ def test_beat_answers_the_commands_that_wait(hub: Listener, agent: Sidecar) -> N
     id_ = hub.command("alpha", "version-report", ttl=3600)
     assert agent.call("beat").returncode == 0
     assert hub.reply(id_)["result"] == "done"
+
+
+def test_a_beat_that_is_refused_while_it_probes_still_keeps_what_it_finds(
+    agent: Sidecar, tmp_path: Path
+) -> None:
+    """Its link comes about beside the probes, and may end first."""
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    pid_file = tmp_path / "dead.pid"
+    pid_file.write_text(str(dead.pid))
+    closed = Mosquitto(tmp_path / "closed", anonymous=False).start()
+    done = agent.call("beat", FLEET_BROKER=closed.url, FLEET_PID_FILE=str(pid_file))
+    closed.stop()
+    assert done.returncode == 3
+    assert "Not authorized" in done.stderr
+    with sqlite3.connect(agent.state / "outbox.sqlite3") as outbox:
+        kept = outbox.execute("SELECT kind FROM message").fetchall()
+    outbox.close()
+    assert kept == [("alert",)]
 
 
 def test_handle_answers_the_commands_that_wait_urgent_first(hub: Listener, agent: Sidecar) -> None:
