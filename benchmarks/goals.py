@@ -10,6 +10,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from benchmarks.reasons import (
+    AUDIT_PACE,
+    BLOBS,
+    BROADCAST,
+    BURSTY,
+    DURABLE,
+    FIRST_SCRAPE,
+    IDLE_WORKER,
+    INTAKE,
+    MIXED,
+    ONE_BEAT,
+    PAGE,
+    REST,
+    ROOM,
+    SHELL,
+    START,
+    TAKE_OVER,
+    THERE,
+    WHOLE,
+    WORK,
+)
+
 Result = Mapping[str, Any]
 
 
@@ -60,123 +82,14 @@ def scenario(found: Any, name: str) -> Any:
     return next(one for one in found["scenarios"] if one["name"] == name and one["form"] == "whole")
 
 
+def mixed(found: Any, links: int) -> Any:
+    """The row of a fleet's mix from so many links."""
+    return next(one for one in found["rows"] if one["links"] == links)
+
+
+COUNTS: Final = "times `mosquitto_sub`, which counts"
 PAHO: Final = "times bare paho"
 PUB: Final = "times `mosquitto_pub`"
-SHELL: Final = (
-    "Floor: `date` and `mosquitto_pub` from a shell, without any work of ours, take 1.7 times the"
-    " bare program, since each program that sh starts costs about 1 ms. The rest reads `agent.env`"
-    " and checks the call."
-)
-DURABLE: Final = (
-    "The floor is bare paho and one commit on this disk, which the next command to the same sidecar"
-    " waits for. It answers first, then makes the command's id and its reply durable in one commit,"
-    " and only then acknowledges the command; the rest is Python. By cProfile of the sidecar's one"
-    " thread more than a quarter of a command is paho, which reads and writes four packets for it,"
-    " an eighth the status that is the answer, a tenth the commit, a fifteenth the line in the log"
-    " after it, a twenty-fifth the judges, and most of the rest the loop's two turns."
-)
-INTAKE: Final = (
-    "The floor is the same link with nothing behind it, which only acknowledges. The rest is what"
-    " mosquitto_sub does not do: each message is judged, observed, recorded for the audit, written"
-    " and committed before it is acknowledged, on two cores that broker and generator use too. A"
-    " heartbeat that says nothing new and an answer take a short way, of which decoding and the"
-    " agent's record take 2 microseconds each, the capture 1, and the tuples it passes through as"
-    " much; what says something new is judged whole, and that is most of what a fleet's mix costs"
-    " (`intake_mixed`, `cProfile`). More needs a judge that is compiled."
-)
-BROADCAST: Final = (
-    "Floor: the bare client that only counts replies, on the same two cores as the broker and the"
-    " simulated agents. Ours judges each answer; through the hub each is also stored, receipted,"
-    " the end of a command, and told to the caller by its event stream. By `py-spy` of a hub at"
-    " work, a third of its CPU is receipts, which go out after the answers as long as those take"
-    " no more than 2 s, a quarter to judge and enter an answer and a beat, an eighth to read the"
-    " link, a tenth the command's record and a tenth the caller's stream and its events. Fewer"
-    " packets would need one receipt for many agents, which the contract does not have."
-)
-REST: Final = (
-    "Floor: a Python process that only keeps a paho connection takes 0.6 CPU seconds an hour. The"
-    " rest is five probes and a beat every 10 s, 60 times as often as the default. By cProfile of"
-    " each thread two fifths are the probes, the call of the endpoint most of all, a fifth to"
-    " build, judge and send the beat, and the rest alerts, link and the loop, which sleeps three"
-    " times a beat: until it is due, until the probes have answered, until the broker has."
-)
-BURSTY: Final = "Near its goal: which side it falls on varies with what else the machine does."
-FIRST_SCRAPE: Final = (
-    "Floor: whoever changed is looked at anew, some 4 microseconds of CPU each (10 more after a"
-    " start, when it is made of its record), and then every line is written anew. Agents whose"
-    " lines differ in name and numbers alone are written together: the numbers of a family become"
-    " text in one call (`orjson`), and are joined to the names in C. Half is that looking, the"
-    " other half to write and join. No text is kept, so a scrape in which nothing changed costs"
-    " half of one in which everything did; what would change it: text kept for each agent, which"
-    " took 190 MB of 100,000 where numbers take 20."
-)
-AUDIT_PACE: Final = (
-    "Near its goal: which side it falls on varies with the machine. To read a line of the capture"
-    " is a tenth of what a message takes, and to decode a heartbeat an eighth (`orjson`,"
-    " `msgspec`). The corpus draws other metrics for each heartbeat, and a seventh of it are"
-    " statuses, alerts and commands, which are read whole and take a third of the time."
-)
-WHOLE: Final = (
-    "The floor is a Python that asks the same hub the same question with urllib, and prints"
-    " nothing; the hub's own answer is in both. By CPU a bare Python is a fifteenth of the command,"
-    " click a fifth, the rest of what is loaded (settings, vocabulary, views: each record type is"
-    " compiled at every start) two fifths, and a third the answer, read, judged and shown as a"
-    " table of all agents. A hub of this machine is asked over a plain socket: no HTTP client, no"
-    " OpenSSL, no MQTT and no judge is loaded; a test counts modules. What would change it: a"
-    " command line without click, or a process that stays."
-)
-ONE_BEAT: Final = (
-    "The floor is a Python with paho that publishes one message and hangs up. The rest is what a"
-    " one-shot is for: it finds the agent, probes it while its link comes about, keeps its session"
-    " on disk, and waits for commands that lie at the broker until it has been quiet for 80 ms or"
-    " eight times as long as the broker took to answer. MQTT promises no answer behind which"
-    " nothing more is queued, so that wait stays a time."
-)
-TAKE_OVER: Final = (
-    "Floor: the lease, of which 10 to 15 s are left when a hub dies (`lease_s` of the run); a"
-    " shorter one would make a slow disk of the database end a hub that lives. The rest is the"
-    " start of the other hub, which goes on with the roster that it has followed."
-)
-THERE: Final = (
-    "Floor: the server's own work, 7 to 11 microseconds of CPU a row (5 of them for the row"
-    " itself, 5 for the index by agent), on the same two cores as broker, generator and hub. With"
-    " the server on another machine that part is gone."
-)
-START: Final = (
-    "Each record is read out of the store (25 microseconds of CPU) and made in Python (15), one"
-    " after the other by one thread. What would change it: records that stay as they are stored"
-    " until somebody asks for them."
-)
-ROOM: Final = (
-    "By what is left without each part, some 65 MiB are the program and its libraries, 60 the"
-    " roster, 32 SQLite's pages where that is the store, 20 the numbers of a scrape, 15 names and"
-    " numbers of rows of the store; the rest lies between blocks in use. What would change it:"
-    " records as packed bytes, not as Python objects."
-)
-PAGE: Final = (
-    "Who is of which verdict is kept from page to page, so the page is its hundred rows: a view"
-    " of each, what is wrong with it, and both as JSON, some 50 microseconds of CPU each. What is"
-    " beyond that is what else the hub does in the same moment."
-)
-
-WORK: Final = (
-    "The floor is the three writes of a task, each for as many tasks at once, where nobody awaits"
-    " an answer and nothing is judged. The rest is that each call is judged and answered by itself,"
-    " in Python, beside the database on two cores. By CPU seconds a task costs both sides together"
-    " 0.5 ms on PostgreSQL, half of it the server's, which keeps 23 entries of indices for it;"
-    " pgqueuer takes 2 ms. What would change it: fewer indices, and judges that are not in Python."
-)
-START: Final = (
-    "A start is a request, a commit, a signed message through the broker, a claim with its commit,"
-    " and a process that is made. The figure was taken while some twenty other processes wanted the"
-    " same two cores: it is to be measured again by itself."
-)
-BLOBS: Final = (
-    "`cp` copies in the kernel. Content of a task is hashed and written while it comes, and is on"
-    " the disk before it is acknowledged; it passes through a socket and an interpreter, on the two"
-    " cores that its sender uses, too."
-)
-
 GOALS: Final[tuple[Goal, ...]] = (
     # 2: the walking skeleton
     Goal(2, "`bus-publish alert`, direct", "one_liner",
@@ -203,7 +116,7 @@ GOALS: Final[tuple[Goal, ...]] = (
          reason=REST),
     # 4: the hub
     Goal(4, "intake: judged, committed, acknowledged", "intake",
-         lambda f: f["hub_to"]["mosquitto_sub"], 1, "times `mosquitto_sub`, which counts",
+         lambda f: f["hub_to"]["mosquitto_sub"], 1, COUNTS,
          at_least=True, reason=INTAKE, floor=lambda f: f["link_to_mosquitto_sub"]),
     Goal(4, "intake: judged, committed, acknowledged", "intake",
          lambda f: f["hub_to"]["prometheus-mqtt-exporter"], 2, "times prometheus-mqtt-exporter",
@@ -274,6 +187,8 @@ GOALS: Final[tuple[Goal, ...]] = (
     # 21: several hubs on PostgreSQL
     Goal(21, "intake on PostgreSQL", "intake_postgres",
          lambda f: f["postgres_to"]["sqlite"], 0.6, "times SQLite", at_least=True, reason=THERE),
+    Goal(21, "a page of history out of 10 million rows, PostgreSQL", "history_postgres",
+         lambda f: max(f["postgres"]["page_ms"].values()), 50, "ms", reason=BURSTY),
     Goal(21, "take-over, 100,000 agents known", "known_agents",
          lambda f: f["taken_over"]["s"], 20, "s", reason=TAKE_OVER,
          floor=lambda f: f["taken_over"]["lease_s"]),
@@ -300,9 +215,9 @@ GOALS: Final[tuple[Goal, ...]] = (
          lambda f: f["claim_us"]["10000"] / f["claim_us"]["100"], 1.5, "times one where 100 wait",
          reason=BURSTY),
     Goal(22, "from submission to an idle worker's start, median", "work",
-         lambda f: f["start_ms"]["p50"], 20, "ms", reason=START),
+         lambda f: f["start_ms"]["p50"], 20, "ms", reason=IDLE_WORKER),
     Goal(22, "from submission to an idle worker's start, 99th percentile", "work",
-         lambda f: f["start_ms"]["p99"], 100, "ms", reason=START),
+         lambda f: f["start_ms"]["p99"], 100, "ms", reason=IDLE_WORKER),
     Goal(22, "content of a task, put", "work",
          lambda f: f["put_ratio"], 0.5, "times `cp`", at_least=True, reason=BLOBS),
     Goal(22, "content of a task, got", "work",
@@ -314,6 +229,12 @@ GOALS: Final[tuple[Goal, ...]] = (
          lambda f: f["leader"]["memory_mib"], 250, "MiB", reason=ROOM),
     Goal(25, "a page of 100,000 agents, asked for again", "known_agents",
          lambda f: 1e3 * f["leader"]["agents_page"]["s"], 50, "ms", reason=PAGE),
+    Goal(25, "intake of a fleet's mix from one link", "intake_mixed",
+         lambda f: mixed(f, 1)["hub_to"]["mosquitto_sub"], 1.05, COUNTS, at_least=True,
+         reason=MIXED, floor=lambda f: mixed(f, 1)["link_to_mosquitto_sub"]),
+    Goal(25, "intake of a fleet's mix from 1,000 links", "intake_mixed",
+         lambda f: mixed(f, 1_000)["hub_to"]["mosquitto_sub"], 1.05, COUNTS, at_least=True,
+         reason=MIXED, floor=lambda f: mixed(f, 1_000)["link_to_mosquitto_sub"]),
     # 23: capacity
     Goal(23, "false alarms of room that ends, on made courses of a disk", "forecast",
          lambda f: f["sums"]["ours"]["false_alarms"], 0, ""),

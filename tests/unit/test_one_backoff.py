@@ -50,7 +50,6 @@ RHYTHMS = {
     "fleet/cli/task.py": "--wait: a question in a rhythm, of a hub that answers",
     "fleet/commander/commander.py": "commands in memory whose time is over",
     "fleet/commander/enrolment_sync.py": "the date of a file",
-    "fleet/doctor/broker.py": "whether messages came, for some seconds",
     "fleet/http/server.py": "whether a connection of ours was closed; HTTP callers wait meanwhile",
     "fleet/http/revocations.py": "the date of a file",
     "fleet/hub/follower.py": "what the hub that leads has stored, each half second",
