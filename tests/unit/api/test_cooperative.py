@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
-from fleet.api.cooperative import SLICE, in_slices
+import pytest
+
+from fleet.api.cooperative import SLICE, as_json, in_slices
+from fleet.contract.vocabulary import AlertCode, Check, Plane
 
 
 async def test_others_have_their_turn_while_a_long_answer_is_made() -> None:
@@ -24,3 +28,16 @@ async def test_others_have_their_turn_while_a_long_answer_is_made() -> None:
     assert await in_slices(range(5 * SLICE), work) == [-n for n in range(5 * SLICE)]
     await watcher
     assert seen == [SLICE * n for n in range(1, 5)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"checks": {Plane.DISK: Check.FAIL}, "codes": [AlertCode.DISK_PRESSURE]},
+        {"labels": {"owner": "half \ud83d of a pair"}, "ok": None},
+        {"n": 2**53 + 1, "big": 2**70, "small": 1e-9, "text": "é\u2028<"},
+        {1: "a number for a key", "empty": [{}, [], ""]},
+    ],
+)
+def test_what_is_made_in_c_says_what_the_long_way_says(value: object) -> None:
+    assert json.loads(as_json(value)) == json.loads(json.dumps(value))
