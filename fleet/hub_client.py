@@ -25,7 +25,7 @@ from fleet.contract.host_name import for_socket
 from fleet.contract.kept_file import DamagedFileError, read_json
 from fleet.contract.secret_file import read_secret, write_secret
 from fleet.hub_patience import TIMEOUT, Patience
-from fleet.hub_refusals import MAX_REFUSAL, away, no_hub, refused
+from fleet.hub_refusals import MAX_REFUSAL, BeginningError, away, no_hub, refused
 from fleet.hub_refusals import AwayError as AwayError  # noqa: PLC0414
 from fleet.hub_refusals import BusyError as BusyError  # noqa: PLC0414 - callers know it from here
 from fleet.hub_refusals import HubError as HubError  # noqa: PLC0414
@@ -104,8 +104,11 @@ class HubClient:
         if found is None:
             raise AwayError("no hub serves this home", f"there is no {home / FILE}", "fleet serve")
         if found.stands_by:
-            found.get("/readyz")
-            raise StandbyError("this hub stands by", "it begins to lead", "again in a moment")
+            try:
+                found.get("/readyz")
+            except StandbyError as error:
+                raise BeginningError(*error.args) from None
+            raise BeginningError("this hub stands by", "it begins to lead", "again in a moment")
         return found
 
     @classmethod

@@ -58,6 +58,10 @@ class StandbyError(HubError):
     """The hub waits for another one, which leads."""
 
 
+class BeginningError(StandbyError, UnavailableError):
+    """The hub of this home has begun to start: it leads, or reads, in a moment."""
+
+
 class BusyError(HubError):
     """The hub does nothing for this caller until `seconds` have passed."""
 

@@ -88,6 +88,7 @@ class HandOver:
         with self._guard:
             self._keep = None  # its files are closed next
             if self._kept is not None:
+                forget_claim(self._kept)
                 with suppress(OSError):  # it goes by itself after a day
                     remove_tree(self._kept)
 
@@ -133,7 +134,9 @@ class HandOver:
             if not self._renewal.ran_out:  # else the renewal asks for it, and first
                 try:
                     ask()
-                except HubAway as error:
+                except FleetError as error:
+                    if not self._renewal.may_pass(error):
+                        raise
                     why = error.why
                 else:
                     return

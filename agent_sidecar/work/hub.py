@@ -30,6 +30,11 @@ class HubRefused(FleetError):
     """The hub understood, and refuses: to ask again changes nothing."""
 
 
+class NotAdmitted(HubRefused):
+    """The hub does not know who asks, or there is no token to be read: a person can mend that while
+    we run."""
+
+
 class BlobUnavailable(HubRefused):
     """There is no such blob, or no right to it."""
 

@@ -28,8 +28,10 @@ from agent_sidecar.work.hub import (
     HubAway,
     HubRefused,
     LeaseLost,
+    NotAdmitted,
     Offer,
 )
+from fleet.contract.errors import ConfigError
 from fleet.contract.secret_file import read_secret
 from fleet.contract.work_vocabulary import (
     ENTRY_NAME_TEXT,
@@ -178,7 +180,10 @@ class HttpHub:
         into: Callable[[bytes], None] | None = None,
         most: int = MAX_ANSWER,
     ) -> Answer:
-        token = read_secret(self._token_file)
+        try:
+            token = read_secret(self._token_file)
+        except ConfigError as error:
+            raise NotAdmitted(*error.args) from None
         content = None if body is None else json.dumps(body).encode()
         try:
             return ask(self._address, method, target, token, content, source, into, most)
@@ -200,10 +205,11 @@ class HttpHub:
             raise HubAway(f"the hub at {self._address.header} cannot now", why, _CHECK)
         if status == 401:
             remedy = "fleet token create --role agent:NAME, and its last line into FLEET_TOKEN_FILE"
-            raise HubRefused("the hub does not know the token", why, remedy)
+            raise NotAdmitted("the hub does not know the token", why, remedy)
         if not 200 <= status < 300:
             remedy = str(answer.document().get("try", ""))[:300] or _CHECK
-            raise HubRefused("the hub refuses", why, remedy)
+            kind = NotAdmitted if status == 403 else HubRefused
+            raise kind("the hub refuses", why, remedy)
 
 
 def _claim(task: dict[str, Any], asked: float) -> Claim:

@@ -62,6 +62,7 @@ class KeptAttempt:
             state = TaskState.INPUT_REQUIRED if self._kept.asks else TaskState.COMPLETED
             self._tell(claim, state, 0 if self._kept.asks else 100, None)
             log.info("task %s: what was made before a stop is handed over", claim.task)
+            forget_claim(self._kept.place)
             with suppress(OSError):  # it goes by itself after a day
                 remove_tree(self._kept.place)
         return reason
@@ -71,8 +72,9 @@ class KeptAttempt:
         self._hand_over.stopped = True
 
     def waits(self, kind: str) -> bool:
-        """Whether it is of that kind: the next of its kind may be the very task that it is of."""
-        return self._kept.claim.kind == kind
+        """Whether it is of that kind, and the hub has not given its lease back: until then the next
+        of its kind may be the very task that it is of."""
+        return self._kept.claim.kind == kind and self._hand_over.waits
 
     def _bring(self) -> TaskReason | None:
         try:
@@ -92,7 +94,7 @@ class KeptAttempt:
 
     def _not_brought(self, reason: TaskReason, why: str) -> TaskReason:
         """It is decided; the hub hears of it where it does not know."""
-        log.warning("task %s: what was made before a stop does not count, and is kept in %s: %s",
+        log.warning("task %s: what was made before a stop is not taken, and stays in %s: %s",
                     self._kept.claim.task, self._kept.place, why)  # fmt: skip
         forget_claim(self._kept.place)
         if reason is not TaskReason.LEASE_EXPIRED:

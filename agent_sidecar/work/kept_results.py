@@ -89,8 +89,10 @@ def keep_result(state: Path, claim: Claim, outputs: Iterable[Output], *, asks: b
             folder = begun if output.section is None else begun / output.section
             trusted_path.make_folder(folder)
             _copy(output.handle, folder / output.name)
+            trusted_path.sync_folder(folder)
         trusted_path.write_text(begun / NOTE, _note(claim, asks, _described(found)), 0o600)
         begun.rename(place)  # whoever is killed before leaves nothing that looks whole
+        trusted_path.sync_folder(place.parent)
     except OSError:
         remove_tree(begun)
         raise
@@ -113,6 +115,13 @@ def forget_claim(place: Path) -> None:
     """Nobody is to hand that result over any more; it stays for whoever looks."""
     with suppress(OSError):
         (place / NOTE).unlink(missing_ok=True)
+
+
+def forget_old(state: Path) -> None:
+    """Remove what has been here long enough, also by other names: an agent that was renamed leaves
+    some behind."""
+    for one in state.parent.parent.glob(f"*/{state.name}"):
+        forget_results(one)
 
 
 def forget_results(state: Path, room: int = 0) -> None:
@@ -174,3 +183,5 @@ def _copy(source: int, path: Path) -> None:
         while piece := os.pread(source, _PIECE, at):
             stream.write(piece)
             at += len(piece)
+        stream.flush()
+        os.fsync(stream.fileno())

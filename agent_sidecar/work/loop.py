@@ -20,7 +20,7 @@ from agent_sidecar.work.hand_over import PATIENCE
 from agent_sidecar.work.hub import TASK_ID, Offer, OnProgress, WorkHub, untold
 from agent_sidecar.work.isolation.base import Rung
 from agent_sidecar.work.kept_attempt import KeptAttempt
-from agent_sidecar.work.kept_results import forget_results, kept_results
+from agent_sidecar.work.kept_results import forget_old, kept_results
 from agent_sidecar.work.leftovers import sweep
 from agent_sidecar.work.out_size import disk_is_full
 from agent_sidecar.work.update.attempt import UpdateAttempt
@@ -113,14 +113,14 @@ class WorkLoop:
 
     def _loop(self, *, once: bool) -> None:
         backoff = Backoff(1.0, LONGEST)
-        forget_results(self._state)
+        forget_old(self._state)
         for kept in kept_results(self._state):  # before what they are of is claimed once more
             late = KeptAttempt(self._hub, kept, self.told, once=once)
             self._begin(late, kept.claim.kind, kept.claim.task)
         while not self._stopping.is_set():
             self._woken.clear()
             wait = self._work.poll
-            forget_results(self._state)
+            forget_old(self._state)
             try:
                 claimed = self._claim_all()
                 backoff.good(time.monotonic())

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from agent_sidecar import machine_time
-from agent_sidecar.work.hub import Claim, HubAway, LeaseLost, WorkHub
+from agent_sidecar.work.hub import Claim, HubAway, LeaseLost, NotAdmitted, WorkHub
 from fleet.contract.errors import FleetError
 from fleet.contract.work_vocabulary import TaskReason
 
@@ -78,6 +78,11 @@ class Renewal:
         """Whether the lease is over for us, as far as the hub has not given it back."""
         return time.monotonic() >= self.until
 
+    def may_pass(self, error: FleetError) -> bool:
+        """Whether the same may be asked again: a hub that is away comes back, and where a result
+        waits a token that is wrong is mended."""
+        return isinstance(error, HubAway) or (self.has_result and isinstance(error, NotAdmitted))
+
     def start(self) -> None:
         self._thread.start()
 
@@ -115,16 +120,16 @@ class Renewal:
         except LeaseLost:
             self._lose()
             return False
-        except HubAway as error:
+        except FleetError as error:
+            if not self.may_pass(error):
+                log.warning("the hub does not renew %s: %s", self._claim.task, error.why)
+                self._lose()
+                return False
             level = logging.DEBUG if self._away else logging.WARNING
             log.log(level, "the lease of %s is not renewed yet: %s", self._claim.task, error.why)
             self._away = True
             self._next = now + self._claim.lease / 12
             return True
-        except FleetError as error:
-            log.warning("the hub does not renew %s: %s", self._claim.task, error.why)
-            self._lose()
-            return False
         self._away = False
         self._slept = _slept_at_most()  # what it gives is counted from its answer on
         self.until = now + lease - MARGIN

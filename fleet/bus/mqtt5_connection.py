@@ -11,7 +11,7 @@ import contextlib
 import os
 import ssl
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final, cast
 
 import mqtt5
@@ -42,9 +42,6 @@ _PUBACK: Final = b"\x40\x02"
 ORDINARY, AS_PUBLISHED = 1, 2
 """Subscription identifiers."""
 _ORDINARY_ONLY: Final = [ORDINARY]
-
-MAX_TOPICS: Final = 100_000
-"""Topics that are remembered: to look one up takes a third of what matching it does."""
 
 _BARE: Final = 5
 """Bytes of a short PUBLISH beside topic and payload: its type, and three lengths."""
@@ -152,7 +149,7 @@ class Mqtt5Connection(asyncio.Protocol):
     ) -> list[int]:
         marked = dict.fromkeys(as_published, 1) if self.capabilities.identifiers else {}
         if marked:
-            self._as_published = lru_cache(MAX_TOPICS)(pattern(as_published).fullmatch)
+            self._as_published = pattern(as_published).fullmatch
             await self._grant(marked, AS_PUBLISHED)
         return await self._grant(filters, ORDINARY if self._as_published else None)
 

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 
@@ -113,11 +112,7 @@ async def _lead(settings: Settings, ended: asyncio.Event, *, trust_clock: bool) 
 def _end_soon() -> None:
     """End this process although threads of it wait for others."""
 
-    def end() -> None:
-        sys.stdout.flush()
-        os._exit(0)
-
-    timer = threading.Timer(LEFT, end)
+    timer = threading.Timer(LEFT, os._exit, (0,))
     timer.daemon = True
     timer.start()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -93,6 +94,12 @@ class Departures:
         if view.last_seen is None or view.says is State.OFFLINE:
             return False
         return now < stale_at(view.last_seen, view.interval)
+
+    def leaving(self) -> list[str]:
+        """Names of those who left, or got another name, while no hub served."""
+        with suppress(ConfigError):  # `catch_up` says so
+            return [departure.agent for departure in self._pending.read()]
+        return []
 
     async def catch_up(self) -> None:
         """Do what was noted while no hub served: at once with what was stored, and once more when

@@ -41,7 +41,7 @@ class EnrolmentSync:
         """Know the list before anything is heard: by none at all a ghost would be none, and its
         alert end and begin again. Whoever was heard since it was revoked is a ghost, and that is
         news: it stays one. All others that were revoked while no hub served are still to be
-        forgotten, and are no strangers until then."""
+        forgotten, and are no strangers until then; nor are those that have another name by now."""
         try:
             everyone = self._registry.everyone()
         except ConfigError:
@@ -53,6 +53,8 @@ class EnrolmentSync:
                 self._revoked[name] = revoked_at
         if everyone is not None:
             listed = {n: one for n, one in everyone.items() if n not in self._revoked}
+            for name in self._departures.leaving():
+                listed.setdefault(name, Enrolled(name))
             roster.know_list({name: one.as_member() for name, one in listed.items()})
 
     async def run(self) -> None:

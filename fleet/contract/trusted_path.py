@@ -167,7 +167,7 @@ def write_text(path: Path, text: str, mode: int = 0o644) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def append_line(path: Path, line: str, mode: int = 0o600) -> None:
@@ -209,7 +209,7 @@ def _whole_lines(handle: int) -> int:
     return 0
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
     """Have the names in a folder on the disk."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

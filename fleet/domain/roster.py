@@ -257,6 +257,7 @@ class Roster(RosterViews):
         read = [(name, from_json(name, values)) for name, values in records]
         self.clear()
         self._enrolled = enrolled
+        self.membership += 1
         for name, record in read:
             self._take(name, record)
 

@@ -168,6 +168,7 @@ class Committer:
         How many alerts end by it that somebody was told of.
         """
         self.roster.forget(agent)
+        self._taking_turns.discard(agent)
         self._dirty.pop(agent, None)
         self._forgotten.append(agent)
         if history_of is not None:
@@ -181,6 +182,7 @@ class Committer:
         events = self.roster.rename(old, new, at=at)
         self._silences += self.book.rename(old, new, at, moved=events is not None)
         self._dirty.pop(old, None)
+        self._taking_turns.discard(old)
         self._forgotten.append(old)
         if events is not None:
             self._dirty[new] = (self._last_id, at)

@@ -281,7 +281,8 @@ def test_a_home_whose_hub_stands_by_says_who_leads(tmp_path: Path) -> None:
     with Stub(says(answer(said, status="503 Service Unavailable"))) as stub:
         HubClient(stub.url, "").write(tmp_path)
         assert HubClient.serving(tmp_path) is None
-        with pytest.raises(StandbyError, match="this hub stands by: attic/7/ab leads"):
+        with pytest.raises(StandbyError, match="this hub stands by: attic/7/ab leads") as said_so:
             HubClient.of(tmp_path)
+        assert isinstance(said_so.value, UnavailableError), "it reads in a moment: ask again"
     HubClient.withdraw(tmp_path)
     assert not HubClient.is_standby(tmp_path)

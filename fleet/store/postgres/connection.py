@@ -39,7 +39,7 @@ SILENT: Final = 30.0
 hold a hub for ever."""
 
 CLOSING: Final = 0.5
-"""Seconds for the pool's own threads: one that still tries to connect ends by itself."""
+"""Seconds for each of the pool's own threads: one that still tries to connect ends by itself."""
 
 IDLE: Final = "5s"
 """How long a transaction may wait for us: one of a hub that was stopped half-way must not hold
@@ -115,12 +115,16 @@ class Database:
         except psycopg.OperationalError as error:
             raise StoreError(f"the store {self.url} cannot be used", _said(error)) from None
 
-    def close(self) -> None:
-        """End, and with it whatever still waits for an answer; safe to call twice."""
+    def break_off(self) -> None:
+        """End whatever still waits for an answer; nothing is begun any more. It does not wait."""
         with self._lock:
             self._closed.set()
             for connection, _ in self._busy.values():
                 _shut_down(connection)
+
+    def close(self) -> None:
+        """End, and with it whatever still waits for an answer; safe to call twice."""
+        self.break_off()
         self._pool.close(timeout=CLOSING)
 
     def transaction(

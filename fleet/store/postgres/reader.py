@@ -42,7 +42,9 @@ class PostgresReader:
         """Finish what was begun, unless the database hangs; safe to call twice."""
         finishing = asyncio.ensure_future(asyncio.to_thread(self._finish))
         await asyncio.wait({finishing}, timeout=CLOSING)
-        self._database.close()
+        self._database.break_off()
+        closing = asyncio.ensure_future(asyncio.to_thread(self._database.close))
+        await asyncio.wait({closing}, timeout=CLOSING)
 
     def _finish(self) -> None:
         self._readers.shutdown()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from agent_sidecar.work.fake_hub import FakeHub, Kept
-from agent_sidecar.work.hub import Claim, HubAway
+from agent_sidecar.work.hub import Claim, HubAway, NotAdmitted
 from agent_sidecar.work.loop import WorkLoop
 from fleet.contract.work_vocabulary import BoardSection, TaskReason, TaskState
 from tests.support.waiting import wait_until
@@ -170,7 +170,7 @@ def test_what_was_kept_does_not_count_where_another_has_the_task_by_now(
     assert (kept.state, kept.epoch, kept.output) == (TaskState.WORKING, 2, ())
     [place] = (bench.state / "kept").iterdir()
     assert (place / "x").read_text() == "made\n", "for whoever looks"
-    told = [line for line in caplog.messages if "does not count" in line]
+    told = [line for line in caplog.messages if "is not taken" in line]
     assert len(told) == 1
     assert str(place) in told[0]
 
@@ -195,6 +195,23 @@ def test_a_start_whose_hub_is_away_leaves_what_was_kept_to_the_next(
         patches.setattr(bench.hub, "renew", partial(away._ask, "complete", None))
         with running(bench.loop("exit 9"), away):
             pass
+    assert kept.state is TaskState.WORKING
+    bench.loop("exit 9").run(once=True)
+    assert kept.state is TaskState.COMPLETED
+
+
+def test_a_start_with_a_wrong_token_leaves_what_was_kept_to_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = stopped_with_a_result(bench, monkeypatch)
+
+    def unknown(*_: Any) -> Any:
+        raise NotAdmitted("the hub does not know the token", "HTTP 401", "")
+
+    with monkeypatch.context() as patches:
+        patches.setattr("agent_sidecar.work.kept_attempt.SOON", 0.5)
+        patches.setattr(bench.hub, "renew", unknown)
+        bench.loop("exit 9").run(once=True)
     assert kept.state is TaskState.WORKING
     bench.loop("exit 9").run(once=True)
     assert kept.state is TaskState.COMPLETED

@@ -311,3 +311,11 @@ def test_the_order_of_names_is_made_once_until_somebody_comes_or_goes() -> None:
     assert roster.by_verdict() == {Verdict.OK: ["ada", "bob"]}
     roster.forget("ada")
     assert roster.in_order() == ["bob"]
+
+
+def test_the_order_of_names_is_made_anew_with_a_list_of_those_who_were_not_heard() -> None:
+    roster = Roster(interval=10)
+    assert roster.in_order() == []
+    roster.become([], {"ada": Enrolment()})
+    assert roster.in_order() == ["ada"]
+    assert roster.counts()[Verdict.UNKNOWN] == 1

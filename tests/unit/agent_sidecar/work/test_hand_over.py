@@ -17,6 +17,7 @@ from agent_sidecar.work.hand_over import HandOver
 from agent_sidecar.work.hub import Claim, Descriptor, HubAway, LeaseLost
 from agent_sidecar.work.kept_results import FOLDER, keep_result
 from agent_sidecar.work.leftovers import sweep
+from agent_sidecar.work.renewal import Renewal
 
 CLAIM = Claim("01J", "job", "01C", 1, 1, 60.0, 60.0)
 NAME = CLAIM.name
@@ -40,6 +41,8 @@ class Out:
         self.until = 0.0
         self.state = state
         self.waits = 0
+
+    may_pass: Any = Renewal.may_pass
 
     @property
     def kept(self) -> Path:

@@ -16,6 +16,7 @@ from agent_sidecar.work.kept_results import (
     KEPT,
     NOTE,
     forget_claim,
+    forget_old,
     forget_results,
     keep_result,
     kept_results,
@@ -104,3 +105,17 @@ def test_of_what_the_hub_decided_the_files_stay_for_whoever_looks(tmp_path: Path
     forget_claim(place)
     assert kept_results(tmp_path) == []
     assert (place / "answer").read_text() == "42"
+
+
+def test_what_an_agent_left_by_another_name_goes_after_its_day_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = [tmp_path / name / "work" for name in ("alpha", "beta")]
+    for state in states:
+        place = state / FOLDER / "one"
+        place.mkdir(parents=True)
+        (place / "a.md").write_text("made")
+        os.utime(place, (NOON, NOON))
+    monkeypatch.setattr("agent_sidecar.work.kept_results.time.time", lambda: NOON + KEPT)
+    forget_old(states[1])
+    assert [list((state / FOLDER).iterdir()) for state in states] == [[], []]

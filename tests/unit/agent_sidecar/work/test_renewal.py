@@ -9,7 +9,7 @@ import pytest
 
 from agent_sidecar import machine_time
 from agent_sidecar.work.fake_hub import FakeHub
-from agent_sidecar.work.hub import Claim, HubAway, HubRefused, LeaseLost
+from agent_sidecar.work.hub import Claim, HubAway, HubRefused, LeaseLost, NotAdmitted
 from agent_sidecar.work.renewal import Renewal
 from fleet.contract.work_vocabulary import TaskReason
 from tests.support.waiting import wait_until
@@ -99,6 +99,16 @@ def test_a_lease_that_ended_at_the_hub_alone_is_given_back_to_a_result_and_to_no
     held.task.epoch += 1  # another one has it by now
     with pytest.raises(LeaseLost):
         held.renewal._asked()
+
+
+def test_a_token_that_is_wrong_costs_a_worker_its_claim_and_a_result_nothing() -> None:
+    held = Held()
+    held.renewal.stop()
+    wrong, away = NotAdmitted("x", "y", "z"), HubAway("x", "y", "z")
+    assert (held.renewal.may_pass(wrong), held.renewal.may_pass(away)) == (False, True)
+    held.renewal.has_result = True
+    assert (held.renewal.may_pass(wrong), held.renewal.may_pass(away)) == (True, True)
+    assert not held.renewal.may_pass(HubRefused("x", "y", "z"))
 
 
 @pytest.mark.parametrize(("asleep", "lost"), [(3600.0, True), (5.0, False)])
