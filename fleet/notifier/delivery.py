@@ -290,12 +290,13 @@ class Delivery:
 
     async def _is_kept(self, group: Notification) -> bool:
         """Whether `group` may be sent: it is on disk, so that whoever goes on after a kill sends it
-        by the same id. A disk that takes nothing keeps no alert back; another hub that leads, and
-        has what is kept, does."""
+        by the same id. A disk that takes nothing keeps no alert back; another hub that leads does,
+        so who was stopped while it waited waits anew: only the disk knows."""
         if self._written < self._changes:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(KEPT_WITHIN):
-                    await self._save()
+            saving, began = asyncio.ensure_future(self._save()), float("-inf")
+            while not saving.done() and time.monotonic() - began > 1.5 * KEPT_WITHIN:
+                began = time.monotonic()
+                await asyncio.wait({saving}, timeout=KEPT_WITHIN)
         if self._is_fenced:
             await asyncio.get_running_loop().create_future()  # until this hub has stepped down
         return group.id in self._queue
@@ -338,8 +339,7 @@ _Kept = tuple[
 
 
 def _kept(document: dict[str, Any]) -> _Kept:
-    """What waits, the ids of what was delivered, what was set aside, the digest, the ids of single
-    alerts that were given, and the log."""
+    """What waits, ids of what was delivered, what was set aside, digest, what was given, log."""
     return (
         [Notification.from_json(group) for group in document["waiting"]],
         list(map(str, document["delivered"])),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -327,8 +328,10 @@ async def test_a_ghost_that_speaks_before_all_else_stays_acknowledged(tmp_path: 
     world.hub = world.fleet.hub()
     await begun(world.hub)
     nobody: Any = None
-    sync = EnrolmentSync(world.hub, nobody, nobody)
+    departures: Any = SimpleNamespace(leaving=lambda: ["old"])
+    sync = EnrolmentSync(world.hub, nobody, departures)
     sync.begin()
+    assert set(world.hub.roster.enrolled or ()) == {"bob", "old"}, "renamed while no hub served"
     await world.beats()  # what waited at the broker comes first
     await sync.look()
     (alert,) = world.hub.committer.book.firing(ADA)

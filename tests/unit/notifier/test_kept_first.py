@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -71,19 +72,39 @@ async def test_a_disk_that_takes_nothing_keeps_no_alert_back(
         await asyncio.wait([task])
 
 
+class Fenced(SlowDisk):
+    """That of a hub that was stopped for longer than its lease: the next one has what is kept, and
+    sends it."""
+
+    def write(self, text: str) -> None:
+        self.let.wait(60)
+        raise LeadershipLostError("another hub leads", "", "")
+
+
 async def test_a_hub_that_leads_no_more_sends_nothing(tmp_path: Path) -> None:
-    """It was stopped for longer than its lease; the next one has what is kept, and sends it."""
-
-    class Fenced(SlowDisk):
-        def write(self, text: str) -> None:
-            self.let.wait(60)
-            raise LeadershipLostError("another hub leads", "", "")
-
     disk, receiver = Fenced(), Receiver()
     one = Delivery(ROUTE, tmp_path, receiver, disk)
     news = asyncio.create_task(one.enqueue(group()))
     task = asyncio.create_task(one.run())
     disk.let.set()
+    await news
+    await asyncio.sleep(0.1)
+    assert not receiver.got
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_nor_does_one_that_was_stopped_while_it_waited_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "KEPT_WITHIN", 0.5)
+    disk, receiver = Fenced(), Receiver()
+    one = Delivery(ROUTE, tmp_path, receiver, disk)
+    news = asyncio.create_task(one.enqueue(group()))
+    task = asyncio.create_task(one.run())
+    await asyncio.sleep(0.1)
+    time.sleep(1.5)  # noqa: ASYNC251 - as by SIGSTOP: nothing of this loop runs
+    asyncio.get_running_loop().call_later(0.05, disk.let.set)
     await news
     await asyncio.sleep(0.1)
     assert not receiver.got
