@@ -56,7 +56,9 @@ async def read_beside(
     backend = FollowedBackend(hub, follower, commander, exporter, MaintenanceWindows(hub, windows))
     sites.serve(backend)
     follower.on_begin += [exporter.look_again, backend.gap]
-    follower.on_look += [commander.follow, bus.follow, store.follow]
+    follower.on_look += [
+        commander.follow, bus.follow, store.follow, lambda text: exporter.touch(text["unstored"]),
+    ]  # fmt: skip
 
     def seen() -> tuple[float, float] | None:
         return (follower.time.at, follower.age) if follower.said else None

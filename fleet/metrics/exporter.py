@@ -42,6 +42,7 @@ class Exporter:
             LATENCY.name, LATENCY.help, buckets=BUCKETS, registry=self._registry
         )
         commander.observe_latency(self._latency.observe)
+        hub.on_step.append(lambda _step: self.look_again())
 
     async def run(self) -> None:
         subscription = self._hub.feed.subscribe()
@@ -61,6 +62,10 @@ class Exporter:
         """Anybody may have changed."""
         self._exposition.touch(self._hub.roster.names())
 
+    def touch(self, names: Iterable[str]) -> None:
+        """These may have changed, and no stored message says so."""
+        self._exposition.touch(filter(self._hub.roster.knows, names))
+
     def expose(self, accept: str) -> tuple[bytes, str]:
         """(body, content type); OpenMetrics where the scraper asks for it."""
         openmetrics = prefers_openmetrics(accept)
@@ -68,10 +73,10 @@ class Exporter:
         if self._membership != (membership := self._hub.roster.membership):
             self._exposition.align(self._hub.roster.names())  # costs as much as the scrape itself
             self._membership = membership
+        self.touch(self._hub.budget.over | self._hub.committer.taking_turns)
         unheard = self._hub.roster.unheard
         if unheard or self._unheard:  # no event tells of them
-            changed = unheard ^ self._unheard
-            self._exposition.touch(filter(self._hub.roster.knows, changed))
+            self.touch(unheard ^ self._unheard)
             self._unheard = set(unheard)
         texts = self._exposition.texts(
             lambda name: self._hub.roster.measured(name, now), now, openmetrics=openmetrics
