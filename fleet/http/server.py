@@ -84,6 +84,7 @@ async def serve(
     """Serve until cancelled; with `signals` also until SIGINT or SIGTERM.
 
     Args:
+        taken: closed in the end, also by one that is cancelled before it serves.
         tls: what the next connection is secured with; None: plain HTTP.
         lifespan: whether the application wants to be told of start and end.
     """
@@ -160,6 +161,7 @@ class _Server(uvicorn.Server):
         connection would go on with this application while another one serves the address."""
         for listener in self.servers:
             listener.close()
+        self._taken.close()  # also where it never listened: the next one takes the address at once
         for connection in list(self.server_state.connections):
             connection.shutdown()
 

@@ -65,3 +65,21 @@ async def over_a_change(*, at_work: bool) -> list[bytes]:
 @pytest.mark.parametrize("at_work", [False, True], ids=["idle", "at work"])
 def test_a_connection_that_was_kept_ends_with_its_application(at_work: bool) -> None:
     assert asyncio.run(over_a_change(at_work=at_work)) == [b"readerreader", b"leaderleader"]
+
+
+@pytest.mark.parametrize("turns", range(1, 4))
+async def test_the_address_is_free_after_one_that_was_cancelled_before_it_served(
+    turns: int,
+) -> None:
+    address = server.bind("127.0.0.1", 0)
+    host, port = address.getsockname()
+    address.listen()  # as another application did before on the same socket
+    taken = address.dup()
+    serving = asyncio.create_task(server.serve(application(b"x", asyncio.Event()), taken))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    serving.cancel()
+    await asyncio.wait([serving])
+    address.close()
+    server.bind(host, port).close()
+    assert serving.done(), "whoever holds the task holds no address"
