@@ -63,8 +63,12 @@ def copy(source, to):
     elif source.endswith(".sqlite"):
         with sqlite3.connect(source) as one, sqlite3.connect(to) as other:
             one.backup(other)
-shutil.copytree(home, snapshot / "state", symlinks=True, copy_function=copy,
-                ignore=shutil.ignore_patterns("*.lock", "tmp"))
+try:
+    shutil.copytree(home, snapshot / "state", symlinks=True, copy_function=copy,
+                    ignore=shutil.ignore_patterns("*.lock", "tmp"))
+except shutil.Error as error:  # it runs: what it made for a moment may be gone
+    if not all("No such file" in str(why) for _, _, why in error.args[0]):
+        raise
 """
 RESTORE = f"""#!/bin/sh
 {STOP}

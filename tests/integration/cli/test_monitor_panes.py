@@ -158,8 +158,15 @@ async def test_work_rollouts_pairs_and_forecasts_come_from_the_hub(
     rollouts = {row[0]: row[1:7] for row in found[Pane.ROLLOUTS]}
     assert rollouts[RUNNING] == ("2.0", "running", "2", "2/7", "1", "2")
     assert rollouts[ENDED][:2] == ("1.9-bad", "aborted (threshold)")
-    pairs = {row[0]: row[1:6] for row in found[Pane.PAIRS]}
-    assert pairs["desk"] == ("manual", "bot-a (suspect)", "bot-b (unknown)", "yes", "3")
+    pairs = {row[0]: row[1:7] for row in found[Pane.PAIRS]}
+    assert pairs["desk"] == (
+        "manual",
+        "not-fenceable",
+        "bot-a (suspect)",
+        "bot-b (unknown)",
+        "yes",
+        "3",
+    )
     assert found[Pane.FORECAST][0][:2] == ("ada", "disk_available_bytes")
     for pane, rows_ in found.items():
         assert {len(row) for row in rows_} == {len(COLUMNS[pane])}
