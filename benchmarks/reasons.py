@@ -122,8 +122,10 @@ WORK: Final = (
     " pgqueuer takes 2 ms. What would change it: fewer indices, and judges that are not in Python."
 )
 IDLE_WORKER: Final = (
-    "A start is a request, a commit, a signed message through the broker, a claim with its commit,"
-    " and a process that is made."
+    "A start is a request and its commit (5 ms), a signed message through the broker (3), a"
+    " question what is offered (4), a claim with its commit (3), a look at the board and the folder"
+    " (7), and a process that is made. What would change it: an offer that says its kind, so that"
+    " nobody asks what is offered."
 )
 BLOBS: Final = (
     "`cp` copies in the kernel. Content of a task is hashed and written while it comes, and is on"
