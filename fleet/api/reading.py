@@ -57,7 +57,7 @@ async def read_beside(
     sites.serve(backend)
     follower.on_begin += [exporter.look_again, backend.gap]
     follower.on_look += [
-        commander.follow, bus.follow, store.follow, lambda text: exporter.touch(text["unstored"]),
+        commander.follow, bus.follow, store.follow, lambda text: exporter.look_at(text["unstored"]),
     ]  # fmt: skip
 
     def seen() -> tuple[float, float] | None:

@@ -62,7 +62,7 @@ class Exporter:
         """Anybody may have changed."""
         self._exposition.touch(self._hub.roster.names())
 
-    def touch(self, names: Iterable[str]) -> None:
+    def look_at(self, names: Iterable[str]) -> None:
         """These may have changed, and no stored message says so."""
         self._exposition.touch(filter(self._hub.roster.knows, names))
 
@@ -73,10 +73,10 @@ class Exporter:
         if self._membership != (membership := self._hub.roster.membership):
             self._exposition.align(self._hub.roster.names())  # costs as much as the scrape itself
             self._membership = membership
-        self.touch(self._hub.budget.over | self._hub.committer.taking_turns)
+        self.look_at(self._hub.budget.over | self._hub.committer.taking_turns)
         unheard = self._hub.roster.unheard
         if unheard or self._unheard:  # no event tells of them
-            self.touch(unheard ^ self._unheard)
+            self.look_at(unheard ^ self._unheard)
             self._unheard = set(unheard)
         texts = self._exposition.texts(
             lambda name: self._hub.roster.measured(name, now), now, openmetrics=openmetrics
