@@ -92,12 +92,20 @@ STEPS = st.lists(
 )
 
 
-# The same stories each time: of 6,000 others some do not hold yet, all of a hub that is killed in
-# the milliseconds between a route's disk and the store, of an alert that changes before the next
-# look of the hub that goes on.
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(STEPS)
 def test_whatever_is_killed_when_the_routes_know_in_the_end_how_it_is(steps: list[str]) -> None:
+    told_in_the_end(steps)
+
+
+# Others like it are among 6,000 stories of the test above, which has the same 200 each time.
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="not noted before a route has it")
+def test_an_end_that_comes_before_the_next_hub_looks_is_told() -> None:
+    """A hub is killed in the milliseconds after a route has a beginning on its disk."""
+    told_in_the_end(["fire", "due", "route", "kill", "resolve"])
+
+
+def told_in_the_end(steps: list[str]) -> None:
     """What is due goes to the routes, then counts as told, then is stored: three moments, between
     each of which the hub may be killed, and the alert may end."""
     book, now = AlertBook(), 0.0
