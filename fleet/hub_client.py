@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+MAKE_ONE: Final = "fleet token create --role viewer where it runs, its last line into a 0600 file"
 FILE: Final = "hub.json"
 MAX_ANSWER: Final = 256 * 2**20
 """Bytes read of one answer: all of 10,000 agents are 5 MB, a page of history 4 MB. More comes from
@@ -78,11 +79,15 @@ class HubClient:
             raise ConfigError(
                 f"the hub {settings.hub} wants a token",
                 "FLEET_HUB_TOKEN_FILE names no file",
-                "fleet token create --role viewer where it runs, its last line into a 0600 file",
+                MAKE_ONE,
             )
         _say_if_in_the_open(settings.hub)
         ca_file = str(settings.ca_file or "")
-        return cls(settings.hub, read_secret(settings.hub_token_file), ca_file=ca_file)
+        token = read_secret(settings.hub_token_file)
+        if not (token.isascii() and token.isprintable()):  # no header of a request may hold it
+            what = f"{settings.hub_token_file} holds no token"
+            raise ConfigError(what, "there are letters in it that no token has", MAKE_ONE)
+        return cls(settings.hub, token, ca_file=ca_file)
 
     @classmethod
     def needed(cls, settings: Settings) -> Self:

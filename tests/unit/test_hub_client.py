@@ -12,6 +12,7 @@ from threading import Thread
 
 import pytest
 
+from fleet.contract.errors import ConfigError
 from fleet.hub_client import (
     AwayError,
     BusyError,
@@ -286,3 +287,16 @@ def test_a_home_whose_hub_stands_by_says_who_leads(tmp_path: Path) -> None:
         assert isinstance(said_so.value, UnavailableError), "it reads in a moment: ask again"
     HubClient.withdraw(tmp_path)
     assert not HubClient.is_standby(tmp_path)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://hub.example"])
+def test_a_file_that_holds_no_token_is_told_before_anybody_is_asked(
+    tmp_path: Path, url: str
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("tök")
+    token.chmod(0o600)
+    settings = load({}, {"FLEET_HUB": url, "FLEET_HUB_TOKEN_FILE": str(token)})
+    with pytest.raises(ConfigError, match="holds no token") as told:
+        HubClient.asked(settings)
+    assert "fleet token create" in told.value.remedy
