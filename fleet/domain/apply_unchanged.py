@@ -1,7 +1,8 @@
 """The heartbeat of an agent that goes on as before: most of all messages, so applied by itself.
 
-It does what `apply` would, for one case: a live beat, the next number of the known
-session, that repeats what the last one said and from which no verdict or alert can follow.
+It does what `apply` would, and the judgement after it, for one case: a live beat, the next number
+of the known session, from which no verdict or alert can follow. It repeats what the last one said
+but for its numbers, or for planes of an agent that is well before and after, as one that warns.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from fleet.domain.agent_record import METRICS, SKEW, UPTIME, AgentRecord
 from fleet.domain.clock_skew import SKEW_RESOLVES, confirmed
 
 
-def apply_unchanged(record: AgentRecord, beat: Beat, at: float, ts: float, clock: float) -> bool:
+def apply_unchanged(
+    record: AgentRecord, beat: Beat, at: float, ts: float, clock: float, *, true_clock: bool
+) -> bool:
     """Apply `beat`, received at `at` and dated `ts`; False, and nothing is changed, if it must be
-    looked at as a whole. `clock`: up to when somebody listened."""
+    looked at as a whole. `clock`: up to when somebody listened; `true_clock`: the hub's own is
+    known to be right."""
     reported, profile = record.reported, record.profile
     if (
         (record.rare is not None and not hub_alerts.is_past(record.rare, clock))
@@ -37,7 +41,6 @@ def apply_unchanged(record: AgentRecord, beat: Beat, at: float, ts: float, clock
     interval, checks, alerts, metrics = beat.interval, beat.checks, beat.alerts, beat.metrics
     if (
         (interval is not UNSET and interval != profile.interval)
-        or (checks is not UNSET and checks != reported.checks)
         or (
             alerts is not UNSET
             and not (reported.lists_codes and reported.codes == frozenset(alerts))
@@ -46,13 +49,18 @@ def apply_unchanged(record: AgentRecord, beat: Beat, at: float, ts: float, clock
     ):
         return False
     numbers, offset, learned = record.numbers, at - ts, False
+    if checks is not UNSET and checks != reported.checks:
+        after = reported.well_with(checks)
+        if after is None or not true_clock or abs(numbers[SKEW]) > SKEW_RESOLVES:
+            return False
+        reported = after
     if record.beat_ts is not None and record.beat_at is not None:
         learned = confirmed(offset, ts, record.beat_at - record.beat_ts, record.beat_ts)
     if (learned and abs(offset) > SKEW_RESOLVES) or not record.accept_next(beat.seq):
         return False
     if learned:
         numbers[SKEW] = offset
-    record.beat_at, record.beat_ts = at, ts
+    record.reported, record.beat_at, record.beat_ts = reported, at, ts
     record.mark_seen(at)
     if checks is not UNSET:
         record.checks_at = at

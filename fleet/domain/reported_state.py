@@ -62,6 +62,16 @@ class ReportedState:
         """How much a code of this agent's own matters."""
         return dict(self.stated).get(code) or severity_of(code)
 
+    def well_with(self, checks: Mapping[str, Check]) -> ReportedState | None:
+        """The statement with these results of the same planes; None: they are of others, or the
+        agent is not well by the one or the other."""
+        if self.health is not Verdict.OK or checks.keys() != self.checks.keys():
+            return None
+        after = reported_state(
+            self.ok, self.state, checks, self.codes, self.lists_codes, self.goodbye, self.stated
+        )
+        return after if after.health is Verdict.OK and not after.dissent else None
+
     def replace(self, **changes: Any) -> ReportedState:
         """The statement that differs in `changes`."""
         words = {name: getattr(self, name) for name in _WORDS} | changes

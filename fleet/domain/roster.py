@@ -95,10 +95,11 @@ class Roster(RosterViews):
         return events
 
     def observe_unchanged(self, name: str, beat: Beat, at: float) -> bool:
-        """Apply a live heartbeat that changes nothing but its numbers, as `observe` would; False,
-        and nothing is changed, if it may be more than that."""
+        """Apply a live heartbeat of which nothing follows, as `observe` would; False, and nothing
+        is changed, if something may."""
         record, clock = self._records.get(name), at if self._stopped_at is None else self._clock(at)
-        if record is None or not apply_unchanged(record, beat, at, epoch(beat.ts), clock):
+        ts, right = epoch(beat.ts), self._clock_error == 0.0
+        if record is None or not apply_unchanged(record, beat, at, ts, clock, true_clock=right):
             return False
         self.unheard.discard(name)
         return True

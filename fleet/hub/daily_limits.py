@@ -1,6 +1,6 @@
 """What the hub refuses of an agent that says more in a day than is tolerated (0017, 0021).
 
-Heartbeats that repeat the last one but for their numbers are most of all messages. They are let
+Heartbeats of which nothing follows but numbers and planes are most of all messages. They are let
 through by leases: one look at an agent's account lets so many of them in. How many is drawn, so
 that nobody can know which of his heartbeats is looked at: its digits stand for all of the lease.
 """

@@ -83,6 +83,29 @@ def test_what_a_beat_leaves_out_stays_as_it_was(field: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "checks",
+    [
+        {"process": "warn", "disk": "warn"},
+        {"process": "pass", "disk": "pass"},
+        {"process": "pass", "disk": "unknown"},
+        {"disk": "pass", "process": "pass"},
+    ],
+)
+def test_planes_of_which_no_verdict_follows_take_the_short_way(checks: dict[str, str]) -> None:
+    short, long = both()
+    assert unchanged(short, next_beat(checks=checks))
+    heard(long, text(next_beat(checks=checks)), NOON + 60.2)
+    assert state(short) == state(long)
+    assert short.view("ada", NOON + 61).checks == checks
+
+
+def test_changed_planes_take_the_long_way_while_the_hubs_clock_is_wrong() -> None:
+    roster, _ = both()
+    roster.know_clock_error(200.0, NOON + 1)
+    assert not unchanged(roster, next_beat(checks={"process": "pass", "disk": "pass"}))
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"ok": False},
@@ -92,7 +115,9 @@ def test_what_a_beat_leaves_out_stays_as_it_was(field: str) -> None:
         {"interval": 30},
         {"checks": {"process": "fail", "disk": "warn"}},
         {"checks": {"process": "pass"}},
+        {"checks": {"process": "unknown", "disk": "pass"}},
         {"checks": {"process": "pass", "disk": "warn", "mood": "pass"}},
+        {"checks": {"process": "pass", "mood": "warn"}},
         {"alerts": []},
         {"alerts": ["idle-cost"]},
         {"alerts": ["no-such-code"]},
@@ -160,6 +185,15 @@ def test_a_lost_message_closes_the_short_way_only_until_it_is_history() -> None:
     assert taken.count(False) == GAP_HOLD / 60 - 1
 
 
+PLANES: tuple[dict[str, str], ...] = (
+    {},
+    {"process": "pass"},
+    BEAT["checks"],
+    {"disk": "warn", "process": "pass"},
+    *({"process": process, "disk": "pass"} for process in ("pass", "warn", "fail", "unknown")),
+    {"process": "warn", "disk": "fail"},
+    {"process": "pass", "endpoint": "fail"},
+)
 LIKE_BEFORE = st.fixed_dictionaries(
     {},
     optional={
@@ -167,7 +201,7 @@ LIKE_BEFORE = st.fixed_dictionaries(
         "seq": st.integers(2, 6),
         "boot": st.sampled_from([6, 7, 8]),
         "ts": st.sampled_from([NOON - 3600, NOON + 30, NOON + 60]).map(timestamp),
-        "checks": st.sampled_from([{}, {"process": "pass"}, BEAT["checks"]]),
+        "checks": st.sampled_from(PLANES),
         "alerts": st.sampled_from([[], ["disk-pressure"] * 2, ["disk-pressure"] * 40]),
         "interval": st.sampled_from([60, 60.0, 30]),
         "metrics": st.sampled_from([{}, {"cpu_seconds_total": 1, "memory_bytes": 2}]),
@@ -179,12 +213,14 @@ LIKE_BEFORE = st.fixed_dictionaries(
 @given(
     turns=st.lists(st.tuples(LIKE_BEFORE, st.floats(0, 400) | st.just(GAP_HOLD)), max_size=8),
     ticks=st.booleans(),
+    error=st.sampled_from([0.0, 0.0, None, 200.0]),
 )
 def test_both_ways_end_alike_whatever_comes(
-    turns: list[tuple[dict[str, Any], float]], ticks: bool
+    turns: list[tuple[dict[str, Any], float]], ticks: bool, error: float | None
 ) -> None:
     short, long = both()
     at = NOON
+    assert short.know_clock_error(error, at) == long.know_clock_error(error, at)
     for number, (changes, later) in enumerate(turns):
         at += later
         if ticks:
