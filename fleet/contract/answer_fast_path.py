@@ -14,8 +14,9 @@ from msgspec.json import Decoder
 
 from fleet.contract import limits
 from fleet.contract.heartbeat_fast_path import Counter
-from fleet.contract.patterns import TIMESTAMP_TEXT, ULID, anchored
+from fleet.contract.patterns import ULID, anchored
 from fleet.contract.surplus import is_suspect
+from fleet.contract.timestamps import moment
 from fleet.contract.vocabulary import Check, Kind, ReplyCode, Result, State, Verb
 
 Ulid = Annotated[str, Meta(pattern=anchored(ULID))]
@@ -62,7 +63,6 @@ class Answer(Struct, forbid_unknown_fields=True):
 
 
 _decode = Decoder(Answer).decode
-_is_timestamp = TIMESTAMP_TEXT.fullmatch
 
 
 def decode_answer(payload: bytes) -> Answer | None:
@@ -81,7 +81,7 @@ def decode_answer(payload: bytes) -> Answer | None:
         colons += _DIGEST_COLONS
     if answer.checks is not None:
         colons += 1 + len(answer.checks)
-    if payload.count(b":") != colons or b"\\" in payload or not _is_timestamp(answer.ts):
+    if payload.count(b":") != colons or b"\\" in payload or moment(answer.ts) is None:
         return None
     return None if is_suspect(payload) else answer
 

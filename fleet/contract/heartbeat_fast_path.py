@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Decoder
 
 from fleet.contract import limits
-from fleet.contract.patterns import TIMESTAMP_TEXT
+from fleet.contract.timestamps import moment
 from fleet.contract.vocabulary import Check
 
 Counter = Annotated[int, Meta(ge=0, le=limits.MAX_INTEGER)]
@@ -42,7 +42,6 @@ class Beat(Struct, forbid_unknown_fields=True):
 
 
 _decode = Decoder(Beat).decode
-_is_timestamp = TIMESTAMP_TEXT.fullmatch
 
 
 def decode_heartbeat(payload: bytes) -> Beat | None:
@@ -67,6 +66,6 @@ def decode_heartbeat(payload: bytes) -> Beat | None:
         colons += 1 + len(checks)
     if metrics is not UNSET:
         colons += 1 + len(metrics)
-    if payload.count(b":") != colons or b"\\" in payload or not _is_timestamp(beat.ts):
+    if payload.count(b":") != colons or b"\\" in payload or moment(beat.ts) is None:
         return None
     return beat

@@ -24,9 +24,9 @@ def apply_unchanged(
     """Apply `beat`, received at `at` and dated `ts`; False, and nothing is changed, if it must be
     looked at as a whole. `clock`: up to when somebody listened; `true_clock`: the hub's own is
     known to be right."""
-    reported, profile = record.reported, record.profile
+    reported, profile, rare = record.reported, record.profile, record.rare
     if (
-        (record.rare is not None and not hub_alerts.is_past(record.rare, clock))
+        (rare is not None and not hub_alerts.is_past(rare, clock, beat=True))
         or record.hub_codes
         or record.verdict is not reported.health
         or record.slot is None
@@ -62,6 +62,9 @@ def apply_unchanged(
         numbers[SKEW] = offset
     record.reported, record.beat_at, record.beat_ts = reported, at, ts
     record.mark_seen(at)
+    if rare is not None and rare.after_beat is not None:
+        rare.after_beat = None
+        record.drop_empty_rare()
     if checks is not UNSET:
         record.checks_at = at
     if beat.uptime is not UNSET:

@@ -179,15 +179,16 @@ def look_again_at(
     return soonest
 
 
-def is_past(rare: RareState, at: float) -> bool:
+def is_past(rare: RareState, at: float, *, beat: bool = False) -> bool:
     """Whether nothing of what is kept aside has to do at `at` with a numbered message that says
-    nothing new in the live session: it is of earlier ones, or over."""
+    nothing new in the live session: it is of earlier ones, or over. `beat`: it is a heartbeat, and
+    the next one: an alert that was taken lies before it."""
     return (
         (rare.gap_at is None or at >= rare.gap_at + GAP_HOLD)
         and not rare.older
         and not rare.dissents
         and rare.config_before is None
-        and rare.after_beat is None
+        and (beat or rare.after_beat is None)
         and not rare.returning
         and not twins.used_twice(rare, at)
         and rare.unwell_at is None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from itertools import islice
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.contract import patterns
-from fleet.contract.timestamps import epoch, timestamp, ulid, ulid_time, ulids
+from fleet.contract.timestamps import epoch, moment, timestamp, ulid, ulid_time, ulids
 
 # From an unset clock to 2099, as the contract's years.
 moments = st.floats(0, 4_102_444_799, allow_nan=False)
@@ -25,6 +27,33 @@ def test_a_timestamp_satisfies_the_contract_and_comes_back(at: float) -> None:
 def test_a_timestamp_is_in_utc_with_milliseconds() -> None:
     assert timestamp(1_773_869_400.1259) == "2026-03-18T21:30:00.125Z"
     assert epoch("2026-03-18T21:30:00Z") == 1_773_869_400
+
+
+@given(st.from_regex(patterns.TIMESTAMP, fullmatch=True))
+def test_a_moment_is_the_one_that_its_text_says(text: str) -> None:
+    assert moment(text) == epoch(text) == datetime.fromisoformat(text).timestamp()
+
+
+@given(st.from_regex(patterns.TIMESTAMP, fullmatch=True), st.integers(0, 30), st.text(max_size=2))
+def test_what_is_no_timestamp_has_no_moment(text: str, place: int, change: str) -> None:
+    for damaged in (
+        text[:place] + change + text[place:],
+        text[:place] + change + text[place + 1 :],
+    ):
+        assert (moment(damaged) is None) is (re.fullmatch(patterns.TIMESTAMP, damaged) is None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "Z", "2026-03-18", "2026-03-18T21:30:00", "2026-03-18T21:30:00+00:00",
+        "2026-03-18T21:30:00.Z", "2026-03-18T21:30:00.1234567Z", "2026-02-29T21:30:00Z",
+        "2026-03-18t21:30:00Z", "2026-03-18T21:30:00\n", "2026-03-18T21:30:00Z\n",
+        "20260318T213000Z", "2026-W12-3T21:30:00Z", "2026-03-18T24:00:00Z",
+    ],
+)  # fmt: skip
+def test_other_forms_of_a_time_have_no_moment(text: str) -> None:
+    assert moment(text) is None
 
 
 @given(moments)

@@ -22,6 +22,7 @@ from tests.support.payloads import VALID, anything, damaged, text
 
 NOON = 1_800_000_000.0
 ADA = Address("ada", MessageKind.HEARTBEAT)
+OF_ALERTS = Address("ada", MessageKind.ALERT)
 READER = Reader()
 BEAT = {
     "ok": True,
@@ -103,6 +104,18 @@ def test_changed_planes_take_the_long_way_while_the_hubs_clock_is_wrong() -> Non
     roster, _ = both()
     roster.know_clock_error(200.0, NOON + 1)
     assert not unchanged(roster, next_beat(checks={"process": "pass", "disk": "pass"}))
+
+
+def test_an_alert_does_not_close_the_short_way_to_the_beats_behind_it() -> None:
+    short, long = both()
+    alert = {"code": "idle-cost", "severity": "info", "state": "firing", "boot": 7, "seq": 4}
+    message = READER.read(MessageKind.ALERT, text(alert | {"ts": timestamp(NOON + 30)}))
+    codes = ["disk-pressure", "idle-cost"]
+    for roster in (short, long):
+        roster.observe(OF_ALERTS, message, at=NOON + 30)
+    assert unchanged(short, next_beat(seq=5, alerts=codes))
+    heard(long, text(next_beat(seq=5, alerts=codes)), NOON + 60.2)
+    assert state(short) == state(long)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +207,14 @@ PLANES: tuple[dict[str, str], ...] = (
     {"process": "warn", "disk": "fail"},
     {"process": "pass", "endpoint": "fail"},
 )
+ALERTS = st.fixed_dictionaries(
+    {
+        "code": st.sampled_from(["disk-pressure", "idle-cost"]),
+        "severity": st.just("warning"),
+        "state": st.sampled_from(["firing", "resolved"]),
+    },
+    optional={"threshold": st.just(90)},
+)
 LIKE_BEFORE = st.fixed_dictionaries(
     {},
     optional={
@@ -211,7 +232,9 @@ LIKE_BEFORE = st.fixed_dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    turns=st.lists(st.tuples(LIKE_BEFORE, st.floats(0, 400) | st.just(GAP_HOLD)), max_size=8),
+    turns=st.lists(
+        st.tuples(LIKE_BEFORE | ALERTS, st.floats(0, 400) | st.just(GAP_HOLD)), max_size=8
+    ),
     ticks=st.booleans(),
     error=st.sampled_from([0.0, 0.0, None, 200.0]),
 )
@@ -225,6 +248,12 @@ def test_both_ways_end_alike_whatever_comes(
         at += later
         if ticks:
             assert short.tick(at) == long.tick(at)
+        if "code" in changes:
+            payload = text({"ts": timestamp(at), "boot": 7, "seq": 4 + number} | changes)
+            alert = READER.read(MessageKind.ALERT, payload)
+            told = [roster.observe(OF_ALERTS, alert, at=at) for roster in (short, long)]
+            assert told[0] == told[1]
+            continue
         payload = text(next_beat(**({"seq": 4 + number} | changes)))
         beat = decode_heartbeat(payload)
         try:
