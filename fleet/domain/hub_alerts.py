@@ -126,13 +126,12 @@ def grown(
     record: AgentRecord, before: ReportedState, error: float | None, at: float
 ) -> list[Event]:
     """What there is to tell where a code goes on and matters more, or less, than by `before`."""
-    codes = [
-        code
-        for code in record.hub_codes
-        if code == HubAlertCode.AGENT_DEGRADED
-        and severity_in(before, code) is not severity_in(record.reported, code)
-    ]
-    return events(Fact.ALERT_FIRING, record, codes, error, at)
+    code = HubAlertCode.AGENT_DEGRADED
+    if code not in record.hub_codes:
+        return []
+    if severity_in(before, code) is severity_in(record.reported, code):
+        return []
+    return events(Fact.ALERT_FIRING, record, [code], error, at)
 
 
 def events(

@@ -17,6 +17,10 @@ EVERY: Final = 60
 """Seconds between two for one agent, at least: the sidecar waits for three of them, or for three of
 its intervals where those are longer."""
 
+NEWCOMERS: Final = 10
+"""Looks until those that came meanwhile have their turn, too: to sort 100,000 takes 50 ms, and in
+its first minute a hub hears of new ones all the time."""
+
 TICK: Final = 1.0
 """Seconds between looks: at each a sixtieth of the fleet has its turn, which costs no burst."""
 
@@ -43,7 +47,7 @@ class RepeatedReceipts:
         """Repeat to those whose turn it is and of whom something came since theirs before. A hub
         that takes nothing in, or may be deaf, hears nothing new; so it says nothing either."""
         roster = self._hub.roster
-        if self._membership != roster.membership:
+        if self._membership != roster.membership and (not self._turns or turn % NEWCOMERS == 0):
             self._membership, self._turns = roster.membership, _turns(roster.names())
         for agent in self._turns[turn]:
             newest = roster.newest(agent)

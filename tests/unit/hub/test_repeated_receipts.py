@@ -10,7 +10,7 @@ from fleet.contract.topics import Topics
 from fleet.hub.counters import Counters
 from fleet.hub.hub import Hub
 from fleet.hub.receipts import Receipts
-from fleet.hub.repeated_receipts import EVERY, RepeatedReceipts
+from fleet.hub.repeated_receipts import EVERY, NEWCOMERS, RepeatedReceipts
 from tests.support.intake import ScriptedBus
 
 
@@ -73,3 +73,19 @@ def test_of_who_is_gone_nothing_is_kept() -> None:
     fleet.a_minute()
     assert not fleet.receipts._last
     assert not fleet.service._answered
+
+
+def test_who_comes_within_a_minute_has_its_turn_in_the_next() -> None:
+    fleet = Fleet()
+    fleet.heard = {f"agent-{n}": (7, 5) for n in range(100)}
+    for turn in range(15):
+        fleet.service.look(turn)
+    for n in range(100, 300):
+        fleet.heard[f"agent-{n}"] = (7, 5)
+        fleet.receipts.note(f"agent-{n}", 7, 3)
+    fleet.receipts._noted = {}
+    said = {}
+    for turn in range(15, 15 + NEWCOMERS + EVERY):
+        fleet.service.look(turn % EVERY)
+        said |= {(agent, boot): seq for agent, boot, seq in fleet.receipts.take(inf)}
+    assert said == {(f"agent-{n}", 7): 3 for n in range(100, 300)}
