@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import AlertState, Severity
 from fleet.domain.flapping import STEADY, FlapNews, Flaps
+
+OFFERED: Final = "?"
+"""No name of a route begins so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,8 @@ class Alert:
     `state` is what is true, `notified` what operators were last told, and `notified_severity` how
     bad they were told it is. `since` is its last change; `flaps` how it came and went. Times are
     the hub's clock in seconds since the epoch. `told_at` is when operators were first told that it
-    fires, `routes` those routes that were told of it and are not told of everything.
+    fires, `routes` those routes that were told of it and are not told of everything; `OFFERED`
+    stands before one that is being told, of which nobody knows after a kill whether it was.
     """
 
     agent: str
@@ -73,9 +77,19 @@ class Alert:
         """Whether operators were told that it fires, or may have been."""
         return self.notified is AlertState.FIRING or self.told_at is not None
 
+    def offered_to(self, route: str) -> Alert:
+        """It, where `route` is about to be told of it."""
+        known = self.may_be_known_to(route)
+        return self if known else replace(self, routes=(*self.routes, OFFERED + route))
+
     def given_to(self, route: str) -> Alert:
         """It, where `route` was told of it."""
-        return self if route in self.routes else replace(self, routes=(*self.routes, route))
+        others = (one for one in self.routes if one not in (route, OFFERED + route))
+        return replace(self, routes=(*others, route))
+
+    def may_be_known_to(self, route: str) -> bool:
+        """Whether `route` was told of it, or may have been."""
+        return route in self.routes or OFFERED + route in self.routes
 
     def is_to_be_repeated(self, now: float) -> bool:
         """Whether it is critical, was told as flapping long ago, and nobody looks at it."""

@@ -119,11 +119,11 @@ class AlertBook(SilenceBook):
         self._save(replace(known, acknowledged_by=by, acknowledged_at=at))
         return True
 
-    def give(self, agent: str, code: str, route: str) -> None:
-        """Note that `route` was told of it."""
+    def give(self, agent: str, code: str, route: str, *, is_told: bool = True) -> None:
+        """Note that `route` was told of it; before it `is_told`, that it is about to be."""
         known = self.alerts.get((agent, code))
         if known is not None and known.stands:
-            self._save(known.given_to(route))
+            self._save(known.given_to(route) if is_told else known.offered_to(route))
 
     def fires(self, agent: str, code: str) -> bool:
         known = self.alerts.get((agent, code))
@@ -145,14 +145,16 @@ class AlertBook(SilenceBook):
 
     def due(self, now: float, among: Container[tuple[str, str]] | None = None) -> list[AlertGroup]:
         """What is to be told now, grouped by code, of all keys or those `among`. It is not due
-        again, but counts as told for good only with `settle`."""
+        again, but counts as told for good only with `settle`. The store is to know that it is being
+        told before any route has it (`kept`)."""
         self.keep_time(now)
         repeated = self._look_at_flapping(now)
         groups: dict[tuple[str, AlertState, FlapNews], list[Alert]] = {}
         for key in sorted(self._pending | repeated):
+            if among is not None and key not in among:
+                continue
             alert = self.alerts[key]
             held = key not in self._leaving and self.is_held(alert)
-            held = held or (among is not None and key not in among)
             if now - alert.told_since >= GROUP_WAIT and not held:
                 groups.setdefault((alert.code, alert.telling, alert.flaps.news), []).append(alert)
         for alerts in groups.values():
@@ -179,23 +181,20 @@ class AlertBook(SilenceBook):
                 self.changed.add(key)
 
     def kept(self, key: tuple[str, str]) -> Alert | None:
-        """An alert as a restart is to know it: what no route has on disk yet is not told. None: it
-        is to be forgotten."""
-        alert = self.alerts.get(key)
+        """An alert as a restart is to know it; None: it is to be forgotten. Of one that is being
+        told nobody can say what the routes have: it is told anew, also that it is over."""
         hands = self._in_hand.get(key)
         if not hands:
-            return alert
-        # A route may have told that it fires: then its end is told, whoever has to.
-        times = (one.told_at for one in (alert, *hands) if one is not None)
-        told_at = next((at for at in times if at is not None), None)
-        before = hands[0]
+            return self.alerts.get(key)
+        alert = self.alerts.get(key, hands[-1])
+        known_to = [route for one in (*hands, alert) for route in one.routes]
         return replace(
-            before if alert is None else alert,
-            notified=before.notified,
-            notified_severity=before.notified_severity,
-            told_at=told_at,
-            flaps=replace((alert or before).flaps, told_at=before.flaps.told_at),
-            routes=(alert or before).routes or before.routes,
+            alert,
+            notified=AlertState.RESOLVED,
+            notified_severity=None,
+            told_at=alert.since if alert.told_at is None else alert.told_at,
+            flaps=replace(alert.flaps, told_at=hands[0].flaps.told_at),
+            routes=tuple(dict.fromkeys(known_to)),
         )
 
     def _look_at_flapping(self, now: float) -> set[tuple[str, str]]:
@@ -216,7 +215,7 @@ class AlertBook(SilenceBook):
         known = replace(alert, notified=alert.telling, notified_severity=severity)
         if not alert.stands:
             known = replace(known, told_at=None, routes=())
-        elif alert.told_at is None:
+        elif alert.notified is not AlertState.FIRING or alert.told_at is None:
             known = replace(known, told_at=now)
         self._save(replace(known, flaps=alert.flaps.told(now)))
         if key in self._leaving:
@@ -315,7 +314,8 @@ class AlertBook(SilenceBook):
 
     def trim(self) -> None:
         """Bound the memory that resolved and told alerts take: the oldest go."""
-        stored = (a for key, a in self.alerts.items() if key not in self.changed)
+        waits = self.changed | self._in_hand.keys()
+        stored = (a for key, a in self.alerts.items() if key not in waits)
         over = [a for a in stored if not a.stands and a.is_notified]
         for alert in sorted(over, key=lambda a: a.since)[: max(0, len(over) - MAX_RESOLVED)]:
             del self.alerts[alert.agent, alert.code]

@@ -304,9 +304,7 @@ class Hub:
     async def _tick(self) -> None:
         looked = self.committer.now()
         while True:
-            with contextlib.suppress(TimeoutError):  # who is killed now knows what it has told
-                await asyncio.wait_for(self.due_alerts.to_keep.wait(), TICK)
-            self.due_alerts.to_keep.clear()
+            await asyncio.sleep(TICK)
             before, looked = looked, self.committer.now()
             if looked - before > STALL and self.counters.link_up:
                 await self._catch_up(before, looked)

@@ -150,7 +150,7 @@ class Delivery:
         was told; None: all of it was."""
         if group.flap:
             return group
-        members = {id_: one for id_, one in group.by_member().items() if id_ not in self._given}
+        members = group.news(self._given)
         self._given.update(dict.fromkeys(members))
         while len(self._given) > GIVEN:
             self._given.popitem(last=False)

@@ -99,11 +99,21 @@ class Notification:
             return ()
         return self._with(self.members[:middle]), self._with(self.members[middle:])
 
-    def by_member(self) -> dict[str, NotifiedAlert]:
-        """Each alert by an id of its own: the same, and as bad, has the same."""
+    def news(self, given: Container[str]) -> dict[str, NotifiedAlert]:
+        """Its alerts by ids of their own, without those that are in `given` as this bad or worse:
+        nobody is told that one is milder."""
         return {
-            _digest(self.code, self.state, (one,), one.severity.value): one for one in self.members
+            self._id_of(one, one.severity): one
+            for one in self.members
+            if not any(
+                self._id_of(one, as_bad) in given
+                for as_bad in Severity
+                if as_bad.rank >= one.severity.rank
+            )
         }
+
+    def _id_of(self, member: NotifiedAlert, severity: Severity) -> str:
+        return _digest(self.code, self.state, (member,), severity.value)
 
     def with_only(self, members: Iterable[NotifiedAlert]) -> Self | None:
         """The same news of some of its alerts; None: of none."""

@@ -94,15 +94,21 @@ class Notifier:
             await self._give(delivery, part)
 
     async def _give(self, delivery: Delivery, group: AlertGroup) -> None:
-        """As above to a route that is not told of everything: what it knows is kept with it. The
-        end of an alert may come before all of that is on disk."""
-        if group.state is AlertState.FIRING:
-            self._given[delivery.route.name].update((a.agent, a.code) for a in group.alerts)
-        await delivery.enqueue(Notification.of(group, self._hub.roster.failing))
-        committer = self._hub.committer
-        for alert in group.alerts if group.state is AlertState.FIRING else ():
-            committer.book.give(alert.agent, alert.code, delivery.route.name)
-        await committer.write()
+        """As above to a route that is not told of everything: what it knows is kept with the alert,
+        and before the route has it, that it may. The end may come before all of it is on disk."""
+        hub, name = self._hub, delivery.route.name
+        begins = group.alerts if group.state is AlertState.FIRING else ()
+        if begins:
+            self._given[name].update((alert.agent, alert.code) for alert in begins)
+            self._note(begins, name, is_told=False)
+            await hub.due_alerts.noted()
+        await delivery.enqueue(Notification.of(group, hub.roster.failing))
+        self._note(begins, name, is_told=True)
+        hub.due_alerts.keep()
+
+    def _note(self, alerts: Iterable[Alert], route: str, *, is_told: bool) -> None:
+        for alert in alerts:
+            self._hub.committer.book.give(alert.agent, alert.code, route, is_told=is_told)
 
     async def _escalate(self) -> None:
         """Tell further routes what nobody acknowledged."""

@@ -31,7 +31,7 @@ def part_for(
     told = tuple(
         alert
         for alert in group.alerts
-        if route.name in alert.routes
+        if alert.may_be_known_to(route.name)
         or (not fires and (alert.agent, alert.code) in given)
         or (fires and not route.after and route.is_on_duty(now))
     )

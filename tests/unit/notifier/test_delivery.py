@@ -308,3 +308,14 @@ async def test_a_hub_that_was_killed_tells_only_what_it_was_not_given(tmp_path: 
     await again.enqueue(group(names=["ada", "bob"]))
     await during(again, lambda: len(receiver.agents) == 2)
     assert receiver.agents == [["ada"], ["bob"]]
+
+
+async def test_who_was_told_that_it_is_worse_is_not_told_that_it_is_milder(tmp_path: Path) -> None:
+    """As by the next hub after a kill, which tells anew how it is by then."""
+    got: list[str] = []
+    delivery = Delivery(ROUTE, tmp_path, lambda _route, told: got.append(told.severity.value))
+    for severity in (Severity.WARNING, Severity.CRITICAL, Severity.WARNING, Severity.INFO):
+        await delivery.enqueue(group(severity=severity))
+    await delivery.enqueue(group(since=2e9))
+    await during(delivery, lambda: len(got) == 3)
+    assert got == ["warning", "critical", "warning"]

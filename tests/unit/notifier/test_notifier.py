@@ -36,7 +36,13 @@ STORE = SimpleNamespace(leadership=None)
 def due_alerts() -> Any:
     """What a hub calls so, which takes note of what counts as told."""
     settled = list[AlertGroup]()
-    return SimpleNamespace(told=settled.append, settled=settled, has_routes=False)
+
+    async def noted() -> bool:
+        return True
+
+    return SimpleNamespace(
+        told=settled.append, settled=settled, has_routes=False, noted=noted, keep=lambda: None
+    )
 
 
 async def test_a_burst_before_it_runs_pushes_no_alert_out(tmp_path: Path) -> None:
@@ -122,13 +128,10 @@ async def test_what_nobody_acknowledged_goes_to_the_next_route_and_so_does_its_e
     def receive(route: Route, told: Notification) -> None:
         got.extend((route.name, told.state.value, member.agent) for member in told.members)
 
-    async def write() -> None:
-        return None
-
     book, feed, clock = AlertBook(), Feed(Counters()), [0.0]
     for name in ("ada", "bob"):
         book.fire(name, "process-down", Severity.CRITICAL, 0)
-    committer = SimpleNamespace(book=book, now=lambda: clock[0], write=write)
+    committer = SimpleNamespace(book=book, now=lambda: clock[0])
     home = SimpleNamespace(home=tmp_path)
     hub: Any = SimpleNamespace(
         settings=home, store=STORE, feed=feed, roster=Roster(), committer=committer,
@@ -178,9 +181,6 @@ async def test_an_alert_that_ends_while_it_is_given_to_a_route_ends_there_too(
     got = list[str]()
     saved = asyncio.Event()
 
-    async def write() -> None:
-        return None
-
     async def slow(delivery: Delivery, told: Notification) -> None:
         await enqueue(delivery, told)
         if told.state is AlertState.FIRING:
@@ -190,7 +190,7 @@ async def test_an_alert_that_ends_while_it_is_given_to_a_route_ends_there_too(
     monkeypatch.setattr(Delivery, "enqueue", slow)
     book, feed, clock = AlertBook(), Feed(Counters()), [0.0]
     book.fire("bob", "process-down", Severity.CRITICAL, 0)
-    committer = SimpleNamespace(book=book, now=lambda: clock[0], write=write)
+    committer = SimpleNamespace(book=book, now=lambda: clock[0])
     hub: Any = SimpleNamespace(
         settings=SimpleNamespace(home=tmp_path), store=STORE, feed=feed, roster=Roster(),
         committer=committer, due_alerts=due_alerts(),
