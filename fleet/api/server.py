@@ -47,13 +47,15 @@ class ApiServer:
         self._inside: Sequence[Inside] = ()
         self._socket: socket.socket | None = None
 
-    def bind(self) -> tuple[str, int]:
-        """Take the address before anything else starts; (host, port) as bound.
+    def bind(self, held: server.HeldAddress | None = None) -> tuple[str, int]:
+        """Take the address before anything else starts; (host, port) as bound. `held`: by whom it
+        stays taken beyond our end.
 
         Raises:
             ConfigError: the address is in use or not ours.
         """
-        self._socket = server.bind(self._settings.http_host, self._settings.http_port)
+        taking = held.take if held else server.bind
+        self._socket = taking(self._settings.http_host, self._settings.http_port)
         host, port = self._socket.getsockname()[:2]
         return host, port
 

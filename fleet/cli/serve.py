@@ -9,12 +9,16 @@ import os
 import signal
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from fleet.cli.common import ending_signals, finish, note, with_settings
 from fleet.contract.printable import log_to_stderr
 from fleet.settings import SETTINGS, Settings
+
+if TYPE_CHECKING:
+    from fleet.http.server import HeldAddress
 
 LEFT: float = 1.0
 """Seconds after a hub's end for calls that still wait, as for a name server or a receiver that
@@ -38,20 +42,25 @@ def serve(settings: Settings, verbose: bool, trust_clock: bool) -> None:
 
 
 async def _serve(settings: Settings, *, trust_clock: bool) -> None:
-    """Serve until told to stop; a hub that finds that another leads waits for its turn again."""
+    """Serve until told to stop; a hub that finds that another leads waits for its turn again, and
+    keeps its address meanwhile."""
+    from fleet.http.server import HeldAddress
     from fleet.store.port import LeadershipLostError
 
     ended = asyncio.Event()
-    while not ended.is_set():
-        try:
-            await _lead(settings, ended, trust_clock=trust_clock)
-            _end_soon()
-            return
-        except LeadershipLostError as error:
-            note(str(error))
+    with contextlib.closing(HeldAddress()) as address:
+        while not ended.is_set():
+            try:
+                await _lead(settings, ended, address, trust_clock=trust_clock)
+                _end_soon()
+                return
+            except LeadershipLostError as error:
+                note(str(error))
 
 
-async def _lead(settings: Settings, ended: asyncio.Event, *, trust_clock: bool) -> None:
+async def _lead(
+    settings: Settings, ended: asyncio.Event, address: HeldAddress, *, trust_clock: bool
+) -> None:
     """One turn of a hub; `ended` is set when it was told to stop."""
     from fleet.contract.errors import FleetError
     from fleet.contract.timestamps import timestamp
@@ -79,7 +88,7 @@ async def _lead(settings: Settings, ended: asyncio.Event, *, trust_clock: bool) 
     hub, api_server = complete_hub(
         settings, trust_clock=trust_clock, on_standby=standing_by, on_reading=reads
     )
-    host, port = api_server.bind()
+    host, port = api_server.bind(address)
     url = f"{api_server.scheme}://{_reachable(host)}:{port}"
     loop = asyncio.get_running_loop()
 
@@ -88,6 +97,7 @@ async def _lead(settings: Settings, ended: asyncio.Event, *, trust_clock: bool) 
 
     def stop() -> None:
         ended.set()
+        address.close()  # who calls from now on is refused, and does not wait for an answer
         hub.stop()
 
     for number in (signal.SIGINT, *ending_signals()):

@@ -72,6 +72,29 @@ def bind(host: str, port: int, setting: str = "FLEET_HTTP=") -> socket.socket:
     return taken
 
 
+class HeldAddress:
+    """An address that stays taken while those who serve it change: each closes a socket of its own,
+    and nobody else gets in between."""
+
+    def __init__(self) -> None:
+        self._taken: socket.socket | None = None
+
+    def take(self, host: str, port: int) -> socket.socket:
+        """One more on it, the caller's to close; the first takes the address.
+
+        Raises:
+            ConfigError: the address is in use or not ours.
+        """
+        if self._taken is None:
+            self._taken = bind(host, port)
+        return self._taken.dup()
+
+    def close(self) -> None:
+        """Give it back, once nobody serves it any more; twice is safe."""
+        if self._taken is not None:
+            self._taken.close()
+
+
 async def serve(
     app: ASGIApp,
     taken: socket.socket,
