@@ -122,7 +122,7 @@ class AlertBook(SilenceBook):
     def give(self, agent: str, code: str, route: str, *, is_told: bool = True) -> None:
         """Note that `route` was told of it; before it `is_told`, that it is about to be."""
         known = self.alerts.get((agent, code))
-        if known is not None and known.stands:
+        if known is not None and (known.stands or known.may_be_known):
             self._save(known.given_to(route) if is_told else known.offered_to(route))
 
     def fires(self, agent: str, code: str) -> bool:

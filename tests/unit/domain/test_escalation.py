@@ -52,3 +52,26 @@ def test_what_came_and_went_untold_leaves_the_first_telling_as_it_was() -> None:
     book.due(40)
     assert book.alerts["ada", "disk-pressure"].routes == ("boss",)
     assert book.alerts["ada", "disk-pressure"].told_at == 10
+
+
+def test_what_ends_while_it_is_given_to_a_route_ends_there_also_by_the_next_hub() -> None:
+    book = AlertBook()
+    book.fire("ada", "disk-pressure", CRITICAL, 0)
+    book.due(10)
+    book.resolve("ada", "disk-pressure", 11)
+    book.give("ada", "disk-pressure", "boss", is_told=False)
+    kept = book.kept(("ada", "disk-pressure"))
+    assert kept is not None
+    [group] = AlertBook.of([kept]).due(20)
+    assert group.alerts[0].may_be_known_to("boss")
+
+
+def test_a_route_that_is_being_told_is_overdue_until_it_was() -> None:
+    book = AlertBook()
+    book.fire("ada", "disk-pressure", CRITICAL, 0)
+    book.due(10)
+    book.give("ada", "disk-pressure", "boss", is_told=False)
+    assert overdue(book, 1000) == ["ada"]
+    book.give("ada", "disk-pressure", "boss")
+    assert overdue(book, 1000) == []
+    assert book.alerts["ada", "disk-pressure"].routes == ("boss",)
