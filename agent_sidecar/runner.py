@@ -81,8 +81,7 @@ class Runner:
         self._assembly = assembly
         self._purpose, self._mail = purpose, mail
         self._stopping, self._farewell = threading.Event(), True
-        self._reactor = Reactor()
-        self._next_beat = 0.0
+        self._reactor, self._next_beat = Reactor(), 0.0
 
     @property
     def wake_descriptor(self) -> int:
@@ -113,8 +112,8 @@ class Runner:
             self._build()
             try:
                 self._loop(deadline)
+                self._retire()
                 if self._purpose is Purpose.DAEMON and self._farewell:
-                    self._retire()
                     self._say_goodbye()
             finally:
                 self._close()
@@ -137,7 +136,7 @@ class Runner:
         self._drop_watcher = DropWatcher(config, validators, added) if daemon else None
         state = self._state = StateDirectory.open(config.state, time.time(), resume=not daemon)
         state.hysteresis.retain(probe.name for probe in self._assembly.probes)
-        self._outbox, self._settling = state.outbox, Settling(state.database)
+        self._outbox, self._settling = state.outbox, Settling(state.database, state.outbox)
         self._rounds = Rounds(self._assembly.probes, wake)
         origin = state.origin
         reconnect = Reconnect(
@@ -206,10 +205,12 @@ class Runner:
             self._connection.will = lambda: (status, builder.will(time.time()))
 
     def _retire(self) -> None:
-        """From now on nobody relies on this process; what was handed over before is taken up."""
-        if self._drop_watcher is not None:
+        """From now on nobody relies on this process; what was handed over before is taken up, and
+        what was answered need not come again."""
+        if self._drop_watcher is not None and self._farewell:
             self._drop_watcher.retire(self._publisher.deliver)
-            self._outbox.flush()
+        self._outbox.flush()
+        self._acknowledge()
 
     def _close(self) -> None:
         if self._pair is not None:
@@ -260,11 +261,14 @@ class Runner:
             self._connection.tick(now)
         self._publisher.tick(now)
         self._executor.work(time.time(), now)
-        self._sender.pump(now)  # answers leave, are written down, then their commands acknowledged
-        self._outbox.flush()
+        self._sender.pump(now)
+        self._settling.tick(now, self._connection.heard_at)
+        if not self._settling.holds:
+            self._acknowledge()
+
+    def _acknowledge(self) -> None:
         self._connection.acknowledge(hold=self._executor.answering)
         self._executor.log()
-        self._settling.tick(now)
 
     def _wait(self, now: float, deadline: float | None) -> None:
         moments = (
@@ -278,16 +282,13 @@ class Runner:
             self._publisher.due(),
             self._settling.due,
             deadline,
-            now + 1.0 if self._outbox.unsaved else None,
             now + LEAST_QUIET / 2 if self._purpose.ends else None,
         )
         until = min(moment for moment in moments if moment is not None)
-        readable = self._rounds.descriptors(now)
-        if self._drop_watcher is not None:
-            readable += self._drop_watcher.descriptors()
+        watched = self._drop_watcher.descriptors() if self._drop_watcher else []
         connection = self._connection.descriptor
-        if connection >= 0:
-            readable.append(connection)
+        link = [connection] if connection >= 0 else []
+        readable = [*self._rounds.descriptors(now), *watched, *link]
         self._rounds.release()
         ready = self._reactor.wait(
             until - now, readable, connection if self._connection.wants_write else -1

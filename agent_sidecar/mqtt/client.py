@@ -9,7 +9,7 @@ import time
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -18,6 +18,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from agent_sidecar.config import Config
 from agent_sidecar.mqtt import link_trouble
 from agent_sidecar.mqtt.lean_imports import give_paho_tls
+from agent_sidecar.mqtt.plain_client import PlainClient
 from agent_sidecar.mqtt.reconnect import LOST, SILENT, TAKEN_OVER
 from fleet.contract.host_name import for_socket
 from fleet.contract.limits import MAX_TTL
@@ -39,9 +40,6 @@ GLANCE: Final = 1.0
 RECEIVE_MAXIMUM: Final = 64
 """Messages the broker may have on the way to us: bounds what a flood of commands costs."""
 
-MAX_PACKET: Final = 65_536
-"""Bytes of a packet from the broker: the contract's messages have 4 KiB."""
-
 
 def keepalive(interval: float) -> int:
     """Seconds of MQTT keep-alive: a half-open link is noticed by the broker after up to 2.2 of
@@ -62,7 +60,7 @@ def make(
         FleetError, OSError, ValueError: a secret or certificate is not usable.
     """
     five = version == MQTTProtocolVersion.MQTTv5
-    client = mqtt.Client(
+    client = PlainClient(
         CallbackAPIVersion.VERSION2,
         client_id=config.agent,
         protocol=version,
@@ -80,26 +78,7 @@ def make(
     if will is not None:
         client.will_set(will[0], will[1], qos=1, retain=retain)
     client.on_socket_open = _no_delay
-    _end_at_what_is_not_mqtt(client)
     return client
-
-
-def _end_at_what_is_not_mqtt(client: mqtt.Client) -> None:
-    """paho stumbles in many ways over what is not MQTT, tries it again for ever, and waits for
-    any length that a packet states: here it ends the connection."""
-    read_packet = client._packet_read  # noqa: SLF001 - nothing public comes before the parser
-
-    def read() -> MQTTErrorCode:
-        try:
-            code = read_packet()
-        except Exception as error:  # noqa: BLE001 - whatever it stumbles over
-            log.warning("what the broker sends is not MQTT: %s", type(error).__name__)
-            return MQTTErrorCode.MQTT_ERR_PROTOCOL
-        if client._in_packet["remaining_length"] > MAX_PACKET:  # noqa: SLF001
-            return MQTTErrorCode.MQTT_ERR_PROTOCOL
-        return code
-
-    client._packet_read = read  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def require_files(config: Config) -> None:

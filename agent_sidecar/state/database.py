@@ -1,8 +1,8 @@
 """The database of a sidecar: what must survive kill -9 and a power cut, one commit for all of it.
 
 SQLite in WAL mode with a sync on each commit. A sync is the dearest thing that a sidecar does, so
-a command's id and its reply share one; and what may be done twice without harm, such as to forget
-a row that the hub has, waits for the next.
+the ids of several commands and their replies share one; and what may be done twice without harm,
+such as to forget a row that the hub has, waits for the next.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ SMALLEST: Final = 512
 
 class Table(Protocol):
     """One concern that keeps something in the database, and in memory until it is there."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether memory holds something that is not written."""
+        ...
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write what only memory holds; it may have to be done again."""
@@ -87,7 +92,7 @@ class Database:
     @property
     def staged(self) -> bool:
         """Whether something waits for the next `write`."""
-        return self.connection.in_transaction
+        return self.connection.in_transaction or any(table.waits for table in self._tables)
 
     def settle(self) -> None:
         """Write what is staged, if anything is: for a moment when nobody waits."""

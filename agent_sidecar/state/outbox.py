@@ -71,6 +71,7 @@ class Outbox:
         self._receipts: dict[int, int] = {}
         self._freed = 0
         self._excess = 0
+        self._refused = False
         self.evicted = 0
         self._acked = self._meta("acked")
         self._receipted = bool(self._meta("receipted"))
@@ -78,7 +79,7 @@ class Outbox:
         self._last_id = max(
             self._database.number("SELECT coalesce(max(id), 0) FROM message"), self._acked
         )
-        self._saved = self._count()
+        self._saved, self._saved_to = self._count(), self._last_id
         database.join(self)
 
     def __len__(self) -> int:
@@ -93,6 +94,15 @@ class Outbox:
     def unsaved(self) -> int:
         """Rows that only memory holds."""
         return len(self._unsaved)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the disk refused rows that memory holds; others only wait for `flush`."""
+        return self._refused and bool(self._unsaved)
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._unsaved or self._receipts) or self._noted != self._notes()
 
     @property
     def receipted(self) -> bool:
@@ -139,7 +149,7 @@ class Outbox:
         return saved
 
     def flush(self) -> bool:
-        """Write the rows that only memory holds; False if the disk still refuses."""
+        """Write the rows that only memory holds; False if the disk refuses."""
         return not self._unsaved or self._database.write()
 
     def write(self, connection: sqlite3.Connection) -> None:
@@ -158,7 +168,9 @@ class Outbox:
 
     def ended(self, written: bool) -> None:
         self._saved = self._count()
+        self._refused = not written
         if written:
+            self._saved_to = self._last_id
             self.evicted += self._excess
             self._unsaved.clear()
             self._receipts.clear()
@@ -167,9 +179,14 @@ class Outbox:
 
     def after(self, cursor: int, limit: int) -> list[OutboxRow]:
         """Up to `limit` rows with an id above `cursor`, in order."""
-        rows: list[OutboxRow] = []
         if cursor >= self._last_id:
-            return rows
+            return []
+        rows = self._saved_after(cursor, limit) if cursor < self._saved_to else []
+        waiting = (row for row in self._unsaved if row.id > cursor)
+        return [*rows, *waiting][:limit]
+
+    def _saved_after(self, cursor: int, limit: int) -> list[OutboxRow]:
+        rows: list[OutboxRow] = []
         try:
             found = self._database.connection.execute(
                 "SELECT id, boot, seq, kind, rank, retain, payload FROM message"
@@ -181,17 +198,17 @@ class Outbox:
                     rows.append(row)
         except sqlite3.Error:
             self._database.failures += 1
-        waiting = (row for row in self._unsaved if row.id > cursor)
-        return [*rows, *waiting][:limit]
+        return rows
 
     def receipt(self, boot: int, seq: int) -> int:
         """The hub has committed session `boot` up to `seq`; returns how many rows that frees."""
         before = len(self)
         kept = [row for row in self._unsaved if row.boot != boot or row.seq > seq]
         self._unsaved = deque(kept)
-        self._receipts[boot] = max(seq, self._receipts.get(boot, -1))
-        if self._database.stage(self._forget):
-            self._saved = self._count()
+        if self._saved:
+            self._receipts[boot] = max(seq, self._receipts.get(boot, -1))
+            if self._database.stage(self._forget):
+                self._saved = self._count()
         freed = before - len(self)
         self._receipted = self._receipted or freed > 0
         self._freed += freed
@@ -201,9 +218,7 @@ class Outbox:
 
     def note_acked(self, row_id: int) -> None:
         """The broker has acknowledged every row up to `row_id`."""
-        if row_id > self._acked:
-            self._acked = row_id
-            self._database.stage(self._note)
+        self._acked = max(self._acked, row_id)
 
     def _forget(self) -> None:
         for boot, seq in self._receipts.items():

@@ -37,6 +37,10 @@ class SeenIds:
         self._gone: set[str] = set()
         database.join(self)
 
+    @property
+    def waits(self) -> bool:
+        return bool(self._fresh or self._gone)
+
     def __contains__(self, id_: str) -> bool:
         return id_ in self._until
 

@@ -81,7 +81,13 @@ class MessageBuilder:
         return self._numbered(MessageKind.HEARTBEAT, message)
 
     def status(
-        self, state: State, now: float, wall: float, reply: CommandReply | None = None
+        self,
+        state: State,
+        now: float,
+        wall: float,
+        reply: CommandReply | None = None,
+        *,
+        later: bool = False,
     ) -> None:
         """A full status; with a `reply` it answers a command and is not retained."""
         message = encoding.present(
@@ -90,7 +96,7 @@ class MessageBuilder:
             **self._known(now),
             reply=reply.message() if reply else None,
         )
-        self.store(MessageKind.STATUS, message, retain=reply is None, later=reply is not None)
+        self.store(MessageKind.STATUS, message, retain=reply is None, later=later)
 
     def completed(self, said: Mapping[str, Any], now: float) -> dict[str, Any]:
         """A status of the agent's own, with what the sidecar knows beside it: retained, it takes

@@ -5,6 +5,7 @@ Pure; time is an argument (monotonic s). A result that is too old is `unknown`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -40,7 +41,8 @@ class ObservedState:
         self._max_age = max_age
         self._latest: dict[str, tuple[float, ProbeResult]] = {}
         self._self_report = SelfReport()
-        self._checks: tuple[float, dict[str, str]] | None = None
+        self._checks: tuple[float, float, dict[str, str]] | None = None
+        """From when to when they hold, and what they are."""
 
     def record(self, probe: str, result: ProbeResult, now: float) -> None:
         self._latest[probe] = (now, result)
@@ -78,10 +80,17 @@ class ObservedState:
 
     def checks(self, now: float) -> Mapping[str, str]:
         """By plane, the worst that a probe finds or that the agent lately said. A message asks
-        several times in one moment."""
-        if self._checks is None or self._checks[0] != now:
-            self._checks = now, self._worst_by_plane(now)
-        return self._checks[1]
+        several times in one moment, and commands between two looks get the same."""
+        if self._checks is None or not self._checks[0] <= now < self._checks[1]:
+            self._checks = now, self._changes_by_age(now), self._worst_by_plane(now)
+        return self._checks[2]
+
+    def _changes_by_age(self, now: float) -> float:
+        """When the next of what is known is too old."""
+        moments = (when + self._max_age for when, _ in self._latest.values())
+        return min(
+            (at for at in (*moments, self._self_report.ok_until) if at >= now), default=math.inf
+        )
 
     def _worst_by_plane(self, now: float) -> dict[str, str]:
         own = self._self_report.checks if now <= self._self_report.ok_until else {}

@@ -26,7 +26,7 @@ from agent_sidecar.telemetry.observed_state import ObservedState
 from agent_sidecar.telemetry.self_metrics import SelfMetrics
 from agent_sidecar.telemetry.task_progress import ProgressNews, TaskProgress
 from fleet.contract.rejection import Rejected
-from fleet.contract.vocabulary import MessageKind, Reason, State
+from fleet.contract.vocabulary import MessageKind, Reason, State, Verb
 
 log = logging.getLogger(__name__)
 
@@ -187,9 +187,11 @@ class Publisher:
         self._builder.status(State.OFFLINE, now, time.time())
 
     def reply(self, reply: CommandReply, now: float) -> None:
-        """It leaves first; then one commit keeps both the reply and the id of what it answers, and
-        only then is the command acknowledged to the broker."""
-        self._builder.status(self._observed.state(now), now, time.time(), reply)
+        """It leaves first; the next commit keeps both the reply and the id of what it answers, and
+        only then is the command acknowledged to the broker. What changes something is kept first:
+        its command would not run again, did the broker bring it again."""
+        later = reply.verb != Verb.CONFIG_RELOAD
+        self._builder.status(self._observed.state(now), now, time.time(), reply, later=later)
 
     # --- tasks
 

@@ -48,7 +48,7 @@ class SelfMetrics:
         set_aside = counters.set_aside > self._set_aside
         self._denied, self._set_aside = counters.denied, counters.set_aside
         limited = denied or set_aside or counters.refused_filters > 0
-        disk_refuses = self._outbox.failures > self._failures or self._outbox.unsaved > 0
+        disk_refuses = self._outbox.failures > self._failures or self._outbox.refused
         self._failures = self._outbox.failures
         waiting = self._outbox.waiting()
         piled_up = waiting >= BACKLOG or disk_refuses

@@ -167,6 +167,23 @@ def test_a_full_disk_is_said_and_loses_nothing(
     wait_until(lambda: metric(receipting, "outbox_messages") == 0)
 
 
+def test_on_a_full_disk_commands_go_on_also_at_a_broker_that_sends_one_at_a_time(
+    tmp_path: Path, sidecar: Sidecar, small_disk: Path
+) -> None:
+    """What is not written down keeps its command unacknowledged, but not for ever."""
+    broker = Mosquitto(tmp_path / "slow", ["max_inflight_messages 1"]).start()
+    hub = Listener(broker.port).start()
+    sidecar.settings |= {"FLEET_HOME": str(small_disk), "FLEET_BROKER": broker.url}
+    sidecar.start()
+    hub.wait("status", state="running")
+    with pytest.raises(OSError, match="No space"):
+        (small_disk / "filler").write_bytes(bytes(1 << 20))
+    for verb in ("version-report", "status-report", "health-check") * 2:
+        assert hub.reply(hub.command("alpha", verb))["result"] == "done"
+    hub.stop()
+    broker.stop()
+
+
 def test_a_damaged_outbox_does_not_keep_the_sidecar_down(hub: Listener, sidecar: Sidecar) -> None:
     sidecar.state.mkdir(parents=True)
     (sidecar.state / "outbox.sqlite3").write_bytes(b"garbage" * 1000)
