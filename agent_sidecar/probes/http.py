@@ -43,6 +43,8 @@ class HttpAddress:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
+    """What came back; `kind` is its content type."""
+
     status: int
     kind: str
     body: bytes
