@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fleet.contract.vocabulary import AlertState, HubAlertCode
 from fleet.domain.agent_view import AgentView, view_from, worst_first
@@ -19,6 +19,8 @@ from fleet.domain.silences import Silence
 from fleet.domain.verdict import Verdict
 from fleet.hub_client import HubClient, HubError
 from fleet.settings import Settings
+
+T = TypeVar("T")
 
 ALONE: Final = "from the broker alone: ghosts, silences and clock skew are not known"
 BEHIND: Final = "this machine's clock is behind the agents': their ages are not known"
@@ -52,10 +54,6 @@ class FleetState:
         """The hub's problems, then those of the agents."""
         return [*self.own, *problems_of(self.views)]
 
-    def of_hubs_at(self, sites: Collection[str]) -> list[Problem]:
-        """Those of `own` that are of the hubs of these sites."""
-        return [one for one in self.own if (one.site or self.site) in sites]
-
     @property
     def exit_code(self) -> ExitCode:
         return exit_code(self.views, self.own)
@@ -75,7 +73,16 @@ async def look(settings: Settings) -> FleetState:
 
 
 def of_hub(settings: Settings) -> tuple[FleetState | None, str]:
-    """The fleet as its hub knows it; None where no hub serves, and why, which may be empty.
+    """The fleet as its hub knows it; else as `asked_of_hub`.
+
+    Raises:
+        HubError: the hub that the settings name is away or refuses.
+    """
+    return asked_of_hub(settings, told_by)
+
+
+def asked_of_hub(settings: Settings, ask: Callable[[HubClient], T]) -> tuple[T | None, str]:
+    """What `ask` is told by the hub; None where no hub serves, and why, which may be empty.
 
     Raises:
         HubError: the hub that the settings name is away or refuses.
@@ -84,7 +91,7 @@ def of_hub(settings: Settings) -> tuple[FleetState | None, str]:
     if hub is None:
         return None, ""
     try:
-        return _told_by(hub), ""
+        return ask(hub), ""
     except HubError as error:
         if settings.hub:
             raise
@@ -139,37 +146,50 @@ def _listed(answer: Any, enrolled: Callable[[Any], bool]) -> frozenset[str] | No
     return frozenset(agent["agent"] for agent in answer["agents"] if enrolled(agent))
 
 
-def _codes_of_now(alerts: Iterable[Mapping[str, Any]]) -> set[str]:
+def codes_of_now(alerts: Iterable[Mapping[str, Any]]) -> set[str]:
     """What the hub says of itself this moment: not what flaps, and is over just now."""
     fires = (alert for alert in alerts if alert["agent"] is None and "site" not in alert)
     return {alert["code"] for alert in fires if alert["state"] == AlertState.FIRING}
 
 
-def _told_by(hub: HubClient) -> FleetState:
+def told_by(hub: HubClient) -> FleetState:
+    """
+    Raises:
+        HubError: the hub is away or refuses, or is of another release.
+    """
     agents, alerts = hub.get("/v1/agents"), hub.get("/v1/alerts")
     with hub.reading():
         views = [view_from(item) for item in agents["agents"]]
         own = [Problem.of(problem) for problem in agents["hub"]]
-        codes = _codes_of_now(alerts["alerts"])
-        here = next((one["site"] for one in agents.get("sites", ()) if one["own"]), "")
+        here = own_site(agents)
         silences: dict[str, list[Silence]] = defaultdict(list)
         for silence in alerts["silences"]:
             silences[silence.get("site", here)].append(Silence.of(silence))
         listed = _listed(agents, lambda agent: bool(agent["enrolled"]))
-        standby = agents.get("standby")
-        lost = [one["site"] for one in agents.get("sites", ()) if one["lost"]]
-        read = ""
-        if agents.get("role") == "reader":
-            leads = f"{agents['leader']} leads" if agents["leader"] else "nobody leads now"
-            seconds = float(agents["as_of_age"])
-            read = f"as of {agents['as_of']} ({seconds:.0f} s ago), as the store has it; {leads}"
+        note = note_of(agents, codes_of_now(alerts["alerts"]))
+    now = time.time()
+    quieted = (view for one in views for view in apply_silences([one], silences[one.site], now))
+    return FleetState(worst_first(quieted), own, note, listed, here)
+
+
+def own_site(agents: Mapping[str, Any]) -> str:
+    """Of which site the hub is that answers so; empty: there is one broker."""
+    return next((one["site"] for one in agents.get("sites", ()) if one["own"]), "")
+
+
+def note_of(agents: Mapping[str, Any], codes: Collection[str]) -> str:
+    """What is not known by a hub that answers so, and of which these `codes` fire now."""
+    standby = agents.get("standby")
+    lost = [one["site"] for one in agents.get("sites", ()) if one["lost"]]
+    read = ""
+    if agents.get("role") == "reader":
+        leads = f"{agents['leader']} leads" if agents["leader"] else "nobody leads now"
+        seconds = float(agents["as_of_age"])
+        read = f"as of {agents['as_of']} ({seconds:.0f} s ago), as the store has it; {leads}"
     note = next((words for code, words in NOTES.items() if code in codes), "")
-    if codes >= REPLACED_CODES:
+    if REPLACED_CODES.issubset(codes):
         note = REPLACED
     if standby and not note:
         note = f"the hub is at {standby}, not at the first broker of FLEET_BROKER: fleet doctor"
     gone = "; ".join(f"site {name} is lost: its agents are unknown" for name in lost)
-    note = "; ".join(filter(None, (read, note, gone)))
-    now = time.time()
-    quieted = (view for one in views for view in apply_silences([one], silences[one.site], now))
-    return FleetState(worst_first(quieted), own, note, listed, here)
+    return "; ".join(filter(None, (read, note, gone)))

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from fleet.api.agent_query import AgentPage, AgentQuery, choose
+from fleet.api.agent_query import AgentPage, AgentQuery, choose, narrowed
 from fleet.api.backend import JsonObject
 from fleet.api.cooperative import SLICE, in_slices
 from fleet.contract.vocabulary import Severity
 from fleet.domain.agent_view import AgentView, worst_first
 from fleet.domain.problems import HUB as THE_HUB
 from fleet.domain.problems import Problem, described, in_order, problems_of
+from fleet.domain.tally import EVERY, Found, Tally
 from fleet.domain.verdict import Verdict, badness
 from fleet.hub.committer import HUB
+from fleet.hub.examination import Examination
 from fleet.store.sites import SUBJECT
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
+
+
+MANY: Final = 500
+"""Agents that are counted between two turns of the loop: some 5 ms."""
 
 
 class Shown(NamedTuple):
@@ -43,6 +50,11 @@ class Lists(Protocol):
     async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], AgentPage]: ...
 
     async def problems(self, limit: int | None, site: str | None = None) -> list[JsonObject]: ...
+
+    async def found(self, wanted: AgentQuery) -> tuple[list[JsonObject], Found]:
+        """The worst problems of all whom `wanted` is about, whatever is on its page, as many as its
+        limit; and those agents and problems counted."""
+        ...
 
     def of_hubs(self) -> list[JsonObject]:
         """Those of `problems` that are a hub's own, or a site's."""
@@ -112,16 +124,48 @@ class AgentLists:
             names = [name for _, name in suspects[start : start + SLICE]]
             views = await in_slices(names, lambda name: model.view(name, now))
             found = in_order([*found, *problems_of(views)])
-        of_agents = [self._with_acknowledger(one, one.agent) for one in found[:limit]]
+        of_agents = [self.with_acknowledger(one, one.agent) for one in found[:limit]]
         return [*self.of_hubs(), *of_agents][:limit]
+
+    async def found(self, wanted: AgentQuery) -> tuple[list[JsonObject], Found]:
+        tally = Tally(wanted.limit or EVERY)
+        await self.count(wanted, tally)
+        found = tally.found()
+        return [self.with_acknowledger(one, one.agent) for one in found.worst], found
+
+    async def count(
+        self,
+        wanted: AgentQuery,
+        tally: Tally,
+        hidden: Callable[[str], bool] | None = None,
+        site: str = "",
+    ) -> None:
+        """Add all whom `wanted` is about, but who is `hidden`, to a tally. Whom time alone made
+        late since the last tick, a second ago at most, the next one tells."""
+        lost = Verdict.UNKNOWN if self.lost else None
+        parts = narrowed(self.hub.roster, wanted, lost, hidden)
+        committer = self.hub.committer
+        examination = Examination(committer, self.hub.read_model, committer.now())
+        suspects: list[str] = []
+        for state, names in parts.items():
+            doubtful = () if self.lost else examination.doubtful(state, names)
+            suspects += doubtful
+            among = set(doubtful)
+            tally.add_alike([name for name in names if name not in among], state)
+        for start in range(0, len(suspects), MANY):
+            for name in suspects[start : start + MANY]:
+                facts = examination.facts(name)
+                if not wanted.states or facts.state in wanted.states:
+                    tally.add(name, facts, site=site)
+            await asyncio.sleep(0)
 
     def of_hubs(self) -> list[JsonObject]:
         own = self.hub.read_model.own_problems()
         return [
-            self._with_acknowledger(one, HUB if one.agent == THE_HUB else one.agent) for one in own
+            self.with_acknowledger(one, HUB if one.agent == THE_HUB else one.agent) for one in own
         ]
 
-    def _with_acknowledger(self, problem: Problem, agent: str) -> JsonObject:
+    def with_acknowledger(self, problem: Problem, agent: str) -> JsonObject:
         alert = self.hub.committer.book.firing_of(agent).get(problem.code)
         by = alert.acknowledged_by if alert else ""
         return problem.as_dict() | {"acknowledged_by": by or None}
@@ -198,6 +242,16 @@ class SiteLists:
             elif one.hub_speaks:
                 found += [problem | {"site": here} for problem in told]
         return sorted(found, key=_of_hubs_first)[:limit]
+
+    async def found(self, wanted: AgentQuery) -> tuple[list[JsonObject], Found]:
+        tally, of = Tally(wanted.limit or EVERY), self._of(wanted)
+        for at, one in enumerate(of):
+            site = "" if one is self._own else one.hub.settings.site
+            await one.count(wanted, tally, _known_to(of[:at]), site)
+        found = tally.found()
+        teller = {"" if one is self._own else one.hub.settings.site: one for one in of}
+        worst = [teller[one.site].with_acknowledger(one, one.agent) for one in found.worst]
+        return worst, found
 
     def of_hubs(self) -> list[JsonObject]:
         found = self._own.of_hubs()

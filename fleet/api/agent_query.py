@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any, Final
 
 from fleet.contract.topics import is_agent_name
+from fleet.contract.vocabulary import Kind
 from fleet.domain.roster import Roster
 from fleet.domain.verdict import Verdict, badness
 
@@ -35,6 +36,9 @@ class AgentQuery:
         limit: agents on a page; None: all of them.
         brief: name and state alone.
         site: of this one alone, where there are several.
+        names: these alone.
+        kinds: of one of these.
+        member_of: in one of these groups; who was put into none is in the one of its label.
     """
 
     states: frozenset[Verdict] = frozenset()
@@ -46,6 +50,9 @@ class AgentQuery:
     limit: int | None = None
     brief: bool = False
     site: str | None = None
+    names: frozenset[str] = frozenset()
+    kinds: frozenset[Kind] = frozenset()
+    member_of: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +81,7 @@ def choose(
     """
     after = _place(wanted.cursor) if wanted.cursor is not None else None
     everyone = _everyone(roster, all_are, hidden)
-    found = {
-        verdict: _wanted(roster, names, verdict, wanted) for verdict, names in everyone.items()
-    }
+    found = _narrowed(roster, everyone, wanted)
     places = (
         (verdict, name)
         for verdict in sorted(found, key=badness, reverse=True)
@@ -92,6 +97,23 @@ def choose(
         {str(verdict): len(names) for verdict, names in everyone.items() if names},
         {name: verdict for verdict, name in page},
     )
+
+
+def narrowed(
+    roster: Roster,
+    wanted: AgentQuery,
+    all_are: Verdict | None = None,
+    hidden: Callable[[str], bool] | None = None,
+) -> dict[Verdict, list[str]]:
+    """All that a query is about by verdict, as above, on whatever page. It holds until somebody is
+    judged."""
+    return _narrowed(roster, _everyone(roster, all_are, hidden), wanted)
+
+
+def _narrowed(
+    roster: Roster, everyone: Mapping[Verdict, list[str]], wanted: AgentQuery
+) -> dict[Verdict, list[str]]:
+    return {of: _wanted(roster, names, of, wanted) for of, names in everyone.items()}
 
 
 def _everyone(
@@ -114,7 +136,9 @@ def _wanted(roster: Roster, names: list[str], verdict: Verdict, wanted: AgentQue
     """Of these, which are all of one verdict, those that the query is about."""
     if wanted.states and verdict not in wanted.states:
         return []
-    if wanted.labels or wanted.group is not None:
+    if wanted.names:
+        names = [name for name in names if name in wanted.names]
+    if wanted.labels or wanted.group is not None or wanted.kinds or wanted.member_of:
         names = [name for name in names if _belongs(roster, name, wanted)]
     text = wanted.text.strip().lower()
     if text:
@@ -126,6 +150,12 @@ def _belongs(roster: Roster, name: str, wanted: AgentQuery) -> bool:
     labels = roster.labels(name) if wanted.labels else {}
     if any(labels.get(key) != value for key, value in wanted.labels):
         return False
+    if wanted.kinds and roster.kind(name) not in wanted.kinds:
+        return False
+    if wanted.member_of:
+        groups = roster.groups(name) or filter(None, (roster.group(name),))
+        if wanted.member_of.isdisjoint(groups):
+            return False
     group = wanted.group
     return group is None or group == roster.group(name) or group in roster.groups(name)
 

@@ -110,6 +110,11 @@ class Backend(Protocol):
         """
         ...
 
+    async def found(self, wanted: AgentQuery) -> tuple[list[JsonObject], JsonObject]:
+        """The worst problems of all whom `wanted` is about, at most its limit; and how many agents
+        and problems there are, and how `fleet check` calls them."""
+        ...
+
     def agent(self, name: str) -> JsonObject | None: ...
 
     def labels(self) -> JsonObject:

@@ -133,6 +133,10 @@ class HubBackend:
     async def problems(self, limit: int | None, site: str | None = None) -> list[JsonObject]:
         return await self.lists.problems(limit, site)
 
+    async def found(self, wanted: AgentQuery) -> tuple[list[JsonObject], JsonObject]:
+        worst, found = await self.lists.found(wanted)
+        return worst, found.as_dict()
+
     def agent(self, name: str) -> JsonObject | None:
         return self.lists.agent(name)
 

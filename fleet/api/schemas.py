@@ -29,6 +29,9 @@ MAX_TEXT: Final = 64
 MAX_SHOWN: Final = 60
 """Agents of whose past one answer tells: more than a screen has rows."""
 
+MAX_ASKED: Final = 60
+"""Agents that the line of one request may name."""
+
 MAX_NAMED: Final = 300
 """Agents that one request may name: as many of the longest names as a body holds."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlencode
 
 import click
 
@@ -15,6 +16,11 @@ from fleet.domain.verdict import Verdict
 
 if TYPE_CHECKING:
     from fleet.domain.agent_view import AgentView
+    from fleet.domain.problems import Problem
+    from fleet.fleet_state import FleetState
+
+MOST_NAMED: Final = 50
+"""Agents that one question names: the line of a request is not for more."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,13 +61,46 @@ class AgentChoice:
         Raises:
             ConfigError: nobody has heard of one that is named.
         """
-        known = {view.agent for view in views}
+        self.check_known({view.agent for view in views})
+        return [view for view in views if self.means(view)]
+
+    def check_known(self, known: Collection[str]) -> None:
+        """
+        Raises:
+            ConfigError: nobody has heard of one that is named.
+        """
         for name in self.names:
             if name not in known:
                 raise unknown_agent(name, known)
-        return [view for view in views if self._means(view)]
 
-    def _means(self, view: AgentView) -> bool:
+    @property
+    def query(self) -> str | None:
+        """What a hub is asked for them; None: it cannot be, but for everybody."""
+        if len(self.sites) > 1 or len(self.names) > MOST_NAMED:
+            return None
+        fields = {
+            "agent": self.names, "member": self.groups, "kind": self.kinds, "state": self.states,
+            "site": self.sites, "label": tuple(f"{key}={value}" for key, value in self.labels),
+        }  # fmt: skip
+        return urlencode([(field, word) for field, words in fields.items() for word in words])
+
+    def among(self, state: FleetState) -> FleetState:
+        """What is told of those that are meant alone. Of hubs that is what is told of theirs, where
+        nothing but sites was asked for.
+
+        Raises:
+            ConfigError: nobody has heard of one that is named.
+        """
+        return replace(state, views=self.of(state.views), own=self.own(state.own, state.site))
+
+    def own(self, problems: Sequence[Problem], site: str) -> list[Problem]:
+        """Those of hubs that are meant; `site`: of which the hub is that was asked."""
+        if self.is_of_all:
+            return list(problems)
+        whole = self == AgentChoice(sites=self.sites)
+        return [one for one in problems if whole and (one.site or site) in self.sites]
+
+    def means(self, view: AgentView) -> bool:
         return (
             (not self.names or view.agent in self.names)
             and (not self.groups or any(group in self.groups for group in _groups(view)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -15,12 +15,12 @@ from fleet.settings import Settings
 if TYPE_CHECKING:
     from fleet.domain.agent_view import AgentView
     from fleet.domain.problems import Problem
+    from fleet.domain.tally import Facts, Found
+    from fleet.fleet_page import FleetPage
+    from fleet.hub_client import HubClient
 
 UNKNOWN = 3
 """The exit code where nothing can be told; see `fleet.domain.problems.ExitCode`."""
-
-NAMED = 5
-"""Agents named in the line; the rest is counted."""
 
 
 @click.command()
@@ -33,70 +33,110 @@ def check(settings: Settings, agents: Sequence[str]) -> int:
     critical; late, ghost and a stop that was announced are warnings; who was never heard is
     unknown. What is in maintenance or silenced at the hub is named, and is no alarm.
     """
-    from fleet.cli.looking import look_now
-
     try:
-        state = look_now(settings)
+        code, line, unsure = _look(settings, agents)
     except FleetError as error:
         click.echo(f"FLEET UNKNOWN - {' '.join(str(error).split())}")
         return UNKNOWN
-    code, line = verdict(state.views, agents, state.own)
     say(line)
-    if state.note:
-        note(state.note)
+    if unsure:
+        note(unsure)
     return code
+
+
+def _look(settings: Settings, wanted: Sequence[str]) -> tuple[int, str, str]:
+    """(exit code, line, what is not known)."""
+    from fleet.cli.common import finish
+    from fleet.fleet_state import FleetState, asked_of_hub, of_broker, told_by
+
+    def of_state(state: FleetState) -> tuple[int, str, str]:
+        return (*verdict(state.views, wanted, state.own), state.note)
+
+    def ask(hub: HubClient) -> tuple[int, str, str]:
+        page = _asked(hub, wanted)
+        return (*verdict_of(page, wanted), page.note) if page else of_state(told_by(hub))
+
+    told, why = asked_of_hub(settings, ask)
+    return told or of_state(finish(of_broker(settings, why)))
+
+
+def _asked(hub: HubClient, wanted: Sequence[str]) -> FleetPage | None:
+    """A page that tells enough; None: there is none."""
+    from fleet.cli.agent_choice import AgentChoice
+    from fleet.contract.topics import is_agent_name
+    from fleet.fleet_page import asked_page
+
+    query = AgentChoice(tuple(wanted)).query
+    if query is None or not all(map(is_agent_name, wanted)):
+        return None
+    return asked_page(hub, query, max(1, len(wanted)))
 
 
 def verdict(
     views: Sequence[AgentView], wanted: Sequence[str], own: Sequence[Problem] = ()
 ) -> tuple[int, str]:
     """(exit code, line) for the `wanted` agents, or for all and the hub's `own` problems."""
-    from fleet.domain.liveness import PRESENCE_CODES
-    from fleet.domain.problems import ExitCode, exit_code, problems_of
+    from fleet.domain.tally import facts_of, tally_of
+
+    if not wanted:
+        return _told(tally_of(views, 1).found(), (), own)
+    return _of_names({view.agent: facts_of(view) for view in views}, wanted)
+
+
+def verdict_of(page: FleetPage, wanted: Sequence[str]) -> tuple[int, str]:
+    """The same of a page, on which all of the `wanted` are."""
+    from fleet.domain.tally import Facts, word_of
+
+    if not wanted:
+        return _told(page.found, (), page.own)
+    known = {}
+    for view in page.views:
+        problems = tuple(problem for problem in page.problems if problem.agent == view.agent)
+        word = word_of(view.state, problems, goodbye=view.goodbye)
+        known[view.agent] = Facts(view.state, word, problems)
+    return _of_names(known, wanted)
+
+
+def _of_names(known: Mapping[str, Facts], wanted: Sequence[str]) -> tuple[int, str]:
+    """Those of the `wanted` that are known, in the order in which they were typed."""
+    from fleet.domain.tally import Tally
+
+    tally = Tally(1)
+    for place, name in enumerate(wanted):
+        if name in known:
+            tally.add(name, known[name], place=(place, name))
+    return _told(tally.found(), [name for name in wanted if name not in known], ())
+
+
+def _told(found: Found, missing: Sequence[str], beside: Sequence[Problem]) -> tuple[int, str]:
+    """`missing`: who was asked for, and nobody has heard of; `beside`: what is wrong with hubs."""
+    from fleet.domain.problems import ExitCode
+    from fleet.domain.tally import Called, is_loud
     from fleet.domain.verdict import Verdict
 
-    known = {view.agent: view for view in views}
-    missing = [name for name in wanted if name not in known]
-    chosen = [known[name] for name in wanted if name in known] if wanted else list(views)
-    beside = () if wanted else own
-    worst = exit_code(chosen, beside)
+    worst = found.exit_code(beside)
     if missing and worst is ExitCode.OK:
         worst = ExitCode.UNKNOWN
-    tally: dict[str, list[str]] = {}
-    for view in chosen:
-        tally.setdefault(_word(view), []).append(view.agent)
+    words = [*found.words]
     if missing:
-        tally["never heard of"] = missing
+        words.append(Called("never heard of", len(missing), tuple(missing)))
     parts = [
-        f"{len(names)} {word}{_named(names) if word != Verdict.OK else ''}"
-        for word, names in tally.items()
+        f"{one.agents} {one.word}"
+        + (f" ({_shortened(one.first, one.agents)})" if one.word != Verdict.OK else "")
+        for one in words
     ]
     summary = ", ".join(parts) or "no agent has been heard of"
-    named = set(PRESENCE_CODES.values())  # the states say these already
-    found = (*beside, *problems_of(chosen))
-    loud = [problem for problem in found if not problem.held and problem.code not in named]
-    if loud:
-        summary += f"; {_shortened([str(problem) for problem in loud])}"
-    counts = " ".join(f"{v.value}={sum(c.state is v for c in chosen)}" for v in Verdict)
-    return int(worst), f"FLEET {worst.name} - {summary} | agents={len(chosen)} {counts}"
+    own = [problem for problem in beside if is_loud(problem)]
+    if own or found.loud:
+        loudest = [str(problem) for problem in (*own, *found.loudest)]
+        summary += f"; {_shortened(loudest, len(own) + found.loud)}"
+    counts = " ".join(f"{v.value}={found.states.get(v, 0)}" for v in Verdict)
+    return int(worst), f"FLEET {worst.name} - {summary} | agents={found.agents} {counts}"
 
 
-def _word(view: AgentView) -> str:
-    """How the line calls an agent's state; who is not to wake anybody is told apart."""
-    from fleet.contract.vocabulary import Severity
-    from fleet.domain.problems import alarm_of, problems_of
-    from fleet.domain.verdict import Verdict
+def _shortened(items: Sequence[str], count: int) -> str:
+    """The first of `count`."""
+    from fleet.domain.tally import NAMED
 
-    if alarm_of(view) is Severity.INFO and (held := problems_of([view])[0].held):
-        return held
-    stopped = view.state is Verdict.OFFLINE and view.goodbye
-    return "stopped" if stopped else view.state.value
-
-
-def _named(names: Sequence[str]) -> str:
-    return f" ({_shortened(names)})"
-
-
-def _shortened(items: Sequence[str]) -> str:
-    more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
+    more = f" and {count - NAMED} more" if count > NAMED else ""
     return f"{', '.join(items[:NAMED])}{more}"

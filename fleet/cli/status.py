@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -29,6 +28,8 @@ from fleet.settings import Settings
 
 if TYPE_CHECKING:
     from fleet.domain.agent_view import AgentView
+    from fleet.domain.problems import Problem
+    from fleet.fleet_page import FleetPage
     from fleet.fleet_state import FleetState
 
 PAUSE = 2.0
@@ -54,6 +55,9 @@ def status(settings: Settings, choice: AgentChoice, watch: bool, drift: bool, ou
 
     Several names, --group, --label, --kind and --state narrow it, each as often as is needed.
 
+    A table shows the worst 1,000 agents and 1,000 problems, and says how many more there are; the
+    hub is asked for no more than that. -o json and -o jsonl give all.
+
     As the hub of this home knows it, or the one that FLEET_HUB names. Where none serves, from the
     broker's retained messages, and a line on stderr says what is not known so.
     """
@@ -62,58 +66,77 @@ def status(settings: Settings, choice: AgentChoice, watch: bool, drift: bool, ou
 
 
 def _run(settings: Settings, choice: AgentChoice, output: str, *, watch: bool, drift: bool) -> None:
-    from fleet.cli.looking import look_now
-
     while True:
-        state = look_now(settings)
-        views = choice.of(state.views)
-        if watch and output in ("table", "wide"):
-            clear_screen()
-        if drift:
-            _print_drift(views, output)
-        elif choice.is_of_one:
-            _print_agent(views[0], output)
-        elif choice.is_of_all:
-            print_fleet(state, output)
-        else:
-            whole = choice == AgentChoice(sites=choice.sites)
-            own = state.of_hubs_at(choice.sites) if whole else []
-            print_fleet(replace(state, views=views, own=own), output, of=str(choice))
-        if state.note:
-            note(state.note)
+        told = _show(settings, choice, output, watch=watch, drift=drift)
+        if told:
+            note(told)
         if not watch:
             return
         time.sleep(PAUSE)
 
 
-def print_fleet(state: FleetState, output: str, *, of: str = "") -> None:
-    """`of`: which agents were asked for, in words; empty: all."""
-    from fleet.domain.problems import described
+def _show(settings: Settings, choice: AgentChoice, output: str, *, watch: bool, drift: bool) -> str:
+    """Look once; what is not known is returned, in a line. Programs, and who compares, are given
+    everybody; for a table no more is asked than it shows."""
+    from fleet.cli.looking import look_at, look_now
 
-    views, problems = state.views, state.problems
+    clears = watch and output in ("table", "wide")
+    if drift or (output in ("json", "jsonl") and not choice.is_of_one):
+        state = choice.among(look_now(settings))
+        if clears:
+            clear_screen()
+        if drift:
+            _print_drift(state.views, output)
+        else:
+            print_fleet(state, output)
+        return state.note
+    page = look_at(settings, choice)
+    if clears:
+        clear_screen()
+    if choice.is_of_one:
+        _print_agent(page.views[0], page.problems, output)
+    else:
+        print_page(page, wide=output == "wide", of=str(choice))
+    return page.note
+
+
+def print_fleet(state: FleetState, output: str) -> None:
+    """Everybody, in a form for programs; in a table as many as one shows."""
+    from fleet.domain.problems import described
+    from fleet.fleet_page import page_of
+
     if output == "json":
-        write_json(
-            {
-                "agents": [described(view) for view in views],
-                "problems": [problem.as_dict() for problem in problems],
-            }
-        )
-        return
-    if output == "jsonl":
-        write_jsonl(described(view) for view in views)
-        return
+        agents = [described(view) for view in state.views]
+        write_json({"agents": agents, "problems": [one.as_dict() for one in state.problems]})
+    elif output == "jsonl":
+        write_jsonl(described(view) for view in state.views)
+    else:
+        print_page(page_of(state), wide=output == "wide")
+
+
+def print_page(page: FleetPage, *, wide: bool, of: str = "") -> None:
+    """Problems, then agents, and how many more there are of either. `of`: which agents were asked
+    for, in words; empty: all."""
+    problems = [*page.own, *page.problems]
     for problem in problems:
         severity = paint(problem.severity.value, f"{problem.severity.value:<8}")
         say(f"{severity}  {problem}")
-    if views and problems:
+    if page.more_problems:
+        say(f"… and {page.more_problems} more problems")
+    if page.views and problems:
         click.echo()
-    if views:
-        click.echo(_table(views, wide=output == "wide"))
+    if page.views:
+        click.echo(_table(page.views, wide=wide))
     elif of:
         note(f"nobody is of {of}")
     else:
         note("nobody has been heard of yet")
         note("Try: fleet agent add NAME, or fleet demo")
+    more = page.more_agents
+    if more:
+        states = ", ".join(f"{count} {state.value}" for state, count in more.items())
+        say(f"… and {sum(more.values())} more agents: {states}")
+        note("Try: fleet status -o jsonl for all of them; --state, --group or --label for some")
 
 
 def _table(views: Sequence[AgentView], *, wide: bool) -> str:
@@ -171,11 +194,12 @@ def _known(value: object) -> str:
     return "unknown" if value is None else str(value)
 
 
-def _print_agent(view: AgentView, output: str) -> None:
-    from fleet.domain.problems import described, problems_of
+def _print_agent(view: AgentView, problems: Sequence[Problem], output: str) -> None:
+    from fleet.domain.problems import described
 
     if output in ("json", "jsonl"):
-        (write_json if output == "json" else lambda item: write_jsonl([item]))(described(view))
+        item = described(view, problems)
+        (write_json if output == "json" else lambda item: write_jsonl([item]))(item)
         return
     facts = view.as_dict()
     pairs = [
@@ -193,7 +217,7 @@ def _print_agent(view: AgentView, output: str) -> None:
         ("missing", _known(view.missing)),
         (
             "problems",
-            ", ".join(problem.of_agent for problem in problems_of([view])) or "none",
+            ", ".join(problem.of_agent for problem in problems) or "none",
         ),
         ("alerts", ", ".join(view.alerts) or "none"),
         ("labels", ", ".join(f"{k}={v}" for k, v in view.labels.items()) or "none"),

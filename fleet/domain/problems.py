@@ -5,7 +5,7 @@ Every door (command line, HTTP, page, MCP, metrics) asks here, and only renders 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
@@ -147,18 +147,24 @@ def exit_code(views: Iterable[AgentView], others: Iterable[Problem] = ()) -> Exi
     ok."""
     every = list(views)
     found = [*map(alarm_of, every), *(p.severity for p in others if not p.held)]
-    worst = max(filter(None, found), key=lambda s: s.rank, default=None)
+    unknown = not every or any(view.state is Verdict.UNKNOWN for view in every)
+    return code_of(found, unknown=unknown)
+
+
+def code_of(alarms: Iterable[Severity | None], *, unknown: bool) -> ExitCode:
+    """The exit code of `alarms`; `unknown`: of somebody nothing is known, or there is nobody."""
+    worst = max(filter(None, alarms), key=lambda s: s.rank, default=None)
     if worst is Severity.CRITICAL:
         return ExitCode.CRITICAL
     if worst is Severity.WARNING:
         return ExitCode.WARNING
-    unknown = not every or any(view.state is Verdict.UNKNOWN for view in every)
     return ExitCode.UNKNOWN if unknown else ExitCode.OK
 
 
-def described(view: AgentView) -> dict[str, Any]:
-    """The JSON item of an agent: what is known of it, and what of that is wrong."""
-    problems = problems_of([view])  # the worst first
+def described(view: AgentView, known: Sequence[Problem] | None = None) -> dict[str, Any]:
+    """The JSON item of an agent: what is known of it, and what of that is wrong; `known`: as its
+    hub said it, who knows what is silenced."""
+    problems = problems_of([view]) if known is None else known  # the worst first
     return view.as_dict() | {
         "severity": problems[0].severity.value if problems else None,
         "problems": [problem.as_dict() for problem in problems],

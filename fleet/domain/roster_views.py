@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from fleet.contract.vocabulary import Kind
 from fleet.domain import hub_alerts
 from fleet.domain.agent_record import SINCE, STATUS_TS, AgentRecord
 from fleet.domain.agent_view import AgentView, worst_first
@@ -14,6 +15,7 @@ from fleet.domain.degraded import failing
 from fleet.domain.enrolment import Enrolment
 from fleet.domain.measured import Measured
 from fleet.domain.record_view import measured_of, view_of
+from fleet.domain.reported_state import ReportedState
 from fleet.domain.verdict import Verdict
 
 _UNLISTED: Final = Enrolment()
@@ -120,6 +122,15 @@ class RosterViews:
             skew=hub_alerts.skew_of(record, self._clock_error),
         )
 
+    def signs(self, name: str, now: float) -> tuple[Verdict, frozenset[str], ReportedState]:
+        """All that `view` judges an agent by, and what it makes of it: its state, the hub's codes,
+        its own words. Agents of which these are the same are equally well."""
+        record = self._records.get(name) or AgentRecord(name)
+        clock = self._clock(now)
+        verdict = self._verdict(record, clock)
+        codes = self._codes(record, verdict, clock)
+        return Verdict.UNKNOWN if name in self.unheard else verdict, codes, record.reported
+
     def newest(self, name: str) -> tuple[int, int] | None:
         """Session and number of the last message of an agent; None: it counts none."""
         record = self._records.get(name)
@@ -161,6 +172,12 @@ class RosterViews:
         """Every group to which this agent belongs."""
         enrolment = (self._enrolled or {}).get(name)
         return enrolment.groups if enrolment else ()
+
+    def kind(self, name: str) -> Kind | None:
+        """What an agent says it is, or its enrolment."""
+        record, enrolment = self._records.get(name), (self._enrolled or {}).get(name)
+        said = record.profile.kind if record else None
+        return said or (enrolment.kind if enrolment else None)
 
     def labels(self, name: str) -> Mapping[str, str]:
         """What its enrolment says of an agent."""

@@ -149,9 +149,9 @@ LAYERS = (
     # what plugs into a hub, and what looks at one from outside
     {
         "acl", "api", "auditor", "capacity", "certificate_watch", "commander", "doctor", "failover",
-        "fleet_history", "fleet_state", "home", "integrations", "leaving", "mcp", "metrics",
-        "notifier", "otel", "provisioning", "retained", "rollouts", "schedule", "sites", "tck",
-        "verify", "work",
+        "fleet_history", "fleet_page", "fleet_state", "home", "integrations", "leaving", "mcp",
+        "metrics", "notifier", "otel", "provisioning", "retained", "rollouts", "schedule", "sites",
+        "tck", "verify", "work",
     },
     # the whole, and the commands
     {"daemon"},

@@ -25,6 +25,7 @@ from fleet.api.backend import (
 from fleet.api.cooperative import as_json, in_slices
 from fleet.api.routes.messages import Hub, Operator
 from fleet.api.schemas import (
+    MAX_ASKED,
     MAX_LISTED,
     MAX_TEXT,
     AgentName,
@@ -37,7 +38,7 @@ from fleet.api.schemas import (
     VerifiedBody,
 )
 from fleet.contract.timestamps import epoch
-from fleet.contract.vocabulary import MessageKind
+from fleet.contract.vocabulary import Kind, MessageKind
 from fleet.domain.verdict import Verdict
 from fleet.http.auth import READERS
 from fleet.http.problems import HttpProblem
@@ -48,6 +49,7 @@ Reader = Annotated[Principal, Depends(allow(*READERS))]
 Cursor = Annotated[str | None, Query(max_length=64, pattern=r"^[0-9A-Za-z_.-]+$")]
 Limit = Annotated[int, Query(ge=1, le=MAX_LISTED)]
 Label = Annotated[str, Field(max_length=160, pattern=r"^[^=]+=")]
+Group = Annotated[str, Field(max_length=64)]
 MAX_OFFSET: Final = 10_000_000
 
 
@@ -56,9 +58,22 @@ def _narrowed(
     group: Annotated[str | None, Query(max_length=64, description="of this group")] = None,
     label: Annotated[list[Label] | None, Query(description="`key=value`, each of them")] = None,
     q: Annotated[str, Query(max_length=MAX_TEXT, description="part of the name or state")] = "",
+    agent: Annotated[
+        list[AgentName] | None, Query(max_length=MAX_ASKED, description="one of these names")
+    ] = None,
+    kind: Annotated[list[Kind] | None, Query(description="of one of these kinds")] = None,
+    member: Annotated[list[Group] | None, Query(description="in one of these groups")] = None,
 ) -> AgentQuery:
     labels = tuple((key, value) for key, _, value in (one.partition("=") for one in label or ()))
-    return AgentQuery(frozenset(state or ()), group, labels, q)
+    return AgentQuery(
+        frozenset(state or ()),
+        group,
+        labels,
+        q,
+        names=frozenset(agent or ()),
+        kinds=frozenset(kind or ()),
+        member_of=frozenset(member or ()),
+    )
 
 
 Narrowed = Annotated[AgentQuery, Depends(_narrowed)]
@@ -74,8 +89,10 @@ async def agents(
     limit: Annotated[int | None, Query(ge=1, le=MAX_LISTED, description="absent: all")] = None,
     brief: Annotated[bool, Query(description="name and state alone")] = False,
     site: Annotated[str | None, Query(max_length=31, description="of this site alone")] = None,
+    found: Annotated[bool, Query(description="with all that were asked for in numbers")] = False,
 ) -> Response:
-    """Agents, worst first, and the fleet's problems: all of them, or with `limit` a page.
+    """Agents, worst first, and the fleet's problems: all of them, or with `limit` a page. With
+    `found`, `problems` are of the agents that were asked for, and `found` counts those.
 
     `total` counts the agents on all pages, `counts` the whole fleet by state; `listed` says
     whether anybody keeps a list of who is enrolled.
@@ -83,10 +100,13 @@ async def agents(
     wanted = replace(narrowed, cursor=cursor, offset=offset, limit=limit, brief=brief, site=site)
     with _own_cursor():
         listed, about = await hub.agents(wanted)
-    found = await in_slices(listed, as_json)
-    wrong = [] if brief else await hub.problems(limit, site)
+    rows = await in_slices(listed, as_json)
+    if found:
+        wrong, about["found"] = await hub.found(wanted)
+    else:
+        wrong = [] if brief else await hub.problems(limit, site)
     problems = await in_slices(wrong, as_json)
-    lists = b'"agents":[%b],"problems":[%b]' % (b",".join(found), b",".join(problems))
+    lists = b'"agents":[%b],"problems":[%b]' % (b",".join(rows), b",".join(problems))
     return Response(b"{%b,%b" % (lists, as_json(about)[1:]), media_type="application/json")
 
 

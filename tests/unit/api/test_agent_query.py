@@ -8,7 +8,7 @@ from fleet.api.agent_query import AgentQuery, choose, labels
 from fleet.contract.messages import Heartbeat
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
-from fleet.contract.vocabulary import MessageKind
+from fleet.contract.vocabulary import Kind, MessageKind
 from fleet.domain.enrolment import Enrolment
 from fleet.domain.roster import Roster
 from fleet.domain.verdict import Verdict
@@ -60,6 +60,26 @@ def test_states_text_and_group_narrow_the_list_and_its_total(roster: Roster) -> 
     assert choose(roster, AgentQuery(text="a5")).names == ["a5"]
     roster.enrol({"a2": Enrolment({"group": "web"}), "a4": Enrolment()}, at=NOW)
     assert choose(roster, AgentQuery(group="web")).names == ["a2"]
+
+
+def test_names_kinds_and_groups_narrow_as_the_options_of_a_command_do(roster: Roster) -> None:
+    roster.enrol(
+        {
+            "a1": Enrolment({"group": "lab"}, Kind.HERMES, ("web", "edge")),
+            "a2": Enrolment({"group": "web"}, Kind.NANOBOT),
+            "a4": Enrolment(kind=Kind.HERMES),
+        },
+        at=NOW,
+    )
+
+    def of(**wanted: frozenset[object]) -> list[str]:
+        return choose(roster, AgentQuery(**wanted)).names  # type: ignore[arg-type]
+
+    assert of(names=frozenset({"a4", "a1", "nobody"})) == ["a1", "a4"]
+    assert of(kinds=frozenset({Kind.HERMES})) == ["a1", "a4"]
+    assert of(member_of=frozenset({"web", "night"})) == ["a1", "a2"]
+    assert of(member_of=frozenset({"lab"})) == []  # who is put into groups is in no other one
+    assert of(member_of=frozenset({"web"}), kinds=frozenset({Kind.NANOBOT})) == ["a2"]
 
 
 @pytest.mark.parametrize("cursor", ["", "ok", "ok.", "fine.a1", "ok.A"])

@@ -178,7 +178,7 @@ def expected_exit(answer: dict[str, Any]) -> ExitCode:
 def test_no_surface_says_ok_where_another_knows_better(played: Sequence[Scene]) -> None:
     with tempfile.TemporaryDirectory() as folder, mock.patch("time.time", return_value=NOW):
         answers = asyncio.run(ask(played, Path(folder)))
-        state = fleet_state._told_by(Answers(answers))  # type: ignore[arg-type]
+        state = fleet_state.told_by(Answers(answers))  # type: ignore[arg-type]
     page = answers["/v1/agents"]
     # Of an agent, `fleet status` knows the site by the agent.
     sites = {view.agent: view.site for view in state.views}

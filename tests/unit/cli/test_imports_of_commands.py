@@ -33,9 +33,12 @@ BESIDE_HTTP = {
 OWN_HEAVY = ("asyncio", "multiprocessing", "fleet.contract.reader", "fleet.hub.hub")
 
 ANSWERS = {
-    "/v1/agents": {"agents": [], "hub": [], "listed": False},
+    "/v1/agents": {
+        "agents": [], "problems": [], "hub": [], "listed": False,
+        "found": {"states": {}, "words": [], "problems": 0, "loud": 0, "loudest": []},
+    },
     "/v1/alerts": {"alerts": [], "silences": []},
-}
+}  # fmt: skip
 
 RUN = """
 import json, sys

@@ -1,0 +1,111 @@
+"""`fleet status` and `fleet check` where a hub knows more agents than a table shows: what they ask
+for does not grow with the fleet, and nothing is left out unsaid."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.fleet_status import let_go
+from benchmarks.known_agents import fill, roster_of
+from fleet import plain_http
+from fleet.cli.main import run
+from fleet.fleet_page import MOST
+from fleet.hub_client import HubClient
+from fleet.store.sqlite import SqliteStore
+from tests.support.broker import Mosquitto
+from tests.support.hub import HubProcess
+from tests.support.waiting import wait_until
+
+AGENTS = 3_000
+GONE = AGENTS // 2
+"""More than a table shows, so that problems are cut as well as agents."""
+
+EACH = 1_500
+"""Bytes of an agent in an answer, and of what is wrong with one, at most."""
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    folder = tmp_path_factory.mktemp("many")
+    broker = Mosquitto(folder).start()
+    hub = HubProcess(folder / "home", broker, FLEET_INTERVAL="600", FLEET_MAX_AGENTS="10000")
+    now = time.time()
+    roster = roster_of(AGENTS, now)
+    assert let_go(roster, AGENTS, AGENTS // GONE, now) == GONE
+    hub.home.mkdir(mode=0o700)
+    asyncio.run(fill(SqliteStore(hub.home), roster, AGENTS, now))
+    hub.start()
+    client = HubClient.of(hub.home)
+    wait_until(lambda: client.get("/v1/stats")["alerts_firing"] == GONE, 60.0, "all alerts")
+    yield hub
+    hub.stop()
+    broker.stop()
+
+
+@pytest.fixture
+def asked(hub: HubProcess, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Bytes of each answer, by path."""
+    found: dict[str, int] = {}
+    ask = plain_http.ask
+
+    def counted(url: str, method: str, path: str, *rest: object, **how: object) -> object:
+        answer = ask(url, method, path, *rest, **how)  # type: ignore[arg-type]
+        found[path] = len(answer.body)
+        return answer
+
+    monkeypatch.setattr(plain_http, "ask", counted)
+    monkeypatch.setenv("FLEET_HOME", str(hub.home))
+    return found
+
+
+def test_a_table_asks_for_what_it_shows_and_says_how_many_more_there_are(
+    asked: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["status"]) == 0
+    shown = capsys.readouterr()
+    assert sum(asked.values()) < 2 * MOST * EACH < AGENTS * EACH
+    lines = shown.out.splitlines()
+    assert sum(line.endswith(": agent-offline") for line in lines) == MOST
+    assert f"… and {GONE - MOST} more problems" in lines
+    more = f"{GONE - MOST} offline, {AGENTS - GONE} ok"
+    assert lines[-1] == f"… and {AGENTS - MOST} more agents: {more}"
+    assert "fleet status -o jsonl" in shown.err
+
+
+def test_what_is_left_out_can_be_seen_as_it_is_said(
+    asked: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["status", "-o", "jsonl"]) == 0
+    assert capsys.readouterr().out.count("\n") == AGENTS
+    asked.clear()
+    assert run(["status", "--state", "ok"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("  ok  " in line for line in lines) == MOST
+    assert lines[-1] == f"… and {AGENTS - GONE - MOST} more agents: {AGENTS - GONE - MOST} ok"
+    assert sum(asked.values()) < MOST * EACH
+
+
+@pytest.mark.parametrize("command", ["status", "check"])
+def test_of_one_agent_no_more_than_it_is_asked(
+    asked: dict[str, int], capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    run([command, "agent-000000"])
+    assert "offline" in capsys.readouterr().out
+    assert sum(asked.values()) < 3 * EACH
+
+
+def test_a_check_of_all_is_told_in_a_few_bytes(
+    asked: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["check"]) == 2
+    line = capsys.readouterr().out
+    named = ", ".join(f"agent-{number:06d}" for number in range(0, 10, 2))
+    assert line.startswith(
+        f"FLEET CRITICAL - {GONE} offline ({named} and {GONE - 5} more), {AGENTS - GONE} ok | "
+        f"agents={AGENTS} ok={AGENTS - GONE} "
+    )
+    assert sum(asked.values()) < 5 * EACH
