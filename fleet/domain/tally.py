@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from heapq import nsmallest
 from operator import itemgetter
 from typing import Any, Final
 
@@ -185,26 +184,32 @@ class _Group:
             self.first = sorted([*self.first, *places])[:NAMED]
 
 
+_Key = tuple[int, str, str]
+"""The worst first, then by agent and code."""
+
+
 class _Worst:
-    """The worst of many problems. What cannot be among them is let go from time to time: a heap
-    would compare each."""
+    """The worst of many problems. What cannot be among them is passed over, or let go from time to
+    time: a heap would compare each."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: list[tuple[int, str, str, str, Problem]] = []
+        self._kept: list[tuple[_Key, Problem, str]] = []
+        self._last: _Key | None = None
         self.count = 0
 
     def add(self, agent: str, problem: Problem, site: str) -> None:
         self.count += 1
-        self._kept.append((-problem.severity.rank, agent, problem.code, site, problem))
-        if len(self._kept) >= 4 * self._most + 100:
+        key = (-problem.severity.rank, agent, problem.code)
+        if self._last is not None and key > self._last:
+            return
+        self._kept.append((key, problem, site))
+        if len(self._kept) >= 2 * self._most + 100:
             self._kept = self._first()
+            self._last = self._kept[-1][0]
 
     def problems(self) -> tuple[Problem, ...]:
-        found = self._first()
-        return tuple(
-            replace(problem, agent=agent, site=site) for _, agent, _, site, problem in found
-        )
+        return tuple(replace(one, agent=key[1], site=site) for key, one, site in self._first())
 
-    def _first(self) -> list[tuple[int, str, str, str, Problem]]:
-        return nsmallest(self._most, self._kept, key=itemgetter(0, 1, 2))
+    def _first(self) -> list[tuple[_Key, Problem, str]]:
+        return sorted(self._kept, key=itemgetter(0))[: self._most]
