@@ -9,7 +9,7 @@ from typing import Self
 
 from fastapi import FastAPI
 
-from fleet.api.app import Inside, create_app
+from fleet.api.app import Inside, build_routes, create_app
 from fleet.api.backend import Backend
 from fleet.api.forwarded import Forwarded
 from fleet.api.standby import create_standby
@@ -122,7 +122,9 @@ class ApiServer:
         secured = self.certificate
         tls = secured.context if secured else None
         serving = server.serve(app, taken, self._service, tls=tls)
-        beside = [asyncio.create_task(secured.run(), name="https certificate")] if secured else []
+        beside = [asyncio.create_task(build_routes(app), name="routes")]
+        if secured:
+            beside.append(asyncio.create_task(secured.run(), name="https certificate"))
         if requests is not None:
             forwarded = Forwarded(app, requests, Tokens(self._settings.home))
             beside.append(asyncio.create_task(forwarded.run(), name=forwarded.name))

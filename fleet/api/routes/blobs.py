@@ -45,7 +45,7 @@ _CONTENT_RANGE: Final = re.compile(
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 
-def owned(
+async def owned(
     work: Work,
     caller: WithContent,
     group: Annotated[
@@ -76,7 +76,7 @@ class Sent(NamedTuple):
     begin: int | None
 
 
-def said(
+async def said(
     content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
     content_range: Annotated[str | None, Header(max_length=100)] = None,
 ) -> Sent:

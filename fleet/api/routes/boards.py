@@ -29,7 +29,7 @@ class Place(NamedTuple):
     name: str
 
 
-def placed(
+async def placed(
     context: Context,
     section: Annotated[BoardSection, Path(description="where on the board")],
     name: Annotated[EntryName, Path(description="the entry's name")],
@@ -38,7 +38,7 @@ def placed(
     return Place(context, section, name)
 
 
-def expected(
+async def expected(
     if_match: Annotated[str | None, Header(max_length=40)] = None,
     if_none_match: Annotated[str | None, Header(max_length=40)] = None,
 ) -> int | None:

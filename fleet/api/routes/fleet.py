@@ -53,7 +53,7 @@ Group = Annotated[str, Field(max_length=64)]
 MAX_OFFSET: Final = 10_000_000
 
 
-def _narrowed(
+async def _narrowed(
     state: Annotated[list[Verdict] | None, Query(description="in one of these states")] = None,
     group: Annotated[str | None, Query(max_length=64, description="of this group")] = None,
     label: Annotated[list[Label] | None, Query(description="`key=value`, each of them")] = None,
@@ -137,7 +137,7 @@ async def stats(hub: Hub, _: Reader) -> dict[str, Any]:
     return hub.stats()
 
 
-def _span(
+async def _span(
     since: datetime | None = None,
     until: datetime | None = None,
     agent: AgentName | None = None,

@@ -22,7 +22,7 @@ from fleet.tokens import Principal, Role
 router = APIRouter(prefix="/v1", tags=["messages"])
 
 
-def backend_of(request: Request) -> Backend:
+async def backend_of(request: Request) -> Backend:
     """The hub behind this application."""
     backend: Backend = request.app.state.backend
     return backend

@@ -36,7 +36,7 @@ class FailoverBody(Shape):
     ] = False
 
 
-def failover_of(request: Request) -> FailoverService:
+async def failover_of(request: Request) -> FailoverService:
     """
     Raises:
         HttpProblem: 503, this application has none.

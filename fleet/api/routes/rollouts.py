@@ -25,7 +25,7 @@ Reader = Annotated[Principal, Depends(allow(*READERS))]
 Id = Annotated[Ulid, Path(alias="id", description="the rollout's id")]
 
 
-def rollouts_of(request: Request) -> RolloutService:
+async def rollouts_of(request: Request) -> RolloutService:
     """
     Raises:
         HttpProblem: 503, this application has none.

@@ -46,7 +46,7 @@ async def submit(
     return described_task(task)
 
 
-def filtered(
+async def filtered(
     state: Annotated[list[TaskState] | None, Query(description="in one of these states")] = None,
     group: Annotated[Group | None, Query(description="of this group")] = None,
     context: Annotated[Ulid | None, Query(description="of this session")] = None,

@@ -39,7 +39,7 @@ WAIT_FOR_QUEUE: Final = "5"
 """Seconds after which a caller that was told 429 asks again."""
 
 
-def work_of(request: Request) -> WorkService:
+async def work_of(request: Request) -> WorkService:
     """The work behind this application.
 
     Raises:
