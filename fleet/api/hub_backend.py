@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import fleet
@@ -12,7 +11,7 @@ from fleet.api.agent_lists import AgentLists, Lists
 from fleet.api.agent_query import AgentQuery, labels
 from fleet.api.alert_list import AlertList, Deliveries
 from fleet.api.backend import AlertQuery, CommandRequest, HistoryQuery, JsonObject, SilenceRequest
-from fleet.api.event_stream import EventFilter, EventName, EventStream, StreamEvent
+from fleet.api.event_stream import EventFilter, EventStream, StreamEvent
 from fleet.api.linked_alerts import LinkedAlerts
 from fleet.api.past import Past
 from fleet.api.quiet import Quiet
@@ -26,20 +25,13 @@ from fleet.contract.messages import Status
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import STATES
 from fleet.contract.vocabulary import HubAlertCode, MessageKind, Result
-from fleet.domain.commands import IssuedCommand
+from fleet.domain.alert import AlertGroup
 from fleet.domain.events import Event, Fact
 from fleet.domain.severities import severity_of
-from fleet.hub.feed import Item
 from fleet.hub.maintenance_windows import MaintenanceWindows
 from fleet.metrics.exporter import Exporter
 from fleet.notifier.notifier import Notifier
-from fleet.store.records import (
-    DeadLetter,
-    StoredEvent,
-    StoredMessage,
-    described_dead_letter,
-    described_message,
-)
+from fleet.store.records import described_dead_letter
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
@@ -74,7 +66,7 @@ class HubBackend:
         self._departures = departures
         self._enrolments = enrolments
         self._stream = EventStream()
-        commander.observe(self._publish_command)
+        commander.observe(self._stream.publish)
 
     async def run(self) -> None:
         """Turn what the hub commits into events."""
@@ -90,8 +82,7 @@ class HubBackend:
         subscription = hub.feed.subscribe()
         try:
             async for items in subscription.batches():
-                for item in items:
-                    self._publish_item(item)
+                self._stream.publish([one for one in items if not isinstance(one, AlertGroup)])
         finally:
             subscription.close()
 
@@ -282,21 +273,3 @@ class HubBackend:
 
     def events(self, after: int | None, wanted: EventFilter) -> AsyncIterator[list[StreamEvent]]:
         return self._stream.listen(after, wanted)
-
-    def _publish_item(self, item: Item) -> None:
-        if isinstance(item, StoredEvent):
-            self._stream.publish(EventName.FACT, item.event.agent, item.event.as_dict)
-        elif isinstance(item, StoredMessage):
-            self._stream.publish(
-                EventName.BUS, item.agent, partial(described_message, item), item.kind
-            )
-        elif isinstance(item, DeadLetter):
-            # The text stays in the store: it may be a leak.
-            self._stream.publish(EventName.REJECT, "", partial(_rejection, item))
-
-    def _publish_command(self, command: IssuedCommand) -> None:
-        self._stream.publish(EventName.COMMAND, command.agent, command.as_dict)
-
-
-def _rejection(dead_letter: DeadLetter) -> JsonObject:
-    return {"at": timestamp(dead_letter.at), "reason": dead_letter.reason}

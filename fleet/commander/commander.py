@@ -13,10 +13,9 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
-from msgspec.json import Decoder
 from msgspec.structs import replace
 
+from fleet.commander.answers import answer_of, concerns_commands, ends_of
 from fleet.commander.over_broker import MAX_AGAIN
 from fleet.contract.answer_fast_path import ReplyPart
 from fleet.contract.errors import BrokerError
@@ -26,7 +25,7 @@ from fleet.domain.commands import CommandBook, CommandState, IssuedCommand, Step
 from fleet.domain.events import Event, Fact
 from fleet.domain.hub_clock import Step as ClockStep
 from fleet.domain.verdict import Verdict
-from fleet.hub.feed import Item
+from fleet.hub.feed import Item, Subscription
 from fleet.store.port import StoreUnavailableError
 from fleet.store.records import StoredEvent, StoredMessage
 
@@ -50,6 +49,10 @@ MAX_OPEN: Final = 100_000
 TICK: Final = 0.5
 """Seconds between looks at time; a command's life is counted in seconds."""
 
+GATHER: Final = 0.1
+"""Seconds between two looks at what became known, unless somebody asks: a fleet that answers is
+told to who waits for it first, and its commands are ended together."""
+
 AT_ONCE: Final = 200
 """Publishes in flight together: the broker's round trip must not add up over the fleet."""
 
@@ -61,7 +64,7 @@ DISTRUST: Final = frozenset({
 
 GIVEN_UP: Final = frozenset({CommandState.SILENT, CommandState.EXPIRED})
 
-OnChange = Callable[[IssuedCommand], None]
+OnChange = Callable[[list[IssuedCommand]], None]
 OnLatency = Callable[[float], None]
 
 
@@ -78,6 +81,9 @@ class Commander:
         self._hub = hub
         self._book = CommandBook()
         self._loaded = asyncio.Event()
+        self._subscription: Subscription | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._applying = asyncio.Lock()
         self._observers: list[OnChange] = []
         self.outcomes: dict[tuple[str, str], int] = {}
         """Commands by (verb, state) that have ended since the start."""
@@ -86,7 +92,7 @@ class Commander:
         hub.on_step.append(self._restamp)
 
     def observe(self, observer: OnChange) -> None:
-        """Call `observer` with each command that changes."""
+        """Call `observer` with the commands that change, as many as do at once."""
         self._observers.append(observer)
 
     def observe_latency(self, observer: OnLatency) -> None:
@@ -94,15 +100,18 @@ class Commander:
         self._latency_observers.append(observer)
 
     async def run(self) -> None:
-        subscription = self._hub.feed.subscribe(MAX_OPEN, _concerns_commands)
+        self._subscription = known = self._hub.feed.subscribe(MAX_OPEN, concerns_commands)
         try:
             await self._load()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._tick(), name="commander-tick")
-                async for items in subscription.batches():
-                    await self._apply(items)
+            async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self._tick(), name="commander-tick")
+                while True:
+                    await known.some()
+                    await self._catch_up()
+                    await asyncio.sleep(GATHER)
         finally:
-            subscription.close()
+            self._tasks = None
+            known.close()
 
     async def send(
         self,
@@ -144,7 +153,7 @@ class Commander:
 
     async def inbox(self, agent: str | None, *, unread: bool, reading: bool) -> list[IssuedCommand]:
         """Commands for `agent` (None: all), oldest first; `reading` marks them as read."""
-        await self._loaded.wait()
+        await self._settled()
         now = self._hub.committer.now()
         waiting = [command for command in self._book.inbox(agent) if command.deadline > now]
         if reading:
@@ -161,7 +170,7 @@ class Commander:
 
     async def ack(self, agent: str | None, command_id: str, result: Result) -> bool:
         """Record a result that came by HTTP; False if `agent` (None: anybody) has none such."""
-        await self._loaded.wait()
+        await self._settled()
         command = self._book.get(command_id)
         if command is None or agent not in (None, command.agent):
             return False
@@ -170,7 +179,7 @@ class Commander:
 
     async def cancel(self, agent: str) -> int:
         """End every open command of an agent that is revoked; how many there were."""
-        await self._loaded.wait()
+        await self._settled()
         commands = self._book.of_agent(agent)
         now = self._hub.committer.now()
         await self._save(
@@ -190,10 +199,25 @@ class Commander:
         )
         # One of the future was made by a clock that was wrong: it lives no longer than one of now.
         self._book = CommandBook(replace(one, created=min(one.created, now)) for one in stored)
+        patience = self._hub.committer.patience
+        await self._save(await ends_of(list(self._book), store, patience))
         self._loaded.set()
 
     def _restamp(self, step: ClockStep) -> None:
         self._book.restamp(step)
+
+    async def _settled(self) -> None:
+        """Wait until what the hub has committed by now is known here; where the store takes
+        nothing, as far as it is. What is begun for that goes on, also where nobody waits any more.
+        """
+        await self._loaded.wait()
+        if self._tasks and not self._hub.counters.paused:
+            await asyncio.wait({self._tasks.create_task(self._catch_up(), name="commander-asked")})
+
+    async def _catch_up(self) -> None:
+        async with self._applying:
+            if self._subscription and (items := self._subscription.take()):
+                await self._apply(items)
 
     async def _apply(self, items: list[Item]) -> None:
         """What became known at once is kept at once: a fleet that answers costs few commits."""
@@ -203,7 +227,7 @@ class Commander:
         distrusted: list[tuple[StoredMessage, ReplyPart]] = []
         for item in items:
             if isinstance(item, StoredMessage):
-                reply, boot = _answer(item)
+                reply, boot = answer_of(item)
                 command = self._book.asked(item.agent, reply.to) if reply else None
                 if reply is None or command is None:
                     if reply and not item.retained and reply.code in DISTRUST:
@@ -316,32 +340,8 @@ class Commander:
             if known is not None and known.open and not command.open:
                 key = (command.verb.value, command.state.value)
                 self.outcomes[key] = self.outcomes.get(key, 0) + 1
-            for observer in self._observers:
-                observer(command)
+        for observer in self._observers:
+            observer(commands)
 
     def _is_present(self, agent: str) -> bool:
         return self._hub.roster.verdict(agent) not in ABSENT
-
-
-def _concerns_commands(item: Item) -> bool:
-    """Replies, and signs that an agent may be back."""
-    if isinstance(item, StoredMessage):
-        status = item.kind is MessageKind.STATUS and not item.retained
-        return status and b'"reply"' in item.payload
-    return isinstance(item, StoredEvent) and item.event.fact in (Fact.BIRTH, Fact.VERDICT)
-
-
-class _Answer(Struct):
-    """What counts here of a status, which was judged when it was stored."""
-
-    reply: ReplyPart | None = None
-    boot: int | None = None
-
-
-_decode = Decoder(_Answer).decode
-
-
-def _answer(item: StoredMessage) -> tuple[ReplyPart | None, int | None]:
-    """The reply in a message, if there is one, and the session of who gave it."""
-    answer = _decode(item.payload)
-    return answer.reply, answer.boot

@@ -51,9 +51,8 @@ class FollowedCommander(Commander):
                 continue
             changed = [one for one in found if self._known.get(one.id) != one]
             self._known = {one.id: one for one in found}
-            for command in () if first else changed:
-                for observer in self._observers:
-                    observer(command)
+            for observer in self._observers if changed and not first else ():
+                observer(changed)
             first = False
 
 
@@ -73,5 +72,5 @@ class ToldCommands:
             "outcomes": [[verb, end, count] for (verb, end), count in outcomes],
         }
 
-    def _count(self, _: IssuedCommand) -> None:
+    def _count(self, _: list[IssuedCommand]) -> None:
         self._version += 1

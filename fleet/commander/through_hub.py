@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import json
 import threading
 import time
 import urllib.error
@@ -16,6 +15,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
+
+import orjson
 
 from fleet.commander.over_broker import AgentReply, CommandMessage
 from fleet.contract.messages import Status
@@ -171,7 +172,7 @@ class ThroughHub:
         reply = message.get("reply") or {}
         if reply.get("to") not in started:
             return None
-        status = self._reader.read(MessageKind.STATUS, json.dumps(message).encode())
+        status = self._reader.read(MessageKind.STATUS, orjson.dumps(message))
         if not isinstance(status, Status) or status.reply is None:
             return None
         if status.reply.code is ReplyCode.OTHER_SESSION:
@@ -196,7 +197,7 @@ def _events(read: Callable[[int], bytes]) -> Iterator[list[dict[str, Any]]]:
         if len(rest) > MAX_ANSWER:
             raise HubError("what answers is no hub", "an event without end", "FLEET_HUB=https://…")
         try:
-            events = [json.loads(data) for data in found if data]
+            events = [orjson.loads(data) for data in found if data]
         except (ValueError, RecursionError):
             what, why = "what answers is no hub", "an event that is not JSON"
             raise HubError(what, why, "FLEET_HUB=https://…") from None

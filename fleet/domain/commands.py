@@ -184,7 +184,10 @@ class CommandBook:
     def asked(self, agent: str, wire: str | None) -> IssuedCommand | None:
         """The command that a reply of `agent` to the message `wire` is about. The id alone proves
         nothing: only the agent that was asked may answer."""
-        return next((own for own in self.of_agent(agent) if own.wire == wire), None)
+        for own in self._by_agent.get(agent, {}).values():
+            if own.wire == wire:
+                return own
+        return None
 
     def waiting(self, agent: str, now: float) -> list[IssuedCommand]:
         """What to send to `agent` now that it is here, in order; expired ones are not."""

@@ -60,13 +60,20 @@ class Subscription:
     async def batches(self) -> AsyncIterator[list[Item]]:
         """All that waits, each time something does."""
         while True:
-            if self._items:
-                batch = list(self._items)
-                self._items.clear()
-                yield batch
+            await self.some()
+            yield self.take()
+
+    async def some(self) -> None:
+        """Wait until something waits."""
+        while not self._items:
             self._ready.clear()
-            if not self._items:
-                await self._ready.wait()
+            await self._ready.wait()
+
+    def take(self) -> list[Item]:
+        """All that waits."""
+        taken = list(self._items)
+        self._items.clear()
+        return taken
 
     def close(self) -> None:
         self._feed.drop(self)

@@ -97,9 +97,8 @@ class OpenTelemetry:
                 wait = FLUSH
                 backoff.good(time.monotonic())
 
-    def _note(self, command: IssuedCommand) -> None:
-        if command.ended is not None:
-            self._ended.append(command)
+    def _note(self, commands: list[IssuedCommand]) -> None:
+        self._ended += [command for command in commands if command.ended is not None]
 
     async def _send(self, work: Callable[[], bool]) -> None:
         """In a thread: a collector that hangs must not stop the hub. Its absence is said once."""

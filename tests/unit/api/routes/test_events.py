@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from fleet.api.event_stream import EventName, StreamEvent
+from fleet.api.event_stream import Gap, StreamEvent
 from fleet.api.routes.events import _stream
 from fleet.http.listeners import Listeners
 from fleet.http.revocations import Revocations
@@ -14,7 +14,7 @@ from fleet.tokens import Tokens
 
 async def endless() -> AsyncIterator[list[StreamEvent]]:
     while True:
-        yield [StreamEvent(1, EventName.FACT, "", None, dict)]
+        yield [StreamEvent(1, Gap(0))]
 
 
 async def test_of_many_asked_for_at_once_no_more_stay_open_than_one_bearer_may_have(
