@@ -12,6 +12,7 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -111,7 +112,10 @@ def measure(agents: int) -> dict[str, Any]:
 
     def scrape(changed: list[str]) -> bytes:
         exposition.touch(changed)
-        return exposition.render(lookup, NOW).encode()
+        exposition.refresh(lookup)
+        page = BytesIO()
+        exposition.write(page, NOW)
+        return page.getvalue()
 
     scrape(names)
     ours, theirs = parsed(scrape([]).decode()), parsed(generate_latest(registry).decode())

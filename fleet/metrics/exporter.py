@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
@@ -20,6 +21,8 @@ from fleet.store.records import StoredEvent, StoredMessage
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
+
+_END: Final = b"# EOF\n"
 
 BUCKETS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 20, 60)
 """Seconds of a command's round trip: a millisecond on a LAN, a minute for a busy agent."""
@@ -78,16 +81,17 @@ class Exporter:
         if unheard or self._unheard:  # no event tells of them
             self.look_at(unheard ^ self._unheard)
             self._unheard = set(unheard)
-        texts = self._exposition.texts(
-            lambda name: self._hub.roster.measured(name, now), now, openmetrics=openmetrics
-        )
-        agents = [text.encode() for text in texts]
+        self._exposition.refresh(lambda name: self._hub.roster.measured(name, now))
+        page = BytesIO()  # which hands out what was written, where joined parts are there twice
         if openmetrics:
-            own = bytes(
-                generate_openmetrics(self._registry)  # type: ignore[no-untyped-call]
-            ).removesuffix(b"# EOF\n")
-            return b"".join([own, *agents, b"# EOF\n"]), OPENMETRICS
-        return b"".join([generate_latest(self._registry), *agents]), CONTENT_TYPE_PLAIN_0_0_4
+            own = generate_openmetrics(self._registry)  # type: ignore[no-untyped-call]
+            page.write(bytes(own).removesuffix(_END))
+            self._exposition.write(page, now, openmetrics=True)
+            page.write(_END)
+            return page.getvalue(), OPENMETRICS
+        page.write(generate_latest(self._registry))
+        self._exposition.write(page, now)
+        return page.getvalue(), CONTENT_TYPE_PLAIN_0_0_4
 
 
 def _agent_of(item: Item) -> str:

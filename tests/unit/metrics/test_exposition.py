@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from io import BytesIO
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -13,12 +17,17 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from fleet.contract.quantise import gauge
 from fleet.contract.vocabulary import Check, Kind, State
 from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.verdict import Verdict
+from fleet.metrics import alike
 from fleet.metrics.agent_families import FAMILIES, KEPT_WHILE_DOWN, MAX_METRIC_NAMES
+from fleet.metrics.alike import AT_ONCE
 from fleet.metrics.exposition import Exposition
+from fleet.metrics.number_texts import number_text
 
+NOW = 1010.0
 HEARD = (Verdict.OK, Verdict.DEGRADED, Verdict.LATE)
 
 VIEW = AgentView(
@@ -53,15 +62,25 @@ def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     }
 
 
+def rendered(
+    exposition: Exposition, lookup: Callable[[str], AgentView], *, openmetrics: bool = False
+) -> str:
+    """What a scrape gets of all agents, 10 s after `VIEW` was heard."""
+    page = BytesIO()
+    exposition.refresh(lookup)
+    exposition.write(page, NOW, openmetrics=openmetrics)
+    return page.getvalue().decode()
+
+
 def exposition_of(*views: AgentView) -> Exposition:
     exposition = Exposition()
     exposition.touch(view.agent for view in views)
-    exposition.render({view.agent: view for view in views}.__getitem__, 1010.0)
+    rendered(exposition, {view.agent: view for view in views}.__getitem__)
     return exposition
 
 
 def test_every_fact_of_an_agent_is_read_back() -> None:
-    found = samples(exposition_of(VIEW).render(lambda _: VIEW, 1010.0))
+    found = samples(rendered(exposition_of(VIEW), lambda _: VIEW))
     agent = ("agent", "ada")
     assert found["fleet_agent_up", (agent,)] == 1
     assert found["fleet_agent_state", (agent, ("state", "ok"))] == 1
@@ -74,7 +93,7 @@ def test_every_fact_of_an_agent_is_read_back() -> None:
 
 
 def test_openmetrics_reads_it_too_and_sees_a_counter() -> None:
-    text = exposition_of(VIEW).render(lambda _: VIEW, 1010.0, openmetrics=True) + "# EOF\n"
+    text = rendered(exposition_of(VIEW), lambda _: VIEW, openmetrics=True) + "# EOF\n"
     types = {family.name: family.type for family in parse_openmetrics(text)}
     assert types["fleet_agent_metric_tokens_input"] == "counter"
     assert types["fleet_agent_metric_memory_bytes"] == "gauge"
@@ -82,7 +101,7 @@ def test_openmetrics_reads_it_too_and_sees_a_counter() -> None:
 
 def test_an_unknown_value_has_no_series_rather_than_an_invented_one() -> None:
     unknown = replace(VIEW, uptime=None, skew=None, last_seen=None)
-    names = {name for name, _ in samples(exposition_of(unknown).render(lambda _: unknown, 1010.0))}
+    names = {name for name, _ in samples(rendered(exposition_of(unknown), lambda _: unknown))}
     assert not names & {
         "fleet_agent_uptime_seconds",
         "fleet_agent_clock_skew_seconds",
@@ -94,7 +113,7 @@ def test_what_an_agent_no_longer_says_is_gone_from_the_next_scrape() -> None:
     exposition = exposition_of(VIEW)
     quiet = replace(VIEW, alerts=(), metrics={})
     exposition.touch(["ada"])
-    names = {name for name, _ in samples(exposition.render(lambda _: quiet, 1010.0))}
+    names = {name for name, _ in samples(rendered(exposition, lambda _: quiet))}
     assert "fleet_agent_metric_memory_bytes" not in names
 
 
@@ -102,7 +121,7 @@ def test_who_is_revoked_leaves_nothing_and_who_is_enrolled_has_a_state() -> None
     exposition = exposition_of(VIEW)
     exposition.touch(["ada"])  # by an event of after the revocation
     exposition.align({"bob"})
-    text = exposition.render(lambda name: replace(VIEW, agent=name), 1010.0)
+    text = rendered(exposition, lambda name: replace(VIEW, agent=name))
     assert "ada" not in text
     assert 'fleet_agent_state{agent="bob"' in text
 
@@ -112,18 +131,18 @@ def test_of_who_is_not_heard_no_measurement_stays(state: Verdict) -> None:
     exposition = exposition_of(VIEW)
     silent = replace(VIEW, state=state)
     exposition.touch(["ada"])
-    found = samples(exposition.render(lambda _: silent, 1010.0))
+    found = samples(rendered(exposition, lambda _: silent))
     assert {name for name, _ in found} == {family.name for family in KEPT_WHILE_DOWN}
     assert found["fleet_agent_up", (("agent", "ada"),)] == 0
     exposition.touch(["ada"])
-    back = samples(exposition.render(lambda _: VIEW, 1010.0))
+    back = samples(rendered(exposition, lambda _: VIEW))
     assert back["fleet_agent_metric_tokens_input_total", (("agent", "ada"),)] == 12
 
 
 @pytest.mark.parametrize("state", HEARD)
 def test_of_who_is_heard_every_measurement_is_there(state: Verdict) -> None:
     view = replace(VIEW, state=state)
-    names = {name for name, _ in samples(exposition_of(view).render(lambda _: view, 1010.0))}
+    names = {name for name, _ in samples(rendered(exposition_of(view), lambda _: view))}
     assert {family.name for family in FAMILIES} <= names
 
 
@@ -140,7 +159,7 @@ def test_the_names_of_metrics_of_who_is_gone_are_free_again() -> None:
     exposition.align(kept.keys())
     newcomer = replace(VIEW, agent="new", metrics={f"n{i}": 1.0 for i in range(32)} | {"x": 1.0})
     exposition.touch(["new"])
-    text = exposition.render({**kept, "new": newcomer}.__getitem__, 1010.0)
+    text = rendered(exposition, {**kept, "new": newcomer}.__getitem__)
     assert "fleet_agent_metric_n31{" in text
     assert 'fleet_agent_metric_shared{agent="a0"} 1' in text
     assert "_a5_" not in text
@@ -153,13 +172,13 @@ def test_whoever_is_like_an_agent_that_had_no_place_has_the_place_that_is_free_n
     for number in range(7):
         view = replace(VIEW, agent=f"a{number}", metrics={f"m{number}_{i}": 1.0 for i in range(32)})
         exposition.touch([view.agent])
-        exposition.render({view.agent: view}.__getitem__, 1010.0)
+        rendered(exposition, {view.agent: view}.__getitem__)
     assert exposition.metric_names_refused == 7 * 32 - MAX_METRIC_NAMES
     exposition.align({"a6"})
     views = {"a6": view, "twin": replace(view, agent="twin")}
     for name in ("twin", "a6"):
         exposition.touch([name])
-        text = exposition.render(views.__getitem__, 1010.0)
+        text = rendered(exposition, views.__getitem__)
         assert sum(line.startswith("fleet_agent_metric_m6_") and name in line
                    for line in text.splitlines()) == 32  # fmt: skip
 
@@ -171,7 +190,7 @@ def test_agents_cannot_invent_families_without_bound() -> None:
     ]
     exposition = exposition_of(*views)
     lookup = {view.agent: view for view in views}.__getitem__
-    text = exposition.render(lookup, 1010.0)
+    text = rendered(exposition, lookup)
     assert text.count("# TYPE fleet_agent_metric_") == MAX_METRIC_NAMES
     assert exposition.metric_names_refused == 20 * 32 - MAX_METRIC_NAMES
 
@@ -180,7 +199,7 @@ def test_a_name_that_another_one_rules_out_is_refused_and_openmetrics_still_pars
     sly = {"x": 1.0, "x_total": 2.0, "x_created": 3.0, "y_total": 4.0, "y": 5.0, "z": 6.0}
     view = replace(VIEW, metrics=sly)
     exposition = exposition_of(view)
-    text = exposition.render(lambda _: view, 1010.0, openmetrics=True) + "# EOF\n"
+    text = rendered(exposition, lambda _: view, openmetrics=True) + "# EOF\n"
     names = {family.name.rpartition("metric_")[2] for family in parse_openmetrics(text)}
     assert names & {"x", "y", "z"} == {"x", "y", "z"}
     assert exposition.metric_names_refused == 2
@@ -188,48 +207,97 @@ def test_a_name_that_another_one_rules_out_is_refused_and_openmetrics_still_pars
 
 def test_a_scrape_does_not_show_what_a_refused_name_holds() -> None:
     view = replace(VIEW, metrics={"x": 1.0, "x_total": 2.0})
-    text = exposition_of(view).render(lambda _: view, 1010.0)
+    text = rendered(exposition_of(view), lambda _: view)
     assert "x_total" not in text
 
 
 def test_a_gauge_has_three_digits_and_a_counter_or_a_moment_all_of_them() -> None:
     exact = {"load": 0.123456789, "tokens_total": 123_456_789.0, "at_timestamp_seconds": 1.8e9 + 7}
     view = replace(VIEW, metrics=exact)
-    text = exposition_of(view).render(lambda _: view, 1010.0)
+    text = rendered(exposition_of(view), lambda _: view)
     values = {line.partition("{")[0]: line.split()[-1] for line in text.splitlines()}
     assert values["fleet_agent_metric_load"] == "0.123"
     assert values["fleet_agent_metric_tokens_total"] == "123456789"
     assert values["fleet_agent_metric_at_timestamp_seconds"] == "1800000007"
 
 
-OTHERS = st.builds(
-    replace,
-    st.just(VIEW),
-    state=st.sampled_from(list(Verdict)),
-    last_seen=st.sampled_from([None, 990.5, 1000.0]),
-    uptime=st.sampled_from([None, 5.0, 0.25]),
-    skew=st.sampled_from([None, -0.25, 3600.0]),
-    missing=st.sampled_from([None, 0, 7]),
-    planes=st.sampled_from([{}, VIEW.planes, {"disk": PlaneView(Check.PASS, 1.0)}]),
-    metrics=st.dictionaries(
-        st.sampled_from(["load", "tokens_total", "at_timestamp_seconds"]),
-        st.sampled_from([0.0, 0.123456789, 1e-05, 123_456_789.0, 1.8e9 + 7]),
-    ),
+DISK, WORK = {"disk": PlaneView(Check.PASS, 1.0)}, {"work": PlaneView(Check.FAIL, 2.0)}
+VARIANTS: dict[str, list[Any]] = {
+    "state": list(Verdict),
+    "kind": [None, Kind.HERMES],
+    "versions": [None, {}, {"agent": "1", "sidecar": "2"}, {"sidecar": "2", "agent": "1"}],
+    "interval": [600.0, 0.5],
+    "last_seen": [None, 990.5],
+    "uptime": [None, 5.0, 0.25],
+    "skew": [None, 0.0, -0.0, 3600.0],
+    "missing": [None, 7],
+    "planes": [{}, DISK, DISK | WORK, WORK | DISK],
+    "metrics": [
+        {},
+        *({"load": load, "tokens_total": 4e8 + 1} for load in (0.0, 0.123456789, 1e-05, 1e17)),
+        {"tokens_total": 4e8 + 2, "load": 1.0},
+        {"tokens": 5.0, "tokens_total": 6.0, "at_timestamp_seconds": 1.8e9 + 7},
+    ],
+}
+CHANGES = st.sampled_from([(name, one) for name, values in VARIANTS.items() for one in values])
+OTHERS = st.lists(CHANGES, max_size=3).map(lambda changes: replace(VIEW, **dict(changes)))
+"""Agents of which most differ in a thing or two, as those of a fleet do."""
+
+
+def line_by_line(view: AgentView, metrics: Iterable[str]) -> Iterator[str]:
+    """The lines of an agent, each written by itself; `metrics` are those that have a place."""
+
+    def line(name: str, value: str | float | None, **labels: str) -> str:
+        text = ",".join(f'{key}="{word}"' for key, word in {"agent": view.agent, **labels}.items())
+        return f"fleet_agent_{name}{{{text}}} {value}"
+
+    said = {"version": "agent", "sidecar": "sidecar", "runtime": "runtime"}
+    versions = {label: (view.versions or {}).get(key, "unknown") for label, key in said.items()}
+    yield line("up", int(view.state in HEARD))
+    yield line("state", 1, state=view.state.value)
+    yield line("info", 1, kind=view.kind or "unknown", **versions)
+    yield line("interval_seconds", number_text(view.interval))
+    if view.last_seen is not None:
+        yield line("heartbeat_age_seconds", f"{NOW - view.last_seen:.3f}")
+    if view.state not in HEARD:
+        return
+    yield line("missing_messages", view.missing or 0)
+    if view.uptime is not None:
+        yield line("uptime_seconds", number_text(view.uptime))
+    if view.skew is not None:
+        yield line("clock_skew_seconds", f"{view.skew:.3f}")
+    for plane, check in view.checks.items():
+        yield line("check", 1, plane=plane, result=check.value)
+    for name in view.metrics.keys() & metrics:
+        value = view.metrics[name]
+        exact = name.endswith(("_total", "_seconds"))
+        yield line(f"metric_{name}", number_text(value if exact else gauge(value)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.lists(OTHERS, min_size=1, max_size=9), max_size=4),
+    st.sampled_from([1, 2, 3, AT_ONCE]),
 )
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(OTHERS, min_size=1, max_size=6), max_size=4))
-def test_agents_rendered_together_are_as_each_alone(scrapes: list[list[AgentView]]) -> None:
-    together, alone = Exposition(), Exposition()
+def test_what_is_written_together_is_as_line_by_line(
+    scrapes: list[list[AgentView]], at_once: int
+) -> None:
+    exposition, known = Exposition(), dict[str, AgentView]()
+    places: set[str] = set()
     for views in scrapes:
         named = {f"agent-{n}": replace(one, agent=f"agent-{n}") for n, one in enumerate(views)}
-        for name in sorted(named):
-            alone.touch([name])
-            alone.render(named.__getitem__, 1010.0)
-        together.touch(named)
-        whole = together.render(named.__getitem__, 1010.0).splitlines()
-        assert sorted(whole) == sorted(alone.render(named.__getitem__, 1010.0).splitlines())
+        known |= named
+        exposition.touch(named)
+        with patch.object(alike, "AT_ONCE", at_once):
+            text = rendered(exposition, known.__getitem__)
+        for view in named.values():
+            for name in view.metrics if view.state in HEARD else ():
+                rival = {"tokens": "tokens_total", "tokens_total": "tokens"}.get(name)
+                places |= {name} - ({name} if rival in places else set())
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
+        assert sorted(lines) == sorted(
+            line for view in known.values() for line in line_by_line(view, places)
+        )
 
 
 def test_of_an_agent_numbers_are_kept_and_no_text() -> None:
@@ -240,5 +308,5 @@ def test_of_an_agent_numbers_are_kept_and_no_text() -> None:
     exposition = exposition_of(*views.values())
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(exposition.render(views.__getitem__, 1010.0)) > 500 * agents
+    assert len(rendered(exposition, views.__getitem__)) > 500 * agents
     assert kept < 400 * agents
