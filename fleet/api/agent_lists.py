@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from fleet.api.agent_query import AgentPage, AgentQuery, choose, narrowed
 from fleet.api.backend import JsonObject
-from fleet.api.cooperative import SLICE, in_slices
+from fleet.api.cooperative import SLICE, as_json, in_slices
 from fleet.contract.vocabulary import Severity
-from fleet.domain.agent_view import AgentView, worst_first
+from fleet.domain.agent_view import AgentView
 from fleet.domain.problems import HUB as THE_HUB
 from fleet.domain.problems import Problem, described, in_order, problems_of
 from fleet.domain.tally import EVERY, Found, Tally
@@ -44,10 +45,21 @@ class Shown(NamedTuple):
     alone: bool = False
 
 
+class Row(NamedTuple):
+    """An agent on a list.
+
+    Attributes:
+        text: what is told of it, as JSON: of 100,000 a tenth of what the same takes as objects.
+    """
+
+    name: str
+    text: bytes
+
+
 class Lists(Protocol):
     """What a hub tells of agents and alerts; nobody who asks need know of how many sites."""
 
-    async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], AgentPage]: ...
+    async def agents(self, wanted: AgentQuery) -> tuple[list[Row], AgentPage]: ...
 
     async def problems(self, limit: int | None, site: str | None = None) -> list[JsonObject]: ...
 
@@ -83,6 +95,7 @@ class AgentLists:
         self.hub = hub
         self.lost = False
         self.hub_speaks = True
+        self._long_list = asyncio.Lock()
 
     def choose(self, wanted: AgentQuery, hidden: Callable[[str], bool] | None = None) -> AgentPage:
         """`hidden`: names that are not told.
@@ -92,16 +105,27 @@ class AgentLists:
         """
         return choose(self.hub.roster, wanted, Verdict.UNKNOWN if self.lost else None, hidden)
 
-    async def rows(self, names: Sequence[str], *, brief: bool) -> list[JsonObject]:
-        roster, now = self.hub.roster, self.hub.committer.now()
+    async def rows(self, names: Sequence[str], *, brief: bool) -> list[Row]:
+        """Long lists are made one after the other: who does not wait for his asks again, and a
+        fleet of 100,000 would be in memory as often as it was asked for."""
         if brief:
-            state = Verdict.UNKNOWN if self.lost else None
-            of = {"site": site} if (site := self.hub.settings.site) else {}
-            return [{"agent": n, "state": (state or roster.verdict(n)).value, **of} for n in names]
-        views = await in_slices(names, lambda name: self._view(name, now))
-        return await in_slices(worst_first(views), described)
+            return await in_slices(names, self._brief)
+        async with self._long_list if len(names) > SLICE else contextlib.nullcontext():
+            now = self.hub.committer.now()
+            found = await in_slices(names, lambda name: self._row(name, now))
+        return [row for _, _, row in sorted(found)]
 
-    async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], AgentPage]:
+    def _brief(self, name: str) -> Row:
+        state = Verdict.UNKNOWN if self.lost else self.hub.roster.verdict(name)
+        of = {"site": site} if (site := self.hub.settings.site) else {}
+        return Row(name, as_json({"agent": name, "state": state.value, **of}))
+
+    def _row(self, name: str, now: float) -> tuple[int, str, Row]:
+        """Behind its place among others."""
+        view = self._view(name, now)
+        return -badness(view.state), name, Row(name, as_json(described(view)))
+
+    async def agents(self, wanted: AgentQuery) -> tuple[list[Row], AgentPage]:
         page = self.choose(wanted)
         return await self.rows(page.names, brief=wanted.brief), page
 
@@ -192,7 +216,7 @@ class SiteLists:
         self._own = own
         self._others = others
 
-    async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], AgentPage]:
+    async def agents(self, wanted: AgentQuery) -> tuple[list[Row], AgentPage]:
         reach = None if wanted.limit is None else wanted.offset + wanted.limit
         each = replace(wanted, offset=0, limit=reach)
         of = self._of(wanted)
@@ -205,11 +229,11 @@ class SiteLists:
         )
         rest = islice(places, wanted.offset, None)
         chosen = list(islice(rest, wanted.limit))
-        rows: dict[tuple[int, str], JsonObject] = {}
+        rows: dict[tuple[int, str], Row] = {}
         for number, (one, _) in enumerate(parts):
             names = [name for _, name, of in chosen if of == number]
             for row in await one.rows(names, brief=wanted.brief):
-                rows[number, row["agent"]] = row
+                rows[number, row.name] = row
         more = next(rest, None) is not None or any(page.next for _, page in parts)
         counts: Counter[str] = Counter()
         for _, page in parts:

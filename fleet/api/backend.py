@@ -92,9 +92,9 @@ class Backend(Protocol):
         """`{"ready": bool, …}`: link to the broker, store writable."""
         ...
 
-    async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], JsonObject]:
-        """Agents, worst first, and what is known about the list: `next`, `total`, `counts`,
-        `listed`.
+    async def agents(self, wanted: AgentQuery) -> tuple[list[bytes], JsonObject]:
+        """Agents as JSON texts, worst first, and what is known about the list: `next`, `total`,
+        `counts`, `listed`.
 
         The loop has its turns meanwhile, however many they are.
 

@@ -95,9 +95,9 @@ class HubBackend:
         state = {"broker": counters.link_up, "store": not counters.paused}
         return {"ready": all(state.values()), **state}
 
-    async def agents(self, wanted: AgentQuery) -> tuple[list[JsonObject], JsonObject]:
+    async def agents(self, wanted: AgentQuery) -> tuple[list[bytes], JsonObject]:
         rows, page = await self.lists.agents(wanted)
-        return rows, {
+        return [row.text for row in rows], {
             "next": page.next,
             "total": page.total,
             "counts": page.counts,

@@ -99,8 +99,7 @@ async def agents(
     """
     wanted = replace(narrowed, cursor=cursor, offset=offset, limit=limit, brief=brief, site=site)
     with _own_cursor():
-        listed, about = await hub.agents(wanted)
-    rows = await in_slices(listed, as_json)
+        rows, about = await hub.agents(wanted)
     if found:
         wrong, about["found"] = await hub.found(wanted)
     else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -149,7 +150,11 @@ async def ask(played: Sequence[Scene], folder: Path) -> dict[str, Any]:
     about |= {"role": "leader"}
     alerts, _ = await backend.alerts(AlertQuery())
     told = {
-        "/v1/agents": {"agents": rows, "problems": await backend.problems(None), **about},
+        "/v1/agents": {
+            "agents": [json.loads(row) for row in rows],
+            "problems": await backend.problems(None),
+            **about,
+        },
         "/v1/alerts": {"alerts": alerts, **backend.silences()},
         "/v1/stats": backend.stats(),
     }
