@@ -13,12 +13,16 @@ SHELL: Final = (
     " and checks the call."
 )
 DURABLE: Final = (
-    "The floor is bare paho and one commit on this disk, which the next command to the same sidecar"
-    " waits for. It answers first, then makes the command's id and its reply durable in one commit,"
-    " and only then acknowledges the command; the rest is Python. By cProfile of the sidecar's one"
-    " thread more than a quarter of a command is paho, which reads and writes four packets for it,"
-    " an eighth the status that is the answer, a tenth the commit, a fifteenth the line in the log"
-    " after it, a twenty-fifth the judges, and most of the rest the loop's two turns."
+    "The floor is the same two messages with our bus in paho's place on the asking side alone. A"
+    " sidecar answers first; its commit waits for 10 ms without a message and keeps up to 16"
+    " answers and their ids, and only then are the commands acknowledged. So no command waits for"
+    " the disk, and what is left is Python: in one process with nothing beside it 0.22 ms of CPU"
+    " from a command's arrival until its answer has left, where bare paho takes 0.1. A third of it"
+    " is paho, which reads one packet and writes one, a third the status that is the answer, made,"
+    " judged and encoded, a fifth the command, judged and queued. The broker's acknowledgement of"
+    " the answer is read after it, 0.1 ms on a core that whoever is asked next could use. With"
+    " 10 ms between two commands, as ten sidecars asked in turn have them, caches are cold and all"
+    " of it takes twice as long. What would change it: a link without Python."
 )
 INTAKE: Final = (
     "The floor is the same link with nothing behind it, which only acknowledges. The rest is what"
