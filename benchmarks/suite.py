@@ -44,6 +44,7 @@ SIZES: Final[Mapping[str, Sizes]] = {
     "commands": Sizes("20 1000", "2 50"),
     "exposition": Sizes("1000 10000 100000", "1000"),
     "fleet_sim": Sizes("100 1000 10000", "100 --seconds 3"),
+    "fleet_status": Sizes("100000", "1000", limit=900),
     "forecast": Sizes("0 0.2 0.5", "0.2", limit=600),
     "forecast_cost": Sizes("200", "10"),
     "history": Sizes("10000000", "100000", limit=600),
