@@ -164,6 +164,12 @@ class AgentRecord:
         whole = seen is not None and seen.low == seen.settled == 0 and not seen.holes
         self._sequence = seen.high if seen is not None and whole else seen
 
+    @property
+    def missing(self) -> int:
+        """What `sequence` says is missing; where nothing is, none is made to say so."""
+        seen = self._sequence
+        return seen.missing if isinstance(seen, Sequence) else 0
+
     def accept_next(self, seq: int) -> bool:
         """Enter `seq` if it is simply the next one."""
         seen = self._sequence

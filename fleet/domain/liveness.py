@@ -7,7 +7,7 @@ from typing import Final
 
 from fleet.contract.limits import JITTER_ALLOWANCE, LATE_AFTER, STALE_AFTER
 from fleet.contract.vocabulary import Check, HubAlertCode, Plane, State
-from fleet.domain.verdict import VERDICT_OF_STATE, Verdict, worst
+from fleet.domain.verdict import VERDICT_OF_STATE, Verdict, worse
 
 JITTER_SHARE: Final = 0.5
 """Of an interval, at most: at a 1 s interval two whole seconds would hide two beats."""
@@ -63,7 +63,7 @@ def verdict(*, present: Verdict, healthy: Verdict, enrolled: bool) -> Verdict:
     """The worst of both; who is not enrolled is a ghost, however well it says it is."""
     if not enrolled:
         return Verdict.GHOST
-    return present if present is Verdict.UNKNOWN else worst((present, healthy))
+    return present if present is Verdict.UNKNOWN else worse(present, healthy)
 
 
 _ALIVE: Final = (Plane.ENDPOINT, Plane.WORK)

@@ -5,12 +5,18 @@ The verdict and the codes are handed in: the roster judges, this only shows.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Final
+
 from fleet.domain.agent_record import SINCE, UPTIME, AgentRecord, digest_text
 from fleet.domain.agent_view import AgentView, PlaneView
 from fleet.domain.enrolment import Enrolment
 from fleet.domain.hub_alerts import severity_in
 from fleet.domain.measured import Measured
 from fleet.domain.verdict import Verdict
+
+_DISTINCT: Final = 1_024
+"""Versions remembered: a fleet has some dozens."""
 
 
 def view_of(
@@ -68,17 +74,17 @@ def measured_of(
     skew: float | None,
 ) -> Measured:
     """What `view_of` says, as far as a scrape shows it."""
-    profile, seen = record.profile, record.sequence
+    profile = record.profile
     return Measured(
         record.name,
         verdict,
         record.heard_at,
         interval,
         profile.kind or enrolment.kind,
-        _versions(profile.versions) if profile.versions else None,
+        _shared_versions(profile.versions) if profile.versions else None,
         record.number(UPTIME),
         skew,
-        seen.missing if seen else 0,
+        record.missing,
         record.reported.checks,
         record.metrics,
     )
@@ -91,3 +97,7 @@ def _age(at: float | None, now: float) -> float | None:
 def _versions(values: tuple[str | None, str | None, str | None]) -> dict[str, str]:
     names = ("agent", "sidecar", "runtime")
     return {name: value for name, value in zip(names, values, strict=True) if value is not None}
+
+
+_shared_versions = lru_cache(_DISTINCT)(_versions)
+"""The same, one for all who say it: a scrape asks of everyone, and changes nothing in it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from fleet.contract.vocabulary import State, Word
@@ -46,6 +45,6 @@ def badness(verdict: Verdict) -> int:
     return _BADNESS[verdict]
 
 
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The worst of `verdicts`, ok if there is none."""
-    return max(verdicts, key=badness, default=Verdict.OK)
+def worse(one: Verdict, other: Verdict) -> Verdict:
+    """The worse of both; `one` where they are as bad."""
+    return other if _BADNESS[other] > _BADNESS[one] else one
