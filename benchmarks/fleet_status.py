@@ -100,7 +100,7 @@ def fleet(agents: int, each: int, folder: Path, broker: Mosquitto) -> dict[str, 
         time.sleep(5.0)  # it judges everybody once when it has caught up
         return {name: measured(hub, words) for name, words in COMMANDS.items()}
     finally:
-        hub.stop()
+        hub.kill()  # it has nothing to keep
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ class Examination:
         self._now = now
         lasting = [one for one in committer.book.silences.values() if one.until > now]
         self._of_many = tuple(one for one in lasting if one.scope or not one.agent)
+        self._are_silences = bool(lasting)
         self._of_one: dict[str, list[Silence]] = {}
         for silence in lasting:
             if not silence.scope and silence.agent:
@@ -50,7 +51,7 @@ class Examination:
             codes,
             id(reported),
             tuple((code, a.severity, a.flapping) for code, a in standing.items()),
-            tuple(silence.id for silence in self._holding(name)),
+            tuple(silence.id for silence in self._holding(name)) if self._are_silences else (),
         )
         known = self._known.get(key)
         if known is None:
