@@ -120,7 +120,7 @@ def create_app(
 
 async def build_routes(app: FastAPI, pause: float = PAUSE) -> None:
     """Build what FastAPI builds when a route is first looked for, a router at a time: all together
-    take a quarter of a second, in which a hub hears nothing. Meanwhile who asks is served."""
+    take a tenth of a second, in which a hub hears nothing. Meanwhile who asks is served."""
     nowhere = {"type": "http", "method": "GET", "path": "/-", "headers": [], "app": app}
     for route in app.routes:
         route.matches(dict(nowhere))
