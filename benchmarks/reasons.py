@@ -35,12 +35,15 @@ INTAKE: Final = (
 )
 BROADCAST: Final = (
     "Floor: the bare client that only counts replies, on the same two cores as the broker and the"
-    " simulated agents. Ours judges each answer; through the hub each is also stored, receipted,"
-    " the end of a command, and told to the caller by its event stream. By `py-spy` of a hub at"
-    " work, a third of its CPU is receipts, which go out after the answers as long as those take"
-    " no more than 2 s, a quarter to judge and enter an answer and a beat, an eighth to read the"
-    " link, a tenth the command's record and a tenth the caller's stream and its events. Fewer"
-    " packets would need one receipt for many agents, which the contract does not have."
+    " simulated agents: what counts is the CPU of all of them until the last answer is seen. Ours"
+    " judges each answer; through the hub each is also stored, the end of a command, and told to"
+    " the caller by its event stream. By CPU samples of a hub at work until then, nearly half is"
+    " to judge and enter an answer and a beat, a tenth threads beside its loop, the store's writer"
+    " most of all, a sixteenth each to read the link and to end the commands, a tenth to take the"
+    " command and to tell the caller. Receipts and most ends of commands come later, as long as"
+    " the answers take no more than 2 s. The first broadcast after a start is the slowest: what"
+    " comes after it is let in with fewer looks. Fewer packets would need one receipt for many"
+    " agents, which the contract does not have."
 )
 REST: Final = (
     "Floor: a Python process that only keeps a paho connection takes 0.6 CPU seconds an hour. The"
