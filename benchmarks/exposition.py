@@ -111,7 +111,7 @@ def measure(agents: int) -> dict[str, Any]:
     exposition = Exposition()
 
     def scrape(changed: list[str]) -> bytes:
-        exposition.touch(changed)
+        exposition.look_at(changed)
         exposition.refresh(lookup)
         page = BytesIO()
         exposition.write(page, NOW)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fleet.api.agent_query import AgentPage, AgentQuery, choose, narrowed
 from fleet.api.backend import JsonObject
@@ -26,10 +26,6 @@ from fleet.store.sites import SUBJECT
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
-
-
-MANY: Final = 500
-"""Agents that are counted between two turns of the loop: some 5 ms."""
 
 
 class Shown(NamedTuple):
@@ -176,12 +172,13 @@ class AgentLists:
             suspects += doubtful
             among = set(doubtful)
             tally.add_alike([name for name in names if name not in among], state)
-        for start in range(0, len(suspects), MANY):
-            for name in suspects[start : start + MANY]:
-                facts = examination.facts(name)
-                if not wanted.states or facts.state in wanted.states:
-                    tally.add(name, facts, site=site)
-            await asyncio.sleep(0)
+
+        def add(name: str) -> None:
+            facts = examination.facts(name)
+            if not wanted.states or facts.state in wanted.states:
+                tally.add(name, facts, site=site)
+
+        await in_slices(suspects, add)
 
     def of_hubs(self) -> list[JsonObject]:
         own = self.hub.read_model.own_problems()

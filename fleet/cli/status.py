@@ -122,7 +122,7 @@ def print_page(page: FleetPage, *, wide: bool, of: str = "") -> None:
         severity = paint(problem.severity.value, f"{problem.severity.value:<8}")
         say(f"{severity}  {problem}")
     if page.more_problems:
-        say(f"… and {page.more_problems} more problems")
+        say(f"… and {_more_of(page.more_problems, 'problem')}")
     if page.views and problems:
         click.echo()
     if page.views:
@@ -135,8 +135,12 @@ def print_page(page: FleetPage, *, wide: bool, of: str = "") -> None:
     more = page.more_agents
     if more:
         states = ", ".join(f"{count} {state.value}" for state, count in more.items())
-        say(f"… and {sum(more.values())} more agents: {states}")
+        say(f"… and {_more_of(sum(more.values()), 'agent')}: {states}")
         note("Try: fleet status -o jsonl for all of them; --state, --group or --label for some")
+
+
+def _more_of(count: int, what: str) -> str:
+    return f"{count} more {what}" if count == 1 else f"{count} more {what}s"
 
 
 def _table(views: Sequence[AgentView], *, wide: bool) -> str:

@@ -50,24 +50,24 @@ class Exporter:
     async def run(self) -> None:
         subscription = self._hub.feed.subscribe()
         try:
-            self._exposition.touch(self._hub.roster.names())
+            self._exposition.look_at(self._hub.roster.names())
             lost = 0
             async for items in subscription.batches():
                 # An event may name somebody who was revoked, or whom nobody ever heard.
-                self._exposition.touch(filter(self._hub.roster.knows, map(_agent_of, items)))
+                self._exposition.look_at(filter(self._hub.roster.knows, map(_agent_of, items)))
                 if subscription.lost > lost:  # whoever changed in what is missing looks unchanged
                     lost = subscription.lost
-                    self._exposition.touch(self._hub.roster.names())
+                    self._exposition.look_at(self._hub.roster.names())
         finally:
             subscription.close()
 
     def look_again(self) -> None:
         """Anybody may have changed."""
-        self._exposition.touch(self._hub.roster.names())
+        self._exposition.look_at(self._hub.roster.names())
 
     def look_at(self, names: Iterable[str]) -> None:
         """These may have changed, and no stored message says so."""
-        self._exposition.touch(filter(self._hub.roster.knows, names))
+        self._exposition.look_at(filter(self._hub.roster.knows, names))
 
     def expose(self, accept: str) -> tuple[bytes, str]:
         """(body, content type); OpenMetrics where the scraper asks for it."""

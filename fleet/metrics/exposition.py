@@ -19,7 +19,7 @@ Lookup = Callable[[str], Shown]
 class Exposition:
     """Every agent's numbers, and the text of all series.
 
-    `touch` is called with the name of each agent that changed, `align` with all that there are.
+    `look_at` is called with the name of each agent that changed, `align` with all that there are.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Exposition:
         self._dirty: dict[str, None] = {}
         self.metric_names_refused = 0
 
-    def touch(self, names: Iterable[str]) -> None:
+    def look_at(self, names: Iterable[str]) -> None:
         """These agents changed since the last scrape."""
         self._dirty.update(dict.fromkeys(names))
 
@@ -44,7 +44,7 @@ class Exposition:
         if gone:
             self._release_names()
         self._dirty = {name: None for name in self._dirty if name in names}
-        self.touch(names - self._of_agent.keys())
+        self.look_at(names - self._of_agent.keys())
 
     def _leave(self, name: str, alike: Alike) -> None:
         del alike.rows[name]

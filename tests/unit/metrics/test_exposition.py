@@ -74,7 +74,7 @@ def rendered(
 
 def exposition_of(*views: AgentView) -> Exposition:
     exposition = Exposition()
-    exposition.touch(view.agent for view in views)
+    exposition.look_at(view.agent for view in views)
     rendered(exposition, {view.agent: view for view in views}.__getitem__)
     return exposition
 
@@ -112,14 +112,14 @@ def test_an_unknown_value_has_no_series_rather_than_an_invented_one() -> None:
 def test_what_an_agent_no_longer_says_is_gone_from_the_next_scrape() -> None:
     exposition = exposition_of(VIEW)
     quiet = replace(VIEW, alerts=(), metrics={})
-    exposition.touch(["ada"])
+    exposition.look_at(["ada"])
     names = {name for name, _ in samples(rendered(exposition, lambda _: quiet))}
     assert "fleet_agent_metric_memory_bytes" not in names
 
 
 def test_who_is_revoked_leaves_nothing_and_who_is_enrolled_has_a_state() -> None:
     exposition = exposition_of(VIEW)
-    exposition.touch(["ada"])  # by an event of after the revocation
+    exposition.look_at(["ada"])  # by an event of after the revocation
     exposition.align({"bob"})
     text = rendered(exposition, lambda name: replace(VIEW, agent=name))
     assert "ada" not in text
@@ -130,11 +130,11 @@ def test_who_is_revoked_leaves_nothing_and_who_is_enrolled_has_a_state() -> None
 def test_of_who_is_not_heard_no_measurement_stays(state: Verdict) -> None:
     exposition = exposition_of(VIEW)
     silent = replace(VIEW, state=state)
-    exposition.touch(["ada"])
+    exposition.look_at(["ada"])
     found = samples(rendered(exposition, lambda _: silent))
     assert {name for name, _ in found} == {family.name for family in KEPT_WHILE_DOWN}
     assert found["fleet_agent_up", (("agent", "ada"),)] == 0
-    exposition.touch(["ada"])
+    exposition.look_at(["ada"])
     back = samples(rendered(exposition, lambda _: VIEW))
     assert back["fleet_agent_metric_tokens_input_total", (("agent", "ada"),)] == 12
 
@@ -158,7 +158,7 @@ def test_the_names_of_metrics_of_who_is_gone_are_free_again() -> None:
     kept = {name: views[name] for name in ("a0", "a1")}
     exposition.align(kept.keys())
     newcomer = replace(VIEW, agent="new", metrics={f"n{i}": 1.0 for i in range(32)} | {"x": 1.0})
-    exposition.touch(["new"])
+    exposition.look_at(["new"])
     text = rendered(exposition, {**kept, "new": newcomer}.__getitem__)
     assert "fleet_agent_metric_n31{" in text
     assert 'fleet_agent_metric_shared{agent="a0"} 1' in text
@@ -171,13 +171,13 @@ def test_whoever_is_like_an_agent_that_had_no_place_has_the_place_that_is_free_n
     exposition = Exposition()
     for number in range(7):
         view = replace(VIEW, agent=f"a{number}", metrics={f"m{number}_{i}": 1.0 for i in range(32)})
-        exposition.touch([view.agent])
+        exposition.look_at([view.agent])
         rendered(exposition, {view.agent: view}.__getitem__)
     assert exposition.metric_names_refused == 7 * 32 - MAX_METRIC_NAMES
     exposition.align({"a6"})
     views = {"a6": view, "twin": replace(view, agent="twin")}
     for name in ("twin", "a6"):
-        exposition.touch([name])
+        exposition.look_at([name])
         text = rendered(exposition, views.__getitem__)
         assert sum(line.startswith("fleet_agent_metric_m6_") and name in line
                    for line in text.splitlines()) == 32  # fmt: skip
@@ -287,7 +287,7 @@ def test_what_is_written_together_is_as_line_by_line(
     for views in scrapes:
         named = {f"agent-{n}": replace(one, agent=f"agent-{n}") for n, one in enumerate(views)}
         known |= named
-        exposition.touch(named)
+        exposition.look_at(named)
         with patch.object(alike, "AT_ONCE", at_once):
             text = rendered(exposition, known.__getitem__)
         for view in named.values():
