@@ -55,6 +55,9 @@ class PlainClient(mqtt.Client):
         return code
 
     def _handle_publish(self) -> MQTTErrorCode:
+        if self._in_packet["command"] & _QOS not in (0, _QOS_1):
+            # Nobody asks for more, and paho keeps what comes so until the broker takes it back.
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
         five = self._protocol == MQTTProtocolVersion.MQTTv5
         message = plain_message(self._in_packet["command"], self._in_packet["packet"], five=five)
         if message is None or self.on_message is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -91,7 +89,6 @@ class AgentLists:
         self.hub = hub
         self.lost = False
         self.hub_speaks = True
-        self._long_list = asyncio.Lock()
 
     def choose(self, wanted: AgentQuery, hidden: Callable[[str], bool] | None = None) -> AgentPage:
         """`hidden`: names that are not told.
@@ -102,13 +99,10 @@ class AgentLists:
         return choose(self.hub.roster, wanted, Verdict.UNKNOWN if self.lost else None, hidden)
 
     async def rows(self, names: Sequence[str], *, brief: bool) -> list[Row]:
-        """Long lists are made one after the other: who does not wait for his asks again, and a
-        fleet of 100,000 would be in memory as often as it was asked for."""
         if brief:
             return await in_slices(names, self._brief)
-        async with self._long_list if len(names) > SLICE else contextlib.nullcontext():
-            now = self.hub.committer.now()
-            found = await in_slices(names, lambda name: self._row(name, now))
+        now = self.hub.committer.now()
+        found = await in_slices(names, lambda name: self._row(name, now))
         return [row for _, _, row in sorted(found)]
 
     def _brief(self, name: str) -> Row:

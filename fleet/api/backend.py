@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -86,7 +87,14 @@ class UnknownCodeError(ValueError):
 
 
 class Backend(Protocol):
-    """The hub, seen from HTTP. Every returned object is ready for JSON."""
+    """The hub, seen from HTTP. Every returned object is ready for JSON.
+
+    Attributes:
+        about_everybody: held while an answer about everybody is made, so that a large fleet is in
+            memory once, however many ask.
+    """
+
+    about_everybody: asyncio.Lock
 
     def ready(self) -> JsonObject:
         """`{"ready": bool, …}`: link to the broker, store writable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,7 @@ class HubBackend:
         self._hub = hub
         self.lists: Lists = AgentLists(hub)
         self.tell_sites: Callable[[], list[JsonObject]] = list
+        self.about_everybody = asyncio.Lock()
         self._capacity = capacity
         self._notifier = notifier
         self._linked = LinkedAlerts(hub)

@@ -37,6 +37,7 @@ def moment(text: str) -> float | None:
 
 
 _SECOND: Final = len("2026-03-18T21:30:00")
+_LONGEST: Final = len(".123456Z")
 
 
 @lru_cache(4_096)
@@ -47,7 +48,7 @@ def _second(text: str) -> float | None:
 
 @lru_cache(2_048)
 def _fraction(text: str) -> float | None:
-    is_one = TIMESTAMP_TEXT.fullmatch(f"1970-01-01T00:00:00{text}")
+    is_one = len(text) <= _LONGEST and TIMESTAMP_TEXT.fullmatch(f"1970-01-01T00:00:00{text}")
     return float(f"0{text[:-1]}") if is_one else None
 
 

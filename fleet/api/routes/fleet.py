@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
+from io import BytesIO
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 
 from fleet.api.agent_query import AgentQuery
@@ -79,16 +80,26 @@ async def _narrowed(
 Narrowed = Annotated[AgentQuery, Depends(_narrowed)]
 
 
-@router.get("/agents", response_model=dict[str, Any])
-async def agents(
-    hub: Hub,
-    _: Reader,
+async def _paged(
     narrowed: Narrowed,
     cursor: Annotated[str | None, Query(max_length=64, pattern=r"^[0-9a-z.-]+$")] = None,
     offset: Annotated[int, Query(ge=0, le=MAX_OFFSET, description="agents to leave out")] = 0,
     limit: Annotated[int | None, Query(ge=1, le=MAX_LISTED, description="absent: all")] = None,
     brief: Annotated[bool, Query(description="name and state alone")] = False,
     site: Annotated[str | None, Query(max_length=31, description="of this site alone")] = None,
+) -> AgentQuery:
+    return replace(narrowed, cursor=cursor, offset=offset, limit=limit, brief=brief, site=site)
+
+
+Wanted = Annotated[AgentQuery, Depends(_paged)]
+
+
+@router.get("/agents", response_model=dict[str, Any])
+async def agents(
+    request: Request,
+    hub: Hub,
+    _: Reader,
+    wanted: Wanted,
     found: Annotated[bool, Query(description="with all that were asked for in numbers")] = False,
 ) -> Response:
     """Agents, worst first, and the fleet's problems: all of them, or with `limit` a page. With
@@ -97,16 +108,23 @@ async def agents(
     `total` counts the agents on all pages, `counts` the whole fleet by state; `listed` says
     whether anybody keeps a list of who is enrolled.
     """
-    wanted = replace(narrowed, cursor=cursor, offset=offset, limit=limit, brief=brief, site=site)
-    with _own_cursor():
-        rows, about = await hub.agents(wanted)
-    if found:
-        wrong, about["found"] = await hub.found(wanted)
-    else:
-        wrong = [] if brief else await hub.problems(limit, site)
-    problems = await in_slices(wrong, as_json)
-    lists = b'"agents":[%b],"problems":[%b]' % (b",".join(rows), b",".join(problems))
-    return Response(b"{%b,%b" % (lists, as_json(about)[1:]), media_type="application/json")
+    everybody = wanted.limit is None and not wanted.names
+    async with hub.about_everybody if everybody else nullcontext():
+        if everybody and await request.is_disconnected():  # while it waited for its turn
+            return Response(status_code=HTTPStatus.REQUEST_TIMEOUT)
+        with _own_cursor():
+            rows, about = await hub.agents(wanted)
+        if found:
+            wrong, about["found"] = await hub.found(wanted)
+        else:
+            wrong = [] if wanted.brief else await hub.problems(wanted.limit, wanted.site)
+        text = BytesIO()
+        for name, items in (("agents", rows), ("problems", await in_slices(wrong, as_json))):
+            text.write(b'%b"%b":[' % (b"," if text.tell() else b"{", name.encode()))
+            text.writelines(item if at == 0 else b"," + item for at, item in enumerate(items))
+            text.write(b"]")
+        text.write(b",%b" % as_json(about)[1:])
+        return Response(text.getvalue(), media_type="application/json")
 
 
 @router.get("/agents/{name}")
