@@ -121,9 +121,12 @@ class AlertBook(SilenceBook):
 
     def give(self, agent: str, code: str, route: str, *, is_told: bool = True) -> None:
         """Note that `route` was told of it; before it `is_told`, that it is about to be."""
-        known = self.alerts.get((agent, code))
-        if known is not None and (known.stands or known.may_be_known):
-            self._save(known.given_to(route) if is_told else known.offered_to(route))
+        key, noted = (agent, code), Alert.given_to if is_told else Alert.offered_to
+        if (known := self.alerts.get(key)) and (known.stands or known.may_be_known):
+            self._save(noted(known, route))
+        if hands := self._in_hand.get(key):  # a kill may come before an end among them is told
+            self._in_hand[key] = [noted(hand, route) for hand in hands]
+            self.changed.add(key)
 
     def fires(self, agent: str, code: str) -> bool:
         known = self.alerts.get((agent, code))
