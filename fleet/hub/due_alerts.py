@@ -42,6 +42,8 @@ class DueAlerts:
         self._to_keep = asyncio.Event()
         self._noted = asyncio.Event()
         """Set when the store knows what changed until now; another one from then on."""
+        self._hangs = False
+        """Whether a write was waited for in vain, and has not ended since."""
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -52,10 +54,11 @@ class DueAlerts:
         committer = self._committer
         while True:
             await asyncio.sleep(LOOK)
-            self._tell_of_the_store()
-            if self._leading.is_certain and (groups := committer.book.due(committer.now())):
+            now = committer.now()  # one: what of the store is due by a later one would wait below
+            self._tell_of_the_store(now)
+            if self._leading.is_certain and (groups := committer.book.due(now)):
                 while self.has_routes and not (await self.noted() or self._leading.is_certain):
-                    self._tell_of_the_store()
+                    self._tell_of_the_store(committer.now())
                     await asyncio.sleep(LOOK)
                 self._tell(groups)
 
@@ -65,6 +68,7 @@ class DueAlerts:
             self._to_keep.clear()
             noted, self._noted = self._noted, asyncio.Event()
             await self._committer.write()
+            self._hangs = False
             noted.set()
 
     def keep(self) -> None:
@@ -73,12 +77,13 @@ class DueAlerts:
 
     async def noted(self) -> bool:
         """Whether the store knows what changed until now. One that takes nothing holds nobody up
-        for long."""
+        for long, and who asks while it still hangs not at all: else these waits would add up."""
         self.keep()
         noted = self._noted
-        if not self._committer.counters.paused:
+        if not (self._hangs or self._committer.counters.paused):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(noted.wait(), NOTED_WITHIN)
+            self._hangs = not noted.is_set()
         return noted.is_set()
 
     def told(self, group: AlertGroup) -> None:
@@ -86,9 +91,9 @@ class DueAlerts:
         self._committer.book.settle(group)
         self.keep()
 
-    def _tell_of_the_store(self) -> None:
+    def _tell_of_the_store(self, now: float) -> None:
         """That it is away waits for no note in it."""
-        self._tell(self._committer.book.due(self._committer.now(), _OF_THE_STORE))
+        self._tell(self._committer.book.due(now, _OF_THE_STORE))
 
     def _tell(self, groups: list[AlertGroup]) -> None:
         if groups:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 
 from fleet.contract.vocabulary import HubAlertCode, Severity
 from fleet.domain.alert import AlertGroup
+from fleet.domain.alerts import GROUP_WAIT
 from fleet.domain.events import Event, Fact
 from fleet.hub import due_alerts
 from fleet.hub.committer import HUB
@@ -85,6 +87,35 @@ async def test_a_store_that_hangs_keeps_no_alert_back_for_long(
     telling.intake.store.gate.clear()
     telling.intake.wait(10)
     await eventually(lambda: telling.codes == ["process-down"])
+
+
+async def test_a_store_that_hangs_is_waited_for_once_until_it_takes_something(
+    telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due_alerts, "NOTED_WITHIN", 0.05)
+    await telling.fires()
+    telling.intake.store.gate.clear()
+    telling.intake.wait(10)
+    await eventually(lambda: telling.codes == ["process-down"])
+    monkeypatch.setattr(due_alerts, "NOTED_WITHIN", 3600)
+    again = asyncio.create_task(telling.due_alerts.noted())
+    telling.tasks.append(again)
+    await eventually(again.done)
+    assert not again.result()
+    telling.intake.store.gate.set()
+    await eventually(telling.due_alerts.noted)
+
+
+async def test_what_becomes_due_of_the_store_during_a_look_waits_for_no_note_in_it(
+    telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due_alerts, "NOTED_WITHIN", 3600)
+    committer = telling.intake.committer
+    telling.intake.store.gate.clear()
+    committer.book.fire(HUB, HubAlertCode.STORE_DOWN, Severity.CRITICAL, committer.now())
+    seconds = itertools.count(committer.now() + GROUP_WAIT - 1)
+    monkeypatch.setattr(committer, "now", lambda: next(seconds))
+    await eventually(lambda: telling.codes == [HubAlertCode.STORE_DOWN])
 
 
 async def test_a_store_that_is_known_to_take_nothing_is_not_waited_for(
