@@ -93,6 +93,7 @@ class HeldAddress:
         """Give it back, once nobody serves it any more; twice is safe."""
         if self._taken is not None:
             self._taken.close()
+            self._taken = None
 
 
 async def serve(

@@ -80,3 +80,11 @@ async def test_one_that_is_cancelled_before_it_serves_keeps_no_address() -> None
     serving.cancel()
     await asyncio.wait([serving])
     assert taken.fileno() == -1
+
+
+def test_an_address_that_was_given_back_can_be_taken_again() -> None:
+    held = server.HeldAddress()
+    for _ in range(2):
+        held.take("127.0.0.1", 0).close()
+        held.close()
+    held.close()
