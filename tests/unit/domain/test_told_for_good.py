@@ -110,7 +110,9 @@ def test_whatever_is_killed_when_the_routes_know_in_the_end_how_it_is(
     route: Route, steps: list[str]
 ) -> None:
     """Searched once with 6,000 examples, and with 250,000 stories of up to 80 steps whose words are
-    drawn each story by other odds: nothing was found."""
+    drawn each story by other odds: nothing was found. So for `ALL`; `ON_DUTY` with 3,000, of which
+    one finds the end that was lost while both were on their way; these 200 do not, the stories
+    below do."""
     Story(route).told(steps)
 
 
