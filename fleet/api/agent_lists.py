@@ -15,7 +15,7 @@ from fleet.api.cooperative import SLICE, as_json, in_slices
 from fleet.contract.vocabulary import Severity
 from fleet.domain.agent_view import AgentView
 from fleet.domain.problems import HUB as THE_HUB
-from fleet.domain.problems import Problem, described, in_order, problems_of
+from fleet.domain.problems import Problem, described, problems_of
 from fleet.domain.tally import EVERY, Found, Tally
 from fleet.domain.verdict import Verdict, badness
 from fleet.hub.committer import HUB
@@ -103,7 +103,7 @@ class AgentLists:
             return await in_slices(names, self._brief)
         now = self.hub.committer.now()
         found = await in_slices(names, lambda name: self._row(name, now))
-        return [row for _, _, row in sorted(found)]
+        return [row for _, _, row in sorted(found) if self.hub.roster.knows(row.name)]
 
     def _brief(self, name: str) -> Row:
         state = Verdict.UNKNOWN if self.lost else self.hub.roster.verdict(name)
@@ -130,16 +130,23 @@ class AgentLists:
 
     async def problems(self, limit: int | None, _site: str | None = None) -> list[JsonObject]:
         model, now = self.hub.read_model, self.hub.committer.now()
-        suspects, found = model.suspects(), list[Problem]()
+        suspects, found, waiting = model.suspects(), list[Problem](), list[_Place]()
         for start in range(0, len(suspects), SLICE):
-            ahead = (p for p in found if (-p.severity.rank, p.agent) < suspects[start])
-            if limit is not None and sum(1 for _ in ahead) >= limit:
+            await _settle(waiting, found, limit, suspects[start])
+            if len(found) == limit:
                 break  # whatever the others have comes behind these
-            names = [name for _, name in suspects[start : start + SLICE]]
-            views = await in_slices(names, lambda name: model.view(name, now))
-            found = in_order([*found, *problems_of(views)])
-        of_agents = [self.with_acknowledger(one, one.agent) for one in found[:limit]]
+            names = [name for _, name in suspects[start : start + SLICE] if self._is_there(name)]
+            for one in problems_of(await in_slices(names, lambda name: model.view(name, now))):
+                heapq.heappush(waiting, (-one.severity.rank, one.agent, one.code, one))
+        await _settle(waiting, found, limit)
+        of_agents = await in_slices(found, lambda one: self.with_acknowledger(one, one.agent))
         return [*self.of_hubs(), *of_agents][:limit]
+
+    def _is_there(self, name: str) -> bool:
+        """Who was revoked while others were looked at is gone, and no ghost; a stranger of whom
+        something fires is none of those."""
+        hub = self.hub
+        return hub.roster.knows(name) or bool(hub.committer.book.firing_of(name))
 
     async def found(self, wanted: AgentQuery) -> tuple[list[JsonObject], Found]:
         tally = Tally(wanted.limit or EVERY)
@@ -168,6 +175,8 @@ class AgentLists:
             tally.add_alike([name for name in names if name not in among], state)
 
         def add(name: str) -> None:
+            if not self.hub.roster.knows(name):
+                return  # it was revoked meanwhile
             facts = examination.facts(name)
             if not wanted.states or facts.state in wanted.states:
                 tally.add(name, facts, site=site)
@@ -238,7 +247,7 @@ class SiteLists:
             dict(counts),
             verdicts,
         )
-        return [rows[of, name] for _, name, of in chosen], page
+        return [rows[of, name] for _, name, of in chosen if (of, name) in rows], page
 
     def _of(self, wanted: AgentQuery) -> list[AgentLists]:
         every = [self._own, *self._others]
@@ -292,6 +301,24 @@ class SiteLists:
         speak = [one for one in self._others if one.hub_speaks]
         others = [Shown(one.hub.settings.site, one.hub, one.lost) for one in speak]
         return [Shown("", self._own.hub), *others]
+
+
+_Place = tuple[int, str, str, Problem]
+"""A problem behind its place: no agent has two of one severity and code."""
+
+
+async def _settle(
+    waiting: list[_Place],
+    found: list[Problem],
+    limit: int | None,
+    before: tuple[int, str] | None = None,
+) -> None:
+    """Move from the heap `waiting` into `found`, as far as `limit`, what comes `before` all that is
+    still to come; None: nothing is. Others have their turn after each slice."""
+    while waiting and len(found) != limit and (before is None or waiting[0][:2] < before):
+        found.append(heapq.heappop(waiting)[-1])
+        if len(found) % SLICE == 0:
+            await asyncio.sleep(0)
 
 
 def _known_to(lists: Sequence[AgentLists]) -> Callable[[str], bool]:

@@ -8,17 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
+from typing import Final
 
-from fleet.contract.vocabulary import Severity
 from fleet.domain.agent_view import AgentView
 from fleet.domain.alert import Alert
 from fleet.domain.apply_silences import apply_silences
 from fleet.domain.liveness import PRESENCE_CODES
 from fleet.domain.problems import HUB as THE_HUB
 from fleet.domain.problems import Problem, in_order, problems_of, weighed
+from fleet.domain.severities import UNSTATED, severity_of_plane
 from fleet.domain.verdict import Verdict
 from fleet.hub.committer import HUB, Committer
 from fleet.store.sites import SUBJECT
+
+_TELLS_PLANES: Final = (Verdict.DEGRADED, Verdict.LATE, Verdict.GHOST, Verdict.UNKNOWN)
+"""Verdicts beside which a plane that fails is a problem, also where it raised no alert. Of who is
+well none fails, and of who is gone none is told."""
+
+_DISTINCT: Final = 1_024
+"""Combinations of failing planes that are remembered: a fleet has some dozens."""
 
 
 class ReadModel:
@@ -48,13 +57,18 @@ class ReadModel:
     def suspects(self) -> list[tuple[int, str]]:
         """Whoever may have a problem, the worst first, then by name: (-rank, name), where the
         severity of that rank is the worst that it can be. It costs no view."""
-        ranks: dict[str, int] = {}
-        for alert in self._committer.book.firing():
-            if not alert.agent.startswith(SUBJECT):
-                ranks[alert.agent] = max(alert.severity.rank, ranks.get(alert.agent, 0))
-        ranks.pop(HUB, None)
-        for name in self._committer.roster.by_verdict().get(Verdict.DEGRADED, ()):
-            ranks[name] = Severity.CRITICAL.rank  # a plane fails, and raised no alert
+        book, roster = self._committer.book, self._committer.roster
+        ranks = {
+            name: max(alert.severity.rank for alert in book.firing_of(name).values())
+            for name in book.subjects("")
+            if name != HUB and not name.startswith(SUBJECT)
+        }
+        parts = roster.by_verdict()
+        for verdict in _TELLS_PLANES:
+            for name in parts.get(verdict, ()):
+                planes = roster.failing(name)
+                if planes or verdict is Verdict.DEGRADED:
+                    ranks[name] = max(_rank_of(planes), ranks.get(name, 0))
         return sorted((-rank, name) for name, rank in ranks.items())
 
     def problems(self, now: float) -> list[Problem]:
@@ -83,3 +97,9 @@ def _outlived(view: AgentView, firing: Mapping[str, Alert]) -> list[str]:
     codes = PRESENCE_CODES.values()
     past = (code for code in codes if code in firing and code not in view.severities)
     return [code for code in past if not firing[code].flapping]
+
+
+@lru_cache(_DISTINCT)
+def _rank_of(planes: tuple[str, ...]) -> int:
+    """How much it can matter at most that these fail; none: that an agent says it is unwell."""
+    return max((severity_of_plane(plane).rank for plane in planes), default=UNSTATED.rank)

@@ -22,7 +22,7 @@ from fleet.api.followed_backend import FollowedBackend
 from fleet.api.routes import fleet as routes
 from fleet.bus.in_process import InProcessBroker
 from fleet.commander.followed import FollowedCommander
-from fleet.contract.messages import Alert, Heartbeat, Status
+from fleet.contract.messages import Alert, Heartbeat, Reply, Status
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import (
@@ -31,8 +31,10 @@ from fleet.contract.vocabulary import (
     HubAlertCode,
     Kind,
     MessageKind,
+    Result,
     Severity,
     State,
+    Verb,
 )
 from fleet.domain.enrolment import Enrolment
 from fleet.domain.events import Event, Fact
@@ -69,6 +71,10 @@ class Agent:
     label: str = ""
     kind: Kind | None = None
 
+    @property
+    def silent_for(self) -> float:
+        return self.silent or 0.0
+
 
 @dataclass(frozen=True)
 class Told:
@@ -95,7 +101,22 @@ class Scene:
 agents = st.builds(
     Agent,
     silent=st.sampled_from([0.0, 0.0, 0.0, 21.0, 60.0, None]),
-    says=st.sampled_from(["well", "well", "unwell", "alarmed", "warned", "gone", "bye", "fails"]),
+    says=st.sampled_from(
+        [
+            "well",
+            "well",
+            "unwell",
+            "alarmed",
+            "warned",
+            "gone",
+            "bye",
+            "fails",
+            "full",
+            "milder",
+            "answers",
+            "flaps",
+        ]
+    ),
     listed=st.sampled_from([True, True, True, False]),
     groups=st.sampled_from([(), ("web",), ("night", "web")]),
     label=st.sampled_from(["", "", "web", "night"]),
@@ -129,15 +150,41 @@ scenes = st.builds(
 )
 fleets = st.lists(scenes, min_size=1, max_size=3)
 
+_FAILING: Final = {
+    "fails": "process", "milder": "process", "answers": "process", "full": "disk",
+}  # fmt: skip
+"""The plane that fails, by what an agent says."""
+
+_ALARMS: Final = {
+    "alarmed": ("restart-loop", Severity.CRITICAL),
+    "warned": ("restart-loop", Severity.WARNING),
+    "milder": ("process-down", Severity.WARNING),
+}
+
 
 def _said(agent: Agent) -> list[Heartbeat | Status | Alert]:
-    ts = timestamp(NOW - (agent.silent or 0.0))
-    checks = {"process": Check.FAIL} if agent.says == "fails" else {"process": Check.PASS}
+    ts = timestamp(NOW - agent.silent_for)
+    checks = {_FAILING.get(agent.says, "process"): Check.PASS}
+    if agent.says in _FAILING:
+        checks = dict.fromkeys(checks, Check.FAIL)
+    if agent.says == "answers":  # no sign of life: it says how it is, and is unknown
+        reply = Reply(verb=Verb.HEALTH_CHECK, result=Result.DONE)
+        return [Status(state=State.RUNNING, ts=ts, checks=checks, reply=reply)]
     beat = Heartbeat(ok=agent.says != "unwell", ts=ts, checks=checks, interval=INTERVAL)
-    if agent.says in ("alarmed", "warned"):
-        severity = Severity.CRITICAL if agent.says == "alarmed" else Severity.WARNING
-        loops = Alert(code="restart-loop", severity=severity, state=AlertState.FIRING, ts=ts)
-        return [beat, loops]
+    if agent.says in _ALARMS:
+        code, severity = _ALARMS[agent.says]
+        return [beat, Alert(code=code, severity=severity, state=AlertState.FIRING, ts=ts)]
+    if agent.says == "flaps":
+        turns = [
+            Alert(
+                code="restart-loop",
+                severity=Severity.CRITICAL,
+                state=(AlertState.FIRING, AlertState.RESOLVED)[turn % 2],
+                ts=timestamp(NOW - agent.silent_for - 10.0 + turn),
+            )
+            for turn in range(8)
+        ]
+        return [*turns, beat]
     if agent.says in ("gone", "bye"):
         by_will = {"boot": 1} if agent.says == "gone" else {}
         goodbye = {"boot": 1, "seq": 2} if agent.says == "bye" else {}
@@ -174,6 +221,7 @@ async def play(number: int, site: str, scene: Scene, folder: Path) -> Hub:
             if turn < told.turns - 1 or not told.lasts:
                 events.append(Event(Fact.ALERT_RESOLVED, HUB, at_ + 1.0, told.code))
     if scene.deaf:
+        events += hub.roster.tick(NOW - 30.0)  # it looked at who is silent until then
         hub.roster.stop_listening(NOW - 30.0)
     hub.committer.time = Standing()  # type: ignore[assignment]
     for silence in scene.silences:
