@@ -3,19 +3,20 @@
 
 What is on a page, and what is counted beside it, is the same whether the hub cut it or this does,
 of the whole answer: that of an earlier release, of a broker without a hub, or of a choice that no
-question to a hub can make.
+question to a hub can make. Only that of those whom it left out a hub tells as of its last tick, a
+second ago at most.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fleet.domain.agent_view import AgentView, view_from, worst_first
-from fleet.domain.problems import HUB, ExitCode, Problem, in_order
-from fleet.domain.tally import EVERY, Found, tally_of
+from fleet.domain.problems import HUB, ExitCode, Problem
+from fleet.domain.tally import EVERY, Facts, Found, Tally, tally_of, word_of
 from fleet.domain.verdict import Verdict, badness
 from fleet.fleet_state import (
     NOTES,
@@ -74,10 +75,15 @@ def page_of(state: FleetState, most: int = MOST) -> FleetPage:
 
 
 def asked_page(
-    hub: HubClient, query: str, most: int, own: Own = lambda problems, _: list(problems)
+    hub: HubClient,
+    query: str,
+    most: int,
+    own: Own = lambda problems, _: list(problems),
+    means: Callable[[AgentView], bool] = lambda _: True,
 ) -> FleetPage | None:
     """What the hub tells of the agents of a `query`; None: it is of a release that tells no page,
-    or has no sites where one is asked for.
+    or has no sites where one is asked for. `means`: whether an agent, as it is now, is meant; the
+    hub chose by its last tick.
 
     Raises:
         HubError: it is away or refuses.
@@ -87,14 +93,24 @@ def asked_page(
         if "found" not in answer or ("site=" in query and "sites" not in answer):
             return None
         items = answer["agents"]
-        found = Found.of(answer["found"], answer["problems"])
-        problems: Iterable[Problem] = found.worst
-        if found.agents <= len(items):  # all are here, with whatever is wrong with them
-            problems = in_order(Problem.of(one) for item in items for one in item["problems"])
+        views = [view for view in worst_first(map(view_from, items)) if means(view)]
+        if answer["next"] is None:  # all are here, as they are now: what a tick counted is older
+            found = _counted(views, {item["agent"]: item["problems"] for item in items})
+        else:
+            found = Found.of(answer["found"], answer["problems"])
         of_hubs = [Problem.of(problem) for problem in answer["hub"]]
         note = note_of(answer, _codes(hub, of_hubs))
-        views = worst_first(map(view_from, items))
-        return FleetPage(views, list(problems), found, own(of_hubs, own_site(answer)), note)
+        return FleetPage(views, list(found.worst), found, own(of_hubs, own_site(answer)), note)
+
+
+def _counted(views: Iterable[AgentView], wrong: Mapping[str, Iterable[Mapping[str, Any]]]) -> Found:
+    """`views` in the order of a table; `wrong`: what the hub says of each by name, worst first."""
+    tally = Tally(EVERY)
+    for place, view in enumerate(views):
+        problems = tuple(map(Problem.of, wrong[view.agent]))
+        word = word_of(view.state, problems, goodbye=view.goodbye)
+        tally.add(view.agent, Facts(view.state, word, problems), place=(place, view.agent))
+    return tally.found()
 
 
 def _codes(hub: HubClient, of_hubs: Iterable[Problem]) -> set[str]:

@@ -152,12 +152,14 @@ def codes_of_now(alerts: Iterable[Mapping[str, Any]]) -> set[str]:
     return {alert["code"] for alert in fires if alert["state"] == AlertState.FIRING}
 
 
-def told_by(hub: HubClient) -> FleetState:
-    """
+def told_by(hub: HubClient, query: str = "") -> FleetState:
+    """All agents of a `query`, and of its list of names those alone; empty: everybody.
+
     Raises:
         HubError: the hub is away or refuses, or is of another release.
     """
-    agents, alerts = hub.get("/v1/agents"), hub.get("/v1/alerts")
+    agents = hub.get(f"/v1/agents?{query}" if query else "/v1/agents")
+    alerts = hub.get("/v1/alerts")
     with hub.reading():
         views = [view_from(item) for item in agents["agents"]]
         own = [Problem.of(problem) for problem in agents["hub"]]

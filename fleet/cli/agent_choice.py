@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 MOST_NAMED: Final = 50
 """Agents that one question names: the line of a request is not for more."""
 
+MOST_LETTERS: Final = {"member": 64, "label": 160, "site": 31}
+"""Letters of a word that a hub takes in a question. Longer ones may be enrolled."""
+
+MOST_ASKED: Final = 6_000
+"""Bytes of a question: proxies take 8 KB of a request's line."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -55,13 +61,16 @@ class AgentChoice:
         )  # fmt: skip
         return ", ".join(f"{what} {' or '.join(words)}".strip() for what, words in parts if words)
 
-    def of(self, views: Sequence[AgentView]) -> list[AgentView]:
-        """Those that are meant, in their order.
+    def of(
+        self, views: Sequence[AgentView], known: Collection[str] | None = None
+    ) -> list[AgentView]:
+        """Those that are meant, in their order. `known`: names of everybody, where `views` are not
+        of everybody.
 
         Raises:
             ConfigError: nobody has heard of one that is named.
         """
-        self.check_known({view.agent for view in views})
+        self.check_known({view.agent for view in views} if known is None else known)
         return [view for view in views if self.means(view)]
 
     def check_known(self, known: Collection[str]) -> None:
@@ -75,23 +84,32 @@ class AgentChoice:
 
     @property
     def query(self) -> str | None:
-        """What a hub is asked for them; None: it cannot be, but for everybody."""
+        """What a hub is asked for them; None: it cannot be, but for everybody. It refuses what is
+        too long, and what is not UTF-8 cannot be sent."""
         if len(self.sites) > 1 or len(self.names) > MOST_NAMED:
             return None
         fields = {
             "agent": self.names, "member": self.groups, "kind": self.kinds, "state": self.states,
             "site": self.sites, "label": tuple(f"{key}={value}" for key, value in self.labels),
         }  # fmt: skip
-        return urlencode([(field, word) for field, words in fields.items() for word in words])
+        asked = [(field, word) for field, words in fields.items() for word in words]
+        if any(len(word) > MOST_LETTERS.get(field, MOST_ASKED) for field, word in asked):
+            return None
+        try:
+            query = urlencode(asked)
+        except UnicodeEncodeError:
+            return None
+        return query if len(query) <= MOST_ASKED else None
 
-    def among(self, state: FleetState) -> FleetState:
-        """What is told of those that are meant alone. Of hubs that is what is told of theirs, where
-        nothing but sites was asked for.
+    def among(self, state: FleetState, known: Collection[str] | None = None) -> FleetState:
+        """What is told of those that are meant alone; `known` as for `of`. Of hubs that is what is
+        told of theirs, where nothing but sites was asked for.
 
         Raises:
             ConfigError: nobody has heard of one that is named.
         """
-        return replace(state, views=self.of(state.views), own=self.own(state.own, state.site))
+        views, own = self.of(state.views, known), self.own(state.own, state.site)
+        return replace(state, views=views, own=own)
 
     def own(self, problems: Sequence[Problem], site: str) -> list[Problem]:
         """Those of hubs that are meant; `site`: of which the hub is that was asked."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fleet.cli.agent_names import complete_agents
+from fleet.cli.agent_names import AgentName, complete_agents
 from fleet.cli.common import note, say, with_connection
 from fleet.contract.errors import FleetError
 from fleet.settings import Settings
@@ -34,6 +34,8 @@ def check(settings: Settings, agents: Sequence[str]) -> int:
     unknown. What is in maintenance or silenced at the hub is named, and is no alarm.
     """
     try:
+        for name in agents:  # here, not by the argument: this line and exit code are what is read
+            AgentName().convert(name, None, None)
         code, line, unsure = _look(settings, agents)
     except FleetError as error:
         click.echo(f"FLEET UNKNOWN - {' '.join(str(error).split())}")
@@ -63,13 +65,10 @@ def _look(settings: Settings, wanted: Sequence[str]) -> tuple[int, str, str]:
 def _asked(hub: HubClient, wanted: Sequence[str]) -> FleetPage | None:
     """A page that tells enough; None: there is none."""
     from fleet.cli.agent_choice import AgentChoice
-    from fleet.contract.topics import is_agent_name
     from fleet.fleet_page import asked_page
 
     query = AgentChoice(tuple(wanted)).query
-    if query is None or not all(map(is_agent_name, wanted)):
-        return None
-    return asked_page(hub, query, max(1, len(wanted)))
+    return None if query is None else asked_page(hub, query, max(1, len(wanted)))
 
 
 def verdict(

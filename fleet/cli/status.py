@@ -78,11 +78,11 @@ def _run(settings: Settings, choice: AgentChoice, output: str, *, watch: bool, d
 def _show(settings: Settings, choice: AgentChoice, output: str, *, watch: bool, drift: bool) -> str:
     """Look once; what is not known is returned, in a line. Programs, and who compares, are given
     everybody; for a table no more is asked than it shows."""
-    from fleet.cli.looking import look_at, look_now
+    from fleet.cli.looking import look_at, look_at_all
 
     clears = watch and output in ("table", "wide")
     if drift or (output in ("json", "jsonl") and not choice.is_of_one):
-        state = choice.among(look_now(settings))
+        state = look_at_all(settings, choice)
         if clears:
             clear_screen()
         if drift:

@@ -62,7 +62,8 @@ OF_HUBS: Final = (
 
 @dataclass(frozen=True)
 class Agent:
-    """`silent`: seconds since it was heard, None: it never was. `says`: what it said last."""
+    """`silent`: seconds since it was heard, None: it never was. `says`: what it said last. `twin`:
+    it is called as one of the first site may be."""
 
     silent: float | None = 0.0
     says: str = "well"
@@ -70,6 +71,7 @@ class Agent:
     groups: tuple[str, ...] = ()
     label: str = ""
     kind: Kind | None = None
+    twin: bool = False
 
     @property
     def silent_for(self) -> float:
@@ -88,7 +90,7 @@ class Told:
 @dataclass(frozen=True)
 class Scene:
     """What is true of a site. `deaf`: its hub hears nobody since half a minute; `lost` and `speaks`
-    are of other ones than the asked."""
+    are of other ones than the asked. `ticked`: seconds since its hub judged everybody."""
 
     agents: Sequence[Agent] = ()
     hub: Sequence[Told] = ()
@@ -96,6 +98,7 @@ class Scene:
     deaf: bool = False
     lost: bool = False
     speaks: bool = True
+    ticked: float = 0.0
 
 
 agents = st.builds(
@@ -121,6 +124,7 @@ agents = st.builds(
     groups=st.sampled_from([(), ("web",), ("night", "web")]),
     label=st.sampled_from(["", "", "web", "night"]),
     kind=st.sampled_from([None, Kind.NANOBOT, Kind.HERMES]),
+    twin=st.sampled_from([False, False, True]),
 )
 silences = st.builds(
     lambda number, until, agent, code, scope, planned: (
@@ -200,7 +204,9 @@ async def play(number: int, site: str, scene: Scene, folder: Path) -> Hub:
          "interval": str(INTERVAL)}, {},
     )  # fmt: skip
     hub = Hub(at, store, bus=InProcessBroker().connect)
-    named = {f"{number}-{place}": agent for place, agent in enumerate(scene.agents)}
+    named = {
+        f"{0 if agent.twin else number}-{place}": agent for place, agent in enumerate(scene.agents)
+    }
     listed = {
         name: Enrolment({"group": one.label} if one.label else {}, one.kind, one.groups)
         for name, one in named.items()
@@ -226,7 +232,7 @@ async def play(number: int, site: str, scene: Scene, folder: Path) -> Hub:
     hub.committer.time = Standing()  # type: ignore[assignment]
     for silence in scene.silences:
         hub.committer.silence(silence)
-    await hub.committer.write([*events, *hub.roster.tick(NOW)])
+    await hub.committer.write([*events, *hub.roster.tick(NOW - scene.ticked)])
     return hub
 
 

@@ -103,7 +103,12 @@ async def agents(
     found: Annotated[bool, Query(description="with all that were asked for in numbers")] = False,
 ) -> Response:
     """Agents, worst first, and the fleet's problems: all of them, or with `limit` a page. With
-    `found`, `problems` are of the agents that were asked for, and `found` counts those.
+    `found`, `problems` are the worst of the agents that were asked for, on this page or not, and
+    what is wrong with hubs is told in `hub` alone; `found` counts those agents by `states` and by
+    the `words` of `fleet check` (each with the `first` of them), and their `problems`, of which
+    `loud` are not said by a state, with the `loudest`. `member` is a group that an agent was put
+    into, or its label `group` where it was put into none; `group` is either. Of several `member`
+    any is enough.
 
     `total` counts the agents on all pages, `counts` the whole fleet by state; `listed` says
     whether anybody keeps a list of who is enrolled.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from fleet.cli.agent_choice import AgentChoice, with_agents
+from fleet.cli.check import UNKNOWN
+from fleet.cli.main import run
 from fleet.contract.errors import ConfigError
 from fleet.contract.vocabulary import Kind
 from fleet.domain.agent_record import AgentRecord
@@ -90,3 +93,13 @@ def test_groups_go_over_http_and_a_hub_of_an_earlier_release_tells_the_first() -
     del item["groups"]
     old = replace(view_from(item), labels={"group": "web"})
     assert AgentChoice(groups=("web",)).of([old]) == [old]
+
+
+@pytest.mark.parametrize("name", ["\udcff", "A B", "a" * 300], ids=["bytes", "blank", "long"])
+def test_a_check_of_what_is_no_name_is_unknown_and_says_why(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["check", "--home", str(tmp_path), "ada", name]) == UNKNOWN
+    line = capsys.readouterr().out
+    told = f"FLEET UNKNOWN - {name!r} is not an agent name Try: fleet status lists them\n"
+    assert line == told

@@ -34,7 +34,7 @@ OWN_HEAVY = ("asyncio", "multiprocessing", "fleet.contract.reader", "fleet.hub.h
 
 ANSWERS = {
     "/v1/agents": {
-        "agents": [], "problems": [], "hub": [], "listed": False,
+        "agents": [], "problems": [], "hub": [], "listed": False, "next": None,
         "found": {"states": {}, "words": [], "problems": 0, "loud": 0, "loudest": []},
     },
     "/v1/alerts": {"alerts": [], "silences": []},
