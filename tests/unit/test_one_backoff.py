@@ -31,6 +31,7 @@ RHYTHMS = {
     "fleet/cli/rollout.py": "the next picture of a watched rollout",
     "fleet/rollouts/service.py": "time alone changes rollouts; what fails is tried a second later",
     "fleet/api/app.py": "gives way to a hub that starts, between two routers",
+    "fleet/api/agent_lists.py": "gives way to the rest of the loop",
     "fleet/api/cooperative.py": "gives way to the rest of the loop",
     "fleet/api/forwarded.py": "rows of the store, which the hub looks at anyway",
     "fleet/api/forwarding.py": "rows of the store, for an answer, for seconds",
