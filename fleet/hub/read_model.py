@@ -57,18 +57,18 @@ class ReadModel:
     def suspects(self) -> list[tuple[int, str]]:
         """Whoever may have a problem, the worst first, then by name: (-rank, name), where the
         severity of that rank is the worst that it can be. It costs no view."""
-        book, roster = self._committer.book, self._committer.roster
-        ranks = {
-            name: max(alert.severity.rank for alert in book.firing_of(name).values())
-            for name in book.subjects("")
-            if name != HUB and not name.startswith(SUBJECT)
-        }
-        parts = roster.by_verdict()
+        ranks: dict[str, int] = {}
+        for alert in self._committer.book.firing():  # the worst first
+            if not alert.agent.startswith(SUBJECT):
+                ranks.setdefault(alert.agent, alert.severity.rank)
+        ranks.pop(HUB, None)
+        parts, failing = self._committer.roster.by_verdict(), self._committer.roster.failing
         for verdict in _TELLS_PLANES:
+            is_degraded = verdict is Verdict.DEGRADED
             for name in parts.get(verdict, ()):
-                planes = roster.failing(name)
-                if planes or verdict is Verdict.DEGRADED:
-                    ranks[name] = max(_rank_of(planes), ranks.get(name, 0))
+                planes = failing(name)
+                if (planes or is_degraded) and (rank := _rank_of(planes)) > ranks.get(name, -1):
+                    ranks[name] = rank
         return sorted((-rank, name) for name, rank in ranks.items())
 
     def problems(self, now: float) -> list[Problem]:
