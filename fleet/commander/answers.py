@@ -29,11 +29,16 @@ LOOKED_AT: Final = 200_000
 """Messages that a start looks at, at most: twice as many as commands may be open."""
 
 
-def concerns_commands(item: Item) -> bool:
-    """Replies, and signs that an agent may be back."""
-    if isinstance(item, StoredMessage):
-        status = item.kind is MessageKind.STATUS and not item.retained
-        return status and b'"reply"' in item.payload
+def is_answer(item: Item) -> bool:
+    """Whether `item` may hold the reply to a command."""
+    if not isinstance(item, StoredMessage):
+        return False
+    status = item.kind is MessageKind.STATUS and not item.retained
+    return status and b'"reply"' in item.payload
+
+
+def is_return(item: Item) -> bool:
+    """Whether by `item` an agent may be back."""
     return isinstance(item, StoredEvent) and item.event.fact in (Fact.BIRTH, Fact.VERDICT)
 
 
@@ -55,10 +60,11 @@ def answer_of(item: StoredMessage) -> tuple[ReplyPart | None, int | None]:
 
 async def ends_of(
     commands: Sequence[IssuedCommand], store: Store, patience: StorePatience
-) -> list[IssuedCommand]:
-    """Those of `commands` that are answered in `store`, as they ended by that."""
+) -> tuple[list[IssuedCommand], set[int]]:
+    """Those of `commands` that are answered in `store`, as they ended by that; and the ids of the
+    messages by which they did."""
     sent = [one for one in commands if one.open and one.state is not CommandState.QUEUED]
-    book, ended = CommandBook(sent), list[IssuedCommand]()
+    book, ended, by = CommandBook(sent), list[IssuedCommand](), set[int]()
     since, before = min((one.created for one in sent), default=0.0), None
     for _ in range(LOOKED_AT // PAGE):
         if not len(book):
@@ -66,13 +72,14 @@ async def ends_of(
         page = await patience.until_taken(
             partial(store.newest, since=since, kind=MessageKind.STATUS, before=before, limit=PAGE)
         )
-        for item in filter(concerns_commands, page):
+        for item in filter(is_answer, page):
             reply, _ = answer_of(item)
             command = book.asked(item.agent, reply.to) if reply else None
             if reply and command and reply.code is not ReplyCode.OTHER_SESSION:
                 ended.append(command.replied(reply.result, reply.code, reply.took, item.at))
                 book.save(ended[-1])
+                by.add(item.id)
         if len(page) < PAGE:
             break
         before = page[0].id
-    return ended
+    return ended, by

@@ -7,32 +7,29 @@ broker's queue, where they could neither be reordered nor withdrawn.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable
-from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice, repeat
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from fleet.commander.answers import answer_of, concerns_commands, ends_of
+from fleet.commander.answers import answer_of, ends_of, is_answer, is_return
+from fleet.commander.given_up import GivenUp
 from fleet.commander.over_broker import MAX_AGAIN
+from fleet.commander.publishing import publish
+from fleet.commander.refusals import DISTRUST, Refusal, Refusals
 from fleet.contract.answer_fast_path import ReplyPart
-from fleet.contract.errors import BrokerError
-from fleet.contract.timestamps import timestamp, ulid, ulids
+from fleet.contract.timestamps import ulid, ulids
 from fleet.contract.vocabulary import MessageKind, Priority, ReplyCode, Result, Verb
-from fleet.domain.commands import CommandBook, CommandState, IssuedCommand, Step
-from fleet.domain.events import Event, Fact
+from fleet.domain.commands import CommandBook, IssuedCommand, Step
 from fleet.domain.hub_clock import Step as ClockStep
 from fleet.domain.verdict import Verdict
-from fleet.hub.feed import Item, Subscription
+from fleet.hub.feed import Subscription
 from fleet.store.port import StoreUnavailableError
 from fleet.store.records import StoredEvent, StoredMessage
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
-
-_log = logging.getLogger(__name__)
 
 ABSENT: Final = frozenset({Verdict.OFFLINE, Verdict.STALE})
 """Verdicts with which a command waits; anybody else is sent to at once."""
@@ -50,19 +47,14 @@ TICK: Final = 0.5
 """Seconds between looks at time; a command's life is counted in seconds."""
 
 GATHER: Final = 0.1
-"""Seconds between two looks at what became known, unless somebody asks: a fleet that answers is
-told to who waits for it first, and its commands are ended together."""
+"""Seconds between two looks at answers, unless somebody asks: a fleet that answers is told to who
+waits for it first, and its commands are ended together. Who is back is sent to at once."""
+
+ASKED: Final = 2.0
+"""Seconds that who asks waits for answers to be taken in, where the store is slow."""
 
 AT_ONCE: Final = 200
 """Publishes in flight together: the broker's round trip must not add up over the fleet."""
-
-DISTRUST: Final = frozenset({
-    ReplyCode.UNSIGNED, ReplyCode.BAD_SIGNATURE, ReplyCode.UNKNOWN_KEY, ReplyCode.DATED_AHEAD,
-    ReplyCode.OTHER_SESSION,
-})  # fmt: skip
-"""Codes by which a sidecar says that a command is forged, or played again."""
-
-GIVEN_UP: Final = frozenset({CommandState.SILENT, CommandState.EXPIRED})
 
 OnChange = Callable[[list[IssuedCommand]], None]
 OnLatency = Callable[[float], None]
@@ -88,6 +80,9 @@ class Commander:
         self.outcomes: dict[tuple[str, str], int] = {}
         """Commands by (verb, state) that have ended since the start."""
         self._again: dict[str, int] = {}
+        self._given_up = GivenUp()
+        self._ended_by: set[int] = set()  # messages that the start has read already
+        self._refusals = Refusals(hub.store, hub.committer.patience, RETENTION)
         self._latency_observers: list[OnLatency] = []
         hub.on_step.append(self._restamp)
 
@@ -100,18 +95,21 @@ class Commander:
         self._latency_observers.append(observer)
 
     async def run(self) -> None:
-        self._subscription = known = self._hub.feed.subscribe(MAX_OPEN, concerns_commands)
+        self._subscription = answers = self._hub.feed.subscribe(MAX_OPEN, is_answer)
+        returns = self._hub.feed.subscribe(MAX_OPEN, is_return)
         try:
             await self._load()
             async with asyncio.TaskGroup() as self._tasks:
                 self._tasks.create_task(self._tick(), name="commander-tick")
+                self._tasks.create_task(self._serve(returns), name="commander-returns")
                 while True:
-                    await known.some()
+                    await answers.some()
                     await self._catch_up()
                     await asyncio.sleep(GATHER)
         finally:
             self._tasks = None
-            known.close()
+            answers.close()
+            returns.close()
 
     async def send(
         self,
@@ -200,53 +198,79 @@ class Commander:
         # One of the future was made by a clock that was wrong: it lives no longer than one of now.
         self._book = CommandBook(replace(one, created=min(one.created, now)) for one in stored)
         patience = self._hub.committer.patience
-        await self._save(await ends_of(list(self._book), store, patience))
+        self._given_up.add(stored)
+        ended, self._ended_by = await ends_of(list(self._book), store, patience)
+        await self._save(ended)
         self._loaded.set()
 
     def _restamp(self, step: ClockStep) -> None:
         self._book.restamp(step)
+        self._given_up.clear()  # by stamps that no longer hold
 
     async def _settled(self) -> None:
         """Wait until what the hub has committed by now is known here; where the store takes
         nothing, as far as it is. What is begun for that goes on, also where nobody waits any more.
         """
         await self._loaded.wait()
-        if self._tasks and not self._hub.counters.paused:
-            await asyncio.wait({self._tasks.create_task(self._catch_up(), name="commander-asked")})
+        if self._tasks is None or self._hub.counters.paused:
+            return
+        catching_up = self._catch_up()
+        try:
+            task = self._tasks.create_task(catching_up, name="commander-asked")
+        except RuntimeError:  # the group ends, and the hub with it: what is known is told
+            catching_up.close()
+            return
+        await asyncio.wait({task}, timeout=ASKED)
 
     async def _catch_up(self) -> None:
         async with self._applying:
-            if self._subscription and (items := self._subscription.take()):
-                await self._apply(items)
+            await self._take_answers()
 
-    async def _apply(self, items: list[Item]) -> None:
+    async def _take_answers(self) -> None:
+        if self._subscription and (items := self._subscription.take()):
+            await self._apply([item for item in items if isinstance(item, StoredMessage)])
+
+    async def _serve(self, returns: Subscription) -> None:
+        """Send what waits to each agent that is back, at once: a one-shot soon leaves again."""
+        async for items in returns.batches():
+            back = dict.fromkeys(one.event.agent for one in items if isinstance(one, StoredEvent))
+            async with self._applying:
+                now = self._hub.committer.now()
+                present = [agent for agent in back if self._is_present(agent)]
+                waiting = [one for agent in present for one in self._book.waiting(agent, now)]
+                await self._dispatch(waiting)
+
+    async def _apply(self, items: list[StoredMessage]) -> None:
         """What became known at once is kept at once: a fleet that answers costs few commits."""
         ended: dict[str, IssuedCommand] = {}
-        back: dict[str, None] = {}
-        asked: list[tuple[IssuedCommand, int]] = []
-        distrusted: list[tuple[StoredMessage, ReplyPart]] = []
+        asked: dict[str, tuple[IssuedCommand, int]] = {}
+        distrusted: list[Refusal] = []
         for item in items:
-            if isinstance(item, StoredMessage):
-                reply, boot = answer_of(item)
-                command = self._book.asked(item.agent, reply.to) if reply else None
-                if reply is None or command is None:
-                    if reply and not item.retained and reply.code in DISTRUST:
-                        distrusted.append((item, reply))
-                elif boot is not None and self._may_ask_again(command, reply):
-                    asked.append((command, boot))
-                else:
-                    ended[command.id] = self._replied(command, reply, item.at)
-            elif isinstance(item, StoredEvent):
-                back[item.event.agent] = None
+            reply, boot = answer_of(item)
+            if reply is None or item.id in self._ended_by:
+                continue
+            command = self._answered(item.agent, reply)
+            if command is None or command.id in ended:
+                if reply.code in DISTRUST:
+                    distrusted.append(Refusal(item, reply.code, reply.to, boot))
+            elif boot is not None and self._may_ask_again(command, reply):
+                asked[command.id] = command, boot
+            else:
+                ended[command.id] = self._replied(command, reply, item.at)
         await self._save(list(ended.values()))
-        if distrusted:
-            await self._tell_of(distrusted)
-        for command, boot in asked:
-            topic = self._hub.topics.of(MessageKind.COMMAND, command.agent)
-            await self._publish(topic, command, boot)
-        now = self._hub.committer.now()
-        present = [agent for agent in back if self._is_present(agent)]
-        await self._dispatch([one for agent in present for one in self._book.waiting(agent, now)])
+        if told := await self._refusals.news(distrusted):
+            await self._hub.committer.write(told)
+        for command, boot in asked.values():
+            if command.id not in ended:
+                topic = self._hub.topics.of(MessageKind.COMMAND, command.agent)
+                await publish(self._hub, topic, command, boot)
+
+    def _answered(self, agent: str, reply: ReplyPart) -> IssuedCommand | None:
+        """The command that `reply` is about: an open one, or one that was given up too soon."""
+        command = self._book.asked(agent, reply.to)
+        if command is None and reply.code not in DISTRUST:
+            return self._given_up.take(agent, reply.to)
+        return command
 
     def _may_ask_again(self, command: IssuedCommand, reply: ReplyPart) -> bool:
         """Whether a sidecar wants `command` signed for its session, and did not too often; that is
@@ -263,32 +287,24 @@ class Commander:
                 observer(max(0.0, at - command.sent))
         return command.replied(reply.result, reply.code, reply.took, at)
 
-    async def _tell_of(self, refusals: list[tuple[StoredMessage, ReplyPart]]) -> None:
-        """Say which commands were refused that are not ours, or had their answer before. One that
-        was given up may have waited at the broker for a session that came too late."""
-        told: list[Event] = []
-        for item, reply in refusals:
-            wire, code, since = reply.to, str(reply.code), item.at - RETENTION
-            asked = partial(self._hub.store.commands, agent=item.agent, since=since, limit=MAX_OPEN)
-            sent = await self._hub.committer.patience.until_taken(asked)
-            if not any(one.wire == wire and one.state in GIVEN_UP for one in sent):
-                told.append(Event(Fact.COMMAND_REFUSED, item.agent, item.at, code, id=wire or ""))
-                _log.warning("%s refused a command that is not the hub's: %s", item.agent, code)
-        if told:
-            await self._hub.committer.write(told)
-
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            now = self._hub.committer.now()
-            over = self._book.over(now)
-            if over:
-                await self._save(over)
+            await self._end_overdue()
             if self._hub.counters.link_up:  # this is only for what a lost link left behind
                 left = (
                     one for one in self._book if one.sent is None and self._is_present(one.agent)
                 )
                 await self._dispatch(list(islice(left, AT_ONCE)))
+
+    async def _end_overdue(self) -> None:
+        """End what had no answer in time; one that is committed by now is taken in before."""
+        async with self._applying:
+            now = self._hub.committer.now()
+            await self._take_answers()
+            over = self._book.over(now)
+            await self._save(over)
+            self._given_up.add(over)
 
     async def _dispatch(self, commands: list[IssuedCommand], *, to_all: bool = False) -> None:
         """Publish commands, `to_all` as the one message they share; if the link is down they stay
@@ -299,32 +315,15 @@ class Commander:
         # Before the publish: its reply may come at once.
         await self._save([command.step(Step.SEND, now) for command in commands])
         if to_all:
-            sent = await self._publish(self._hub.topics.broadcast, commands[0])
+            sent = await publish(self._hub, self._hub.topics.broadcast, commands[0])
             await self._save([] if sent else commands)
             return
         for start in range(0, len(commands), AT_ONCE):
             some = commands[start : start + AT_ONCE]
             topics = [self._hub.topics.of(MessageKind.COMMAND, command.agent) for command in some]
             boots = [self._hub.roster.view(command.agent, now).boot for command in some]
-            sent_each = await asyncio.gather(*map(self._publish, topics, some, boots))
+            sent_each = await asyncio.gather(*map(publish, repeat(self._hub), topics, some, boots))
             await self._save([one for one, sent in zip(some, sent_each, strict=True) if not sent])
-
-    async def _publish(self, topic: str, command: IssuedCommand, boot: int | None = None) -> bool:
-        """Put `command` on the bus, for session `boot` only; False if it did not get there."""
-        message: dict[str, Any] = {
-            "verb": command.verb.value,
-            "id": command.wire,
-            "ts": timestamp(command.created),
-            "ttl": command.ttl,
-            "priority": command.priority.value,
-        }
-        if boot is not None and self._hub.signs:
-            message["boot"] = boot
-        try:
-            await self._hub.bus.publish(topic, self._hub.signed(topic, message))
-        except BrokerError:
-            return False
-        return True
 
     async def _save(self, commands: list[IssuedCommand]) -> None:
         if not commands:

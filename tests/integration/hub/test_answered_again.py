@@ -8,6 +8,9 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
+from fleet import keys
 from fleet.contract.timestamps import timestamp
 from fleet.tokens import Principal, Role, Tokens
 from tests.support.broker import Mosquitto
@@ -34,13 +37,19 @@ Settling.tick = dies
 REPLY = '"reply":{"to":'
 
 
-def test_one_answer_counts_for_each_id(tmp_path: Path, broker: Mosquitto) -> None:
-    hub = HubProcess(tmp_path / "hub", broker).start()
+@pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
+def test_one_answer_counts_for_each_id(tmp_path: Path, broker: Mosquitto, signed: bool) -> None:
+    home, trusted = tmp_path / "hub", {}
+    if signed:
+        home.mkdir(mode=0o700)
+        keys.rotate(home, time.time())
+        trusted = {"FLEET_COMMAND_KEYS": str(home / "keys" / keys.PUBLIC)}
+    hub = HubProcess(home, broker).start()
     token, _ = Tokens(hub.home).create(Principal(Role.OPERATOR), timestamp(time.time()))
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     (tmp_path / "sitecustomize.py").write_text(DIES)
     path = os.pathsep.join((str(tmp_path), str(ROOT)))
-    alpha = Sidecar(tmp_path / "alpha", broker.url, PYTHONPATH=path).start()
+    alpha = Sidecar(tmp_path / "alpha", broker.url, PYTHONPATH=path, **trusted).start()
     process = alpha.process
     assert process is not None
 
@@ -58,6 +67,9 @@ def test_one_answer_counts_for_each_id(tmp_path: Path, broker: Mosquitto) -> Non
         wait_until(lambda: replies() == 1, what="the first answer")
         alpha.start()
         wait_until(lambda: replies() == 2, what="the answer of the next process")
+        assert any(b'"other-session"' in said for said in hub.stored(kind=1)) is signed
+        asked = ask(f"http://{hub.http}/v1/inbox", headers=headers)
+        assert asked.status == 200, "and the hub has taken in what it stored"
         page = hub.scrape()
         assert 'fleet_commands_total{outcome="done",verb="version-report"} 1.0' in page
         assert "fleet_command_latency_seconds_count 1.0" in page

@@ -56,11 +56,13 @@ async def test_an_answer_ends_its_command_for_who_asks_and_after_a_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GATHER", 3600.0)
+    monkeypatch.setattr(module, "TICK", 3600.0)
     broker, database = InProcessBroker(), InMemoryDatabase()
     async with commanding(tmp_path, broker, database) as (hub, commander):
         agent = broker.connect(ConnectOptions(BrokerUrl("memory"), "larry"))
         async with agent:
-            birth = status(boot=5, seq=0)
+            to_nobody = {"verb": "health-check", "result": "done"}  # the last that is not asked for
+            birth = status(boot=5, seq=0, reply=to_nobody)
             await agent.publish(birth.topic, birth.payload)
             await eventually(lambda: hub.roster.newest("larry"), what="the birth")
             await commander.inbox(None, unread=False, reading=False)
@@ -93,7 +95,9 @@ def issued(agent: str, state: CommandState = CommandState.SENT, **values: Any) -
     return made if not values else module.replace(made, **values)
 
 
-async def ends(commands: list[IssuedCommand], *messages: StoredMessage) -> list[IssuedCommand]:
+async def ends(
+    commands: list[IssuedCommand], *messages: StoredMessage
+) -> tuple[list[IssuedCommand], set[int]]:
     store = InMemoryStore()
     store.open()
     await store.commit(Batch(messages=list(messages)))
@@ -110,7 +114,7 @@ async def test_a_start_ends_what_was_answered_and_nothing_else() -> None:
     ada, bob, cid, dan = issued("ada"), issued("bob"), issued("cid"), issued("dan")
     eve = issued("eve", CommandState.QUEUED)
     mute = [said(10 + number, "bob", None) for number in range(2 * PAGE)]
-    found = await ends(
+    found, by = await ends(
         [ada, bob, cid, dan, eve],
         said(1, "ada", ada.id),
         said(2, "ada", ada.id),
@@ -124,8 +128,9 @@ async def test_a_start_ends_what_was_answered_and_nothing_else() -> None:
         dan.replied(Result.DONE, None, None, NOON + 3 * PAGE),
         ada.replied(Result.DONE, None, None, NOON + 1),
     ]
+    assert by == {3 * PAGE, 1}
 
 
 async def test_what_was_said_before_a_command_is_not_looked_at() -> None:
     late = issued("ada", created=NOON + 50)
-    assert await ends([late], said(1, "ada", late.id)) == []
+    assert await ends([late], said(1, "ada", late.id)) == ([], set())
