@@ -93,7 +93,6 @@ MESSAGES = {
     "retained": {"first": 0x33},
     "sent again": {"first": 0x3A},
     "QoS 0": {"first": 0x30},
-    "QoS 2": {"first": 0x34},
     "text beside it": {"properties": with_properties(UserProperty=("a", "b"))},
     "an expiry": {"properties": with_properties(MessageExpiryInterval=7)},
     "no topic": {"topic": b""},
@@ -138,6 +137,13 @@ CUT = packet(0x32, b"\0\x09a")
 TOO_LARGE = packet(0x32, b"\0\1a\0\7\0" + bytes(MAX_PACKET))[:9]
 
 
-@pytest.mark.parametrize("sent", [NO_TEXT, CUT, TOO_LARGE], ids=["no text", "cut", "too large"])
+UNASKED = publish(five=True, first=0x34, topic=TOPIC.encode(), payload=b"{}")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [NO_TEXT, CUT, TOO_LARGE, UNASKED],
+    ids=["no text", "cut", "too large", "at QoS 2, which nobody asked for"],
+)
 def test_what_is_not_mqtt_ends_the_connection(sent: bytes) -> None:
     assert "ended" in told(PlainClient, FIVE, sent)
