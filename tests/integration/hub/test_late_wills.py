@@ -16,6 +16,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.timeout(180)
 
 VERDICTS = "SELECT word FROM event WHERE agent = 'alpha' AND fact = 'verdict' ORDER BY id"
+FIRST_BEAT = "SELECT payload FROM message WHERE kind = 0 LIMIT 1"
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_an_agent_that_lives_is_well_again_before_its_next_heartbeat(
     alpha = Sidecar(tmp_path / "alpha", pair.second.url, FLEET_INTERVAL="3600").start()
     try:
         wait_until(lambda: hub.query(VERDICTS)[-1:] == [("ok",)], what="alpha, over the bridge")
-        [(payload,)] = hub.query("SELECT payload FROM message WHERE kind = 0 LIMIT 1")
+        [(payload,)] = wait_until(lambda: hub.query(FIRST_BEAT), what="its first heartbeat")
         boot = json.loads(bytes(payload))["boot"]  # type: ignore[call-overload]
         elsewhere = Publisher(pair.first, "of-the-broker")
         will = {"state": "offline", "ts": "2026-01-01T00:00:00Z", "boot": boot}

@@ -93,7 +93,10 @@ def test_text_beside_the_payload_is_rejected_counted_and_kept_nowhere(
         if retained:
             served.start()
         stranger.publish("last", {}, retain=False)
-        wait_until(lambda: served.ask("GET", "/v1/agents/last")[0] == 200, what="the last")
+        wait_until(
+            lambda: served.get("/v1/history?agent=last")["messages"],
+            what="the last in the store, behind all others",
+        )
     heard = {item["agent"] for item in served.get("/v1/agents")["agents"]}
     assert heard == {*ALLOWED, "last"}
     letters = served.get("/v1/dead-letters")["dead_letters"]
