@@ -57,6 +57,12 @@ BURST: Final = 20_000
 SETTLED: Final = 5.0
 """Seconds after which a fleet beats in its new rhythm."""
 
+LOOK: Final = 3.0
+"""Seconds of the hub's CPU, of one look whether it has settled."""
+
+LEVEL: Final = 5.0
+"""Percent of a core by which they differ at most, where the hub has settled."""
+
 KEPT_UP: Final = 0.95
 """Share of the beats that are due in a window and stored in it: what is on its way is not."""
 
@@ -179,6 +185,7 @@ def measure(
             for name, spent in spending.items():
                 found[f"burst_{name}_cpu"] = round(sum(cost.seconds() for cost in spent), 2)
             fleet.order("flap")
+            found["settled"] = settled(hub)
             found |= steady(hub, broker, rows, agents / interval, seconds)
             viewer, _ = Tokens(hub.home).create(Principal(Role.VIEWER), "2026-01-01T00:00:00Z")
             found |= asked_of(hub, agents, viewer)
@@ -199,6 +206,17 @@ def measure(
         hub.kill()
         broker.kill()
     return found
+
+
+def settled(hub: HubProcess) -> float:
+    """Seconds until three looks at its CPU are alike: receipts, ends of commands and room in the
+    store come after a burst, and what goes on is what is asked here."""
+    began, looks = time.monotonic(), [100.0, 0.0]
+    while max(looks) - min(looks) > LEVEL and time.monotonic() - began < PATIENCE:
+        cost = Cost(hub.pid)
+        time.sleep(LOOK)
+        looks = [*looks, cost.percent()][-3:]
+    return round(time.monotonic() - began, 1)
 
 
 def steady(

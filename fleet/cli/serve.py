@@ -45,8 +45,10 @@ async def _serve(settings: Settings, *, trust_clock: bool) -> None:
     """Serve until told to stop; a hub that finds that another leads waits for its turn again, and
     keeps its address meanwhile."""
     from fleet.http.server import HeldAddress
+    from fleet.hub.free_memory import search_rarely
     from fleet.store.port import LeadershipLostError
 
+    search_rarely()
     ended = asyncio.Event()
     with contextlib.closing(HeldAddress()) as address:
         while not ended.is_set():

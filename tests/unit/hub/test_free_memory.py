@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
 import pytest
+
+from fleet.hub.free_memory import RARELY, search_rarely
 
 PROGRAM = """
 import asyncio, ctypes, sys
@@ -37,3 +40,12 @@ def test_free_memory_between_what_is_in_use_goes_back() -> None:
     assert after - before > 30e6  # else this shows nothing
     assert few - before > 30e6  # the few have no need of it
     assert left - before < 15e6
+
+
+def test_a_hub_searches_rarely_for_what_messages_leave_none_of() -> None:
+    before = gc.get_threshold()
+    try:
+        search_rarely()
+        assert gc.get_threshold() == RARELY > before
+    finally:
+        gc.set_threshold(*before)
