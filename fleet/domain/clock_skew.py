@@ -18,6 +18,10 @@ SKEW_RESOLVES: Final = 2.5
 _DRIFT: Final = 0.25
 """Seconds of offset change allowed a second between two messages; a draining queue has 1."""
 
+_DRIFTED: Final = 2.0
+"""Seconds of it at most: two messages ten minutes apart that a busy hub took a minute and two
+minutes late are no clock."""
+
 _LATENCY: Final = 0.5
 """Seconds of offset change that networks and busy probes explain."""
 
@@ -25,9 +29,8 @@ _LATENCY: Final = 0.5
 def confirmed(offset: float, ts: float, last_offset: float, last_ts: float) -> bool:
     """Whether two messages agree that `offset` is the clock's and not the queue's."""
     passed = ts - last_ts
-    return passed >= 1.0 and abs(offset - last_offset) <= _DRIFT * passed + min(
-        _LATENCY, 0.5 * passed
-    )
+    allowed = min(_DRIFTED, _DRIFT * passed) + min(_LATENCY, 0.5 * passed)
+    return passed >= 1.0 and abs(offset - last_offset) <= allowed
 
 
 def corrected(ts: float, skew: float | None, at: float) -> float | None:
