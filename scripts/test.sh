@@ -26,6 +26,8 @@ done
 PATH="$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 export PATH
 skipped=
+# The tests start thousands of processes, and without its bytecode each would compile all of fleet.
+unset PYTHONDONTWRITEBYTECODE
 
 # One line a tool: command, Debian's package, Homebrew's (- where it has none), what needs it.
 LIGHT='
