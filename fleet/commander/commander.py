@@ -15,13 +15,14 @@ from msgspec.structs import replace
 
 from fleet.commander.answers import answer_of, ends_of, is_answer, is_return
 from fleet.commander.given_up import GivenUp
+from fleet.commander.kept import KeptCommands, OnChange
 from fleet.commander.over_broker import MAX_AGAIN
 from fleet.commander.publishing import publish
 from fleet.commander.refusals import DISTRUST, Refusal, Refusals
 from fleet.contract.answer_fast_path import ReplyPart
 from fleet.contract.timestamps import ulid, ulids
 from fleet.contract.vocabulary import MessageKind, Priority, ReplyCode, Result, Verb
-from fleet.domain.commands import CommandBook, IssuedCommand, Step
+from fleet.domain.commands import CommandBook, CommandState, IssuedCommand, Step
 from fleet.domain.hub_clock import Step as ClockStep
 from fleet.domain.verdict import Verdict
 from fleet.hub.feed import Subscription
@@ -56,7 +57,6 @@ ASKED: Final = 2.0
 AT_ONCE: Final = 200
 """Publishes in flight together: the broker's round trip must not add up over the fleet."""
 
-OnChange = Callable[[list[IssuedCommand]], None]
 OnLatency = Callable[[float], None]
 
 
@@ -71,15 +71,14 @@ class Commander:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._book = CommandBook()
+        self._kept = KeptCommands(hub)
         self._loaded = asyncio.Event()
         self._subscription: Subscription | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._applying = asyncio.Lock()
-        self._observers: list[OnChange] = []
-        self.outcomes: dict[tuple[str, str], int] = {}
-        """Commands by (verb, state) that have ended since the start."""
+        self.outcomes = self._kept.outcomes
         self._again: dict[str, int] = {}
+        self.observe(self._forget_again)
         self._given_up = GivenUp()
         self._ended_by: set[int] = set()  # messages that the start has read already
         self._refusals = Refusals(hub.store, hub.committer.patience, RETENTION)
@@ -88,7 +87,7 @@ class Commander:
 
     def observe(self, observer: OnChange) -> None:
         """Call `observer` with the commands that change, as many as do at once."""
-        self._observers.append(observer)
+        self._kept.observers.append(observer)
 
     def observe_latency(self, observer: OnLatency) -> None:
         """Call `observer` with the seconds from sending to reply of each command."""
@@ -140,26 +139,28 @@ class Commander:
             IssuedCommand(id_, agent, verb, priority, ttl, now, by, reply_to, broadcast=wire)
             for agent, id_ in zip(agents, ulids(now), strict=False)
         ]
-        if len(self._book) + len(commands) > MAX_OPEN:
+        if len(self._kept.book) + len(commands) > MAX_OPEN:
             raise TooManyOpenError
         present = {
             agent for agent in {command.agent for command in commands} if self._is_present(agent)
         }
-        await self._save([command for command in commands if command.agent not in present])
-        await self._dispatch([one for one in commands if one.agent in present], to_all=broadcast)
+        # Kept as sent before the publish: its reply may come at once.
+        kept = [one.step(Step.SEND, now) if one.agent in present else one for one in commands]
+        await self._kept.add(kept)
+        await self._publish([one for one in kept if one.agent in present], to_all=broadcast)
         return commands
 
     async def inbox(self, agent: str | None, *, unread: bool, reading: bool) -> list[IssuedCommand]:
         """Commands for `agent` (None: all), oldest first; `reading` marks them as read."""
         await self._settled()
         now = self._hub.committer.now()
-        waiting = [command for command in self._book.inbox(agent) if command.deadline > now]
+        waiting = [one for one in self._kept.book.inbox(agent) if one.deadline > now]
         if reading:
-            read = [command.step(Step.READ, now) for command in waiting]
-            await self._save([new for new, old in zip(read, waiting, strict=True) if new != old])
-            waiting = [old if unread else new for new, old in zip(read, waiting, strict=True)]
+            read = await self._kept.read(agent, now)
+            if not unread:
+                waiting = list(({one.id: one for one in (*waiting, *read)}).values())
         if unread:
-            return [command for command in waiting if command.open]
+            return waiting
         ended = await self._hub.store.commands(agent=agent, since=now - RETENTION, limit=LISTED)
         known = {command.id: command for command in ended} | {
             command.id: command for command in waiting
@@ -169,24 +170,22 @@ class Commander:
     async def ack(self, agent: str | None, command_id: str, result: Result) -> bool:
         """Record a result that came by HTTP; False if `agent` (None: anybody) has none such."""
         await self._settled()
-        command = self._book.get(command_id)
-        if command is None or agent not in (None, command.agent):
-            return False
-        await self._save([command.replied(result, None, None, self._hub.committer.now())])
-        return True
+
+        def own(book: CommandBook) -> list[IssuedCommand]:
+            command = book.get(command_id)
+            return [command] if command and agent in (None, command.agent) else []
+
+        return bool(await self._kept.end(own, result, self._hub.committer.now()))
 
     async def cancel(self, agent: str) -> int:
         """End every open command of an agent that is revoked; how many there were."""
         await self._settled()
-        commands = self._book.of_agent(agent)
         now = self._hub.committer.now()
-        await self._save(
-            [command.replied(Result.REJECTED, None, None, now) for command in commands]
-        )
-        return len(commands)
+        ended = await self._kept.end(lambda book: book.of_agent(agent), Result.REJECTED, now)
+        return len(ended)
 
     def __len__(self) -> int:
-        return len(self._book)
+        return len(self._kept.book)
 
     async def _load(self) -> None:
         now = self._hub.committer.now()
@@ -196,15 +195,16 @@ class Commander:
             lambda: store.commands(agent=None, since=since, limit=MAX_OPEN)
         )
         # One of the future was made by a clock that was wrong: it lives no longer than one of now.
-        self._book = CommandBook(replace(one, created=min(one.created, now)) for one in stored)
+        for one in stored:
+            self._kept.book.save(replace(one, created=min(one.created, now)))
         patience = self._hub.committer.patience
         self._given_up.add(stored)
-        ended, self._ended_by = await ends_of(list(self._book), store, patience)
-        await self._save(ended)
+        ended, self._ended_by = await ends_of(list(self._kept.book), store, patience)
+        await self._kept.change(lambda _: ended)
         self._loaded.set()
 
     def _restamp(self, step: ClockStep) -> None:
-        self._book.restamp(step)
+        self._kept.book.restamp(step)
         self._given_up.clear()  # by stamps that no longer hold
 
     async def _settled(self) -> None:
@@ -234,17 +234,29 @@ class Commander:
         """Send what waits to each agent that is back, at once: a one-shot soon leaves again."""
         async for items in returns.batches():
             back = dict.fromkeys(one.event.agent for one in items if isinstance(one, StoredEvent))
-            async with self._applying:
-                now = self._hub.committer.now()
-                present = [agent for agent in back if self._is_present(agent)]
-                waiting = [one for agent in present for one in self._book.waiting(agent, now)]
-                await self._dispatch(waiting)
+            await self._dispatch([agent for agent in back if self._is_present(agent)])
 
     async def _apply(self, items: list[StoredMessage]) -> None:
         """What became known at once is kept at once: a fleet that answers costs few commits."""
-        ended: dict[str, IssuedCommand] = {}
         asked: dict[str, tuple[IssuedCommand, int]] = {}
         distrusted: list[Refusal] = []
+        await self._kept.change(lambda _: self._ends(items, asked, distrusted))
+        if told := await self._refusals.news(distrusted):
+            await self._hub.committer.write(told)
+        for id_, (command, boot) in asked.items():
+            if self._kept.book.get(id_) is not None:  # it may have ended meanwhile
+                topic = self._hub.topics.of(MessageKind.COMMAND, command.agent)
+                await publish(self._hub, topic, command, boot)
+
+    def _ends(
+        self,
+        items: list[StoredMessage],
+        asked: dict[str, tuple[IssuedCommand, int]],
+        distrusted: list[Refusal],
+    ) -> list[IssuedCommand]:
+        """The commands that `items` end, as they do. What a sidecar wants signed for its session is
+        put into `asked`, with that; what it refused and we do not wait for, into `distrusted`."""
+        ended: dict[str, IssuedCommand] = {}
         for item in items:
             reply, boot = answer_of(item)
             if reply is None or item.id in self._ended_by:
@@ -257,17 +269,11 @@ class Commander:
                 asked[command.id] = command, boot
             else:
                 ended[command.id] = self._replied(command, reply, item.at)
-        await self._save(list(ended.values()))
-        if told := await self._refusals.news(distrusted):
-            await self._hub.committer.write(told)
-        for command, boot in asked.values():
-            if command.id not in ended:
-                topic = self._hub.topics.of(MessageKind.COMMAND, command.agent)
-                await publish(self._hub, topic, command, boot)
+        return list(ended.values())
 
     def _answered(self, agent: str, reply: ReplyPart) -> IssuedCommand | None:
         """The command that `reply` is about: an open one, or one that was given up too soon."""
-        command = self._book.asked(agent, reply.to)
+        command = self._kept.book.asked(agent, reply.to)
         if command is None and reply.code not in DISTRUST:
             return self._given_up.take(agent, reply.to)
         return command
@@ -292,55 +298,44 @@ class Commander:
             await asyncio.sleep(TICK)
             await self._end_overdue()
             if self._hub.counters.link_up:  # this is only for what a lost link left behind
-                left = (
-                    one for one in self._book if one.sent is None and self._is_present(one.agent)
-                )
-                await self._dispatch(list(islice(left, AT_ONCE)))
+                queued = (one for one in self._kept.book if one.state is CommandState.QUEUED)
+                left = (one.agent for one in queued if self._is_present(one.agent))
+                await self._dispatch(dict.fromkeys(islice(left, AT_ONCE)))
 
     async def _end_overdue(self) -> None:
         """End what had no answer in time; one that is committed by now is taken in before."""
         async with self._applying:
             now = self._hub.committer.now()
             await self._take_answers()
-            over = self._book.over(now)
-            await self._save(over)
-            self._given_up.add(over)
+            self._given_up.add(await self._kept.change(lambda book: book.over(now)))
 
-    async def _dispatch(self, commands: list[IssuedCommand], *, to_all: bool = False) -> None:
-        """Publish commands, `to_all` as the one message they share; if the link is down they stay
-        queued."""
-        if not commands:
-            return
-        now = self._hub.committer.now()
-        # Before the publish: its reply may come at once.
-        await self._save([command.step(Step.SEND, now) for command in commands])
+    async def _dispatch(self, agents: Iterable[str]) -> None:
+        """Send what waits for `agents`, which are here; it is kept as sent before the publish, as
+        its reply may come at once."""
+        await self._publish(await self._kept.send(agents, self._hub.committer.now()))
+
+    async def _publish(self, commands: list[IssuedCommand], *, to_all: bool = False) -> None:
+        """Publish commands, `to_all` as the one message they share; if the link is down they are
+        queued again."""
+        hub, book = self._hub, self._kept.book
         if to_all:
-            sent = await publish(self._hub, self._hub.topics.broadcast, commands[0])
-            await self._save([] if sent else commands)
+            if commands and not await publish(hub, hub.topics.broadcast, commands[0]):
+                await self._kept.queue_again(commands)
             return
+        now = hub.committer.now()
         for start in range(0, len(commands), AT_ONCE):
-            some = commands[start : start + AT_ONCE]
-            topics = [self._hub.topics.of(MessageKind.COMMAND, command.agent) for command in some]
-            boots = [self._hub.roster.view(command.agent, now).boot for command in some]
-            sent_each = await asyncio.gather(*map(publish, repeat(self._hub), topics, some, boots))
-            await self._save([one for one, sent in zip(some, sent_each, strict=True) if not sent])
+            some = [one for one in commands[start : start + AT_ONCE] if book.get(one.id)]
+            topics = [hub.topics.of(MessageKind.COMMAND, command.agent) for command in some]
+            boots = [hub.roster.view(command.agent, now).boot for command in some]
+            sent_each = await asyncio.gather(*map(publish, repeat(hub), topics, some, boots))
+            if not all(sent_each):
+                unsent = (one for one, sent in zip(some, sent_each, strict=True) if not sent)
+                await self._kept.queue_again(unsent)
 
-    async def _save(self, commands: list[IssuedCommand]) -> None:
-        if not commands:
-            return
-        await self._hub.committer.patience.until_taken(
-            lambda: self._hub.store.save_commands(commands)
-        )
+    def _forget_again(self, commands: list[IssuedCommand]) -> None:
         for command in commands:
-            known = self._book.get(command.id)
-            self._book.save(command)
             if not command.open:
                 self._again.pop(command.id, None)
-            if known is not None and known.open and not command.open:
-                key = (command.verb.value, command.state.value)
-                self.outcomes[key] = self.outcomes.get(key, 0) + 1
-        for observer in self._observers:
-            observer(commands)
 
     def _is_present(self, agent: str) -> bool:
         return self._hub.roster.verdict(agent) not in ABSENT

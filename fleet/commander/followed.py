@@ -51,7 +51,7 @@ class FollowedCommander(Commander):
                 continue
             changed = [one for one in found if self._known.get(one.id) != one]
             self._known = {one.id: one for one in found}
-            for observer in self._observers if changed and not first else ():
+            for observer in self._kept.observers if changed and not first else ():
                 observer(changed)
             first = False
 
