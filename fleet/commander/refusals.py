@@ -8,11 +8,11 @@ again and again is told of.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Final, NamedTuple
 
-from fleet.commander.answers import answer_of
+from fleet.commander.answers import PAGE, answer_of
 from fleet.contract.vocabulary import MessageKind, ReplyCode, Verb
 from fleet.domain.commands import CommandState, IssuedCommand
 from fleet.domain.events import Event, Fact
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class Refusal(NamedTuple):
-    """A stored answer with a code of `DISTRUST`.
+    """A stored answer; one with a code of `DISTRUST`, but where it is said otherwise.
 
     Attributes:
         wire: the id of what was refused, if it had one.
@@ -46,13 +46,16 @@ class Refusal(NamedTuple):
     """
 
     item: StoredMessage
-    code: ReplyCode
+    code: ReplyCode | None
     wire: str | None
     boot: int | None
 
 
 class Refusals:
-    """Tells repetitions from what somebody else sent; memory is bounded by `MOST`.
+    """Tells repetitions from what somebody else sent.
+
+    What was passed over is not written down: a repetition is itself a stored answer, and is found
+    again by whoever leads next. Memory, bounded by `MOST`, only saves looking for it.
 
     Args:
         retention: seconds that a command which has ended stays in the store.
@@ -84,12 +87,16 @@ class Refusals:
         if command.state in GIVEN_UP:
             return True
         key = (refusal.item.agent, refusal.wire)
-        if key in self._repeated or not await self._is_repetition(refusal, command):
+        if key in self._repeated or command.ended is None:
             return False
+        answer = await self._answer_to(command, command.ended)
+        if not _repeats(refusal, command, answer):
+            return False
+        second = await self._is_second(refusal, command, answer)
         self._repeated[key] = None
         if len(self._repeated) > MOST:
             del self._repeated[next(iter(self._repeated))]
-        return True
+        return not second
 
     async def _command_of(self, refusal: Refusal) -> IssuedCommand | None:
         item = refusal.item
@@ -99,29 +106,60 @@ class Refusals:
         )
         return next((one for one in sent if one.wire == refusal.wire), None)
 
-    async def _is_repetition(self, refusal: Refusal, command: IssuedCommand) -> bool:
-        """Whether `command` was answered before, and this comes of its being brought again."""
-        same = refusal.code is command.code  # what is refused is not written down at all
-        lost = refusal.code is ReplyCode.OTHER_SESSION and not _is_known_on_disk(command)
-        if refusal.boot is None or not (same or lost):
-            return False
-        answered = await self._answered_by(command)
-        if answered is None:
-            return False
-        return refusal.boot > answered or (same and refusal.boot == answered)
-
-    async def _answered_by(self, command: IssuedCommand) -> int | None:
-        """The session whose answer ended `command`; None if none did."""
-        if command.open or command.ended is None:
-            return None
-        at, status = command.ended, MessageKind.STATUS
+    async def _answer_to(self, command: IssuedCommand, ended: float) -> Refusal | None:
+        """The message that ended `command`; None if none did: it was ended by HTTP."""
+        at, status = ended, MessageKind.STATUS
         newest = partial(self._store.newest, agent=command.agent, kind=status, limit=LOOKED_AT)
         of_then = await self._patience.until_taken(partial(newest, since=at, until=at))
-        answers = (answer_of(item) for item in of_then if b'"reply"' in item.payload)
-        return next((boot for reply, boot in answers if reply and reply.to == command.wire), None)
+        answers = _answers(of_then, command.wire)
+        return next((one for one in answers if one.code is command.code), None)
+
+    async def _is_second(
+        self, refusal: Refusal, command: IssuedCommand, answer: Refusal | None
+    ) -> bool:
+        """Whether `command` was refused like this before, since it had its answer."""
+        after = answer.item.id if answer else -1
+        before, since = refusal.item.id, command.ended
+        newest = partial(self._store.newest, agent=command.agent, kind=MessageKind.STATUS)
+        for _ in range(LOOKED_AT // PAGE):
+            page = await self._patience.until_taken(
+                partial(newest, since=since, before=before, limit=PAGE)
+            )
+            for one in _answers(page, command.wire):
+                if one.item.id > after and _repeats(one, command, answer):
+                    return True
+            if len(page) < PAGE:
+                break
+            before = page[0].id
+        return False
+
+
+def _answers(items: Iterable[StoredMessage], wire: str) -> Iterator[Refusal]:
+    """Those of `items` that answer `wire`, with whatever code."""
+    named = wire.encode()
+    for item in items:
+        if named in item.payload and b'"reply"' in item.payload:
+            reply, boot = answer_of(item)
+            if reply is not None and reply.to == wire:
+                yield Refusal(item, reply.code, wire, boot)
+
+
+def _repeats(refusal: Refusal, command: IssuedCommand, answer: Refusal | None) -> bool:
+    """Whether `refusal` comes of `command` being brought again, which had `answer` before."""
+    same = refusal.code is command.code  # what is refused is not written down at all
+    lost = refusal.code is ReplyCode.OTHER_SESSION and not _is_known_on_disk(command)
+    if refusal.boot is None or refusal.code not in DISTRUST or not (same or lost):
+        return False
+    if answer is None:
+        return lost
+    if answer.boot is None:
+        return False
+    return refusal.boot > answer.boot or (same and refusal.boot == answer.boot)
 
 
 def _is_known_on_disk(command: IssuedCommand) -> bool:
     """Whether the sidecar wrote the id down before it ran `command`: only `config-reload` changes
-    anything, and is not refused so unless the state is lost."""
-    return command.verb is Verb.CONFIG_RELOAD and command.state is not CommandState.REJECTED
+    anything, and is not refused so unless the state is lost. One that it had no room for did not
+    run, nor did one that only HTTP ended."""
+    ran = command.code not in (None, ReplyCode.RATE_EXCEEDED)
+    return command.verb is Verb.CONFIG_RELOAD and ran and command.state is not CommandState.REJECTED
