@@ -79,7 +79,9 @@ class Outbox:
         self._last_id = max(
             self._database.number("SELECT coalesce(max(id), 0) FROM message"), self._acked
         )
-        self._saved, self._saved_to = self._count(), self._last_id
+        # How many rows the table has: counted once, since to count them is to read them all.
+        self._saved = self._on_disk = self._database.number("SELECT count(*) FROM message")
+        self._saved_to = self._last_id
         database.join(self)
 
     def __len__(self) -> int:
@@ -154,22 +156,26 @@ class Outbox:
 
     def write(self, connection: sqlite3.Connection) -> None:
         self._forget()
+        before = connection.total_changes
         connection.executemany(
             "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(r.id, r.boot, r.seq, r.kind, r.rank, r.retain, r.payload) for r in self._unsaved],
         )
-        self._excess = max(0, self._count() - self._max_rows)
+        self._saved += connection.total_changes - before
+        self._excess = max(0, self._saved - self._max_rows)
         if self._excess:
-            connection.execute(
+            self._saved -= connection.execute(
                 "DELETE FROM message WHERE id IN"
                 " (SELECT id FROM message ORDER BY rank, id LIMIT ?)", (self._excess,)
-            )  # fmt: skip
+            ).rowcount  # fmt: skip
         self._note()
 
     def ended(self, written: bool) -> None:
-        self._saved = self._count()
         self._refused = not written
-        if written:
+        if not written:
+            self._saved = self._on_disk
+        else:
+            self._on_disk = self._saved
             self._saved_to = self._last_id
             self.evicted += self._excess
             self._unsaved.clear()
@@ -186,16 +192,20 @@ class Outbox:
         return [*rows, *waiting][:limit]
 
     def _saved_after(self, cursor: int, limit: int) -> list[OutboxRow]:
+        """Those that a full disk did not let go are passed over, as many as there are."""
         rows: list[OutboxRow] = []
         try:
             found = self._database.connection.execute(
                 "SELECT id, boot, seq, kind, rank, retain, payload FROM message"
-                " WHERE id > ? ORDER BY id LIMIT ?", (cursor, limit)
+                " WHERE id > ? ORDER BY id", (cursor,)
             )  # fmt: skip
             for id_, boot, seq, kind, rank, retain, payload in found:
                 row = OutboxRow(boot, seq, MessageKind(kind), rank, bool(retain), payload, id_)
                 if seq > self._receipts.get(boot, -1):
                     rows.append(row)
+                    if len(rows) == limit:
+                        break
+            found.close()
         except sqlite3.Error:
             self._database.failures += 1
         return rows
@@ -207,8 +217,7 @@ class Outbox:
         self._unsaved = deque(kept)
         if self._saved:
             self._receipts[boot] = max(seq, self._receipts.get(boot, -1))
-            if self._database.stage(self._forget):
-                self._saved = self._count()
+            self._database.stage(self._forget)
         freed = before - len(self)
         self._receipted = self._receipted or freed > 0
         self._freed += freed
@@ -222,9 +231,9 @@ class Outbox:
 
     def _forget(self) -> None:
         for boot, seq in self._receipts.items():
-            self._database.connection.execute(
+            self._saved -= self._database.connection.execute(
                 "DELETE FROM message WHERE boot = ? AND seq <= ?", (boot, seq)
-            )
+            ).rowcount
 
     def _evict_unsaved(self) -> None:
         lowest = min(self._unsaved, key=lambda row: (row.rank, row.id))
@@ -237,9 +246,6 @@ class Outbox:
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 [("acked", self._acked), ("receipted", self._receipted)],
             )
-
-    def _count(self) -> int:
-        return self._database.number("SELECT count(*) FROM message")
 
     def _notes(self) -> tuple[int, bool]:
         return self._acked, self._receipted
