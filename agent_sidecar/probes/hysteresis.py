@@ -39,6 +39,9 @@ AT_ONCE: Final = frozenset(
 )
 """Codes whose one look is a fact and no measurement; they fire and end with it."""
 
+MAX_TOLD: Final = 256
+"""Events that are repeated after a crash, the newest: as many as wait for a full disk at most."""
+
 MARGIN: Final = 0.03
 """Share of a threshold that a value must fall below it before its alert ends."""
 
@@ -102,7 +105,7 @@ class Hysteresis:
         """Events of the codes that start or end with these results, in order of code.
 
         They may be the results of one probe only: a code without evidence in them keeps its
-        state. Events are written down before they are returned; once they are in the outbox,
+        state. Events are written down before they are returned; once the outbox has them on disk,
         call `save`. After a crash in between, the first call repeats them with the same ids.
         """
         for result in results:
@@ -116,7 +119,7 @@ class Hysteresis:
         fresh = [event for code in sorted(self._conditions) for event in self._settle(code, now)]
         self._said.difference_update(e.code for e in fresh if e.state is AlertState.RESOLVED)
         events, self._untold = [*self._untold, *fresh], []
-        self._told += fresh
+        self._told = [*self._told, *fresh][-MAX_TOLD:]
         with suppress(OSError):  # a full disk must not silence an alert; `save` will say so
             self._write()
         return events
@@ -131,13 +134,18 @@ class Hysteresis:
         with suppress(OSError):  # the alert itself is safe in the outbox
             self._write()
 
+    @property
+    def waits(self) -> bool:
+        """Whether there are events that a crash would have repeated."""
+        return bool(self._told)
+
     def active(self) -> list[str]:
         """Codes firing now, sorted."""
         ours = {code for code, condition in self._conditions.items() if condition.id}
         return sorted(ours | self._said)
 
     def save(self) -> None:
-        """The events are in the outbox: forget them. A full disk raises `OSError`."""
+        """The outbox has the events on disk: forget them. A full disk raises `OSError`."""
         self._told.clear()
         self._write()
 

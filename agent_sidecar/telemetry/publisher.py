@@ -108,7 +108,7 @@ class Publisher:
         events = self._state.hysteresis.update(results, time.time())
         for event in events:
             self._builder.alert(event)
-        if events:
+        if self._state.hysteresis.waits and not self._state.outbox.refused:
             try:
                 self._state.hysteresis.save()
             except OSError as error:
