@@ -81,6 +81,7 @@ class Commander:
         self.observe(self._forget_again)
         self._given_up = GivenUp()
         self._ended_by: set[int] = set()  # messages that the start has read already
+        self._unsure: list[str] = []  # kept as sent by a process that may have died before it did
         self._refusals = Refusals(hub.store, hub.committer.patience, RETENTION)
         self._latency_observers: list[OnLatency] = []
         hub.on_step.append(self._restamp)
@@ -155,16 +156,11 @@ class Commander:
         await self._settled()
         now = self._hub.committer.now()
         waiting = [one for one in self._kept.book.inbox(agent) if one.deadline > now]
-        if reading:
-            read = await self._kept.read(agent, now)
-            if not unread:
-                waiting = list(({one.id: one for one in (*waiting, *read)}).values())
+        read = await self._kept.read(agent, now) if reading else []
         if unread:
             return waiting
         ended = await self._hub.store.commands(agent=agent, since=now - RETENTION, limit=LISTED)
-        known = {command.id: command for command in ended} | {
-            command.id: command for command in waiting
-        }
+        known = {one.id: one for one in (*ended, *waiting, *read)}
         return sorted(known.values(), key=lambda command: (command.created, command.id))[-LISTED:]
 
     async def ack(self, agent: str | None, command_id: str, result: Result) -> bool:
@@ -201,6 +197,7 @@ class Commander:
         self._given_up.add(stored)
         ended, self._ended_by = await ends_of(list(self._kept.book), store, patience)
         await self._kept.change(lambda _: ended)
+        self._unsure = [one.id for one in self._kept.book if one.state is CommandState.SENT]
         self._loaded.set()
 
     def _restamp(self, step: ClockStep) -> None:
@@ -297,7 +294,8 @@ class Commander:
         while True:
             await asyncio.sleep(TICK)
             await self._end_overdue()
-            if self._hub.counters.link_up:  # this is only for what a lost link left behind
+            if self._hub.counters.link_up:  # this is only for what was left behind
+                await self._send_again()
                 queued = (one for one in self._kept.book if one.state is CommandState.QUEUED)
                 left = (one.agent for one in queued if self._is_present(one.agent))
                 await self._dispatch(dict.fromkeys(islice(left, AT_ONCE)))
@@ -313,6 +311,16 @@ class Commander:
         """Send what waits for `agents`, which are here; it is kept as sent before the publish, as
         its reply may come at once."""
         await self._publish(await self._kept.send(agents, self._hub.committer.now()))
+
+    async def _send_again(self) -> None:
+        """Publish what may not have left, once what waited at the broker is read: a sidecar drops
+        what it had, by its id."""
+        if self._hub.started_at is not None and self._unsure:
+            known = [one for id_ in self._unsure if (one := self._kept.book.get(id_))]
+            sent = [one for one in known if one.state is CommandState.SENT]
+            here = {one.id: one for one in sent if self._is_present(one.agent)}
+            self._unsure = [one.id for one in sent if one.id not in here]
+            await self._publish(list(here.values()))
 
     async def _publish(self, commands: list[IssuedCommand], *, to_all: bool = False) -> None:
         """Publish commands, `to_all` as the one message they share; if the link is down they are

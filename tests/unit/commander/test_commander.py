@@ -82,7 +82,7 @@ class World:
         self, command: IssuedCommand, result: str = "done", *, boot: int = 5, code: str = ""
     ) -> None:
         reply = {"to": command.wire, "verb": command.verb, "result": result}
-        await self.says(boot=boot, reply=reply | ({"code": code} if code else {}))
+        await self.says(command.agent, boot=boot, reply=reply | ({"code": code} if code else {}))
 
     async def send(self, agent: str = "larry") -> IssuedCommand:
         how: dict[str, Any] = {"priority": Priority.NORMAL, "ttl": 60, "by": "cli"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from fleet.commander.commander import Commander
 from fleet.contract.vocabulary import Result
 from fleet.domain.commands import OPEN, CommandState, IssuedCommand
 from fleet.hub.hub import Hub
-from fleet.store.in_memory import InMemoryStore
+from fleet.store.in_memory import InMemoryDatabase, InMemoryStore
 from tests.support.waiting import eventually
 from tests.unit.commander.test_commander import World
 
@@ -193,3 +194,39 @@ async def test_what_an_agent_has_read_by_http_is_not_published_as_well(
         await eventually(lambda: published, what="a look of the tick")
         assert published == [unread.id]
         assert await world.state(read) is CommandState.ACKNOWLEDGED
+
+
+async def test_a_hub_that_is_killed_at_any_write_leaves_no_command_unsent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one whose agent was away: it was promised, and is kept as sent before it is published."""
+    moments: list[InMemoryDatabase] = []
+    published: list[str] = []
+    save = InMemoryStore.save_commands
+
+    async def watched(store: InMemoryStore, commands: list[IssuedCommand]) -> None:
+        await save(store, commands)
+        moments.append(copy.deepcopy(world.database))
+
+    async def note(_hub: Hub, _topic: str, command: IssuedCommand, *_: object) -> bool:
+        published.append(command.id)
+        return True
+
+    monkeypatch.setattr(module, "TICK", 0.01)
+    monkeypatch.setattr(module, "publish", note)
+    async with world.running():
+        await world.says("moe")
+        with monkeypatch.context() as patch:
+            patch.setattr(Commander, "_is_present", lambda *_: False)
+            patch.setattr(InMemoryStore, "save_commands", watched)
+            waiting = await world.send("moe")
+            patch.setattr(Commander, "_is_present", lambda *_: True)
+            await eventually(lambda: published, what="the command")
+    assert len(moments) == 2, "queued, and sent"
+    for world.database in moments:
+        published.clear()
+        async with world.running():
+            await eventually(lambda: published, what="the command of the next process")
+            assert published == [waiting.id]
+            await world.answers(waiting)
+            await world.is_in(waiting, CommandState.DONE)
