@@ -84,10 +84,10 @@ class World:
         reply = {"to": command.wire, "verb": command.verb, "result": result}
         await self.says(command.agent, boot=boot, reply=reply | ({"code": code} if code else {}))
 
-    async def send(self, agent: str = "larry") -> IssuedCommand:
+    async def send(self, *agents: str) -> IssuedCommand:
+        """The first of the commands to `agents`."""
         how: dict[str, Any] = {"priority": Priority.NORMAL, "ttl": 60, "by": "cli"}
-        [sent] = await self.commander.send(Verb.HEALTH_CHECK, [agent], **how)
-        return sent
+        return (await self.commander.send(Verb.HEALTH_CHECK, agents or ["larry"], **how))[0]
 
     async def state(self, command: IssuedCommand) -> CommandState:
         kept = await InMemoryStore(self.database).commands(agent=None, since=0.0, limit=9)

@@ -18,7 +18,7 @@ from fleet.domain.commands import OPEN, CommandState, IssuedCommand
 from fleet.hub.hub import Hub
 from fleet.store.in_memory import InMemoryDatabase, InMemoryStore
 from tests.support.waiting import eventually
-from tests.unit.commander.test_commander import World
+from tests.unit.commander.test_commander import World, busy_gathering
 
 COMMANDS = 6
 STORIES = 12
@@ -40,11 +40,13 @@ class Recorded:
 
     def __init__(self, others: Others, monkeypatch: pytest.MonkeyPatch) -> None:
         self.written: dict[str, list[IssuedCommand]] = {}
+        self.writes = 0
         save = InMemoryStore.save_commands
 
         async def slow(store: InMemoryStore, commands: list[IssuedCommand]) -> None:
             await others.first()
             await save(store, commands)
+            self.writes += 1
             for one in commands:
                 self.written.setdefault(one.id, []).append(one)
             await others.first()
@@ -230,3 +232,23 @@ async def test_a_hub_that_is_killed_at_any_write_leaves_no_command_unsent(
             assert published == [waiting.id]
             await world.answers(waiting)
             await world.is_in(waiting, CommandState.DONE)
+
+
+async def test_commands_to_many_and_the_answers_of_many_are_one_write_each(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = Recorded(Others(0), monkeypatch)
+    monkeypatch.setattr(module, "GATHER", 3600.0)
+    monkeypatch.setattr(module, "TICK", 3600.0)
+    async with world.running():
+        await busy_gathering(world)
+        await world.says("moe", state="offline")
+        await eventually(lambda: not world.commander._is_present("moe"), what="that moe is away")
+        before = recorded.writes
+        await world.send("moe", "larry", "larry", "larry")
+        assert recorded.writes == before + 1
+        for command in await world.commander.inbox("larry", unread=True, reading=False):
+            await world.answers(command)
+        await world.settle()
+        assert recorded.writes == before + 2
+        assert len(world.commander) == 1
