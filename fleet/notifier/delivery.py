@@ -4,12 +4,11 @@ known to be one that the receiver never takes."""
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -18,8 +17,10 @@ from typing import Any, Final
 from fleet.contract.backoff import Backoff
 from fleet.contract.errors import ConfigError, FleetError
 from fleet.contract.vocabulary import Severity
-from fleet.notifier.delivery_log import DeliveryLog, LogEntry, Outcome, log_of
+from fleet.notifier.delivery_log import DeliveryLog, Outcome
 from fleet.notifier.digest import Digest
+from fleet.notifier.given_alerts import GivenAlerts
+from fleet.notifier.kept_route import KeptRoute
 from fleet.notifier.kept_state import InHome, KeptState
 from fleet.notifier.notification import Notification
 from fleet.notifier.queue import Queue
@@ -38,10 +39,6 @@ MAX_WAITING: Final = 1_000
 
 REMEMBERED: Final = 1_000
 """Delivered ids kept, so that a restart does not tell the same again."""
-
-GIVEN: Final = 5_000
-"""Ids of single alerts kept for the next hub to lead, 35 bytes each: more than one tells while it
-takes over."""
 
 KEPT_WITHIN, KEPT_AT_LAST = 5.0, 1.0
 """Seconds that a disk or database has to keep a message before it is sent all the same, and to keep
@@ -84,8 +81,7 @@ class Delivery:
         self._kept = kept or InHome(folder / f"{route.name}.json")
         self._queue = Queue(FIRST, LONGEST)
         self._delivered: OrderedDict[str, None] = OrderedDict()
-        self._given: OrderedDict[str, None] = OrderedDict()
-        """Alerts that this route was given, by their ids."""
+        self._given = GivenAlerts()
         self._circuit = Backoff(FIRST, LONGEST, steady=0.0)
         self._closes_at = 0.0
         self._more = asyncio.Event()
@@ -103,40 +99,28 @@ class Delivery:
     def restore(self) -> None:
         """Take up what the last hub could not deliver."""
         try:
-            kept = self._kept.read(_kept)
+            kept = self._kept.read(KeptRoute.from_json)
         except ConfigError as error:
             why = f"{error.what}: {error.why}"
             _log.error("route %s: %s; what waited in it is lost", self.route.name, why)
             return
         if kept is None:
             return
-        waiting, delivered, set_aside, digest, given, log = kept
-        self.log.restore(log)
-        self._given.update(dict.fromkeys(given))
-        self._digest.restored(digest)
-        self._queue.add(waiting, in_front=True)
-        self._delivered.update(dict.fromkeys(delivered))
-        for one in set_aside:
+        self.log.restore(kept.log)
+        self._given.restore(kept.given)
+        self._digest.restored(kept.digest)
+        self._queue.add(kept.waiting, in_front=True)
+        self._delivered.update(dict.fromkeys(kept.delivered))
+        for one in kept.set_aside:
             self.set_aside.add(one)
         self._more.set()
 
-    async def enqueue(self, group: Notification) -> None:
-        """Queue a group, unless it is below the route's severity or was delivered already; it is
+    async def enqueue(self, *groups: Notification) -> None:
+        """Queue groups, unless one is below the route's severity or was delivered already; they are
         on disk when this returns."""
-        if any(group.id in known for known in (self._queue, self._delivered, self.set_aside)):
+        added = [self._add(group) for group in groups]
+        if not any(added):
             return
-        self.set_aside.supersede(group)
-        if not self.route.wants(group.severity):
-            return
-        news = self._news(group)
-        if news is None:
-            return
-        group = news
-        if self.route.digest and group.severity is Severity.INFO:
-            self.dropped += self._digest.add(group, time.time())
-            self._remember(group.id)
-        else:
-            self._queue.add([group])
         while len(self._queue) > MAX_WAITING:
             self._queue.remove(self._queue.least().id)
             self.dropped += 1
@@ -144,17 +128,22 @@ class Delivery:
         self._more.set()
         await self._save()
 
-    def _news(self, group: Notification) -> Notification | None:
-        """What of a group this route was not given yet. Another hub, or this one before it was
-        killed, may have put it together otherwise, and have ended before it could note that it
-        was told; None: all of it was."""
-        if group.flap:
-            return group
-        members = group.news(self._given)
-        self._given.update(dict.fromkeys(members))
-        while len(self._given) > GIVEN:
-            self._given.popitem(last=False)
-        return group.with_only(members.values())
+    def _add(self, group: Notification) -> bool:
+        """Whether anything of it is news that this route wants."""
+        if any(group.id in known for known in (self._queue, self._delivered, self.set_aside)):
+            return False
+        self.set_aside.supersede(group)
+        if not self.route.wants(group.severity):
+            return False
+        news = self._given.news(group)
+        if news is None:
+            return False
+        if self.route.digest and news.severity is Severity.INFO:
+            self.dropped += self._digest.add(news, time.time())
+            self._remember(news.id)
+        else:
+            self._queue.add([news])
+        return True
 
     async def retry(self) -> int:
         """Try at once what was set aside, and whatever waits; how many were set aside."""
@@ -306,18 +295,11 @@ class Delivery:
         await asyncio.to_thread(self._write, self._changes, self._state())
 
     def _state(self) -> str:
-        def in_json(messages: Iterable[Notification | SetAside]) -> list[dict[str, Any]]:
-            return [one.as_json() for one in messages]
-
-        kept = {
-            "waiting": in_json(self._queue),
-            "delivered": list(self._delivered),
-            "set_aside": in_json(self.set_aside),
-            "digest": self._digest.as_json(),
-            **({"given": list(self._given)} if self._given else {}),
-            **({"log": self.log.as_json()} if len(self.log) else {}),
-        }
-        return json.dumps(kept, separators=(",", ":"))
+        kept = KeptRoute(
+            self._queue, self._delivered, self.set_aside, self._digest.as_json(), self._given,
+            self.log,
+        )  # fmt: skip
+        return kept.text()
 
     def _write(self, changes: int, state: str) -> None:
         with self._disk:
@@ -331,20 +313,3 @@ class Delivery:
                 _log.warning("route %s: %s", self.route.name, error.what)
             else:
                 self._written = changes
-
-
-_Kept = tuple[
-    list[Notification], list[str], list[SetAside], dict[str, Any] | None, list[str], list[LogEntry]
-]
-
-
-def _kept(document: dict[str, Any]) -> _Kept:
-    """What waits, ids of what was delivered, what was set aside, digest, what was given, log."""
-    return (
-        [Notification.from_json(group) for group in document["waiting"]],
-        list(map(str, document["delivered"])),
-        [SetAside.from_json(one) for one in document.get("set_aside", [])],
-        document.get("digest"),
-        list(map(str, document.get("given", []))),
-        log_of(document),
-    )

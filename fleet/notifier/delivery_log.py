@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -80,7 +80,7 @@ class DeliveryLog:
     def __iter__(self) -> Iterator[LogEntry]:
         return iter(self._entries.values())
 
-    def restore(self, entries: list[LogEntry]) -> None:
+    def restore(self, entries: Iterable[LogEntry]) -> None:
         self._entries.update({(one.agent, one.code, one.state): one for one in entries})
         self._trim()
 
