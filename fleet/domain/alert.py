@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fleet.contract.timestamps import timestamp
@@ -22,6 +22,8 @@ class Alert:
     the hub's clock in seconds since the epoch. `told_at` is when operators were first told that it
     fires, `routes` those routes that were told of it and are not told of everything; `OFFERED`
     stands before one that is being told, of which nobody knows after a kill whether it was.
+    `episode` tells it in this process from the same problem before its end was told: what a route
+    is given takes its time, and times of the hub may move meanwhile.
     """
 
     agent: str
@@ -37,6 +39,7 @@ class Alert:
     flaps: Flaps = STEADY
     told_at: float | None = None
     routes: tuple[str, ...] = ()
+    episode: int = field(default=0, compare=False)
 
     @property
     def firing(self) -> bool:
@@ -73,19 +76,22 @@ class Alert:
         return not self.stands or known is None or self.severity.rank <= known.rank
 
     @property
+    def as_told(self) -> Alert:
+        """It, as bad as operators were told it is: nobody is told that it is milder."""
+        known = self.notified_severity or self.severity
+        return self if known.rank <= self.severity.rank else replace(self, severity=known)
+
+    @property
     def may_be_known(self) -> bool:
         """Whether operators were told that it fires, or may have been."""
         return self.notified is AlertState.FIRING or self.told_at is not None
 
-    def offered_to(self, route: str) -> Alert:
-        """It, where `route` is about to be told of it."""
-        known = self.may_be_known_to(route)
-        return self if known else replace(self, routes=(*self.routes, OFFERED + route))
-
-    def given_to(self, route: str) -> Alert:
-        """It, where `route` was told of it."""
+    def known_to(self, route: str, *, is_told: bool, of: Alert) -> Alert:
+        """It, where `route` was told of it as it was in `of`, or is about to be."""
+        if of.episode != self.episode or (not is_told and self.may_be_known_to(route)):
+            return self
         others = (one for one in self.routes if one not in (route, OFFERED + route))
-        return replace(self, routes=(*others, route))
+        return replace(self, routes=(*others, route if is_told else OFFERED + route))
 
     def may_be_known_to(self, route: str) -> bool:
         """Whether `route` was told of it, or may have been."""

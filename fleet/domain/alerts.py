@@ -14,6 +14,7 @@ from typing import Final
 from fleet.contract.vocabulary import AlertState, Severity
 from fleet.domain import flapping
 from fleet.domain.alert import Alert, AlertGroup
+from fleet.domain.alerts_in_hand import AlertsInHand
 from fleet.domain.events import Event, Fact
 from fleet.domain.flapping import STEADY, FlapLimits, FlapNews
 from fleet.domain.hub_clock import Step
@@ -42,8 +43,9 @@ class AlertBook(SilenceBook):
     _standing: dict[str, dict[str, Alert]] = field(default_factory=dict)
     """What fires or flaps, by agent and code."""
     _flapping: set[tuple[str, str]] = field(default_factory=set)
-    _in_hand: dict[tuple[str, str], list[Alert]] = field(default_factory=dict)
-    """Alerts that are being told, as they were before: once for each message on the way."""
+    _in_hand: AlertsInHand = field(default_factory=AlertsInHand)
+    _episodes: int = 0
+    """How many began since the start."""
     limits: FlapLimits = flapping.DEFAULT
 
     @classmethod
@@ -88,7 +90,9 @@ class AlertBook(SilenceBook):
 
     def _begun(self, known: Alert | None, fresh: Alert) -> Alert:
         """`fresh`, with what is kept of the time before: what was told, and how often it came.
-        Who looks at what flaps looks at it also when it comes again."""
+        Who looks at what flaps looks at it also when it comes again. It is of the same episode
+        until operators were told the end."""
+        self._episodes += 1
         before = known or replace(fresh, state=AlertState.RESOLVED)
         flaps = before.flaps.fired(fresh.since, self.limits)
         kept = before if before.flapping else fresh
@@ -99,6 +103,7 @@ class AlertBook(SilenceBook):
             flaps=flaps,
             told_at=before.told_at,
             routes=before.routes,
+            episode=before.episode if before.may_be_known else self._episodes,
             acknowledged_by=kept.acknowledged_by,
             acknowledged_at=kept.acknowledged_at,
         )
@@ -119,14 +124,20 @@ class AlertBook(SilenceBook):
         self._save(replace(known, acknowledged_by=by, acknowledged_at=at))
         return True
 
-    def give(self, agent: str, code: str, route: str, *, is_told: bool = True) -> None:
-        """Note that `route` was told of it; before it `is_told`, that it is about to be."""
-        key, noted = (agent, code), Alert.given_to if is_told else Alert.offered_to
+    def give(self, alert: Alert, route: str, *, is_told: bool = True) -> None:
+        """Note that `route` was told of it; before it `is_told`, that it is about to be. `alert` as
+        it was given: what began anew since then is another one, of which `route` knows nothing."""
+        key = (alert.agent, alert.code)
         if (known := self.alerts.get(key)) and (known.stands or known.may_be_known):
-            self._save(noted(known, route))
-        if hands := self._in_hand.get(key):  # a kill may come before an end among them is told
-            self._in_hand[key] = [noted(hand, route) for hand in hands]
+            later = known.known_to(route, is_told=is_told, of=alert)
+            if later != known:
+                self._save(later)
+        if self._in_hand.give(alert, route, is_told=is_told):
             self.changed.add(key)
+
+    def is_behind(self, alert: Alert) -> bool:
+        """Whether what it was before is on its way to the routes still, and not to be overtaken."""
+        return self._in_hand.has_earlier(alert)
 
     def fires(self, agent: str, code: str) -> bool:
         known = self.alerts.get((agent, code))
@@ -178,27 +189,12 @@ class AlertBook(SilenceBook):
         """The routes have on disk what they are to tell of `group`, the oldest that is not."""
         for alert in group.alerts:
             key = (alert.agent, alert.code)
-            if hands := self._in_hand.pop(key, None):
-                if hands[1:]:
-                    self._in_hand[key] = hands[1:]
+            if self._in_hand.settle(key):
                 self.changed.add(key)
 
     def kept(self, key: tuple[str, str]) -> Alert | None:
-        """An alert as a restart is to know it; None: it is to be forgotten. Of one that is being
-        told nobody can say what the routes have: it is told anew, also that it is over."""
-        hands = self._in_hand.get(key)
-        if not hands:
-            return self.alerts.get(key)
-        alert = self.alerts.get(key, hands[-1])
-        known_to = [route for one in (*hands, alert) for route in one.routes]
-        return replace(
-            alert,
-            notified=AlertState.RESOLVED,
-            notified_severity=None,
-            told_at=alert.since if alert.told_at is None else alert.told_at,
-            flaps=replace(alert.flaps, told_at=hands[0].flaps.told_at),
-            routes=tuple(dict.fromkeys(known_to)),
-        )
+        """An alert as a restart is to know it; None: it is to be forgotten."""
+        return self._in_hand.kept(key, self.alerts.get(key))
 
     def _look_at_flapping(self, now: float) -> set[tuple[str, str]]:
         """Let what kept one state settle; what still flaps and is to be told again."""
@@ -213,7 +209,7 @@ class AlertBook(SilenceBook):
 
     def _was_told(self, alert: Alert, now: float) -> None:
         key = (alert.agent, alert.code)
-        self._in_hand.setdefault(key, []).append(alert)
+        self._in_hand.add(alert)
         severity = alert.severity if alert.stands else None
         known = replace(alert, notified=alert.telling, notified_severity=severity)
         if not alert.stands:
@@ -317,7 +313,7 @@ class AlertBook(SilenceBook):
 
     def trim(self) -> None:
         """Bound the memory that resolved and told alerts take: the oldest go."""
-        waits = self.changed | self._in_hand.keys()
+        waits = self.changed | self._in_hand.keys
         stored = (a for key, a in self.alerts.items() if key not in waits)
         over = [a for a in stored if not a.stands and a.is_notified]
         for alert in sorted(over, key=lambda a: a.since)[: max(0, len(over) - MAX_RESOLVED)]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +19,7 @@ from fleet.notifier.delivery_log import LogEntry
 from fleet.notifier.kept_state import InStore
 from fleet.notifier.notification import Notification
 from fleet.notifier.notified_alert import Failing
-from fleet.notifier.recipients import part_for
+from fleet.notifier.recipients import episode_of, part_for
 from fleet.notifier.routes import Channel, Route
 from fleet.notifier.senders import EXPIRES_AFTER, send
 
@@ -53,7 +53,9 @@ class Notifier:
             )
             for route in routes
         ]
-        self._given: dict[str, set[tuple[str, str]]] = {route.name: set() for route in routes}
+        self._given: dict[str, set[tuple[str, str, int]]] = {route.name: set() for route in routes}
+        self._turns = {route.name: asyncio.Lock() for route in routes}
+        """Of routes that choose: no end overtakes a beginning that waits for its note."""
         # From the start, and to nothing else: no burst of other items may push an alert out.
         self._subscription = hub.feed.subscribe(wanted=lambda item: isinstance(item, AlertGroup))
         hub.due_alerts.has_routes = bool(routes)
@@ -71,64 +73,80 @@ class Notifier:
                     group.create_task(delivery.run(), name=f"route-{delivery.route.name}")
                     if delivery.route.channel is Channel.ALERTMANAGER:
                         group.create_task(self._repeat(delivery), name="route-repeat")
-                if any(one.route.after for one in self._deliveries):
-                    group.create_task(self._escalate(), name="escalation")
-                async for item in self._subscription:
-                    if isinstance(item, AlertGroup):
-                        await asyncio.gather(*(self._tell(one, item) for one in self._deliveries))
-                        self._hub.due_alerts.told(item)
+                    if delivery.route.after:
+                        group.create_task(self._escalate(delivery), name="route-escalation")
+                async for items in self._subscription.batches():
+                    due = [item for item in items if isinstance(item, AlertGroup)]
+                    await asyncio.gather(*(self._tell(one, due) for one in self._deliveries))
+                    for one in due:
+                        self._hub.due_alerts.told(one)
         finally:
             self._subscription.close()
 
-    async def _tell(self, delivery: Delivery, group: AlertGroup) -> None:
-        """Give a route what it is told of a group; on disk when this returns."""
-        route = delivery.route
-        if not route.chooses:
-            await delivery.enqueue(Notification.of(group, self._hub.roster.failing))
-            return
-        given = self._given[route.name]
-        part = part_for(route, group, self._hub.committer.now(), given)
-        if group.state is not AlertState.FIRING:
-            given.difference_update((alert.agent, alert.code) for alert in group.alerts)
-        if part is not None and route.wants(part.severity):
-            await self._give(delivery, part)
+    async def _tell(self, delivery: Delivery, due: Sequence[AlertGroup]) -> None:
+        """Give a route what it is told of some groups; on disk when this returns."""
+        if delivery.route.chooses:
+            await self._give(delivery, lambda: self._parts_for(delivery.route, due))
+        else:
+            await delivery.enqueue(*(Notification.of(g, self._hub.roster.failing) for g in due))
 
-    async def _give(self, delivery: Delivery, group: AlertGroup) -> None:
+    def _parts_for(self, route: Route, due: Iterable[AlertGroup]) -> list[AlertGroup]:
+        """What a route that is not told of everything is told of some groups."""
+        given, now, parts = self._given[route.name], self._hub.committer.now(), list[AlertGroup]()
+        for group in due:
+            part = part_for(route, group, now, given)
+            if group.state is not AlertState.FIRING:
+                given.difference_update(map(episode_of, group.alerts))
+            if part is not None and route.wants(part.severity):
+                parts.append(part)
+                if part.state is AlertState.FIRING:
+                    given.update(map(episode_of, part.alerts))
+        return parts
+
+    async def _give(self, delivery: Delivery, choose: Callable[[], list[AlertGroup]]) -> None:
         """As above to a route that is not told of everything: what it knows is kept with the alert,
-        and before the route has it, that it may. The end may come before all of it is on disk."""
+        and before the route has it, that it may; one note for all that is given at once. The end
+        may come before all of it is on disk."""
         hub, name = self._hub, delivery.route.name
-        begins = group.alerts if group.state is AlertState.FIRING else ()
+        async with self._turns[name]:
+            groups = choose()
+            begins = [a for one in groups if one.state is AlertState.FIRING for a in one.alerts]
+            if begins:
+                self._note(begins, name, is_told=False)
+                await hub.due_alerts.noted()
+        if not groups:
+            return
+        # In the same breath: whose turn comes next is queued behind it.
+        await delivery.enqueue(*(Notification.of(group, hub.roster.failing) for group in groups))
         if begins:
-            self._given[name].update((alert.agent, alert.code) for alert in begins)
-            self._note(begins, name, is_told=False)
-            await hub.due_alerts.noted()
-        await delivery.enqueue(Notification.of(group, hub.roster.failing))
-        self._note(begins, name, is_told=True)
-        hub.due_alerts.keep()
+            self._note(begins, name, is_told=True)
+            hub.due_alerts.keep()
 
     def _note(self, alerts: Iterable[Alert], route: str, *, is_told: bool) -> None:
         for alert in alerts:
-            self._hub.committer.book.give(alert.agent, alert.code, route, is_told=is_told)
+            self._hub.committer.book.give(alert, route, is_told=is_told)
 
-    async def _escalate(self) -> None:
-        """Tell further routes what nobody acknowledged."""
-        later = [one for one in self._deliveries if one.route.after]
+    async def _escalate(self, delivery: Delivery) -> None:
         while True:
             await asyncio.sleep(LOOK)
-            committer = self._hub.committer
-            book, now = committer.book, committer.now()
-            for delivery in later:
-                route = delivery.route
-                if not route.is_on_duty(now):
-                    continue
-                overdue = [
-                    alert
-                    for alert in book.firing()
-                    if is_overdue(alert, route.name, route.after, route.severity, now)
-                    and not book.is_held(alert)
-                ]
-                for group in grouped(overdue):
-                    await self._give(delivery, group)
+            await self._tell_overdue(delivery)
+
+    async def _tell_overdue(self, delivery: Delivery) -> None:
+        """Tell a further route what nobody acknowledged."""
+        if delivery.route.is_on_duty(self._hub.committer.now()):
+            await self._give(delivery, lambda: self._overdue_for(delivery.route))
+
+    def _overdue_for(self, route: Route) -> list[AlertGroup]:
+        book, now = self._hub.committer.book, self._hub.committer.now()
+        overdue = [
+            alert.as_told
+            for alert in book.firing()
+            if is_overdue(alert, route.name, route.after, route.severity, now)
+            and not book.is_held(alert)
+            and not book.is_behind(alert)
+        ]
+        self._given[route.name].update(map(episode_of, overdue))
+        return grouped(overdue)
 
     def metrics(self) -> Iterable[Metric]:
         """What the exporter shows: a route that fails is itself visible."""

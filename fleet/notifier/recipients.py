@@ -7,20 +7,25 @@ from dataclasses import replace
 from typing import Final
 
 from fleet.contract.vocabulary import AlertState
-from fleet.domain.alert import AlertGroup
+from fleet.domain.alert import Alert, AlertGroup
 from fleet.notifier.routes import Route
 
-Given = Container[tuple[str, str]]
-"""Agent and code of what a route was given, or is being given."""
+Given = Container[tuple[str, str, int]]
+"""Agent, code and episode of what a route was given, or is being given."""
 
 NOTHING: Final[Given] = frozenset()
+
+
+def episode_of(alert: Alert) -> tuple[str, str, int]:
+    """What `Given` calls it."""
+    return alert.agent, alert.code, alert.episode
 
 
 def part_for(
     route: Route, group: AlertGroup, now: float, given: Given = NOTHING
 ) -> AlertGroup | None:
     """What `route` is told of `group` at `now` (s since the epoch); None: nothing. `given`: what it
-    was given since `group` was made, or is being given while its end comes.
+    was given since `group` was made, or is being given while that is on its way.
 
     Who is told only at times, or only what nobody acknowledged, hears what becomes of that,
     whatever time it is then, and of nothing else.
@@ -32,7 +37,7 @@ def part_for(
         alert
         for alert in group.alerts
         if alert.may_be_known_to(route.name)
-        or (not fires and (alert.agent, alert.code) in given)
+        or episode_of(alert) in given
         or (fires and not route.after and route.is_on_duty(now))
     )
     if not told:

@@ -24,7 +24,7 @@ def test_what_nobody_acknowledged_is_overdue_from_when_it_was_told() -> None:
     assert overdue(book, 1599) == []
     assert overdue(book, 1600) == ["ada", "bob"]
     book.acknowledge("ada", "disk-pressure", "mia", 1600)
-    book.give("bob", "disk-pressure", "boss")
+    book.give(book.alerts["bob", "disk-pressure"], "boss")
     assert overdue(book, 2000) == []
 
 
@@ -32,7 +32,7 @@ def test_the_end_forgets_whom_it_was_given_to_once_it_was_told() -> None:
     book = AlertBook()
     book.fire("ada", "disk-pressure", CRITICAL, 0)
     book.due(10)
-    book.give("ada", "disk-pressure", "boss")
+    book.give(book.alerts["ada", "disk-pressure"], "boss")
     book.resolve("ada", "disk-pressure", 20)
     [group] = book.due(30)
     assert group.alerts[0].routes == ("boss",)
@@ -46,7 +46,7 @@ def test_what_came_and_went_untold_leaves_the_first_telling_as_it_was() -> None:
     book = AlertBook()
     book.fire("ada", "disk-pressure", CRITICAL, 0)
     book.due(10)
-    book.give("ada", "disk-pressure", "boss")
+    book.give(book.alerts["ada", "disk-pressure"], "boss")
     book.resolve("ada", "disk-pressure", 20)
     book.fire("ada", "disk-pressure", CRITICAL, 22)
     book.due(40)
@@ -59,7 +59,7 @@ def test_what_ends_while_it_is_given_to_a_route_ends_there_also_by_the_next_hub(
     book.fire("ada", "disk-pressure", CRITICAL, 0)
     book.due(10)
     book.resolve("ada", "disk-pressure", 11)
-    book.give("ada", "disk-pressure", "boss", is_told=False)
+    book.give(book.alerts["ada", "disk-pressure"], "boss", is_told=False)
     kept = book.kept(("ada", "disk-pressure"))
     assert kept is not None
     [group] = AlertBook.of([kept]).due(20)
@@ -70,8 +70,22 @@ def test_a_route_that_is_being_told_is_overdue_until_it_was() -> None:
     book = AlertBook()
     book.fire("ada", "disk-pressure", CRITICAL, 0)
     book.due(10)
-    book.give("ada", "disk-pressure", "boss", is_told=False)
+    book.give(book.alerts["ada", "disk-pressure"], "boss", is_told=False)
     assert overdue(book, 1000) == ["ada"]
-    book.give("ada", "disk-pressure", "boss")
+    book.give(book.alerts["ada", "disk-pressure"], "boss")
     assert overdue(book, 1000) == []
     assert book.alerts["ada", "disk-pressure"].routes == ("boss",)
+
+
+def test_what_began_anew_while_a_route_was_given_it_is_not_what_it_was_given() -> None:
+    book = AlertBook()
+    book.fire("ada", "disk-pressure", CRITICAL, 0)
+    book.due(10)
+    first = book.alerts["ada", "disk-pressure"]
+    book.give(first, "boss", is_told=False)
+    book.resolve("ada", "disk-pressure", 20)
+    book.due(30)
+    book.fire("ada", "disk-pressure", CRITICAL, 40)
+    book.due(50)
+    book.give(first, "boss")
+    assert overdue(book, 650) == ["ada"]

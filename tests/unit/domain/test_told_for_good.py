@@ -14,7 +14,7 @@ from fleet.domain.alert import Alert, AlertGroup
 from fleet.domain.alerts import AlertBook
 from fleet.notifier.duty import duty_of
 from fleet.notifier.notification import Notification
-from fleet.notifier.recipients import part_for
+from fleet.notifier.recipients import episode_of, part_for
 from fleet.notifier.routes import Channel, Route
 from fleet.store import row_mapping
 
@@ -155,7 +155,7 @@ class Story:
         self.due: list[AlertGroup] = []
         self.routed: list[AlertGroup] = []
         self.given: set[str] = set()
-        self.being_given: set[tuple[str, str]] = set()
+        self.being_given: set[tuple[str, str, int]] = set()
         self.heard: list[tuple[AlertState, Severity]] = []
         self.clean = True
         self.is_known = False
@@ -225,14 +225,14 @@ class Story:
         if part is None:
             return
         if begins:
-            self.being_given.add(("ada", CODE))
-            self.book.give("ada", CODE, self.receiver.name, is_told=False)
+            self.being_given.add(episode_of(part.alerts[0]))
+            self.book.give(part.alerts[0], self.receiver.name, is_told=False)
             self.store()
         else:
             self.being_given.clear()
         self.hear(part)
         if begins:
-            self.book.give("ada", CODE, self.receiver.name)
+            self.book.give(part.alerts[0], self.receiver.name)
 
     def hear(self, group: AlertGroup) -> None:
         message = Notification.of(group)

@@ -20,6 +20,7 @@ from fleet.hub.counters import Counters
 from fleet.hub.feed import QUEUE, Feed
 from fleet.notifier import notifier as notifier_module
 from fleet.notifier.delivery import Delivery
+from fleet.notifier.duty import duty_of
 from fleet.notifier.notification import Notification
 from fleet.notifier.notifier import Notifier
 from fleet.notifier.routes import Channel, Route
@@ -208,6 +209,44 @@ async def test_an_alert_that_ends_while_it_is_given_to_a_route_ends_there_too(
     finally:
         saved.set()
         task.cancel()
+
+
+@pytest.mark.parametrize("after", [0.0, 600.0])
+async def test_what_is_given_at_once_to_a_route_that_chooses_waits_for_one_note(
+    tmp_path: Path, after: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store may take seconds for each."""
+    monkeypatch.setattr(notifier_module, "LOOK", 0.01)
+    got, notes, note = list[str](), list[int](), asyncio.Event()
+
+    async def noted() -> bool:
+        notes.append(1)
+        return await note.wait()
+
+    book, feed, clock = AlertBook(), Feed(Counters()), [0.0]
+    codes = [f"process-down-{number}" for number in range(20)]
+    for code in codes:
+        book.fire("ada", code, Severity.CRITICAL, 0)
+    telling = due_alerts()
+    telling.noted = noted
+    hub: Any = SimpleNamespace(
+        settings=SimpleNamespace(home=tmp_path), store=STORE, feed=feed, roster=Roster(),
+        committer=SimpleNamespace(book=book, now=lambda: clock[0]), due_alerts=telling,
+    )  # fmt: skip
+    duty = None if after else duty_of("00:00-24:00", "", "")
+    boss = Route("boss", Channel.WEBHOOK, url="http://127.0.0.1:9/", after=after, duty=duty)
+    notifier = Notifier(hub, [boss], lambda _route, told: got.append(told.code))
+    feed.publish(list(book.due(10)))
+    task = asyncio.create_task(notifier.run())
+    try:
+        await eventually(lambda: after or notes)
+        clock[0] = 1000.0
+        await eventually(lambda: notes)
+        note.set()
+        await eventually(lambda: sorted(got) == sorted(codes))
+    finally:
+        task.cancel()
+    assert len(notes) == 1
 
 
 async def test_a_digest_is_sent_once_with_what_was_gathered(tmp_path: Path) -> None:

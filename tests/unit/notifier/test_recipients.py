@@ -48,3 +48,11 @@ def test_the_end_goes_to_whoever_was_told_of_it() -> None:
 def test_what_grows_worse_goes_to_whoever_knows_of_it_also_after_hours() -> None:
     worse = group(AlertState.FIRING, ada=("day",), bob=())
     assert agents(DAY, worse, NIGHT) == ("ada",)
+
+
+def test_what_becomes_of_what_a_route_is_being_given_goes_to_it_in_that_episode() -> None:
+    given = {("ada", "disk-pressure", 0), ("bob", "disk-pressure", 1)}
+    for state in AlertState:
+        part = part_for(DAY, group(state, ada=(), bob=()), NIGHT, given)
+        assert part is not None
+        assert part.agents == ("ada",)
