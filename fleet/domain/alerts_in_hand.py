@@ -62,6 +62,6 @@ class AlertsInHand:
             notified=AlertState.RESOLVED,
             notified_severity=None,
             told_at=alert.since if alert.told_at is None else alert.told_at,
-            flaps=replace(alert.flaps, told_at=hands[0].flaps.told_at),
+            flaps=replace(alert.flaps, told_at=hands[-1].flaps.told_at),
             routes=tuple(dict.fromkeys(known_to)),
         )

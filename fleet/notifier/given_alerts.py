@@ -31,8 +31,6 @@ class GivenAlerts:
 
     def news(self, group: Notification) -> Notification | None:
         """What of a group is news, which counts as given from now on; None: nothing of it."""
-        if group.flap:
-            return group
         members = group.news(self._ids)
         self.restore(members)
         while len(self._ids) > GIVEN:

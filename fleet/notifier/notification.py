@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from fleet.contract.timestamps import timestamp
@@ -53,10 +53,9 @@ class Notification:
         flap = alert_group.flap
         # What flaps is told again, and what got worse: each time another message.
         before = [str(one.flaps.told_at) for one in alert_group.alerts] if flap else []
-        if alert_group.state is AlertState.FIRING:
-            before.append(alert_group.severity.value)
+        as_bad = _severities(alert_group.state, members)
         return cls(
-            _digest(alert_group.code, alert_group.state, members, flap, *before),
+            _digest(alert_group.code, alert_group.state, members, flap, *before, *as_bad),
             alert_group.code,
             alert_group.state,
             alert_group.severity,
@@ -90,7 +89,14 @@ class Notification:
         return cls(data["id"], data["code"], state, severity, members, flap)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "id": self.id,
+            "code": self.code,
+            "state": self.state,
+            "severity": self.severity,
+            "members": [member.as_json() for member in self.members],
+            "flap": self.flap,
+        }
 
     def halves(self) -> tuple[Self, ...]:
         """The same news in two messages; none where it names one agent only."""
@@ -113,7 +119,10 @@ class Notification:
         }
 
     def _id_of(self, member: NotifiedAlert, severity: Severity) -> str:
-        return _digest(self.code, self.state, (member,), severity.value)
+        """The end is one, however it came. That it flaps is told again, and that it does not."""
+        flaps = self.flap and self.state is AlertState.FIRING
+        again = [self.flap, str(member.flaps_told_at)] if flaps else []
+        return _digest(self.code, self.state, (member,), severity.value, *again)
 
     def with_only(self, members: Iterable[NotifiedAlert]) -> Self | None:
         """The same news of some of its alerts; None: of none."""
@@ -129,7 +138,8 @@ class Notification:
 
     def _with(self, members: tuple[NotifiedAlert, ...]) -> Self:
         worst = max((member.severity for member in members), key=lambda severity: severity.rank)
-        digest = _digest(self.code, self.state, members, self.flap, self.id)
+        as_bad = _severities(self.state, members)
+        digest = _digest(self.code, self.state, members, self.flap, self.id, *as_bad)
         return replace(self, id=digest, severity=worst, members=members)
 
     @property
@@ -146,6 +156,11 @@ class Notification:
         word = "over" if self.state is AlertState.RESOLVED else self.severity.value
         said = {FlapNews.FLAPS: "flapping, ", FlapNews.SETTLED: "flaps no more, "}
         return f"{self.code} ({said.get(self.flap, '')}{word}): {named}{more}"
+
+
+def _severities(state: AlertState, members: Iterable[NotifiedAlert]) -> list[str]:
+    """How bad each is: one may get worse that is told together with what is worse already."""
+    return [one.severity.value for one in members] if state is AlertState.FIRING else []
 
 
 def _digest(code: str, state: AlertState, members: tuple[NotifiedAlert, ...], *more: str) -> str:

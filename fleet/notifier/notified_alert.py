@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from fleet.contract.timestamps import timestamp
@@ -21,7 +21,8 @@ def no_planes(_agent: str) -> tuple[str, ...]:
 class NotifiedAlert:
     """One alert of a group; `agent` is empty for the hub's own, `since` RFC 3339, `planes` those
     that fail as it is told. `flapping`: it comes and goes, and its changes are not told. `code` and
-    `over` are of a message about several codes, a digest."""
+    `over` are of a message about several codes, a digest. `flaps_told_at`: when it was last told as
+    flapping, which tells one such message from the next, and is not sent."""
 
     agent: str
     severity: Severity
@@ -31,6 +32,7 @@ class NotifiedAlert:
     flapping: bool = False
     code: str = ""
     over: bool = False
+    flaps_told_at: float | None = field(default=None, compare=False)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -49,6 +51,12 @@ class NotifiedAlert:
             bool(data.get("over", False)),
         )
 
+    def as_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        kept = asdict(self)
+        del kept["flaps_told_at"]
+        return kept
+
     @property
     def who(self) -> str:
         """In words, with the planes; in a digest with the code."""
@@ -61,5 +69,6 @@ class NotifiedAlert:
 def member_of(alert: Alert, planes: tuple[str, ...] = ()) -> NotifiedAlert:
     since = timestamp(alert.told_since)
     return NotifiedAlert(
-        alert.agent, alert.severity, since, alert.value, planes, flapping=alert.flapping
-    )
+        alert.agent, alert.severity, since, alert.value, planes, flapping=alert.flapping,
+        flaps_told_at=alert.flaps.told_at,
+    )  # fmt: skip
