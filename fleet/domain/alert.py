@@ -82,6 +82,12 @@ class Alert:
         return self if known.rank <= self.severity.rank else replace(self, severity=known)
 
     @property
+    def as_ended(self) -> Alert:
+        """It; if it is over, as bad as operators were told it is, whatever it was at its end."""
+        known = None if self.stands else self.notified_severity
+        return self if known in (None, self.severity) else replace(self, severity=known)
+
+    @property
     def may_be_known(self) -> bool:
         """Whether operators were told that it fires, or may have been."""
         return self.notified is AlertState.FIRING or self.told_at is not None

@@ -178,8 +178,8 @@ class AlertBook(SilenceBook):
             AlertGroup(
                 code,
                 state,
-                max((a.severity for a in alerts), key=lambda s: s.rank),
-                tuple(alerts),
+                max((a.as_ended.severity for a in alerts), key=lambda s: s.rank),
+                tuple(one.as_ended for one in alerts),
                 flap,
             )
             for (code, state, flap), alerts in groups.items()

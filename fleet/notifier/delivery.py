@@ -81,7 +81,7 @@ class Delivery:
         self._kept = kept or InHome(folder / f"{route.name}.json")
         self._queue = Queue(FIRST, LONGEST)
         self._delivered: OrderedDict[str, None] = OrderedDict()
-        self._given = GivenAlerts()
+        self._given = GivenAlerts(route.severity)
         self._circuit = Backoff(FIRST, LONGEST, steady=0.0)
         self._closes_at = 0.0
         self._more = asyncio.Event()
@@ -107,7 +107,7 @@ class Delivery:
         if kept is None:
             return
         self.log.restore(kept.log)
-        self._given.restore(kept.given)
+        self._given.restore(kept.given, kept.open)
         self._digest.restored(kept.digest)
         self._queue.add(kept.waiting, in_front=True)
         self._delivered.update(dict.fromkeys(kept.delivered))
@@ -117,24 +117,22 @@ class Delivery:
 
     async def enqueue(self, *groups: Notification) -> None:
         """Queue groups, unless one is below the route's severity or was delivered already; they are
-        on disk when this returns."""
+        on disk when this returns, also what somebody else is queueing."""
         added = [self._add(group) for group in groups]
-        if not any(added):
-            return
         while len(self._queue) > MAX_WAITING:
             self._queue.remove(self._queue.least().id)
             self.dropped += 1
-        self._changes += 1
-        self._more.set()
-        await self._save()
+        if any(added):
+            self._changes += 1
+            self._more.set()
+        if self._written < self._changes:
+            await self._save()
 
     def _add(self, group: Notification) -> bool:
         """Whether anything of it is news that this route wants."""
         if any(group.id in known for known in (self._queue, self._delivered, self.set_aside)):
             return False
         self.set_aside.supersede(group)
-        if not self.route.wants(group.severity):
-            return False
         news = self._given.news(group)
         if news is None:
             return False
@@ -297,7 +295,7 @@ class Delivery:
     def _state(self) -> str:
         kept = KeptRoute(
             self._queue, self._delivered, self.set_aside, self._digest.as_json(), self._given,
-            self.log,
+            self.log, self._given.open,
         )  # fmt: skip
         return kept.text()
 

@@ -15,7 +15,8 @@ from fleet.notifier.set_aside import SetAside
 @dataclass(frozen=True, slots=True)
 class KeptRoute:
     """What waits, the ids of what was delivered, what was set aside, the digest as `Digest` has it
-    in JSON, the ids of single alerts that were given, and what became of each."""
+    in JSON, the ids of single alerts that were given, what became of each, and the agents and codes
+    of those whose end is to be told."""
 
     waiting: Iterable[Notification]
     delivered: Iterable[str]
@@ -23,6 +24,7 @@ class KeptRoute:
     digest: dict[str, Any] | None
     given: Iterable[str]
     log: Iterable[LogEntry]
+    open: Iterable[tuple[str, str]] = ()
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
@@ -37,11 +39,13 @@ class KeptRoute:
             document.get("digest"),
             list(map(str, document.get("given", []))),
             log_of(document),
+            [(str(agent), str(code)) for agent, code in document.get("open", [])],
         )
 
     def text(self) -> str:
         """What `from_json` reads, as a text."""
         given, log = list(self.given), [one.as_json() for one in self.log]
+        is_open = list(self.open)
         kept = {
             "waiting": [one.as_json() for one in self.waiting],
             "delivered": list(self.delivered),
@@ -49,5 +53,6 @@ class KeptRoute:
             "digest": self.digest,
             **({"given": given} if given else {}),
             **({"log": log} if log else {}),
+            **({"open": is_open} if is_open else {}),
         }
         return json.dumps(kept, separators=(",", ":"))

@@ -120,8 +120,9 @@ class Notification:
 
     def _id_of(self, member: NotifiedAlert, severity: Severity) -> str:
         """The end is one, however it came. That it flaps is told again, and that it does not."""
-        flaps = self.flap and self.state is AlertState.FIRING
-        again = [self.flap, str(member.flaps_told_at)] if flaps else []
+        if self.state is not AlertState.FIRING:
+            return _digest(self.code, self.state, (member,))
+        again = [self.flap, str(member.flaps_told_at)] if self.flap else []
         return _digest(self.code, self.state, (member,), severity.value, *again)
 
     def with_only(self, members: Iterable[NotifiedAlert]) -> Self | None:

@@ -97,10 +97,10 @@ class Notifier:
             part = part_for(route, group, now, given)
             if group.state is not AlertState.FIRING:
                 given.difference_update(map(episode_of, group.alerts))
-            if part is not None and route.wants(part.severity):
+                parts += [part] if part else []
+            elif part is not None and route.wants(part.severity):
+                given.update(map(episode_of, part.alerts))
                 parts.append(part)
-                if part.state is AlertState.FIRING:
-                    given.update(map(episode_of, part.alerts))
         return parts
 
     async def _give(self, delivery: Delivery, choose: Callable[[], list[AlertGroup]]) -> None:

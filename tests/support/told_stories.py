@@ -16,7 +16,7 @@ from unittest.mock import patch
 from fleet.contract.vocabulary import AlertState, Severity
 from fleet.domain.alert import Alert, AlertGroup
 from fleet.domain.alerts import AlertBook
-from fleet.domain.flapping import REPEAT, FlapNews
+from fleet.domain.flapping import FlapNews
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
 from fleet.notifier import notifier as notifier_module
@@ -35,7 +35,8 @@ FIRING, RESOLVED = AlertState.FIRING, AlertState.RESOLVED
 ALL = Route("all", Channel.WEBHOOK)
 ON_DUTY = Route("on-duty", Channel.WEBHOOK, duty=duty_of("00:00-24:00", "", ""))
 LATER = Route("later", Channel.WEBHOOK, after=600.0)
-ROUTES: Final = (ALL, ON_DUTY, LATER)
+WORST = Route("worst", Channel.WEBHOOK, Severity.CRITICAL)
+ROUTES: Final = (ALL, ON_DUTY, LATER, WORST)
 
 STEPS: Final = (
     *(f"{what} {agent}" for what in ("fire", "worse", "resolve", "leave") for agent in AGENTS),
@@ -48,13 +49,12 @@ TICKS: Final = (2.0, 60.0, 700.0)
 
 @dataclass(frozen=True)
 class Told:
-    """What a route told of one agent, and when."""
+    """What a route told of one agent."""
 
     state: AlertState
     severity: Severity
     since: str
     flap: FlapNews
-    at: float
 
 
 class Gate:
@@ -83,8 +83,7 @@ class Gate:
 class Disk:
     """What a route keeps; it tells what is kept, each message once by its id."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
+    def __init__(self) -> None:
         self._text = ""
         self._known: set[str] = set()
         self.heard: dict[str, list[Told]] = {agent: [] for agent in AGENTS}
@@ -99,7 +98,7 @@ class Disk:
                 continue
             self._known.add(message.id)
             for one in message.members:
-                told = Told(message.state, one.severity, one.since, message.flap, self._now())
+                told = Told(message.state, one.severity, one.since, message.flap)
                 self.heard[one.agent].append(told)
 
 
@@ -134,15 +133,17 @@ class Story:
     moments between each of which the hub may be killed, and alerts may begin, get worse and end.
 
     Attributes:
+        repeated: how often it was to be told again that an alert flaps.
         clean: whether each kill met a hub of which everything was stored, and nothing on its way.
     """
 
     def __init__(self, tick: float = 60.0) -> None:
         self.tick = tick
         self.now = 0.0
-        self.disks = {route.name: Disk(lambda: self.now) for route in ROUTES}
+        self.disks = {route.name: Disk() for route in ROUTES}
         self.stored: dict[tuple[str, str], Alert] = {}
         self.known: set[str] = set()
+        self.repeated = dict.fromkeys(AGENTS, 0)
         self.clean = True
         self.book = AlertBook()
 
@@ -180,7 +181,7 @@ class Story:
         elif what in ("minutes", "hour"):
             self.now += 310.0 if what == "minutes" else 3600.0
         elif what == "due":
-            self.unnoted += self.book.due(self.now)
+            self._look()
         elif what == "store":
             self._store()
         elif what == "hang":  # the store: no kill may follow before it takes something
@@ -248,6 +249,14 @@ class Story:
         self._publish()
         self.store_gate.let_all()
 
+    def _look(self) -> None:
+        groups = self.book.due(self.now)
+        for alert in (alert for group in groups for alert in group.alerts):
+            was_told = alert.notified is FIRING and alert.flaps.told_at is not None
+            is_known = alert.as_told.severity is alert.notified_severity
+            self.repeated[alert.agent] += alert.flapping and was_told and is_known
+        self.unnoted += groups
+
     def _publish(self) -> None:
         self.feed.publish(list(self.unnoted))
         self.unnoted.clear()
@@ -276,32 +285,35 @@ class Story:
         return sum(len(told) for disk in self.disks.values() for told in disk.heard.values())
 
     def _holds(self) -> None:
-        for name, disk in self.disks.items():
-            for agent, heard in disk.heard.items():
-                self._is_true_of(agent, heard, f"{name} {agent}: {heard}")
+        for route in ROUTES:
+            for agent, heard in self.disks[route.name].heard.items():
+                self._is_true_of(route, agent, heard, f"{route.name} {agent}: {heard}")
 
-    def _is_true_of(self, agent: str, heard: list[Told], what: str) -> None:
+    def _is_true_of(self, route: Route, agent: str, heard: list[Told], what: str) -> None:
         alert = self.book.alerts.get((agent, CODE))
         if alert is None or not alert.firing:
             assert [one.state for one in heard[-1:]] in ([], [RESOLVED]), what
-        else:
+        elif route.wants(alert.severity):
             assert heard, f"{agent} fires"
             assert heard[-1].state is FIRING, what
             since_the_end = takewhile(lambda one: one.state is FIRING, reversed(heard))
             assert max(one.severity.rank for one in since_the_end) >= alert.severity.rank, what
         for number, one in enumerate(heard):
-            assert not any(_same(before, one) for before in heard[:number]), f"twice: {what}"
+            same = sum(_says_all_of(before, one) for before in heard[:number])
+            assert same <= (self.repeated[agent] if _is_flapping(one) else 0), f"twice: {what}"
         if self.clean:
             in_turn = [state for state, _ in groupby(one.state for one in heard)]
             turns = [FIRING, RESOLVED] * len(heard)
             assert in_turn == turns[: len(in_turn)], f"no end but of what was told: {what}"
 
 
-def _same(before: Told, one: Told) -> bool:
+def _is_flapping(one: Told) -> bool:
+    return one.flap is FlapNews.FLAPS
+
+
+def _says_all_of(before: Told, one: Told) -> bool:
     """Whether `one` says nothing that `before` did not."""
-    said = before.state, before.since, before.flap is FlapNews.FLAPS
-    if said != (one.state, one.since, one.flap is FlapNews.FLAPS):
-        return False
-    if one.flap is FlapNews.FLAPS and one.at - before.at >= REPEAT:
+    said = before.state, before.since, _is_flapping(before)
+    if said != (one.state, one.since, _is_flapping(one)):
         return False
     return one.state is RESOLVED or one.severity.rank <= before.severity.rank

@@ -18,6 +18,9 @@ MINUTE = 60.0
 def test_whatever_is_killed_when_each_route_tells_what_is_true_once(
     tick: float, steps: list[str]
 ) -> None:
+    """Searched once with 30,000 stories of up to 80 steps whose words are drawn each by other odds:
+    one was told twice, of what flaps and was told as critical, is milder when the next hub tells it
+    anew, and then critical again."""
     asyncio.run(Story(tick).told(steps))
 
 
@@ -59,11 +62,33 @@ def test_what_begins_anew_while_a_route_is_told_of_it_is_told_to_it_too() -> Non
         (2.0, "fire due minutes minutes look resolve later later due fire store due"),
         # Nor what settles that it flapped.
         (2.0, "fire resolve fire resolve fire due fire"),
+        # A route has by two ways what is on its disk by neither.
+        (700.0, "fire due fire all fire on-duty kill due look fire fire fire kill"),
         # One gets worse after a kill, and the other of its group was as bad already.
         (700.0, "fire worse-bob due fire all kill worse"),
     ],
 )
 def test_what_a_search_found_is_told(tick: float, steps: str) -> None:
+    tell(tick, steps)
+
+
+@pytest.mark.parametrize(
+    ("tick", "steps"),
+    [
+        # It was critical, and is a warning at its end.
+        (700.0, "worse due fire resolve"),
+        # It was told for the other one of its group.
+        (700.0, "fire worse-bob due resolve"),
+        (700.0, f"fire worse-bob due store {EVERYBODY} worst worst store kill resolve"),
+        # Nobody was told that it got worse, or not this route, and it ends in a group with another.
+        (60.0, "fire due worse leave"),
+        (60.0, "worse due fire-bob due store resolve resolve-bob due"),
+        (60.0, f"fire fire-bob due store {EVERYBODY} worse resolve due store all kill resolve-bob"),
+    ],
+)
+def test_a_route_for_what_matters_hears_the_end_of_what_it_was_told_and_of_nothing_else(
+    tick: float, steps: str
+) -> None:
     tell(tick, steps)
 
 
@@ -96,7 +121,7 @@ def tell(tick: float, words: str) -> None:
     steps = []
     for word in words.split():
         what, _, whom = word.partition("-")
-        if word in ("all", "on-duty", "later"):
+        if word in ("all", "on-duty", "later", "worst"):
             steps.append(f"disk {word}")
         elif what in ("fire", "worse", "resolve", "leave"):
             steps.append(f"{what} {whom or 'ada'}")
