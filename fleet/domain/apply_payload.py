@@ -258,12 +258,19 @@ def _alert(record: AgentRecord, alert: Alert, arrival: Arrival) -> list[Event]:
     ):
         return []
     record.reported = reported.replace(codes=codes, stated=stated)
-    if (
-        codes == reported.codes
-    ):  # a later statement of what fires already: its severity and value count
-        name, at = record.name, arrival.at
-        return [Event(Fact.ALERT_FIRING, name, at, alert.code, alert.severity, alert.value)]
+    if codes == reported.codes:
+        return _stated_again(record, alert, arrival.at)
     return _changed(record, reported.codes, codes, arrival.at, alert)
+
+
+def _stated_again(record: AgentRecord, alert: Alert, at: float) -> list[Event]:
+    """A later statement of what fires already: its severity and value count. What a later heartbeat
+    does not list is over, whatever comes late of it."""
+    code, reported = alert.code, record.reported
+    if code not in reported.codes:
+        return []
+    value = alert.value if alert.state is AlertState.FIRING else None
+    return [Event(Fact.ALERT_FIRING, record.name, at, code, reported.severity(code), value)]
 
 
 def _note_threshold(record: AgentRecord, alert: Alert) -> None:

@@ -122,6 +122,29 @@ def test_a_retained_alert_that_a_later_beat_does_not_list_is_over():
     assert story.roster.view("larry", NOON).alerts == ()
 
 
+@pytest.mark.parametrize("severity", ["info", "warning"])
+def test_an_alert_that_comes_after_a_beat_that_no_longer_lists_it_fires_nothing(severity):
+    story = Story()
+    story.hears(status(boot=5, seq=0))
+    story.hears(beat(NOON + 5, boot=5, seq=3, alerts=[]), at=NOON + 5)
+    for seq, state in ((1, "firing"), (2, "resolved")):
+        late = alert("error-rate", state, NOON + seq, boot=5, seq=seq, value=3, severity=severity)
+        story.hears(late, at=NOON + 6)
+    assert words(story.events, Fact.ALERT_FIRING) == []
+    assert story.roster.view("larry", NOON + 6).alerts == ()
+
+
+def test_an_end_that_comes_after_a_beat_that_lists_it_again_leaves_it_as_bad_as_it_usually_is():
+    story = Story()
+    said = {"boot": 5, "severity": "critical"}
+    story.hears(alert("error-rate", "firing", NOON, seq=0, value=9, **said))
+    story.hears(beat(NOON + 5, boot=5, seq=3, alerts=["error-rate"]), at=NOON + 5)
+    ended = story.hears(alert("error-rate", "resolved", NOON + 1, seq=1, value=1, **said))
+    [told] = [(e.fact, e.severity, e.amount) for e in ended if e.word == "error-rate"]
+    view = story.roster.view("larry", NOON + 6)
+    assert told == (Fact.ALERT_FIRING, view.severities["error-rate"], None)
+
+
 def test_drift_is_an_alert_until_reverted_or_accepted_and_a_reload_is_none():
     one, two = ("sha256:" + digit * 64 for digit in "12")
     story = Story()
