@@ -123,15 +123,21 @@ def go_on_with(record: AgentRecord, known: Mapping[str, Alert]) -> bool:
 
 
 def grown(
-    record: AgentRecord, before: ReportedState, error: float | None, at: float
+    record: AgentRecord,
+    known: frozenset[str],
+    before: ReportedState,
+    error: float | None,
+    at: float,
 ) -> list[Event]:
-    """What there is to tell where a code goes on and matters more, or less, than by `before`."""
-    code = HubAlertCode.AGENT_DEGRADED
-    if code not in record.hub_codes:
-        return []
-    if severity_in(before, code) is severity_in(record.reported, code):
-        return []
-    return events(Fact.ALERT_FIRING, record, [code], error, at)
+    """What there is to tell where a code that was `known` goes on and matters more, or less, than
+    by `before`."""
+    after = record.reported
+    codes = [
+        code
+        for code in known & record.hub_codes
+        if severity_in(before, code) is not severity_in(after, code)
+    ]
+    return events(Fact.ALERT_FIRING, record, codes, error, at)
 
 
 def events(

@@ -90,8 +90,8 @@ class Roster(RosterViews):
                     self._judge(other, at, events)
         known = record.hub_codes
         self._judge(record, at, events)
-        if known is record.hub_codes and reported is not record.reported:
-            events += hub_alerts.grown(record, reported, self._clock_error, at)
+        if known and reported is not record.reported:
+            events += hub_alerts.grown(record, known, reported, self._clock_error, at)
         return events
 
     def observe_unchanged(self, name: str, beat: Beat, at: float) -> bool:

@@ -91,6 +91,17 @@ def test_it_matters_as_the_worst_plane_does_and_is_told_again_when_that_grows() 
     assert view.severities[CODE] is Severity.CRITICAL
 
 
+def test_it_is_told_that_it_grows_also_where_something_else_begins() -> None:
+    one = Played()
+    one.beat(0, ok=False)
+    one.tick(AFTER + 1)
+    one.says(AFTER + 2, State.DEGRADED, config="sha256:" + "1" * 64)
+    checks = {"process": Check.FAIL}
+    one.says(AFTER + 3, State.DEGRADED, config="sha256:" + "2" * 64, checks=checks)
+    assert HubAlertCode.CONFIG_DRIFT in one.roster.view("larry", T0 + AFTER + 3).alerts
+    assert one.told == [(FIRING, Severity.WARNING), (FIRING, Severity.CRITICAL)]
+
+
 def test_an_alert_of_its_own_says_it_unless_it_matters_less() -> None:
     one = Played()
     one.beat(0, ok=False, checks={"process": Check.FAIL})

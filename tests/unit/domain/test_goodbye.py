@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fleet.contract.vocabulary import Severity
+from fleet.domain.alerts import GROUP_WAIT, AlertBook
 from fleet.domain.events import Event, Fact
 from fleet.domain.roster import Roster
 from tests.support.telemetry import NOON, Story, beat, status
@@ -75,3 +76,18 @@ def test_a_retained_beat_behind_the_goodbye_takes_nothing_back():
     story.hears(status("offline", boot=5, seq=9), retained=True)
     story.hears(beat(NOON - 5, boot=5, seq=8, ok=False), retained=True)
     assert is_goodbye(story)
+
+
+def test_who_dies_after_a_goodbye_is_critical_in_the_book_and_told_again():
+    story, book = Story(), AlertBook()
+    story.hears(status(boot=5, seq=0))
+    for event in story.hears(status("offline", boot=5, seq=1)):
+        book.apply(event)
+    [told] = book.due(NOON + GROUP_WAIT)
+    assert told.severity is Severity.WARNING
+    for event in story.hears(status("offline", boot=6)):
+        book.apply(event)
+    [alert] = book.firing("larry")
+    assert alert.severity is story.roster.view("larry", NOON).severities[alert.code]
+    [worse] = book.due(NOON + GROUP_WAIT + 1)
+    assert worse.severity is Severity.CRITICAL
