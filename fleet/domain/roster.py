@@ -323,7 +323,7 @@ class Roster(RosterViews):
             record.verdict = verdict
             record.numbers[SINCE] = now
             events.append(Event(Fact.VERDICT, record.name, now, word=verdict))
-        degraded.note(record, verdict, clock)
+        degraded.note(record, verdict, now)
         before, after = record.hub_codes, self._codes(record, verdict, clock)
         if after is not before:
             record.hub_codes = after

@@ -139,6 +139,17 @@ def test_it_counts_on_over_a_restart_of_the_hub() -> None:
     assert again.told == [(FIRING, Severity.WARNING)]
 
 
+def test_a_first_start_counts_from_when_it_is_told() -> None:
+    one = Played()
+    one.roster.stop_listening(float("-inf"))
+    one.beat(0, ok=False)
+    one.keep(one.roster.resume_listening(T0 + 5))
+    one.tick(AFTER - 1)
+    assert one.told == []
+    one.tick(AFTER + 1)
+    assert one.told == [(FIRING, Severity.WARNING)]
+
+
 def test_the_problems_are_said_once_and_a_silence_of_the_code_holds_them_back() -> None:
     one = Played()
     one.beat(0, ok=False)
