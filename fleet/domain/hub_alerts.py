@@ -7,7 +7,7 @@ from typing import Final
 
 from fleet.contract.vocabulary import HubAlertCode, Severity, State
 from fleet.domain import degraded, liveness, twins
-from fleet.domain.agent_record import SKEW, AgentRecord, RareState
+from fleet.domain.agent_record import SINCE, SKEW, AgentRecord, RareState
 from fleet.domain.alert import Alert
 from fleet.domain.clock_skew import is_skewed
 from fleet.domain.events import Event, Fact
@@ -109,13 +109,18 @@ def severity_in(reported: ReportedState, code: str) -> Severity:
 
 
 def go_on_with(record: AgentRecord, known: Mapping[str, Alert]) -> bool:
-    """Let what fires by `record` be what is `known` to fire; whether it was something else. Alerts
-    are stored with each change, and records a little later, or as another hub judged them."""
+    """Let what fires by `record` be what is `known` to fire, and its verdict the one that raised
+    that, since then; whether it was something else. Alerts are stored with each change, and records
+    a little later, or as another hub judged them."""
     before = record.hub_codes
-    if not (before or known):
-        return False
     firing = {code for code, alert in known.items() if alert.firing}
     codes = {code for code in BY_RECORD if code in (before if code in ALSO_OTHERWISE else firing)}
+    raised = liveness.PRESENCE_CODES.get(record.verdict)
+    if raised is not None and raised not in codes:
+        record.verdict = record.reported.health  # until it is judged anew
+    for verdict, code in liveness.PRESENCE_CODES.items():
+        if code in codes:
+            record.verdict, record.numbers[SINCE] = verdict, known[code].since
     if codes == before:
         return False
     record.hub_codes = shared(frozenset(codes))

@@ -17,7 +17,7 @@ from fleet.contract.messages import Alert, Heartbeat, Status
 from fleet.contract.timestamps import epoch
 from fleet.contract.topics import Address
 from fleet.contract.work_messages import Progress
-from fleet.domain import apply, apply_answer, degraded, hub_alerts, precision, restamp
+from fleet.domain import apply, apply_answer, degraded, hub_alerts, restamp
 from fleet.domain.agent_record import SINCE, AgentRecord
 from fleet.domain.alerts import AlertBook
 from fleet.domain.apply_unchanged import apply_unchanged
@@ -119,11 +119,6 @@ class Roster(RosterViews):
         self.unheard.discard(name)
         return apply_answer.apply_answer(self._records[name], answer, at, epoch(answer.ts))
 
-    def said_before(self, name: str) -> precision.Before:
-        """The numbers that an agent said last."""
-        record = self._records.get(name)
-        return record.said_before if record else precision.unknown
-
     def observe_cleared(self, address: Address, *, at: float) -> list[Event]:
         """Somebody emptied retained state. What was heard stays true; the act is an event."""
         return [Event(Fact.RETAINED_CLEARED, address.agent, at, word=address.kind)]
@@ -131,16 +126,14 @@ class Roster(RosterViews):
     def tick(self, now: float) -> list[Event]:
         """What time alone changed since the last tick. While nobody listens that is nothing: who
         would be silent by now is judged when somebody does again, and unknown until then."""
-        events: list[Event] = []
-        if self._stopped_at is not None:
-            for record in self._wheel.due(now):
-                self._waiting[record.name] = record
-                self._doubt(record, now)
-                self._schedule(record, now)
-            return events
-        for record in self._wheel.due(now):
-            self._judge(record, now, events)
-        return events
+        due = self._wheel.due(now)
+        if self._stopped_at is None:
+            return self._judge_each(due, now)
+        for record in due:
+            self._waiting[record.name] = record
+            self._doubt(record, now)
+            self._schedule(record, now)
+        return []
 
     def stop_listening(self, at: float) -> None:
         """The hub stopped listening: from now on silence is its own, not the agents'."""
@@ -151,10 +144,7 @@ class Roster(RosterViews):
         self._stopped_at, self._listening_since = None, at
         waiting, self._waiting = self._waiting, {}
         self.unheard.clear()
-        events: list[Event] = []
-        for record in waiting.values():
-            self._judge(record, at, events)
-        return events + self.tick(at)
+        return self._judge_each(waiting.values(), at) + self.tick(at)
 
     # The hub's own clock
 
@@ -162,10 +152,8 @@ class Roster(RosterViews):
         """The hub's clock is ahead by `error` s (None: nobody knows by how much): agents are not
         to be blamed for it."""
         known, self._clock_error = self._clock_error, error
-        events: list[Event] = []
-        for record in self._records.values() if error not in (None, known) else ():
-            self._judge(record, at, events)
-        return events
+        says_more = error not in (None, known)
+        return self._judge_each(self._records.values(), at) if says_more else []
 
     def restamp(self, step: Step) -> None:
         """The hub's stamps moved. No event: nothing happened."""
@@ -194,10 +182,8 @@ class Roster(RosterViews):
     def enrol(self, enrolled: Mapping[str, Enrolment] | None, *, at: float) -> list[Event]:
         """Replace the list of who belongs to the fleet."""
         self.know_list(enrolled)
-        events: list[Event] = []
-        for record in self._records.values():
-            self._judge(record, at, events)
-        self._ghosts = sum(r.verdict is Verdict.GHOST for r in self._records.values())
+        events = self._judge_each(self._records.values(), at)
+        self._count_ghosts()
         return events
 
     def forget(self, name: str) -> AgentRecord | None:
@@ -222,18 +208,15 @@ class Roster(RosterViews):
         self._records[new] = record
         self._ghosts += record.verdict is Verdict.GHOST
         self._enter_config(record)
-        events: list[Event] = []
-        self._judge(record, at, events)
-        return events
+        return self._judge_each([record], at)
 
     def accept_config(self, name: str, *, at: float) -> list[Event]:
         """An operator accepts the configuration an agent drifted to."""
         record = self._records.get(name)
-        events: list[Event] = []
-        if record is not None:
-            record.accept_config()
-            self._judge(record, at, events)
-        return events
+        if record is None:
+            return []
+        record.accept_config()
+        return self._judge_each([record], at)
 
     # Keeping
 
@@ -273,9 +256,15 @@ class Roster(RosterViews):
     def go_on_with(self, book: AlertBook) -> None:
         """Let what fires by the records be what `book` has; by whose record it was something else
         is judged as soon as somebody listens, and so begins or ends it."""
-        for record in self._records.values():
-            if hub_alerts.go_on_with(record, book.firing_of(record.name)):
-                self._waiting[record.name] = record
+        for name, record in self._records.items():
+            known = book.firing_of(name)
+            if not (known or record.hub_codes):
+                continue
+            self._by_verdict.note(name, record.verdict)
+            if hub_alerts.go_on_with(record, known):
+                self._waiting[name] = record
+                self._schedule(record, float("-inf"))  # who is well may be silent by now
+        self._count_ghosts()
 
     def _take(self, name: str, record: AgentRecord) -> None:
         self.forget(name)  # or the wheel would judge a record that stands for nobody any more
@@ -309,9 +298,18 @@ class Roster(RosterViews):
             return len(self._records) >= self._max_unlisted
         return name not in self._enrolled and self._ghosts >= MAX_GHOSTS
 
+    def _count_ghosts(self) -> None:
+        self._ghosts = sum(r.verdict is Verdict.GHOST for r in self._records.values())
+
     def _enter_config(self, record: AgentRecord) -> Iterable[str]:
         """Compare with its group; whoever is to be judged anew by that."""
         return self._groups.enter(self.group(record.name), record.name, record.config)
+
+    def _judge_each(self, records: Iterable[AgentRecord], now: float) -> list[Event]:
+        events: list[Event] = []
+        for record in records:
+            self._judge(record, now, events)
+        return events
 
     def _judge(self, record: AgentRecord, now: float, events: list[Event]) -> None:
         """Hold verdict and hub alerts against the record, and tell what changed."""

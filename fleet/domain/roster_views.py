@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from fleet.contract.vocabulary import Kind
-from fleet.domain import hub_alerts
+from fleet.domain import hub_alerts, precision
 from fleet.domain.agent_record import SINCE, STATUS_TS, AgentRecord
 from fleet.domain.agent_view import AgentView, worst_first
 from fleet.domain.by_verdict import ByVerdict
@@ -97,12 +97,11 @@ class RosterViews:
         """One agent at `now`; a name nobody heard of is unknown, not an error."""
         record = self._records.get(name) or AgentRecord(name)
         enrolled, enrolment = self._is_enrolled(name), (self._enrolled or {}).get(name)
-        clock = self._clock(now)
-        verdict = self._verdict(record, clock)
+        verdict = self._shown(record, now)
         return view_of(
             record,
-            Verdict.UNKNOWN if name in self.unheard else verdict,
-            self._codes(record, verdict, clock),
+            verdict,
+            self._shown_codes(record, verdict, now),
             now=now,
             interval=hub_alerts.interval_of(record, self._interval),
             enrolled=enrolled,
@@ -116,7 +115,7 @@ class RosterViews:
         enrolment = (self._enrolled or {}).get(name) or _UNLISTED
         return measured_of(
             record,
-            Verdict.UNKNOWN if name in self.unheard else self._verdict(record, self._clock(now)),
+            self._shown(record, now),
             interval=hub_alerts.interval_of(record, self._interval),
             enrolment=enrolment,
             skew=hub_alerts.skew_of(record, self._clock_error),
@@ -126,10 +125,8 @@ class RosterViews:
         """All that `view` judges an agent by, and what it makes of it: its state, the hub's codes,
         its own words. Agents of which these are the same are equally well."""
         record = self._records.get(name) or AgentRecord(name)
-        clock = self._clock(now)
-        verdict = self._verdict(record, clock)
-        codes = self._codes(record, verdict, clock)
-        return Verdict.UNKNOWN if name in self.unheard else verdict, codes, record.reported
+        verdict = self._shown(record, now)
+        return verdict, self._shown_codes(record, verdict, now), record.reported
 
     def newest(self, name: str) -> tuple[int, int] | None:
         """Session and number of the last message of an agent; None: it counts none."""
@@ -143,6 +140,11 @@ class RosterViews:
         """The verdict of the last tick or message: what costs no view."""
         record = self._records.get(name)
         return record.verdict if record and name not in self.unheard else Verdict.UNKNOWN
+
+    def said_before(self, name: str) -> precision.Before:
+        """The numbers that an agent said last."""
+        record = self._records.get(name)
+        return record.said_before if record else precision.unknown
 
     def said_at(self, name: str) -> float | None:
         """When an agent last said how it is, by its own clock (s since the epoch)."""
@@ -220,6 +222,20 @@ class RosterViews:
         """The number up to which session `boot` may be receipted; None if there is none yet."""
         record = self._records.get(name)
         return record.receipt(boot) if record else None
+
+    def _shown(self, record: AgentRecord, now: float) -> Verdict:
+        """Its verdict at `now`. While nobody listens time changes none: what was found last holds,
+        and who was well and would be silent by now is unknown."""
+        if record.name in self.unheard:
+            return Verdict.UNKNOWN
+        return record.verdict if self._stopped_at is not None else self._verdict(record, now)
+
+    def _shown_codes(self, record: AgentRecord, verdict: Verdict, now: float) -> frozenset[str]:
+        """The hub's codes that belong to the `verdict` shown: while nobody listens, those that the
+        alert book has."""
+        if self._stopped_at is not None:
+            return record.hub_codes
+        return self._codes(record, verdict, now)
 
     def _clock(self, now: float) -> float:
         return now if self._stopped_at is None else min(now, self._stopped_at)

@@ -169,6 +169,8 @@ class Follower:
         looked = self._clock()
         document, book = await self._beside(text)
         self._take_up(news.items, text, document)
+        if document is not None:
+            self._agree_with(book)
         if news.more:
             self._hub.feed.publish(list(news.items))
             return True
@@ -209,6 +211,7 @@ class Follower:
         self._position, self._newest = memory.replay_from, 0.0
         self._acknowledged = None
         self._take_up(items, text, None)
+        self._agree_with(book)
         self._position = max(self._position, memory.last_id)
         self._of = (live.epoch, text["steps"])
         self._show(live, text, book)
@@ -272,7 +275,9 @@ class Follower:
         self.time.at = max(live.at, self._newest)
         if text["stopped_at"] is None and roster.listening[0] is not None:
             roster.resume_listening(text["listening_since"] or live.at)
+            self._agree_with(book)
         elif text["stopped_at"] is not None:
+            self._agree_with(book)
             roster.tick(live.at)
         roster.know_clock_error(text["clock_error"], live.at)
         for name, state in text["unstored"].items():
@@ -288,6 +293,11 @@ class Follower:
             setattr(hub.counters, name, Counter(value) if name in _COUNTED else value)
         for told in self.on_look:
             told(text)
+
+    def _agree_with(self, book: AlertBook | None) -> None:
+        """Let what fires, and since when, be as the hub that leads said last: of what time alone
+        began, or its list, no message tells."""
+        self._hub.roster.go_on_with(book or self._hub.committer.book)
 
     def _accept(self, book: AlertBook) -> None:
         """Who acknowledges a drift accepts the configuration."""

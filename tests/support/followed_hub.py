@@ -31,11 +31,17 @@ class FollowedHub:
         self.home = home
         self.at = NOON
         self.database = InMemoryDatabase()
-        self.leader = self.hub()
+        self.epoch = 0
+        self.leads(self.hub())
         self.leader.committer.restore(self.leader.store.open(), self.leader.reader.read)
         self.leader.roster.resume_listening(self.at)
-        self.live = LiveState(self.leader, dict)
-        self.said = Live(self.at, 0.0, "", 1, "leader")
+
+    def leads(self, hub: Hub) -> Hub:
+        """From now on `hub` does."""
+        self.epoch += 1
+        self.leader, self.live = hub, LiveState(hub, dict)
+        self.said = Live(self.at, 0.0, "", self.epoch, "leader")
+        return hub
 
     def hub(self) -> Hub:
         """Another one on the same store."""
@@ -50,7 +56,7 @@ class FollowedHub:
         if self.leader.roster.enrolled is not self.live._enrolled:
             self.live._enrolled = self.leader.roster.enrolled
             self.live._lists += 1
-        self.said = Live(self.at, 0.0, json.dumps(self.live._text()), 1, "leader")
+        self.said = Live(self.at, 0.0, json.dumps(self.live._text()), self.epoch, "leader")
 
     def begin(self) -> HubState:
         return InMemoryStore(self.database).open()

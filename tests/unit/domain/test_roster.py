@@ -202,6 +202,19 @@ def test_who_would_be_silent_by_now_is_unknown_while_nobody_listens():
     assert roster.unheard == set()
 
 
+def test_a_link_lost_between_two_looks_leaves_what_the_last_one_found():
+    roster = Roster(interval=10)
+    for name, ok in (("well", True), ("bad", False)):
+        Story(roster, name).hears(beat(ok=ok))
+    now = NOON + 25  # later than late, and nobody has looked
+    roster.stop_listening(now)
+    assert roster.tick(now + 1) == []
+    for name, state in (("well", Verdict.UNKNOWN), ("bad", Verdict.DEGRADED)):
+        assert roster.signs(name, now + 1)[:2] == (state, frozenset())
+        assert (roster.verdict(name), roster.view(name, now + 1).alerts) == (state, ())
+        assert roster.measured(name, now + 1).state is state
+
+
 def test_a_first_start_knows_nothing_of_whom_it_only_finds_retained():
     story = Story()
     story.roster.stop_listening(float("-inf"))
