@@ -118,9 +118,14 @@ class Committer:
                     self.roster.observe(address, message, at=stored.at, retained=stored.retained)
                 self._dirty.setdefault(stored.agent, (stored.id, stored.at))
         if memory.last_at:
-            self.roster.stop_listening(memory.last_at)
+            self.roster.stop_listening(self._heard_until(memory.last_at))
         self.book.forget_strangers(self.roster, memory.last_at)
         self.roster.go_on_with(self.book)
+
+    def _heard_until(self, last_at: float) -> float:
+        """Until when the last hub listened: while it had no link it stored things, too."""
+        down = self.book.firing_of(HUB).get(HubAlertCode.BROKER_DOWN)
+        return min(last_at, down.since) if down is not None and down.firing else last_at
 
     def now(self) -> float:
         """The hub's time, in s since the epoch. It goes back only by a step (`restamp`)."""

@@ -20,6 +20,7 @@ from fleet.contract.timestamps import timestamp
 from fleet.domain.enrolment import Enrolment
 from fleet.domain.events import Event, Fact
 from fleet.domain.liveness import PRESENCE_CODES
+from fleet.domain.verdict import Verdict
 from fleet.hub.follower import Follower
 from fleet.hub.hub import Hub
 from tests.support.followed_hub import FollowedHub, begun, hears
@@ -294,3 +295,16 @@ async def test_since_when_one_is_a_ghost_outlives_hubs(tmp_path: Path) -> None:
     for act in STORIES["a ghost, after two more hubs"]:
         await world.play(act)
     assert world.hub.roster.view("ada", world.fleet.at).since == NOON
+
+
+async def test_a_hub_that_ends_without_a_link_has_heard_nobody_since_it_lost_it(
+    tmp_path: Path,
+) -> None:
+    """Whatever it stored meanwhile; or the next one would call everybody stale."""
+    world = World(tmp_path)
+    for act in (beats(), ("lose", 1), ("wait", 9), ("forget", "bob"), KILLED, KILLED, ("look",)):
+        await world.play(act)
+    assert world.hub.committer.book.firing("ada") == []
+    assert world.hub.roster.verdict("ada") is Verdict.UNKNOWN
+    await world.link()
+    assert world.hub.roster.verdict("ada") is Verdict.STALE
