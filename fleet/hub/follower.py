@@ -97,6 +97,8 @@ class Follower:
         self._upto: dict[str, int] = {}
         self._list, self._book = -1, -1
         self._acknowledged: set[str] | None = None
+        self._agrees = False
+        """Whether records and alerts were brought into line since nobody listens."""
 
     @property
     def age(self) -> float:
@@ -236,6 +238,7 @@ class Follower:
             roster.enrol(list_from_json(json.loads(document)), at=self.time.at)
             self._list = text["enrolled"]
         if text["stopped_at"] is not None:
+            self._agrees = self._agrees and roster.listening[0] is not None
             roster.stop_listening(text["stopped_at"])
         for item in items:
             if isinstance(item, StoredMessage):
@@ -277,7 +280,8 @@ class Follower:
             roster.resume_listening(text["listening_since"] or live.at)
             self._agree_with(book)
         elif text["stopped_at"] is not None:
-            self._agree_with(book)
+            if book is not None or not self._agrees:
+                self._agree_with(book)
             roster.tick(live.at)
         roster.know_clock_error(text["clock_error"], live.at)
         for name, state in text["unstored"].items():
@@ -298,6 +302,7 @@ class Follower:
         """Let what fires, and since when, be as the hub that leads said last: of what time alone
         began, or its list, no message tells."""
         self._hub.roster.go_on_with(book or self._hub.committer.book)
+        self._agrees = True
 
     def _accept(self, book: AlertBook) -> None:
         """Who acknowledges a drift accepts the configuration."""
