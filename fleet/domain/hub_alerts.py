@@ -117,7 +117,8 @@ def go_on_with(record: AgentRecord, known: Mapping[str, Alert]) -> bool:
     codes = {code for code in BY_RECORD if code in (before if code in ALSO_OTHERWISE else firing)}
     raised = liveness.PRESENCE_CODES.get(record.verdict)
     if raised is not None and raised not in codes:
-        record.verdict = record.reported.health  # until it is judged anew
+        heard = record.reported.health if record.seen_at is not None else Verdict.UNKNOWN
+        record.verdict = heard  # until it is judged anew
     for verdict, code in liveness.PRESENCE_CODES.items():
         if code in codes:
             record.verdict, record.numbers[SINCE] = verdict, known[code].since

@@ -258,6 +258,7 @@ def beats(agent: str = "ada", **more: Any) -> Act:
     return ("hear", agent, "heartbeat", {"ok": True, **more}, 5, 1, 0, False)
 
 
+WARNS = {"code": "restart-loop", "severity": "warning", "state": "firing"}
 KILLED: Act = ("end", "killed", 1)
 READ: Act = ("read",)
 GHOST: list[Act] = [("enrol", {}), beats(), KILLED]
@@ -276,6 +277,10 @@ STORIES: dict[str, list[Act]] = {
     "reads of who was heard before it was a ghost": [beats(), ("wait", 2), ("enrol", {}), READ],
     "reads of who is late soon after the link was back": [
         *(beats(), ("lose", 0), READ, ("link",), ("wait", 3), READ),
+    ],
+    "reads of who only raised an alert, and is a ghost no more": [
+        ("hear", "ada", "alert", WARNS, 5, 1, 0, False),
+        *(("wait", 1), ("enrol", {}), ("wait", 1), ("enrol", None), READ),
     ],
     "reads of who is a ghost since the last look": [
         *(beats(), READ, ("wait", 1), ("enrol", {}), READ),
