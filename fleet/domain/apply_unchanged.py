@@ -19,11 +19,11 @@ from fleet.domain.clock_skew import SKEW_RESOLVES, confirmed
 
 
 def apply_unchanged(
-    record: AgentRecord, beat: Beat, at: float, ts: float, clock: float, *, true_clock: bool
+    record: AgentRecord, beat: Beat, at: float, ts: float, clock: float, *, error: float | None
 ) -> bool:
     """Apply `beat`, received at `at` and dated `ts`; False, and nothing is changed, if it must be
-    looked at as a whole. `clock`: up to when somebody listened; `true_clock`: the hub's own is
-    known to be right."""
+    looked at as a whole. `clock`: up to when somebody listened; `error`: seconds that the
+    hub's own is ahead; None: nobody knows."""
     reported, profile, rare = record.reported, record.profile, record.rare
     if (
         (rare is not None and not hub_alerts.is_past(rare, clock, beat=True))
@@ -51,12 +51,13 @@ def apply_unchanged(
     numbers, offset, learned = record.numbers, at - ts, False
     if checks is not UNSET and checks != reported.checks:
         after = reported.well_with(checks)
-        if after is None or not true_clock or abs(numbers[SKEW]) > SKEW_RESOLVES:
+        if after is None or error != 0.0 or abs(numbers[SKEW]) > SKEW_RESOLVES:
             return False
         reported = after
     if record.beat_ts is not None and record.beat_at is not None:
         learned = confirmed(offset, ts, record.beat_at - record.beat_ts, record.beat_ts)
-    if (learned and abs(offset) > SKEW_RESOLVES) or not record.accept_next(beat.seq):
+    skewed = learned and abs(offset - (error or 0.0)) > SKEW_RESOLVES
+    if skewed or not record.accept_next(beat.seq):
         return False
     if learned:
         numbers[SKEW] = offset

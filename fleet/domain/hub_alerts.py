@@ -208,12 +208,13 @@ def is_past(rare: RareState, at: float, *, beat: bool = False) -> bool:
     )
 
 
-def is_unchanged(record: AgentRecord) -> bool:
-    """Whether after a live heartbeat that said nothing new there is nothing to judge anew."""
+def is_unchanged(record: AgentRecord, error: float | None) -> bool:
+    """Whether after a live heartbeat that said nothing new there is nothing to judge anew; `error`:
+    seconds that the hub's own clock is ahead."""
     return (
         record.verdict is record.reported.health
         and record.rare is None
         and not record.hub_codes
         and record.slot is not None
-        and not is_skewed(record.numbers[SKEW], before=False)
+        and not is_skewed(skew_of(record, error), before=False)
     )

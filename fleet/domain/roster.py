@@ -79,7 +79,7 @@ class Roster(RosterViews):
             nothing_new
             and type(message) is Heartbeat
             and not (applied or events)
-            and hub_alerts.is_unchanged(record)
+            and hub_alerts.is_unchanged(record, self._clock_error)
         ):
             return events
         events += applied
@@ -98,8 +98,8 @@ class Roster(RosterViews):
         """Apply a live heartbeat of which nothing follows, as `observe` would; False, and nothing
         is changed, if something may."""
         record, clock = self._records.get(name), at if self._stopped_at is None else self._clock(at)
-        ts, right = epoch(beat.ts), self._clock_error == 0.0
-        if record is None or not apply_unchanged(record, beat, at, ts, clock, true_clock=right):
+        ts, error = epoch(beat.ts), self._clock_error
+        if record is None or not apply_unchanged(record, beat, at, ts, clock, error=error):
             return False
         self.unheard.discard(name)
         return True

@@ -254,8 +254,8 @@ def test_what_fires_by_the_view_fires_in_the_book(story: list[Act]) -> None:
         assert asyncio.run(first_disagreement(story, Path(folder))) is None
 
 
-def beats(agent: str = "ada", **more: Any) -> Act:
-    return ("hear", agent, "heartbeat", {"ok": True, **more}, 5, 1, 0, False)
+def beats(**more: Any) -> Act:
+    return ("hear", "ada", "heartbeat", {"ok": True, **more}, 5, 1, 0, False)
 
 
 WARNS = {"code": "restart-loop", "severity": "warning", "state": "firing"}
@@ -264,6 +264,9 @@ READ: Act = ("read",)
 GHOST: list[Act] = [("enrol", {}), beats(), KILLED]
 STORIES: dict[str, list[Act]] = {
     "unwell and late as the link is lost": [beats(ok=False), ("lose", 4), ("look",)],
+    "a skew that is learnt while the hub's clock is wrong": [
+        *(beats(), ("wait", 1), ("err", 60.0), beats()),
+    ],
     "late, and killed before that is stored": [beats(), ("wait", 1), ("wait", 2), KILLED],
     "a ghost that is heard just before a kill": GHOST,
     "a ghost, after two more hubs": [*GHOST, ("link",), beats(), KILLED, KILLED],
