@@ -276,6 +276,8 @@ class Follower:
         hub, roster = self._hub, self._hub.roster
         self.said, self.text = live, text
         self.time.at = max(live.at, self._newest)
+        self._agrees = self._agrees and roster.clock_error == text["clock_error"]
+        roster.know_clock_error(text["clock_error"], live.at)
         if text["stopped_at"] is None and roster.listening[0] is not None:
             roster.resume_listening(text["listening_since"] or live.at)
             self._agree_with(book)
@@ -283,7 +285,6 @@ class Follower:
             if book is not None or not self._agrees:
                 self._agree_with(book)
             roster.tick(live.at)
-        roster.know_clock_error(text["clock_error"], live.at)
         for name, state in text["unstored"].items():
             roster.forget(name)
             roster.load([(name, state)])

@@ -285,6 +285,9 @@ STORIES: dict[str, list[Act]] = {
         ("hear", "ada", "alert", WARNS, 5, 1, 0, False),
         *(("wait", 1), ("enrol", {}), ("wait", 1), ("enrol", None), READ),
     ],
+    "reads of who is late as the link is lost, by a clock that is wrong": [
+        *(beats(), ("err", 60.0), ("lose", 4), READ),
+    ],
     "reads of who is a ghost since the last look": [
         *(beats(), READ, ("wait", 1), ("enrol", {}), READ),
     ],
