@@ -44,6 +44,7 @@ class World:
         following: Any = self.fleet
         self.reader = Follower(self.fleet.hub(), following)
         self.seqs: dict[tuple[str, int], int] = {}
+        self.said: dict[tuple[str, int, int], tuple[str, dict[str, Any]]] = {}
         self.list: dict[str, Enrolment] | None = None
 
     async def play(self, act: Act) -> None:
@@ -54,14 +55,16 @@ class World:
         past: int, retained: bool,
     ) -> None:  # fmt: skip
         body = {"ts": timestamp(self.fleet.at - past), **said}
+        topic = f"fleet/{agent}/{kind}"
         if boot is not None:
             body["boot"] = boot
-            if number is not None:
-                known = self.seqs.get((agent, boot), -1)
-                body["seq"] = seq = max(0, known + number)
-                self.seqs[agent, boot] = max(known, seq)
-        payload = json.dumps(body).encode()
-        await hears(self.hub, Inbound(f"fleet/{agent}/{kind}", payload, 1, retained))
+        if boot is not None and number is not None:
+            known = self.seqs.get((agent, boot), -1)
+            body["seq"] = seq = max(0, known + number)
+            self.seqs[agent, boot] = max(known, seq)
+            # A number stands for one message: what has it already is heard again.
+            topic, body = self.said.setdefault((agent, boot, seq), (topic, body))
+        await hears(self.hub, Inbound(topic, json.dumps(body).encode(), 1, retained))
 
     async def wait(self, steps: int) -> None:
         self.fleet.at += steps * STEP
