@@ -308,8 +308,7 @@ class Follower:
     def _accept(self, book: AlertBook) -> None:
         """Who acknowledges a drift accepts the configuration."""
         drifts = (a for a in book.alerts.values() if a.code == HubAlertCode.CONFIG_DRIFT)
-        accepted = {alert.agent: alert for alert in drifts if alert.acknowledged_by}
-        known, self._acknowledged = self._acknowledged, set(accepted)
-        for name in accepted.keys() - known if known is not None else ():
-            at = accepted[name].acknowledged_at
-            self._hub.roster.accept_config(name, at=at or self.time.at)
+        accepted = {alert.agent for alert in drifts if alert.acknowledged_by}
+        known, self._acknowledged = self._acknowledged, accepted
+        for name in accepted - known if known is not None else ():
+            self._hub.roster.accept_config(name, at=self.time.at)

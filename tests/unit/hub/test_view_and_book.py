@@ -173,7 +173,7 @@ checks = st.dictionaries(
     st.sampled_from(["process", "work", "memory"]), st.sampled_from(["pass", "fail"]), min_size=1
 )
 CODES = ("restart-loop", "disk-pressure", "work-stalled")
-CONFIGS = ["sha256:" + digit * 64 for digit in "12"]
+ONE, TWO = ("sha256:" + digit * 64 for digit in "12")
 
 
 def fields(**optional: Any) -> st.SearchStrategy[dict[str, Any]]:
@@ -194,7 +194,7 @@ said = st.one_of(
         st.builds(
             lambda state, more: {"state": state, **more},
             st.sampled_from(["running", "degraded", "offline", "offline"]),
-            fields(checks=checks, config=st.sampled_from(CONFIGS)),
+            fields(checks=checks, config=st.sampled_from([ONE, TWO])),
         ),
     ),
     st.tuples(
@@ -217,7 +217,7 @@ messages = st.builds(
     lambda agent, one, boot, number, past, retained: (
         "hear", agent, *one, boot, number, past, retained
     ),
-    names,
+    st.sampled_from(["ada", "ada", "ada", *NAMES]),
     said,
     st.sampled_from([5, 5, 6, 7, None]),
     st.sampled_from([1, 1, 1, 1, 3, 0, -1, None]),
@@ -251,7 +251,7 @@ acts = st.one_of(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(acts, max_size=30))
+@given(st.lists(acts, min_size=10, max_size=40))
 def test_what_fires_by_the_view_fires_in_the_book(story: list[Act]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         assert asyncio.run(first_disagreement(story, Path(folder))) is None
@@ -259,6 +259,10 @@ def test_what_fires_by_the_view_fires_in_the_book(story: list[Act]) -> None:
 
 def beats(**more: Any) -> Act:
     return ("hear", "ada", "heartbeat", {"ok": True, **more}, 5, 1, 0, False)
+
+
+def states(**more: Any) -> Act:
+    return ("hear", "ada", "status", {"state": "running", **more}, 5, 1, 0, False)
 
 
 WARNS = {"code": "restart-loop", "severity": "warning", "state": "firing"}
@@ -290,6 +294,10 @@ STORIES: dict[str, list[Act]] = {
     ],
     "reads of who is late as the link is lost, by a clock that is wrong": [
         *(beats(), ("err", 60.0), ("lose", 4), READ),
+    ],
+    "reads of who is late after its drift was accepted": [
+        *(states(config=ONE), states(config=TWO), READ),
+        *(("acknowledge", "ada", "config-drift"), ("wait", 3), READ),
     ],
     "reads of who is a ghost since the last look": [
         *(beats(), READ, ("wait", 1), ("enrol", {}), READ),
