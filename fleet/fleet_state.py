@@ -16,8 +16,8 @@ from fleet.domain.agent_view import AgentView, view_from, worst_first
 from fleet.domain.apply_silences import apply_silences
 from fleet.domain.problems import ExitCode, Problem, exit_code, problems_of
 from fleet.domain.silences import Silence
-from fleet.domain.verdict import Verdict
 from fleet.hub_client import HubClient, HubError
+from fleet.hub_names import names_of
 from fleet.settings import Settings
 
 T = TypeVar("T")
@@ -129,9 +129,8 @@ async def listed_names(settings: Settings) -> frozenset[str] | None:
     hub = await asyncio.to_thread(HubClient.asked, settings)
     if hub is not None:
         try:
-            answer = await asyncio.to_thread(hub.get, "/v1/agents?brief=true")
-            with hub.reading():
-                return _listed(answer, lambda agent: agent["state"] != Verdict.GHOST)
+            told = await asyncio.to_thread(names_of, hub, enrolled=True)
+            return frozenset(told.names) if told.listed else None
         except HubError:
             if settings.hub:
                 raise
@@ -139,11 +138,29 @@ async def listed_names(settings: Settings) -> frozenset[str] | None:
     return None if here is None else frozenset(here)
 
 
-def _listed(answer: Any, enrolled: Callable[[Any], bool]) -> frozenset[str] | None:
+async def known_names(settings: Settings, most: int) -> list[str]:
+    """Some of those that somebody has heard of.
+
+    Raises:
+        HubError: the hub that the settings name is away or refuses.
+        BrokerError: no hub serves, and the broker is away or refuses.
+    """
+    import asyncio
+
+    def ask(hub: HubClient) -> list[str]:
+        return names_of(hub, limit=most).names
+
+    told, why = await asyncio.to_thread(asked_of_hub, settings, ask)
+    if told is None:
+        told = sorted(view.agent for view in (await of_broker(settings, why)).views)
+    return told[:most]
+
+
+def _listed(answer: Any) -> frozenset[str] | None:
     """A hub of an earlier release does not say whether it has a list."""
     if not answer.get("listed", False):
         return None
-    return frozenset(agent["agent"] for agent in answer["agents"] if enrolled(agent))
+    return frozenset(agent["agent"] for agent in answer["agents"] if agent["enrolled"])
 
 
 def codes_of_now(alerts: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -167,7 +184,7 @@ def told_by(hub: HubClient, query: str = "") -> FleetState:
         silences: dict[str, list[Silence]] = defaultdict(list)
         for silence in alerts["silences"]:
             silences[silence.get("site", here)].append(Silence.of(silence))
-        listed = _listed(agents, lambda agent: bool(agent["enrolled"]))
+        listed = _listed(agents)
         note = note_of(agents, codes_of_now(alerts["alerts"]))
     now = time.time()
     quieted = (view for one in views for view in apply_silences([one], silences[one.site], now))

@@ -25,6 +25,7 @@ from fleet.api.routes import (
     forecast,
     health,
     messages,
+    names,
     page,
     pairs,
     rollouts,
@@ -89,6 +90,7 @@ def create_app(
     for router in (
         messages.router,
         fleet.router,
+        names.router,
         departures.router,
         acknowledge.router,
         tasks.router,

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from fleet.api.agent_query import AgentQuery
 from fleet.api.event_stream import EventFilter, StreamEvent
+from fleet.api.name_list import NameQuery
 from fleet.contract.vocabulary import MessageKind, Priority, Result, Verb
 
 JsonObject = dict[str, Any]
@@ -121,6 +122,11 @@ class Backend(Protocol):
     async def found(self, wanted: AgentQuery) -> tuple[list[JsonObject], JsonObject]:
         """The worst problems of all whom `wanted` is about, at most its limit; and how many agents
         and problems there are, and how `fleet check` calls them."""
+        ...
+
+    def names(self, wanted: NameQuery) -> JsonObject:
+        """`{"names": […], "total": n, "listed": bool}`: names of agents in order, how many there
+        are, and whether anybody keeps a list of who is enrolled."""
         ...
 
     def agent(self, name: str) -> JsonObject | None: ...

@@ -14,6 +14,7 @@ from fleet.api.alert_list import AlertList, Deliveries
 from fleet.api.backend import AlertQuery, CommandRequest, HistoryQuery, JsonObject, SilenceRequest
 from fleet.api.event_stream import EventFilter, EventStream, StreamEvent
 from fleet.api.linked_alerts import LinkedAlerts
+from fleet.api.name_list import NameQuery, names_of
 from fleet.api.past import Past
 from fleet.api.quiet import Quiet
 from fleet.auditor.report import archive
@@ -129,6 +130,11 @@ class HubBackend:
     async def found(self, wanted: AgentQuery) -> tuple[list[JsonObject], JsonObject]:
         worst, found = await self.lists.found(wanted)
         return worst, found.as_dict()
+
+    def names(self, wanted: NameQuery) -> JsonObject:
+        hubs = [self._hub] if wanted.own else self.lists.hubs()
+        names, total = names_of([hub.roster for hub in hubs], wanted)
+        return {"names": names, "total": total, "listed": self._hub.roster.has_list}
 
     def agent(self, name: str) -> JsonObject | None:
         return self.lists.agent(name)

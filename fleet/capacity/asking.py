@@ -14,6 +14,7 @@ from fleet.domain.capacity.forecast import Forecast, forecast_from
 from fleet.domain.capacity.settings import rules_of
 from fleet.fleet_history import open_history
 from fleet.hub_client import HubClient, HubError
+from fleet.hub_names import names_of
 from fleet.provisioning.registry import Registry
 from fleet.settings import Settings
 
@@ -57,9 +58,7 @@ async def known_agents(settings: Settings) -> frozenset[str]:
     hub = await asyncio.to_thread(HubClient.asked, settings)
     if hub is not None:
         try:
-            answer = await asyncio.to_thread(hub.get, "/v1/agents?brief=true")
-            with hub.reading():
-                return frozenset(str(one["agent"]) for one in answer["agents"])
+            return frozenset((await asyncio.to_thread(names_of, hub)).names)
         except HubError:
             if settings.hub:
                 raise

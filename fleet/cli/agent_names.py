@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 PATIENCE: Final = 1.0
 """Seconds that a shell waits for names: longer, and people press the key again."""
 
-MOST: Final = 2000
-"""Names that a shell is given: it shows no more, and sorts them slowly."""
+MOST: Final = 300
+"""Names that a shell is given: nobody reads more. Of more the last one is among them, so that the
+shell adds no letter that not all of them have."""
 
 
 class AgentName(click.ParamType[str]):
@@ -48,15 +49,22 @@ def complete_agents(
 ) -> list[CompletionItem]:
     """For a parameter that takes names of agents, and perhaps other words beside them."""
     given = ctx.params.get("home")
-    names = known_names(str(given) if given else None)
+    home = str(given) if given else None
+    names = known_names(home, incomplete, MOST) if _may_begin_a_name(incomplete) else []
     from click.shell_completion import CompletionItem
 
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)][:MOST]
+    return [CompletionItem(name) for name in names]
 
 
-def known_names(home: str | None) -> list[str]:
-    """Everybody whom this home's hub knows, or who is enrolled here; nobody where neither can be
-    read: a shell that completes shows no errors."""
+def _may_begin_a_name(text: str) -> bool:
+    """A hub is asked for no others, which it may refuse."""
+    return is_agent_name(f"{text[:-1]}{text[-1:].replace('-', '0')}" if text else "0")
+
+
+def known_names(home: str | None, prefix: str = "", most: int | None = None) -> list[str]:
+    """Those that begin so of everybody whom this home's hub knows, or who is enrolled here; nobody
+    where neither can be read: a shell that completes shows no errors. Of more than `most` the first
+    ones and the last one."""
     from fleet.hub_client import HubClient
     from fleet.provisioning.registry import enrolled_here
     from fleet.settings import load
@@ -64,21 +72,24 @@ def known_names(home: str | None) -> list[str]:
     try:
         settings = load({"home": home})
         hub = HubClient.asked(settings)
-        told = _in_time(hub) if hub else None
-        return sorted(enrolled_here(settings.home) or () if told is None else told)
+        told = _in_time(hub, prefix, most) if hub else None
+        if told is None:
+            here = enrolled_here(settings.home) or ()
+            told = sorted(name for name in here if name.startswith(prefix))
     except (FleetError, OSError):
         return []
+    return told if most is None or len(told) <= most else [*told[: most - 1], told[-1]]
 
 
-def _in_time(hub: HubClient) -> list[str] | None:
+def _in_time(hub: HubClient, prefix: str, most: int | None) -> list[str] | None:
     """The names that `hub` knows; None: it did not say so soon enough."""
+    from fleet.hub_names import names_of
+
     told: list[list[str]] = []
 
     def ask() -> None:
         with suppress(FleetError, OSError):
-            answer = hub.get("/v1/agents?brief=true")
-            with hub.reading():
-                told.append([agent["agent"] for agent in answer["agents"]])
+            told.append(names_of(hub, prefix, limit=most).names)
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()

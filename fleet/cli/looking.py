@@ -9,6 +9,7 @@ from fleet.cli.common import finish
 from fleet.contract.errors import ConfigError
 from fleet.fleet_page import MOST, FleetPage, asked_page, page_of
 from fleet.fleet_state import FleetState, asked_of_hub, of_broker, told_by
+from fleet.hub_names import names_of
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,6 +68,4 @@ def _known(hub: HubClient, choice: AgentChoice, views: Iterable[AgentView]) -> s
     names = {view.agent for view in views}
     if names.issuperset(choice.names):
         return names
-    answer = hub.get("/v1/agents?brief=true")
-    with hub.reading():
-        return {agent["agent"] for agent in answer["agents"]}
+    return set(names_of(hub).names)

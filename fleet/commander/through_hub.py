@@ -23,6 +23,7 @@ from fleet.contract.messages import Status
 from fleet.contract.reader import Reader
 from fleet.contract.vocabulary import MessageKind, ReplyCode
 from fleet.hub_client import MAX_ANSWER, HubClient, HubError
+from fleet.hub_names import names_of
 from fleet.hub_patience import Patience
 
 NAMED: Final = 300
@@ -46,10 +47,8 @@ class ThroughHub:
     async def known(self) -> list[str]:
         """Every agent the hub knows, also those that are away; of several sites those of its own,
         whom a broadcast reaches."""
-        answer = await asyncio.to_thread(self._client.get, "/v1/agents?brief=true")
-        own = {one["site"] for one in answer.get("sites", ()) if one["own"]}
-        here = (item for item in answer["agents"] if not own or item["site"] in own)
-        return sorted(item["agent"] for item in here)
+        told = await asyncio.to_thread(names_of, self._client, own=True)
+        return told.names
 
     async def send(
         self, command: CommandMessage, expected: Sequence[str], patience: float

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from fleet.api.agent_lists import AgentLists, SiteLists
 from fleet.api.followed_backend import FollowedBackend
 from fleet.api.routes import fleet as routes
+from fleet.api.routes import names as name_routes
 from fleet.bus.in_process import InProcessBroker
 from fleet.commander.followed import FollowedCommander
 from fleet.contract.messages import Alert, Heartbeat, Reply, Status
@@ -251,6 +252,7 @@ def _app() -> FastAPI:
     """The routes, for anybody."""
     app = FastAPI()
     app.include_router(routes.router)
+    app.include_router(name_routes.router)
     app.dependency_overrides[get_args(routes.Reader)[1].dependency] = lambda: None
     return app
 

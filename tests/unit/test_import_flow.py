@@ -144,8 +144,8 @@ LAYERS = (
      "pending_departures", "settings", "settings_file", "settings_tables", "settings_text",
      "settings_values", "shared_list", "tokens"},
     # what a hub and its clients are made of
-    {"http", "hub", "hub_client", "hub_patience", "hub_refusals", "hub_requests", "hub_content",
-     "plain_http", "store"},
+    {"http", "hub", "hub_client", "hub_content", "hub_names", "hub_patience", "hub_refusals",
+     "hub_requests", "plain_http", "store"},
     # what plugs into a hub, and what looks at one from outside
     {
         "acl", "api", "auditor", "capacity", "certificate_watch", "commander", "doctor", "failover",

@@ -55,6 +55,7 @@ MATRIX = [
     ("GET", "/v1/rollups", None, READ),
     ("GET", "/v1/beats?agent=ada", None, READ),
     ("GET", "/v1/labels", None, READ),
+    ("GET", "/v1/names", None, READ),
     ("GET", "/v1/forecast", None, READ),
     ("GET", "/v1/pairs", None, READ),
     ("POST", "/v1/pairs", {"name": "bots", "active": "ada", "standby": "bob"}, OPERATE),

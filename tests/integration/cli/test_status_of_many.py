@@ -1,5 +1,5 @@
-"""`fleet status` and `fleet check` where a hub knows more agents than a table shows: what they ask
-for does not grow with the fleet, and nothing is left out unsaid."""
+"""Commands where a hub knows more agents than a table shows: what they ask for does not grow with
+the fleet, and nothing is left out unsaid."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import asyncio
 import time
 from collections.abc import Iterator
 
+import click
 import pytest
 
 from benchmarks.fleet_status import let_go
 from benchmarks.known_agents import fill, roster_of
 from fleet import plain_http
+from fleet.cli import agent_names
 from fleet.cli.main import run
 from fleet.fleet_page import MOST
 from fleet.hub_client import HubClient
@@ -109,3 +111,16 @@ def test_a_check_of_all_is_told_in_a_few_bytes(
         f"agents={AGENTS} ok={AGENTS - GONE} "
     )
     assert sum(asked.values()) < 5 * EACH
+
+
+def test_a_shell_is_told_some_names_and_led_past_nobody(asked: dict[str, int]) -> None:
+    def offered(begun: str) -> list[str]:
+        context = click.Context(click.Command("status"))
+        found = agent_names.complete_agents(context, click.Argument(["agent"]), begun)
+        return [item.value for item in found]
+
+    assert offered("agent-00012") == [f"agent-00012{number}" for number in range(10)]
+    some = offered("agent-")
+    assert len(some) == agent_names.MOST
+    assert (some[0], some[-1]) == ("agent-000000", f"agent-{AGENTS - 1:06d}")
+    assert sum(asked.values()) < agent_names.MOST * 50

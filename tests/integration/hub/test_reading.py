@@ -115,7 +115,7 @@ PATHS = (
     "/v1/agents", "/v1/agents/ada", "/v1/agents/bob", "/v1/agents?brief=true", "/v1/alerts",
     "/v1/history", "/v1/history?newest=true&agent=ada&limit=3", "/v1/dead-letters",
     "/v1/silences", "/v1/rollups", "/v1/labels", "/v1/alerts?history=true&told=true",
-    "/v1/history?agent=ada&fold=true", "/v1/rollups?agent=ada&step=24",
+    "/v1/history?agent=ada&fold=true", "/v1/rollups?agent=ada&step=24", "/v1/names",
 )  # fmt: skip
 """What anybody may read of either hub."""
 

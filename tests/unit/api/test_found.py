@@ -218,9 +218,10 @@ def test_the_longest_words_that_are_sent_are_taken(choice: AgentChoice, tmp_path
 def test_who_is_enrolled_between_two_questions_is_told_to_be_new() -> None:
     class Grows:
         def get(self, path: str) -> Any:
-            known = [{"agent": "ada", "state": "unknown"}] if "brief" in path else []
+            if path.startswith("/v1/names"):
+                return {"names": ["ada"], "total": 1, "listed": True}
             numbers = {"states": {}, "words": [], "problems": 0, "loud": 0, "loudest": []}
-            return {"agents": known, "problems": [], "hub": [], "found": numbers, "next": None}
+            return {"agents": [], "problems": [], "hub": [], "found": numbers, "next": None}
 
         def reading(self) -> Any:
             return contextlib.nullcontext()
