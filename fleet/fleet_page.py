@@ -10,27 +10,35 @@ second ago at most.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+from urllib.parse import urlencode
 
 from fleet.domain.agent_view import AgentView, view_from, worst_first
-from fleet.domain.problems import HUB, ExitCode, Problem
+from fleet.domain.problems import HUB, ExitCode, Problem, problems_of
 from fleet.domain.tally import EVERY, Facts, Found, Tally, tally_of, word_of
 from fleet.domain.verdict import Verdict, badness
 from fleet.fleet_state import (
     NOTES,
     REPLACED_CODES,
     FleetState,
+    asked_of_hub,
     codes_of_now,
     note_of,
+    of_broker,
     own_site,
+    told_by,
 )
 from fleet.hub_client import HubClient
+from fleet.settings import Settings
 
 MOST: Final = 1_000
 """Agents, and problems, of a page; `MAX_LISTED` of the hub's interface. A fleet of so many is shown
 whole, and of a larger one nobody reads more of a table."""
+
+MOST_NAMED: Final = 50
+"""Agents that one question names: the line of a request is not for more."""
 
 _NOTED: Final = frozenset({*map(str, NOTES), *map(str, REPLACED_CODES)})
 
@@ -49,11 +57,20 @@ class FleetPage:
     found: Found
     own: list[Problem]
     note: str = ""
+    wrong: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
+    """What is wrong with each of `views`, by name."""
 
     @property
     def exit_code(self) -> ExitCode:
         """Of all agents, whatever is on this page."""
         return self.found.exit_code(self.own)
+
+    @property
+    def more(self) -> str:
+        """How many agents are not on this page, in words; empty: all are."""
+        more = self.more_agents
+        count, states = sum(more.values()), ", ".join(f"{n} {of.value}" for of, n in more.items())
+        return f"{count} more agent{'s' if count > 1 else ''}: {states}" if count else ""
 
     @property
     def more_problems(self) -> int:
@@ -71,7 +88,61 @@ def page_of(state: FleetState, most: int = MOST) -> FleetPage:
     """The page that a hub would tell of such a fleet."""
     whole = len(state.views) <= most
     found = tally_of(state.views, EVERY if whole else most).found()
-    return FleetPage(state.views[:most], list(found.worst), found, state.own, state.note)
+    views = state.views[:most]
+    wrong = {view.agent: problems_of([view]) for view in views}
+    return FleetPage(views, list(found.worst), found, state.own, state.note, wrong)
+
+
+async def look(settings: Settings, of: Narrowed | None = None, most: int = MOST) -> FleetPage:
+    """The worst `most` of the fleet as it is now, or of those that are asked for.
+
+    Raises:
+        HubError: the hub that the settings name is away or refuses.
+        BrokerError: no hub serves, and the broker is away or refuses.
+    """
+    import asyncio
+
+    wanted = of or Narrowed()
+
+    def ask(hub: HubClient) -> FleetPage:
+        query = wanted.query
+        page = query is not None and asked_page(hub, query, most, wanted.own, wanted.means)
+        return page or page_of(wanted.among(told_by(hub)), most)
+
+    page, why = await asyncio.to_thread(asked_of_hub, settings, ask)
+    return page or page_of(wanted.among(await of_broker(settings, why)), most)
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """Of whom a page is asked for; an empty word, and no name, is anybody."""
+
+    agents: Collection[str] = ()
+    group: str = ""
+    state: str = ""
+
+    @property
+    def query(self) -> str | None:
+        """What a hub is asked; None: it takes not so many names."""
+        words = {"member": self.group, "state": self.state}
+        given = [(field, word) for field, word in words.items() if word]
+        named = [("agent", name) for name in sorted(self.agents)]
+        return urlencode([*named, *given]) if len(named) <= MOST_NAMED else None
+
+    def means(self, view: AgentView) -> bool:
+        return (
+            (not self.agents or view.agent in self.agents)
+            and (not self.group or self.group in view.member_of)
+            and self.state in ("", view.state)
+        )
+
+    def own(self, problems: Sequence[Problem], _site: str = "") -> list[Problem]:
+        """What is wrong with hubs, where everybody is asked for."""
+        return list(problems) if self == Narrowed() else []
+
+    def among(self, state: FleetState) -> FleetState:
+        views = [view for view in state.views if self.means(view)]
+        return replace(state, views=views, own=self.own(state.own))
 
 
 def asked_page(
@@ -94,20 +165,22 @@ def asked_page(
             return None
         items = answer["agents"]
         views = [view for view in worst_first(map(view_from, items)) if means(view)]
+        wrong = {item["agent"]: [*map(Problem.of, item["problems"])] for item in items}
         if answer["next"] is None:  # all are here, as they are now: what a tick counted is older
-            found = _counted(views, {item["agent"]: item["problems"] for item in items})
+            found = _counted(views, wrong)
         else:
             found = Found.of(answer["found"], answer["problems"])
         of_hubs = [Problem.of(problem) for problem in answer["hub"]]
         note = note_of(answer, _codes(hub, of_hubs))
-        return FleetPage(views, list(found.worst), found, own(of_hubs, own_site(answer)), note)
+        told = own(of_hubs, own_site(answer))
+        return FleetPage(views, list(found.worst), found, told, note, wrong)
 
 
-def _counted(views: Iterable[AgentView], wrong: Mapping[str, Iterable[Mapping[str, Any]]]) -> Found:
+def _counted(views: Iterable[AgentView], wrong: Mapping[str, Iterable[Problem]]) -> Found:
     """`views` in the order of a table; `wrong`: what the hub says of each by name, worst first."""
     tally = Tally(EVERY)
     for place, view in enumerate(views):
-        problems = tuple(map(Problem.of, wrong[view.agent]))
+        problems = tuple(wrong[view.agent])
         word = word_of(view.state, problems, goodbye=view.goodbye)
         tally.add(view.agent, Facts(view.state, word, problems), place=(place, view.agent))
     return tally.found()

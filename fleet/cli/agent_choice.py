@@ -13,14 +13,12 @@ from fleet.cli.agent_names import AgentName
 from fleet.cli.wrong_calls import unknown_agent
 from fleet.contract.vocabulary import Kind, Word
 from fleet.domain.verdict import Verdict
+from fleet.fleet_page import MOST_NAMED
 
 if TYPE_CHECKING:
     from fleet.domain.agent_view import AgentView
     from fleet.domain.problems import Problem
     from fleet.fleet_state import FleetState
-
-MOST_NAMED: Final = 50
-"""Agents that one question names: the line of a request is not for more."""
 
 MOST_LETTERS: Final = {"member": 64, "label": 160, "site": 31}
 """Letters of a word that a hub takes in a question. Longer ones may be enrolled."""
@@ -121,7 +119,7 @@ class AgentChoice:
     def means(self, view: AgentView) -> bool:
         return (
             (not self.names or view.agent in self.names)
-            and (not self.groups or any(group in self.groups for group in _groups(view)))
+            and (not self.groups or any(group in self.groups for group in view.member_of))
             and all(view.labels.get(key) == value for key, value in self.labels)
             and (not self.kinds or view.kind in self.kinds)
             and (not self.states or view.state in self.states)
@@ -175,8 +173,3 @@ class Label(click.ParamType[tuple[str, str]]):
         if not equals or not key:
             self.fail(f"{value!r} is not KEY=VALUE, as site=berlin", param, ctx)
         return key, wanted
-
-
-def _groups(view: AgentView) -> tuple[str, ...]:
-    """An agent that nobody put into a group is in none; a hub of an earlier release tells one."""
-    return view.groups or tuple(filter(None, (view.labels.get("group"),)))

@@ -28,7 +28,7 @@ from fleet.settings import Settings
 if TYPE_CHECKING:
     from fleet.bus.port import Inbound
     from fleet.domain.problems import Problem
-    from fleet.fleet_state import FleetState
+    from fleet.fleet_page import FleetPage
 
 STATE: Final = "state"
 """Kind of an event that is no message: how an agent or the hub is."""
@@ -70,6 +70,7 @@ def monitor(
 
     A snapshot begins with a line for each agent, worst first, and for what is wrong with the hub:
     its state as `fleet status` knows it. What is retained of a dead agent still sounds healthy.
+    Of more than 1,000 agents it tells the worst, and how many more there are; -o jsonl gives all.
     On the full screen / narrows, : goes to agents, groups, alerts or work, and ? shows the keys.
     """
     for name in agents:
@@ -123,18 +124,13 @@ class MonitorFilter:
         event["message"] = message.model_dump(mode="json", exclude_none=True)
         return event
 
-    def states(self, state: FleetState, received: str) -> Iterator[dict[str, Any]]:
-        """What is wrong with the hub, and how each agent is, worst first, as events: no messages,
-        so they are left out where a kind of message is asked for."""
-        from fleet.domain.problems import problems_of
-
-        if self.kinds:
-            return
-        if state.own and not self.agents:
-            yield _state(received, None, None, state.own)
-        for view in state.views:
-            if not self.agents or view.agent in self.agents:
-                yield _state(received, view.agent, view.state.value, problems_of([view]))
+    @staticmethod
+    def states(page: FleetPage, received: str) -> Iterator[dict[str, Any]]:
+        """What is wrong with the hub, and how each agent is, worst first, as events."""
+        if page.own:
+            yield _state(received, None, None, page.own)
+        for view in page.views:
+            yield _state(received, view.agent, view.state.value, page.wrong[view.agent])
 
     @staticmethod
     def _rejected(event: dict[str, Any], rejected: Rejected) -> dict[str, Any]:
@@ -224,14 +220,27 @@ def _judged(inbound: Inbound) -> tuple[str, bytes, bool, Properties]:
 
 
 async def _judge(settings: Settings, lens: MonitorFilter, printer: Printer) -> bool:
-    """Write the state of each agent; True when no more are wanted."""
-    from fleet.fleet_state import look
+    """Write the state of each agent, or of the worst; True when no more are wanted."""
+    from fleet.domain.tally import EVERY
+    from fleet.fleet_page import MOST, Narrowed, look, page_of
+    from fleet.fleet_state import look as look_at_all
 
-    state = await look(settings)
-    if state.note:
-        note(state.note)
+    if lens.kinds:
+        return False  # of messages alone
+    whom = Narrowed(lens.agents)
+    if printer.output == "jsonl" and not lens.agents:  # programs are given everybody
+        page = page_of(await look_at_all(settings), EVERY)
+    else:
+        page = await look(settings, whom, MOST)
+    if page.note:
+        note(page.note)
     received = timestamp(time.time())
-    return any(printer.write(event) for event in lens.states(state, received))
+    if any(printer.write(event) for event in lens.states(page, received)):
+        return True
+    if page.more:
+        note(f"… and {page.more}")
+        note("Try: fleet monitor --snapshot -o jsonl for all of them; --agent for some")
+    return False
 
 
 async def _recall(settings: Settings, lens: MonitorFilter, printer: Printer, since: float) -> bool:
@@ -262,7 +271,7 @@ async def _on_screen(settings: Settings, lens: MonitorFilter) -> None:
     from fleet.bus.mqtt import open_bus
     from fleet.cli.monitor_hub_panes import HubPanes
     from fleet.cli.monitor_tui import Screen
-    from fleet.fleet_state import look
+    from fleet.fleet_page import look
 
     async with open_bus(settings) as bus:
         await bus.subscribe(*settings.topics.everything)

@@ -11,7 +11,7 @@ from fleet.cli.common import age
 from fleet.contract.vocabulary import Word
 from fleet.domain.agent_view import AgentView, worst_first
 from fleet.domain.problems import Problem
-from fleet.fleet_state import FleetState
+from fleet.fleet_page import FleetPage
 
 Rows = list[tuple[str, ...]]
 
@@ -43,14 +43,15 @@ SITE: Final = "site"
 """A further column of the agents, where there are several sites."""
 
 
-def rows_of(state: FleetState) -> dict[Pane, Rows]:
-    """The panes that need no hub; `monitor_hub_panes` fills the others."""
-    has_sites = any(view.site for view in state.views)
-    agents = [_agent(view) + ((view.site,) if has_sites else ()) for view in state.views]
+def rows_of(page: FleetPage) -> dict[Pane, Rows]:
+    """The panes that need no hub; `monitor_hub_panes` fills the others. The groups are those of the
+    agents on the page."""
+    has_sites = any(view.site for view in page.views)
+    agents = [_agent(view) + ((view.site,) if has_sites else ()) for view in page.views]
     return {
         Pane.AGENTS: agents,
-        Pane.GROUPS: _groups(state.views),
-        Pane.ALERTS: [_problem(problem) for problem in state.problems],
+        Pane.GROUPS: _groups(page.views),
+        Pane.ALERTS: [_problem(problem) for problem in (*page.own, *page.problems)],
     }
 
 

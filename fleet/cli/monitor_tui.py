@@ -29,7 +29,7 @@ from fleet.cli.monitor_panes import COLUMNS, SITE, Pane, Rows, narrowed, rows_of
 from fleet.contract.errors import FleetError
 from fleet.contract.printable import printable
 from fleet.domain.problems import ExitCode
-from fleet.fleet_state import FleetState
+from fleet.fleet_page import FleetPage
 
 REFRESH: Final = 2.0
 """Seconds between looks at the fleet, as in `fleet status --watch`."""
@@ -40,7 +40,7 @@ NAMED: Final = 5
 QUIT: Final = "quit"
 
 Line = str
-Look = Callable[[], Awaitable[FleetState]]
+Look = Callable[[], Awaitable[FleetPage]]
 AskHub = Callable[[], Awaitable[dict[Pane, Rows]]]
 Events = Callable[[], AsyncIterator[Line]]
 
@@ -142,18 +142,20 @@ class Screen(App[None]):
         self.query_one(TabbedContent).active = f"pane-{found[0]}"
         self._table(found[0]).focus()
 
-    def redraw(self, state: FleetState, of_hub: dict[Pane, Rows]) -> None:
+    def redraw(self, page: FleetPage, of_hub: dict[Pane, Rows]) -> None:
         """The tables and the problems as they are now; what nobody told stays as it was."""
         if not self.query(DataTable):
             return  # it is being left
-        self._rows |= rows_of(state) | of_hub
+        self._rows |= rows_of(page) | of_hub
         self._draw()
-        problems = [f"{p.severity.value} {p}" for p in state.problems]
+        problems = [f"{p.severity.value} {p}" for p in (*page.own, *page.problems)]
         text = ", ".join(problems[:NAMED])
-        if len(problems) > NAMED:
-            text += f" and {len(problems) - NAMED} more"
-        well = "no problem" if state.exit_code is ExitCode.OK else state.exit_code.name.lower()
-        self._say(text or f"{len(state.views)} agents, {well}", state.note)
+        count = len(problems) + page.more_problems
+        if count > NAMED:
+            text += f" and {count - NAMED} more"
+        well = "no problem" if page.exit_code is ExitCode.OK else page.exit_code.name.lower()
+        beyond = f"below are the worst {len(page.views)}, and not {page.more}" if page.more else ""
+        self._say(text or f"{page.found.agents} agents, {well}", beyond, page.note)
 
     def _draw(self) -> None:
         """Each table's rows; the row that is selected stays so."""
@@ -202,9 +204,9 @@ class Screen(App[None]):
     async def _look_again(self) -> None:
         while True:
             try:
-                state = await self._look()
-                self.redraw(state, {})
-                self.redraw(state, await self._hub())
+                page = await self._look()
+                self.redraw(page, {})
+                self.redraw(page, await self._hub())
             except FleetError as error:  # the tables stay as they were: what they say has an age
                 self._say(" ".join(str(error).split()))
             await asyncio.sleep(REFRESH)

@@ -121,8 +121,8 @@ def print_page(page: FleetPage, *, wide: bool, of: str = "") -> None:
     for problem in problems:
         severity = paint(problem.severity.value, f"{problem.severity.value:<8}")
         say(f"{severity}  {problem}")
-    if page.more_problems:
-        say(f"… and {_more_of(page.more_problems, 'problem')}")
+    if more := page.more_problems:
+        say(f"… and {more} more problem{'s' if more > 1 else ''}")
     if page.views and problems:
         click.echo()
     if page.views:
@@ -132,15 +132,9 @@ def print_page(page: FleetPage, *, wide: bool, of: str = "") -> None:
     else:
         note("nobody has been heard of yet")
         note("Try: fleet agent add NAME, or fleet demo")
-    more = page.more_agents
-    if more:
-        states = ", ".join(f"{count} {state.value}" for state, count in more.items())
-        say(f"… and {_more_of(sum(more.values()), 'agent')}: {states}")
+    if page.more:
+        say(f"… and {page.more}")
         note("Try: fleet status -o jsonl for all of them; --state, --group or --label for some")
-
-
-def _more_of(count: int, what: str) -> str:
-    return f"{count} more {what}" if count == 1 else f"{count} more {what}s"
 
 
 def _table(views: Sequence[AgentView], *, wide: bool) -> str:

@@ -65,6 +65,12 @@ class AgentView:
     def checks(self) -> dict[str, Check]:
         return {plane: view.check for plane, view in self.planes.items()}
 
+    @property
+    def member_of(self) -> tuple[str, ...]:
+        """Its groups; who was put into none is in the one of its label: a hub of an earlier release
+        tells one."""
+        return self.groups or tuple(filter(None, (self.labels.get("group"),)))
+
     def as_dict(self) -> dict[str, Any]:
         """The JSON item of `fleet status -o json` and `/v1/agents`."""
         of_site = {"site": self.site, "site_lost": self.site_lost} if self.site else {}

@@ -19,9 +19,9 @@ from fleet.contract.vocabulary import (
 )
 from fleet.contract.work_vocabulary import TaskState
 from fleet.domain.agent_view import AgentView
-from fleet.domain.problems import HUB, exit_code, problems_of
+from fleet.domain.problems import HUB
 from fleet.domain.verdict import Verdict
-from fleet.fleet_state import FleetState
+from fleet.fleet_page import FleetPage
 from fleet.mcp import words as say
 from fleet.mcp.words import Words, merged, word
 
@@ -29,38 +29,47 @@ MOST: Final = 50
 """Lines of a list; a model's context is not for a thousand healthy agents."""
 
 NAMED: Final = 20
-"""Problems named in the one line of `check`; the rest is counted."""
+"""Problems, or agents, named in one line; the rest is counted."""
 
 
-def check_answer(state: FleetState, words: Words) -> str:
+def check_answer(page: FleetPage, words: Words) -> str:
     """One word as `fleet check` ends with, and who is not well."""
-    if not (state.views or state.own):
-        return shortened(["UNKNOWN: no agent has been heard of."], state.note)
-    every = [f"{words.whose(p)}: {words.problem(p)}" for p in state.problems if not p.held]
-    every += [
-        f"{words.agent(view.agent)} {view.state.value}"
-        for view in state.views
-        if view.state is Verdict.UNKNOWN
-    ]
+    found = page.found
+    if not (found.agents or page.own):
+        return shortened(["UNKNOWN: no agent has been heard of."], page.note)
+    problems = (*page.own, *page.problems)
+    every = [f"{words.whose(p)}: {words.problem(p)}" for p in problems if not p.held]
+    unknown = [view for view in page.views if view.state is Verdict.UNKNOWN]
+    every += [f"{words.agent(view.agent)} {view.state.value}" for view in unknown]
     told = list(merged(every))
-    found = ", ".join(told[:NAMED]) + (f" and {len(told) - NAMED} more" * (len(told) > NAMED))
-    line = f"{state.exit_code.name}: {len(state.views)} agents{f': {found}' if found else ''}"
-    return shortened([line], state.note)
+    left = max(0, len(told) - NAMED) + page.more_problems + page.more_agents.get(Verdict.UNKNOWN, 0)
+    wrong = ", ".join(told[:NAMED]) + (f" and {left} more" if left else "")
+    line = f"{page.exit_code.name}: {found.agents} agents{f': {wrong}' if wrong else ''}"
+    return shortened([line], page.note)
 
 
-def fleet_answer(state: FleetState, words: Words) -> str:
-    """The whole fleet: the word of `check`, problems, then the agents that are not ok."""
-    views = state.views
-    if not (views or state.own):
-        return shortened(["UNKNOWN: no agent has been heard of."], state.note)
-    counts = {verdict: sum(view.state is verdict for view in views) for verdict in Verdict}
-    summary = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
-    lines = [f"{state.exit_code.name}: {len(views)} agents: {summary}."]
+def fleet_answer(page: FleetPage, words: Words) -> str:
+    """The word of `check`, problems, then the agents that are not ok: of the whole fleet, or of
+    those that were asked for."""
+    if not (page.found.agents or page.own):
+        return shortened(["UNKNOWN: no agent has been heard of."], page.note)
+    states = page.found.states
+    summary = ", ".join(f"{states[one]} {one.value}" for one in Verdict if states.get(one))
+    lines = [f"{page.exit_code.name}: {page.found.agents} agents: {summary}."]
     lines += merged(
-        f"- {p.severity.value} {words.whose(p)}: {words.problem(p)}" for p in state.problems
+        f"- {p.severity.value} {words.whose(p)}: {words.problem(p)}"
+        for p in (*page.own, *page.problems)
     )
-    lines += merged(_line(view, words) for view in views if view.state is not Verdict.OK)
-    return shortened(lines, state.note)
+    lines += merged(_line(view, words) for view in page.views if view.state is not Verdict.OK)
+    return shortened(lines, page.note, _beyond(page))
+
+
+def _beyond(page: FleetPage) -> str:
+    """What is left out of a page, in numbers, and how to see of it what matters."""
+    unwell = {of: count for of, count in page.more_agents.items() if of is not Verdict.OK}
+    left = [f"{page.more_problems} more problems"] if page.more_problems else []
+    left += [f"{count} more {of.value}" for of, count in unwell.items()]
+    return f"… and {', '.join(left)}; ask status with a state or a group." if left else ""
 
 
 def _line(view: AgentView, words: Words) -> str:
@@ -68,12 +77,11 @@ def _line(view: AgentView, words: Words) -> str:
     return f"- {words.agent(view.agent)}: {view.state.value}{heard}"
 
 
-def agent_answer(view: AgentView, words: Words, note: str = "") -> str:
-    """One agent: the word of `fleet check` for it, its state and what is wrong, then every fact,
-    `unknown` where nobody knows."""
-    problems = ", ".join(
-        merged(f"{p.severity.value} {words.problem(p)}" for p in problems_of([view]))
-    )
+def agent_answer(page: FleetPage, words: Words) -> str:
+    """One agent, who is the first of the page: the word of `fleet check` for it, its state and what
+    is wrong, then every fact, `unknown` where nobody knows."""
+    view = page.views[0]
+    problems = ", ".join(merged(f"{p.severity.value} {words.problem(p)}" for p in page.problems))
     facts = {
         "heard": span(view.age),
         "says": word(State, view.says),
@@ -89,8 +97,8 @@ def agent_answer(view: AgentView, words: Words, note: str = "") -> str:
         "metrics": say.metrics(view.metrics),
     }
     wrong = f"; {problems}" if problems else ""
-    first = f"{exit_code([view]).name}: {words.agent(view.agent)}: {view.state.value}{wrong}."
-    return shortened([first, *(f"- {name}: {value}" for name, value in facts.items())], note)
+    first = f"{page.exit_code.name}: {words.agent(view.agent)}: {view.state.value}{wrong}."
+    return shortened([first, *(f"- {name}: {value}" for name, value in facts.items())], page.note)
 
 
 def versions_answer(views: Sequence[AgentView], words: Words) -> str:
@@ -104,7 +112,8 @@ def versions_answer(views: Sequence[AgentView], words: Words) -> str:
         part = d.what.removesuffix(" version")
         what = d.what if part in say.PARTS or d.what == "config" else "an unknown part"
         value = say.config(d.value) if d.what == "config" else say.version(d.value)
-        lines.append(f"- {d.group} {what} {value}: {words.agents(d.agents)}")
+        more = f" and {len(d.agents) - NAMED} more" if len(d.agents) > NAMED else ""
+        lines.append(f"- {d.group} {what} {value}: {words.agents(d.agents[:NAMED])}{more}")
     lines += merged(f"- {words.agent(view.agent)}: {say.versions(view.versions)}" for view in known)
     return shortened(lines)
 
@@ -176,11 +185,13 @@ def span(seconds: float | None) -> str:
     return "never or unknown" if seconds is None else f"{seconds:.0f} s ago"
 
 
-def shortened(lines: Iterable[str], note: str = "") -> str:
-    """`lines`, as many as fit; `note`, which says what is not known, is never left out."""
+def shortened(lines: Iterable[str], note: str = "", beyond: str = "") -> str:
+    """`lines`, as many as fit; what is `beyond` them, and `note`, which says what is not known, are
+    never left out."""
     every = list(lines)
-    room = MOST - bool(note)
+    last = [*([beyond] if beyond else []), *([f"- note: {note}"] if note else [])]
+    room = MOST - len(last)
     if len(every) > room:
         left = len(every) - room + 1
         every = [*every[: room - 1], f"… and {left} more lines; ask for one agent."]
-    return "\n".join([*every, f"- note: {note}"] if note else every)
+    return "\n".join([*every, *last])

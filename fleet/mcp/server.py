@@ -30,11 +30,14 @@ from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import is_agent_name
 from fleet.contract.vocabulary import MessageKind, Verb
 from fleet.fleet_history import Span, audits, open_history
-from fleet.fleet_state import listed_names, look
+from fleet.fleet_page import Narrowed, look
+from fleet.fleet_state import known_names, listed_names
+from fleet.fleet_state import look as look_at_all
 from fleet.hub_client import HubClient
 from fleet.keys import load_signer
 from fleet.mcp import answers, operation_answers, runbooks
 from fleet.mcp.action_log import record
+from fleet.mcp.answers import NAMED
 from fleet.mcp.forecast_answer import forecast_answer
 from fleet.mcp.words import Words
 from fleet.mcp.work_tools import Tool, WorkTools
@@ -51,6 +54,7 @@ MOST_ROLLOUTS = 40
 """Newest rollouts that are told: an answer has 50 lines."""
 
 VerbWord = Literal["health-check", "version-report", "config-reload", "status-report"]
+StateWord = Literal["ok", "degraded", "late", "stale", "offline", "unknown", "ghost"]
 AgentName = Annotated[str, Field(description="name of an agent, as status lists it")]
 
 
@@ -122,22 +126,30 @@ class FleetTools:
         self._settings = settings
         self._caller = caller
 
-    async def status(self) -> str:
-        state = await look(self._settings)
-        return answers.fleet_answer(state, self._words(state.listed))
+    async def status(
+        self,
+        state: Annotated[StateWord | None, Field(description="only in this state")] = None,
+        group: Annotated[str | None, Field(max_length=64, description="only of this one")] = None,
+    ) -> str:
+        page = await look(self._settings, Narrowed(state=state or "", group=group or ""))
+        if (state or group) and not page.views:
+            return answers.shortened(["NONE: no agent is so."], page.note)
+        return answers.fleet_answer(page, await self._listed_words())
 
     async def describe(self, agent: AgentName) -> str:
-        state = await look(self._settings)
-        words = self._words(state.listed)
-        views = {view.agent: view for view in state.views}
-        if agent not in views:
-            known = words.agents(sorted(views)[:20]) or "none"
+        if not is_agent_name(agent):
+            raise ToolError("That is not an agent name. Try: status lists the names.")
+        page = await look(self._settings, Narrowed((agent,)))
+        words = await self._listed_words()
+        if not page.views:
+            names = await known_names(self._settings, NAMED + 1)
+            known = words.agents(names[:NAMED]) or "none"
             raise ToolError(f"ABSENT: nobody has heard of that agent. Known agents: {known}")
-        return answers.agent_answer(views[agent], words, state.note)
+        return answers.agent_answer(page, words)
 
     async def check(self) -> str:
-        state = await look(self._settings)
-        return answers.check_answer(state, self._words(state.listed))
+        page = await look(self._settings)
+        return answers.check_answer(page, await self._listed_words())
 
     async def alerts(self) -> str:
         hub, answer = await self._asked("/v1/alerts")
@@ -190,7 +202,7 @@ class FleetTools:
             return operation_answers.pairs_answer(answer["pairs"], words)
 
     async def versions(self) -> str:
-        state = await look(self._settings)
+        state = await look_at_all(self._settings)
         return answers.versions_answer(state.views, self._words(state.listed))
 
     async def audit(self) -> str:

@@ -21,6 +21,7 @@ from fleet.contract.vocabulary import Severity
 from fleet.domain.problems import Problem
 from fleet.domain.roster import Roster
 from fleet.domain.verdict import Verdict
+from fleet.fleet_page import FleetPage, page_of
 from fleet.fleet_state import FleetState
 from fleet.settings import load
 from tests.support.broker import Mosquitto
@@ -37,8 +38,8 @@ STATE = FleetState(VIEWS, [Problem("hub", Severity.CRITICAL, "audit-violation")]
 TASKS = [("01JQ0000000000000000000001", "research", "working", "ada", "40%", "1/3", "5s")]
 
 
-async def look() -> FleetState:
-    return STATE
+async def look() -> FleetPage:
+    return page_of(STATE)
 
 
 async def work() -> dict[Pane, list[tuple[str, ...]]]:
@@ -58,8 +59,8 @@ def rows(app: Any, pane: str) -> list[list[str]]:
 async def test_where_there_are_several_sites_each_agent_has_its_own() -> None:
     several = FleetState([replace(view, site="lima") for view in VIEWS], [])
 
-    async def look_wide() -> FleetState:
-        return several
+    async def look_wide() -> FleetPage:
+        return page_of(several)
 
     async with Screen(look_wide, nothing).run_test(size=(120, 40)) as pilot:
         while not rows(pilot.app, "agents"):
@@ -83,6 +84,17 @@ async def test_groups_alerts_and_work_have_their_panes() -> None:
             ["critical", "gone", "agent-offline"],
         ]
         assert rows(pilot.app, "work") == [list(TASKS[0])]
+
+
+async def test_of_a_large_fleet_the_worst_are_shown_and_how_many_more_there_are() -> None:
+    async def look_at_the_worst() -> FleetPage:
+        return page_of(STATE, 1)
+
+    async with Screen(look_at_the_worst, nothing).run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert [row[0] for row in rows(pilot.app, "agents")] == ["gone"]
+        told = str(pilot.app.query_one("#problems").render())
+        assert "below are the worst 1, and not 2 more agents: 2 ok" in told
 
 
 @pytest.mark.parametrize("pane", [pane.value for pane in Pane])

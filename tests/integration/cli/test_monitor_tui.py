@@ -23,6 +23,7 @@ from fleet.contract.vocabulary import Severity
 from fleet.domain.problems import Problem
 from fleet.domain.roster import Roster
 from fleet.domain.verdict import Verdict
+from fleet.fleet_page import FleetPage, page_of
 from fleet.fleet_state import ALONE, FleetState
 from fleet.settings import load
 from tests.support.broker import Mosquitto
@@ -41,8 +42,8 @@ async def events() -> AsyncIterator[str]:
 
 
 async def test_agents_problems_and_events_are_on_the_screen() -> None:
-    async def look() -> FleetState:
-        return FleetState(VIEWS, OWN, "a note")
+    async def look() -> FleetPage:
+        return page_of(FleetState(VIEWS, OWN, "a note"))
 
     async with Screen(look, events).run_test(size=(110, 30)) as pilot:
         await pilot.pause()
@@ -63,8 +64,8 @@ async def test_agents_problems_and_events_are_on_the_screen() -> None:
 async def test_text_that_steers_is_seen_and_no_markup_is_obeyed() -> None:
     view = replace(VIEWS[0], versions={"agent": f"[red]{HOSTILE}"})
 
-    async def look() -> FleetState:
-        return FleetState([view], OWN, HOSTILE)
+    async def look() -> FleetPage:
+        return page_of(FleetState([view], OWN, HOSTILE))
 
     async def lines() -> AsyncIterator[str]:
         yield HOSTILE
@@ -81,7 +82,7 @@ async def test_text_that_steers_is_seen_and_no_markup_is_obeyed() -> None:
 
 
 async def test_a_hub_that_goes_away_is_told_on_the_screen() -> None:
-    async def look() -> FleetState:
+    async def look() -> FleetPage:
         raise BrokerError("the broker is away", "connection refused", "fleet broker")
 
     async with Screen(look, events).run_test(size=(110, 30)) as pilot:

@@ -17,6 +17,7 @@ from fleet.cli import agent_names
 from fleet.cli.main import run
 from fleet.fleet_page import MOST
 from fleet.hub_client import HubClient
+from fleet.settings import load
 from fleet.store.sqlite import SqliteStore
 from tests.support.broker import Mosquitto
 from tests.support.hub import HubProcess
@@ -124,3 +125,51 @@ def test_a_shell_is_told_some_names_and_led_past_nobody(asked: dict[str, int]) -
     assert len(some) == agent_names.MOST
     assert (some[0], some[-1]) == ("agent-000000", f"agent-{AGENTS - 1:06d}")
     assert sum(asked.values()) < agent_names.MOST * 50
+
+
+@pytest.mark.parametrize("tool", ["status", "check", "describe"])
+async def test_a_tool_for_a_model_asks_for_no_more_than_a_table(
+    asked: dict[str, int], hub: HubProcess, tool: str
+) -> None:
+    pytest.importorskip("mcp", reason="the extra mcp is not installed")
+    from fleet.mcp.server import FleetTools
+
+    tools = FleetTools(load({"home": str(hub.home)}), "me")
+    told = await getattr(tools, tool)(*(["agent-000000"] if tool == "describe" else []))
+    if tool == "describe":
+        assert "offline" in told.splitlines()[0]
+        assert sum(asked.values()) < 3 * EACH + AGENTS * 20  # and the list of names
+    else:
+        assert told.startswith(f"CRITICAL: {AGENTS} agents")
+        assert sum(asked.values()) < 2 * MOST * EACH < AGENTS * EACH
+    if tool == "status":
+        lines = told.splitlines()
+        assert lines[0] == f"CRITICAL: {AGENTS} agents: {AGENTS - GONE} ok, {GONE} offline."
+        left = GONE - MOST
+        assert lines[-1].startswith(f"… and {left} more problems, {left} more offline; ")
+
+
+def test_a_snapshot_tells_the_worst_and_how_many_more_there_are(
+    asked: dict[str, int], hub: HubProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "monitor",
+        "--snapshot",
+        "-n",
+        str(MOST + 1),
+        "--broker",
+        HubClient.of(hub.home).broker,
+    ]
+    assert run(words) == 0
+    shown = capsys.readouterr()
+    states = [line for line in shown.out.splitlines() if "  state  " in line]
+    assert len(states) == MOST
+    assert f"… and {AGENTS - MOST} more agents: " in shown.err
+    assert sum(asked.values()) < 2 * MOST * EACH
+    asked.clear()
+    assert run([*words[:3], str(AGENTS), *words[4:], "-o", "jsonl"]) == 0
+    assert capsys.readouterr().out.count('"kind":"state"') == AGENTS
+    asked.clear()
+    assert run([*words[:3], "1", *words[4:], "-a", "agent-000002"]) == 0
+    assert "offline" in capsys.readouterr().out
+    assert sum(asked.values()) < 3 * EACH

@@ -39,6 +39,7 @@ from fleet.domain.events import Event, Fact
 from fleet.domain.problems import ExitCode
 from fleet.domain.severities import severity_of
 from fleet.domain.silences import Silence
+from fleet.fleet_page import page_of
 from fleet.hub.committer import HUB
 from fleet.hub.follower import Follower
 from fleet.hub.hub import Hub
@@ -197,11 +198,12 @@ def test_no_surface_says_ok_where_another_knows_better(played: Sequence[Scene]) 
     code, line = verdict(state.views, (), state.own)
     assert (code, line.split(" - ")[0]) == (wanted, f"FLEET {wanted.name}")
     words = Words(listed=[view.agent for view in state.views])
-    for answer in (check_answer(state, words), fleet_answer(state, words)):
+    whole = page_of(state)
+    for answer in (check_answer(whole, words), fleet_answer(whole, words)):
         assert answer.startswith(f"{wanted.name}:")
     loud = [p for p in state.problems if not p.held]
-    assert all(f"{p.subject}: {p.code}" in check_answer(state, words) for p in loud)
-    assert [row[1:3] for row in rows_of(state)[Pane.ALERTS]] == [
+    assert all(f"{p.subject}: {p.code}" in check_answer(whole, words) for p in loud)
+    assert [row[1:3] for row in rows_of(whole)[Pane.ALERTS]] == [
         (p.subject, p.code) for p in state.problems
     ]
     shown = io.StringIO()

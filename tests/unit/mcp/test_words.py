@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from fleet.domain.problems import Problem
 from fleet.domain.rollout.states import ExecutionState
 from fleet.domain.roster import Roster
 from fleet.domain.verdict import Verdict
+from fleet.fleet_page import FleetPage, page_of
 from fleet.fleet_state import FleetState
 from fleet.mcp import answers
 from fleet.mcp import words as say
@@ -55,11 +56,18 @@ FIELDS: Final[dict[str, Any]] = {
 HOSTILE = [replace(WELL, state=Verdict.DEGRADED, **{name: FIELDS[name]}) for name in FIELDS]
 HOSTILE += [replace(view, state=Verdict.UNKNOWN, age=None) for view in HOSTILE]
 
+
+def page(views: list[AgentView], own: Sequence[Problem] = ()) -> FleetPage:
+    return page_of(FleetState(views, list(own)))
+
+
 Answer = Callable[[list[AgentView], Words], str]
 ANSWERS: Final[Mapping[str, Answer]] = {
-    "status": lambda views, words: answers.fleet_answer(FleetState(views), words),
-    "check": lambda views, words: answers.check_answer(FleetState(views), words),
-    "describe": lambda views, words: "\n".join(answers.agent_answer(v, words) for v in views),
+    "status": lambda views, words: answers.fleet_answer(page(views), words),
+    "check": lambda views, words: answers.check_answer(page(views), words),
+    "describe": lambda views, words: "\n".join(
+        answers.agent_answer(page([one]), words) for one in views
+    ),
     "versions": answers.versions_answer,
 }
 
@@ -129,26 +137,26 @@ def test_a_problem_of_the_hub_is_said_in_known_words() -> None:
         Problem("hub", Severity.CRITICAL, CODE, CODE),
         Problem("hub", Severity.WARNING, "acl-open"),
     ]
-    answer = answers.fleet_answer(FleetState([WELL], own), Words())
+    answer = answers.fleet_answer(page([WELL], own), Words())
     assert CODE not in answer
     assert "- warning hub: acl-open" in answer
 
 
 def test_what_is_not_known_is_counted() -> None:
     view = replace(WELL, metrics={"a": 1.0, "b": 2.0, "c": 3.0, "memory_bytes": 4.0})
-    answer = answers.agent_answer(view, Words())
+    answer = answers.agent_answer(page([view]), Words())
     assert "- metrics: memory_bytes 4, 3 unknown metrics" in answer
     ghosts = [replace(WELL, agent=f"{NAME[:-1]}{n}", state=Verdict.GHOST) for n in range(200)]
-    answer = answers.fleet_answer(FleetState([*ghosts, WELL]), Words())
+    answer = answers.fleet_answer(page([*ghosts, WELL]), Words())
     assert f"- {UNLISTED}: ghost (200 times)" in answer
 
 
 def test_a_name_on_the_operators_list_is_said_whatever_it_is() -> None:
     view = replace(WELL, agent="node-eu-west-12-b", state=Verdict.DEGRADED)
     listed = Words({}, frozenset({view.agent}))
-    assert view.agent in answers.fleet_answer(FleetState([view]), listed)
-    assert view.agent not in answers.fleet_answer(FleetState([view]), Words())
-    assert "ada" in answers.fleet_answer(FleetState([replace(view, agent="ada")]), Words())
+    assert view.agent in answers.fleet_answer(page([view]), listed)
+    assert view.agent not in answers.fleet_answer(page([view]), Words())
+    assert "ada" in answers.fleet_answer(page([replace(view, agent="ada")]), Words())
 
 
 def test_words_that_the_deployment_added_are_known() -> None:
