@@ -36,7 +36,7 @@ def names_of(
     asked |= {} if limit is None else {"limit": limit}
     asked |= {word: "true" for word, is_so in (("own", own), ("enrolled", enrolled)) if is_so}
     try:
-        answer = hub.get(f"/v1/names?{urlencode(asked)}")
+        answer = hub.get(f"/v1/names{'?' if asked else ''}{urlencode(asked)}")
     except HubError as error:
         if type(error) is not HubError:
             raise

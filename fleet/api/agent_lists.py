@@ -18,7 +18,7 @@ from fleet.domain.agent_view import AgentView
 from fleet.domain.problems import HUB as THE_HUB
 from fleet.domain.problems import Problem, described, problems_of
 from fleet.domain.tally import EVERY, Found, Tally
-from fleet.domain.verdict import Verdict, badness
+from fleet.domain.verdict import Verdict
 from fleet.hub.committer import HUB
 from fleet.hub.examination import Examination
 from fleet.store.sites import SUBJECT
@@ -99,26 +99,26 @@ class AgentLists:
         """
         return choose(self.hub.roster, wanted, Verdict.UNKNOWN if self.lost else None, hidden)
 
-    async def rows(self, names: Sequence[str], *, brief: bool) -> list[Row]:
-        if brief:
+    async def rows(self, names: Sequence[str], wanted: AgentQuery) -> list[Row]:
+        if wanted.brief:
             return await in_slices(names, self._brief)
         now = self.hub.committer.now()
-        found = await in_slices(names, lambda name: self._row(name, now))
-        return [row for _, _, row in sorted(found) if self.hub.roster.knows(row.name)]
+        found = await in_slices(names, lambda name: self._row(name, now, wanted))
+        return [row for _, row in sorted(found) if self.hub.roster.knows(row.name)]
 
     def _brief(self, name: str) -> Row:
         state = Verdict.UNKNOWN if self.lost else self.hub.roster.verdict(name)
         of = {"site": site} if (site := self.hub.settings.site) else {}
         return Row(name, as_json({"agent": name, "state": state.value, **of}))
 
-    def _row(self, name: str, now: float) -> tuple[int, str, Row]:
+    def _row(self, name: str, now: float, wanted: AgentQuery) -> tuple[tuple[int, str], Row]:
         """Behind its place among others."""
         view = self._view(name, now)
-        return -badness(view.state), name, Row(name, as_json(described(view)))
+        return wanted.place(view.state, name), Row(name, as_json(described(view)))
 
     async def agents(self, wanted: AgentQuery) -> tuple[list[Row], AgentPage]:
         page = self.choose(wanted)
-        return await self.rows(page.names, brief=wanted.brief), page
+        return await self.rows(page.names, wanted), page
 
     def _view(self, name: str, now: float) -> AgentView:
         view, site = self.hub.read_model.view(name, now), self.hub.settings.site
@@ -224,7 +224,7 @@ class SiteLists:
         parts = [(one, one.choose(each, _known_to(of[:at]))) for at, one in enumerate(of)]
         places = heapq.merge(
             *(
-                [(-badness(page.verdicts[name]), name, number) for name in page.names]
+                [(*wanted.place(page.verdicts[name], name), number) for name in page.names]
                 for number, (_, page) in enumerate(parts)
             )
         )
@@ -233,7 +233,7 @@ class SiteLists:
         rows: dict[tuple[int, str], Row] = {}
         for number, (one, _) in enumerate(parts):
             names = [name for _, name, of in chosen if of == number]
-            for row in await one.rows(names, brief=wanted.brief):
+            for row in await one.rows(names, wanted):
                 rows[number, row.name] = row
         more = next(rest, None) is not None or any(page.next for _, page in parts)
         counts: Counter[str] = Counter()
@@ -244,7 +244,7 @@ class SiteLists:
         page = AgentPage(
             [name for _, name, _ in chosen],
             sum(page.total for _, page in parts),
-            f"{verdicts[last]}.{last}" if more and chosen else None,
+            wanted.cursor_at(verdicts[last], last) if more and chosen else None,
             dict(counts),
             verdicts,
         )

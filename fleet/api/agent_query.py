@@ -6,11 +6,12 @@ then described.
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, Final
 
 from fleet.contract.topics import is_agent_name
@@ -39,6 +40,8 @@ class AgentQuery:
         names: these alone.
         kinds: of one of these.
         member_of: in one of these groups; who was put into none is in the one of its label.
+        by_name: in the order of names, which holds however agents are meanwhile: page after page
+            tells each once. `cursor` is then the last name of the page before.
     """
 
     states: frozenset[Verdict] = frozenset()
@@ -53,12 +56,20 @@ class AgentQuery:
     names: frozenset[str] = frozenset()
     kinds: frozenset[Kind] = frozenset()
     member_of: frozenset[str] = frozenset()
+    by_name: bool = False
+
+    def place(self, verdict: Verdict, name: str) -> tuple[int, str]:
+        """Where an agent stands among those that are told."""
+        return (0 if self.by_name else -badness(verdict)), name
+
+    def cursor_at(self, verdict: Verdict, name: str) -> str:
+        return name if self.by_name else f"{verdict}.{name}"
 
 
 @dataclass(frozen=True, slots=True)
 class AgentPage:
-    """Names of one page, worst first; `total` on all pages together; `next` is the cursor;
-    `counts` tells the whole fleet by state, whatever was wanted; `verdicts` are of those here."""
+    """Names of one page in order; `total` on all pages together; `next` is the cursor; `counts`
+    tells the whole fleet by state, whatever was wanted; `verdicts` are of those here."""
 
     names: list[str]
     total: int
@@ -79,21 +90,16 @@ def choose(
     Raises:
         ValueError: the cursor is none of ours.
     """
-    after = _place(wanted.cursor) if wanted.cursor is not None else None
     everyone = _everyone(roster, all_are, hidden)
     found = _narrowed(roster, everyone, wanted)
-    places = (
-        (verdict, name)
-        for verdict in sorted(found, key=badness, reverse=True)
-        for name in _behind(after, badness(verdict), found[verdict])
-    )
+    places = _by_name(found, wanted) if wanted.by_name else _worst_first(found, wanted)
     rest = islice(places, wanted.offset, None)
     page = list(islice(rest, wanted.limit))
     more = wanted.limit is not None and next(rest, None) is not None
     return AgentPage(
         [name for _, name in page],
         sum(map(len, found.values())),
-        f"{page[-1][0]}.{page[-1][1]}" if more else None,
+        wanted.cursor_at(*page[-1]) if more else None,
         {str(verdict): len(names) for verdict, names in everyone.items() if names},
         {name: verdict for verdict, name in page},
     )
@@ -123,6 +129,30 @@ def _everyone(
     if hidden is None:
         return everyone
     return {of: [name for name in names if not hidden(name)] for of, names in everyone.items()}
+
+
+def _worst_first(
+    found: Mapping[Verdict, list[str]], wanted: AgentQuery
+) -> Iterator[tuple[Verdict, str]]:
+    after = _place(wanted.cursor) if wanted.cursor is not None else None
+    return (
+        (verdict, name)
+        for verdict in sorted(found, key=badness, reverse=True)
+        for name in _behind(after, badness(verdict), found[verdict])
+    )
+
+
+def _by_name(
+    found: Mapping[Verdict, list[str]], wanted: AgentQuery
+) -> Iterator[tuple[Verdict, str]]:
+    after = wanted.cursor or ""
+    if after and not is_agent_name(after):
+        raise ValueError("not a cursor of an agent list")
+    parts = (
+        zip(islice(names, bisect_right(names, after), None), repeat(verdict))
+        for verdict, names in found.items()
+    )
+    return ((verdict, name) for name, verdict in heapq.merge(*parts))
 
 
 def _behind(after: tuple[int, str] | None, rank: int, names: list[str]) -> list[str]:

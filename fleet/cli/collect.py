@@ -31,11 +31,13 @@ def collect(settings: Settings, patience: float, output: str) -> int:
 
 async def _run(settings: Settings, patience: float, output: str) -> int:
     from fleet.bus.mqtt import open_bus
-    from fleet.cli.status import print_fleet
+    from fleet.cli.status import print_page
     from fleet.commander.over_broker import CommandMessage, known_agents, send
     from fleet.contract.reader import Reader
     from fleet.domain.problems import described
-    from fleet.fleet_state import look
+    from fleet.domain.tally import EVERY
+    from fleet.fleet_page import MOST, look, page_of
+    from fleet.fleet_state import look as look_at_all
     from fleet.keys import load_signer
     from fleet.lock import only_one
 
@@ -58,18 +60,22 @@ async def _run(settings: Settings, patience: float, output: str) -> int:
                     sign=signer.sign if signer else None,
                 ):
                     answered.add(answer.agent)
-        state = await look(settings)
+        if output == "jsonl":  # programs are given everybody
+            page = page_of(await look_at_all(settings), EVERY)
+        else:
+            page = await look(settings)
     if output == "jsonl":
-        write_jsonl(described(view) for view in state.views)
+        write_jsonl(described(view) for view in page.views)
     else:
-        print_fleet(state, "table")
+        print_page(page, wide=False)
     silent = sorted(set(known) - answered)
     note(
         f"{len(answered)} of {len(known)} answered"
-        + (f"; silent: {', '.join(silent)}" if silent else "")
+        + (f"; silent: {', '.join(silent[:MOST])}" if silent else "")
+        + (f" and {len(silent) - MOST} more" if len(silent) > MOST else "")
     )
-    if state.note:
-        note(state.note)
-    if not state.views:
+    if page.note:
+        note(page.note)
+    if not page.found.agents:
         return 3
     return 2 if silent else 0

@@ -9,6 +9,7 @@ import click
 from fleet.cli.agent_names import complete_agents
 from fleet.cli.common import finish, paint, say, with_connection, with_output, write_json
 from fleet.cli.wrong_calls import unknown_agent
+from fleet.contract.topics import is_agent_name
 from fleet.settings import Settings
 
 
@@ -33,13 +34,14 @@ def verify(
     telemetry-dissent, and agreement ends it.
     """
     from fleet.domain.verdict import Verdict
-    from fleet.fleet_state import look
+    from fleet.fleet_page import Narrowed, look
+    from fleet.fleet_state import known_names
     from fleet.verify import compare, source_of
 
-    views = {view.agent: view for view in finish(look(settings)).views}
-    if agent not in views or views[agent].state is Verdict.UNKNOWN:
-        raise unknown_agent(agent, views)
-    view = views[agent]
+    views = finish(look(settings, Narrowed((agent,)))).views if is_agent_name(agent) else []
+    if not views or views[0].state is Verdict.UNKNOWN:
+        raise unknown_agent(agent, finish(known_names(settings)))
+    view = views[0]
     labels = view.labels
     evidence = source_of(
         view, container or labels.get("container"), unit or labels.get("unit"), docker_url

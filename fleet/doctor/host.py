@@ -16,6 +16,7 @@ from fleet.contract.vocabulary import HubAlertCode, Severity
 from fleet.doctor.findings import Diagnosis, Level
 from fleet.domain.clock_skew import SKEW_FIRES
 from fleet.domain.problems import Problem
+from fleet.fleet_state import everybody
 from fleet.hub_client import FILE as HUB_FILE
 from fleet.hub_client import HubClient, HubError, StandbyError, is_no_home
 from fleet.settings import Settings, slips
@@ -211,7 +212,7 @@ def hub(settings: Settings) -> Iterator[Diagnosis]:
         return
     except HubError:
         with client.reading():
-            one_of_two = _is_one_of_two(client.get("/v1/agents"))
+            one_of_two = _is_one_of_two(client.get("/v1/agents?brief=true&limit=1"))
         if not one_of_two:
             raise
         what = f"the hub at {client.url} gave way: another hub holds this broker"
@@ -221,7 +222,7 @@ def hub(settings: Settings) -> Iterator[Diagnosis]:
     what = f"reads beside {said.get('leader') or 'the one that leads'}" if reads else "is ready"
     yield Diagnosis("hub", Level.OK, f"the hub at {client.url} {what}")
     with client.reading():
-        found = list(_counts(client.get("/v1/stats"), client.get("/v1/agents")))
+        found = list(_counts(client.get("/v1/stats"), everybody(client)))
     yield from found
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from io import BytesIO
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
@@ -86,9 +86,11 @@ async def _paged(
     offset: Annotated[int, Query(ge=0, le=MAX_OFFSET, description="agents to leave out")] = 0,
     limit: Annotated[int | None, Query(ge=1, le=MAX_LISTED, description="absent: all")] = None,
     brief: Annotated[bool, Query(description="name and state alone")] = False,
+    order: Annotated[Literal["worst", "name"], Query(description="what comes first")] = "worst",
     site: Annotated[str | None, Query(max_length=31, description="of this site alone")] = None,
 ) -> AgentQuery:
-    return replace(narrowed, cursor=cursor, offset=offset, limit=limit, brief=brief, site=site)
+    page = replace(narrowed, cursor=cursor, offset=offset, limit=limit, brief=brief, site=site)
+    return replace(page, by_name=order == "name")
 
 
 Wanted = Annotated[AgentQuery, Depends(_paged)]
@@ -102,7 +104,8 @@ async def agents(
     wanted: Wanted,
     found: Annotated[bool, Query(description="with all that were asked for in numbers")] = False,
 ) -> Response:
-    """Agents, worst first, and the fleet's problems: all of them, or with `limit` a page. With
+    """Agents, worst first, and the fleet's problems: all of them, or with `limit` a page. By
+    `order=name` each is on one page, however it is meanwhile, and problems are left out. With
     `found`, `problems` are the worst of the agents that were asked for, on this page or not, and
     what is wrong with hubs is told in `hub` alone; `found` counts those agents by `states` and by
     the `words` of `fleet check` (each with the `first` of them), and their `problems`, of which
@@ -122,7 +125,8 @@ async def agents(
         if found:
             wrong, about["found"] = await hub.found(wanted)
         else:
-            wrong = [] if wanted.brief else await hub.problems(wanted.limit, wanted.site)
+            plain = wanted.brief or wanted.by_name
+            wrong = [] if plain else await hub.problems(wanted.limit, wanted.site)
         text = BytesIO()
         for name, items in (("agents", rows), ("problems", await in_slices(wrong, as_json))):
             text.write(b'%b"%b":[' % (b"," if text.tell() else b"{", name.encode()))

@@ -15,7 +15,9 @@ from benchmarks.known_agents import fill, roster_of
 from fleet import plain_http
 from fleet.cli import agent_names
 from fleet.cli.main import run
+from fleet.doctor import host
 from fleet.fleet_page import MOST
+from fleet.fleet_state import PAGE
 from fleet.hub_client import HubClient
 from fleet.settings import load
 from fleet.store.sqlite import SqliteStore
@@ -84,6 +86,7 @@ def test_what_is_left_out_can_be_seen_as_it_is_said(
 ) -> None:
     assert run(["status", "-o", "jsonl"]) == 0
     assert capsys.readouterr().out.count("\n") == AGENTS
+    assert len(asked) > AGENTS // PAGE, "a page at a time, each soon answered"
     asked.clear()
     assert run(["status", "--state", "ok"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -173,3 +176,33 @@ def test_a_snapshot_tells_the_worst_and_how_many_more_there_are(
     assert run([*words[:3], "1", *words[4:], "-a", "agent-000002"]) == 0
     assert "offline" in capsys.readouterr().out
     assert sum(asked.values()) < 3 * EACH
+
+
+def test_a_collection_shows_what_a_table_shows(
+    asked: dict[str, int], hub: HubProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["collect", "--wait", "0.1", "--broker", HubClient.of(hub.home).broker]) == 0
+    assert f"… and {AGENTS - MOST} more agents: " in capsys.readouterr().out
+    assert sum(asked.values()) < 2 * MOST * EACH
+
+
+def test_who_is_verified_is_asked_for_alone(
+    asked: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["verify", "agent-000001", "--docker", "unix:///nothing"]) == 3
+    assert sum(asked.values()) < 3 * EACH
+    asked.clear()
+    capsys.readouterr()
+    for name in ("agent-00001x", "Agent_000012"):
+        assert run(["verify", name]) == 3
+        assert f"nobody has heard of {name}: agent-00" in capsys.readouterr().err
+    assert sum(asked.values()) < 2 * AGENTS * 20
+
+
+def test_the_clocks_of_all_are_examined_a_page_at_a_time(
+    asked: dict[str, int], hub: HubProcess
+) -> None:
+    found = {one.check: one for one in host.hub(load({"home": str(hub.home)}))}
+    assert found["clocks"].said.endswith("agents' clocks agree with the hub's")
+    assert sum("order=name" in path for path in asked) == AGENTS // PAGE
+    assert max(asked.values()) < PAGE * EACH

@@ -53,6 +53,21 @@ def test_an_agent_that_recovers_meanwhile_moves_to_its_new_place(roster: Roster)
     assert rest.names == ["a6", "a1", "a2", "a3", "a4", "a5"]
 
 
+def test_by_name_each_is_on_one_page_however_it_is_meanwhile(roster: Roster) -> None:
+    assert pages(roster, by_name=True, limit=3) == [["a0", "a1", "a2"], ["a3", "a4", "a5"], ["a6"]]
+    first = choose(roster, AgentQuery(by_name=True, limit=4))
+    beat = Heartbeat(ok=False, ts=timestamp(NOW))
+    roster.observe(
+        Address("a5", MessageKind.HEARTBEAT), beat, at=NOW
+    )  # worse: worst first moves it
+    rest = choose(roster, AgentQuery(by_name=True, cursor=first.next))
+    assert (first.names, rest.names) == (["a0", "a1", "a2", "a3"], ["a4", "a5", "a6"])
+    ill = choose(roster, AgentQuery(frozenset({Verdict.DEGRADED}), by_name=True, limit=2))
+    assert (ill.names, ill.next, ill.total) == (["a0", "a3"], "a3", 4)
+    with pytest.raises(ValueError, match="not a cursor"):
+        choose(roster, AgentQuery(by_name=True, cursor="ok.a1"))
+
+
 def test_states_text_and_group_narrow_the_list_and_its_total(roster: Roster) -> None:
     ok = choose(roster, AgentQuery(states=frozenset({Verdict.OK}), limit=1))
     assert (ok.names, ok.total) == (["a1"], 4)

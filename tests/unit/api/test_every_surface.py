@@ -116,7 +116,7 @@ class Answers:
         self._told = told
 
     def get(self, path: str) -> Any:
-        return self._told[path]
+        return self._told[path.partition("?")[0]]
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -1,0 +1,65 @@
+"""Everybody, asked a page at a time, is everybody in one answer: each once, however they change."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet import fleet_state
+from fleet.contract.messages import Heartbeat
+from fleet.contract.timestamps import timestamp
+from fleet.contract.topics import Address
+from fleet.contract.vocabulary import MessageKind
+from fleet.doctor.host import _counts
+from fleet.fleet_state import everybody, told_by
+from tests.support.played_sites import NOW, Agent, Scene, fleets, played
+
+queries = st.sampled_from(["", "state=ok", "member=web", "site=lima", "agent=0-0&agent=1-0"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(fleets, queries, st.integers(1, 3))
+def test_pages_tell_what_one_answer_tells(fleet: Sequence[Scene], query: str, size: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, mock.patch("time.time", return_value=NOW):
+        hub: Any = played(fleet, Path(folder))
+        whole = hub.get(f"/v1/agents?{query}")
+        with mock.patch.object(fleet_state, "PAGE", size):
+            told, state = everybody(hub, query), told_by(hub, query)
+        assert state == told_by(hub, query)
+        stats = hub.backend.stats()
+    names = [agent["agent"] for agent in told["agents"]]
+    assert names == sorted(names)
+    assert sorted(whole["agents"], key=lambda agent: agent["agent"]) == told["agents"]
+    left_out = {"agents", "problems"}
+    assert {k: v for k, v in told.items() if k not in left_out} == {
+        k: v for k, v in whole.items() if k not in left_out
+    }
+    assert set(_counts(stats, told)) == set(_counts(stats, whole))
+
+
+@pytest.mark.parametrize("knows_order", [True, False])
+def test_who_changes_between_two_pages_is_told_once(knows_order: bool, tmp_path: Path) -> None:
+    with (
+        mock.patch("time.time", return_value=NOW),
+        mock.patch.object(fleet_state, "PAGE", 2),
+    ):
+        hub: Any = played([Scene([Agent()] * 5)], tmp_path)
+        get, roster = hub.get, hub.backend._hub.roster
+
+        def asked(path: str) -> Any:
+            answer = get(path if knows_order else path.replace("order=name&", ""))
+            beat = Heartbeat(ok=False, ts=timestamp(NOW))
+            roster.observe(Address("0-4", MessageKind.HEARTBEAT), beat, at=NOW)
+            return answer
+
+        hub.get = asked
+        told = [agent["agent"] for agent in everybody(hub)["agents"]]
+    every = [f"0-{number}" for number in range(5)]
+    assert told == (every if knows_order else every[:-1])  # an earlier release loses who got worse
