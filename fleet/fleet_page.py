@@ -120,11 +120,13 @@ class Narrowed:
     agents: Collection[str] = ()
     group: str = ""
     state: str = ""
+    text: str = ""
+    """Part of a name, or of a state's word."""
 
     @property
     def query(self) -> str | None:
         """What a hub is asked; None: it takes not so many names."""
-        words = {"member": self.group, "state": self.state}
+        words = {"member": self.group, "state": self.state, "q": self.text}
         given = [(field, word) for field, word in words.items() if word]
         named = [("agent", name) for name in sorted(self.agents)]
         return urlencode([*named, *given]) if len(named) <= MOST_NAMED else None
@@ -134,6 +136,7 @@ class Narrowed:
             (not self.agents or view.agent in self.agents)
             and (not self.group or self.group in view.member_of)
             and self.state in ("", view.state)
+            and self.text.strip().lower() in f"{view.agent} {view.state}"
         )
 
     def own(self, problems: Sequence[Problem], _site: str = "") -> list[Problem]:

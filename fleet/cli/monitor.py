@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 STATE: Final = "state"
 """Kind of an event that is no message: how an agent or the hub is."""
 
+MOST_LETTERS: Final = 64
+"""Of a text that is searched for: a name has no more than 40."""
+
 RECALLED: Final = 500
 """Stored messages read at a time."""
 
@@ -271,7 +274,7 @@ async def _on_screen(settings: Settings, lens: MonitorFilter) -> None:
     from fleet.bus.mqtt import open_bus
     from fleet.cli.monitor_hub_panes import HubPanes
     from fleet.cli.monitor_tui import Screen
-    from fleet.fleet_page import look
+    from fleet.fleet_page import Narrowed, look
 
     async with open_bus(settings) as bus:
         await bus.subscribe(*settings.topics.everything)
@@ -283,4 +286,8 @@ async def _on_screen(settings: Settings, lens: MonitorFilter) -> None:
                 if event and not inbound.retain:
                     yield click.unstyle(_line(event))
 
-        await Screen(partial(look, settings), lines, HubPanes(settings).look).run_async()
+        async def search(text: str) -> FleetPage:
+            return await look(settings, Narrowed(text=text[:MOST_LETTERS]))
+
+        hub = HubPanes(settings).look
+        await Screen(partial(look, settings), lines, hub, search).run_async()

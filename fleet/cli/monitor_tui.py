@@ -41,6 +41,7 @@ QUIT: Final = "quit"
 
 Line = str
 Look = Callable[[], Awaitable[FleetPage]]
+Search = Callable[[str], Awaitable[FleetPage]]
 AskHub = Callable[[], Awaitable[dict[Pane, Rows]]]
 Events = Callable[[], AsyncIterator[Line]]
 
@@ -67,9 +68,13 @@ class Screen(App[None]):
         Binding("escape", "leave", "Back", show=False),
     ]
 
-    def __init__(self, look: Look, events: Events, hub: AskHub = no_hub) -> None:
+    def __init__(
+        self, look: Look, events: Events, hub: AskHub = no_hub, search: Search | None = None
+    ) -> None:
+        """`search`: agents with a text in their name or state, where not all are on the page."""
         super().__init__()
         self._look = look
+        self._search = search
         self._hub = hub
         self._events = events
         self._paused = False
@@ -142,11 +147,18 @@ class Screen(App[None]):
         self.query_one(TabbedContent).active = f"pane-{found[0]}"
         self._table(found[0]).focus()
 
-    def redraw(self, page: FleetPage, of_hub: dict[Pane, Rows]) -> None:
-        """The tables and the problems as they are now; what nobody told stays as it was."""
+    def redraw(
+        self, page: FleetPage, of_hub: dict[Pane, Rows], found: FleetPage | None = None
+    ) -> None:
+        """The tables and the problems as they are now; what nobody told stays as it was. `found`:
+        agents that were searched for, on the page or not."""
         if not self.query(DataTable):
             return  # it is being left
-        self._rows |= rows_of(page) | of_hub
+        rows = rows_of(page)
+        if found:
+            shown = {view.agent for view in page.views}
+            rows[Pane.AGENTS] += [row for row in rows_of(found)[Pane.AGENTS] if row[0] not in shown]
+        self._rows |= rows | of_hub
         self._draw()
         problems = [f"{p.severity.value} {p}" for p in (*page.own, *page.problems)]
         text = ", ".join(problems[:NAMED])
@@ -205,8 +217,10 @@ class Screen(App[None]):
         while True:
             try:
                 page = await self._look()
-                self.redraw(page, {})
-                self.redraw(page, await self._hub())
+                searches = self._search if page.more and self._narrow.strip() else None
+                found = await searches(self._narrow) if searches else None
+                self.redraw(page, {}, found)
+                self.redraw(page, await self._hub(), found)
             except FleetError as error:  # the tables stay as they were: what they say has an age
                 self._say(" ".join(str(error).split()))
             await asyncio.sleep(REFRESH)

@@ -194,6 +194,17 @@ def test_an_operator_sends_a_verb_and_sees_its_fate(page: Any) -> None:
     page.wait_for_selector("main td:has-text('health-check')")
 
 
+def test_of_all_agents_their_number_is_asked_not_what_each_is(page: Any) -> None:
+    page.goto(f"{page.url.partition('#')[0]}#/commands")
+    page.select_option("#reach", "all")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.click("form.sender button")
+    question = page.wait_for_selector("dialog")
+    assert "Send health-check to 1002 agents (all agents)?" in question.inner_text()
+    assert not [url for url in asked if "/v1/agents" in url]
+
+
 def test_an_alert_is_acknowledged(page: Any) -> None:
     page.click("nav >> text=Alerts")
     page.wait_for_selector("text=agent-offline")

@@ -71,11 +71,14 @@ function sender(draw) {
 // Whom it goes to, how many these are, and how that is said.
 async function resolve(reach, name) {
   if (reach === "one") return { said: name, names: [name], count: 1 };
-  const query = reach === "all" ? "" : `&group=${encodeURIComponent(name)}`;
-  const { agents } = await get(`/v1/agents?brief=true${query}`);
-  if (agents.length === 0) throw new Error(reach === "all" ? "there is no agent" : `nobody is in the group ${name}`);
-  const names = reach === "all" ? null : agents.map(({ agent }) => agent);
-  return { said: reach === "all" ? "all agents" : `group ${name}`, names, count: agents.length };
+  if (reach === "all") {
+    const { total } = await get("/v1/names?own=true&limit=2"); // whom a broadcast reaches
+    if (total === 0) throw new Error("there is no agent");
+    return { said: "all agents", names: null, count: total };
+  }
+  const { agents } = await get(`/v1/agents?brief=true&group=${encodeURIComponent(name)}`);
+  if (agents.length === 0) throw new Error(`nobody is in the group ${name}`);
+  return { said: `group ${name}`, names: agents.map(({ agent }) => agent), count: agents.length };
 }
 
 async function namesLike(text) {

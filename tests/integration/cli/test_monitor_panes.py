@@ -21,7 +21,7 @@ from fleet.contract.vocabulary import Severity
 from fleet.domain.problems import Problem
 from fleet.domain.roster import Roster
 from fleet.domain.verdict import Verdict
-from fleet.fleet_page import FleetPage, page_of
+from fleet.fleet_page import FleetPage, Narrowed, page_of
 from fleet.fleet_state import FleetState
 from fleet.settings import load
 from tests.support.broker import Mosquitto
@@ -95,6 +95,23 @@ async def test_of_a_large_fleet_the_worst_are_shown_and_how_many_more_there_are(
         assert [row[0] for row in rows(pilot.app, "agents")] == ["gone"]
         told = str(pilot.app.query_one("#problems").render())
         assert "below are the worst 1, and not 2 more agents: 2 ok" in told
+
+
+async def test_whoever_is_not_among_the_worst_is_found_by_a_text() -> None:
+    async def look_at_the_worst() -> FleetPage:
+        return page_of(STATE, 1)
+
+    async def search(text: str) -> FleetPage:
+        return page_of(Narrowed(text=text).among(STATE))
+
+    screen = Screen(look_at_the_worst, nothing, search=search)
+    async with screen.run_test(size=(120, 40)) as pilot:
+        await pilot.press("slash", "b", "o", "b")
+        while [row[0] for row in rows(pilot.app, "agents")] != ["bob"]:
+            await pilot.pause(0.05)
+        await pilot.press("escape")
+        while [row[0] for row in rows(pilot.app, "agents")] != ["gone"]:
+            await pilot.pause(0.05)
 
 
 @pytest.mark.parametrize("pane", [pane.value for pane in Pane])

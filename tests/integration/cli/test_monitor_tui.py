@@ -15,7 +15,7 @@ from textual.widgets import DataTable, RichLog, Static
 
 from fleet.bus.mqtt import open_bus
 from fleet.cli import monitor
-from fleet.cli.monitor_tui import AskHub, Events, Look, Screen
+from fleet.cli.monitor_tui import AskHub, Events, Look, Screen, Search
 from fleet.contract.errors import BrokerError
 from fleet.contract.printable import printable
 from fleet.contract.reader import Reader
@@ -100,7 +100,7 @@ async def test_each_event_is_on_the_screen_once(
     shown: list[str] = []
 
     class Watcher:
-        def __init__(self, look: Look, lines: Events, hub: AskHub) -> None:
+        def __init__(self, look: Look, lines: Events, hub: AskHub, _: Search) -> None:
             self._look, self._lines, self._hub = look, lines, hub
 
         async def run_async(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,7 +20,10 @@ from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
 from fleet.doctor.host import _counts
+from fleet.fleet_page import MOST_NAMED, Narrowed, look, page_of
 from fleet.fleet_state import everybody, told_by
+from fleet.hub_client import HubClient
+from fleet.settings import load
 from tests.support.played_sites import NOW, Agent, Scene, fleets, played
 
 queries = st.sampled_from(["", "state=ok", "member=web", "site=lima", "agent=0-0&agent=1-0"])
@@ -63,3 +68,31 @@ def test_who_changes_between_two_pages_is_told_once(knows_order: bool, tmp_path:
         told = [agent["agent"] for agent in everybody(hub)["agents"]]
     every = [f"0-{number}" for number in range(5)]
     assert told == (every if knows_order else every[:-1])  # an earlier release loses who got worse
+
+
+some = st.builds(
+    Narrowed,
+    st.sampled_from([(), (), ("0-0",), tuple(f"0-{number}" for number in range(MOST_NAMED + 1))]),
+    st.sampled_from(["", "web"]),
+    st.sampled_from(["", "ok", "late"]),
+    st.sampled_from(["", "0-", " OFF", "k"]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(fleets, some, st.integers(1, 3))
+def test_some_are_those_among_all(fleet: Sequence[Scene], of: Narrowed, most: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, mock.patch("time.time", return_value=NOW):
+        hub: Any = played(fleet, Path(folder))
+        with mock.patch.object(HubClient, "asked", return_value=hub):
+            page = asyncio.run(look(load({"home": folder}, {}), of, most))
+        whole = page_of(of.among(told_by(hub)), most)
+    assert [replace(view, held=()) for view in page.views] == [
+        replace(view, held=()) for view in whole.views
+    ]
+    assert {view.agent: [str(p) for p in page.wrong[view.agent]] for view in page.views} == {
+        view.agent: [str(p) for p in whole.wrong[view.agent]] for view in whole.views
+    }
+    assert (page.exit_code, page.more, page.found.problems) == (
+        whole.exit_code, whole.more, whole.found.problems,
+    )  # fmt: skip
