@@ -16,17 +16,15 @@ from typing import Final
 from urllib.parse import urlencode
 
 from fleet.domain.agent_view import AgentView, view_from, worst_first
-from fleet.domain.problems import HUB, ExitCode, Problem, problems_of
+from fleet.domain.problems import ExitCode, Problem, problems_of
 from fleet.domain.tally import EVERY, Facts, Found, Tally, tally_of, word_of
 from fleet.domain.verdict import Verdict, badness
 from fleet.fleet_state import (
-    NOTES,
-    REPLACED_CODES,
     FleetState,
     asked_of_hub,
-    codes_of_now,
     note_of,
     of_broker,
+    own_codes,
     own_site,
     told_by,
 )
@@ -39,8 +37,6 @@ whole, and of a larger one nobody reads more of a table."""
 
 MOST_NAMED: Final = 50
 """Agents that one question names: the line of a request is not for more."""
-
-_NOTED: Final = frozenset({*map(str, NOTES), *map(str, REPLACED_CODES)})
 
 Own = Callable[[Sequence[Problem], str], list[Problem]]
 """What is wrong with hubs, and of which site the asked one is: what of it is meant."""
@@ -174,7 +170,7 @@ def asked_page(
         else:
             found = Found.of(answer["found"], answer["problems"])
         of_hubs = [Problem.of(problem) for problem in answer["hub"]]
-        note = note_of(answer, _codes(hub, of_hubs))
+        note = note_of(answer, own_codes(hub, of_hubs))
         told = own(of_hubs, own_site(answer))
         return FleetPage(views, list(found.worst), found, told, note, wrong)
 
@@ -187,13 +183,3 @@ def _counted(views: Iterable[AgentView], wrong: Mapping[str, Iterable[Problem]])
         word = word_of(view.state, problems, goodbye=view.goodbye)
         tally.add(view.agent, Facts(view.state, word, problems), place=(place, view.agent))
     return tally.found()
-
-
-def _codes(hub: HubClient, of_hubs: Iterable[Problem]) -> set[str]:
-    """What the hub says of itself this moment, of what a note is made of. What flaps may be over
-    just now: of that its alerts are asked."""
-    told = [one for one in of_hubs if one.agent == HUB and not one.site and one.code in _NOTED]
-    codes = {one.code for one in told if not one.flapping}
-    for code in (one.code for one in told if one.flapping):
-        codes |= codes_of_now(hub.get(f"/v1/alerts?code={code}")["alerts"])
-    return codes

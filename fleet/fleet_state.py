@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from fleet.contract.vocabulary import AlertState, HubAlertCode
 from fleet.domain.agent_view import AgentView, view_from, worst_first
 from fleet.domain.apply_silences import apply_silences
-from fleet.domain.problems import ExitCode, Problem, exit_code, problems_of
+from fleet.domain.problems import HUB, ExitCode, Problem, exit_code, problems_of
 from fleet.domain.silences import Silence
 from fleet.hub_client import HubClient, HubError
 from fleet.hub_names import names_of
@@ -38,6 +38,8 @@ PAGE: Final = 1_000
 """Agents that are asked for at a time, as many as a hub tells: some 100 ms of it."""
 
 REPLACED_CODES: Final = {HubAlertCode.BROKER_DOWN, HubAlertCode.CREDENTIAL_USED_TWICE}
+
+_NOTED: Final = frozenset({*map(str, NOTES), *map(str, REPLACED_CODES)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +168,20 @@ def _listed(answer: Any) -> frozenset[str] | None:
     return frozenset(agent["agent"] for agent in answer["agents"] if agent["enrolled"])
 
 
-def codes_of_now(alerts: Iterable[Mapping[str, Any]]) -> set[str]:
-    """What the hub says of itself this moment: not what flaps, and is over just now."""
-    fires = (alert for alert in alerts if alert["agent"] is None and "site" not in alert)
-    return {alert["code"] for alert in fires if alert["state"] == AlertState.FIRING}
+def own_codes(hub: HubClient, of_hubs: Iterable[Problem]) -> set[str]:
+    """What the hub says of itself this moment, of what a note is made of; `of_hubs`: its problems.
+    What flaps may be over just now: of that its alerts are asked.
+
+    Raises:
+        HubError: the hub is away or refuses.
+    """
+    told = [one for one in of_hubs if one.agent == HUB and not one.site and one.code in _NOTED]
+    codes = {one.code for one in told if not one.flapping}
+    for code in (one.code for one in told if one.flapping):
+        alerts = hub.get(f"/v1/alerts?code={code}")["alerts"]
+        fires = (alert for alert in alerts if alert["agent"] is None and "site" not in alert)
+        codes |= {alert["code"] for alert in fires if alert["state"] == AlertState.FIRING}
+    return codes
 
 
 def everybody(hub: HubClient, query: str = "") -> Any:
@@ -197,16 +209,16 @@ def told_by(hub: HubClient, query: str = "") -> FleetState:
         HubError: the hub is away or refuses, or is of another release.
     """
     agents = everybody(hub, query)
-    alerts = hub.get("/v1/alerts")
+    quiet = hub.get("/v1/silences")
     with hub.reading():
         views = [view_from(item) for item in agents["agents"]]
         own = [Problem.of(problem) for problem in agents["hub"]]
         here = own_site(agents)
         silences: dict[str, list[Silence]] = defaultdict(list)
-        for silence in alerts["silences"]:
+        for silence in quiet["silences"]:
             silences[silence.get("site", here)].append(Silence.of(silence))
         listed = _listed(agents)
-        note = note_of(agents, codes_of_now(alerts["alerts"]))
+        note = note_of(agents, own_codes(hub, own))
     now = time.time()
     quieted = (view for one in views for view in apply_silences([one], silences[one.site], now))
     return FleetState(worst_first(quieted), own, note, listed, here)

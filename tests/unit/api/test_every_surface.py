@@ -157,6 +157,7 @@ async def ask(played: Sequence[Scene], folder: Path) -> dict[str, Any]:
             **about,
         },
         "/v1/alerts": {"alerts": alerts, **backend.silences()},
+        "/v1/silences": backend.silences(),
         "/v1/stats": backend.stats(),
     }
     for hub in hubs:

@@ -21,7 +21,7 @@ from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
 from fleet.doctor.host import _counts
 from fleet.fleet_page import MOST_NAMED, Narrowed, look, page_of
-from fleet.fleet_state import everybody, told_by
+from fleet.fleet_state import everybody, note_of, told_by
 from fleet.hub_client import HubClient
 from fleet.settings import load
 from tests.support.played_sites import NOW, Agent, Scene, fleets, played
@@ -39,6 +39,10 @@ def test_pages_tell_what_one_answer_tells(fleet: Sequence[Scene], query: str, si
             told, state = everybody(hub, query), told_by(hub, query)
         assert state == told_by(hub, query)
         stats = hub.backend.stats()
+        alerts = hub.get("/v1/alerts")["alerts"]
+    own = [alert for alert in alerts if alert["agent"] is None and "site" not in alert]
+    firing = {alert["code"] for alert in own if alert["state"] == "firing"}
+    assert state.note == note_of(told, firing)
     names = [agent["agent"] for agent in told["agents"]]
     assert names == sorted(names)
     assert sorted(whole["agents"], key=lambda agent: agent["agent"]) == told["agents"]
