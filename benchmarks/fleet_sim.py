@@ -211,8 +211,10 @@ def measure(
 def settled(hub: HubProcess) -> float:
     """Seconds until three looks at its CPU are alike: receipts, ends of commands and room in the
     store come after a burst, and what goes on is what is asked here."""
-    began, looks = time.monotonic(), [100.0, 0.0]
-    while max(looks) - min(looks) > LEVEL and time.monotonic() - began < PATIENCE:
+    began, looks = time.monotonic(), list[float]()
+    while len(looks) < 3 or max(looks) - min(looks) > LEVEL:
+        if time.monotonic() - began > PATIENCE:
+            break
         cost = Cost(hub.pid)
         time.sleep(LOOK)
         looks = [*looks, cost.percent()][-3:]
