@@ -77,15 +77,11 @@ class Alert:
 
     @property
     def as_told(self) -> Alert:
-        """It, as bad as operators were told it is: nobody is told that it is milder."""
+        """It, as bad as operators were told it is, or worse if it stands: nobody is told that it is
+        milder, and its end is that of what was told."""
         known = self.notified_severity or self.severity
-        return self if known.rank <= self.severity.rank else replace(self, severity=known)
-
-    @property
-    def as_ended(self) -> Alert:
-        """It; if it is over, as bad as operators were told it is, whatever it was at its end."""
-        known = None if self.stands else self.notified_severity
-        return self if known in (None, self.severity) else replace(self, severity=known)
+        is_worse = self.stands and self.severity.rank > known.rank
+        return self if is_worse or known is self.severity else replace(self, severity=known)
 
     @property
     def may_be_known(self) -> bool:

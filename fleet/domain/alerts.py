@@ -178,8 +178,8 @@ class AlertBook(SilenceBook):
             AlertGroup(
                 code,
                 state,
-                max((a.as_ended.severity for a in alerts), key=lambda s: s.rank),
-                tuple(one.as_ended for one in alerts),
+                max((a.as_told.severity for a in alerts), key=lambda s: s.rank),
+                tuple(one.as_told for one in alerts),
                 flap,
             )
             for (code, state, flap), alerts in groups.items()
@@ -210,7 +210,7 @@ class AlertBook(SilenceBook):
     def _was_told(self, alert: Alert, now: float) -> None:
         key = (alert.agent, alert.code)
         self._in_hand.add(alert)
-        severity = alert.severity if alert.stands else None
+        severity = alert.as_told.severity if alert.stands else None
         known = replace(alert, notified=alert.telling, notified_severity=severity)
         if not alert.stands:
             known = replace(known, told_at=None, routes=())

@@ -51,16 +51,22 @@ class AlertsInHand:
 
     def kept(self, key: Key, alert: Alert | None) -> Alert | None:
         """`alert`, or what is gone (None), as a restart is to know it. Of one that is being told
-        nobody can say what the routes have: it is told anew, also that it is over."""
+        nobody can say what the routes have: it is told anew, as bad as it was to be told, also that
+        it is over."""
         hands = self._hands.get(key)
         if not hands:
             return alert
         alert = alert or hands[-1]
+        worst = max(
+            (one.as_told.severity for one in hands if one.episode == alert.episode),
+            key=lambda severity: severity.rank,
+            default=None,
+        )
         known_to = [route for one in (*hands, alert) for route in one.routes]
         return replace(
             alert,
             notified=AlertState.RESOLVED,
-            notified_severity=None,
+            notified_severity=worst,
             told_at=alert.since if alert.told_at is None else alert.told_at,
             flaps=replace(alert.flaps, told_at=hands[-1].flaps.told_at),
             routes=tuple(dict.fromkeys(known_to)),
