@@ -271,6 +271,7 @@ def test_the_whole_fleet(doors: Doors) -> None:
     assert [in_words(problem) for problem in doors.http["problems"]] == doors.told
     assert {labels["state"] for labels in doors.metrics["fleet_agents"]} == set(tally)
     assert [in_words(problem) for problem in doors.snapshot[None]["problems"]] == own
+    assert doors.snapshot_lines[0] == ", ".join(own).replace("hub: ", "")
     if doors.phase != "deaf":  # it asks the agents over the broker
         assert doors.collected == doors.told
 

@@ -157,6 +157,13 @@ class Doors:
         return {event["agent"]: event for event in events if event["kind"] == "state"}
 
     @cached_property
+    def snapshot_lines(self) -> list[str]:
+        """What a person reads of it: a state, or what is wrong with the hub, a line."""
+        done = fleet("monitor", "--snapshot", environ=self.hub.environ)
+        assert done.returncode == (3 if self.phase == "deaf" else 0), done.stderr
+        return [line.partition("  state  ")[2].strip() for line in done.stdout.splitlines()]
+
+    @cached_property
     def collected(self) -> list[str]:
         """The problems that `fleet collect` names; its agents are not there to answer."""
         done = fleet("collect", "--wait", "0.2", environ=self.hub.environ)
