@@ -186,7 +186,10 @@ def own_codes(hub: HubClient, of_hubs: Iterable[Problem]) -> set[str]:
 
 def everybody(hub: HubClient, query: str = "") -> Any:
     """What a hub says of all agents of a `query`, in order of names, asked a page at a time: an
-    answer about 100,000 at once begins later than anybody waits for it.
+    answer about 100,000 at once begins later than anybody waits for it. What is told beside the
+    agents is of the last page, as the newest of them. A hub of an earlier release knows no order
+    but the worst first, by which who changes between two pages is on both or on neither: it is
+    asked for all at once.
 
     Raises:
         HubError: the hub is away or refuses, or is of another release.
@@ -195,11 +198,13 @@ def everybody(hub: HubClient, query: str = "") -> Any:
     answer = hub.get(asked)
     with hub.reading():
         agents, cursor = answer["agents"], answer["next"]
+        if cursor is not None and "." in cursor:  # it is `state.name`
+            return hub.get(f"/v1/agents{'?' if query else ''}{query}")
         while cursor is not None:
-            page = hub.get(f"{asked}&cursor={cursor}")
-            agents += page["agents"]
-            cursor = page["next"]
-        return answer | {"agents": agents, "next": None}
+            answer = hub.get(f"{asked}&cursor={cursor}")
+            agents += answer["agents"]
+            cursor = answer["next"]
+        return answer | {"agents": agents}
 
 
 def told_by(hub: HubClient, query: str = "") -> FleetState:
