@@ -167,6 +167,8 @@ class Screen(App[None]):
             text += f" and {count - NAMED} more"
         well = "no problem" if page.exit_code is ExitCode.OK else page.exit_code.name.lower()
         beyond = f"below are the worst {len(page.views)}, and not {page.more}" if page.more else ""
+        if found and found.more:
+            beyond += f"; of those searched for the worst {len(found.views)}, and not {found.more}"
         self._say(text or f"{page.found.agents} agents, {well}", beyond, page.note)
 
     def _draw(self) -> None:

@@ -114,6 +114,22 @@ async def test_whoever_is_not_among_the_worst_is_found_by_a_text() -> None:
             await pilot.pause(0.05)
 
 
+async def test_a_search_that_finds_too_many_says_how_many_are_not_shown() -> None:
+    async def look_at_the_worst() -> FleetPage:
+        return page_of(STATE, 1)
+
+    async def search(text: str) -> FleetPage:
+        return page_of(Narrowed(text=text).among(STATE), 1)
+
+    screen = Screen(look_at_the_worst, nothing, search=search)
+    async with screen.run_test(size=(200, 40)) as pilot:
+        await pilot.press("slash", "o", "k")
+        while len(rows(pilot.app, "agents")) != 1 or rows(pilot.app, "agents")[0][0] == "gone":
+            await pilot.pause(0.05)
+        told = str(pilot.app.query_one("#problems").render())
+        assert "; of those searched for the worst 1, and not 1 more agent: 1 ok" in told
+
+
 @pytest.mark.parametrize("pane", [pane.value for pane in Pane])
 async def test_a_colon_goes_to_a_pane(pane: str) -> None:
     async with Screen(look, nothing, work).run_test(size=(120, 40)) as pilot:
