@@ -197,13 +197,13 @@ def everybody(hub: HubClient, query: str = "") -> Any:
     asked = f"/v1/agents?order=name&limit={PAGE}{'&' if query else ''}{query}"
     answer = hub.get(asked)
     with hub.reading():
-        agents, cursor = answer["agents"], answer["next"]
+        agents, cursor = answer["agents"], answer.get("next")
         if cursor is not None and "." in cursor:  # it is `state.name`
             return hub.get(f"/v1/agents{'?' if query else ''}{query}")
         while cursor is not None:
             answer = hub.get(f"{asked}&cursor={cursor}")
             agents += answer["agents"]
-            cursor = answer["next"]
+            cursor = answer.get("next")
         return answer | {"agents": agents}
 
 
