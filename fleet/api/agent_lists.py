@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from fleet.api.agent_query import AgentPage, AgentQuery, choose, narrowed
 from fleet.api.backend import JsonObject
 from fleet.api.cooperative import SLICE, as_json, in_slices
+from fleet.api.shared_names import SharedNames
 from fleet.contract.vocabulary import Severity
 from fleet.domain.agent_view import AgentView
 from fleet.domain.problems import HUB as THE_HUB
@@ -91,7 +92,7 @@ class AgentLists:
         self.lost = False
         self.hub_speaks = True
 
-    def choose(self, wanted: AgentQuery, hidden: Callable[[str], bool] | None = None) -> AgentPage:
+    def choose(self, wanted: AgentQuery, hidden: Set[str] = frozenset()) -> AgentPage:
         """`hidden`: names that are not told.
 
         Raises:
@@ -159,7 +160,7 @@ class AgentLists:
         self,
         wanted: AgentQuery,
         tally: Tally,
-        hidden: Callable[[str], bool] | None = None,
+        hidden: Set[str] = frozenset(),
         site: str = "",
     ) -> None:
         """Add all whom `wanted` is about, but who is `hidden`, to a tally. Whom time alone made
@@ -216,12 +217,13 @@ class SiteLists:
     def __init__(self, own: AgentLists, others: Sequence[AgentLists]) -> None:
         self._own = own
         self._others = others
+        self._shared = SharedNames()
 
     async def agents(self, wanted: AgentQuery) -> tuple[list[Row], AgentPage]:
         reach = None if wanted.limit is None else wanted.offset + wanted.limit
         each = replace(wanted, offset=0, limit=reach)
         of = self._of(wanted)
-        parts = [(one, one.choose(each, _known_to(of[:at]))) for at, one in enumerate(of)]
+        parts = [(one, one.choose(each, hidden)) for one, hidden in of]
         places = heapq.merge(
             *(
                 [(*wanted.place(page.verdicts[name], name), number) for name in page.names]
@@ -250,9 +252,11 @@ class SiteLists:
         )
         return [rows[of, name] for _, name, of in chosen if (of, name) in rows], page
 
-    def _of(self, wanted: AgentQuery) -> list[AgentLists]:
+    def _of(self, wanted: AgentQuery) -> list[tuple[AgentLists, Set[str]]]:
+        """Those that are asked, and which names of each one before it tells."""
         every = [self._own, *self._others]
-        return [one for one in every if wanted.site in (None, one.hub.settings.site)]
+        of = [one for one in every if wanted.site in (None, one.hub.settings.site)]
+        return list(zip(of, self._shared.of([one.hub.roster for one in of]), strict=True))
 
     async def problems(self, limit: int | None, site: str | None = None) -> list[JsonObject]:
         """`site`: of that one alone, and that it is lost, whoever tells it."""
@@ -270,11 +274,11 @@ class SiteLists:
 
     async def found(self, wanted: AgentQuery) -> tuple[list[JsonObject], Found]:
         tally, of = Tally(wanted.limit or EVERY), self._of(wanted)
-        for at, one in enumerate(of):
+        for one, hidden in of:
             site = "" if one is self._own else one.hub.settings.site
-            await one.count(wanted, tally, _known_to(of[:at]), site)
+            await one.count(wanted, tally, hidden, site)
         found = tally.found()
-        teller = {"" if one is self._own else one.hub.settings.site: one for one in of}
+        teller = {"" if one is self._own else one.hub.settings.site: one for one, _ in of}
         worst = [teller[one.site].with_acknowledger(one, one.agent) for one in found.worst]
         return worst, found
 
@@ -320,11 +324,6 @@ async def _settle(
         found.append(heapq.heappop(waiting)[-1])
         if len(found) % SLICE == 0:
             await asyncio.sleep(0)
-
-
-def _known_to(lists: Sequence[AgentLists]) -> Callable[[str], bool]:
-    """Whether one of them has an agent of that name: a second of it is not told beside it."""
-    return lambda name: any(one.hub.roster.knows(name) for one in lists)
 
 
 def _of_hubs_first(problem: JsonObject) -> tuple[bool, int, str]:

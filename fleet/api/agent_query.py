@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import islice, repeat
 from typing import Any, Final
@@ -82,10 +82,9 @@ def choose(
     roster: Roster,
     wanted: AgentQuery,
     all_are: Verdict | None = None,
-    hidden: Callable[[str], bool] | None = None,
+    hidden: Set[str] = frozenset(),
 ) -> AgentPage:
-    """`all_are`: what each is, whatever the roster says. `hidden`: names that are not told; None:
-    all are.
+    """`all_are`: what each is, whatever the roster says. `hidden`: names that are not told.
 
     Raises:
         ValueError: the cursor is none of ours.
@@ -109,7 +108,7 @@ def narrowed(
     roster: Roster,
     wanted: AgentQuery,
     all_are: Verdict | None = None,
-    hidden: Callable[[str], bool] | None = None,
+    hidden: Set[str] = frozenset(),
 ) -> dict[Verdict, list[str]]:
     """All that a query is about by verdict, as above, on whatever page. It holds until somebody is
     judged."""
@@ -123,12 +122,12 @@ def _narrowed(
 
 
 def _everyone(
-    roster: Roster, all_are: Verdict | None, hidden: Callable[[str], bool] | None
+    roster: Roster, all_are: Verdict | None, hidden: Set[str]
 ) -> dict[Verdict, list[str]]:
     everyone = roster.by_verdict() if all_are is None else {all_are: roster.in_order()}
-    if hidden is None:
+    if not hidden:
         return everyone
-    return {of: [name for name in names if not hidden(name)] for of, names in everyone.items()}
+    return {of: [name for name in names if name not in hidden] for of, names in everyone.items()}
 
 
 def _worst_first(

@@ -85,13 +85,7 @@ class RosterViews:
 
     def by_verdict(self) -> dict[Verdict, list[str]]:
         """Everyone by `verdict`, each part sorted. It holds until somebody is judged."""
-        parts = self._by_verdict.of(self.in_order(), self._records)
-        unheard = self.unheard
-        if not unheard:
-            return parts
-        unknown = sorted({*parts.get(Verdict.UNKNOWN, ()), *unheard})
-        known = {of: [name for name in part if name not in unheard] for of, part in parts.items()}
-        return {of: part for of, part in (known | {Verdict.UNKNOWN: unknown}).items() if part}
+        return self._by_verdict.of(self.in_order(), self._records, self.unheard)
 
     def view(self, name: str, now: float) -> AgentView:
         """One agent at `now`; a name nobody heard of is unknown, not an error."""

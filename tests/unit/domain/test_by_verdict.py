@@ -84,3 +84,16 @@ def test_a_roster_tells_of_all_together_what_it_tells_of_each(acts: list[Any]) -
         assert told == each
         assert all(names == sorted(names) for names in roster.by_verdict().values())
         assert Counter(each.values()) == {v: n for v, n in roster.counts().items() if n}
+
+
+def test_while_nobody_listens_the_parts_are_made_once() -> None:
+    roster = Roster(interval=10)
+    for name in NAMES:
+        Story(roster, name).hears(beat(NOON), at=NOON)
+    roster.stop_listening(NOON)
+    roster.tick(NOON + 30.0)
+    parts = roster.by_verdict()
+    assert parts == {Verdict.UNKNOWN: NAMES}
+    assert roster.by_verdict() is parts
+    Story(roster, NAMES[0]).hears(beat(NOON + 31.0), at=NOON + 31.0)
+    assert roster.by_verdict() == {Verdict.OK: NAMES[:1], Verdict.UNKNOWN: NAMES[1:]}
