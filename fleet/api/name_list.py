@@ -33,11 +33,18 @@ def names_of(rosters: Iterable[Roster], wanted: NameQuery) -> tuple[list[str], i
     last one: what they all begin with is what all begin with, and a shell that goes on from there
     leads past nobody."""
     found, seen = list[str](), set[str]()
-    for roster in rosters:
-        begun = [name for name in _begun(roster, wanted.prefix) if name not in seen]
-        seen.update(begun)  # an agent is the first site's that knows it
-        found += [name for name in begun if not wanted.enrolled or _is_listed(roster, name)]
-    found.sort()
+    every = list(rosters)
+    for roster in every:
+        begun = _begun(roster, wanted.prefix)
+        if len(every) > 1:  # an agent is the first site's that knows it
+            begun = [name for name in begun if name not in seen]
+            seen.update(begun)
+        listed = roster.enrolled
+        if wanted.enrolled and listed is not None:
+            begun = [name for name in begun if name in listed]
+        found += begun
+    if len(every) > 1:
+        found.sort()
     count, limit = len(found), wanted.limit
     if limit is not None and count > limit:
         found = [*found[: limit - 1], found[-1]]
@@ -50,7 +57,3 @@ def _begun(roster: Roster, prefix: str) -> Sequence[str]:
         return names
     first = bisect_left(names, prefix)
     return names[first : bisect_left(names, prefix + BEHIND, first)]
-
-
-def _is_listed(roster: Roster, name: str) -> bool:
-    return roster.enrolled is None or name in roster.enrolled

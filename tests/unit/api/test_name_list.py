@@ -53,6 +53,21 @@ def test_what_is_told_begins_with_no_more_than_all_begin_with(
     assert (told[:1], told[-1:]) == (every[:1], every[-1:])
 
 
+def test_of_one_site_no_name_is_looked_at() -> None:
+    class Unseen(str):
+        __slots__ = ()
+        __hash__ = None  # type: ignore[assignment]
+
+        def __lt__(self, other: str) -> bool:
+            raise AssertionError(f"{other} is compared")
+
+    order = [Unseen(f"a{number}") for number in range(9)]
+    with mock.patch.object(Roster, "in_order", return_value=order):
+        assert names_of([Roster()], NameQuery()) == (order, 9)
+        assert names_of([Roster()], NameQuery(limit=2)) == ([order[0], order[-1]], 9)
+    assert len(order) == 9
+
+
 def test_who_is_enrolled_is_told_apart_where_there_is_a_list() -> None:
     roster = roster_of(["ada", "ghost"], ["ada", "never"])
     assert names_of([roster], NameQuery()) == (["ada", "ghost", "never"], 3)
