@@ -230,6 +230,10 @@ class Delivery:
         _log.error("route %s: %s is set aside: %s", self.route.name, group.title, why)
         _log.error("Try: fleet alerts retry %s, once the receiver takes it", self.route.name)
 
+    def told_of(self, group: Notification) -> Notification | None:
+        """What of a group that fires was told here, or is about to be; None: nothing of it."""
+        return self._given.told_of(group)
+
     async def say_again(self, group: Notification) -> None:
         """One attempt at what was told already; nothing is queued. One that is too large goes in
         parts."""

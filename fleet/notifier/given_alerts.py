@@ -55,6 +55,10 @@ class GivenAlerts:
     def _wanted(self, group: Notification) -> Notification | None:
         if group.state is AlertState.FIRING:
             return group if self._matters(group.severity) else None
+        return self.told_of(group)
+
+    def told_of(self, group: Notification) -> Notification | None:
+        """What of a group matters by itself, or was told beside what does."""
         return group.with_only(
             one
             for one in group.members

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,6 @@ from fleet.notifier.delivery import Delivery, Send
 from fleet.notifier.delivery_log import LogEntry
 from fleet.notifier.kept_state import InStore
 from fleet.notifier.notification import Notification
-from fleet.notifier.notified_alert import Failing
 from fleet.notifier.recipients import episode_of, part_for
 from fleet.notifier.routes import Channel, Route
 from fleet.notifier.senders import EXPIRES_AFTER, send
@@ -190,27 +190,20 @@ class Notifier:
             if watchdog:
                 await delivery.say_again(watchdog)
             await asyncio.sleep(REPEAT)
-            book = self._hub.committer.book
-            route = delivery.route
-            loud = (
-                alert
-                for alert in book.firing()
-                if not book.is_held(alert) and (not route.chooses or route.name in alert.routes)
-            )
-            for group in _notified(loud, self._hub.roster.failing):
-                if delivery.route.wants(group.severity) and not delivery.paused:
-                    await delivery.say_again(group)
+            await self._say_again(delivery)
 
-
-def _notified(firing: Iterable[Alert], failing: Failing) -> list[Notification]:
-    """The firing alerts that operators know of, by code."""
-    codes: dict[str, list[Alert]] = {}
-    for alert in firing:
-        if alert.notified is AlertState.FIRING:
-            codes.setdefault(alert.code, []).append(alert)
-    return [
-        Notification.of(
-            AlertGroup(code, AlertState.FIRING, alerts[0].severity, tuple(alerts)), failing
-        )
-        for code, alerts in codes.items()
-    ]
+    async def _say_again(self, delivery: Delivery) -> None:
+        """As bad as operators were told it is: what is milder by now would be another alert at
+        Alertmanager, which the end of this one does not end."""
+        book, route = self._hub.committer.book, delivery.route
+        loud = [
+            replace(alert, severity=alert.notified_severity or alert.severity)
+            for alert in book.firing()
+            if alert.notified is AlertState.FIRING
+            and not book.is_held(alert)
+            and (not route.chooses or route.name in alert.routes)
+        ]
+        for group in grouped(loud):
+            told = delivery.told_of(Notification.of(group, self._hub.roster.failing))
+            if told is not None:
+                await delivery.say_again(told)

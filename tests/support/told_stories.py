@@ -103,9 +103,17 @@ class Disk:
 
 
 class SlowRoute(Delivery):
-    """It waits before its disk has something, and after it."""
+    """It waits before its disk has something, and after it; what it says again it says to nobody.
+
+    Attributes:
+        said_again: how bad each agent is by what is repeated.
+    """
 
     gate: Gate
+    said_again: dict[str, Severity]
+
+    async def say_again(self, group: Notification) -> None:
+        self.said_again.update((one.agent, one.severity) for one in group.members)
 
     async def run(self) -> None:
         await asyncio.Event().wait()
@@ -121,6 +129,15 @@ class LedNotifier(Notifier):
     """It looks at what nobody acknowledged when it is let."""
 
     looks: Gate
+
+    async def repeat(self) -> dict[str, dict[str, Severity]]:
+        """What an Alertmanager that is each route is told again in each minute."""
+        repeated = {}
+        for delivery in self._deliveries:
+            assert isinstance(delivery, SlowRoute)
+            delivery.said_again = repeated[delivery.route.name] = {}
+            await self._say_again(delivery)
+        return repeated
 
     async def _escalate(self, delivery: Delivery) -> None:
         while True:
@@ -155,11 +172,11 @@ class Story:
                 self.now += self.tick
                 await self.take(step)
             await self._calm()
-            self._holds()
+            await self._holds()
             before = self._count()
             await self.take("kill")
             await self._calm()
-            self._holds()
+            await self._holds()
             assert self._count() == before, "nothing is told again by a hub that is started anew"
         finally:
             await self._end()
@@ -224,9 +241,9 @@ class Story:
             return made
 
         with patch.object(notifier_module, "Delivery", route):
-            notifying = LedNotifier(hub, ROUTES)
-        notifying.looks = self.looks
-        self.task = asyncio.create_task(notifying.run())
+            self.notifying = LedNotifier(hub, ROUTES)
+        self.notifying.looks = self.looks
+        self.task = asyncio.create_task(self.notifying.run())
         await self._pass()
 
     async def _end(self) -> None:
@@ -284,10 +301,13 @@ class Story:
     def _count(self) -> int:
         return sum(len(told) for disk in self.disks.values() for told in disk.heard.values())
 
-    def _holds(self) -> None:
+    async def _holds(self) -> None:
+        repeated = await self.notifying.repeat()
         for route in ROUTES:
             for agent, heard in self.disks[route.name].heard.items():
-                self._is_true_of(route, agent, heard, f"{route.name} {agent}: {heard}")
+                what = f"{route.name} {agent}: {heard}"
+                self._is_true_of(route, agent, heard, what)
+                assert repeated[route.name].get(agent) is _standing(heard), f"repeated: {what}"
 
     def _is_true_of(self, route: Route, agent: str, heard: list[Told], what: str) -> None:
         alert = self.book.alerts.get((agent, CODE))
@@ -295,9 +315,9 @@ class Story:
             assert [one.state for one in heard[-1:]] in ([], [RESOLVED]), what
         elif route.wants(alert.severity):
             assert heard, f"{agent} fires"
-            assert heard[-1].state is FIRING, what
-            since_the_end = takewhile(lambda one: one.state is FIRING, reversed(heard))
-            assert max(one.severity.rank for one in since_the_end) >= alert.severity.rank, what
+            standing = _standing(heard)
+            assert standing is not None, what
+            assert standing.rank >= alert.severity.rank, what
         for number, one in enumerate(heard):
             same = sum(_says_all_of(before, one) for before in heard[:number])
             assert same <= (self.repeated[agent] if _is_flapping(one) else 0), f"twice: {what}"
@@ -305,6 +325,12 @@ class Story:
             in_turn = [state for state, _ in groupby(one.state for one in heard)]
             turns = [FIRING, RESOLVED] * len(heard)
             assert in_turn == turns[: len(in_turn)], f"no end but of what was told: {what}"
+
+
+def _standing(heard: list[Told]) -> Severity | None:
+    """As how bad it stands at a receiver; None: it does not."""
+    since_the_end = takewhile(lambda one: one.state is FIRING, reversed(heard))
+    return max((one.severity for one in since_the_end), key=lambda it: it.rank, default=None)
 
 
 def _is_flapping(one: Told) -> bool:

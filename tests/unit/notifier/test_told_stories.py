@@ -93,6 +93,22 @@ def test_a_route_for_what_matters_hears_the_end_of_what_it_was_told_and_of_nothi
     tell(tick, steps)
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "fire due worse-bob due",  # the route for what is critical was not told of ada
+        "fire worse-bob due resolve-bob",  # it was, beside what was critical
+        f"fire worse-bob due store {EVERYBODY} worst worst store kill resolve-bob",
+        "worse due fire",  # ada was told as critical, and is a warning by now
+    ],
+)
+def test_each_route_says_again_what_stands_at_its_receiver_as_bad_as_it_was_told(
+    steps: str,
+) -> None:
+    """Else it ends at Alertmanager while it fires, or stands there without an end."""
+    tell(700.0, steps)
+
+
 def test_no_end_overtakes_what_waits_for_its_note() -> None:
     """As where the store hangs, which keeps nothing back for long."""
     tell(20.0, f"{FLAPS} resolve due store {EVERYBODY} hour look due hang store")
