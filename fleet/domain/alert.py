@@ -72,8 +72,13 @@ class Alert:
             return False
         if not self.stands and self.may_be_known:
             return False  # a hub that was killed may have told that it fires
+        return not self.stands or self.is_known_as_bad
+
+    @property
+    def is_known_as_bad(self) -> bool:
+        """Whether operators were told that it is as bad as it is, or worse."""
         known = self.notified_severity
-        return not self.stands or known is None or self.severity.rank <= known.rank
+        return known is None or self.severity.rank <= known.rank
 
     @property
     def as_told(self) -> Alert:

@@ -12,7 +12,7 @@ from prometheus_client.core import Metric
 
 from fleet.contract.vocabulary import AlertState
 from fleet.domain.alert import Alert, AlertGroup
-from fleet.domain.escalation import grouped, is_overdue
+from fleet.domain.escalation import as_overdue, grouped, is_overdue
 from fleet.metrics import hub_families
 from fleet.metrics.collector import labelled
 from fleet.notifier.delivery import Delivery, Send
@@ -139,7 +139,7 @@ class Notifier:
     def _overdue_for(self, route: Route) -> list[AlertGroup]:
         book, now = self._hub.committer.book, self._hub.committer.now()
         overdue = [
-            alert.as_told
+            as_overdue(alert, now)
             for alert in book.firing()
             if is_overdue(alert, route.name, route.after, route.severity, now)
             and not book.is_held(alert)

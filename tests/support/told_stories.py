@@ -1,4 +1,4 @@
-"""A hub's notifier that is led step by step, and what its routes tell: the alerts of two agents, a
+"""What the routes of a notifier tell that is led step by step: the alerts of two agents, a
 store that takes something when it is let, and routes each with a disk of its own that does."""
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 from unittest.mock import patch
 
+from fleet.contract.timestamps import timestamp
 from fleet.contract.vocabulary import AlertState, Severity
+from fleet.domain import flapping
 from fleet.domain.alert import Alert, AlertGroup
 from fleet.domain.alerts import AlertBook
 from fleet.domain.flapping import FlapNews
 from fleet.hub.counters import Counters
 from fleet.hub.feed import Feed
 from fleet.notifier import notifier as notifier_module
-from fleet.notifier.delivery import Delivery
 from fleet.notifier.duty import duty_of
 from fleet.notifier.notification import Notification
-from fleet.notifier.notifier import Notifier
 from fleet.notifier.routes import Channel, Route
 from fleet.store import row_mapping
+from tests.support.led_notifier import Gate, LedNotifier, SlowRoute
 
 T = TypeVar("T")
 
@@ -55,35 +56,26 @@ class Told:
     severity: Severity
     since: str
     flap: FlapNews
+    at: float
 
 
-class Gate:
-    """Who waits here goes on one after the other, each when it is let."""
+@dataclass(frozen=True)
+class Repeat:
+    """That it flaps is to be told again to some routes, not before `at`."""
 
-    def __init__(self) -> None:
-        self._waiting: list[asyncio.Event] = []
+    since: str
+    at: float
+    routes: frozenset[str]
 
-    async def turn(self) -> None:
-        mine = asyncio.Event()
-        self._waiting.append(mine)
-        await mine.wait()
-
-    def let(self) -> None:
-        if self._waiting:
-            self._waiting.pop(0).set()
-
-    def let_all(self) -> None:
-        while self._waiting:
-            self.let()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
+    def is_before(self, other: Told | Repeat) -> bool:
+        return self.since == other.since and self.at <= other.at
 
 
 class Disk:
     """What a route keeps; it tells what is kept, each message once by its id."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._text = ""
         self._known: set[str] = set()
         self.heard: dict[str, list[Told]] = {agent: [] for agent in AGENTS}
@@ -98,51 +90,8 @@ class Disk:
                 continue
             self._known.add(message.id)
             for one in message.members:
-                told = Told(message.state, one.severity, one.since, message.flap)
+                told = Told(message.state, one.severity, one.since, message.flap, self._now())
                 self.heard[one.agent].append(told)
-
-
-class SlowRoute(Delivery):
-    """It waits before its disk has something, and after it; what it says again it says to nobody.
-
-    Attributes:
-        said_again: how bad each agent is by what is repeated.
-    """
-
-    gate: Gate
-    said_again: dict[str, Severity]
-
-    async def say_again(self, group: Notification) -> None:
-        self.said_again.update((one.agent, one.severity) for one in group.members)
-
-    async def run(self) -> None:
-        await asyncio.Event().wait()
-
-    async def _save(self) -> None:
-        changes, state = self._changes, self._state()
-        await self.gate.turn()
-        self._write(changes, state)
-        await self.gate.turn()
-
-
-class LedNotifier(Notifier):
-    """It looks at what nobody acknowledged when it is let."""
-
-    looks: Gate
-
-    async def repeat(self) -> dict[str, dict[str, Severity]]:
-        """What an Alertmanager that is each route is told again in each minute."""
-        repeated = {}
-        for delivery in self._deliveries:
-            assert isinstance(delivery, SlowRoute)
-            delivery.said_again = repeated[delivery.route.name] = {}
-            await self._say_again(delivery)
-        return repeated
-
-    async def _escalate(self, delivery: Delivery) -> None:
-        while True:
-            await self.looks.turn()
-            await self._tell_overdue(delivery)
 
 
 class Story:
@@ -150,17 +99,17 @@ class Story:
     moments between each of which the hub may be killed, and alerts may begin, get worse and end.
 
     Attributes:
-        repeated: how often it was to be told again that an alert flaps.
+        repeats: each time it was to be told again that an alert flaps.
         clean: whether each kill met a hub of which everything was stored, and nothing on its way.
     """
 
     def __init__(self, tick: float = 60.0) -> None:
         self.tick = tick
         self.now = 0.0
-        self.disks = {route.name: Disk() for route in ROUTES}
+        self.disks = {route.name: Disk(lambda: self.now) for route in ROUTES}
         self.stored: dict[tuple[str, str], Alert] = {}
         self.known: set[str] = set()
-        self.repeated = dict.fromkeys(AGENTS, 0)
+        self.repeats: dict[str, list[Repeat]] = {agent: [] for agent in AGENTS}
         self.clean = True
         self.book = AlertBook()
 
@@ -269,9 +218,12 @@ class Story:
     def _look(self) -> None:
         groups = self.book.due(self.now)
         for alert in (alert for group in groups for alert in group.alerts):
-            was_told = alert.notified is FIRING and alert.flaps.told_at is not None
+            told_at = alert.flaps.told_at
             is_known = alert.as_told.severity is alert.notified_severity
-            self.repeated[alert.agent] += alert.flapping and was_told and is_known
+            if alert.flapping and alert.notified is FIRING and told_at is not None and is_known:
+                knows = (r.name for r in ROUTES if not r.after or alert.may_be_known_to(r.name))
+                since, at = timestamp(alert.told_since), told_at + flapping.REPEAT
+                self.repeats[alert.agent].append(Repeat(since, at, frozenset(knows)))
         self.unnoted += groups
 
     def _publish(self) -> None:
@@ -307,7 +259,10 @@ class Story:
             for agent, heard in self.disks[route.name].heard.items():
                 what = f"{route.name} {agent}: {heard}"
                 self._is_true_of(route, agent, heard, what)
-                assert repeated[route.name].get(agent) is _standing(heard), f"repeated: {what}"
+                severity, standing = repeated[route.name].get(agent), _standing(heard)
+                assert bool(severity) is bool(standing), f"repeated: {severity}, {what}"
+                # The end of the worse one may be lost with a kill; it ends by itself.
+                assert severity is standing or not self.clean, f"repeated: {severity}, {what}"
 
     def _is_true_of(self, route: Route, agent: str, heard: list[Told], what: str) -> None:
         alert = self.book.alerts.get((agent, CODE))
@@ -320,8 +275,14 @@ class Story:
             assert standing.rank >= alert.severity.rank, what
         for number, one in enumerate(heard):
             same = sum(_says_all_of(before, one) for before in heard[:number])
-            assert same <= (self.repeated[agent] if _is_flapping(one) else 0), f"twice: {what}"
+            often = len(self.repeats[agent]) if _is_flapping(one) else 0
+            assert same <= often, f"twice: {what}"
         if self.clean:
+            flapping_then = [one for one in heard if _is_flapping(one)]
+            due = [one for one in self.repeats[agent] if route.name in one.routes]
+            for first in due:
+                often = sum(map(first.is_before, flapping_then))
+                assert often >= sum(map(first.is_before, due)), f"lost {first}: {what}"
             in_turn = [state for state, _ in groupby(one.state for one in heard)]
             turns = [FIRING, RESOLVED] * len(heard)
             assert in_turn == turns[: len(in_turn)], f"no end but of what was told: {what}"

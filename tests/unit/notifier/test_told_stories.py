@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleet.domain.flapping import FlapNews
 from tests.support.told_stories import STEPS, TICKS, Story
 
 MINUTE = 60.0
@@ -100,6 +101,7 @@ def test_a_route_for_what_matters_hears_the_end_of_what_it_was_told_and_of_nothi
         "fire worse-bob due resolve-bob",  # it was, beside what was critical
         f"fire worse-bob due store {EVERYBODY} worst worst store kill resolve-bob",
         "worse due fire",  # ada was told as critical, and is a warning by now
+        f"fire due store {EVERYBODY} worst worst store worse look store later later fire",
     ],
 )
 def test_each_route_says_again_what_stands_at_its_receiver_as_bad_as_it_was_told(
@@ -119,6 +121,24 @@ def test_what_flaps_and_got_worse_before_a_kill_is_told_as_that_once() -> None:
     tell(10.0, f"{both_at_once} all kill due store {EVERYBODY}")
 
 
+DUE = f"due store {EVERYBODY} worst worst store"
+LATER = "look store later later store"
+
+
+@pytest.mark.parametrize(
+    ("times", "steps"),
+    [
+        (2, f"minutes minutes {LATER} hour resolve worse {DUE}"),
+        # It is due again when that route is told of it first.
+        (1, f"hour resolve worse {LATER} {DUE}"),
+        (1, f"hour resolve worse {DUE} {LATER}"),
+    ],
+)
+def test_what_flaps_is_told_again_also_to_who_was_told_of_it_later(times: int, steps: str) -> None:
+    told = tell(2.0, f"worse resolve worse resolve worse {DUE} {steps} later later")
+    assert [one.flap for one in told.disks["later"].heard["ada"]].count(FlapNews.FLAPS) == times
+
+
 @pytest.mark.parametrize(
     "differs",
     ["leave-bob", "worse-bob", "resolve-bob fire-bob worse-bob", "worse worse-bob"],
@@ -130,7 +150,7 @@ def test_what_flaps_is_told_once_by_a_hub_that_puts_the_group_together_otherwise
     tell(20.0, f"{both} due store all kill {differs} due store {EVERYBODY} {EVERYBODY}")
 
 
-def tell(tick: float, words: str) -> None:
+def tell(tick: float, words: str) -> Story:
     """A story of `ada`, if `bob` is not named; a route's name: its disk does something."""
     steps = []
     for word in words.split():
@@ -141,4 +161,6 @@ def tell(tick: float, words: str) -> None:
             steps.append(f"{what} {whom or 'ada'}")
         else:
             steps.append(word)
-    asyncio.run(Story(tick).told(steps))
+    story = Story(tick)
+    asyncio.run(story.told(steps))
+    return story
