@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 from fleet.contract.fields import Message
@@ -87,6 +88,8 @@ class Committer:
         self._queue: deque[Batch] = deque()
         self._enqueued = 0
         self._committed = 0
+        self._heard_until = inf
+        """Until when the last hub that wrote listened, as the store has it; inf: it does."""
         self._turn = asyncio.Lock()
         self.patience = StorePatience(counters, lambda: self.book, self.now)
 
@@ -117,15 +120,11 @@ class Committer:
                     address = Address(stored.agent, stored.kind)
                     self.roster.observe(address, message, at=stored.at, retained=stored.retained)
                 self._dirty.setdefault(stored.agent, (stored.id, stored.at))
+        self._heard_until = memory.heard_until
         if memory.last_at:
-            self.roster.stop_listening(self._heard_until(memory.last_at))
+            self.roster.stop_listening(min(memory.last_at, memory.heard_until))
         self.book.forget_strangers(self.roster, memory.last_at)
         self.roster.go_on_with(self.book)
-
-    def _heard_until(self, last_at: float) -> float:
-        """Until when the last hub listened: while it had no link it stored things, too."""
-        down = self.book.firing_of(HUB).get(HubAlertCode.BROKER_DOWN)
-        return min(last_at, down.since) if down is not None and down.firing else last_at
 
     def now(self) -> float:
         """The hub's time, in s since the epoch. It goes back only by a step (`restamp`)."""
@@ -329,8 +328,13 @@ class Committer:
     async def _write(self, batch: Batch) -> None:
         if not batch:
             return
+        stopped_at, _ = self.roster.listening
+        heard_until = inf if stopped_at is None else stopped_at
+        if heard_until != self._heard_until:  # any commit may be the last one
+            batch.heard_until = heard_until
         started = time.perf_counter()
         await self.patience.until_taken(lambda: self.store.commit(batch))
+        self._heard_until = heard_until
         if batch.alerts or batch.forgotten_alerts or batch.silences or batch.lifted:
             self.book_version += 1
         self.counters.commits += 1

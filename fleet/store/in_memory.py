@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise, takewhile
+from math import inf
 from operator import attrgetter
 from typing import Final
 
@@ -71,6 +72,7 @@ class InMemoryDatabase:
     agents: dict[str, int] = field(default_factory=dict)
     """Numbers by name, in the order in which agents were first heard."""
     replay_from: int = 0
+    heard_until: float = inf
     last_id: int = 0
     """The newest id that was erased: ids grow beyond it."""
     summed_to: int = 0
@@ -112,6 +114,7 @@ class InMemoryStore:
             alerts=list(kept.alerts.values()),
             silences=list(kept.silences.values()),
             replay_from=kept.replay_from,
+            heard_until=kept.heard_until,
         )
 
     async def close(self) -> None:
@@ -145,8 +148,8 @@ class InMemoryStore:
         for name in batch.forgotten_records:
             kept.records.pop(name, None)
         task_calls.hear(kept.work, batch.progress)
-        if batch.replay_from is not None:
-            kept.replay_from = batch.replay_from
+        kept.replay_from = kept.replay_from if batch.replay_from is None else batch.replay_from
+        kept.heard_until = kept.heard_until if batch.heard_until is None else batch.heard_until
         for erasure in batch.erased:
             self._erase(kept, erasure)
         for old, new in batch.renamed:

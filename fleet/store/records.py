@@ -6,6 +6,7 @@ Times are seconds since the epoch on the hub's clock.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -100,6 +101,7 @@ class Batch:
     `records` are frozen roster records by agent; `replay_from` is the id of the first message
     that a restart must apply again, because a record older than it is stored. `progress` is what
     agents said of their tasks, in order: who keeps tasks applies it in the same transaction.
+    `heard_until`: until when the hub that writes it listened, inf: it does; None: as before.
     """
 
     messages: list[StoredMessage] = field(default_factory=list)
@@ -114,6 +116,7 @@ class Batch:
     erased: list[Erasure] = field(default_factory=list)
     renamed: list[tuple[str, str]] = field(default_factory=list)
     replay_from: int | None = None
+    heard_until: float | None = None
     progress: list[ProgressReport] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -219,7 +222,8 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class HubState:
-    """What a restart begins with: records with the id of the last message each one holds."""
+    """What a restart begins with: records with the id of the last message each one holds, and
+    since when the last hub had not listened (inf: it did, or did not say)."""
 
     last_id: int
     last_at: float
@@ -227,6 +231,7 @@ class HubState:
     alerts: list[Alert]
     silences: list[Silence]
     replay_from: int
+    heard_until: float = inf
 
 
 @dataclass(frozen=True, slots=True)

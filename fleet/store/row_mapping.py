@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from typing import Any, Final
 
 from fleet.contract.vocabulary import (
@@ -17,9 +18,32 @@ from fleet.domain.alert import Alert
 from fleet.domain.commands import CommandState, IssuedCommand
 from fleet.domain.flapping import STEADY, Flaps
 from fleet.domain.silences import Silence
-from fleet.store.records import DeadLetter, StoredEvent, StoredMessage
+from fleet.store.records import Batch, DeadLetter, StoredEvent, StoredMessage
 
 Row = tuple[Any, ...]
+
+HEARD_UNTIL: Final = "heard_until"
+"""The number that says until when the last hub listened."""
+
+
+def numbers(batch: Batch) -> dict[str, int]:
+    """What a batch says of the numbers that a store keeps about itself, by name."""
+    found = {}
+    if batch.replay_from is not None:
+        found["replay_from"] = batch.replay_from
+    if batch.heard_until is not None:
+        found[HEARD_UNTIL] = _moment_number(batch.heard_until)
+    return found
+
+
+def _moment_number(at: float) -> int:
+    """Microseconds since the epoch; 0, as of what was never written: none (inf)."""
+    return 0 if at == inf else max(1, int(max(0.0, at) * 1e6))
+
+
+def moment(number: int) -> float:
+    return number / 1e6 if number else inf
+
 
 KINDS: Final = (
     MessageKind.HEARTBEAT,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import pytest
@@ -263,6 +264,17 @@ async def test_the_newest_record_of_an_agent_is_what_counts(place: Place, store:
     found, _ = await restart(place.after_a_crash())
     assert sorted(found.records) == [("larry", 5, {"seq": 5}), ("moe", 2, {"seq": 7})]
     assert found.replay_from == 4
+
+
+async def test_until_when_a_hub_heard_is_kept_until_it_says_otherwise(
+    place: Place, store: Store
+) -> None:
+    then = NOON + 0.25
+    for number, said, kept in ((1, then, then), (2, None, then), (3, inf, inf)):
+        await store.commit(Batch([stored(number)], heard_until=said))
+        assert (await restart(place.after_a_crash()))[0].heard_until == kept
+    await store.commit(Batch(records=[("larry", 3, {})], heard_until=-inf))
+    assert (await restart(place.after_a_crash()))[0].heard_until < 1.0, "it never listened"
 
 
 async def test_a_forgotten_record_does_not_come_back_with_a_restart(

@@ -33,6 +33,7 @@ def read(connection: Connection) -> Callable[[], HubState]:
     ).fetchone()
     records = _rows(connection, "SELECT agent, upto, state FROM record")
     alerts_and_silences, replay_from = book(connection), read_meta(connection, "replay_from")
+    heard_until = row_mapping.moment(read_meta(connection, row_mapping.HEARD_UNTIL))
 
     def made() -> HubState:
         alerts, silences = alerts_and_silences()
@@ -43,6 +44,7 @@ def read(connection: Connection) -> Callable[[], HubState]:
             alerts=alerts,
             silences=silences,
             replay_from=replay_from,
+            heard_until=heard_until,
         )
 
     return made

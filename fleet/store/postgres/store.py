@@ -179,7 +179,7 @@ class PostgresStore(PostgresReader):
         messages = self._new(batch.messages)
         place, agents = self._last_moment, self._agents
         made: set[int] = set()
-        meta = {} if batch.replay_from is None else {"replay_from": batch.replay_from}
+        meta = row_mapping.numbers(batch)
         if messages:
             agents = self._numbered(connection, messages)
             sizes = months.sizes(messages)

@@ -140,6 +140,7 @@ class SqliteStore(SqliteReader):
                 row_mapping.silence(row) for row in database.execute("SELECT * FROM silence")
             ],
             replay_from=read_meta(database, "replay_from"),
+            heard_until=row_mapping.moment(read_meta(database, row_mapping.HEARD_UNTIL)),
         )
 
     def _unreadable(self, error: Exception) -> StoreError:
@@ -216,8 +217,8 @@ class SqliteStore(SqliteReader):
         if batch.forgotten_records:
             gone = [(name,) for name in batch.forgotten_records]
             many("DELETE FROM record WHERE agent = ?", gone)
-        if batch.replay_from is not None:
-            write_meta(database, "replay_from", batch.replay_from)
+        for name, value in row_mapping.numbers(batch).items():
+            write_meta(database, name, value)
         if batch.progress:
             hear = partial(task_calls.hear, reports=batch.progress)
             needs = Needs(tasks=tuple({report.task for report in batch.progress}))
