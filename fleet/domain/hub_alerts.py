@@ -114,7 +114,7 @@ def go_on_with(record: AgentRecord, known: Mapping[str, Alert]) -> bool:
     a little later, or as another hub judged them."""
     before = record.hub_codes
     firing = {code for code, alert in known.items() if alert.firing}
-    codes = {code for code in BY_RECORD if code in (before if code in ALSO_OTHERWISE else firing)}
+    codes = (firing & BY_RECORD) - ALSO_OTHERWISE | before & ALSO_OTHERWISE
     raised = liveness.PRESENCE_CODES.get(record.verdict)
     if raised is not None and raised not in codes:
         heard = record.reported.health if record.seen_at is not None else Verdict.UNKNOWN

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,16 @@ from fleet.contract.messages import Heartbeat
 from fleet.contract.timestamps import timestamp
 from fleet.contract.topics import Address
 from fleet.contract.vocabulary import MessageKind
+from fleet.domain.alert import Alert
 from fleet.domain.roster import Roster
+from fleet.domain.silences import Silence
 from fleet.hub.follower import Follower
 from fleet.hub.hub import Hub
 from fleet.settings import load
 from fleet.store.in_memory import InMemoryStore
 from fleet.store.port import StoreUnavailableError
 from fleet.store.shared import Live, News
+from tests.support.followed_hub import FollowedHub
 from tests.support.waiting import eventually
 
 
@@ -72,3 +77,26 @@ def test_records_that_cannot_be_read_take_nobody_away() -> None:
     assert list(roster.names()) == ["ada"]
     roster.become([("bob", ada)], None)
     assert list(roster.names()) == ["bob"]
+
+
+async def test_the_alerts_are_entered_beside_the_loop(tmp_path: Path) -> None:
+    """Those of 100,000 agents take half a second, and nobody is answered meanwhile."""
+    threads = set()
+
+    class Alerts(list[Alert]):
+        def __iter__(self) -> Iterator[Alert]:
+            threads.add(threading.current_thread())
+            return super().__iter__()
+
+    class Leader(FollowedHub):
+        def book(self) -> tuple[list[Alert], list[Silence]]:
+            alerts, silences = super().book()
+            return Alerts(alerts), silences
+
+    leader: Any = Leader(tmp_path)
+    await leader.tell()
+    follower = Follower(leader.hub(), leader)
+    await follower.look()
+    assert follower.begun.is_set()
+    assert threads
+    assert threading.main_thread() not in threads
