@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -119,7 +120,7 @@ class Hysteresis:
         fresh = [event for code in sorted(self._conditions) for event in self._settle(code, now)]
         self._said.difference_update(e.code for e in fresh if e.state is AlertState.RESOLVED)
         events, self._untold = [*self._untold, *fresh], []
-        self._told = [*self._told, *fresh][-MAX_TOLD:]
+        self._told = _unpaired([*self._told, *fresh])[-MAX_TOLD:]
         with suppress(OSError):  # a full disk must not silence an alert; `save` will say so
             self._write()
         return events
@@ -209,6 +210,13 @@ def _event(
 ) -> AlertEvent:
     value, threshold = source.value, source.threshold
     return AlertEvent(code, condition.severity, state, now, condition.id, value, threshold)
+
+
+def _unpaired(events: list[AlertEvent]) -> list[AlertEvent]:
+    """Without alerts that have begun and ended: whoever heard of one, or did not, hears in the next
+    heartbeat that it is over."""
+    times = Counter(event.id for event in events)
+    return [event for event in events if times[event.id] == 1]
 
 
 def _near(evidence: AlertEvidence) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from agent_sidecar.state.outbox import Outbox
 from agent_sidecar.state.seen_ids import SeenIds
 from agent_sidecar.state.self_report import SelfReportFile
 from agent_sidecar.state.session import Session
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,15 @@ class StateDirectory:
             origin=origin,
         )
 
+    def settle_alerts(self) -> None:
+        """Forget the events that a crash would have repeated, unless memory alone holds them."""
+        if self.hysteresis.waits and not self.outbox.refused:
+            try:
+                self.hysteresis.save()
+            except OSError as error:
+                log.warning("the alerts could not be written down: %s", error.strerror)
+
     def close(self) -> None:
         self.database.close()
+        self.settle_alerts()  # the hub may have receipted what the disk refused
         self.session.close()

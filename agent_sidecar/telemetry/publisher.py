@@ -6,7 +6,6 @@ the runner says when something has happened, and asks when the next thing is due
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Iterable, Sequence
@@ -27,8 +26,6 @@ from agent_sidecar.telemetry.self_metrics import SelfMetrics
 from agent_sidecar.telemetry.task_progress import ProgressNews, TaskProgress
 from fleet.contract.rejection import Rejected
 from fleet.contract.vocabulary import MessageKind, Reason, State, Verb
-
-log = logging.getLogger(__name__)
 
 BIRTH_SPREAD: Final = 1.0
 """Seconds over which a fleet answers `hub-online`."""
@@ -108,11 +105,7 @@ class Publisher:
         events = self._state.hysteresis.update(results, time.time())
         for event in events:
             self._builder.alert(event)
-        if self._state.hysteresis.waits and not self._state.outbox.refused:
-            try:
-                self._state.hysteresis.save()
-            except OSError as error:
-                log.warning("the alerts could not be written down: %s", error.strerror)
+        self._state.settle_alerts()
 
     # --- heartbeats
 

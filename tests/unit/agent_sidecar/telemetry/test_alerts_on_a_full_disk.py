@@ -52,8 +52,43 @@ def test_an_alert_that_only_memory_holds_is_raised_again_after_kill_9(tmp_path: 
     assert watching.repeated_after_kill_9() == []
 
 
+class Beats:
+    """Runs of `beat`, each a process of its own, with an outbox that the disk refuses."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.heard: list[tuple[str, str]] = []  # by the hub: id and state of each alert
+
+    def beat(self, *, down: bool, receipted: bool) -> None:
+        watching = Watching(self.folder)
+        state = watching.bench.state
+        watching.look(down=down)
+        alerts = watching.bench.rows(MessageKind.ALERT)
+        self.heard += [(one["id"], one["state"]) for one in alerts]
+        if receipted:
+            state.outbox.receipt(state.session.boot, len(alerts))
+        state.close()
+
+
+def test_what_the_hub_has_receipted_is_not_published_by_the_next_beat(tmp_path: Path) -> None:
+    beats = Beats(tmp_path)
+    for number in range(8):
+        beats.beat(down=number % 2 == 0, receipted=True)
+    assert [state for _, state in beats.heard] == ["firing", "resolved"] * 4
+    assert len({id_ for id_, _ in beats.heard}) == 4
+
+
+def test_what_no_hub_has_receipted_is_repeated_until_it_is_over(tmp_path: Path) -> None:
+    beats = Beats(tmp_path)
+    for down in (True, True, False, False):
+        beats.beat(down=down, receipted=False)
+    [(alert, _)] = set(beats.heard[:1])
+    assert beats.heard == [(alert, "firing")] * 3 + [(alert, "resolved")]
+
+
 def test_what_would_be_repeated_is_bounded(tmp_path: Path) -> None:
-    watching = Watching(tmp_path)
-    for number in range(MAX_TOLD + 10):
-        watching.look(down=number % 2 == 0)
-    assert len(watching.repeated_after_kill_9()) == MAX_TOLD
+    hysteresis = Hysteresis(tmp_path / "alarms.json")
+    down = [AlertEvidence(f"own-{number}", True) for number in range(MAX_TOLD + 10)]
+    for _ in range(2):
+        hysteresis.update([ProbeResult("own", Check.FAIL, down)], NOON)
+    assert len(Hysteresis(tmp_path / "alarms.json").update([], NOON)) == MAX_TOLD

@@ -32,7 +32,7 @@ JUDGES = schema_validators()
 class Bench:
     def __init__(self, folder: Path) -> None:
         config = load({}, {"FLEET_AGENT": "alpha", "FLEET_HOME": str(folder)})
-        config.state.mkdir(parents=True)
+        config.state.mkdir(parents=True, exist_ok=True)
         self.state = StateDirectory.open(config.state, NOON, resume=False)
         self.observed = ObservedState(max_age=25)
         self.builder = MessageBuilder(config, "generic", self.state, self.observed, JUDGES)
