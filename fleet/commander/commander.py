@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from itertools import islice, repeat
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -17,23 +16,19 @@ from fleet.commander.answers import answer_of, ends_of, is_answer, is_return
 from fleet.commander.given_up import GivenUp
 from fleet.commander.kept import KeptCommands, OnChange
 from fleet.commander.over_broker import MAX_AGAIN
-from fleet.commander.publishing import publish
 from fleet.commander.refusals import DISTRUST, Refusal, Refusals
+from fleet.commander.sending import Sending
 from fleet.contract.answer_fast_path import ReplyPart
 from fleet.contract.timestamps import ulid, ulids
-from fleet.contract.vocabulary import MessageKind, Priority, ReplyCode, Result, Verb
-from fleet.domain.commands import CommandBook, CommandState, IssuedCommand, Step
+from fleet.contract.vocabulary import Priority, ReplyCode, Result, Verb
+from fleet.domain.commands import CommandBook, IssuedCommand, Step
 from fleet.domain.hub_clock import Step as ClockStep
-from fleet.domain.verdict import Verdict
 from fleet.hub.feed import Subscription
 from fleet.store.port import StoreUnavailableError
 from fleet.store.records import StoredEvent, StoredMessage
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
-
-ABSENT: Final = frozenset({Verdict.OFFLINE, Verdict.STALE})
-"""Verdicts with which a command waits; anybody else is sent to at once."""
 
 RETENTION: Final = 7 * 86_400.0
 """Seconds a command that has ended stays in the inbox: a week, as the design promises."""
@@ -54,9 +49,6 @@ waits for it first, and its commands are ended together. Who is back is sent to 
 ASKED: Final = 2.0
 """Seconds that who asks waits for answers to be taken in, where the store is slow."""
 
-AT_ONCE: Final = 200
-"""Publishes in flight together: the broker's round trip must not add up over the fleet."""
-
 OnLatency = Callable[[float], None]
 
 
@@ -72,6 +64,7 @@ class Commander:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._kept = KeptCommands(hub)
+        self._sending = Sending(hub, self._kept)
         self._loaded = asyncio.Event()
         self._subscription: Subscription | None = None
         self._tasks: asyncio.TaskGroup | None = None
@@ -81,7 +74,6 @@ class Commander:
         self.observe(self._forget_again)
         self._given_up = GivenUp()
         self._ended_by: set[int] = set()  # messages that the start has read already
-        self._unsure: list[str] = []  # kept as sent by a process that may have died before it did
         self._refusals = Refusals(hub.store, hub.committer.patience, RETENTION)
         self._latency_observers: list[OnLatency] = []
         hub.on_step.append(self._restamp)
@@ -142,13 +134,13 @@ class Commander:
         ]
         if len(self._kept.book) + len(commands) > MAX_OPEN:
             raise TooManyOpenError
-        present = {
-            agent for agent in {command.agent for command in commands} if self._is_present(agent)
-        }
+        named = {command.agent for command in commands}
+        present = {agent for agent in named if self._sending.is_present(agent)}
         # Kept as sent before the publish: its reply may come at once.
         kept = [one.step(Step.SEND, now) if one.agent in present else one for one in commands]
         await self._kept.add(kept)
-        await self._publish([one for one in kept if one.agent in present], to_all=broadcast)
+        here = [one for one in kept if one.agent in present]
+        await self._sending.publish(here, to_all=broadcast)
         return commands
 
     async def inbox(self, agent: str | None, *, unread: bool, reading: bool) -> list[IssuedCommand]:
@@ -197,7 +189,7 @@ class Commander:
         self._given_up.add(stored)
         ended, self._ended_by = await ends_of(list(self._kept.book), store, patience)
         await self._kept.change(lambda _: ended)
-        self._unsure = [one.id for one in self._kept.book if one.state is CommandState.SENT]
+        self._sending.doubt()
         self._loaded.set()
 
     def _restamp(self, step: ClockStep) -> None:
@@ -231,7 +223,7 @@ class Commander:
         """Send what waits to each agent that is back, at once: a one-shot soon leaves again."""
         async for items in returns.batches():
             back = dict.fromkeys(one.event.agent for one in items if isinstance(one, StoredEvent))
-            await self._dispatch([agent for agent in back if self._is_present(agent)])
+            await self._sending.dispatch(back)
 
     async def _apply(self, items: list[StoredMessage]) -> None:
         """What became known at once is kept at once: a fleet that answers costs few commits."""
@@ -240,10 +232,7 @@ class Commander:
         await self._kept.change(lambda _: self._ends(items, asked, distrusted))
         if told := await self._refusals.news(distrusted):
             await self._hub.committer.write(told)
-        for id_, (command, boot) in asked.items():
-            if self._kept.book.get(id_) is not None:  # it may have ended meanwhile
-                topic = self._hub.topics.of(MessageKind.COMMAND, command.agent)
-                await publish(self._hub, topic, command, boot)
+        await self._sending.for_sessions(asked.values())
 
     def _ends(
         self,
@@ -294,11 +283,7 @@ class Commander:
         while True:
             await asyncio.sleep(TICK)
             await self._end_overdue()
-            if self._hub.counters.link_up:  # this is only for what was left behind
-                await self._send_again()
-                queued = (one for one in self._kept.book if one.state is CommandState.QUEUED)
-                left = (one.agent for one in queued if self._is_present(one.agent))
-                await self._dispatch(dict.fromkeys(islice(left, AT_ONCE)))
+            await self._sending.look()
 
     async def _end_overdue(self) -> None:
         """End what had no answer in time; one that is committed by now is taken in before."""
@@ -307,43 +292,7 @@ class Commander:
             await self._take_answers()
             self._given_up.add(await self._kept.change(lambda book: book.over(now)))
 
-    async def _dispatch(self, agents: Iterable[str]) -> None:
-        """Send what waits for `agents`, which are here; it is kept as sent before the publish, as
-        its reply may come at once."""
-        await self._publish(await self._kept.send(agents, self._hub.committer.now()))
-
-    async def _send_again(self) -> None:
-        """Publish what may not have left, once what waited at the broker is read: a sidecar drops
-        what it had, by its id."""
-        if self._hub.started_at is not None and self._unsure:
-            known = [one for id_ in self._unsure if (one := self._kept.book.get(id_))]
-            sent = [one for one in known if one.state is CommandState.SENT]
-            here = {one.id: one for one in sent if self._is_present(one.agent)}
-            self._unsure = [one.id for one in sent if one.id not in here]
-            await self._publish(list(here.values()))
-
-    async def _publish(self, commands: list[IssuedCommand], *, to_all: bool = False) -> None:
-        """Publish commands, `to_all` as the one message they share; if the link is down they are
-        queued again."""
-        hub, book = self._hub, self._kept.book
-        if to_all:
-            if commands and not await publish(hub, hub.topics.broadcast, commands[0]):
-                await self._kept.queue_again(commands)
-            return
-        now = hub.committer.now()
-        for start in range(0, len(commands), AT_ONCE):
-            some = [one for one in commands[start : start + AT_ONCE] if book.get(one.id)]
-            topics = [hub.topics.of(MessageKind.COMMAND, command.agent) for command in some]
-            boots = [hub.roster.view(command.agent, now).boot for command in some]
-            sent_each = await asyncio.gather(*map(publish, repeat(hub), topics, some, boots))
-            if not all(sent_each):
-                unsent = (one for one, sent in zip(some, sent_each, strict=True) if not sent)
-                await self._kept.queue_again(unsent)
-
     def _forget_again(self, commands: list[IssuedCommand]) -> None:
         for command in commands:
             if not command.open:
                 self._again.pop(command.id, None)
-
-    def _is_present(self, agent: str) -> bool:
-        return self._hub.roster.verdict(agent) not in ABSENT

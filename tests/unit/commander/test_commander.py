@@ -14,6 +14,7 @@ import pytest
 from fleet.bus.connect_options import ConnectOptions
 from fleet.bus.in_process import InProcessBroker
 from fleet.commander import commander as module
+from fleet.commander import sending
 from fleet.commander.commander import Commander
 from fleet.contract.broker_url import BrokerUrl
 from fleet.contract.vocabulary import Priority, ReplyCode, Verb
@@ -159,7 +160,9 @@ async def test_who_is_back_is_sent_to_at_once(
     async with world.running():
         await busy_gathering(world)
         await world.says("moe", state="offline")
-        await eventually(lambda: not world.commander._is_present("moe"), what="that moe is away")
+        await eventually(
+            lambda: not world.commander._sending.is_present("moe"), what="that moe is away"
+        )
         waiting = await world.send("moe")
         assert await world.state(waiting) is CommandState.QUEUED
         await world.says("moe", boot=6)
@@ -172,7 +175,7 @@ async def test_what_was_answered_a_moment_ago_is_not_signed_for_the_next_session
     monkeypatch.setattr(module, "GATHER", NEVER)
     monkeypatch.setattr(module, "TICK", NEVER)
     published: list[IssuedCommand] = []
-    publish = module.publish
+    publish = sending.publish
 
     async def note(hub: Hub, topic: str, command: IssuedCommand, boot: int | None = None) -> bool:
         published.append(command)
@@ -180,7 +183,7 @@ async def test_what_was_answered_a_moment_ago_is_not_signed_for_the_next_session
 
     async with world.running():
         await busy_gathering(world)
-        monkeypatch.setattr(module, "publish", note)
+        monkeypatch.setattr(sending, "publish", note)
         sent = await world.send()
         await world.answers(sent)
         await world.answers(sent, "rejected", boot=6, code=ReplyCode.OTHER_SESSION)

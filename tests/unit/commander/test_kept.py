@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from fleet.commander import commander as module
-from fleet.commander.commander import Commander
+from fleet.commander import sending
+from fleet.commander.sending import Sending
 from fleet.contract.vocabulary import Result
 from fleet.domain.commands import OPEN, CommandState, IssuedCommand
 from fleet.hub.hub import Hub
@@ -148,7 +149,7 @@ async def test_a_publish_that_seems_to_fail_undoes_nothing_that_happened_meanwhi
     monkeypatch.setattr(module, "TICK", 3600.0)
     async with world.running():
         await world.says()
-        monkeypatch.setattr(module, "publish", lost)
+        monkeypatch.setattr(sending, "publish", lost)
         sent = await world.send()
         assert states == [await world.state(sent)]
 
@@ -158,7 +159,7 @@ async def test_what_waits_for_an_agent_is_sent_once_whoever_sees_it_back_first(
 ) -> None:
     """The tick and the return of an agent are two."""
     published: list[str] = []
-    publish = module.publish
+    publish = sending.publish
 
     async def note(hub: Hub, topic: str, command: IssuedCommand, boot: int | None = None) -> bool:
         published.append(command.id)
@@ -167,11 +168,11 @@ async def test_what_waits_for_an_agent_is_sent_once_whoever_sees_it_back_first(
     Recorded(Others(1), monkeypatch)
     async with world.running():
         await world.says()
-        monkeypatch.setattr(Commander, "_is_present", lambda *_: False)
+        monkeypatch.setattr(Sending, "is_present", lambda *_: False)
         waiting = [await world.send() for _ in range(COMMANDS)]
-        monkeypatch.setattr(module, "publish", note)
-        monkeypatch.setattr(Commander, "_is_present", lambda *_: True)
-        await asyncio.gather(*(world.commander._dispatch(["larry"]) for _ in range(5)))
+        monkeypatch.setattr(sending, "publish", note)
+        monkeypatch.setattr(Sending, "is_present", lambda *_: True)
+        await asyncio.gather(*(world.commander._sending.dispatch(["larry"]) for _ in range(5)))
         assert sorted(published) == sorted(one.id for one in waiting)
 
 
@@ -184,12 +185,12 @@ async def test_what_an_agent_has_read_by_http_is_not_published_as_well(
         published.append(command.id)
         return True
 
-    monkeypatch.setattr(module, "publish", note)
+    monkeypatch.setattr(sending, "publish", note)
     monkeypatch.setattr(module, "TICK", 0.01)
     async with world.running():
         await world.says()
         with monkeypatch.context() as patch:
-            patch.setattr(Commander, "_is_present", lambda *_: False)
+            patch.setattr(Sending, "is_present", lambda *_: False)
             read = await world.send()
             await world.commander.inbox("larry", unread=True, reading=True)
             unread = await world.send()
@@ -215,14 +216,14 @@ async def test_a_hub_that_is_killed_at_any_write_leaves_no_command_unsent(
         return True
 
     monkeypatch.setattr(module, "TICK", 0.01)
-    monkeypatch.setattr(module, "publish", note)
+    monkeypatch.setattr(sending, "publish", note)
     async with world.running():
         await world.says("moe")
         with monkeypatch.context() as patch:
-            patch.setattr(Commander, "_is_present", lambda *_: False)
+            patch.setattr(Sending, "is_present", lambda *_: False)
             patch.setattr(InMemoryStore, "save_commands", watched)
             waiting = await world.send("moe")
-            patch.setattr(Commander, "_is_present", lambda *_: True)
+            patch.setattr(Sending, "is_present", lambda *_: True)
             await eventually(lambda: published, what="the command")
     assert len(moments) == 2, "queued, and sent"
     for world.database in moments:
@@ -243,7 +244,9 @@ async def test_commands_to_many_and_the_answers_of_many_are_one_write_each(
     async with world.running():
         await busy_gathering(world)
         await world.says("moe", state="offline")
-        await eventually(lambda: not world.commander._is_present("moe"), what="that moe is away")
+        await eventually(
+            lambda: not world.commander._sending.is_present("moe"), what="that moe is away"
+        )
         before = recorded.writes
         await world.send("moe", "larry", "larry", "larry")
         assert recorded.writes == before + 1

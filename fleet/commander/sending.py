@@ -1,0 +1,90 @@
+"""Sends the commands that are kept: at once, when their agent is back, or once more after a start.
+
+What is sent is kept as sent before it is published, as its reply may come at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from itertools import islice, repeat
+from typing import TYPE_CHECKING, Final
+
+from fleet.commander.kept import KeptCommands
+from fleet.commander.publishing import publish
+from fleet.contract.vocabulary import MessageKind
+from fleet.domain.commands import CommandState, IssuedCommand
+from fleet.domain.verdict import Verdict
+
+if TYPE_CHECKING:
+    from fleet.hub.hub import Hub
+
+ABSENT: Final = frozenset({Verdict.OFFLINE, Verdict.STALE})
+"""Verdicts with which a command waits; anybody else is sent to at once."""
+
+AT_ONCE: Final = 200
+"""Publishes in flight together: the broker's round trip must not add up over the fleet."""
+
+
+class Sending:
+    """Publishes what is in `kept`."""
+
+    def __init__(self, hub: Hub, kept: KeptCommands) -> None:
+        self._hub = hub
+        self._kept = kept
+        self._unsure: list[str] = []
+
+    def is_present(self, agent: str) -> bool:
+        return self._hub.roster.verdict(agent) not in ABSENT
+
+    def doubt(self) -> None:
+        """What is kept as sent was so by a process that may have died before it did."""
+        self._unsure = [one.id for one in self._kept.book if one.state is CommandState.SENT]
+
+    async def dispatch(self, agents: Iterable[str]) -> None:
+        """Send what waits for those of `agents` that are here."""
+        here = [agent for agent in agents if self.is_present(agent)]
+        await self.publish(await self._kept.send(here, self._hub.committer.now()))
+
+    async def look(self) -> None:
+        """Send what was left behind."""
+        if self._hub.counters.link_up:
+            await self._send_again()
+            queued = (one for one in self._kept.book if one.state is CommandState.QUEUED)
+            left = (one.agent for one in queued if self.is_present(one.agent))
+            await self.dispatch(dict.fromkeys(islice(left, AT_ONCE)))
+
+    async def for_sessions(self, asked: Iterable[tuple[IssuedCommand, int]]) -> None:
+        """Publish commands once more, each for the session that wants it signed."""
+        for command, boot in asked:
+            if self._kept.book.get(command.id) is not None:  # it may have ended meanwhile
+                topic = self._hub.topics.of(MessageKind.COMMAND, command.agent)
+                await publish(self._hub, topic, command, boot)
+
+    async def _send_again(self) -> None:
+        """Publish what may not have left, once what waited at the broker is read: a sidecar drops
+        what it had, by its id."""
+        if self._hub.started_at is not None and self._unsure:
+            known = [one for id_ in self._unsure if (one := self._kept.book.get(id_))]
+            sent = [one for one in known if one.state is CommandState.SENT]
+            here = {one.id: one for one in sent if self.is_present(one.agent)}
+            self._unsure = [one.id for one in sent if one.id not in here]
+            await self.publish(list(here.values()))
+
+    async def publish(self, commands: list[IssuedCommand], *, to_all: bool = False) -> None:
+        """Publish commands, `to_all` as the one message they share; if the link is down they are
+        queued again."""
+        hub, book = self._hub, self._kept.book
+        if to_all:
+            if commands and not await publish(hub, hub.topics.broadcast, commands[0]):
+                await self._kept.queue_again(commands)
+            return
+        now = hub.committer.now()
+        for start in range(0, len(commands), AT_ONCE):
+            some = [one for one in commands[start : start + AT_ONCE] if book.get(one.id)]
+            topics = [hub.topics.of(MessageKind.COMMAND, command.agent) for command in some]
+            boots = [hub.roster.view(command.agent, now).boot for command in some]
+            sent_each = await asyncio.gather(*map(publish, repeat(hub), topics, some, boots))
+            if not all(sent_each):
+                unsent = (one for one, sent in zip(some, sent_each, strict=True) if not sent)
+                await self._kept.queue_again(unsent)
