@@ -69,6 +69,7 @@ class Outbox:
         self._max_rows = max_rows
         self._unsaved: deque[OutboxRow] = deque()
         self._receipts: dict[int, int] = {}
+        self._passed = 0, 0  # ids between which the hub has all: above the first, up to the second
         self._freed = 0
         self._excess = 0
         self._refused = False
@@ -180,6 +181,7 @@ class Outbox:
             self.evicted += self._excess
             self._unsaved.clear()
             self._receipts.clear()
+            self._passed = 0, 0
             self._freed = 0
             self._noted = self._notes()
 
@@ -192,12 +194,16 @@ class Outbox:
         return [*rows, *waiting][:limit]
 
     def _saved_after(self, cursor: int, limit: int) -> list[OutboxRow]:
-        """Those that a full disk did not let go are passed over, as many as there are."""
+        """Those that a full disk did not let go are passed over, as many as there are, and once:
+        they are not read again by who goes on from before them."""
+        first, last = self._passed
+        if not first <= cursor <= last:
+            first = last = cursor
         rows: list[OutboxRow] = []
         try:
             found = self._database.connection.execute(
                 "SELECT id, boot, seq, kind, rank, retain, payload FROM message"
-                " WHERE id > ? ORDER BY id", (cursor,)
+                " WHERE id > ? ORDER BY id", (last,)
             )  # fmt: skip
             for id_, boot, seq, kind, rank, retain, payload in found:
                 row = OutboxRow(boot, seq, MessageKind(kind), rank, bool(retain), payload, id_)
@@ -205,7 +211,10 @@ class Outbox:
                     rows.append(row)
                     if len(rows) == limit:
                         break
+                elif not rows:
+                    last = id_
             found.close()
+            self._passed = max(self._passed, (first, last), key=lambda one: one[1] - one[0])
         except sqlite3.Error:
             self._database.failures += 1
         return rows

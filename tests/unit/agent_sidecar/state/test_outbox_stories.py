@@ -139,3 +139,23 @@ def test_rows_that_a_full_disk_does_not_let_go_hold_back_none_behind_them(
     outbox.receipt(1, 29)
     assert not outbox.add(OutboxEntry(2, 0, MessageKind.ALERT, 2, True, b"newest"))
     assert [row.seq for row in outbox.after(0, 8)] == list(range(30, 38))
+
+
+@pytest.mark.parametrize("sent", [0, 16])
+def test_rows_that_a_full_disk_does_not_let_go_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: int
+) -> None:
+    database = Database(tmp_path / "outbox.sqlite3")
+    outbox = Outbox(database)
+    for seq in range(2_000):
+        outbox.add(entry(seq), later=seq % MAX_UNSAVED != 0)
+    outbox.flush()
+    monkeypatch.setattr(database, "connection", FullDisk(database.connection))
+    outbox.receipt(1, 1_989)
+    steps: list[int] = []
+    database.connection.set_progress_handler(lambda: steps.append(0), 100)
+    assert [row.seq for row in outbox.after(sent, 99)] == list(range(1_990, 2_000))
+    at_first = len(steps)
+    for cursor in (sent, 1_000, sent):
+        assert [row.seq for row in outbox.after(cursor, 99)] == list(range(1_990, 2_000))
+    assert len(steps) - at_first < at_first / 10
