@@ -49,13 +49,15 @@ class KeptCommands:
             await self._save(changed)
             return changed
 
-    async def send(self, agents: Iterable[str], now: float) -> list[IssuedCommand]:
+    async def send(self, agents: Iterable[str]) -> list[IssuedCommand]:
         """Note of what waits for `agents` that it is sent; whoever gets it here sends it."""
-        return await self.change(
-            lambda book: [
-                one.step(Step.SEND, now) for agent in agents for one in book.waiting(agent, now)
-            ]
-        )
+
+        def choose(book: CommandBook) -> list[IssuedCommand]:
+            now = self._hub.committer.now()  # it may have waited for the store until here
+            waiting = [one for agent in agents for one in book.waiting(agent, now)]
+            return [one.step(Step.SEND, now) for one in waiting]
+
+        return await self.change(choose)
 
     async def queue_again(self, unsent: Iterable[IssuedCommand]) -> None:
         """The publish failed: they wait again, but not if meanwhile they were answered or read."""

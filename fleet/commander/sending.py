@@ -44,7 +44,7 @@ class Sending:
     async def dispatch(self, agents: Iterable[str]) -> None:
         """Send what waits for those of `agents` that are here."""
         here = [agent for agent in agents if self.is_present(agent)]
-        await self.publish(await self._kept.send(here, self._hub.committer.now()))
+        await self.publish(await self._kept.send(here))
 
     async def look(self) -> None:
         """Send what was left behind."""
@@ -72,19 +72,30 @@ class Sending:
             await self.publish(list(here.values()))
 
     async def publish(self, commands: list[IssuedCommand], *, to_all: bool = False) -> None:
-        """Publish commands, `to_all` as the one message they share; if the link is down they are
-        queued again."""
-        hub, book = self._hub, self._kept.book
+        """Publish commands, `to_all` as the one message they share; what does not leave, since the
+        link is down or its time is over, is queued again."""
+        hub = self._hub
         if to_all:
-            if commands and not await publish(hub, hub.topics.broadcast, commands[0]):
+            timely = self._still_sent(one.id for one in commands)
+            left = timely and await publish(hub, hub.topics.broadcast, timely[0])
+            if commands and not left:
                 await self._kept.queue_again(commands)
             return
-        now = hub.committer.now()
         for start in range(0, len(commands), AT_ONCE):
-            some = [one for one in commands[start : start + AT_ONCE] if book.get(one.id)]
-            topics = [hub.topics.of(MessageKind.COMMAND, command.agent) for command in some]
-            boots = [hub.roster.view(command.agent, now).boot for command in some]
-            sent_each = await asyncio.gather(*map(publish, repeat(hub), topics, some, boots))
-            if not all(sent_each):
-                unsent = (one for one, sent in zip(some, sent_each, strict=True) if not sent)
+            some = commands[start : start + AT_ONCE]
+            timely, now = self._still_sent(one.id for one in some), hub.committer.now()
+            topics = [hub.topics.of(MessageKind.COMMAND, command.agent) for command in timely]
+            boots = [hub.roster.view(command.agent, now).boot for command in timely]
+            sent_each = await asyncio.gather(*map(publish, repeat(hub), topics, timely, boots))
+            gone = {one.id for one, sent in zip(timely, sent_each, strict=True) if sent}
+            if unsent := [one for one in some if one.id not in gone]:
                 await self._kept.queue_again(unsent)
+
+    def _still_sent(self, ids: Iterable[str]) -> list[IssuedCommand]:
+        """The commands of `ids` that are to be published yet, as they are kept by now: the store
+        may have taken its time, and meanwhile they were answered or read, or their time ended."""
+        now = self._hub.committer.now()
+        kept = [known for id_ in ids if (known := self._kept.book.get(id_))]
+        return [
+            one for one in kept if one.state is CommandState.SENT and one.created + one.ttl > now
+        ]

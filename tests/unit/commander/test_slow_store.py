@@ -1,0 +1,118 @@
+"""What happens to a command while the store takes its time is not undone, nor passed over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.commander import sending
+from fleet.commander.sending import Sending
+from fleet.contract.vocabulary import Priority, Verb
+from fleet.domain.commands import CommandState, IssuedCommand
+from fleet.hub.hub import Hub
+from fleet.store.in_memory import InMemoryStore
+from tests.unit.commander.test_commander import World
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The commands that left."""
+    ids: list[str] = []
+
+    async def note(_hub: Hub, _topic: str, command: IssuedCommand, *_: object) -> bool:
+        ids.append(command.id)
+        return True
+
+    monkeypatch.setattr(sending, "publish", note)
+    return ids
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
+    """It happens once, while the store writes commands."""
+    save = InMemoryStore.save_commands
+
+    async def slow(store: InMemoryStore, commands: list[IssuedCommand]) -> None:
+        await save(store, commands)
+        monkeypatch.setattr(InMemoryStore, "save_commands", save)
+        happens()
+
+    monkeypatch.setattr(InMemoryStore, "save_commands", slow)
+
+
+async def _at_once(world: World, expire: Callable[[], None]) -> IssuedCommand:
+    expire()
+    return await world.send()
+
+
+async def _to_all(world: World, expire: Callable[[], None]) -> IssuedCommand:
+    expire()
+    how: dict[str, Any] = {"priority": Priority.NORMAL, "ttl": 60, "by": "cli"}
+    [sent] = await world.commander.send(Verb.HEALTH_CHECK, ["larry"], broadcast=True, **how)
+    return sent
+
+
+async def _on_return(world: World, expire: Callable[[], None]) -> IssuedCommand:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sending, "is_present", lambda *_: False)
+        sent = await world.send()
+    expire()
+    await world.commander._sending.dispatch(["larry"])
+    return sent
+
+
+async def _behind_another_write(world: World, expire: Callable[[], None]) -> IssuedCommand:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sending, "is_present", lambda *_: False)
+        sent = await world.send()
+    async with world.commander._kept._changing:
+        waits = asyncio.create_task(world.commander._sending.dispatch(["larry"]), name="dispatch")
+        await asyncio.sleep(0)
+        much_later = world.hub.committer.now() + HOUR
+        world.hub.committer.now = lambda: much_later  # type: ignore[method-assign]
+    await waits
+    return sent
+
+
+@pytest.mark.parametrize("how", [_at_once, _to_all, _on_return, _behind_another_write])
+async def test_a_command_whose_time_ends_while_the_store_is_away_is_not_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch, published: list[str], how: Any
+) -> None:
+    async with world.running():
+        await world.says()
+        much_later = world.hub.committer.now() + HOUR
+
+        def pass_time() -> None:
+            monkeypatch.setattr(world.hub.committer, "now", lambda: much_later)
+
+        sent = await how(world, lambda: meanwhile(monkeypatch, pass_time))
+        await world.is_in(sent, CommandState.EXPIRED)
+        assert published == []
+
+
+async def test_what_an_agent_reads_while_others_are_sent_to_is_not_published_as_well(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[str] = []
+
+    async def read(_hub: Hub, _topic: str, command: IssuedCommand, *_: object) -> bool:
+        published.append(command.id)
+        await world.commander.inbox("larry", unread=True, reading=True)
+        return True
+
+    monkeypatch.setattr(sending, "AT_ONCE", 1)
+    monkeypatch.setattr(sending, "publish", read)
+    async with world.running():
+        await world.says()
+        first = await world.send("larry", "larry", "larry")
+        assert published == [first.id]
