@@ -193,7 +193,7 @@ class Commander:
         self._loaded.set()
 
     def _restamp(self, step: ClockStep) -> None:
-        self._kept.book.restamp(step)
+        self._kept.restamp(step)
         self._given_up.clear()  # by stamps that no longer hold
 
     async def _settled(self) -> None:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from fleet.contract.vocabulary import Result
 from fleet.domain.commands import CommandBook, CommandState, IssuedCommand, Step
+from fleet.domain.hub_clock import Step as ClockStep
 
 if TYPE_CHECKING:
     from fleet.hub.hub import Hub
@@ -34,6 +35,7 @@ class KeptCommands:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._changing = asyncio.Lock()
+        self._steps: list[ClockStep] = []  # since the start: a clock makes few
         self.book = CommandBook()
         self.observers: list[OnChange] = []
         self.outcomes: dict[tuple[str, str], int] = {}
@@ -85,11 +87,18 @@ class KeptCommands:
             lambda book: [one.replied(result, None, None, now) for one in which(book)]
         )
 
+    def restamp(self, step: ClockStep) -> None:
+        """The hub's stamps moved; those of what is being written do so once it is."""
+        self.book.restamp(step)
+        self._steps.append(step)
+
     async def _save(self, commands: list[IssuedCommand]) -> None:
         if not commands:
             return
-        store = self._hub.store
+        store, known_steps = self._hub.store, len(self._steps)
         await self._hub.committer.patience.until_taken(lambda: store.save_commands(commands))
+        for step in self._steps[known_steps:]:
+            commands = [one.restamped(step) for one in commands]
         for command in commands:
             known = self.book.get(command.id)
             self.book.save(command)

@@ -120,6 +120,11 @@ class IssuedCommand(Struct, frozen=True, gc=False):
             return self
         return replace(self, state=ENDS[result], code=code, took=took, ended=now)
 
+    def restamped(self, step: ClockStep) -> IssuedCommand:
+        """The command as the hub's time is after `step`."""
+        sent = None if self.sent is None else step.moved(self.sent)
+        return replace(self, created=step.moved(self.created), sent=sent)
+
     def as_dict(self) -> dict[str, Any]:
         """JSON form, with all that is known of its life; what is not there is null."""
         return {
@@ -214,8 +219,7 @@ class CommandBook:
         """The hub's stamps moved: each open command lives as long as it was meant to."""
         self._soonest = float("inf")
         for command in list(self._commands.values()):
-            sent = None if command.sent is None else step.moved(command.sent)
-            self.save(replace(command, created=step.moved(command.created), sent=sent))
+            self.save(command.restamped(step))
 
     def of_agent(self, agent: str) -> list[IssuedCommand]:
         """Every open command of `agent`, for instance to cancel them when it is revoked."""

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from fleet.commander import commander as module
 from fleet.commander import sending
 from fleet.commander.sending import Sending
 from fleet.contract.vocabulary import Priority, Verb
 from fleet.domain.commands import CommandState, IssuedCommand
+from fleet.domain.hub_clock import Step
 from fleet.hub.hub import Hub
 from fleet.store.in_memory import InMemoryStore
-from tests.unit.commander.test_commander import World
+from tests.unit.commander.test_commander import NEVER, World
 
 HOUR = 3600.0
 
@@ -116,3 +118,27 @@ async def test_what_an_agent_reads_while_others_are_sent_to_is_not_published_as_
         await world.says()
         first = await world.send("larry", "larry", "larry")
         assert published == [first.id]
+
+
+@pytest.mark.parametrize("by", [HOUR, -HOUR])
+@pytest.mark.parametrize("reading", [False, True])
+async def test_a_clock_step_while_a_command_is_written_moves_it_too(
+    world: World, monkeypatch: pytest.MonkeyPatch, published: list[str], reading: bool, by: float
+) -> None:
+    monkeypatch.setattr(module, "TICK", NEVER)
+    async with world.running():
+        await world.says()
+
+        def step() -> None:
+            for moved in world.hub.on_step:
+                moved(Step(by, since=0.0, until=world.hub.committer.now() + 1))
+
+        if not reading:
+            meanwhile(monkeypatch, step)
+        sent = await world.send()
+        if reading:
+            meanwhile(monkeypatch, step)
+            await world.commander.inbox("larry", unread=True, reading=True)
+        kept = world.commander._kept.book.get(sent.id)
+        assert kept is not None
+        assert kept.created == pytest.approx(sent.created + by)
