@@ -152,7 +152,7 @@ class Commander:
         if unread:
             return waiting
         ended = await self._hub.store.commands(agent=agent, since=now - RETENTION, limit=LISTED)
-        known = {one.id: one for one in (*ended, *waiting, *read)}
+        known = {one.id: one for one in (*waiting, *read, *ended)}  # the store's are newer
         return sorted(known.values(), key=lambda command: (command.created, command.id))[-LISTED:]
 
     async def ack(self, agent: str | None, command_id: str, result: Result) -> bool:

@@ -36,8 +36,10 @@ class GatedStore(InMemoryStore):
     def __init__(self, database: InMemoryDatabase) -> None:
         super().__init__(database)
         self.gate = asyncio.Event()
+        self.asked = 0  # who waits before it
 
     async def commands(self, **which: Any) -> list[IssuedCommand]:
+        self.asked += not self.gate.is_set()
         await self.gate.wait()
         return await super().commands(**which)
 

@@ -17,6 +17,7 @@ from fleet.domain.commands import CommandState, IssuedCommand
 from fleet.domain.hub_clock import Step
 from fleet.hub.hub import Hub
 from fleet.store.in_memory import InMemoryStore
+from tests.support.waiting import eventually
 from tests.unit.commander.test_commander import NEVER, World
 
 HOUR = 3600.0
@@ -142,3 +143,18 @@ async def test_a_clock_step_while_a_command_is_written_moves_it_too(
         kept = world.commander._kept.book.get(sent.id)
         assert kept is not None
         assert kept.created == pytest.approx(sent.created + by)
+
+
+async def test_an_inbox_tells_what_became_of_a_command_while_it_was_read(world: World) -> None:
+    async with world.running():
+        await world.says()
+        sent = await world.send()
+        world.store.gate.clear()
+        asked = asyncio.create_task(
+            world.commander.inbox("larry", unread=False, reading=False), name="inbox"
+        )
+        await eventually(lambda: world.store.asked, what="the question")
+        await world.answers(sent)
+        await world.is_in(sent, CommandState.DONE)
+        world.store.gate.set()
+        assert [one.state for one in await asked] == [CommandState.DONE]
