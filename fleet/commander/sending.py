@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from fleet.commander.kept import KeptCommands
 from fleet.commander.publishing import publish
 from fleet.contract.vocabulary import MessageKind
-from fleet.domain.commands import CommandState, IssuedCommand
+from fleet.domain.commands import CommandState, IssuedCommand, in_order
 from fleet.domain.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -62,14 +62,13 @@ class Sending:
                 await publish(self._hub, topic, command, boot)
 
     async def _send_again(self) -> None:
-        """Publish what may not have left, once what waited at the broker is read: a sidecar drops
-        what it had, by its id."""
-        if self._hub.started_at is not None and self._unsure:
-            known = [one for id_ in self._unsure if (one := self._kept.book.get(id_))]
-            sent = [one for one in known if one.state is CommandState.SENT]
+        """Publish what may not have left, once births and what waited at the broker are in: of what
+        was answered there nothing is sent again. A sidecar drops what it had, by its id."""
+        if self._unsure and self._hub.own_alerts.is_hearing:
+            sent = self._still_sent(self._unsure)
             here = {one.id: one for one in sent if self.is_present(one.agent)}
             self._unsure = [one.id for one in sent if one.id not in here]
-            await self.publish(list(here.values()))
+            await self.publish(in_order(here.values()))
 
     async def publish(self, commands: list[IssuedCommand], *, to_all: bool = False) -> None:
         """Publish commands, `to_all` as the one message they share; what does not leave, since the

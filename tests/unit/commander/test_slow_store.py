@@ -15,7 +15,9 @@ from fleet.commander.sending import Sending
 from fleet.contract.vocabulary import Priority, Verb
 from fleet.domain.commands import CommandState, IssuedCommand
 from fleet.domain.hub_clock import Step
+from fleet.hub import hub as hub_module
 from fleet.hub.hub import Hub
+from fleet.hub.ingest import Ingest
 from fleet.store.in_memory import InMemoryStore
 from tests.support.waiting import eventually
 from tests.unit.commander.test_commander import NEVER, World
@@ -158,3 +160,44 @@ async def test_an_inbox_tells_what_became_of_a_command_while_it_was_read(world: 
         await world.is_in(sent, CommandState.DONE)
         world.store.gate.set()
         assert [one.state for one in await asked] == [CommandState.DONE]
+
+
+async def test_a_hub_that_starts_publishes_again_what_the_backlog_does_not_answer_urgent_first(
+    world: World, monkeypatch: pytest.MonkeyPatch, published: list[str]
+) -> None:
+    monkeypatch.setattr(module, "TICK", 0.01)
+    monkeypatch.setattr(hub_module, "SETTLE", 0.0)
+    async with world.running():
+        await world.says()
+        how: dict[str, Any] = {"ttl": 60, "by": "cli"}
+        sent = {
+            priority: (
+                await world.commander.send(
+                    Verb.HEALTH_CHECK, ["larry", "larry"], priority=priority, **how
+                )
+            )
+            for priority in sorted(Priority, key=lambda one: one.rank)
+        }
+    published.clear()
+    looks: list[Sending] = []
+    look = Sending.look
+
+    async def noted(sending_: Sending) -> None:
+        await look(sending_)
+        looks.append(sending_)
+
+    monkeypatch.setattr(Sending, "look", noted)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ingest, "idle", False)
+        async with world.running():
+            await world.says()
+            seen = len(looks)
+            await eventually(lambda: len(looks) >= seen + 5, what="some looks of the tick")
+            assert published == [], "what waited at the broker is not read yet"
+            for answered, _ in sent.values():
+                await world.answers(answered)
+                await world.is_in(answered, CommandState.DONE)
+            patch.setattr(Ingest, "idle", True)
+            await eventually(lambda: len(published) >= len(Priority), what="the others")
+            urgent_first = sorted(Priority, key=lambda one: -one.rank)
+            assert published == [sent[priority][1].id for priority in urgent_first]
