@@ -110,11 +110,14 @@ class FaultyAgent:
 
     def beat(self) -> None:
         ts = time.time() - 3600 * self.has("clock-behind")
-        if self.fault.startswith("alert-"):  # first: who hears the beat has heard it
+        # What is not a beat comes first: who hears the beat has heard it.
+        if self.fault.startswith("alert-"):
             code = "too-warm" if self.has("alert-code") else "disk-pressure"
             alert = {"code": code, "severity": "info", "state": "firing", "ts": timestamp(ts)}
             retain = not self.has("alert-not-retained")
             self.send("alert", alert | self.number(), retain=retain)
+        if self.has("other-topic"):
+            self.client.publish(f"{self.base}/debug", "1", 1)
         message: Json = {"ok": True, "ts": timestamp(ts), "interval": self.interval}
         if not self.has("unnumbered-beats"):
             message |= self.number()
@@ -124,8 +127,6 @@ class FaultyAgent:
         if self.has("heartbeat-field"):
             message["mood"] = 1
         self.send("heartbeat", message, retain=not self.has("heartbeat-not-retained"))
-        if self.has("other-topic"):
-            self.client.publish(f"{self.base}/debug", "1", 1)
         if self.fault.startswith("progress-") or self.has("epoch-shrinks"):
             self.progress()
 
