@@ -2,7 +2,7 @@
 
     python scripts/second_look.py [PYTEST-ARGUMENTS]
 
-Three workers on two cores, with real brokers, databases and agents, are a rough machine: a test
+Four workers on two cores, with real brokers, databases and agents, are a rough machine: a test
 that lost a race against its neighbours says little of the change under test. A test of real
 processes that passes alone is named as unsteady, at the end, and is somebody's next task: it hides
 a fault of its own or one of the product. Nothing else is forgiven: a test without processes, more

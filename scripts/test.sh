@@ -194,8 +194,9 @@ for line in $(sh scripts/agents.sh --list | sed -n 's/: not installed$//p'); do
     skipped="$skipped
   $line (tests against the real agent): not installed; --all or CI=true installs it"
 done
-# One worker more than there are cores: half of the time a test waits for a clock or a process.
-: "${PYTEST_XDIST_AUTO_NUM_WORKERS:=$(($(getconf _NPROCESSORS_ONLN) + 1))}"
+# Two workers more than there are cores: tests of real processes mostly wait for a clock or a lease,
+# and with one more two cores were idle for two thirds of that.
+: "${PYTEST_XDIST_AUTO_NUM_WORKERS:=$(($(getconf _NPROCESSORS_ONLN) + 2))}"
 export PYTEST_XDIST_AUTO_NUM_WORKERS
 check pytest python scripts/second_look.py "$@"
 
