@@ -109,6 +109,13 @@ class World:
         await self.hub.committer.write(gone, save_all=True)
 
     async def rename(self, old: str, new: str) -> None:
+        # Its numbers go on under the new name.
+        self.seqs |= {(new, boot): seq for (name, boot), seq in self.seqs.items() if name == old}
+        self.said |= {
+            (new, boot, seq): (topic.replace(f"/{old}/", f"/{new}/"), body)
+            for (name, boot, seq), (topic, body) in self.said.items()
+            if name == old
+        }
         if old != new:
             events = self.hub.committer.rename(old, new)
             events.append(Event(Fact.FORGOTTEN, old, self.fleet.at, word=new))
