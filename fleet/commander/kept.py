@@ -26,10 +26,12 @@ Choose = Callable[[CommandBook], list[IssuedCommand]]
 
 
 class KeptCommands:
-    """Attributes:
-    book: the open ones; to read.
-    observers: called with the commands that changed, as many as did at once.
-    outcomes: commands by (verb, state) that have ended since the start.
+    """The open commands of a hub.
+
+    Attributes:
+        book: the open ones; to read.
+        observers: called with the commands that changed, as many as did at once.
+        outcomes: commands by (verb, state) that have ended since the start.
     """
 
     def __init__(self, hub: Hub) -> None:
